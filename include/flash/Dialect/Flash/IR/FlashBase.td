@@ -1,0 +1,107 @@
+//===- FlashBase.td - The flash dialect and its attributes --*- tablegen -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_FLASH_IR_FLASHBASE
+#define FLASH_DIALECT_FLASH_IR_FLASHBASE
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/IR/OpBase.td"
+include "flash/Dialect/Flash/IR/MaskInterface.td"
+
+def Flash_Dialect : Dialect {
+  let name = "flash";
+  let cppNamespace = "::flash";
+  let summary = "Attention as a first-class operation, and its tiled forms";
+  let description = [{
+    Level 0 says what is computed (`flash.attention`, `flash.merge`); level 1
+    which block is in fast memory when (`flash.online_attention` inside loops);
+    level 2 the arithmetic of a step (`flash.online_softmax` beside linalg).
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"
+  ];
+}
+
+class Flash_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<Flash_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+def Flash_Layout : I32EnumAttr<"Layout", "order of the dimensions of Q, K, V and O", [
+    I32EnumAttrCase<"BHSD", 0, "bhsd">, I32EnumAttrCase<"BSHD", 1, "bshd">]> {
+  let cppNamespace = "::flash";
+  let genSpecializedAttr = 0;
+}
+
+def Flash_LayoutAttr : EnumAttr<Flash_Dialect, Flash_Layout, "layout"> {
+  let assemblyFormat = "`<` $value `>`";
+}
+
+def Flash_CausalAttr : Flash_Attr<"Causal", "causal",
+    [DeclareAttrInterfaceMethods<MaskAttrInterface>]> {
+  let summary = "A query sees the keys at its own position and before";
+  let description = [{
+    The query at position q sees the key at position k when k <= q. With the
+    default offsets the last query sees the last key (bottom-right alignment).
+  }];
+}
+
+def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
+  let summary = "How an attention is tiled and run: every choice of the compiler, in one place";
+  let description = [{
+    Chosen by `flash-choose-schedule` from the target's description; later passes
+    only read it. Put it on an op, or give it to the pass, to override.
+
+    ```mlir
+    #flash.schedule<m = 128, n = 128, stages = 2, warps = 8, instruction = "wgmma", specialize = true>
+    ```
+  }];
+  let parameters = (ins
+    DefaultValuedParameter<"int64_t", "0", "query rows of a tile (0: chosen from the target)">:$m,
+    DefaultValuedParameter<"int64_t", "0", "keys of a block (0: chosen from the target)">:$n,
+    DefaultValuedParameter<"int64_t", "0", "head dims are padded to a multiple of this (0: chosen)">:$d,
+    DefaultValuedParameter<"bool", "false", "queries along the minor dimension: S^T = K Q^T (CPU)">:$transposed,
+    DefaultValuedParameter<"bool", "false", "peel the ragged last key block, so that whole blocks are read in place (CPU)">:$peel,
+    DefaultValuedParameter<"int64_t", "0", "warps that compute (GPU)">:$warps,
+    DefaultValuedParameter<"int64_t", "0", "stages of the rings of K and V (GPU)">:$stages,
+    DefaultValuedParameter<"::std::string", "\"\"", "matrix instruction: mma_sync or wgmma (GPU)">:$instruction,
+    DefaultValuedParameter<"bool", "false", "producer and consumer warps (Hopper)">:$specialize,
+    DefaultValuedParameter<"bool", "false", "tensor memory accelerator (Hopper)">:$tma,
+    DefaultValuedParameter<"int64_t", "0", "registers a thread of the producer">:$producerRegisters,
+    DefaultValuedParameter<"int64_t", "0", "registers a thread of the consumers">:$consumerRegisters
+  );
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+
+def Flash_TargetAttr : Flash_Attr<"Target", "target"> {
+  let summary = "What the compiler knows of a machine";
+  let description = [{
+    ```mlir
+    #flash.target<kind = "sm_90a", cores = 132, fastMemory = 232448, registers = 65536, l2 = 52428800, vectorBits = 0>
+    ```
+    `kind` is `cpu` or an NVIDIA architecture (`sm_80`, `sm_86`, `sm_89`, `sm_90a`, `sm_100`, `sm_120`). `fastMemory` is the bytes
+    of shared memory a block may have, or of a CPU core's L2 cache.
+  }];
+  let parameters = (ins
+    StringRefParameter<"cpu, or an NVIDIA architecture">:$kind,
+    DefaultValuedParameter<"int64_t", "0", "cores, or streaming multiprocessors">:$cores,
+    DefaultValuedParameter<"int64_t", "0", "bytes of fast memory a core">:$fastMemory,
+    DefaultValuedParameter<"int64_t", "0", "registers: 32-bit ones an SM, vector ones a CPU core">:$registers,
+    DefaultValuedParameter<"int64_t", "0", "bytes of the cache that all cores share">:$l2,
+    DefaultValuedParameter<"int64_t", "0", "bits of a vector register (CPU)">:$vectorBits
+  );
+  let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    bool isCPU() const { return getKind() == "cpu"; }
+    bool hasWgmma() const { return getKind() == "sm_90a"; }
+  }];
+}
+
+#endif // FLASH_DIALECT_FLASH_IR_FLASHBASE
