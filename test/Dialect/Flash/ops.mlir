@@ -14,7 +14,7 @@ func.func @attention(%q: tensor<?x32x?x128xbf16>, %k: tensor<?x8x?x128xbf16>, %v
 // CHECK-LABEL: @bshd
 func.func @bshd(%q: tensor<2x?x4x59xf32>, %k: tensor<2x7x2x59xf32>, %v: tensor<2x7x2x111xf32>) -> tensor<2x?x4x111xf32> {
   // CHECK: flash.attention {{.*}} {layout = #flash.layout<bshd>, schedule = #flash.schedule<m = 64, n = 32, instruction = mma_sync>}
-  %o = flash.attention %q, %k, %v {layout = #flash.layout<bshd>, schedule = #flash.schedule<m = 64, n = 32, instruction = "mma_sync">}
+  %o = flash.attention %q, %k, %v {layout = #flash.layout<bshd>, schedule = #flash.schedule<m = 64, n = 32, instruction = mma_sync>}
       : tensor<2x?x4x59xf32>, tensor<2x7x2x59xf32>, tensor<2x7x2x111xf32> -> tensor<2x?x4x111xf32>
   return %o : tensor<2x?x4x111xf32>
 }
@@ -40,5 +40,5 @@ func.func @tiles(%q: tensor<128x64xbf16>, %k: tensor<32x64xbf16>, %acc: tensor<1
   return
 }
 
-// CHECK: #flash.target<kind = sm_90a, cores = 132, fastMemory = 232448>
+// CHECK: #flash.target<kind = "sm_90a", cores = 132, fastMemory = 232448>
 func.func private @target() attributes {t = #flash.target<kind = "sm_90a", cores = 132, fastMemory = 232448>}

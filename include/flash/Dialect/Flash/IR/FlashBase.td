@@ -44,6 +44,13 @@ def Flash_LayoutAttr : EnumAttr<Flash_Dialect, Flash_Layout, "layout"> {
   let assemblyFormat = "`<` $value `>`";
 }
 
+def Flash_Instruction : I32EnumAttr<"Instruction", "matrix instruction of a GPU", [
+    I32EnumAttrCase<"None", 0, "none">, I32EnumAttrCase<"MmaSync", 1, "mma_sync">,
+    I32EnumAttrCase<"Wgmma", 2, "wgmma">]> {
+  let cppNamespace = "::flash";
+  let genSpecializedAttr = 0;
+}
+
 def Flash_CausalAttr : Flash_Attr<"Causal", "causal",
     [DeclareAttrInterfaceMethods<MaskAttrInterface>]> {
   let summary = "A query sees the keys at its own position and before";
@@ -60,7 +67,7 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     only read it. Put it on an op, or give it to the pass, to override.
 
     ```mlir
-    #flash.schedule<m = 128, n = 128, stages = 2, warps = 8, instruction = "wgmma", specialize = true>
+    #flash.schedule<m = 128, n = 128, stages = 2, warps = 8, instruction = wgmma, specialize = true>
     ```
   }];
   let parameters = (ins
@@ -71,7 +78,7 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"bool", "false", "peel the ragged last key block, so that whole blocks are read in place (CPU)">:$peel,
     DefaultValuedParameter<"int64_t", "0", "warps that compute (GPU)">:$warps,
     DefaultValuedParameter<"int64_t", "0", "stages of the rings of K and V (GPU)">:$stages,
-    DefaultValuedParameter<"::std::string", "\"\"", "matrix instruction: mma_sync or wgmma (GPU)">:$instruction,
+    DefaultValuedParameter<"::flash::Instruction", "::flash::Instruction::None", "matrix instruction: mma_sync or wgmma (GPU)">:$instruction,
     DefaultValuedParameter<"bool", "false", "producer and consumer warps (Hopper)">:$specialize,
     DefaultValuedParameter<"bool", "false", "tensor memory accelerator (Hopper)">:$tma,
     DefaultValuedParameter<"int64_t", "0", "registers a thread of the producer">:$producerRegisters,
@@ -90,7 +97,7 @@ def Flash_TargetAttr : Flash_Attr<"Target", "target"> {
     of shared memory a block may have, or of a CPU core's L2 cache.
   }];
   let parameters = (ins
-    StringRefParameter<"cpu, or an NVIDIA architecture">:$kind,
+    "::mlir::StringAttr":$kind,
     DefaultValuedParameter<"int64_t", "0", "cores, or streaming multiprocessors">:$cores,
     DefaultValuedParameter<"int64_t", "0", "bytes of fast memory a core">:$fastMemory,
     DefaultValuedParameter<"int64_t", "0", "registers: 32-bit ones an SM, vector ones a CPU core">:$registers,
@@ -99,8 +106,8 @@ def Flash_TargetAttr : Flash_Attr<"Target", "target"> {
   );
   let assemblyFormat = "`<` struct(params) `>`";
   let extraClassDeclaration = [{
-    bool isCPU() const { return getKind() == "cpu"; }
-    bool hasWgmma() const { return getKind() == "sm_90a"; }
+    bool isCPU() const { return getKind().getValue() == "cpu"; }
+    bool hasWgmma() const { return getKind().getValue() == "sm_90a"; }
   }];
 }
 
