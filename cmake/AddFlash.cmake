@@ -1,8 +1,15 @@
-# flash_add_tablegen(<name> <file.td> <outputs: pairs of generator flags and file>...)
-# flash_add_library(<name> sources... [DEPENDS targets...] [LINK libraries...])   MLIR-using static library
-# flash_add_tool(<name> sources... [LINK libraries...])
+# flash_add_library(<name> sources... [DEPENDS targets...] [LINK libraries...])    static library that uses MLIR
+# flash_add_tool(<name> sources... [LINK libraries...])                            executable in bin/
+# flash_add_shared_library(<name> sources... [LINK libraries...])                  .so whose only symbols are flash*
+# flash_add_plugin(<name> sources... [LINK libraries...])                          module that a stock mlir-opt loads
+# flash_add_unittest(<name> sources... [LINK libraries...])                        GoogleTest, run by check-flash
+# flash_tablegen(<file.td> OUT <generated file> <flags>... [OUT ...])              generated headers
+#
+# Each tool, plugin, shared library and unit test joins the property FLASH_TEST_DEPENDS: check-flash builds them all.
 
 set(FLASH_COMPILE_OPTIONS -Wall -Wextra -Wno-unused-parameter -fno-exceptions -fvisibility-inlines-hidden -ffunction-sections -fdata-sections)
+# For clang: template instantiations of the header are done once, and no time stamp, so that ccache can hit.
+set(FLASH_PCH_OPTIONS $<$<CXX_COMPILER_ID:Clang>:-fpch-instantiate-templates> "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
 if(FLASH_SANITIZE)
   list(APPEND FLASH_COMPILE_OPTIONS -fsanitize=address,undefined -fno-sanitize=vptr,function -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
@@ -22,33 +29,80 @@ function(flash_enable_pch target)
       file(WRITE "${pch_source}" "")
     endif()
     add_library(FlashPCH OBJECT "${pch_source}")
-    target_compile_options(FlashPCH PRIVATE ${FLASH_COMPILE_OPTIONS} -fpch-instantiate-templates -Xclang -fno-pch-timestamp)
+    target_compile_options(FlashPCH PRIVATE ${FLASH_COMPILE_OPTIONS} -fPIC ${FLASH_PCH_OPTIONS})
+    set_target_properties(FlashPCH PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_precompile_headers(FlashPCH PRIVATE "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h")
   endif()
   target_precompile_headers(${target} REUSE_FROM FlashPCH)
 endfunction()
 
+# What every target of ours has in common. -fPIC everywhere (CMake would give executables -fPIE): the
+# precompiled header is shared.
+function(flash_common_options name)
+  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${name} PRIVATE ${FLASH_COMPILE_OPTIONS} -fPIC ${FLASH_PCH_OPTIONS})
+  flash_enable_pch(${name})
+  add_dependencies(${name} flash-headers)
+endfunction()
+
 function(flash_add_library name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
-  target_compile_options(${name} PRIVATE ${FLASH_COMPILE_OPTIONS} -fpch-instantiate-templates -Xclang -fno-pch-timestamp)
-  flash_enable_pch(${name})
-  add_dependencies(${name} flash-headers ${ARG_DEPENDS})
+  flash_common_options(${name})
+  if(ARG_DEPENDS)
+    add_dependencies(${name} ${ARG_DEPENDS})
+  endif()
   target_link_libraries(${name} PUBLIC ${ARG_LINK})
+  target_include_directories(${name} INTERFACE $<INSTALL_INTERFACE:include>)
+  install(TARGETS ${name} EXPORT FlashTargets ARCHIVE DESTINATION lib COMPONENT FlashDevelopment)
 endfunction()
 
 function(flash_add_tool name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
-  # -fPIC, not CMake's -fPIE for executables: the precompiled header is shared with the libraries.
-  set_target_properties(${name} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-  target_compile_options(${name} PRIVATE ${FLASH_COMPILE_OPTIONS} -fPIC -fpch-instantiate-templates -Xclang -fno-pch-timestamp)
-  flash_enable_pch(${name})
-  add_dependencies(${name} flash-headers)
+  flash_common_options(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} FlashMLIR)
   if(FLASH_STATIC_LLVM)
     target_link_options(${name} PRIVATE -no-pie)
   endif()
+  set_property(GLOBAL APPEND PROPERTY FLASH_TEST_DEPENDS ${name})
+  install(TARGETS ${name} RUNTIME DESTINATION bin COMPONENT FlashTools)
+endfunction()
+
+# Everything but flash* stays local: a process that holds another LLVM (or another copy of ours) is not disturbed.
+function(flash_add_shared_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_library(${name} SHARED ${ARG_UNPARSED_ARGUMENTS})
+  flash_common_options(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} FlashMLIR)
+  if(NOT FLASH_SANITIZE)
+    target_link_options(${name} PRIVATE
+      "-Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map" -Wl,-z,defs)
+    set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/exports.map")
+  endif()
+  set_property(GLOBAL APPEND PROPERTY FLASH_TEST_DEPENDS ${name})
+  install(TARGETS ${name} LIBRARY DESTINATION lib COMPONENT FlashTools)
+endfunction()
+
+# A plugin uses the MLIR of the program that loads it; it never carries one (FLASH_STATIC_LLVM has no plugin).
+function(flash_add_plugin name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_library(${name} MODULE ${ARG_UNPARSED_ARGUMENTS})
+  set_target_properties(${name} PROPERTIES PREFIX "")
+  flash_common_options(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} FlashMLIR)
+  set_property(GLOBAL APPEND PROPERTY FLASH_TEST_DEPENDS ${name})
+  install(TARGETS ${name} LIBRARY DESTINATION lib COMPONENT FlashTools)
+endfunction()
+
+function(flash_add_unittest name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  find_package(GTest REQUIRED)
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  flash_common_options(${name})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/unittests/bin")
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} FlashMLIR GTest::gtest GTest::gtest_main)
+  set_property(GLOBAL APPEND PROPERTY FLASH_TEST_DEPENDS ${name})
 endfunction()
 
 # Generates headers from a .td file: flash_tablegen(Foo.td OUT Foo.h.inc -gen-op-decls OUT Foo.cpp.inc -gen-op-defs).

@@ -1,4 +1,5 @@
-//===- InitAll.cpp - Registers what Flash provides ------------------*- C++ -*-===//
+//===- InitAll.cpp - Registers what Flash provides ------------------*- C++
+//-*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -38,7 +39,9 @@ void flash::registerAllDialects(DialectRegistry &registry) {
                   vector::VectorDialect>();
 }
 
+void flash::registerOwnPasses() { registerFlashPasses(); }
+
 void flash::registerAllPasses() {
-  registerFlashPasses();
+  registerOwnPasses();
   registerTransformsPasses();
 }

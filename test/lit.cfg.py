@@ -1,14 +1,71 @@
 import os
+import shutil
+import subprocess
 
 import lit.formats
+import lit.util
 
 config.name = "Flash"
 config.test_format = lit.formats.ShTest(True)
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Inputs", "CMakeLists.txt"]
+config.excludes = ["Inputs", "CMakeLists.txt", "Unit"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.flash_obj_root, "test")
+
+
+def executable(path):
+    return path if path and os.access(path, os.X_OK) else None
+
+
+def find_ptxas():
+    """The assembler: the one named by FLASH_PTXAS, a CUDA toolkit's, or the build tree's own (scripts/test.sh)."""
+    venv = os.path.join(config.flash_obj_root, "venv", "bin", "ptxas")
+    return (executable(os.environ.get("FLASH_PTXAS")) or shutil.which("ptxas") or
+            executable("/usr/local/cuda/bin/ptxas") or executable(venv))
+
+
+def gpu_architectures():
+    """Compute capabilities of the GPUs here, such as "90"; empty without a GPU or its driver."""
+    try:
+        query = subprocess.run(["nvidia-smi", "--query-gpu=compute_cap", "--format=csv,noheader"],
+                               capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [line.strip().replace(".", "") for line in query.stdout.split()] if query.returncode == 0 else []
+
+
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.flash_obj_root, "bin"), config.llvm_tools_dir, config.environment["PATH"]])
+for name in ("FLASH_PTXAS", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
+# A test that needs the assembler fails without one; it is not skipped.
+ptxas = find_ptxas()
+config.substitutions.append(("%ptxas", ptxas or "no-ptxas-found-so-set-FLASH_PTXAS"))
+if ptxas:
+    config.environment["FLASH_PTXAS"] = ptxas
+
 config.substitutions.append(("%flash_src", config.flash_src_root))
 config.substitutions.append(("%flash_obj", config.flash_obj_root))
+config.substitutions.append(("%cxx", config.cxx))
+# Debian's mlir-opt with our plugin in it.
+plugin = os.path.join(config.flash_obj_root, "lib", "flash-plugin.so")
+config.substitutions.append(
+    ("%mlir-opt-with-flash",
+     f"{config.llvm_tools_dir}/mlir-opt --load-dialect-plugin={plugin} --load-pass-plugin={plugin}"))
+
+# Features: gpu, and sm_90 and the like for what the first GPU is (`sm_80-or-newer` for any that runs sm_80 code).
+architectures = gpu_architectures()
+if architectures:
+    config.available_features.add("gpu")
+    config.available_features.add("sm_" + architectures[0])
+    if int(architectures[0]) >= 80:
+        config.available_features.add("sm_80-or-newer")
+if not config.sanitize and not config.static_llvm:
+    config.available_features.add("plugin")
+if config.sanitize:
+    config.available_features.add("asan")
+    # LLVM is not instrumented, so its containers look overrun; what its tables keep looks leaked.
+    config.environment["ASAN_OPTIONS"] = "detect_container_overflow=0:detect_leaks=0"
+    config.environment["UBSAN_OPTIONS"] = "print_stacktrace=1"

@@ -16,7 +16,10 @@ namespace flash {
 /// Our dialects and the upstream ones that our passes read or write.
 void registerAllDialects(mlir::DialectRegistry &registry);
 
-/// Our passes and pipelines, and the upstream passes that users combine with them.
+/// Our passes and pipelines.
+void registerOwnPasses();
+
+/// Those, and the upstream passes that users combine with them.
 void registerAllPasses();
 
 } // namespace flash
