@@ -1,0 +1,43 @@
+//===- Tile.h - The GPU tile dialect ----------------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_TILE_IR_TILE_H
+#define FLASH_DIALECT_TILE_IR_TILE_H
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/Attributes.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/InferTypeOpInterface.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#include "flash/Dialect/Tile/IR/TileDialect.h.inc"
+#include "flash/Dialect/Tile/IR/TileEnums.h.inc"
+#include "flash/Dialect/Tile/IR/TileInterfaces.h.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "flash/Dialect/Tile/IR/TileAttrs.h.inc"
+
+#define GET_TYPEDEF_CLASSES
+#include "flash/Dialect/Tile/IR/TileTypes.h.inc"
+
+#define GET_OP_CLASSES
+#include "flash/Dialect/Tile/IR/TileOps.h.inc"
+
+namespace flash::tile {
+
+/// The number of computing warps of the kernel around an op, 0 outside of one.
+int64_t getKernelWarps(mlir::Operation *op);
+
+} // namespace flash::tile
+
+#endif // FLASH_DIALECT_TILE_IR_TILE_H

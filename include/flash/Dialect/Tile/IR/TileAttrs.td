@@ -1,0 +1,132 @@
+//===- TileAttrs.td - Attributes of the tile dialect -------*- tablegen -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Register layouts, matrix instructions and the enumerations of the dialect.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_TILE_IR_TILEATTRS_TD
+#define FLASH_DIALECT_TILE_IR_TILEATTRS_TD
+
+include "flash/Dialect/Tile/IR/TileDialect.td"
+include "flash/Dialect/Tile/IR/TileInterfaces.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+//===----------------------------------------------------------------------===//
+// Layouts
+//===----------------------------------------------------------------------===//
+
+class FlashTile_Layout<string name, string attrMnemonic>
+    : AttrDef<FlashTile_Dialect, name,
+        [DeclareAttrInterfaceMethods<FlashTile_LayoutAttrInterface,
+           ["getRank", "getElementsPerLane", "verifyFragment"]>]> {
+  let mnemonic = attrMnemonic;
+  let parameters = (ins "int64_t":$warps);
+  let assemblyFormat = "`<` $warps `>`";
+  let genVerifyDecl = 1;
+}
+
+def FlashTile_AccLayout : FlashTile_Layout<"AccLayout", "acc"> {
+  let summary = "accumulator of a matrix instruction";
+  let description = [{
+    Rows are dealt to W warps, 16 at a time: warp w holds rows
+    `r*16*W + 16*w .. +15` for each repetition r. Within the 16 rows the
+    layout is that of `mma.sync.m16n8` and of one warp of `wgmma.m64nN`: with
+    `g = lane / 4` and `c = lane % 4`, for each 8 columns i a lane holds
+    `d[4*i]` and `d[4*i + 1]`: row g, columns `8*i + 2*c` and the next; and
+    `d[4*i + 2]` and `d[4*i + 3]`: row g + 8, the same columns.
+
+    Eight warps of `mma.sync` and two warpgroups of `wgmma` have the same
+    layout for 128 rows.
+
+    Example: `#flash_tile.acc<8>`.
+  }];
+}
+
+def FlashTile_LhsLayout : FlashTile_Layout<"LhsLayout", "lhs"> {
+  let summary = "first operand of a matrix instruction, 16-bit elements";
+  let description = [{
+    The A operand in registers, rows dealt as in `#flash_tile.acc`. For each 16
+    columns k a lane holds four packed pairs: rows g and g + 8 of the pair of
+    columns at `16*k + 2*c`, then rows g and g + 8 of the pair at
+    `16*k + 8 + 2*c`. These are, in order, the pairs of the accumulator
+    layout: converting an accumulator to this layout moves nothing between
+    lanes.
+
+    Example: `#flash_tile.lhs<8>`.
+  }];
+}
+
+def FlashTile_RowLayout : FlashTile_Layout<"RowLayout", "row"> {
+  let summary = "one value for each row";
+  let description = [{
+    A vector over the rows of an accumulator: each of the four lanes that share
+    a row holds the row's value. A lane has two values for each repetition, rows
+    g and g + 8.
+
+    Example: `#flash_tile.row<8>`.
+  }];
+}
+
+def FlashTile_RowPartialLayout : FlashTile_Layout<"RowPartialLayout", "row_partial"> {
+  let summary = "one value for each row and each lane of its quad";
+  let description = [{
+    As `#flash_tile.row`, but each of the four lanes that share a row holds a
+    partial result of its own: a reduction over the columns that the lane
+    holds. `flash_tile.all_reduce` makes a `row` of it. A sum kept like this in
+    a loop needs no shuffle until after the loop.
+
+    Example: `#flash_tile.row_partial<8>`.
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Matrix instructions
+//===----------------------------------------------------------------------===//
+
+class FlashTile_Instruction<string name, string attrMnemonic>
+    : AttrDef<FlashTile_Dialect, name,
+        [DeclareAttrInterfaceMethods<FlashTile_InstructionAttrInterface>]> {
+  let mnemonic = attrMnemonic;
+}
+
+def FlashTile_MmaSync : FlashTile_Instruction<"MmaSync", "mma_sync"> {
+  let summary = "mma.sync.m16n8k16";
+  let description = [{
+    The tensor-core instruction of one warp (sm_80 and later). A and B come
+    from registers: the lowering loads B, and A if it is a shared tile, with
+    `ldmatrix`. Synchronous.
+  }];
+}
+
+def FlashTile_Wgmma : FlashTile_Instruction<"Wgmma", "wgmma"> {
+  let summary = "wgmma.mma_async.m64nNk16";
+  let description = [{
+    The tensor-core instruction of a warpgroup, four warps (sm_90a). B comes
+    from shared memory, A from shared memory or from registers. Asynchronous:
+    `flash_tile.mma` waits for it, `flash_tile.mma_start` does not.
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Enumerations
+//===----------------------------------------------------------------------===//
+
+def FlashTile_ReduceKind : I32EnumAttr<"ReduceKind", "reduction over columns", [
+    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Add", 1, "add">]> {
+  let cppNamespace = "::flash::tile";
+}
+
+def FlashTile_RingKind : I32EnumAttr<"RingKind", "how a ring is filled and awaited", [
+    I32EnumAttrCase<"CpAsync", 0, "cp_async">,
+    I32EnumAttrCase<"MBarrier", 1, "mbarrier">]> {
+  let cppNamespace = "::flash::tile";
+}
+
+#endif // FLASH_DIALECT_TILE_IR_TILEATTRS_TD

@@ -1,0 +1,67 @@
+//===- TileDialect.td - The GPU tile dialect ---------------*- tablegen -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// L3, the GPU schedule: who does what, when, and where it lies. A kernel is a
+// `gpu.func` whose values are tiles: fragments in registers, tiles and rings
+// of tiles in shared memory. One program of tiles stands for all threads of a
+// block; the lowering to L4 gives each thread its part.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_TILE_IR_TILEDIALECT_TD
+#define FLASH_DIALECT_TILE_IR_TILEDIALECT_TD
+
+include "mlir/IR/OpBase.td"
+
+def FlashTile_Dialect : Dialect {
+  let name = "flash_tile";
+  let cppNamespace = "::flash::tile";
+  let summary = "Tiles of one GPU thread block: fragments, shared memory, mma";
+  let description = [{
+    The level L3 of Flash. A kernel is a `gpu.func`, and every op of this
+    dialect in it is executed by the whole thread block together (or by one of
+    the two roles of a `flash_tile.specialize`); no op names a thread.
+
+    - A *fragment* is a tile in registers. Its layout attribute says which
+      lane of which warp holds which element. The layouts are those of the
+      tensor-core instructions; `mma.sync` and `wgmma` share them.
+    - A *shared* tile lies in shared memory in panels of 128 bytes of columns,
+      `[panel][row][128 bytes]`, whose 16-byte chunks are swizzled by
+      `chunk ^= row % 8`. That is TMA's 128-byte swizzle, and it makes
+      `ldmatrix` free of bank conflicts, so that both families use it.
+    - A *ring* is a number of such tiles (stages) that are filled ahead of
+      their use, with what is needed to wait for them.
+
+    Attributes of a kernel (`gpu.func`):
+
+    | attribute | on | meaning |
+    |---|---|---|
+    | `flash_tile.warps` | kernel | how many warps compute: the `W` of every layout in the kernel. Threads of a block are `32 * W`, and 128 more when the kernel has a `flash_tile.specialize` |
+    | `flash_tile.shared_bytes` | kernel | dynamic shared memory of a block, set by `flash-tile-allocate-shared` for the launch |
+
+    The layout of kernel parameters at L4: a memref of rank r is its
+    descriptor, expanded (allocated pointer, aligned pointer, offset, r sizes,
+    r strides, all 64-bit); `index` is 64-bit; a tensor map is 128 bytes by value, aligned
+    to 64.
+  }];
+  let useDefaultAttributePrinterParser = 1;
+  let useDefaultTypePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let extraClassDeclaration = [{
+    /// Kernel attribute: number of computing warps.
+    static constexpr ::llvm::StringLiteral getWarpsAttrName() {
+      return "flash_tile.warps";
+    }
+    /// Kernel attribute: bytes of dynamic shared memory of a block.
+    static constexpr ::llvm::StringLiteral getSharedBytesAttrName() {
+      return "flash_tile.shared_bytes";
+    }
+  }];
+}
+
+#endif // FLASH_DIALECT_TILE_IR_TILEDIALECT_TD

@@ -1,0 +1,55 @@
+//===- TileInterfaces.td - Interfaces of tile attributes ---*- tablegen -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a register layout and a matrix instruction have to say about
+// themselves. A new layout or instruction is one attribute with the interface;
+// no op and no verifier names a particular one.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_TILE_IR_TILEINTERFACES_TD
+#define FLASH_DIALECT_TILE_IR_TILEINTERFACES_TD
+
+include "mlir/IR/Interfaces.td"
+include "mlir/IR/OpBase.td"
+
+def FlashTile_LayoutAttrInterface : AttrInterface<"LayoutAttrInterface"> {
+  let cppNamespace = "::flash::tile";
+  let description = [{
+    How the elements of a fragment are distributed over the lanes of the
+    computing warps.
+  }];
+  let methods = [
+    InterfaceMethod<"Number of computing warps.", "int64_t", "getWarps">,
+    InterfaceMethod<"Rank of the fragments with this layout.", "int64_t", "getRank">,
+    InterfaceMethod<"Elements that one lane holds of a fragment of the shape.",
+      "int64_t", "getElementsPerLane", (ins "::llvm::ArrayRef<int64_t>":$shape)>,
+    InterfaceMethod<"Whether a fragment of this shape and element type can have the layout.",
+      "::llvm::LogicalResult", "verifyFragment",
+      (ins "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError,
+           "::llvm::ArrayRef<int64_t>":$shape, "::mlir::Type":$elementType)>
+  ];
+}
+
+def FlashTile_InstructionAttrInterface : AttrInterface<"InstructionAttrInterface"> {
+  let cppNamespace = "::flash::tile";
+  let description = [{
+    A matrix instruction: which operands are legal for it. The lowering asks
+    the attribute, too, whether it runs asynchronously.
+  }];
+  let methods = [
+    InterfaceMethod<"Whether `mma_start` is available.", "bool", "isAsynchronous">,
+    InterfaceMethod<"Warps that execute one instruction together.", "int64_t", "getWarpsPerInstruction">,
+    InterfaceMethod<"Granularity of the contracted dimension for the type, 0 if not supported.",
+      "int64_t", "getKGranularity", (ins "::mlir::Type":$elementType)>,
+    InterfaceMethod<"Granularity of the columns of B.", "int64_t", "getNGranularity">,
+    InterfaceMethod<"Most columns of B that one instruction takes.", "int64_t", "getMaxN">
+  ];
+}
+
+#endif // FLASH_DIALECT_TILE_IR_TILEINTERFACES_TD

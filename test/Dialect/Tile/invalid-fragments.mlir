@@ -1,0 +1,209 @@
+// RUN: flash-opt %s --split-input-file --verify-diagnostics
+
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+func.func @map_shapes(%a: !acc) {
+  // expected-error @below {{has results of different shapes}}
+  %r:2 = flash_tile.map(%a) : (!acc) -> (!acc, !row) {
+  ^bb0(%i: index, %j: index, %x: f32):
+    flash_tile.yield %x, %x : f32, f32
+  }
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!row = !flash_tile.fragment<128xf32, #flash_tile.row<4>>
+func.func @map_rows(%a: !acc, %b: !row) {
+  // expected-error @below {{mixes 128 rows on 4 warps with 64 rows on 4}}
+  %r = flash_tile.map(%a, %b) : (!acc, !row) -> !acc {
+  ^bb0(%i: index, %j: index, %x: f32, %y: f32):
+    flash_tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!wide = !flash_tile.fragment<64x128xf32, #flash_tile.acc<4>>
+func.func @map_columns(%a: !acc) {
+  // expected-error @below {{has an input of 64 columns and a result of 128}}
+  %r = flash_tile.map(%a) : (!acc) -> !wide {
+  ^bb0(%i: index, %j: index, %x: f32):
+    flash_tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!partial = !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>
+func.func @map_broadcast_partial(%a: !acc, %b: !partial) {
+  // expected-error @below {{of rank two takes acc and row fragments, not '!flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>'}}
+  %r = flash_tile.map(%a, %b) : (!acc, !partial) -> !acc {
+  ^bb0(%i: index, %j: index, %x: f32, %y: f32):
+    flash_tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+!lhs = !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>
+func.func @map_result_layout() {
+  // expected-error @below {{of rank two gives acc fragments, not '!flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>'}}
+  %r = flash_tile.map() : () -> !lhs {
+  ^bb0(%i: index, %j: index):
+    %x = arith.constant 0.0 : bf16
+    flash_tile.yield %x : bf16
+  }
+  return
+}
+
+// -----
+!row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+!partial = !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>
+func.func @map_partial(%a: !partial) {
+  // expected-error @below {{has a row_partial input, so that its results are row_partial, not '!flash_tile.fragment<64xf32, #flash_tile.row<4>>'}}
+  %r = flash_tile.map(%a) : (!partial) -> !row {
+  ^bb0(%i: index, %x: f32):
+    flash_tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+func.func @map_rank(%a: !acc) {
+  // expected-error @below {{gives row vectors, but has the input '!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>'}}
+  %r = flash_tile.map(%a) : (!acc) -> !row {
+  ^bb0(%i: index, %x: f32):
+    flash_tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @map_no_result(%a: !acc) {
+  // expected-error @below {{needs a result}}
+  flash_tile.map(%a) : (!acc) -> () {
+  ^bb0(%i: index, %j: index, %x: f32):
+    flash_tile.yield
+  }
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @map_arguments(%a: !acc) {
+  // expected-error @below {{has a body of 2 arguments for 2 positions and 1 inputs}}
+  %r = flash_tile.map(%a) : (!acc) -> !acc {
+  ^bb0(%i: index, %x: f32):
+    flash_tile.yield %x : f32
+  }
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @map_argument_type(%a: !acc) {
+  // expected-error @below {{has a body whose argument 2 is 'f16', not 'f32'}}
+  %r = flash_tile.map(%a) : (!acc) -> !acc {
+  ^bb0(%i: index, %j: index, %x: f16):
+    %y = arith.extf %x : f16 to f32
+    flash_tile.yield %y : f32
+  }
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @map_yield_type(%a: !acc) {
+  // expected-error @below {{has a body that yields 'index' for '!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>'}}
+  %r = flash_tile.map(%a) : (!acc) -> !acc {
+  ^bb0(%i: index, %j: index, %x: f32):
+    flash_tile.yield %i : index
+  }
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @map_yield_count(%a: !acc) {
+  // expected-error @below {{has a body that does not yield 1 values}}
+  %r = flash_tile.map(%a) : (!acc) -> !acc {
+  ^bb0(%i: index, %j: index, %x: f32):
+    flash_tile.yield
+  }
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @reduce_layout(%a: !acc) {
+  // expected-error @below {{reduces acc to row or row_partial, not #flash_tile.acc<4> to #flash_tile.acc<4>}}
+  %r = flash_tile.reduce max %a : !acc -> !acc
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!row = !flash_tile.fragment<128xf32, #flash_tile.row<4>>
+func.func @reduce_rows(%a: !acc) {
+  // expected-error @below {{reduces '!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>' to '!flash_tile.fragment<128xf32, #flash_tile.row<4>>'}}
+  %r = flash_tile.reduce max %a : !acc -> !row
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xi32, #flash_tile.acc<4>>
+!row = !flash_tile.fragment<64xi32, #flash_tile.row<4>>
+func.func @reduce_type(%a: !acc) {
+  // expected-error @below {{reduces elements of f32, not 'i32'}}
+  %r = flash_tile.reduce add %a : !acc -> !row
+  return
+}
+
+// -----
+!row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+func.func @all_reduce(%a: !row) {
+  // expected-error @below {{reduces row_partial to row, not #flash_tile.row<4> to #flash_tile.row<4>}}
+  %r = flash_tile.all_reduce add %a : !row -> !row
+  return
+}
+
+// -----
+!row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+func.func @any(%a: !row) {
+  // expected-error @below {{takes a row vector of i1, not '!flash_tile.fragment<64xf32, #flash_tile.row<4>>'}}
+  %r = flash_tile.any %a : !row
+  return
+}
+
+// -----
+!lhs = !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @convert_layout(%a: !lhs) {
+  // expected-error @below {{converts acc to acc or lhs, not #flash_tile.lhs<4> to #flash_tile.acc<4>}}
+  %r = flash_tile.convert %a : !lhs -> !acc
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!lhs = !flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>
+func.func @convert_shape(%a: !acc) {
+  // expected-error @below {{keeps the shape and warps, but converts}}
+  %r = flash_tile.convert %a : !acc -> !lhs
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!wide = !flash_tile.fragment<64x64xf64, #flash_tile.acc<4>>
+func.func @convert_type(%a: !acc) {
+  // expected-error @below {{rounds f32 to f16 or bf16, not 'f32' to 'f64'}}
+  %r = flash_tile.convert %a : !acc -> !wide
+  return
+}

@@ -1,0 +1,437 @@
+// RUN: flash-opt %s --split-input-file --verify-diagnostics
+
+// expected-error @below {{a fragment of 64 rows cannot be dealt 16 by 16 to 8 warps}}
+func.func private @rows(!flash_tile.fragment<64x64xf32, #flash_tile.acc<8>>)
+
+// -----
+// expected-error @below {{the layout is for rank 2, but the fragment has rank 1}}
+func.func private @rank(!flash_tile.fragment<64xf32, #flash_tile.acc<4>>)
+
+// -----
+// expected-error @below {{an accumulator has a multiple of 8 columns, not 60}}
+func.func private @columns(!flash_tile.fragment<64x60xf32, #flash_tile.acc<4>>)
+
+// -----
+// expected-error @below {{an A operand has a multiple of 16 columns, not 24}}
+func.func private @lhs_columns(!flash_tile.fragment<64x24xbf16, #flash_tile.lhs<4>>)
+
+// -----
+// expected-error @below {{an A operand has elements f16 or bf16, not 'f32'}}
+func.func private @lhs_type(!flash_tile.fragment<64x32xf32, #flash_tile.lhs<4>>)
+
+// -----
+// expected-error @below {{a layout needs 1 to 32 warps, not 0}}
+func.func private @warps(!flash_tile.fragment<64x32xf32, #flash_tile.acc<0>>)
+
+// -----
+// expected-error @below {{a fragment has elements of a scalar type, not 'vector<2xf32>'}}
+func.func private @element(!flash_tile.fragment<64x32xvector<2xf32>, #flash_tile.acc<4>>)
+
+// -----
+// expected-error @below {{a tile has positive sizes, not 0}}
+func.func private @empty(!flash_tile.fragment<64x0xf32, #flash_tile.acc<4>>)
+
+// -----
+// expected-error @below {{a shared tile has a multiple of 8 rows (the period of the swizzle), not 20}}
+func.func private @shared_rows(!flash_tile.shared<20x64xbf16>)
+
+// -----
+// expected-error @below {{a row of a shared tile is a multiple of 16 bytes, but 59 columns of 'bf16' are not}}
+func.func private @shared_columns(!flash_tile.shared<16x59xbf16>)
+
+// -----
+// expected-error @below {{a shared tile has elements of 8, 16 or 32 bits, not 'f64'}}
+func.func private @shared_type(!flash_tile.shared<16x64xf64>)
+
+// -----
+// expected-error @below {{expected a tile of rank 2}}
+func.func private @shared_rank(!flash_tile.shared<16xbf16>)
+
+// -----
+// expected-error @below {{a ring has 1 to 32 stages, not 0}}
+func.func private @stages(!flash_tile.ring<0, 16x64xbf16, cp_async>)
+
+// -----
+// expected-error @below {{expected cp_async or mbarrier}}
+func.func private @kind(!flash_tile.ring<2, 16x64xbf16, tma>)
+
+// -----
+// expected-error @below {{only an accumulator can be pending}}
+func.func private @pending(!flash_tile.pending<!flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>>)
+
+// -----
+// expected-error @below {{the last size of a box is a panel of 128 bytes, but 128 elements of 'bf16' are not}}
+func.func private @panel(!flash_tile.tensor_map<1x128x128xbf16>)
+
+// -----
+// expected-error @below {{a box has sizes of 1 to 256, not 512}}
+func.func private @box(!flash_tile.tensor_map<512x64xbf16>)
+
+// -----
+// expected-error @below {{a tensor map has 2 to 5 dimensions, not 1}}
+func.func private @box_rank(!flash_tile.tensor_map<64xbf16>)
+
+// -----
+// expected-error @below {{'flash_tile.warps' belongs on a gpu.func}}
+func.func private @warps_attribute() attributes {flash_tile.warps = 4 : i64}
+
+// -----
+// expected-error @below {{unknown attribute 'flash_tile.wraps' of the flash_tile dialect}}
+func.func private @unknown_attribute() attributes {flash_tile.wraps = 4 : i64}
+
+// -----
+gpu.module @m {
+  // expected-error @below {{'flash_tile.warps' is 33, not between 1 and 32}}
+  gpu.func @k() kernel attributes {flash_tile.warps = 33 : i64} {
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  // expected-error @below {{'flash_tile.shared_bytes' must be an i64}}
+  gpu.func @k() kernel attributes {flash_tile.shared_bytes = 33 : i32} {
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @k(%x: f32) kernel attributes {flash_tile.warps = 4 : i64} {
+    // expected-error @below {{has a fragment of 8 warps in a kernel of 4}}
+    %f = flash_tile.splat %x : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+    gpu.return
+  }
+}
+
+// -----
+func.func @offsets(%m: memref<?x?x64xbf16>, %i: index) {
+  // expected-error @below {{has 2 offsets for a memref of rank 3}}
+  %t = flash_tile.load %m[%i, %i] : memref<?x?x64xbf16> -> !flash_tile.shared<16x64xbf16>
+  return
+}
+
+// -----
+func.func @small_memref(%m: memref<64xbf16>, %i: index) {
+  // expected-error @below {{moves a tile of rank 2 to or from a memref of rank 1}}
+  %t = flash_tile.load %m[%i] : memref<64xbf16> -> !flash_tile.shared<16x64xbf16>
+  return
+}
+
+// -----
+func.func @types(%m: memref<?x64xf16>, %i: index) {
+  // expected-error @below {{moves elements of 'bf16' to or from a memref of 'f16'}}
+  %t = flash_tile.load %m[%i, %i] : memref<?x64xf16> -> !flash_tile.shared<16x64xbf16>
+  return
+}
+
+// -----
+func.func @row_dim(%m: memref<?x64xbf16>, %i: index) {
+  // expected-error @below {{row_dim 1 is not a row dimension of a memref of rank 2}}
+  %t = flash_tile.load %m[%i, %i] {row_dim = 1 : i64} : memref<?x64xbf16> -> !flash_tile.shared<16x64xbf16>
+  return
+}
+
+// -----
+func.func @alignment(%m: memref<?x64xbf16>, %i: index) {
+  // expected-error @below {{alignment 12 is not a power of two}}
+  %t = flash_tile.load %m[%i, %i] {alignment = 12 : i64} : memref<?x64xbf16> -> !flash_tile.shared<16x64xbf16>
+  return
+}
+
+// -----
+func.func @contiguous(%m: memref<?x64xbf16, strided<[?, ?]>>, %i: index) {
+  // expected-error @below {{needs contiguous columns, but the last stride of the memref is dynamic}}
+  %t = flash_tile.load %m[%i, %i] : memref<?x64xbf16, strided<[?, ?]>> -> !flash_tile.shared<16x64xbf16>
+  return
+}
+
+// -----
+func.func @store_layout(%f: !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>, %m: memref<?x64xbf16>, %i: index) {
+  // expected-error @below {{stores an acc or row fragment, not one with the layout #flash_tile.lhs<4>}}
+  flash_tile.store %f, %m[%i, %i] : !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>, memref<?x64xbf16>
+  return
+}
+
+// -----
+func.func @store_columns(%f: !flash_tile.fragment<64xf32, #flash_tile.row<4>>, %m: memref<?xf32>, %i: index) {
+  // expected-error @below {{stores a row vector, which has no columns to bound}}
+  flash_tile.store %f, %m[%i] cols(%i) : !flash_tile.fragment<64xf32, #flash_tile.row<4>>, memref<?xf32>
+  return
+}
+
+// -----
+func.func @put_source(%m: memref<?x64xbf16>, %i: index) {
+  %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+  // expected-error @below {{fills a ring of kind mbarrier from a tensor map, not from 'memref<?x64xbf16>'}}
+  flash_tile.put %r[%i], %m[%i, %i] : !flash_tile.ring<2, 16x64xbf16, mbarrier>, memref<?x64xbf16>
+  return
+}
+
+// -----
+func.func @put_rows(%m: !flash_tile.tensor_map<16x64xbf16>, %i: index) {
+  %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+  // expected-error @below {{from a tensor map has no rows, cols or condition}}
+  flash_tile.put %r[%i], %m[%i, %i] rows(%i) : !flash_tile.ring<2, 16x64xbf16, mbarrier>, !flash_tile.tensor_map<16x64xbf16>
+  return
+}
+
+// -----
+func.func @put_place(%m: !flash_tile.tensor_map<16x64xbf16>, %i: index) {
+  %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+  // expected-error @below {{to a ring of kind mbarrier belongs in the producer of a flash_tile.specialize}}
+  flash_tile.put %r[%i], %m[%i, %i] : !flash_tile.ring<2, 16x64xbf16, mbarrier>, !flash_tile.tensor_map<16x64xbf16>
+  return
+}
+
+// -----
+func.func @put_kind(%m: !flash_tile.tensor_map<16x64xbf16>, %i: index) {
+  %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, cp_async>
+  // expected-error @below {{fills a ring of kind cp_async from a memref, not from '!flash_tile.tensor_map<16x64xbf16>'}}
+  flash_tile.put %r[%i], %m[%i, %i] : !flash_tile.ring<2, 16x64xbf16, cp_async>, !flash_tile.tensor_map<16x64xbf16>
+  return
+}
+
+// -----
+gpu.module @m {
+  gpu.func @put_box(%m: !flash_tile.tensor_map<1x16x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+    %r = flash_tile.ring : !flash_tile.ring<2, 32x64xbf16, mbarrier>
+    flash_tile.specialize producer(40) {
+      // expected-error @below {{needs a box of 32 in dimension 1, but the tensor map has 16}}
+      flash_tile.put %r[%i], %m[%i, %i, %i] : !flash_tile.ring<2, 32x64xbf16, mbarrier>, !flash_tile.tensor_map<1x16x64xbf16>
+    } consumers(232) {
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @put_producer(%m: memref<?x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+    %r = flash_tile.ring : !flash_tile.ring<2, 32x64xbf16, cp_async>
+    flash_tile.specialize producer(40) {
+      // expected-error @below {{to a ring of kind cp_async is done by all computing warps, not by a producer}}
+      flash_tile.put %r[%i], %m[%i, %i] : !flash_tile.ring<2, 32x64xbf16, cp_async>, memref<?x64xbf16>
+    } consumers(232) {
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @get_producer(%i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+    %r = flash_tile.ring : !flash_tile.ring<2, 32x64xbf16, mbarrier>
+    flash_tile.specialize producer(40) {
+      // expected-error @below {{is not for a producer}}
+      %t = flash_tile.get %r[%i] : !flash_tile.ring<2, 32x64xbf16, mbarrier>
+    } consumers(232) {
+    }
+    gpu.return
+  }
+}
+
+// -----
+func.func @get_in_flight(%i: index) {
+  %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+  // expected-error @below {{of a ring of kind mbarrier has no in_flight}}
+  %t = flash_tile.get %r[%i] in_flight 1 : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+  return
+}
+
+// -----
+func.func @load_fragment(%t: !flash_tile.shared<64x64xbf16>) {
+  // expected-error @below {{loads '!flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>' from '!flash_tile.shared<64x64xbf16>'}}
+  %f = flash_tile.load_fragment %t : !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>
+  return
+}
+
+// -----
+func.func @load_fragment_layout(%t: !flash_tile.shared<64x64xbf16>) {
+  // expected-error @below {{gives an A operand (lhs), not one with the layout #flash_tile.acc<4>}}
+  %f = flash_tile.load_fragment %t : !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @mma_result(%a: !flash_tile.shared<64x64xbf16>, %b: !flash_tile.shared<64x64xbf16>) {
+  // expected-error @below {{accumulates in an acc fragment of f32, not in '!flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>>'}}
+  %c = flash_tile.mma #flash_tile.mma_sync %a, %b : !flash_tile.shared<64x64xbf16>, !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @mma_a_layout(%a: !flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>>, %b: !flash_tile.shared<64x64xbf16>) {
+  // expected-error @below {{takes a in the layout lhs, not #flash_tile.acc<4>}}
+  %c = flash_tile.mma #flash_tile.mma_sync %a, %b : !flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>>, !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @mma_warps(%a: !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<2>>, %b: !flash_tile.shared<64x64xbf16>) {
+  // expected-error @below {{has a on 2 warps and its result on 4}}
+  %c = flash_tile.mma #flash_tile.mma_sync %a, %b : !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<2>>, !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @mma_types(%a: !flash_tile.shared<64x64xf16>, %b: !flash_tile.shared<64x64xbf16>) {
+  // expected-error @below {{multiplies 'f16' by 'bf16'}}
+  %c = flash_tile.mma #flash_tile.mma_sync %a, %b : !flash_tile.shared<64x64xf16>, !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @mma_k(%a: !flash_tile.shared<64x64xbf16>, %b: !flash_tile.shared<32x64xbf16>) {
+  // expected-error @below {{contracts 64 columns of a with 32 of b}}
+  %c = flash_tile.mma #flash_tile.mma_sync %a, %b : !flash_tile.shared<64x64xbf16>, !flash_tile.shared<32x64xbf16> -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @mma_shape(%a: !flash_tile.shared<64x64xbf16>, %b: !flash_tile.shared<32x64xbf16>) {
+  // expected-error @below {{gives 64x32, not 64x64}}
+  %c = flash_tile.mma #flash_tile.mma_sync %a, %b transpose_b : !flash_tile.shared<64x64xbf16>, !flash_tile.shared<32x64xbf16> -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @mma_unsupported(%a: !flash_tile.shared<64x64xf32>, %b: !flash_tile.shared<64x64xf32>) {
+  // expected-error @below {{#flash_tile.mma_sync has no form for elements of 'f32'}}
+  %c = flash_tile.mma #flash_tile.mma_sync %a, %b : !flash_tile.shared<64x64xf32>, !flash_tile.shared<64x64xf32> -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @mma_k_granularity(%a: !flash_tile.shared<64x40xbf16>, %b: !flash_tile.shared<64x40xbf16>) {
+  // expected-error @below {{#flash_tile.mma_sync contracts a multiple of 16 columns, not 40}}
+  %c = flash_tile.mma #flash_tile.mma_sync %a, %b transpose_b : !flash_tile.shared<64x40xbf16>, !flash_tile.shared<64x40xbf16> -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @mma_n(%a: !flash_tile.shared<64x64xbf16>, %b: !flash_tile.shared<264x64xbf16>) {
+  // expected-error @below {{#flash_tile.wgmma has a multiple of 8 columns of b, at most 256, not 264}}
+  %c = flash_tile.mma #flash_tile.wgmma %a, %b transpose_b : !flash_tile.shared<64x64xbf16>, !flash_tile.shared<264x64xbf16> -> !flash_tile.fragment<64x264xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @mma_warpgroup(%a: !flash_tile.shared<96x64xbf16>, %b: !flash_tile.shared<64x64xbf16>) {
+  // expected-error @below {{#flash_tile.wgmma is executed by 4 warps together, which do not divide 6}}
+  %c = flash_tile.mma #flash_tile.wgmma %a, %b : !flash_tile.shared<96x64xbf16>, !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<96x64xf32, #flash_tile.acc<6>>
+  return
+}
+
+// -----
+func.func @mma_start(%a: !flash_tile.shared<64x64xbf16>) {
+  // expected-error @below {{needs an asynchronous instruction, not #flash_tile.mma_sync}}
+  %c = flash_tile.mma_start #flash_tile.mma_sync %a, %a : !flash_tile.shared<64x64xbf16>, !flash_tile.shared<64x64xbf16> -> !flash_tile.pending<!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>>
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @mma_wait_count(%p: !flash_tile.pending<!acc>) {
+  // expected-error @below {{has 1 operands and 2 results}}
+  %r:2 = flash_tile.mma_wait %p : !flash_tile.pending<!acc> -> !acc, !acc
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @mma_wait_pending(%p: !flash_tile.pending<!acc>) {
+  // expected-error @below {{leaves 1 results pending with in_flight 0}}
+  %r = flash_tile.mma_wait %p : !flash_tile.pending<!acc> -> !flash_tile.pending<!acc>
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @mma_wait_type(%p: !flash_tile.pending<!acc>) {
+  // expected-error @below {{on as '!flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>'}}
+  %r = flash_tile.mma_wait %p : !flash_tile.pending<!acc> -> !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+gpu.module @m {
+  gpu.func @registers() kernel attributes {flash_tile.warps = 8 : i64} {
+    // expected-error @below {{gives a role 20 registers, not a multiple of 8 from 24 to 256}}
+    flash_tile.specialize producer(20) {
+    } consumers(232) {
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @register_sum() kernel attributes {flash_tile.warps = 8 : i64} {
+    // expected-error @below {{gives its 3 warpgroups 512 registers in all, but the kernel is launched with 504}}
+    flash_tile.specialize producer(32) {
+    } consumers(240) {
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @whole_warpgroups() kernel attributes {flash_tile.warps = 6 : i64} {
+    // expected-error @below {{has consumers of whole warpgroups, but the kernel has 6 warps}}
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+    }
+    gpu.return
+  }
+}
+
+// -----
+func.func @specialize_place() {
+  // expected-error @below {{stands at the top level of a gpu.func with 'flash_tile.warps'}}
+  flash_tile.specialize producer(40) {
+  } consumers(232) {
+  }
+  return
+}
+
+// -----
+func.func @tensor_map_rank(%m: memref<?x64xbf16>) {
+  // expected-error @below {{describes a memref of rank 2 by a box of rank 3}}
+  %t = flash_tile.tensor_map %m : memref<?x64xbf16> -> !flash_tile.tensor_map<1x16x64xbf16>
+  return
+}
+
+// -----
+func.func @tensor_map_type(%m: memref<?x64xf16>) {
+  // expected-error @below {{describes a memref of 'f16' by a map of 'bf16'}}
+  %t = flash_tile.tensor_map %m : memref<?x64xf16> -> !flash_tile.tensor_map<16x64xbf16>
+  return
+}
+
+// -----
+func.func @grid(%n: index) {
+  // expected-error @below {{has a grid of 1 to 3 dimensions, not 4}}
+  flash_tile.launch @m::@k grid(%n, %n, %n, %n)
+  return
+}
+
+// -----
+func.func @no_kernel(%n: index) {
+  // expected-error @below {{launches @m::@k, which does not exist}}
+  flash_tile.launch @m::@k grid(%n)
+  return
+}
+
+// -----
+gpu.module @m {
+  gpu.func @k(%x: f32) kernel {
+    gpu.return
+  }
+}
+func.func @arguments(%n: index) {
+  // expected-error @below {{passes arguments of other types than @m::@k takes}}
+  flash_tile.launch @m::@k grid(%n) args(%n : index)
+  return
+}

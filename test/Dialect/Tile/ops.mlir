@@ -1,0 +1,106 @@
+// RUN: flash-opt %s | flash-opt | FileCheck %s
+// RUN: flash-opt %s --mlir-print-op-generic | flash-opt | FileCheck %s
+
+!acc = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+!acc16 = !flash_tile.fragment<128x64xbf16, #flash_tile.acc<8>>
+!lhs = !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
+!row = !flash_tile.fragment<128xf32, #flash_tile.row<8>>
+!partial = !flash_tile.fragment<128xf32, #flash_tile.row_partial<8>>
+!flag = !flash_tile.fragment<128xi1, #flash_tile.row<8>>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @synchronous
+  gpu.func @synchronous(%q: memref<?x8x?x64xbf16>, %o: memref<?x8x?x64xbf16>,
+                        %lse: memref<?x8x?xf32>, %n: index, %scale: f32, %more: i1)
+      kernel attributes {flash_tile.warps = 8 : i64} {
+    %c0 = arith.constant 0 : index
+    %zero = arith.constant 0.0 : f32
+    // CHECK: flash_tile.load %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}] rows(%{{.*}}) {alignment = 16 : i64} : memref<?x8x?x64xbf16> -> !flash_tile.shared<128x64xbf16>
+    %qs = flash_tile.load %q[%c0, %c0, %c0, %c0] rows(%n) {alignment = 16 : i64}
+        : memref<?x8x?x64xbf16> -> !flash_tile.shared<128x64xbf16>
+    // CHECK: flash_tile.load_fragment
+    %a = flash_tile.load_fragment %qs : !flash_tile.shared<128x64xbf16> -> !lhs
+    // CHECK: flash_tile.ring : !flash_tile.ring<2, 64x64xbf16, cp_async>
+    %ring = flash_tile.ring : !flash_tile.ring<2, 64x64xbf16, cp_async>
+    // CHECK: flash_tile.put %{{.*}}[%{{.*}}], %{{.*}}[{{.*}}] rows(%{{.*}}) cols(%{{.*}}) if(%{{.*}}) {row_dim = 2 : i64} :
+    flash_tile.put %ring[%c0], %q[%c0, %c0, %c0, %c0] rows(%n) cols(%n) if(%more) {row_dim = 2 : i64}
+        : !flash_tile.ring<2, 64x64xbf16, cp_async>, memref<?x8x?x64xbf16>
+    // CHECK: flash_tile.get %{{.*}}[%{{.*}}] in_flight 1 : !flash_tile.ring<2, 64x64xbf16, cp_async>
+    %k = flash_tile.get %ring[%c0] in_flight 1 : !flash_tile.ring<2, 64x64xbf16, cp_async>
+    // CHECK: flash_tile.mma #flash_tile.mma_sync %{{.*}}, %{{.*}} transpose_b : !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>, !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+    %s = flash_tile.mma #flash_tile.mma_sync %a, %k transpose_b : !lhs, !flash_tile.shared<64x64xbf16> -> !acc
+    // CHECK: flash_tile.reduce max
+    %m = flash_tile.reduce max %s : !acc -> !row
+    // CHECK: flash_tile.map(%{{.*}}, %{{.*}}) : (!flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>, !flash_tile.fragment<128xf32, #flash_tile.row<8>>) -> !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>> {
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index, %{{.*}}: f32, %{{.*}}: f32):
+    %p = flash_tile.map(%s, %m) : (!acc, !row) -> !acc {
+    ^bb0(%i: index, %j: index, %se: f32, %me: f32):
+      %d = arith.subf %se, %me : f32
+      %x = arith.mulf %d, %scale : f32
+      %e = math.exp2 %x : f32
+      // CHECK: flash_tile.yield %{{.*}} : f32
+      flash_tile.yield %e : f32
+    }
+    // CHECK: flash_tile.reduce add {{.*}} -> !flash_tile.fragment<128xf32, #flash_tile.row_partial<8>>
+    %l = flash_tile.reduce add %p : !acc -> !partial
+    // CHECK: flash_tile.all_reduce add
+    %sum = flash_tile.all_reduce add %l : !partial -> !row
+    %over, %twice = flash_tile.map(%sum) : (!row) -> (!flag, !row) {
+    ^bb0(%i: index, %se: f32):
+      %f = arith.cmpf ogt, %se, %scale : f32
+      %t = arith.addf %se, %se : f32
+      flash_tile.yield %f, %t : i1, f32
+    }
+    // CHECK: flash_tile.any %{{.*}} : !flash_tile.fragment<128xi1, #flash_tile.row<8>>
+    %any = flash_tile.any %over : !flag
+    // CHECK: flash_tile.convert
+    %pa = flash_tile.convert %p : !acc -> !lhs
+    // CHECK: flash_tile.splat %{{.*}} : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+    %z = flash_tile.splat %zero : !acc
+    // CHECK: flash_tile.mma #flash_tile.mma_sync %{{.*}}, %{{.*}} acc(%{{.*}}) :
+    %o1 = flash_tile.mma #flash_tile.mma_sync %pa, %k acc(%z) : !lhs, !flash_tile.shared<64x64xbf16> -> !acc
+    // CHECK: flash_tile.release
+    flash_tile.release %ring[%c0] : !flash_tile.ring<2, 64x64xbf16, cp_async>
+    %o2 = flash_tile.convert %o1 : !acc -> !acc16
+    // CHECK: flash_tile.store %{{.*}}, %{{.*}}[{{.*}}] rows(%{{.*}}) {alignment = 16 : i64} : !flash_tile.fragment<128x64xbf16, #flash_tile.acc<8>>, memref<?x8x?x64xbf16>
+    flash_tile.store %o2, %o[%c0, %c0, %c0, %c0] rows(%n) {alignment = 16 : i64} : !acc16, memref<?x8x?x64xbf16>
+    // CHECK: flash_tile.store %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] :
+    flash_tile.store %twice, %lse[%c0, %c0, %c0] : !row, memref<?x8x?xf32>
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @specialized
+  gpu.func @specialized(%map: !flash_tile.tensor_map<1x1x128x64xbf16>) kernel attributes {flash_tile.warps = 8 : i64, flash_tile.shared_bytes = 16448 : i64} {
+    %c0 = arith.constant 0 : index
+    // CHECK: flash_tile.ring {shared_offset = 0 : i64} : !flash_tile.ring<2, 128x64xbf16, mbarrier>
+    %ring = flash_tile.ring {shared_offset = 0 : i64} : !flash_tile.ring<2, 128x64xbf16, mbarrier>
+    // CHECK: flash_tile.specialize producer(40) {
+    // CHECK-NEXT: flash_tile.put %{{.*}}[%{{.*}}], %{{.*}}[{{.*}}] : !flash_tile.ring<2, 128x64xbf16, mbarrier>, !flash_tile.tensor_map<1x1x128x64xbf16>
+    // CHECK-NEXT: } consumers(232) {
+    flash_tile.specialize producer(40) {
+      flash_tile.put %ring[%c0], %map[%c0, %c0, %c0, %c0] : !flash_tile.ring<2, 128x64xbf16, mbarrier>, !flash_tile.tensor_map<1x1x128x64xbf16>
+    } consumers(232) {
+      %q = flash_tile.get %ring[%c0] : !flash_tile.ring<2, 128x64xbf16, mbarrier>
+      // CHECK: flash_tile.mma_start #flash_tile.wgmma %{{.*}}, %{{.*}} transpose_b : !flash_tile.shared<128x64xbf16>, !flash_tile.shared<128x64xbf16> -> !flash_tile.pending<!flash_tile.fragment<128x128xf32, #flash_tile.acc<8>>>
+      %s = flash_tile.mma_start #flash_tile.wgmma %q, %q transpose_b : !flash_tile.shared<128x64xbf16>, !flash_tile.shared<128x64xbf16>
+          -> !flash_tile.pending<!flash_tile.fragment<128x128xf32, #flash_tile.acc<8>>>
+      // CHECK: flash_tile.mma_wait %{{.*}} in_flight 1 : {{.*}} -> !flash_tile.pending<
+      %t = flash_tile.mma_wait %s in_flight 1 : !flash_tile.pending<!flash_tile.fragment<128x128xf32, #flash_tile.acc<8>>>
+          -> !flash_tile.pending<!flash_tile.fragment<128x128xf32, #flash_tile.acc<8>>>
+      // CHECK: flash_tile.mma_wait %{{.*}} : {{.*}} -> !flash_tile.fragment<
+      %u = flash_tile.mma_wait %t : !flash_tile.pending<!flash_tile.fragment<128x128xf32, #flash_tile.acc<8>>>
+          -> !flash_tile.fragment<128x128xf32, #flash_tile.acc<8>>
+      flash_tile.release %ring[%c0] : !flash_tile.ring<2, 128x64xbf16, mbarrier>
+    }
+    gpu.return
+  }
+}
+
+// CHECK-LABEL: func.func @host
+func.func @host(%k: memref<?x8x?x64xbf16>, %n: index) {
+  // CHECK: flash_tile.tensor_map %{{.*}} : memref<?x8x?x64xbf16> -> !flash_tile.tensor_map<1x1x128x64xbf16>
+  %map = flash_tile.tensor_map %k : memref<?x8x?x64xbf16> -> !flash_tile.tensor_map<1x1x128x64xbf16>
+  // CHECK: flash_tile.launch @kernels::@specialized grid(%{{.*}}, %{{.*}}) args(%{{.*}} : !flash_tile.tensor_map<1x1x128x64xbf16>)
+  flash_tile.launch @kernels::@specialized grid(%n, %n) args(%map : !flash_tile.tensor_map<1x1x128x64xbf16>)
+  return
+}
