@@ -24,6 +24,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
@@ -45,4 +46,5 @@ void flash::registerOwnPasses() { registerFlashPasses(); }
 void flash::registerAllPasses() {
   registerOwnPasses();
   registerTransformsPasses();
+  memref::registerMemRefPasses();
 }

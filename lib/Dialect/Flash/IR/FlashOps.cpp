@@ -1,4 +1,5 @@
-//===- FlashOps.cpp - Operations of the flash dialect ---------------*- C++ -*-===//
+//===- FlashOps.cpp - Operations of the flash dialect ---------------*- C++
+//-*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -146,7 +147,8 @@ AttentionOp::reifyResultShapes(OpBuilder &builder,
   output.push_back(tensor::getMixedSize(builder, loc, getValue(), 3));
   reified.push_back(output);
   if (getLse())
-    reified.push_back({output[0], output[getHeadsDim()], output[getLengthDim()]});
+    reified.push_back(
+        {output[0], output[getHeadsDim()], output[getLengthDim()]});
   return success();
 }
 
@@ -184,9 +186,8 @@ struct RefineResultShape : OpRewritePattern<AttentionOp> {
       return type.clone(shape);
     };
     auto output =
-        refine(op.getOutput().getType(),
-               {q.getDimSize(0), q.getDimSize(1), q.getDimSize(2),
-                op.getVHeadDim()});
+        refine(op.getOutput().getType(), {q.getDimSize(0), q.getDimSize(1),
+                                          q.getDimSize(2), op.getVHeadDim()});
     RankedTensorType lse;
     if (op.getLse())
       lse = refine(op.getLse().getType(),
@@ -210,8 +211,7 @@ struct RefineResultShape : OpRewritePattern<AttentionOp> {
 };
 
 /// Reads through a tensor.cast that only forgot static sizes.
-template <typename OpT>
-struct AbsorbCasts : OpRewritePattern<OpT> {
+template <typename OpT> struct AbsorbCasts : OpRewritePattern<OpT> {
   using OpRewritePattern<OpT>::OpRewritePattern;
   LogicalResult matchAndRewrite(OpT op,
                                 PatternRewriter &rewriter) const override {
@@ -252,7 +252,8 @@ LogicalResult MergeOp::verify() {
   Type element =
       cast<RankedTensorType>(getOutputs().front().getType()).getElementType();
   auto checkLse = [&](StringRef name, RankedTensorType lse) -> LogicalResult {
-    if (failed(checkSame(*this, "batch", {"result", result, 0}, {name, lse, 0})) ||
+    if (failed(
+            checkSame(*this, "batch", {"result", result, 0}, {name, lse, 0})) ||
         failed(checkSame(*this, "number of heads", {"result", result, heads},
                          {name, lse, 1})) ||
         failed(checkSame(*this, "length", {"result", result, length},
@@ -301,7 +302,8 @@ struct FoldSinglePart : OpRewritePattern<MergeOp> {
     if (op.getOutputs().size() != 1)
       return rewriter.notifyMatchFailure(op, "has several parts");
     if (op.getOutputs().front().getType() != op.getOutput().getType() ||
-        (op.getLse() && op.getLses().front().getType() != op.getLse().getType()))
+        (op.getLse() &&
+         op.getLses().front().getType() != op.getLse().getType()))
       return rewriter.notifyMatchFailure(op, "changes the type");
     SmallVector<Value> results{op.getOutputs().front()};
     if (op.getLse())
@@ -337,12 +339,15 @@ LogicalResult OnlineAttentionOp::verify() {
     return failure();
   int64_t row = getTransposed() ? 1 : 0, col = 1 - row;
   if (failed(checkSame(*this, "head dim", {"query", q, col}, {"key", k, 1})) ||
-      failed(checkSame(*this, "head dim", {"value", v, 1}, {"acc", acc, col})) ||
+      failed(
+          checkSame(*this, "head dim", {"value", v, 1}, {"acc", acc, col})) ||
       failed(checkSame(*this, "keys", {"key", k, 0}, {"value", v, 0})) ||
       failed(checkSame(*this, "query rows", {"query", q, row},
                        {"acc", acc, row})) ||
-      failed(checkSame(*this, "query rows", {"query", q, row}, {"max", max, 0})) ||
-      failed(checkSame(*this, "query rows", {"query", q, row}, {"sum", sum, 0})))
+      failed(
+          checkSame(*this, "query rows", {"query", q, row}, {"max", max, 0})) ||
+      failed(
+          checkSame(*this, "query rows", {"query", q, row}, {"sum", sum, 0})))
     return failure();
   return success();
 }

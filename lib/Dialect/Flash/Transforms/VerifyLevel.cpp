@@ -1,4 +1,5 @@
-//===- VerifyLevel.cpp - What belongs to a level --------------------*- C++ -*-===//
+//===- VerifyLevel.cpp - What belongs to a level --------------------*- C++
+//-*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -60,7 +61,8 @@ static StringRef reasonAgainst(Operation *op, int level) {
   case 3:
     if (isa<FlashDialect>(op->getDialect()))
       return "should have become a tile program";
-    if (inKernel && (hasTensor(op->getOperandTypes()) || hasTensor(op->getResultTypes())))
+    if (inKernel &&
+        (hasTensor(op->getOperandTypes()) || hasTensor(op->getResultTypes())))
       return "has a tensor, but kernels work on fragments and shared memory";
     return "";
   default:

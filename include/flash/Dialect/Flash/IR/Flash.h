@@ -1,4 +1,5 @@
-//===- Flash.h - The flash dialect ----------------------------------*- C++ -*-===//
+//===- Flash.h - The flash dialect ----------------------------------*- C++
+//-*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

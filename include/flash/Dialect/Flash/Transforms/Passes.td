@@ -11,6 +11,80 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ChooseSchedule : Pass<"flash-choose-schedule", "::mlir::func::FuncOp"> {
+  let summary = "Give each attention a schedule from a model of the target";
+  let description = [{
+    Fills in what the op's own `schedule` attribute and the option `schedule`
+    leave open (the attribute wins over the option, the option over the model).
+
+    ```mlir
+    flash.attention %q, %k, %v : ...
+    // with target=#flash.target<kind = "sm_80", ...> becomes
+    flash.attention %q, %k, %v {schedule = #flash.schedule<m = 128, n = 64, warps = 4, ...>} : ...
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
+           "A target's name (cpu, sm_80, sm_86, sm_89, sm_90a, sm_100, sm_120) or a #flash.target attribute">,
+    Option<"schedule", "schedule", "std::string", /*default=*/"\"\"",
+           "A #flash.schedule attribute that overrides the model's choice">
+  ];
+  let dependentDialects = ["::flash::FlashDialect"];
+}
+
+def SplitKV : Pass<"flash-split-kv", "::mlir::func::FuncOp"> {
+  let summary = "Split attention over the keys and merge the parts (L0 to L0)";
+  let description = [{
+    Rounding changes: parts are f32 and merged in f32.
+
+    ```mlir
+    %o = flash.attention %q, %k, %v : ...
+    // with parts=2 becomes
+    %o0, %l0 = flash.attention %q, %k0, %v0 q_offset(%qo) kv_offset(%c0) : ... -> tensor<...xf32>, ...
+    %o1, %l1 = flash.attention %q, %k1, %v1 q_offset(%qo) kv_offset(%c1) : ... -> tensor<...xf32>, ...
+    %o = flash.merge outputs(%o0, %o1) lses(%l0, %l1) -> ...
+    ```
+  }];
+  let options = [Option<"parts", "parts", "int64_t", /*default=*/"2", "Number of parts">];
+  let statistics = [Statistic<"numSplit", "num-split", "Number of attentions split">];
+  let dependentDialects = ["::flash::FlashDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect"];
+}
+
+def TileAttention : Pass<"flash-tile-attention", "::mlir::func::FuncOp"> {
+  let summary = "Tile attention over queries and keys (L0 to L1)";
+  let description = [{
+    One `scf.forall` over (batch, head, query block), in it a loop over the key
+    blocks that the mask lets through, with static padded tiles, carrying the state
+    of `flash.online_attention`. `flash.merge` becomes a forall over row blocks.
+    An op without a schedule is an error: run `flash-choose-schedule` first.
+  }];
+  let statistics = [Statistic<"numTiled", "num-tiled", "Number of operations tiled">];
+  let dependentDialects = ["::flash::FlashDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::math::MathDialect"];
+}
+
+def DecomposeAttention : Pass<"flash-decompose-attention", "::mlir::func::FuncOp"> {
+  let summary = "Write a tile step as contractions, mask and online softmax (L1 to L2)";
+  let description = [{
+    ```mlir
+    %r:3 = flash.online_attention ins(%q, %k, %v) outs(%acc, %max, %sum) ...
+    // becomes
+    %s = linalg.matmul ins(%q, %k) outs(%zero)                     // S = Q K^T
+    %m = scf.if %partial { mask } else { %s }
+    %p, %max1, %sum1, %alpha = flash.online_softmax ins(%m) outs(...)
+    %a = linalg.generic { acc * alpha }
+    %o = linalg.matmul ins(%p, %v) outs(%a)                        // O += P V
+    ```
+  }];
+  let statistics = [Statistic<"numDecomposed", "num-decomposed", "Number of steps decomposed">];
+  let dependentDialects = ["::flash::FlashDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect"];
+}
+
 def VerifyLevel : Pass<"flash-verify-level"> {
   let summary = "Check that only what belongs to a level is there";
   let description = [{

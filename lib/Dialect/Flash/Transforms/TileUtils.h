@@ -1,0 +1,97 @@
+//===- TileUtils.h - Building blocks of tiled programs --------------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Shared by the passes that write L1 and L2: index arithmetic that folds,
+// padded tiles of a tensor, element-wise steps on tiles.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_DIALECT_FLASH_TRANSFORMS_TILEUTILS_H
+#define FLASH_LIB_DIALECT_FLASH_TRANSFORMS_TILEUTILS_H
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace flash {
+
+/// Name of the schedule on an op that has no such attribute of its own
+/// (flash.merge, scf.forall).
+inline constexpr llvm::StringLiteral kScheduleAttrName = "flash.schedule";
+
+/// Index arithmetic at one location; constants fold.
+class IndexBuilder {
+public:
+  IndexBuilder(mlir::OpBuilder &builder, mlir::Location loc)
+      : builder(builder), loc(loc) {}
+  mlir::Value constant(int64_t value);
+  mlir::Value add(mlir::Value a, mlir::Value b);
+  mlir::Value sub(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, mlir::Value b);
+  /// Both operands are not negative.
+  mlir::Value div(mlir::Value a, mlir::Value b);
+  mlir::Value ceilDiv(mlir::Value a, int64_t b);
+  mlir::Value min(mlir::Value a, mlir::Value b);
+  mlir::Value max(mlir::Value a, mlir::Value b);
+  mlir::Value less(mlir::Value a, mlir::Value b);
+  mlir::Value dim(mlir::Value tensor, int64_t dim);
+
+private:
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+};
+
+/// `value` rounded up to a multiple of `multiple`.
+inline int64_t roundUp(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+/// Reads rows [first, first + rows) of one head of a rank-4 tensor in `layout`
+/// (of a rank-3 one, without the head dim) as a tile of static shape, padded
+/// with `padValue` at the end of each dimension. `rows` is at most the tile's.
+mlir::Value readTile(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value tensor, Layout layout, mlir::Value batch,
+                     mlir::Value head, mlir::Value first,
+                     mlir::OpFoldResult rows, llvm::ArrayRef<int64_t> tileShape,
+                     double padValue = 0.0);
+
+/// Inserts the first `rows` rows of a tile into one head of `dest`, a shared
+/// output of the enclosing forall.
+void insertTile(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tile,
+                mlir::Value dest, Layout layout, mlir::Value batch,
+                mlir::Value head, mlir::Value first, mlir::OpFoldResult rows,
+                mlir::scf::InParallelOp inParallel);
+
+/// A tile filled with one f32 value.
+mlir::Value filledTile(mlir::OpBuilder &builder, mlir::Location loc,
+                       llvm::ArrayRef<int64_t> shape, double value);
+
+/// A linalg.generic over `shape` with parallel loops: one identity map an
+/// output, `maps` for the inputs, and `body` making the scalars from the
+/// inputs' (outputs are not read).
+llvm::SmallVector<mlir::Value>
+mapTiles(mlir::OpBuilder &builder, mlir::Location loc,
+         llvm::ArrayRef<int64_t> shape, mlir::ValueRange inputs,
+         llvm::ArrayRef<mlir::AffineMap> maps, mlir::TypeRange elementTypes,
+         llvm::function_ref<llvm::SmallVector<mlir::Value>(
+             mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>
+             body);
+
+/// The scale that online softmax applies: a scale that is not positive is
+/// applied to the scores before.
+inline float softmaxScale(float scale) { return scale > 0 ? scale : 1.0f; }
+
+/// Tiles a flash.merge (its schedule is the attribute flash.schedule).
+llvm::LogicalResult tileMerge(mlir::RewriterBase &rewriter, MergeOp op,
+                              ScheduleAttr schedule);
+
+} // namespace flash
+
+#endif // FLASH_LIB_DIALECT_FLASH_TRANSFORMS_TILEUTILS_H

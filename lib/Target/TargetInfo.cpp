@@ -1,0 +1,64 @@
+//===- TargetInfo.cpp - Descriptions of the targets by name ---------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A target is data: adding one of a known family is a row of this table. Shared
+// memory a block, registers and cache sizes: CUDA C++ Programming Guide, table
+// of technical specifications per compute capability; SMs and L2 of the usual
+// board.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Target/TargetInfo.h"
+
+#include "mlir/AsmParser/AsmParser.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace flash;
+
+namespace {
+struct TargetRow {
+  StringLiteral kind;
+  int64_t cores, fastMemory, registers, l2, vectorBits;
+};
+} // namespace
+
+static constexpr TargetRow kTargets[] = {
+    {"cpu", 1, 512 << 10, 16, 32 << 20, 256},
+    {"sm_80", 108, 163 << 10, 65536, 40 << 20, 0},
+    {"sm_86", 84, 99 << 10, 65536, 6 << 20, 0},
+    {"sm_89", 128, 99 << 10, 65536, 72 << 20, 0},
+    {"sm_90a", 132, 227 << 10, 65536, 50 << 20, 0},
+    {"sm_100", 148, 227 << 10, 65536, 126 << 20, 0},
+    {"sm_120", 170, 99 << 10, 65536, 96 << 20, 0},
+};
+
+SmallVector<StringRef> flash::getTargetNames() {
+  return llvm::map_to_vector(
+      kTargets, [](const TargetRow &row) { return StringRef(row.kind); });
+}
+
+FailureOr<TargetAttr>
+flash::parseTarget(MLIRContext *context, StringRef text,
+                   function_ref<InFlightDiagnostic()> emitError) {
+  for (const TargetRow &row : kTargets)
+    if (row.kind == text)
+      return TargetAttr::get(context, StringAttr::get(context, row.kind),
+                             row.cores, row.fastMemory, row.registers, row.l2,
+                             row.vectorBits);
+  if (text.starts_with("#")) {
+    auto target = dyn_cast_or_null<TargetAttr>(parseAttribute(text, context));
+    if (target)
+      return target;
+    return emitError() << "'" << text << "' is not a #flash.target attribute";
+  }
+  return emitError() << "no target '" << text << "'; there are "
+                     << llvm::join(getTargetNames(), ", ")
+                     << ", or a #flash.target attribute";
+}

@@ -1,0 +1,27 @@
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-split-kv{parts=3}),flash-verify-level{level=L0})' | FileCheck %s
+
+// Static length 100 in three parts: 34, 34, 32.
+// CHECK-LABEL: @static
+// CHECK: tensor.extract_slice %arg1[0, 0, 0, 0] [2, 4, 34, 64]
+// CHECK: tensor.extract_slice %arg2[0, 0, 0, 0] [2, 4, 34, 64]
+// CHECK: flash.attention %arg0, %{{.*}}, %{{.*}} {scale = 5.000000e-01 : f32} : {{.*}} -> tensor<2x4x9x64xf32>, tensor<2x4x9xf32>
+// CHECK: tensor.extract_slice %arg1[0, 0, 34, 0] [2, 4, 34, 64]
+// CHECK: tensor.extract_slice %arg1[0, 0, 68, 0] [2, 4, 32, 64]
+// CHECK: flash.merge outputs({{.*}}) lses({{.*}}) -> tensor<2x4x9x64xbf16>
+func.func @static(%q: tensor<2x4x9x64xbf16>, %k: tensor<2x4x100x64xbf16>, %v: tensor<2x4x100x64xbf16>) -> tensor<2x4x9x64xbf16> {
+  %o = flash.attention %q, %k, %v {scale = 0.5 : f32} : tensor<2x4x9x64xbf16>, tensor<2x4x100x64xbf16>, tensor<2x4x100x64xbf16> -> tensor<2x4x9x64xbf16>
+  return %o : tensor<2x4x9x64xbf16>
+}
+
+// -----
+
+// A mask looks at positions: the parts keep the default alignment of the whole through explicit offsets.
+// CHECK-LABEL: @causal
+// CHECK: flash.attention {{.*}} q_offset(%[[Q:.*]]) kv_offset(%{{.*}}) {{{.*}}mask = #flash.causal}
+// CHECK: flash.attention {{.*}} q_offset(%[[Q]]) kv_offset(%{{.*}}) {{{.*}}mask = #flash.causal}
+// CHECK: flash.attention {{.*}} q_offset(%[[Q]]) kv_offset(%{{.*}}) {{{.*}}mask = #flash.causal}
+// CHECK: flash.merge
+func.func @causal(%q: tensor<2x?x4x64xf32>, %k: tensor<2x?x4x64xf32>, %v: tensor<2x?x4x64xf32>) -> (tensor<2x?x4x64xf32>, tensor<2x4x?xf32>) {
+  %o, %l = flash.attention %q, %k, %v {mask = #flash.causal, layout = #flash.layout<bshd>} : tensor<2x?x4x64xf32>, tensor<2x?x4x64xf32>, tensor<2x?x4x64xf32> -> tensor<2x?x4x64xf32>, tensor<2x4x?xf32>
+  return %o, %l : tensor<2x?x4x64xf32>, tensor<2x4x?xf32>
+}
