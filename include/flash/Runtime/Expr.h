@@ -1,0 +1,120 @@
+//===- Expr.h - Integer expressions over a call's arguments -----*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What a launch plan leaves to run time: sizes, offsets and grid dimensions as
+// small expressions over the dimensions and index arguments of a call.
+//
+//   ceildiv(dim(0, 2), 128)
+//
+// Division and remainder round as in affine maps (floordiv, ceildiv, mod).
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_RUNTIME_EXPR_H
+#define FLASH_RUNTIME_EXPR_H
+
+#include "flash/Runtime/Status.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace flash::rt {
+
+/// An argument or result of a call: a dense C-order tensor in device memory, or
+/// the value of an index argument.
+struct Argument {
+  static Argument tensor(uint64_t address, std::vector<int64_t> dims) {
+    return Argument{false, address, std::move(dims), 0};
+  }
+  static Argument index(int64_t value) { return Argument{true, 0, {}, value}; }
+
+  bool isIndex = false;
+  uint64_t address = 0;
+  std::vector<int64_t> dims;
+  int64_t value = 0;
+};
+
+class Expr {
+public:
+  enum class Kind {
+    Constant,
+    Dim,    ///< a dimension of a tensor argument
+    Scalar, ///< the value of an index argument
+    Add,
+    Sub,
+    Mul,
+    FloorDiv,
+    CeilDiv,
+    Mod,
+    Min,
+    Max,
+  };
+
+  /// A constant; implicit, so that `e * 2` reads well.
+  Expr(int64_t constant = 0);
+  static Expr dim(int argument, int dimension);
+  static Expr scalar(int argument);
+  /// `lhs kind rhs`; folded when both are constants and the result exists.
+  static Expr binary(Kind kind, const Expr &lhs, const Expr &rhs);
+
+  static Expr floorDiv(const Expr &lhs, const Expr &rhs) {
+    return binary(Kind::FloorDiv, lhs, rhs);
+  }
+  static Expr ceilDiv(const Expr &lhs, const Expr &rhs) {
+    return binary(Kind::CeilDiv, lhs, rhs);
+  }
+  static Expr mod(const Expr &lhs, const Expr &rhs) {
+    return binary(Kind::Mod, lhs, rhs);
+  }
+  static Expr min(const Expr &lhs, const Expr &rhs) {
+    return binary(Kind::Min, lhs, rhs);
+  }
+  static Expr max(const Expr &lhs, const Expr &rhs) {
+    return binary(Kind::Max, lhs, rhs);
+  }
+  friend Expr operator+(const Expr &lhs, const Expr &rhs) {
+    return binary(Kind::Add, lhs, rhs);
+  }
+  friend Expr operator-(const Expr &lhs, const Expr &rhs) {
+    return binary(Kind::Sub, lhs, rhs);
+  }
+  friend Expr operator*(const Expr &lhs, const Expr &rhs) {
+    return binary(Kind::Mul, lhs, rhs);
+  }
+
+  Kind kind() const;
+  bool isConstant(int64_t value) const;
+
+  /// Checks that every reference is to a dimension or index argument that a
+  /// call of `arguments` has: ranks[i] is argument i's rank, -1 for an index.
+  Status verify(const std::vector<int> &ranks) const;
+
+  /// The value for a call that matches the verified ranks; an error on overflow
+  /// and on division by zero.
+  Result<int64_t> evaluate(const std::vector<Argument> &arguments) const;
+
+  /// `dim(0, 2) * 2 + 1`, with the parentheses that are needed.
+  std::string str() const;
+
+private:
+  struct Node;
+  explicit Expr(std::shared_ptr<const Node> node) : node(std::move(node)) {}
+  /// Returns why there is no value, or null.
+  static const char *tryEvaluate(const Node &node,
+                                 const std::vector<Argument> &arguments,
+                                 int64_t &value);
+  void print(std::string &out, int outerPrecedence) const;
+
+  std::shared_ptr<const Node> node;
+};
+
+} // namespace flash::rt
+
+#endif // FLASH_RUNTIME_EXPR_H

@@ -1,0 +1,403 @@
+//===- ExecutorTest.cpp - Running launch plans ----------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Calls on the fake driver: what is launched, to the byte, and what is refused
+// before anything is.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Runtime/Executor.h"
+#include "FakeDriver.h"
+#include "TestProgram.h"
+
+#include <gtest/gtest.h>
+
+using namespace flash::rt;
+using namespace flash::rt::cuda;
+
+namespace {
+
+class ExecutorTest : public ::testing::Test {
+protected:
+  void SetUp() override {
+    fake.current = fakeContext(1);
+    fake.paramSizes = {8, 128, 8, 8, 4, 4, 8};
+  }
+
+  Executor make(Program program = testProgram()) {
+    Result<Executor> executor =
+        Executor::create(std::move(program), &fake.table);
+    EXPECT_TRUE(executor.ok()) << executor.message();
+    return std::move(*executor);
+  }
+
+  static std::vector<Argument> arguments(int64_t batch, int64_t queries,
+                                         int64_t keys) {
+    return {Argument::tensor(0x100000, {batch, 32, queries, 128}),
+            Argument::tensor(0x200000, {batch, 8, keys, 128}),
+            Argument::index(-3)};
+  }
+  static std::vector<Argument> results(int64_t batch, int64_t queries) {
+    return {Argument::tensor(0x300000, {batch, 32, queries, 128}),
+            Argument::tensor(0x400000, {batch, 32, queries})};
+  }
+
+  FakeDriver fake;
+};
+
+using Three = std::vector<unsigned>;
+
+TEST_F(ExecutorTest, LaunchesToTheByte) {
+  Executor executor = make();
+  Status status =
+      executor.launch(arguments(2, 1000, 777), results(2, 1000), fakeStream(1));
+  ASSERT_TRUE(status.ok()) << status.message();
+  ASSERT_EQ(fake.allocations.size(), 1u);
+  auto [temporary, size] = *fake.allocations.begin();
+  EXPECT_EQ(size, 512000u);
+
+  ASSERT_EQ(fake.launches.size(), 2u);
+  EXPECT_EQ(fake.launches[0].call, "cuMemsetD8Async");
+  EXPECT_EQ(fake.launches[0].kernel, std::to_string(temporary) + " 255 512000");
+  EXPECT_EQ(fake.launches[0].stream, fakeStream(1));
+
+  const RecordedLaunch &launch = fake.launches[1];
+  EXPECT_EQ(launch.kernel, "flash_kernel");
+  EXPECT_EQ(launch.call, "cuLaunchKernel");
+  EXPECT_EQ(launch.grid, (Three{8, 32, 2}));
+  EXPECT_EQ(launch.block, (Three{384, 1, 1}));
+  EXPECT_EQ(launch.sharedBytes, 200000u);
+  EXPECT_EQ(launch.stream, fakeStream(1));
+  EXPECT_EQ(launch.param<uint64_t>(0), 0x100010u);
+  EXPECT_EQ(launch.param<TensorMap>(1).opaque[0], 0xabc001u);
+  EXPECT_EQ(launch.param<TensorMap>(1).opaque[15], 0xabc001u);
+  EXPECT_EQ(launch.param<uint64_t>(2), 0x300000u);
+  EXPECT_EQ(launch.param<int64_t>(3), 777);
+  EXPECT_EQ(launch.param<int32_t>(4), -3);
+  EXPECT_EQ(launch.param<float>(5), 0.127517432f);
+  EXPECT_EQ(launch.param<uint64_t>(6), temporary);
+
+  ASSERT_EQ(fake.maps.size(), 1u);
+  EXPECT_EQ(fake.maps[0].address, 0x200000u);
+  EXPECT_EQ(fake.maps[0].dims, (std::vector<uint64_t>{128, 777, 8, 2}));
+  EXPECT_EQ(fake.maps[0].strides,
+            (std::vector<uint64_t>{256, 777 * 256, 777 * 256 * 8}));
+  EXPECT_EQ(fake.sharedAsked["flash_kernel"], 200000);
+}
+
+TEST_F(ExecutorTest, KeepsWhatItCan) {
+  Executor executor = make();
+  for (int i = 0; i < 3; ++i)
+    ASSERT_TRUE(executor.launch(arguments(2, 256, 64), results(2, 256)).ok());
+  EXPECT_EQ(fake.images.size(), 1u);
+  EXPECT_EQ(fake.maps.size(), 1u);
+  EXPECT_EQ(fake.count("cuMemAlloc"), 1);
+  EXPECT_EQ(fake.launches.size(), 6u);
+  // Smaller fits; larger is a new allocation, the old one freed after a wait.
+  ASSERT_TRUE(executor.launch(arguments(2, 100, 64), results(2, 100)).ok());
+  EXPECT_EQ(fake.count("cuMemAlloc"), 1);
+  EXPECT_EQ(fake.count("cuStreamSynchronize"), 0);
+  ASSERT_TRUE(executor.launch(arguments(2, 512, 64), results(2, 512)).ok());
+  EXPECT_EQ(fake.count("cuMemAlloc"), 2);
+  EXPECT_EQ(fake.count("cuStreamSynchronize"), 1);
+  EXPECT_EQ(fake.allocations.size(), 1u);
+  // Another stream has temporaries of its own.
+  ASSERT_TRUE(
+      executor.launch(arguments(2, 512, 64), results(2, 512), fakeStream(2))
+          .ok());
+  EXPECT_EQ(fake.allocations.size(), 2u);
+  executor.releaseTemporaries();
+  EXPECT_TRUE(fake.allocations.empty());
+  ASSERT_TRUE(executor.launch(arguments(2, 512, 64), results(2, 512)).ok());
+}
+
+TEST_F(ExecutorTest, ModulesForEachContext) {
+  {
+    Executor executor = make();
+    ASSERT_TRUE(executor.prepare().ok());
+    EXPECT_EQ(fake.liveModules, 1);
+    fake.current = fakeContext(2);
+    ASSERT_TRUE(executor.launch(arguments(1, 5, 5), results(1, 5)).ok());
+    ASSERT_TRUE(executor.prepare().ok());
+    EXPECT_EQ(fake.liveModules, 2);
+    EXPECT_EQ(fake.allocations.size(), 1u);
+  }
+  EXPECT_EQ(fake.liveModules, 0);
+  EXPECT_TRUE(fake.allocations.empty());
+  EXPECT_TRUE(fake.stack.empty());
+}
+
+TEST_F(ExecutorTest, ContextThatIsGone) {
+  {
+    Executor executor = make();
+    ASSERT_TRUE(executor.launch(arguments(1, 5, 5), results(1, 5)).ok());
+    fake.fail = "cuCtxPushCurrent";
+  }
+  EXPECT_EQ(fake.count("cuModuleUnload"), 0);
+  EXPECT_EQ(fake.count("cuMemFree"), 0);
+}
+
+TEST_F(ExecutorTest, ZeroGridIsSkipped) {
+  Executor executor = make();
+  // No queries: neither the fill nor the kernel has anything to do.
+  Status status = executor.launch(arguments(2, 0, 10), results(2, 0));
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_TRUE(fake.launches.empty());
+  EXPECT_TRUE(fake.maps.empty());
+  EXPECT_TRUE(fake.allocations.empty());
+  // No keys, at address 0: the kernel runs, to write zeros.
+  std::vector<Argument> call = arguments(2, 10, 0);
+  call[1].address = 0;
+  status = executor.launch(call, results(2, 10));
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(fake.launches.size(), 2u);
+}
+
+TEST_F(ExecutorTest, Clusters) {
+  Program program = testProgram();
+  std::get_if<Launch>(&program.steps[1])->cluster = {2, 1, 1};
+  Executor executor = make(program);
+  ASSERT_TRUE(executor.launch(arguments(1, 1000, 5), results(1, 1000)).ok());
+  EXPECT_EQ(fake.launches[1].call, "cuLaunchKernelEx");
+  EXPECT_EQ(fake.launches[1].cluster, (Three{2, 1, 1}));
+  EXPECT_EQ(fake.launches[1].grid, (Three{8, 32, 1}));
+  EXPECT_EQ(fake.launches[1].block, (Three{384, 1, 1}));
+  EXPECT_EQ(fake.launches[1].params.size(), 7u);
+  EXPECT_EQ(fake.count("cuFuncSetAttribute(nonportable)"), 0);
+  EXPECT_EQ(
+      executor.launch(arguments(1, 300, 5), results(1, 300)).message(),
+      "'attention': the grid of 'flash_kernel' has 3 blocks along x, not a "
+      "multiple of its cluster's 2");
+  fake.table.launchKernelEx = nullptr;
+  EXPECT_EQ(
+      executor.launch(arguments(1, 1000, 5), results(1, 1000)).message(),
+      "launching 'flash_kernel' needs cuLaunchKernelEx, which this CUDA driver "
+      "does not have");
+  // More than 8 blocks must be asked for.
+  std::get_if<Launch>(&program.steps[1])->cluster = {1, 16, 1};
+  ASSERT_TRUE(make(program).prepare().ok());
+  EXPECT_EQ(fake.count("cuFuncSetAttribute(nonportable)"), 1);
+}
+
+TEST_F(ExecutorTest, ResultShapes) {
+  Executor executor = make();
+  auto shapes = executor.resultShapes(arguments(3, 17, 5));
+  ASSERT_TRUE(shapes.ok()) << shapes.message();
+  EXPECT_EQ(*shapes,
+            (std::vector<std::vector<int64_t>>{{3, 32, 17, 128}, {3, 32, 17}}));
+  EXPECT_TRUE(executor.resultShapes({}).failed());
+}
+
+TEST_F(ExecutorTest, WrongCalls) {
+  Executor executor = make();
+  auto error = [&](auto change) {
+    std::vector<Argument> in = arguments(2, 10, 10), out = results(2, 10);
+    change(in, out);
+    Status status = executor.launch(in, out);
+    EXPECT_TRUE(status.failed());
+    return status.message();
+  };
+  using Args = std::vector<Argument>;
+  EXPECT_EQ(error([](Args &in, Args &) { in.pop_back(); }),
+            "'attention' takes 3 arguments, but 2 were given");
+  EXPECT_EQ(error([](Args &in, Args &) { in[0] = Argument::index(3); }),
+            "argument 0 ('q') of 'attention' is a tensor, but an index was "
+            "given");
+  EXPECT_EQ(error([](Args &in, Args &) { in[2] = in[0]; }),
+            "argument 2 ('shift') of 'attention' is an index, but a tensor was "
+            "given");
+  EXPECT_EQ(error([](Args &in, Args &) { in[0].dims = {2, 3}; }),
+            "argument 0 ('q') of 'attention' has rank 4, but 2x3 was given");
+  EXPECT_EQ(error([](Args &in, Args &) { in[0].dims[3] = 64; }),
+            "argument 0 ('q') of 'attention': dimension 3 is 64, but must be "
+            "128");
+  // A dimension tied to another argument's.
+  EXPECT_EQ(error([](Args &in, Args &) { in[1].dims[0] = 3; }),
+            "argument 1 ('k') of 'attention': dimension 0 is 3, but must be 2");
+  EXPECT_EQ(error([](Args &in, Args &) { in[1].dims[2] = -1; }),
+            "argument 1 ('k') of 'attention': dimension 2 is negative: -1");
+  EXPECT_EQ(error([](Args &in, Args &) { in[1].address = 0; }),
+            "argument 1 ('k') of 'attention': 2x8x10x128 at address 0");
+  EXPECT_EQ(error([](Args &in, Args &) { in[1].dims[2] = INT64_MAX / 2; }),
+            "argument 1 ('k') of 'attention': the number of elements of "
+            "2x8x4611686018427387903x128 does not fit in 64 bits");
+  EXPECT_EQ(error([](Args &in, Args &) { in[1].dims[1] = 5; }),
+            "'attention': dimension 1 of 'k' (5) must divide dimension 1 of "
+            "'q' (32)");
+  EXPECT_EQ(error([](Args &in, Args &) { in[1].dims[1] = 0; }),
+            "'attention': dimension 1 of 'k' (0) must divide dimension 1 of "
+            "'q' (32)");
+  EXPECT_EQ(error([](Args &, Args &out) { out.pop_back(); }),
+            "'attention' has 2 results, but 1 were given");
+  EXPECT_EQ(error([](Args &, Args &out) { out[1].dims[2] = 9; }),
+            "result 1 ('lse') of 'attention' is 2x32x10, but 2x32x9 was given");
+  EXPECT_EQ(error([](Args &, Args &out) { out[0].address = 0; }),
+            "result 0 ('o') of 'attention': 2x32x10x128 at address 0");
+  EXPECT_EQ(error([](Args &in, Args &) { in[2].value = int64_t(1) << 31; }),
+            "'attention': parameter index(2) of 'flash_kernel' is 2147483648, "
+            "beyond 32 bits");
+  EXPECT_TRUE(fake.launches.empty());
+}
+
+TEST_F(ExecutorTest, Relations) {
+  auto passes = [&](Check::Relation relation, int64_t lhs, int64_t rhs) {
+    Program program = testProgram();
+    // Not constants, so that the call evaluates them.
+    Expr zero = Expr::scalar(2) - Expr::scalar(2);
+    program.checks = {{relation, zero + lhs, zero + rhs, "{lhs}/{rhs}/{lhs}"}};
+    Status status = make(program).launch(arguments(1, 0, 0), results(1, 0));
+    if (status.failed())
+      EXPECT_EQ(status.message(), "'attention': " + std::to_string(lhs) + "/" +
+                                      std::to_string(rhs) + "/" +
+                                      std::to_string(lhs));
+    return status.ok();
+  };
+  using R = Check::Relation;
+  EXPECT_TRUE(passes(R::Equal, 4, 4));
+  EXPECT_FALSE(passes(R::Equal, 4, 5));
+  EXPECT_TRUE(passes(R::LessEqual, 4, 4));
+  EXPECT_TRUE(passes(R::LessEqual, -4, 4));
+  EXPECT_FALSE(passes(R::LessEqual, 5, 4));
+  EXPECT_TRUE(passes(R::Divisible, 32, 8));
+  EXPECT_FALSE(passes(R::Divisible, 32, 5));
+  EXPECT_TRUE(passes(R::Divisible, 0, 0));
+  EXPECT_FALSE(passes(R::Divisible, 1, 0));
+  EXPECT_TRUE(passes(R::Divisible, INT64_MIN, -1));
+}
+
+TEST_F(ExecutorTest, GridLimits) {
+  Program program = testProgram();
+  Launch &launch = *std::get_if<Launch>(&program.steps[1]);
+  launch.grid = {1, 1, Expr::dim(0, 0)};
+  std::vector<Argument> in = arguments(65536, 1, 1);
+  EXPECT_EQ(make(program).launch(in, results(65536, 1)).message(),
+            "'attention': the grid of 'flash_kernel' has 65536 blocks along z, "
+            "not within 0 to 65535");
+  launch.grid[2] = Expr::scalar(2);
+  EXPECT_EQ(make(program).launch(in, results(65536, 1)).message(),
+            "'attention': the grid of 'flash_kernel' has -3 blocks along z, "
+            "not within 0 to 65535");
+  EXPECT_TRUE(fake.launches.empty());
+}
+
+TEST_F(ExecutorTest, StaysWithinBuffers) {
+  Program program = testProgram();
+  std::get_if<Fill>(&program.steps[0])->bytes = Expr::dim(0, 2) * 512 + 1;
+  EXPECT_EQ(make(program).launch(arguments(1, 4, 4), results(1, 4)).message(),
+            "'attention': 2049 bytes at offset 0 are not within the 2048 of "
+            "temporary 'partial'");
+  program = testProgram();
+  Launch &launch = *std::get_if<Launch>(&program.steps[1]);
+  launch.params[0] = PointerParam{0, -16};
+  EXPECT_EQ(make(program).launch(arguments(1, 4, 4), results(1, 4)).message(),
+            "'attention': 0 bytes at offset -16 are not within the 32768 of "
+            "argument 0 ('q')");
+  program = testProgram();
+  TensorMapParam &map = *std::get_if<TensorMapParam>(
+      &std::get_if<Launch>(&program.steps[1])->params[1]);
+  map.byteStrides[2] = map.byteStrides[2] * 2;
+  EXPECT_TRUE(make(program).launch(arguments(1, 4, 4), results(1, 4)).ok());
+  EXPECT_EQ(make(program).launch(arguments(2, 4, 4), results(2, 4)).message(),
+            "'attention': 24576 bytes at offset 0 are not within the 16384 of "
+            "argument 1 ('k')");
+  map.byteStrides[2] = Expr::dim(1, 2) * (INT64_MAX / 2);
+  EXPECT_EQ(make(program).launch(arguments(2, 4, 4), results(2, 4)).message(),
+            "'attention': evaluating dim(1, 2) * 4611686018427387903: the "
+            "value does not fit in 64 bits");
+}
+
+TEST_F(ExecutorTest, ImpossibleTemporaries) {
+  Program program = testProgram();
+  program.buffers[4].bytes = Expr::scalar(2);
+  EXPECT_EQ(make(program).launch(arguments(1, 4, 4), results(1, 4)).message(),
+            "temporary 'partial' of 'attention' has an impossible size: -3 "
+            "bytes");
+  fake.fail = "cuMemAlloc";
+  fake.failCode = 2;
+  EXPECT_EQ(make().launch(arguments(1, 4, 4), results(1, 4)).message(),
+            "temporaries of 'attention': allocating 2048 bytes of device "
+            "memory: cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY (out of memory)");
+  EXPECT_TRUE(fake.launches.empty());
+}
+
+TEST_F(ExecutorTest, ParametersOfTheKernel) {
+  auto error = [&](std::vector<size_t> sizes) {
+    fake.paramSizes = std::move(sizes);
+    return make().prepare().message();
+  };
+  EXPECT_EQ(error({8, 128, 8, 8, 4, 4, 8}), "");
+  EXPECT_EQ(error({8, 128}), "the kernel 'flash_kernel' has 2 parameters, but "
+                             "the launch plan 7");
+  EXPECT_EQ(error({8, 128, 8, 8, 8, 4, 8}),
+            "parameter 4 of the kernel 'flash_kernel' has 8 bytes, but that of "
+            "the launch plan 4");
+  EXPECT_EQ(error({8, 128, 8, 8, 4, 4, 8, 8}),
+            "the kernel 'flash_kernel' has more parameters than the launch "
+            "plan's 7");
+  fake.table.funcGetParamInfo = nullptr;
+  EXPECT_EQ(error({}), "");
+}
+
+TEST_F(ExecutorTest, DriverErrors) {
+  const std::string illegal =
+      "CUDA_ERROR_ILLEGAL_ADDRESS (an illegal memory access was encountered)";
+  auto error = [&](const char *call, Code code) {
+    fake.fail = call;
+    fake.failCode = code;
+    return make().launch(arguments(1, 4, 4), results(1, 4)).message();
+  };
+  EXPECT_EQ(error("cuModuleLoadDataEx", 209),
+            "loading the module of 'attention': cuModuleLoadDataEx: "
+            "CUDA_ERROR_NO_BINARY_FOR_GPU (other) [code for sm_90a]");
+  EXPECT_EQ(error("cuModuleGetFunction", 700),
+            "looking up the kernel 'flash_kernel': cuModuleGetFunction: " +
+                illegal);
+  EXPECT_EQ(error("cuFuncSetAttribute", 1),
+            "asking for 200000 bytes of dynamic shared memory for "
+            "'flash_kernel': cuFuncSetAttribute: CUDA_ERROR_INVALID_VALUE "
+            "(other) [a block has at most 232448 on this device]");
+  EXPECT_EQ(error("cuMemsetD8Async", 700),
+            "filling 2048 bytes for 'attention': cuMemsetD8Async: " + illegal);
+  EXPECT_EQ(error("cuLaunchKernel", 700),
+            "launching 'flash_kernel' with grid (1, 32, 1), block (384, 1, 1), "
+            "200000 bytes of dynamic shared memory: cuLaunchKernel: " +
+                illegal);
+  EXPECT_EQ(error("cuTensorMapEncodeTiled", 1),
+            "'attention': encoding the tensor map of argument 1 ('k'): "
+            "cuTensorMapEncodeTiled: CUDA_ERROR_INVALID_VALUE (other)");
+  EXPECT_EQ(error("cuCtxGetCurrent", 700),
+            "asking for the current context: cuCtxGetCurrent: " + illegal);
+}
+
+TEST_F(ExecutorTest, AFailedLoadIsTriedAgain) {
+  Executor executor = make();
+  fake.fail = "cuModuleGetFunction";
+  EXPECT_TRUE(executor.prepare().failed());
+  EXPECT_EQ(fake.liveModules, 0);
+  fake.fail.clear();
+  EXPECT_TRUE(executor.prepare().ok());
+}
+
+TEST_F(ExecutorTest, KernelAttributes) {
+  Executor executor = make();
+  auto attributes = executor.kernelAttributes();
+  ASSERT_TRUE(attributes.ok()) << attributes.message();
+  ASSERT_EQ(attributes->size(), 1u);
+  EXPECT_EQ((*attributes)[0].registers, 104);
+  EXPECT_EQ((*attributes)[0].localBytes, 103);
+}
+
+TEST_F(ExecutorTest, BadProgramsAreRefused) {
+  Program program = testProgram();
+  program.steps.push_back(Fill{9, 0, 1, 0});
+  EXPECT_EQ(Executor::create(program, &fake.table).message(),
+            "launch plan of 'attention': fill, step 2: there is no such "
+            "buffer");
+}
+
+} // namespace
