@@ -1,0 +1,89 @@
+//===- Attention.h - What attention means, computed plainly ---------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Attention and merge on host arrays, against which compiled code is checked.
+// Nothing here is shared with the compiler: no tiling, no online softmax. Two
+// arithmetics:
+//
+//   Float64   everything in f64 from the inputs on, results in f64: the truth
+//   Unfused   what a framework without fusion does in the input type: S = Q K^T
+//             accumulated in f32 and kept, softmax in f32, P rounded to the
+//             input type, O accumulated in f32 and rounded: the yardstick for
+//             errors
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_REFERENCE_ATTENTION_H
+#define FLASH_REFERENCE_ATTENTION_H
+
+#include "flash/Runtime/Array.h"
+
+#include <functional>
+#include <optional>
+
+namespace flash::reference {
+
+enum class Arithmetic { Float64, Unfused };
+
+/// Sizes of an attention.
+struct Sizes {
+  int64_t batch = 0, heads = 0, kvHeads = 0, sq = 0, sk = 0, dqk = 0, dv = 0;
+
+  /// The sizes of Q, K and V, or an error that names a dimension and the two
+  /// values that disagree.
+  static rt::Result<Sizes> get(const std::vector<int64_t> &query,
+                               const std::vector<int64_t> &key,
+                               const std::vector<int64_t> &value, bool bshd);
+  std::vector<int64_t> outputShape(bool bshd) const;
+  std::vector<int64_t> lseShape() const { return {batch, heads, sq}; }
+};
+
+/// Whether the query at one position sees the key at another.
+using Visible = std::function<bool(int64_t query, int64_t key)>;
+
+struct Options {
+  bool bshd = false;
+  /// All keys when empty.
+  Visible visible;
+  /// How many of the keys at positions [first, end) a query sees, where that
+  /// has a closed form; only counting work uses it.
+  std::function<int64_t(int64_t query, int64_t first, int64_t end)>
+      countVisible;
+  /// 1/sqrt(dqk) when absent.
+  std::optional<double> scale;
+  /// Positions of the first query and the first key; the defaults align the
+  /// last query with the last key.
+  std::optional<int64_t> qOffset, kvOffset;
+  /// Element type of O in Unfused arithmetic.
+  rt::DType outputType = rt::DType::F32;
+  /// Called now and then with the part that is done, from 0 to 1.
+  std::function<void(double)> progress;
+};
+
+struct Attended {
+  rt::Array output; ///< layout of Q; f64, or outputType
+  rt::Array lse;    ///< batch x heads x sq; f64, or f32
+};
+
+rt::Result<Attended> attention(Arithmetic arithmetic, const rt::Array &query,
+                               const rt::Array &key, const rt::Array &value,
+                               const Options &options);
+
+/// Joins attentions of the same queries over disjoint keys.
+rt::Result<Attended> merge(Arithmetic arithmetic,
+                           const std::vector<const rt::Array *> &outputs,
+                           const std::vector<const rt::Array *> &lses,
+                           bool bshd, rt::DType outputType);
+
+/// Pairs of one head in which the query sees the key.
+int64_t visiblePairs(const Sizes &sizes, const Options &options);
+
+} // namespace flash::reference
+
+#endif // FLASH_REFERENCE_ATTENTION_H

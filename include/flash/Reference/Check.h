@@ -1,0 +1,74 @@
+//===- Check.h - Whether a result is as exact as it should be -------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A result is compared with the f64 reference, beside the unfused computation
+// on the same inputs. For each of three measures
+//
+//   relative   ||x - ref|| / ||ref|| over the whole result
+//   maximum    max |x - ref|
+//   row        the largest relative error of one row (outputs with at least 8
+//              columns; in shorter rows cancellation makes it meaningless)
+//
+// the limit is 1.25 times the unfused computation's measure plus a floor. With
+// u the unit roundoff of the input type (2^-24 f32, 2^-11 f16, 2^-8 bf16):
+//
+//   relative   1e-6 + u / sqrt(rows)
+//   maximum    (1e-6 + 4u) * max |ref|
+//   row        1e-6 + 4u
+//   LSE        2e-6 * max(1, max |ref|) for the maximum; 2e-6 relative
+//
+// 1e-6 is some ten roundings of f32: an approximate exp2, and sums in another
+// order, are allowed that. The terms in u are there because P is rounded at
+// another scale (before it is normalised, not after), so that the two
+// computations draw different roundings of the same size: over many rows the
+// errors average out and the term vanishes, in one row they may differ by a
+// factor. LSE never sees P, so that its floor is f32's only.
+//
+// Three things have no tolerance: a NaN fails; LSE is -inf exactly where the
+// reference's is; a row that is zero in the reference is zero.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_REFERENCE_CHECK_H
+#define FLASH_REFERENCE_CHECK_H
+
+#include "flash/Runtime/Array.h"
+
+#include <string>
+
+namespace flash::reference {
+
+/// How far an array is from the reference.
+struct Errors {
+  double relative = 0, maximum = 0, row = 0;
+};
+
+/// What a result is.
+enum class ResultKind { Output, Lse };
+
+struct Verdict {
+  Errors error, unfused, limit;
+  /// Why the result fails; empty when it passes.
+  std::string failure;
+  bool passed() const { return failure.empty(); }
+};
+
+/// Errors over the elements that are finite in the reference.
+Errors measure(const rt::Array &array, const rt::Array &reference);
+
+/// Judges `array`. `inputType` is the type of Q, K and V.
+Verdict judge(const rt::Array &array, const rt::Array &reference,
+              const rt::Array &unfused, ResultKind kind, rt::DType inputType);
+
+/// Fills an array with NaN, so that what is not written is seen.
+void poison(rt::Array &array);
+
+} // namespace flash::reference
+
+#endif // FLASH_REFERENCE_CHECK_H

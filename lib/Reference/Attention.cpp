@@ -1,0 +1,433 @@
+//===- Attention.cpp - What attention means, computed plainly
+//---------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// For each (batch, key head): K is transposed and V padded, both converted to
+// the arithmetic's type; then for each four query rows S = Q K^T is formed
+// whole, then P = softmax(S), then O = P V. The products run along a row of 64
+// bytes so that any compiler vectorises them without reordering a sum.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Reference/Attention.h"
+
+#include "flash/Runtime/Float16.h"
+#include "flash/Runtime/ThreadPool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+using namespace flash;
+using namespace flash::reference;
+using rt::Array;
+using rt::DType;
+using rt::Result;
+using rt::Status;
+
+//===----------------------------------------------------------------------===//
+// Sizes
+//===----------------------------------------------------------------------===//
+
+static Status disagree(const char *what, const char *aName, int64_t a,
+                       const char *bName, int64_t b) {
+  return Status::error(std::string(what) + " differs: " + aName + " has " +
+                       std::to_string(a) + ", " + bName + " has " +
+                       std::to_string(b));
+}
+
+Result<Sizes> Sizes::get(const std::vector<int64_t> &query,
+                         const std::vector<int64_t> &key,
+                         const std::vector<int64_t> &value, bool bshd) {
+  const int head = bshd ? 2 : 1, length = bshd ? 1 : 2;
+  for (const auto *shape : {&query, &key, &value})
+    if (shape->size() != 4)
+      return Status::error("query, key and value must have 4 dimensions, not " +
+                           std::to_string(shape->size()));
+  Sizes sizes{query[0],    query[head], key[head], query[length],
+              key[length], query[3],    value[3]};
+  if (key[0] != query[0])
+    return disagree("batch", "query", query[0], "key", key[0]);
+  if (value[0] != query[0])
+    return disagree("batch", "query", query[0], "value", value[0]);
+  if (value[head] != key[head])
+    return disagree("number of heads", "key", key[head], "value", value[head]);
+  if (value[length] != key[length])
+    return disagree("length", "key", key[length], "value", value[length]);
+  if (key[3] != query[3])
+    return disagree("head dim", "query", query[3], "key", key[3]);
+  if (sizes.kvHeads == 0 ? sizes.heads != 0 : sizes.heads % sizes.kvHeads != 0)
+    return Status::error("number of query heads (" +
+                         std::to_string(sizes.heads) +
+                         ") is not a multiple of the number of key heads (" +
+                         std::to_string(sizes.kvHeads) + ")");
+  return sizes;
+}
+
+std::vector<int64_t> Sizes::outputShape(bool bshd) const {
+  return bshd ? std::vector<int64_t>{batch, sq, heads, dv}
+              : std::vector<int64_t>{batch, heads, sq, dv};
+}
+
+//===----------------------------------------------------------------------===//
+// Rows of arrays
+//===----------------------------------------------------------------------===//
+
+/// Reads `count` neighbouring elements from `first` on.
+template <typename T>
+static void readRow(const Array &array, int64_t first, int64_t count, T *to,
+                    int64_t stride = 1) {
+  switch (array.dtype()) {
+  case DType::F32:
+    for (int64_t i = 0; i < count; ++i)
+      to[i * stride] = array.dataAs<float>()[first + i];
+    return;
+  case DType::BF16:
+    for (int64_t i = 0; i < count; ++i)
+      to[i * stride] = rt::bf16ToFloat(array.dataAs<uint16_t>()[first + i]);
+    return;
+  case DType::F16:
+    for (int64_t i = 0; i < count; ++i)
+      to[i * stride] = rt::f16ToFloat(array.dataAs<uint16_t>()[first + i]);
+    return;
+  default:
+    for (int64_t i = 0; i < count; ++i)
+      to[i * stride] = static_cast<T>(array.at(first + i));
+  }
+}
+
+static void writeRow(Array &array, int64_t first, int64_t count,
+                     const double *from) {
+  for (int64_t i = 0; i < count; ++i)
+    array.set(first + i, from[i]);
+}
+
+static float roundTo(DType type, float x) {
+  switch (type) {
+  case DType::BF16:
+    return rt::bf16ToFloat(rt::floatToBf16(x));
+  case DType::F16:
+    return rt::f16ToFloat(rt::floatToF16(x));
+  default:
+    return x;
+  }
+}
+/// Float64 arithmetic rounds nothing.
+static double roundTo(DType, double x) { return x; }
+
+/// Where row (b, h, s) of an array in either layout begins.
+static int64_t rowStart(const Array &array, bool bshd, int64_t b, int64_t h,
+                        int64_t s) {
+  const std::vector<int64_t> &shape = array.shape();
+  int64_t i = bshd ? s : h, j = bshd ? h : s;
+  return ((b * shape[1] + i) * shape[2] + j) * shape[3];
+}
+
+//===----------------------------------------------------------------------===//
+// Products
+//===----------------------------------------------------------------------===//
+
+static constexpr int64_t kRows = 4;
+static constexpr int64_t kBytes = 128; // columns of a block, two registers
+
+#if defined(__x86_64__) && defined(__linux__)
+#define FLASH_EACH_CPU                                                         \
+  __attribute__((                                                              \
+      target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define FLASH_EACH_CPU
+#endif
+
+// c[r][0..n) = sum_k a[r][k] * b[k][0..n), with n elements in kBytes.
+#define FLASH_BLOCK_PRODUCT(T)                                                 \
+  FLASH_EACH_CPU static void blockProduct(int64_t depth, const T *a,           \
+                                          int64_t lda, const T *b,             \
+                                          int64_t ldb, T *c, int64_t ldc) {    \
+    typedef T Vector __attribute__((vector_size(64), aligned(sizeof(T))));     \
+    constexpr int64_t kLanes = 64 / sizeof(T);                                 \
+    Vector sum[kRows][2] = {};                                                 \
+    for (int64_t k = 0; k < depth; ++k) {                                      \
+      Vector low = *reinterpret_cast<const Vector *>(b + k * ldb);             \
+      Vector high = *reinterpret_cast<const Vector *>(b + k * ldb + kLanes);   \
+      for (int64_t r = 0; r < kRows; ++r) {                                    \
+        sum[r][0] += a[r * lda + k] * low;                                     \
+        sum[r][1] += a[r * lda + k] * high;                                    \
+      }                                                                        \
+    }                                                                          \
+    for (int64_t r = 0; r < kRows; ++r) {                                      \
+      *reinterpret_cast<Vector *>(c + r * ldc) = sum[r][0];                    \
+      *reinterpret_cast<Vector *>(c + r * ldc + kLanes) = sum[r][1];           \
+    }                                                                          \
+  }
+FLASH_BLOCK_PRODUCT(float)
+FLASH_BLOCK_PRODUCT(double)
+
+//===----------------------------------------------------------------------===//
+// Attention
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Attention in arithmetic T; P is rounded to `probability`.
+template <typename T> class Computation {
+public:
+  Computation(const Sizes &sizes, const Options &options, const Array &query,
+              const Array &key, const Array &value, Attended &result)
+      : sizes(sizes), options(options), query(query), key(key), value(value),
+        result(result) {
+    scale = static_cast<T>(options.scale ? *options.scale
+                                         : 1 / std::sqrt(double(sizes.dqk)));
+    kvOffset = options.kvOffset.value_or(0);
+    qOffset = options.qOffset.value_or(kvOffset + sizes.sk - sizes.sq);
+    skPadded = (sizes.sk + kColumns - 1) / kColumns * kColumns;
+    dvPadded = (sizes.dv + kColumns - 1) / kColumns * kColumns;
+    keyTransposed.assign(sizes.dqk * skPadded, 0);
+    valuePadded.assign(sizes.sk * dvPadded, 0);
+  }
+
+  void run() {
+    int64_t group = sizes.kvHeads ? sizes.heads / sizes.kvHeads : 0;
+    int64_t blocks = (sizes.sq + kRows - 1) / kRows, done = 0;
+    for (int64_t b = 0; b < sizes.batch; ++b)
+      for (int64_t hk = 0; hk < sizes.kvHeads; ++hk) {
+        readHead(b, hk);
+        rt::parallelFor(group * blocks, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i)
+            fourRows(b, hk * group + i / blocks, i % blocks * kRows);
+        });
+        if (options.progress)
+          options.progress(double(++done) / (sizes.batch * sizes.kvHeads));
+      }
+  }
+
+private:
+  static constexpr int64_t kColumns = kBytes / sizeof(T);
+
+  void readHead(int64_t b, int64_t hk) {
+    rt::parallelFor(sizes.sk, [&](int64_t begin, int64_t end) {
+      for (int64_t j = begin; j < end; ++j) {
+        readRow(key, rowStart(key, options.bshd, b, hk, j), sizes.dqk,
+                keyTransposed.data() + j, skPadded);
+        readRow(value, rowStart(value, options.bshd, b, hk, j), sizes.dv,
+                valuePadded.data() + j * dvPadded);
+      }
+    });
+  }
+
+  /// Rows [first, first + 4) of head h, as far as they exist.
+  void fourRows(int64_t b, int64_t h, int64_t first) {
+    int64_t rows = std::min(kRows, sizes.sq - first);
+    std::vector<T> q(kRows * sizes.dqk, 0), s(kRows * skPadded, 0);
+    for (int64_t r = 0; r < rows; ++r)
+      readRow(query, rowStart(query, options.bshd, b, h, first + r), sizes.dqk,
+              q.data() + r * sizes.dqk);
+
+    // Keys from `end` on are hidden from all four.
+    std::vector<char> seen(kRows * sizes.sk, 1);
+    int64_t end = options.visible ? 0 : sizes.sk;
+    if (options.visible)
+      for (int64_t r = 0; r < rows; ++r)
+        for (int64_t j = 0; j < sizes.sk; ++j) {
+          bool sees = options.visible(qOffset + first + r, kvOffset + j);
+          seen[r * sizes.sk + j] = sees;
+          if (sees)
+            end = std::max(end, j + 1);
+        }
+
+    for (int64_t j = 0; j < end; j += kColumns)
+      blockProduct(sizes.dqk, q.data(), sizes.dqk, keyTransposed.data() + j,
+                   skPadded, s.data() + j, skPadded);
+    T lse[kRows];
+    for (int64_t r = 0; r < rows; ++r)
+      lse[r] =
+          softmax(s.data() + r * skPadded, seen.data() + r * sizes.sk, end);
+
+    std::vector<T> o(kRows * dvPadded, 0);
+    for (int64_t d = 0; d < sizes.dv; d += kColumns)
+      blockProduct(end, s.data(), skPadded, valuePadded.data() + d, dvPadded,
+                   o.data() + d, dvPadded);
+    std::vector<double> row(sizes.dv);
+    for (int64_t r = 0; r < rows; ++r) {
+      std::copy_n(o.data() + r * dvPadded, sizes.dv, row.begin());
+      writeRow(result.output,
+               rowStart(result.output, options.bshd, b, h, first + r), sizes.dv,
+               row.data());
+      result.lse.set((b * sizes.heads + h) * sizes.sq + first + r, lse[r]);
+    }
+  }
+
+  /// Turns the scores of a row into probabilities; returns the LSE.
+  T softmax(T *s, const char *seen, int64_t end) {
+    constexpr T kNone = -std::numeric_limits<T>::infinity();
+    T max = kNone;
+    bool any = false;
+    for (int64_t j = 0; j < end; ++j)
+      if (seen[j]) {
+        s[j] *= scale;
+        any = true;
+        // A NaN must survive: std::max would drop it.
+        if (s[j] > max || std::isnan(s[j]))
+          max = s[j];
+      }
+    if (!any || max == kNone) {
+      std::fill(s, s + end, T(0));
+      return kNone;
+    }
+    T sum = 0;
+    for (int64_t j = 0; j < end; ++j) {
+      s[j] = seen[j] ? std::exp(s[j] - max) : T(0);
+      sum += s[j];
+    }
+    for (int64_t j = 0; j < end; ++j)
+      s[j] = roundTo(value.dtype(), s[j] / sum);
+    return max + std::log(sum);
+  }
+
+  const Sizes &sizes;
+  const Options &options;
+  const Array &query, &key, &value;
+  Attended &result;
+  T scale;
+  int64_t qOffset, kvOffset, skPadded, dvPadded;
+  std::vector<T> keyTransposed; // dqk x skPadded
+  std::vector<T> valuePadded;   // sk x dvPadded
+};
+
+} // namespace
+
+static Result<Attended> createResult(Arithmetic arithmetic, const Sizes &sizes,
+                                     bool bshd, DType outputType) {
+  bool wide = arithmetic == Arithmetic::Float64;
+  Result<Array> output =
+      Array::create(wide ? DType::F64 : outputType, sizes.outputShape(bshd));
+  if (output.failed())
+    return output.status();
+  Result<Array> lse =
+      Array::create(wide ? DType::F64 : DType::F32, sizes.lseShape());
+  if (lse.failed())
+    return lse.status();
+  return Attended{std::move(*output), std::move(*lse)};
+}
+
+Result<Attended> reference::attention(Arithmetic arithmetic, const Array &query,
+                                      const Array &key, const Array &value,
+                                      const Options &options) {
+  Result<Sizes> sizes =
+      Sizes::get(query.shape(), key.shape(), value.shape(), options.bshd);
+  if (sizes.failed())
+    return sizes.status();
+  Result<Attended> result =
+      createResult(arithmetic, *sizes, options.bshd, options.outputType);
+  if (result.failed())
+    return result;
+  if (arithmetic == Arithmetic::Float64)
+    Computation<double>(*sizes, options, query, key, value, *result).run();
+  else
+    Computation<float>(*sizes, options, query, key, value, *result).run();
+  return result;
+}
+
+//===----------------------------------------------------------------------===//
+// Merge
+//===----------------------------------------------------------------------===//
+
+template <typename T>
+static void mergeRows(const std::vector<const Array *> &outputs,
+                      const std::vector<const Array *> &lses, bool bshd,
+                      const Sizes &sizes, Attended &result) {
+  rt::parallelFor(
+      sizes.batch * sizes.heads * sizes.sq, [&](int64_t begin, int64_t end) {
+        std::vector<T> part(sizes.dv);
+        std::vector<double> row(sizes.dv);
+        for (int64_t i = begin; i < end; ++i) {
+          int64_t b = i / sizes.sq / sizes.heads,
+                  h = i / sizes.sq % sizes.heads, s = i % sizes.sq;
+          constexpr T kNone = -std::numeric_limits<T>::infinity();
+          T max = kNone, sum = 0;
+          for (const Array *lse : lses) {
+            T value = static_cast<T>(lse->at(i));
+            if (value > max || std::isnan(value))
+              max = value;
+          }
+          std::vector<T> all(sizes.dv, 0);
+          if (max != kNone) {
+            for (const Array *lse : lses)
+              sum += std::exp(static_cast<T>(lse->at(i)) - max);
+            for (size_t p = 0; p < outputs.size(); ++p) {
+              T weight = std::exp(static_cast<T>(lses[p]->at(i)) - max) / sum;
+              // A part without keys has weight 0, whatever its output holds.
+              if (weight == 0)
+                continue;
+              readRow(*outputs[p], rowStart(*outputs[p], bshd, b, h, s),
+                      sizes.dv, part.data());
+              for (int64_t d = 0; d < sizes.dv; ++d)
+                all[d] += weight * part[d];
+            }
+          }
+          std::copy(all.begin(), all.end(), row.begin());
+          writeRow(result.output, rowStart(result.output, bshd, b, h, s),
+                   sizes.dv, row.data());
+          result.lse.set(i, max == kNone ? kNone : max + std::log(sum));
+        }
+      });
+}
+
+Result<Attended> reference::merge(Arithmetic arithmetic,
+                                  const std::vector<const Array *> &outputs,
+                                  const std::vector<const Array *> &lses,
+                                  bool bshd, DType outputType) {
+  if (outputs.empty() || outputs.size() != lses.size())
+    return Status::error("merge needs as many log-sum-exps (" +
+                         std::to_string(lses.size()) + ") as outputs (" +
+                         std::to_string(outputs.size()) + "), at least one");
+  const std::vector<int64_t> &shape = outputs.front()->shape();
+  if (shape.size() != 4)
+    return Status::error("merge: outputs must have 4 dimensions, not " +
+                         std::to_string(shape.size()));
+  int head = bshd ? 2 : 1, length = bshd ? 1 : 2;
+  Sizes sizes{shape[0], shape[head], shape[head], shape[length],
+              0,        shape[3],    shape[3]};
+  for (size_t p = 0; p < outputs.size(); ++p) {
+    if (outputs[p]->shape() != shape)
+      return Status::error("merge: output 0 is " + rt::shapeToString(shape) +
+                           ", output " + std::to_string(p) + " is " +
+                           rt::shapeToString(outputs[p]->shape()));
+    if (lses[p]->shape() != sizes.lseShape())
+      return Status::error("merge: lse " + std::to_string(p) + " is " +
+                           rt::shapeToString(lses[p]->shape()) +
+                           ", but outputs need " +
+                           rt::shapeToString(sizes.lseShape()));
+  }
+  Result<Attended> result = createResult(arithmetic, sizes, bshd, outputType);
+  if (result.failed())
+    return result;
+  if (arithmetic == Arithmetic::Float64)
+    mergeRows<double>(outputs, lses, bshd, sizes, *result);
+  else
+    mergeRows<float>(outputs, lses, bshd, sizes, *result);
+  return result;
+}
+
+int64_t reference::visiblePairs(const Sizes &sizes, const Options &options) {
+  if (!options.visible)
+    return sizes.sq * sizes.sk;
+  int64_t kvOffset = options.kvOffset.value_or(0);
+  int64_t qOffset = options.qOffset.value_or(kvOffset + sizes.sk - sizes.sq);
+  std::atomic<int64_t> pairs{0};
+  rt::parallelFor(sizes.sq, [&](int64_t begin, int64_t end) {
+    int64_t mine = 0;
+    for (int64_t i = begin; i < end && options.countVisible; ++i)
+      mine += options.countVisible(qOffset + i, kvOffset, kvOffset + sizes.sk);
+    for (int64_t i = begin; i < end && !options.countVisible; ++i)
+      for (int64_t j = 0; j < sizes.sk; ++j)
+        mine += options.visible(qOffset + i, kvOffset + j);
+    pairs += mine;
+  });
+  return pairs;
+}

@@ -1,0 +1,161 @@
+//===- InterpreterTest.cpp - Running L0
+//-------------------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Attention on slices, merged, against attention on the whole; and what is said
+// of functions and sizes that cannot run.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Reference/Interpreter.h"
+
+#include "TestUtils.h"
+#include "flash/Dialect/Flash/IR/Flash.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+
+using namespace flash;
+using namespace flash::reference;
+using namespace flash::test;
+using rt::Array;
+using rt::DType;
+
+namespace {
+
+struct InterpreterTest : testing::Test {
+  InterpreterTest() {
+    context.loadDialect<FlashDialect, mlir::func::FuncDialect,
+                        mlir::arith::ArithDialect, mlir::affine::AffineDialect,
+                        mlir::tensor::TensorDialect, mlir::math::MathDialect>();
+  }
+  mlir::func::FuncOp parse(const char *text) {
+    module = mlir::parseSourceString<mlir::ModuleOp>(
+        text, mlir::ParserConfig(&context));
+    EXPECT_TRUE(module);
+    return *module->getOps<mlir::func::FuncOp>().begin();
+  }
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+};
+
+constexpr const char *kSplit = R"(
+func.func @split(%q: tensor<?x4x?x16xf32>, %k: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x16xf32>)
+    -> (tensor<?x4x?x16xf32>, tensor<?x4x?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %b = tensor.dim %k, %c0 : tensor<?x2x?x16xf32>
+  %sq = tensor.dim %q, %c2 : tensor<?x4x?x16xf32>
+  %sk = tensor.dim %k, %c2 : tensor<?x2x?x16xf32>
+  %half = affine.apply affine_map<(d0) -> (d0 ceildiv 2)>(%sk)
+  %rest = arith.subi %sk, %half : index
+  %offset = arith.subi %sk, %sq : index
+  %k0 = tensor.extract_slice %k[0, 0, 0, 0] [%b, 2, %half, 16] [1, 1, 1, 1] : tensor<?x2x?x16xf32> to tensor<?x2x?x16xf32>
+  %v0 = tensor.extract_slice %v[0, 0, 0, 0] [%b, 2, %half, 16] [1, 1, 1, 1] : tensor<?x2x?x16xf32> to tensor<?x2x?x16xf32>
+  %k1 = tensor.extract_slice %k[0, 0, %half, 0] [%b, 2, %rest, 16] [1, 1, 1, 1] : tensor<?x2x?x16xf32> to tensor<?x2x?x16xf32>
+  %v1 = tensor.extract_slice %v[0, 0, %half, 0] [%b, 2, %rest, 16] [1, 1, 1, 1] : tensor<?x2x?x16xf32> to tensor<?x2x?x16xf32>
+  %o0, %l0 = flash.attention %q, %k0, %v0 q_offset(%offset) {mask = #flash.causal}
+      : tensor<?x4x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32> -> tensor<?x4x?x16xf32>, tensor<?x4x?xf32>
+  %o1, %l1 = flash.attention %q, %k1, %v1 q_offset(%offset) kv_offset(%half) {mask = #flash.causal}
+      : tensor<?x4x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32> -> tensor<?x4x?x16xf32>, tensor<?x4x?xf32>
+  %o, %l = flash.merge outputs(%o0, %o1 : tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
+      lses(%l0, %l1 : tensor<?x4x?xf32>, tensor<?x4x?xf32>) -> tensor<?x4x?x16xf32>, tensor<?x4x?xf32>
+  return %o, %l : tensor<?x4x?x16xf32>, tensor<?x4x?xf32>
+}
+)";
+
+TEST_F(InterpreterTest, SplitIsTheWhole) {
+  mlir::func::FuncOp func = parse(kSplit);
+  Array q = normal(DType::F32, {2, 4, 9, 16}, 1),
+        k = normal(DType::F32, {2, 2, 13, 16}, 2),
+        v = normal(DType::F32, {2, 2, 13, 16}, 3);
+  auto results =
+      unwrap(run(func, {Tensor::view(q), Tensor::view(k), Tensor::view(v)},
+                 Arithmetic::Float64));
+  Options options;
+  options.visible = [](int64_t query, int64_t key) { return key <= query; };
+  Attended whole = unwrap(attention(Arithmetic::Float64, q, k, v, options));
+  expectNear(*std::get<Tensor>(results[0]).array, whole.output, 1e-13);
+  expectNear(*std::get<Tensor>(results[1]).array, whole.lse, 1e-13);
+}
+
+TEST_F(InterpreterTest, ShapesAndWork) {
+  mlir::func::FuncOp func = parse(kSplit);
+  ShapeRun shapes =
+      unwrap(runShapes(func, {Tensor{DType::F32, {2, 4, 3, 16}, nullptr},
+                              Tensor{DType::F32, {2, 2, 5, 16}, nullptr},
+                              Tensor{DType::F32, {2, 2, 5, 16}, nullptr}}));
+  EXPECT_EQ(std::get<Tensor>(shapes.results[0]).shape,
+            (std::vector<int64_t>{2, 4, 3, 16}));
+  EXPECT_EQ(std::get<Tensor>(shapes.results[1]).shape,
+            (std::vector<int64_t>{2, 4, 3}));
+  // 3 + 4 + 5 visible pairs, 2 * (16 + 16) FLOPs each, 8 heads.
+  EXPECT_EQ(shapes.work.flops, 12. * 64 * 8);
+  EXPECT_EQ(shapes.work.flopsUnmasked, 15. * 64 * 8);
+}
+
+TEST_F(InterpreterTest, SizesThatDisagree) {
+  mlir::func::FuncOp func = parse(kSplit);
+  auto message = [&](std::vector<int64_t> q, std::vector<int64_t> k,
+                     std::vector<int64_t> v) {
+    return runShapes(func, {Tensor{DType::F32, q, nullptr},
+                            Tensor{DType::F32, k, nullptr},
+                            Tensor{DType::F32, v, nullptr}})
+        .message();
+  };
+  EXPECT_NE(message({2, 4, 3, 16}, {1, 2, 5, 16}, {1, 2, 5, 16})
+                .find("batch differs: query has 2, key has 1"),
+            std::string::npos);
+  EXPECT_NE(message({2, 5, 3, 16}, {2, 2, 5, 16}, {2, 2, 5, 16})
+                .find("argument 0: dimension 1 is 5, but its type has 4"),
+            std::string::npos);
+  EXPECT_NE(
+      message({2, 4, 3}, {2, 2, 5, 16}, {2, 2, 5, 16}).find("has 3 dimensions"),
+      std::string::npos);
+}
+
+TEST_F(InterpreterTest, UnknownOpsAreNamed) {
+  mlir::func::FuncOp func = parse(R"(
+    func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> {
+      %y = math.exp %x : tensor<4xf32>
+      return %y : tensor<4xf32>
+    })");
+  Array x = normal(DType::F32, {4}, 1);
+  EXPECT_NE(run(func, {Tensor::view(x)}, Arithmetic::Float64)
+                .message()
+                .find("'math.exp'"),
+            std::string::npos);
+}
+
+TEST_F(InterpreterTest, IndexArithmetic) {
+  mlir::func::FuncOp func = parse(R"(
+    func.func @f(%a: index, %b: index) -> (index, index, index, index) {
+      %0 = arith.ceildivsi %a, %b : index
+      %1 = affine.min affine_map<(d0, d1) -> (d0 - d1, 5)>(%a, %b)
+      %2 = arith.cmpi slt, %a, %b : index
+      %3 = arith.select %2, %a, %b : index
+      %4 = arith.maxsi %a, %b : index
+      return %0, %1, %3, %4 : index, index, index, index
+    })");
+  auto results =
+      unwrap(run(func, {int64_t(7), int64_t(-2)}, Arithmetic::Float64));
+  std::vector<int64_t> values;
+  for (const RuntimeValue &value : results)
+    values.push_back(std::get<int64_t>(value));
+  EXPECT_EQ(values, (std::vector<int64_t>{-3, 5, -2, 7}));
+  EXPECT_NE(run(func, {int64_t(7), int64_t(0)}, Arithmetic::Float64)
+                .message()
+                .find("division by zero"),
+            std::string::npos);
+}
+
+} // namespace
