@@ -13,6 +13,7 @@
 
 #include "flash/Runtime/Executor.h"
 #include "Call.h"
+#include "LoadedProgram.h"
 
 #include <map>
 #include <mutex>
@@ -31,9 +32,7 @@ struct StreamState {
 
 struct ContextState {
   Context context = nullptr;
-  std::vector<LoadedModule> modules;
-  /// One for each step; null for those that are no launch.
-  std::vector<Function> kernels;
+  LoadedProgram code;
   std::mutex mutex; ///< guards the map
   std::map<Stream, StreamState> streams;
 };
@@ -53,9 +52,6 @@ struct Executor::Impl {
 
   Result<const Driver *> getDriver();
   Result<ContextState *> stateOf(const ContextScope &scope);
-  Result<std::unique_ptr<ContextState>> load(Context context);
-  Result<Function> loadKernel(const LoadedModule &module, const Launch &launch);
-  Status checkParams(const Launch &launch, Function function);
   Result<std::vector<BufferView>>
   placeBuffers(StreamState &state, Stream stream,
                const std::vector<Argument> &arguments,
@@ -65,7 +61,7 @@ struct Executor::Impl {
 };
 
 //===----------------------------------------------------------------------===//
-// Loading
+// State
 //===----------------------------------------------------------------------===//
 
 Result<const Driver *> Executor::Impl::getDriver() {
@@ -85,108 +81,15 @@ Result<ContextState *> Executor::Impl::stateOf(const ContextScope &scope) {
   uint64_t id = scope.id();
   auto it = contexts.find(id);
   if (it == contexts.end()) {
-    Result<std::unique_ptr<ContextState>> state = load(scope.context());
-    if (state.failed())
-      return state.status();
-    it = contexts.emplace(id, std::move(*state)).first;
+    Result<LoadedProgram> code = LoadedProgram::load(*driver, program);
+    if (code.failed())
+      return code.status();
+    auto state = std::make_unique<ContextState>();
+    state->context = scope.context();
+    state->code = std::move(*code);
+    it = contexts.emplace(id, std::move(state)).first;
   }
   return it->second.get();
-}
-
-Result<std::unique_ptr<ContextState>> Executor::Impl::load(Context context) {
-  auto state = std::make_unique<ContextState>();
-  state->context = context;
-  for (const ModuleImage &image : program.modules) {
-    Result<LoadedModule> module =
-        LoadedModule::load(*driver, image.name, image.image);
-    if (module.failed()) {
-      // The usual reason: code of one target on a device of another.
-      if (image.target.empty())
-        return module.status();
-      return Status::error(module.message() + " [code for " + image.target +
-                           "]");
-    }
-    state->modules.push_back(std::move(*module));
-  }
-  for (const Step &step : program.steps) {
-    Function function = nullptr;
-    if (auto *launch = std::get_if<Launch>(&step)) {
-      Result<Function> kernel = loadKernel(
-          state->modules[static_cast<size_t>(launch->module)], *launch);
-      if (kernel.failed())
-        return kernel.status();
-      function = *kernel;
-    }
-    state->kernels.push_back(function);
-  }
-  return state;
-}
-
-Result<Function> Executor::Impl::loadKernel(const LoadedModule &module,
-                                            const Launch &launch) {
-  Result<Function> found = module.function(launch.kernel);
-  if (found.failed())
-    return found;
-  Function function = *found;
-  Status status = checkParams(launch, function);
-  if (status.failed())
-    return status;
-  // More than 48 KB must be asked for.
-  if (launch.dynamicSharedBytes > 0) {
-    std::string what =
-        "asking for " + std::to_string(launch.dynamicSharedBytes) +
-        " bytes of dynamic shared memory for '" + launch.kernel + "'";
-    status = driver->check(
-        driver->funcSetAttribute(function, kMaxDynamicSharedSizeBytes,
-                                 static_cast<int>(launch.dynamicSharedBytes)),
-        what, "cuFuncSetAttribute");
-    if (status.failed()) {
-      Result<int> device = currentDevice(*driver);
-      int most = 0;
-      if (device.ok() &&
-          driver->deviceGetAttribute(&most, kMaxSharedMemoryPerBlockOptin,
-                                     *device) == 0)
-        return Status::error(status.message() + " [a block has at most " +
-                             std::to_string(most) + " on this device]");
-      return status;
-    }
-  }
-  // More than 8 blocks in a cluster too.
-  if (launch.cluster[0] * launch.cluster[1] * launch.cluster[2] > 8)
-    status = driver->check(
-        driver->funcSetAttribute(function, kNonPortableClusterSizeAllowed, 1),
-        "asking for a large cluster for '" + launch.kernel + "'",
-        "cuFuncSetAttribute");
-  if (status.failed())
-    return status;
-  return function;
-}
-
-/// Compares the plan's parameters with the kernel's own, where the driver can
-/// tell (12.4 and newer): a launch with too few would read stray memory.
-Status Executor::Impl::checkParams(const Launch &launch, Function function) {
-  if (!driver->funcGetParamInfo)
-    return Status::success();
-  size_t offset, size;
-  for (size_t i = 0; i < launch.params.size(); ++i) {
-    size_t ours = paramSize(launch.params[i]);
-    if (driver->funcGetParamInfo(function, i, &offset, &size) != 0)
-      return Status::error("the kernel '" + launch.kernel + "' has " +
-                           std::to_string(i) +
-                           " parameters, but the launch plan " +
-                           std::to_string(launch.params.size()));
-    if (size != ours)
-      return Status::error(
-          "parameter " + std::to_string(i) + " of the kernel '" +
-          launch.kernel + "' has " + std::to_string(size) +
-          " bytes, but that of the launch plan " + std::to_string(ours));
-  }
-  if (driver->funcGetParamInfo(function, launch.params.size(), &offset,
-                               &size) == 0)
-    return Status::error("the kernel '" + launch.kernel +
-                         "' has more parameters than the launch plan's " +
-                         std::to_string(launch.params.size()));
-  return Status::success();
 }
 
 Executor::Impl::~Impl() {
@@ -197,7 +100,7 @@ Executor::Impl::~Impl() {
       state.reset();
       continue;
     }
-    for (LoadedModule &module : state->modules)
+    for (LoadedModule &module : state->code.modules)
       module.release();
     for (auto &[stream, streamState] : state->streams)
       if (streamState.memory)
@@ -279,7 +182,7 @@ Status Executor::Impl::enqueue(const BoundStep &step, const ContextState &state,
     params.push_back(const_cast<ParamValue *>(&value));
   const std::string &name =
       std::get_if<Launch>(&program.steps[launch.step])->kernel;
-  return launchKernel(*driver, name, state.kernels[launch.step],
+  return launchKernel(*driver, name, state.code.kernels[launch.step],
                       launch.geometry, stream, params.data());
 }
 
@@ -377,7 +280,7 @@ Result<std::vector<KernelAttributes>> Executor::kernelAttributes() {
     if (!launch)
       continue;
     Result<KernelAttributes> one = cuda::kernelAttributes(
-        *impl->driver, launch->kernel, (*state)->kernels[i]);
+        *impl->driver, launch->kernel, (*state)->code.kernels[i]);
     if (one.failed())
       return one.status();
     all.push_back(*one);

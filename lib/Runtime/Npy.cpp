@@ -8,7 +8,8 @@
 //
 // The format (numpy/lib/format.py): "\x93NUMPY", two version bytes, the
 // header's length (16 bits in version 1, 32 later), the header (a Python
-// dictionary padded with spaces to a multiple of 64 bytes), the elements.
+// dictionary padded with spaces to a multiple of 64 bytes; NpyHeader.cpp), the
+// elements.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,7 +22,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
-#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,7 +37,6 @@ constexpr char kMagic[] = "\x93NUMPY";
 constexpr int64_t kMagicSize = 6;
 /// NumPy's own limit is 10000; a dictionary of a simple array has about 100.
 constexpr int64_t kMaxHeader = 1 << 16;
-constexpr size_t kMaxRank = 32;
 
 class FileDescriptor {
 public:
@@ -91,171 +90,6 @@ bool writeAll(int fd, const void *data, int64_t size) {
   }
   return true;
 }
-
-Result<DType> parseDescr(const std::string &descr) {
-  struct Entry {
-    const char *descr;
-    DType type;
-  };
-  static const Entry entries[] = {
-      {"<f4", DType::F32},  {"<f2", DType::F16}, {"<f8", DType::F64},
-      {"<i8", DType::I64},  {"<i4", DType::I32}, {"|V2", DType::BF16},
-      {"<V2", DType::BF16},
-  };
-  for (const Entry &entry : entries)
-    if (descr == entry.descr)
-      return entry.type;
-  if (!descr.empty() && descr[0] == '>')
-    return Status::error("element type '" + descr +
-                         "' is big-endian; only little-endian is supported");
-  return Status::error("element type '" + descr +
-                       "' is not supported; supported are <f4, <f2, <f8, <i8, "
-                       "<i4, and |V2 for bf16");
-}
-
-/// A reader of the small part of Python's literals that headers use.
-class DictionaryParser {
-public:
-  explicit DictionaryParser(const std::string &text) : text(text) {}
-
-  Result<NpyHeader> parse() {
-    std::optional<std::string> descr;
-    std::optional<bool> fortran;
-    std::optional<std::vector<int64_t>> shape;
-    if (!eat('{'))
-      return malformed("'{' expected");
-    while (!eat('}')) {
-      Result<std::string> key = string();
-      if (key.failed())
-        return key.status();
-      if (!eat(':'))
-        return malformed("':' expected");
-      Status status = Status::success();
-      if (*key == "descr" && !descr)
-        status = assign(descr, descrValue());
-      else if (*key == "fortran_order" && !fortran)
-        status = assign(fortran, boolean());
-      else if (*key == "shape" && !shape)
-        status = assign(shape, tuple());
-      else
-        return malformed("unexpected or repeated key '" + *key + "'");
-      if (status.failed())
-        return status;
-      if (!eat(',') && peek() != '}')
-        return malformed("',' or '}' expected");
-    }
-    skipSpace();
-    if (at != text.size())
-      return malformed("text after the dictionary");
-    if (!descr || !fortran || !shape)
-      return malformed(std::string("no '") +
-                       (!descr     ? "descr"
-                        : !fortran ? "fortran_order"
-                                   : "shape") +
-                       "'");
-    Result<DType> type = parseDescr(*descr);
-    if (type.failed())
-      return type.status();
-    if (*fortran && shape->size() > 1)
-      return Status::error("the array is in Fortran order; only C order is "
-                           "supported (numpy.ascontiguousarray makes it so)");
-    return NpyHeader{*type, std::move(*shape)};
-  }
-
-private:
-  template <typename T>
-  static Status assign(std::optional<T> &to, Result<T> from) {
-    if (from.ok())
-      to = std::move(*from);
-    return from.status();
-  }
-
-  Status malformed(const std::string &what) const {
-    return Status::error("malformed header: " + what + " at character " +
-                         std::to_string(at));
-  }
-
-  void skipSpace() {
-    while (at < text.size() && std::strchr(" \t\n\r", text[at]) && text[at])
-      ++at;
-  }
-  char peek() {
-    skipSpace();
-    return at < text.size() ? text[at] : '\0';
-  }
-  bool eat(char c) {
-    if (peek() != c || at >= text.size())
-      return false;
-    ++at;
-    return true;
-  }
-
-  Result<std::string> string() {
-    char quote = peek();
-    if (quote != '\'' && quote != '"')
-      return malformed("a string expected");
-    size_t end = text.find(quote, at + 1);
-    if (end == std::string::npos)
-      return malformed("unterminated string");
-    std::string value = text.substr(at + 1, end - at - 1);
-    at = end + 1;
-    return value;
-  }
-
-  Result<std::string> descrValue() {
-    if (peek() == '[')
-      return Status::error("structured element types are not supported");
-    return string();
-  }
-
-  Result<bool> boolean() {
-    skipSpace();
-    for (bool value : {false, true}) {
-      const char *word = value ? "True" : "False";
-      if (text.compare(at, std::strlen(word), word) == 0) {
-        at += std::strlen(word);
-        return value;
-      }
-    }
-    return malformed("True or False expected");
-  }
-
-  Result<std::vector<int64_t>> tuple() {
-    std::vector<int64_t> dims;
-    if (!eat('('))
-      return malformed("'(' expected");
-    while (!eat(')')) {
-      Result<int64_t> dim = integer();
-      if (dim.failed())
-        return dim.status();
-      dims.push_back(*dim);
-      if (dims.size() > kMaxRank)
-        return malformed("more than 32 dimensions");
-      if (!eat(',') && peek() != ')')
-        return malformed("',' or ')' expected");
-    }
-    return dims;
-  }
-
-  Result<int64_t> integer() {
-    if (peek() == '-')
-      return malformed("negative dimension");
-    int64_t value = 0;
-    size_t begin = at;
-    for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at)
-      if (__builtin_mul_overflow(value, int64_t(10), &value) ||
-          __builtin_add_overflow(value, int64_t(text[at] - '0'), &value))
-        return malformed("dimension beyond 64 bits");
-    if (at == begin)
-      return malformed("a number expected");
-    if (at < text.size() && text[at] == 'L') // written by Python 2
-      ++at;
-    return value;
-  }
-
-  const std::string &text;
-  size_t at = 0;
-};
 
 /// Reads the file's preamble and header. `offset` becomes where the data begin.
 Result<NpyHeader> readHeader(int fd, int64_t fileSize, int64_t &offset) {
@@ -414,10 +248,6 @@ Status writeTo(std::string path, const Array &array) {
 }
 
 } // namespace
-
-Result<NpyHeader> flash::rt::parseNpyDictionary(const std::string &text) {
-  return DictionaryParser(text).parse();
-}
 
 Result<Array> flash::rt::readNpy(const std::string &path) {
   Result<Array> array = readFrom(path);

@@ -84,7 +84,7 @@ enum FunctionAttribute : int {
   kLocalSizeBytes = 3,
   kNumRegs = 4,
   kMaxDynamicSharedSizeBytes = 8,
-  kNonPortableClusterSizeAllowed = 13,
+  kNonPortableClusterSizeAllowed = 14,
 };
 
 /// CUjit_option, the values used.

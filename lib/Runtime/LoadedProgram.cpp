@@ -1,0 +1,110 @@
+// Here a plan meets the code that was compiled for it: what does not fit is
+// said when it is loaded, and not found by a kernel that reads stray
+// parameters.
+//
+//===----------------------------------------------------------------------===//
+
+#include "LoadedProgram.h"
+#include "Call.h"
+
+using namespace flash::rt;
+using namespace flash::rt::cuda;
+
+/// Compares the plan's parameters with the kernel's own, where the driver can
+/// tell (12.4 and newer): a launch with too few would read stray memory.
+static Status checkParams(const Driver &driver, const Launch &launch,
+                          Function function) {
+  if (!driver.funcGetParamInfo)
+    return Status::success();
+  size_t offset, size;
+  for (size_t i = 0; i < launch.params.size(); ++i) {
+    size_t ours = paramSize(launch.params[i]);
+    if (driver.funcGetParamInfo(function, i, &offset, &size) != 0)
+      return Status::error("the kernel '" + launch.kernel + "' has " +
+                           std::to_string(i) +
+                           " parameters, but the launch plan " +
+                           std::to_string(launch.params.size()));
+    if (size != ours)
+      return Status::error(
+          "parameter " + std::to_string(i) + " of the kernel '" +
+          launch.kernel + "' has " + std::to_string(size) +
+          " bytes, but that of the launch plan " + std::to_string(ours));
+  }
+  if (driver.funcGetParamInfo(function, launch.params.size(), &offset, &size) ==
+      0)
+    return Status::error("the kernel '" + launch.kernel +
+                         "' has more parameters than the launch plan's " +
+                         std::to_string(launch.params.size()));
+  return Status::success();
+}
+
+/// Looks the kernel up, and asks for the resources that its launch needs.
+static Result<Function> loadKernel(const Driver &driver,
+                                   const LoadedModule &module,
+                                   const Launch &launch) {
+  Result<Function> found = module.function(launch.kernel);
+  if (found.failed())
+    return found;
+  Function function = *found;
+  Status status = checkParams(driver, launch, function);
+  if (status.failed())
+    return status;
+  // More than 48 KB must be asked for.
+  if (launch.dynamicSharedBytes > 0) {
+    std::string what =
+        "asking for " + std::to_string(launch.dynamicSharedBytes) +
+        " bytes of dynamic shared memory for '" + launch.kernel + "'";
+    status = driver.check(
+        driver.funcSetAttribute(function, kMaxDynamicSharedSizeBytes,
+                                static_cast<int>(launch.dynamicSharedBytes)),
+        what, "cuFuncSetAttribute");
+    if (status.failed()) {
+      Result<int> device = currentDevice(driver);
+      int most = 0;
+      if (device.ok() &&
+          driver.deviceGetAttribute(&most, kMaxSharedMemoryPerBlockOptin,
+                                    *device) == 0)
+        return Status::error(status.message() + " [a block has at most " +
+                             std::to_string(most) + " on this device]");
+      return status;
+    }
+  }
+  // More than 8 blocks in a cluster too.
+  if (launch.cluster[0] * launch.cluster[1] * launch.cluster[2] > 8)
+    status = driver.check(
+        driver.funcSetAttribute(function, kNonPortableClusterSizeAllowed, 1),
+        "asking for a large cluster for '" + launch.kernel + "'",
+        "cuFuncSetAttribute");
+  if (status.failed())
+    return status;
+  return function;
+}
+
+Result<LoadedProgram> LoadedProgram::load(const Driver &driver,
+                                          const Program &program) {
+  LoadedProgram loaded;
+  for (const ModuleImage &image : program.modules) {
+    Result<LoadedModule> module =
+        LoadedModule::load(driver, image.name, image.image);
+    if (module.failed()) {
+      // The usual reason: code of one target on a device of another.
+      if (image.target.empty())
+        return module.status();
+      return Status::error(module.message() + " [code for " + image.target +
+                           "]");
+    }
+    loaded.modules.push_back(std::move(*module));
+  }
+  for (const Step &step : program.steps) {
+    Function function = nullptr;
+    if (auto *launch = std::get_if<Launch>(&step)) {
+      Result<Function> kernel = loadKernel(
+          driver, loaded.modules[static_cast<size_t>(launch->module)], *launch);
+      if (kernel.failed())
+        return kernel.status();
+      function = *kernel;
+    }
+    loaded.kernels.push_back(function);
+  }
+  return loaded;
+}
