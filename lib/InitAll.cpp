@@ -9,9 +9,11 @@
 
 #include "flash/InitAll.h"
 
+#include "flash/Conversion/FlashToCPU/Passes.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 #include "flash/Dialect/Tile/IR/Tile.h"
+#include "flash/Pipelines/CPUPipeline.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -39,9 +41,14 @@ void flash::registerAllDialects(DialectRegistry &registry) {
                   linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
                   memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
                   tensor::TensorDialect, vector::VectorDialect>();
+  registerCPUPipelineInterfaces(registry);
 }
 
-void flash::registerOwnPasses() { registerFlashPasses(); }
+void flash::registerOwnPasses() {
+  registerFlashPasses();
+  registerFlashToCPUPasses();
+  registerCPUPipelines();
+}
 
 void flash::registerAllPasses() {
   registerOwnPasses();

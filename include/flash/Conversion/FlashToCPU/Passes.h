@@ -1,0 +1,58 @@
+//===- Passes.h - From L2 to LLVM on the CPU --------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_CONVERSION_FLASHTOCPU_PASSES_H
+#define FLASH_CONVERSION_FLASHTOCPU_PASSES_H
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Pass/Pass.h"
+
+namespace flash {
+
+/// The block of an output that is kept in vector registers: `rows` x `vectors`
+/// vectors of `lanes` 32-bit elements.
+struct RegisterTile {
+  int64_t rows, vectors, lanes;
+
+  static RegisterTile get(unsigned vectorBits, unsigned registers);
+};
+
+/// Replaces a linalg op on buffers by loops over vectors.
+llvm::LogicalResult vectorizeLanes(mlir::RewriterBase &rewriter,
+                                   mlir::linalg::LinalgOp op,
+                                   RegisterTile tile);
+
+/// exp2 of an f32 value or vector as arithmetic.
+mlir::Value expandExp2(mlir::OpBuilder &builder, mlir::Location loc,
+                       mlir::Value x);
+void populateExpandExp2Patterns(mlir::RewritePatternSet &patterns);
+
+/// Turns the results of an entry point into output buffers.
+llvm::LogicalResult resultsToOutputs(mlir::func::FuncOp func);
+
+/// Moves the body of a parallel loop on buffers to a function and calls it
+/// through the runtime.
+llvm::LogicalResult outlineParallelLoop(mlir::scf::ForallOp forall);
+
+/// Replaces an online softmax by linalg ops.
+void lowerOnlineSoftmax(mlir::RewriterBase &rewriter, OnlineSoftmaxOp op);
+
+/// Converts the 16-bit inputs of a contraction to f32 before it.
+llvm::LogicalResult promoteOperands(mlir::RewriterBase &rewriter,
+                                    mlir::linalg::LinalgOp op);
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "flash/Conversion/FlashToCPU/Passes.h.inc"
+
+} // namespace flash
+
+#endif // FLASH_CONVERSION_FLASHTOCPU_PASSES_H

@@ -1,0 +1,42 @@
+//===- CPUPipeline.h - From attention to the LLVM dialect -------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_PIPELINES_CPUPIPELINE_H
+#define FLASH_PIPELINES_CPUPIPELINE_H
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace flash {
+
+struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
+  Option<unsigned> vectorBits{
+      *this, "vector-bits",
+      llvm::cl::desc("Width of a vector register in bits"),
+      llvm::cl::init(256)};
+  Option<unsigned> registers{*this, "registers",
+                             llvm::cl::desc("Number of vector registers"),
+                             llvm::cl::init(16)};
+};
+
+/// From L2 to the LLVM dialect. Results of public functions become output
+/// buffers; each gets a C entry `_mlir_ciface_<name>` that takes pointers to
+/// descriptors.
+void buildCPULoweringPipeline(mlir::OpPassManager &pm,
+                              const CPUPipelineOptions &options);
+
+/// Registers `flash-cpu-lowering-pipeline`.
+void registerCPUPipelines();
+
+/// Interfaces of upstream dialects that the pipeline needs.
+void registerCPUPipelineInterfaces(mlir::DialectRegistry &registry);
+
+} // namespace flash
+
+#endif // FLASH_PIPELINES_CPUPIPELINE_H

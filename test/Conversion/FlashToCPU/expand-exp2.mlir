@@ -1,0 +1,28 @@
+// RUN: flash-opt %s --flash-expand-exp2 | FileCheck %s
+
+// CHECK-LABEL: func @vector(
+// CHECK-NOT: math.exp2
+// CHECK: arith.cmpf ogt
+// CHECK: arith.cmpf olt
+// CHECK: arith.shli {{.*}} : vector<8xi32>
+// CHECK-COUNT-5: math.fma
+// CHECK: arith.mulf
+func.func @vector(%x: vector<8xf32>) -> vector<8xf32> {
+  %y = math.exp2 %x : vector<8xf32>
+  return %y : vector<8xf32>
+}
+
+// CHECK-LABEL: func @scalar(
+// CHECK-NOT: math.exp2
+// CHECK: arith.shli {{.*}} : i32
+func.func @scalar(%x: f32) -> f32 {
+  %y = math.exp2 %x : f32
+  return %y : f32
+}
+
+// CHECK-LABEL: func @double(
+// CHECK: math.exp2
+func.func @double(%x: f64) -> f64 {
+  %y = math.exp2 %x : f64
+  return %y : f64
+}

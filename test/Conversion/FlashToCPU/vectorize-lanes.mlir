@@ -1,0 +1,155 @@
+// RUN: flash-opt %s --split-input-file --flash-vectorize-lanes | FileCheck %s --check-prefixes=CHECK,AVX2
+// RUN: flash-opt %s --split-input-file --flash-vectorize-lanes="vector-bits=512 registers=32" | FileCheck %s --check-prefixes=CHECK,AVX512
+
+// S^T = K Q^T: 4 keys x 24 queries of 16 registers, 8 x 48 of 32.
+
+// CHECK-LABEL: func @scores(
+// CHECK-SAME: %[[K:.+]]: memref<64x128xf32>, %[[Q:.+]]: memref<128x96xf32>, %[[S:.+]]: memref<64x96xf32>)
+// AVX2: %[[PANEL:.+]] = arith.constant 24 : index
+// AVX2: scf.for %{{.+}} = %{{.+}} to %{{.+}} step %[[PANEL]]
+// AVX2: %[[ROWS:.+]] = arith.constant 4 : index
+// AVX2: scf.for %{{.+}} = %{{.+}} to %{{.+}} step %[[ROWS]]
+// AVX2-COUNT-12: vector.load %[[S]]{{.*}} vector<8xf32>
+// AVX2: scf.for {{.*}} iter_args(
+// AVX2: memref.load %[[K]]
+// AVX2: vector.broadcast
+// AVX2: vector.load %[[Q]]{{.*}} vector<8xf32>
+// AVX2: math.fma
+// AVX2-COUNT-11: math.fma
+// AVX2-NOT: math.fma
+// AVX2-COUNT-12: vector.store {{.*}} %[[S]]
+// AVX512-COUNT-24: vector.load %[[S]]{{.*}} vector<16xf32>
+// AVX512-COUNT-24: math.fma
+// AVX512-NOT: math.fma
+func.func @scores(%k: memref<64x128xf32>, %q: memref<128x96xf32>, %s: memref<64x96xf32>) {
+  linalg.matmul ins(%k, %q : memref<64x128xf32>, memref<128x96xf32>) outs(%s : memref<64x96xf32>)
+  return
+}
+
+// -----
+
+// Sizes off the tile: 59 rows are 14 tiles of 4 and one of 3; 41 lanes a panel of
+// 3 vectors, one of 2, and a single lane.
+
+// CHECK-LABEL: func @ragged(
+// AVX2-COUNT-12: math.fma {{.*}} : vector<8xf32>
+// AVX2-COUNT-9: math.fma {{.*}} : vector<8xf32>
+// AVX2-COUNT-8: math.fma {{.*}} : vector<8xf32>
+// AVX2-COUNT-6: math.fma {{.*}} : vector<8xf32>
+// AVX2-COUNT-4: math.fma {{.*}} : vector<1xf32>
+// AVX2-COUNT-3: math.fma {{.*}} : vector<1xf32>
+// AVX2-NOT: math.fma
+func.func @ragged(%k: memref<59x7xf32>, %q: memref<7x41xf32>, %s: memref<59x41xf32>) {
+  linalg.matmul ins(%k, %q : memref<59x7xf32>, memref<7x41xf32>) outs(%s : memref<59x41xf32>)
+  return
+}
+
+// -----
+
+// One pass that writes P and sums it; what does not depend on the key is read
+// before the loop over keys.
+
+#tile = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d1)>
+// CHECK-LABEL: func @exponentials(
+// CHECK-SAME: %[[M:.+]]: memref<96xf32>, %[[P:.+]]: memref<64x96xf32>, %[[SUM:.+]]: memref<96xf32>)
+// AVX2-COUNT-3: vector.load %[[SUM]]
+// AVX2-COUNT-3: vector.load %[[M]]
+// AVX2: scf.for
+// AVX2-NOT: vector.load %[[M]]
+// AVX2: vector.load %[[P]]
+// AVX2: math.exp2 {{.*}} vector<8xf32>
+// AVX2: vector.store {{.*}} %[[P]]
+// AVX2: scf.yield
+// AVX2-COUNT-3: vector.store {{.*}} %[[SUM]]
+func.func @exponentials(%m: memref<96xf32>, %p: memref<64x96xf32>, %sum: memref<96xf32>) {
+  linalg.generic {indexing_maps = [#row, #tile, #row], iterator_types = ["reduction", "parallel"]}
+      ins(%m : memref<96xf32>) outs(%p, %sum : memref<64x96xf32>, memref<96xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %d = arith.subf %b, %a : f32
+    %e = math.exp2 %d : f32
+    %f = arith.addf %c, %e : f32
+    linalg.yield %e, %f : f32, f32
+  }
+  return
+}
+
+// -----
+
+// The position of an element: a step along the lanes, the same in all lanes along
+// the rest.
+
+#tile = affine_map<(d0, d1) -> (d0, d1)>
+// CHECK-LABEL: func @mask(
+// CHECK: vector.step
+// CHECK: arith.cmpi sle, {{.*}} : vector<{{(8|16)}}xindex>
+// CHECK: arith.select {{.*}} : vector<{{(8|16)}}xi1>, vector<{{(8|16)}}xf32>
+func.func @mask(%s: memref<64x96xf32>, %q0: index, %k0: index) {
+  %ninf = arith.constant 0xFF800000 : f32
+  linalg.generic {indexing_maps = [#tile], iterator_types = ["parallel", "parallel"]} outs(%s : memref<64x96xf32>) {
+  ^bb0(%x: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %k = arith.addi %k0, %i : index
+    %q = arith.addi %q0, %j : index
+    %c = arith.cmpi sle, %k, %q : index
+    %r = arith.select %c, %x, %ninf : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// A copy of a part: vectors along the static dimension.
+
+// CHECK-LABEL: func @copy(
+// CHECK-NOT: memref.copy
+// CHECK: vector.load
+// CHECK: vector.store
+func.func @copy(%a: memref<?x128xf32, strided<[128, 1], offset: ?>>, %b: memref<?x128xf32, strided<[128, 1]>>) {
+  memref.copy %a, %b : memref<?x128xf32, strided<[128, 1], offset: ?>> to memref<?x128xf32, strided<[128, 1]>>
+  return
+}
+
+// -----
+
+// Lanes of a length known at run time: vectors, then single lanes.
+
+// CHECK-LABEL: func @dynamic(
+// CHECK: arith.remui
+// CHECK: vector.load {{.*}} vector<{{(8|16)}}xf32>
+// CHECK: vector.load {{.*}} vector<1xf32>
+func.func @dynamic(%a: memref<?xf32>, %b: memref<?xf32>) {
+  linalg.exp ins(%a : memref<?xf32>) outs(%b : memref<?xf32>)
+  return
+}
+
+// -----
+
+// Written across: each lane to a row of its own.
+
+// CHECK-LABEL: func @transpose(
+// AVX2-COUNT-8: memref.load
+// AVX2: vector.from_elements
+// AVX2: vector.store
+func.func @transpose(%a: memref<96x128xf32>, %b: memref<128x96xf32>) {
+  linalg.transpose ins(%a : memref<96x128xf32>) outs(%b : memref<128x96xf32>) permutation = [1, 0]
+  return
+}
+
+// -----
+
+// Not a projected permutation: left alone.
+
+#shift = affine_map<(d0) -> (d0 + 1)>
+#id = affine_map<(d0) -> (d0)>
+// CHECK-LABEL: func @shifted(
+// CHECK: linalg.generic
+func.func @shifted(%a: memref<9xf32>, %b: memref<8xf32>) {
+  linalg.generic {indexing_maps = [#shift, #id], iterator_types = ["parallel"]} ins(%a : memref<9xf32>) outs(%b : memref<8xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    linalg.yield %x : f32
+  }
+  return
+}
