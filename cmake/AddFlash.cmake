@@ -32,6 +32,10 @@ function(flash_enable_pch target)
     target_compile_options(FlashPCH PRIVATE ${FLASH_COMPILE_OPTIONS} -fPIC ${FLASH_PCH_OPTIONS})
     set_target_properties(FlashPCH PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_precompile_headers(FlashPCH PRIVATE "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h")
+    # ccache (with pch_external_checksum) knows the precompiled header by this sum instead of its bytes, which hold paths.
+    file(SHA256 "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h" pch_sum)
+    file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/FlashPCH.dir/cmake_pch.hxx.pch.sum"
+      "${pch_sum} ${LLVM_PACKAGE_VERSION} ${CMAKE_BUILD_TYPE} ${FLASH_SANITIZE}")
   endif()
   target_precompile_headers(${target} REUSE_FROM FlashPCH)
 endfunction()
