@@ -21,23 +21,34 @@ if(FLASH_CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${FLASH_CCACHE}")
 endif()
 
-# One precompiled header for everything that includes MLIR: header parsing is most of the compile time.
+# One precompiled header for everything that includes MLIR: header parsing is most of the compile time. Made by hand and named by
+# -include-pch, because ccache cannot rewrite the paths of CMake's own form (-Xclang -include); with pch_external_checksum ccache
+# knows the header by the sum beside it, and so hits across checkouts.
 function(flash_enable_pch target)
-  if(NOT TARGET FlashPCH)
-    set(pch_source "${CMAKE_BINARY_DIR}/FlashPCH.cpp")
-    if(NOT EXISTS "${pch_source}")
-      file(WRITE "${pch_source}" "")
-    endif()
-    add_library(FlashPCH OBJECT "${pch_source}")
-    target_compile_options(FlashPCH PRIVATE ${FLASH_COMPILE_OPTIONS} -fPIC ${FLASH_PCH_OPTIONS})
-    set_target_properties(FlashPCH PROPERTIES POSITION_INDEPENDENT_CODE OFF)
-    target_precompile_headers(FlashPCH PRIVATE "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h")
-    # ccache (with pch_external_checksum) knows the precompiled header by this sum instead of its bytes, which hold paths.
-    file(SHA256 "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h" pch_sum)
-    file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/CMakeFiles/FlashPCH.dir/cmake_pch.hxx.pch.sum"
-      "${pch_sum} ${LLVM_PACKAGE_VERSION} ${CMAKE_BUILD_TYPE} ${FLASH_SANITIZE}")
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    target_precompile_headers(${target} PRIVATE "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h")
+    return()
   endif()
-  target_precompile_headers(${target} REUSE_FROM FlashPCH)
+  set(pch "${CMAKE_BINARY_DIR}/FlashPCH.h.pch")
+  if(NOT TARGET flash-pch)
+    string(TOUPPER "${CMAKE_BUILD_TYPE}" build_type)
+    separate_arguments(pch_flags NATIVE_COMMAND "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${build_type}}")
+    get_directory_property(pch_definitions DIRECTORY "${PROJECT_SOURCE_DIR}" COMPILE_DEFINITIONS)
+    list(TRANSFORM pch_definitions PREPEND "-D")
+    add_custom_command(OUTPUT "${pch}"
+      COMMAND "${CMAKE_CXX_COMPILER}" ${pch_flags} ${pch_definitions} -std=c++17 ${FLASH_COMPILE_OPTIONS} -fPIC ${FLASH_PCH_OPTIONS}
+        -isystem "${LLVM_INCLUDE_DIR}" -x c++-header "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h" -o "${pch}"
+      DEPENDS "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h"
+      COMMENT "Precompiling the headers of MLIR"
+      COMMAND_EXPAND_LISTS VERBATIM)
+    file(SHA256 "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h" sum)
+    file(WRITE "${pch}.sum" "${sum} ${LLVM_PACKAGE_VERSION} ${CMAKE_BUILD_TYPE} ${FLASH_SANITIZE}")
+    add_custom_target(flash-pch DEPENDS "${pch}")
+  endif()
+  add_dependencies(${target} flash-pch)
+  target_compile_options(${target} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:SHELL:-include-pch ${pch}>")
+  get_target_property(sources ${target} SOURCES)
+  set_property(SOURCE ${sources} APPEND PROPERTY OBJECT_DEPENDS "${pch}")
 endfunction()
 
 # What every target of ours has in common. -fPIC everywhere (CMake would give executables -fPIE): the
