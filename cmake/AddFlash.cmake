@@ -9,7 +9,10 @@
 
 set(FLASH_COMPILE_OPTIONS -Wall -Wextra -Wno-unused-parameter -fno-exceptions -fvisibility-inlines-hidden -ffunction-sections -fdata-sections)
 # For clang: template instantiations of the header are done once, and no time stamp, so that ccache can hit.
-set(FLASH_PCH_OPTIONS $<$<CXX_COMPILER_ID:Clang>:-fpch-instantiate-templates> "$<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>")
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  set(FLASH_PCH_OPTIONS -fpch-instantiate-templates)
+  set(FLASH_NO_TIMESTAMP -Xclang -fno-pch-timestamp)
+endif()
 if(FLASH_SANITIZE)
   list(APPEND FLASH_COMPILE_OPTIONS -fsanitize=address,undefined -fno-sanitize=vptr,function -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
@@ -36,7 +39,7 @@ function(flash_enable_pch target)
     get_directory_property(pch_definitions DIRECTORY "${PROJECT_SOURCE_DIR}" COMPILE_DEFINITIONS)
     list(TRANSFORM pch_definitions PREPEND "-D")
     add_custom_command(OUTPUT "${pch}"
-      COMMAND "${CMAKE_CXX_COMPILER}" ${pch_flags} ${pch_definitions} -std=c++17 ${FLASH_COMPILE_OPTIONS} -fPIC ${FLASH_PCH_OPTIONS}
+      COMMAND "${CMAKE_CXX_COMPILER}" ${pch_flags} ${pch_definitions} -std=c++17 ${FLASH_COMPILE_OPTIONS} -fPIC ${FLASH_PCH_OPTIONS} ${FLASH_NO_TIMESTAMP}
         -isystem "${LLVM_INCLUDE_DIR}" -x c++-header "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h" -o "${pch}"
       DEPENDS "${PROJECT_SOURCE_DIR}/cmake/FlashPCH.h"
       COMMENT "Precompiling the headers of MLIR"
