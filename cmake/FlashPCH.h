@@ -1,4 +1,5 @@
-// Headers that most of the compiler includes, precompiled once. Nothing relies on this file: every source includes what it uses.
+// Headers that most of the compiler includes, precompiled once. Nothing relies
+// on this file: every source includes what it uses.
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"

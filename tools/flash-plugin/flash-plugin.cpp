@@ -12,7 +12,7 @@
 //
 //   mlir-opt --load-dialect-plugin=flash-plugin.so
 //            --load-pass-plugin=flash-plugin.so
-//            --pass-pipeline='builtin.module(flash-split-kv{parts=2})'
+//            --pass-pipeline='builtin.module(func.func(flash-split-kv{parts=2}))'
 //
 // The host's MLIR is used, so it has to be the release that Flash was built
 // with. Passes are named through --pass-pipeline: the host has made its command

@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# Every test, from a fresh clone on Debian 12: installs what is missing, builds, and runs the suites below. Ends with
+# "N passed, N failed" and fails if anything did. Run again, it does only what changed since.
+#
+#   scripts/test.sh [SUITE...]       without a suite, all of them, in this order:
+#     lit       the dev build; lit tests (passes, levels, diagnostics, plugin, kernels through ptxas) and unit tests
+#     matrix    shapes, masks and types on the CPU against float64
+#     gpu       the same on the GPU, where there is one
+#     consumer  a project outside the tree that does find_package(Flash)
+#     format    clang-format
+#     tidy      clang-tidy
+#     asan      the lit and unit tests with the address and undefined-behaviour sanitizers
+#     portable  self-contained tools: size, what they need of the system, and one run
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+passed=0
+failed=0
+failures=()
+suites=(lit matrix gpu consumer format tidy asan portable)
+[ $# -eq 0 ] || suites=("$@")
+cd "$FLASH_ROOT"
+
+pass() { passed=$((passed + ${1:-1})); }
+fail() {
+  failed=$((failed + ${2:-1}))
+  failures+=("$1")
+  say "FAILED: $1"
+}
+
+# check <name> <command>...: one test, its exit status. In a subshell, so that `die` ends the test alone.
+check() {
+  local name=$1
+  shift
+  if ("$@"); then pass; else fail "$name"; fi
+}
+
+# count <name> <log> <status>: adds what lit counted; a lit that did not get so far is one failure.
+count() {
+  local good bad
+  good=$(awk '/^ *(Passed|Expectedly Failed) *:/ { split($0, a, ":"); n += a[2] } END { print n + 0 }' "$2")
+  bad=$(awk '/^ *(Failed|Unresolved|Timed Out|Unexpectedly Passed) *:/ { split($0, a, ":"); n += a[2] } END { print n + 0 }' "$2")
+  pass "$good"
+  if [ "$bad" -gt 0 ]; then
+    fail "$1: $bad of its tests" "$bad"
+  elif [ "$3" -ne 0 ] || [ "$good" -eq 0 ]; then
+    fail "$1 did not run to its end"
+  fi
+}
+
+# run_lit <name> <preset> <ninja target>...
+run_lit() {
+  local name=$1 preset=$2 log="$FLASH_BUILD/$1.log" status=0
+  shift 2
+  (need_build "$preset" "$@") 2>&1 | tee "$log" || status=$?
+  count "$name" "$log" "$status"
+}
+
+suite_lit() {
+  (need_ptxas) || say "no assembler: PyPI did not give one, and FLASH_PTXAS names none; the tests that need it fail"
+  FLASH_PTXAS=$(find_ptxas) && export FLASH_PTXAS || true
+  run_lit lit dev all check-flash
+}
+
+# matrix <name> <arguments of flash-matrix>...: its last line says what passed.
+matrix() {
+  local name=$1 log="$FLASH_BUILD/$1.log" good bad status=0
+  shift
+  "$FLASH_BUILD/bin/flash-matrix" "$@" </dev/null 2>&1 | tee "$log" || status=$?
+  good=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1/p' "$log" | tail -n 1)
+  bad=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\2/p' "$log" | tail -n 1)
+  pass "${good:-0}"
+  if [ "${bad:-0}" -gt 0 ]; then
+    fail "$name: $bad of its cases" "$bad"
+  elif [ "$status" -ne 0 ] || [ "${good:-0}" -eq 0 ]; then
+    fail "$name did not run to its end"
+  fi
+}
+
+suite_matrix() {
+  check "building flash-matrix" need_build dev flash-matrix
+  matrix matrix-cpu --target=cpu
+}
+
+suite_gpu() {
+  if ! nvidia-smi -L >/dev/null 2>&1; then
+    say "no GPU here: nothing to run"
+    return
+  fi
+  matrix matrix-gpu --target=auto
+}
+
+consumer() {
+  local stage="$FLASH_BUILD/stage" build="$FLASH_BUILD/consumer"
+  need_build dev all
+  cmake --install "$FLASH_BUILD" --prefix "$stage" >"$FLASH_BUILD/install.log"
+  [ -f "$build/build.ninja" ] || cmake -S test/Inputs/consumer -B "$build" -G Ninja -DCMAKE_PREFIX_PATH="$stage" \
+    -DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld-22 -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
+  ninja -C "$build" && "$build/consumer" | FileCheck-22 test/Inputs/consumer/consumer.cpp
+}
+suite_consumer() { check "find_package(Flash)" consumer; }
+
+suite_format() { check "clang-format (scripts/format.sh formats)" scripts/format.sh --check; }
+
+# One file: its verdict is kept under a key of everything that it could depend on.
+tidy_file() {
+  local file=$1 key stamp
+  key=$( (cat "$file" .clang-tidy; echo "$FLASH_HEADERS_KEY") | sha256sum | cut -c 1-40)
+  stamp="$FLASH_BUILD/tidy/$key"
+  [ -f "$stamp" ] && return 0
+  if clang-tidy-22 -p "$FLASH_BUILD" --quiet "$FLASH_ROOT/$file" >"$stamp.log" 2>&1; then
+    echo "$file" >"$stamp"
+    echo "   $file"
+  else
+    grep -v 'warnings generated\|warnings treated as errors' "$stamp.log"
+    echo "FAILED: clang-tidy $file"
+    return 1
+  fi
+}
+suite_tidy() {
+  local files log="$FLASH_BUILD/tidy.log"
+  check "the build before clang-tidy" need_build dev all
+  mkdir -p "$FLASH_BUILD/tidy"
+  mapfile -t files < <(git ls-files '*.cpp' | grep -v '^test/')
+  FLASH_HEADERS_KEY=$( (git ls-files '*.h' '*.td' '*.def' | xargs cat; cat "$FLASH_BUILD/CMakeCache.txt" | grep -i 'MLIR_DIR\|CXX_COMPILER:') | sha256sum)
+  export -f tidy_file
+  export FLASH_HEADERS_KEY FLASH_BUILD FLASH_ROOT
+  printf '%s\n' "${files[@]}" | xargs -P "$FLASH_JOBS" -I{} bash -c 'tidy_file {}' 2>&1 | tee "$log" || true
+  local bad
+  bad=$(grep -c '^FAILED: clang-tidy' "$log" || true)
+  pass $((${#files[@]} - bad))
+  [ "$bad" -eq 0 ] || fail "clang-tidy: $bad files" "$bad"
+}
+
+suite_asan() { run_lit asan asan all check-flash; }
+suite_portable() { check "self-contained tools" scripts/package.sh --check; }
+
+step "Packages"
+need_packages "${FLASH_PACKAGES_BUILD[@]}" "${FLASH_PACKAGES_TEST[@]}"
+need_llvm
+mkdir -p "$FLASH_BUILD"
+for suite in "${suites[@]}"; do
+  [ "$(type -t "suite_$suite")" = function ] || die "There is no suite '$suite'; the suites are: lit matrix gpu consumer format tidy asan portable."
+  step "$suite"
+  "suite_$suite"
+done
+
+step "Result"
+for failure in "${failures[@]:-}"; do [ -z "$failure" ] || say "FAILED: $failure"; done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
