@@ -23,18 +23,19 @@ using namespace flash::rt;
 //===----------------------------------------------------------------------===//
 
 /// Dimensions that are not negative, of a size that 64 bits hold, with memory
-/// unless there are no elements.
-static Status checkTensor(const std::string &name, DType dtype,
-                          const Argument &tensor) {
+/// unless there are no elements. `name` makes the tensor's name, for errors
+/// only: a call that is right builds no strings.
+template <typename Name>
+static Status checkTensor(Name name, DType dtype, const Argument &tensor) {
   Result<int64_t> count = countElements(tensor.dims);
   if (count.failed())
-    return count.status().withContext(name);
+    return count.status().withContext(name());
   int64_t bytes;
   if (__builtin_mul_overflow(*count, sizeOf(dtype), &bytes))
-    return Status::error(name + ": " + shapeToString(tensor.dims) +
+    return Status::error(name() + ": " + shapeToString(tensor.dims) +
                          " does not fit in 64-bit addresses");
   if (bytes > 0 && tensor.address == 0)
-    return Status::error(name + ": " + shapeToString(tensor.dims) +
+    return Status::error(name() + ": " + shapeToString(tensor.dims) +
                          " at address 0");
   return Status::success();
 }
@@ -102,7 +103,8 @@ Status flash::rt::checkArguments(const Program &program,
                              " is " + std::to_string(arguments[i].dims[d]) +
                              ", but must be " + std::to_string(*expected));
     }
-    Status status = checkTensor(name(i), info.dtype, arguments[i]);
+    Status status =
+        checkTensor([&] { return name(i); }, info.dtype, arguments[i]);
     if (status.failed())
       return status;
   }
@@ -156,12 +158,13 @@ Status flash::rt::checkResults(const Program &program,
                          count(shapes->size(), "result") + ", but " +
                          std::to_string(results.size()) + " were given");
   for (size_t i = 0; i < results.size(); ++i) {
-    std::string name = "result " + std::to_string(i) + " ('" +
-                       signature.results[i].name + "') of '" + signature.name +
-                       "'";
+    auto name = [&] {
+      return "result " + std::to_string(i) + " ('" + signature.results[i].name +
+             "') of '" + signature.name + "'";
+    };
     if (results[i].isIndex || results[i].dims != (*shapes)[i])
       return Status::error(
-          name + " is " + shapeToString((*shapes)[i]) + ", but " +
+          name() + " is " + shapeToString((*shapes)[i]) + ", but " +
           (results[i].isIndex ? "an index" : shapeToString(results[i].dims)) +
           " was given");
     Status status = checkTensor(name, signature.results[i].dtype, results[i]);
@@ -309,15 +312,15 @@ private:
                   __builtin_add_overflow(extent, span, &extent);
       empty |= dim == 0;
     }
-    std::string name = program.nameOfBuffer(param.buffer);
     if (overflow && !empty)
-      note(Status::error("the tensor map of " + name +
+      note(Status::error("the tensor map of " +
+                         program.nameOfBuffer(param.buffer) +
                          " does not fit in 64 bits"));
     values.address = bindAddress(param.buffer, param.byteOffset,
                                  empty || status.failed() ? 0 : extent);
     if (status.failed())
       return {};
-    Result<cuda::TensorMap> map = maps.get(driver, param, values, name);
+    Result<cuda::TensorMap> map = maps.get(driver, param, values, program);
     if (map.ok())
       return *map;
     note(map.status());

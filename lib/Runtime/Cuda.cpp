@@ -46,19 +46,16 @@ static Result<Context> primaryContext(const Driver &driver) {
 
 Result<ContextScope> ContextScope::enter(const Driver &driver, Stream stream) {
   Context context = nullptr;
-  Status status =
-      driver.check(driver.ctxGetCurrent(&context),
-                   "asking for the current context", "cuCtxGetCurrent");
-  if (status.failed())
-    return status;
+  if (Code code = driver.ctxGetCurrent(&context))
+    return driver.check(code, "asking for the current context",
+                        "cuCtxGetCurrent");
   if (context)
     return ContextScope(driver, context, /*pushed=*/false);
   // Handles 0, 1 and 2 name default streams, which belong to any context.
   if (reinterpret_cast<uintptr_t>(stream) > 2 && driver.streamGetCtx) {
-    status = driver.check(driver.streamGetCtx(stream, &context),
-                          "asking for the stream's context", "cuStreamGetCtx");
-    if (status.failed())
-      return status;
+    if (Code code = driver.streamGetCtx(stream, &context))
+      return driver.check(code, "asking for the stream's context",
+                          "cuStreamGetCtx");
     return enter(driver, context);
   }
   Result<Context> primary = primaryContext(driver);

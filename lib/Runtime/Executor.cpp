@@ -125,15 +125,17 @@ Executor::Impl::placeBuffers(StreamState &state, Stream stream,
     size_t index = static_cast<size_t>(buffer.index);
     BufferView view;
     if (buffer.kind == Buffer::Kind::Temporary) {
-      std::string name = program.nameOfBuffer(static_cast<int>(i)) + " of '" +
-                         program.signature.name + "'";
+      auto name = [&] {
+        return program.nameOfBuffer(static_cast<int>(i)) + " of '" +
+               program.signature.name + "'";
+      };
       Result<int64_t> bytes = buffer.bytes.evaluate(arguments);
       if (bytes.failed())
-        return bytes.status().withContext(name);
+        return bytes.status().withContext(name());
       int64_t end;
       if (*bytes < 0 || __builtin_add_overflow(total, *bytes, &end) ||
           __builtin_add_overflow(end, kTemporaryAlignment - 1, &end))
-        return Status::error(name + " has an impossible size: " +
+        return Status::error(name() + " has an impossible size: " +
                              std::to_string(*bytes) + " bytes");
       view = {static_cast<uint64_t>(total), *bytes};
       total = end / kTemporaryAlignment * kTemporaryAlignment;
@@ -169,13 +171,16 @@ Executor::Impl::placeBuffers(StreamState &state, Stream stream,
 
 Status Executor::Impl::enqueue(const BoundStep &step, const ContextState &state,
                                Stream stream) {
-  if (auto *fill = std::get_if<BoundFill>(&step))
-    return driver->check(driver->memsetD8Async(fill->address, fill->value,
-                                               static_cast<size_t>(fill->bytes),
-                                               stream),
+  if (auto *fill = std::get_if<BoundFill>(&step)) {
+    Code code = driver->memsetD8Async(fill->address, fill->value,
+                                      static_cast<size_t>(fill->bytes), stream);
+    if (code == 0)
+      return Status::success();
+    return driver->check(code,
                          "filling " + std::to_string(fill->bytes) +
                              " bytes for '" + program.signature.name + "'",
                          "cuMemsetD8Async");
+  }
   const BoundLaunch &launch = *std::get_if<BoundLaunch>(&step);
   std::vector<void *> params;
   for (const ParamValue &value : launch.params)

@@ -126,7 +126,7 @@ Result<cuda::TensorMap> flash::rt::encodeTensorMap(
 Result<cuda::TensorMap> TensorMapCache::get(const cuda::Driver &driver,
                                             const TensorMapParam &param,
                                             const TensorMapValues &values,
-                                            const std::string &name) {
+                                            const Program &program) {
   std::vector<uint64_t> key = {
       values.address,
       values.dims.size(),
@@ -146,7 +146,8 @@ Result<cuda::TensorMap> TensorMapCache::get(const cuda::Driver &driver,
   auto it = maps.find(key);
   if (it != maps.end())
     return it->second;
-  Result<cuda::TensorMap> map = encodeTensorMap(driver, param, values, name);
+  Result<cuda::TensorMap> map = encodeTensorMap(
+      driver, param, values, program.nameOfBuffer(param.buffer));
   if (map.failed())
     return map;
   if (maps.size() >= kCapacity)

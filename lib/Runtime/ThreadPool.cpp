@@ -70,13 +70,14 @@ class Pool {
 public:
   void run(Loop &loop) {
     std::list<Loop *>::iterator position;
+    int wanted = loop.places; // the workers' to change once it is on the list
     {
       std::lock_guard<std::mutex> lock(mutex);
-      while (workers < loop.places && startWorker())
+      while (workers < wanted && startWorker())
         ++workers;
       position = loops.insert(loops.end(), &loop);
     }
-    if (loop.places == 1)
+    if (wanted == 1)
       wake.notify_one();
     else
       wake.notify_all();

@@ -12,6 +12,7 @@
 
 #include "flash/Runtime/TensorMap.h"
 #include "FakeDriver.h"
+#include "TestProgram.h"
 
 #include <gtest/gtest.h>
 
@@ -124,10 +125,11 @@ TEST(TensorMapTest, Verify) {
 TEST(TensorMapTest, Cache) {
   FakeDriver fake;
   TensorMapCache cache;
+  Program program = testProgram();
   TensorMapParam param = keyMap();
   TensorMapValues values{0x10000, {128, 10, 16}, {256, 2560}};
   auto get = [&] {
-    Result<TensorMap> map = cache.get(fake.table, param, values, "'k'");
+    Result<TensorMap> map = cache.get(fake.table, param, values, program);
     EXPECT_TRUE(map.ok()) << map.message();
     return map->opaque[0];
   };

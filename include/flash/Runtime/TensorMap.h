@@ -47,7 +47,7 @@ public:
   Result<cuda::TensorMap> get(const cuda::Driver &driver,
                               const TensorMapParam &param,
                               const TensorMapValues &values,
-                              const std::string &name);
+                              const Program &program);
 
 private:
   static constexpr size_t kCapacity = 1024;
