@@ -10,6 +10,7 @@
 #include "flash/InitAll.h"
 
 #include "flash/Conversion/FlashToCPU/Passes.h"
+#include "flash/Conversion/TileToNVVM/Passes.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 #include "flash/Dialect/Tile/IR/Tile.h"
@@ -48,6 +49,7 @@ void flash::registerOwnPasses() {
   registerFlashPasses();
   registerFlashToCPUPasses();
   registerCPUPipelines();
+  registerTileToNVVMPasses();
 }
 
 void flash::registerAllPasses() {

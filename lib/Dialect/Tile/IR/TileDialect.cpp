@@ -15,6 +15,7 @@
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -77,11 +78,16 @@ LogicalResult
 FlashTileDialect::verifyOperationAttribute(Operation *op,
                                            NamedAttribute attribute) {
   StringRef name = attribute.getName();
+  if (name == getTensorMapsAttrName())
+    return isa<FunctionOpInterface>(op)
+               ? success()
+               : op->emitError() << "'" << name << "' belongs on a function";
   if (name != getWarpsAttrName() && name != getSharedBytesAttrName())
     return op->emitError() << "unknown attribute '" << name
                            << "' of the flash_tile dialect";
   auto kernel = dyn_cast<gpu::GPUFuncOp>(op);
-  if (!kernel)
+  // At L4 the kernel is a function of LLVM's and keeps its attributes.
+  if (!kernel && !op->hasAttr(gpu::GPUDialect::getKernelFuncAttrName()))
     return op->emitError() << "'" << name << "' belongs on a gpu.func";
   auto value = dyn_cast<IntegerAttr>(attribute.getValue());
   if (!value || !value.getType().isSignlessInteger(64))
@@ -93,5 +99,5 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
   if (value.getInt() < 1 || value.getInt() > 32)
     return op->emitError() << "'" << name << "' is " << value.getInt()
                            << ", not between 1 and 32";
-  return verifyWarps(kernel, value.getInt());
+  return kernel ? verifyWarps(kernel, value.getInt()) : success();
 }

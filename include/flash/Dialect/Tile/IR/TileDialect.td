@@ -61,6 +61,11 @@ def FlashTile_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getSharedBytesAttrName() {
       return "flash_tile.shared_bytes";
     }
+    /// L4 function attribute: which parameters are tensor maps, until
+    /// `flash-tile-finalize-kernels`.
+    static constexpr ::llvm::StringLiteral getTensorMapsAttrName() {
+      return "flash_tile.tensor_map_parameters";
+    }
   }];
 }
 

@@ -1,0 +1,33 @@
+//===- Passes.h - From tiles to instructions - ----------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_CONVERSION_TILETONVVM_PASSES_H
+#define FLASH_CONVERSION_TILETONVVM_PASSES_H
+
+#include "flash/Dialect/Tile/IR/Tile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Pass/Pass.h"
+
+namespace flash {
+
+#define GEN_PASS_DECL
+#include "flash/Conversion/TileToNVVM/Passes.h.inc"
+
+#define GEN_PASS_REGISTRATION
+#include "flash/Conversion/TileToNVVM/Passes.h.inc"
+
+} // namespace flash
+
+#endif // FLASH_CONVERSION_TILETONVVM_PASSES_H

@@ -1,0 +1,54 @@
+//===- Passes.td - From tiles to instructions --------------*- tablegen -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_CONVERSION_TILETONVVM_PASSES
+#define FLASH_CONVERSION_TILETONVVM_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def ConvertTileToNVVM
+    : Pass<"convert-flash-tile-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
+  let summary = "Lower tile operations to what one thread does";
+  let description = [{
+    L3 to L4. Each op of a kernel becomes the code of one thread: fragments
+    become vectors of the elements that a lane holds, tiles 32-bit shared
+    addresses, products `mma.sync` or `wgmma`. Kernels get their number of
+    threads (`nvvm.reqntid`).
+
+    ```mlir
+    %m = flash_tile.reduce max %s
+        : !flash_tile.fragment<64x8xf32, #flash_tile.acc<4>> -> !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+    // becomes, for each of the two rows that a lane holds
+    %0 = arith.maxnumf %a, %b : f32
+    %1 = nvvm.shfl.sync bfly %mask, %0, %c1, %c31 : f32 -> f32
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
+    "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"
+  ];
+}
+
+def TileFinalizeKernels : Pass<"flash-tile-finalize-kernels"> {
+  let summary = "Pass tensor maps by value";
+  let description = [{
+    After `convert-gpu-to-nvvm`: marks the parameters that are tensor maps as
+    128 bytes by value, aligned to 64, constant over the grid. A `gpu.func`
+    cannot say that.
+
+    ```mlir
+    llvm.func @k(%arg0: !llvm.ptr) attributes {flash_tile.tensor_map_parameters = array<i64: 0>, nvvm.kernel}
+    // becomes
+    llvm.func @k(%arg0: !llvm.ptr {llvm.align = 64 : i64, llvm.byval = !llvm.array<128 x i8>, nvvm.grid_constant})
+        attributes {nvvm.kernel}
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+}
+
+#endif // FLASH_CONVERSION_TILETONVVM_PASSES

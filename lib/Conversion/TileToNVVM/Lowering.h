@@ -1,0 +1,168 @@
+//===- Lowering.h - From tiles to the registers of one lane -----*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What the lowerings of all op groups share: the type converter, the numbers of
+// the executing thread, and an emitter for 32-bit arithmetic and inline PTX.
+// Private to this library.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_CONVERSION_TILETONVVM_LOWERING_H
+#define FLASH_LIB_CONVERSION_TILETONVVM_LOWERING_H
+
+#include "flash/Dialect/Tile/IR/Tile.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/Transforms/DialectConversion.h"
+
+namespace flash::tile {
+
+/// The named barrier of the computing warps in a kernel with a producer:
+/// barrier 0 is for the whole block.
+constexpr int64_t consumerBarrier = 1;
+constexpr llvm::StringLiteral sharedMemorySymbol = "flash_shared";
+
+/// Fragments become vectors of what a lane holds, tiles and rings 32-bit
+/// shared addresses, tensor maps pointers.
+class TileTypeConverter : public mlir::TypeConverter {
+public:
+  explicit TileTypeConverter(mlir::MLIRContext *context);
+};
+
+/// Whether a lane keeps the elements as packed pairs in i32.
+bool isPacked(FragmentType type);
+
+/// Values that every op of a kernel needs, made once at its top.
+struct KernelValues {
+  mlir::Value thread; ///< index of the thread among the computing ones
+  mlir::Value lane;
+  mlir::Value warp;   ///< uniform in a warp; W and more are producers
+  mlir::Value shared; ///< address of the block's dynamic shared memory
+  int64_t warps = 0;
+  bool specialized = false;    ///< has a producer
+  bool usesAsyncProxy = false; ///< wgmma reads shared memory
+};
+using KernelMap = llvm::DenseMap<mlir::Operation *, KernelValues>;
+
+/// A builder at one place, for index arithmetic in i32 and for PTX.
+class Emitter : public mlir::ImplicitLocOpBuilder {
+public:
+  Emitter(mlir::Location loc, mlir::OpBuilder &builder)
+      : ImplicitLocOpBuilder(loc, builder) {}
+
+  mlir::Value i32(int64_t value);
+  mlir::Value i64(int64_t value);
+  mlir::Value add(mlir::Value a, mlir::Value b);
+  mlir::Value add(mlir::Value a, int64_t b) { return add(a, like(a, b)); }
+  mlir::Value sub(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, mlir::Value b);
+  mlir::Value mul(mlir::Value a, int64_t b) { return mul(a, like(a, b)); }
+  mlir::Value bitAnd(mlir::Value a, int64_t b);
+  mlir::Value bitOr(mlir::Value a, mlir::Value b);
+  mlir::Value bitXor(mlir::Value a, mlir::Value b);
+  mlir::Value shl(mlir::Value a, int64_t b);
+  mlir::Value shr(mlir::Value a, int64_t b);
+  mlir::Value div(mlir::Value a, int64_t b);      ///< unsigned
+  mlir::Value rem(mlir::Value a, int64_t b);      ///< unsigned
+  mlir::Value less(mlir::Value a, mlir::Value b); ///< signed
+  mlir::Value min(mlir::Value a, mlir::Value b);
+  mlir::Value max(mlir::Value a, mlir::Value b);
+  mlir::Value select(mlir::Value condition, mlir::Value a, mlir::Value b);
+  mlir::Value toI32(mlir::Value index);
+  mlir::Value toI64(mlir::Value value); ///< from index or (unsigned) i32
+  mlir::Value toIndex(mlir::Value i32);
+
+  /// Element `position` of a vector, and a vector of elements.
+  mlir::Value extract(mlir::Value vector, int64_t position);
+  mlir::Value makeVector(llvm::ArrayRef<mlir::Value> elements);
+
+  /// Inline PTX with side effects that touches memory.
+  void ptx(llvm::StringRef text, llvm::StringRef constraints,
+           mlir::ValueRange operands);
+  /// Inline PTX with results.
+  llvm::SmallVector<mlir::Value> ptx(mlir::TypeRange results,
+                                     llvm::StringRef text,
+                                     llvm::StringRef constraints,
+                                     mlir::ValueRange operands,
+                                     bool sideEffects = true);
+  /// A pure LLVM intrinsic with one result.
+  mlir::Value intrinsic(mlir::Type result, llvm::StringRef name,
+                        mlir::ValueRange operands);
+
+  /// Barrier of the computing warps.
+  void barrier(const KernelValues &kernel);
+  /// `value` of lane `lane ^ distance`.
+  mlir::Value shuffleXor(mlir::Value value, int64_t distance);
+
+private:
+  mlir::Value like(mlir::Value a, int64_t value);
+};
+
+/// Elements of a fragment as its element type, unpacked, in the order of the
+/// layout; and back.
+llvm::SmallVector<mlir::Value> unpack(Emitter &e, mlir::Value lowered,
+                                      FragmentType type);
+mlir::Value pack(Emitter &e, llvm::ArrayRef<mlir::Value> elements,
+                 FragmentType type);
+
+/// Address of the ring's stage for an iteration, and of its barriers.
+struct StageAddress {
+  mlir::Value tile, full, empty;
+  mlir::Value phase; ///< parity of the stage's use, i32
+};
+StageAddress getStage(Emitter &e, mlir::Value ring, RingType type,
+                      mlir::Value iteration);
+
+/// Pattern with access to the values of the kernel around an op.
+template <typename OpT>
+class TilePattern : public mlir::OpConversionPattern<OpT> {
+public:
+  TilePattern(const mlir::TypeConverter &converter, mlir::MLIRContext *context,
+              const KernelMap &kernels)
+      : mlir::OpConversionPattern<OpT>(converter, context), kernels(kernels) {}
+
+protected:
+  /// Null outside of a kernel with a number of warps.
+  const KernelValues *getKernel(mlir::Operation *op) const {
+    auto it = kernels.find(op->getParentOfType<mlir::gpu::GPUFuncOp>());
+    return it == kernels.end() ? nullptr : &it->second;
+  }
+  const KernelMap &kernels;
+};
+
+void populateFragmentPatterns(const TileTypeConverter &converter,
+                              mlir::RewritePatternSet &patterns,
+                              const KernelMap &kernels);
+void populateMapPatterns(const TileTypeConverter &converter,
+                         mlir::RewritePatternSet &patterns,
+                         const KernelMap &kernels);
+void populateTransferPatterns(const TileTypeConverter &converter,
+                              mlir::RewritePatternSet &patterns,
+                              const KernelMap &kernels);
+void populateStorePatterns(const TileTypeConverter &converter,
+                           mlir::RewritePatternSet &patterns,
+                           const KernelMap &kernels);
+void populateRingPatterns(const TileTypeConverter &converter,
+                          mlir::RewritePatternSet &patterns,
+                          const KernelMap &kernels);
+void populateMmaSyncPatterns(const TileTypeConverter &converter,
+                             mlir::RewritePatternSet &patterns,
+                             const KernelMap &kernels);
+void populateWgmmaPatterns(const TileTypeConverter &converter,
+                           mlir::RewritePatternSet &patterns,
+                           const KernelMap &kernels);
+void populateSpecializePatterns(const TileTypeConverter &converter,
+                                mlir::RewritePatternSet &patterns,
+                                const KernelMap &kernels);
+
+} // namespace flash::tile
+
+#endif // FLASH_LIB_CONVERSION_TILETONVVM_LOWERING_H

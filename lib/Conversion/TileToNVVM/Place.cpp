@@ -1,0 +1,56 @@
+//===- Place.cpp - Where a tile lies in device memory -----------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Strides and base come from the memref's descriptor, which is still a memref
+// here: memref.extract_strided_metadata.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Place.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace flash::tile;
+
+Place Place::get(Emitter &e, Value memref, ValueRange offsets, int64_t rowDim) {
+  auto type = cast<MemRefType>(memref.getType());
+  int64_t elementBytes = type.getElementTypeBitWidth() / 8;
+  auto metadata = memref::ExtractStridedMetadataOp::create(e, memref);
+  Value pointer = memref::ExtractAlignedPointerAsIndexOp::create(e, memref);
+  Value offset = e.toI64(metadata.getOffset());
+  SmallVector<Value> strides;
+  for (Value stride : metadata.getStrides())
+    strides.push_back(e.toI64(stride));
+  for (auto [position, stride] : llvm::zip(offsets, strides))
+    offset = e.add(offset, e.mul(e.toI64(position), stride));
+  Place place;
+  place.base = e.add(e.toI64(pointer), e.mul(offset, elementBytes));
+  place.rowStride = e.mul(strides[rowDim], elementBytes);
+  return place;
+}
+
+Bound Bound::get(Emitter &e, Value count, int64_t size) {
+  Bound bound;
+  if (!count)
+    return bound;
+  APInt constant;
+  if (matchPattern(count, m_ConstantInt(&constant))) {
+    bound.constant = std::clamp<int64_t>(constant.getSExtValue(), 0, size);
+    if (*bound.constant == size)
+      return {};
+    bound.value = e.i32(*bound.constant);
+    return bound;
+  }
+  // Clamped before it is narrowed: counts are 64-bit.
+  Value zero = arith::ConstantIndexOp::create(e, 0);
+  Value all = arith::ConstantIndexOp::create(e, size);
+  bound.value = e.toI32(e.min(e.max(count, zero), all));
+  return bound;
+}

@@ -1,0 +1,45 @@
+//===- Place.h - Where a tile lies in device memory -------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Addresses of rows of a tile in a strided memref, and how much of it exists.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_CONVERSION_TILETONVVM_PLACE_H
+#define FLASH_LIB_CONVERSION_TILETONVVM_PLACE_H
+
+#include "Lowering.h"
+
+namespace flash::tile {
+
+/// A place in a memref. Bytes and 64 bits: a tensor may be larger than 4 GiB.
+struct Place {
+  mlir::Value base;      ///< address of the tile's first element, i64
+  mlir::Value rowStride; ///< bytes, i64
+
+  static Place get(Emitter &e, mlir::Value memref, mlir::ValueRange offsets,
+                   int64_t rowDim);
+};
+
+/// How many rows or columns of a tile exist, as i32; null when all do. A
+/// constant, where it is known, is kept.
+struct Bound {
+  mlir::Value value;
+  std::optional<int64_t> constant;
+
+  static Bound get(Emitter &e, mlir::Value count, int64_t size);
+  explicit operator bool() const { return static_cast<bool>(value); }
+  /// Whether all of the positions below `end` certainly exist.
+  bool covers(int64_t end) const {
+    return !value || (constant && *constant >= end);
+  }
+};
+
+} // namespace flash::tile
+
+#endif // FLASH_LIB_CONVERSION_TILETONVVM_PLACE_H

@@ -1,0 +1,180 @@
+//===- Rings.cpp - Stages of shared memory and their barriers ---*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// ring, get, release, and the put of a producer:
+//
+//   put %ring[%i], %map[...]  ->  wait empty (phase ^ 1); arrive.expect_tx
+//   full;
+//                                 cp.async.bulk.tensor for each panel
+//   get %ring[%i]             ->  wait full (phase)
+//   release %ring[%i]         ->  one lane of each warp arrives on empty
+//
+// with stage = i % stages and phase = (i / stages) & 1. Rings of kind cp_async
+// wait for commit groups and for the other warps instead.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Lowering.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace flash::tile;
+
+/// Spins until the phase of the given parity has completed.
+static void waitBarrier(Emitter &e, Value barrier, Value parity) {
+  e.ptx("{\n.reg .pred done;\nWAIT:\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 done, [$0], $1;\n"
+        "@!done bra WAIT;\n}",
+        "r,r", {barrier, parity});
+}
+
+namespace {
+
+struct RingLowering : TilePattern<RingOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(RingOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    if (!op.getSharedOffset())
+      return op.emitOpError()
+             << "has no shared_offset; run flash-tile-allocate-shared";
+    Emitter e(op.getLoc(), rewriter);
+    RingType ring = op.getRing().getType();
+    Value base = e.add(kernel->shared, *op.getSharedOffset());
+    rewriter.replaceOp(op, base);
+    if (ring.getKind() != RingKind::MBarrier)
+      return success();
+
+    Value isFirst = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                                  kernel->thread, e.i32(0));
+    auto once = scf::IfOp::create(e, isFirst, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(e);
+    e.setInsertionPointToStart(once.thenBlock());
+    // Full: one arrival with the bytes to expect. Empty: one of each warp.
+    for (int64_t stage = 0; stage < ring.getStages(); ++stage) {
+      Value full = e.add(base, ring.getBarrierOffset() + 8 * stage);
+      Value empty = e.add(full, 8 * ring.getStages());
+      e.ptx("mbarrier.init.shared::cta.b64 [$0], 1;", "r", full);
+      e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
+                std::to_string(kernel->warps) + ";",
+            "r", empty);
+    }
+    e.ptx("fence.mbarrier_init.release.cluster;", "", {});
+    e.ptx("fence.proxy.async.shared::cta;", "", {});
+    return success();
+  }
+};
+
+struct GetLowering : TilePattern<GetOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(GetOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    RingType ring = op.getRing().getType();
+    StageAddress stage =
+        getStage(e, adaptor.getRing(), ring, op.getIteration());
+    if (ring.getKind() == RingKind::MBarrier) {
+      waitBarrier(e, stage.full, stage.phase);
+    } else {
+      e.ptx("cp.async.wait_group " + std::to_string(op.getInFlight()) + ";", "",
+            {});
+      if (kernel->usesAsyncProxy)
+        e.ptx("fence.proxy.async.shared::cta;", "", {});
+      e.barrier(*kernel);
+    }
+    rewriter.replaceOp(op, stage.tile);
+    return success();
+  }
+};
+
+struct ReleaseLowering : TilePattern<ReleaseOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(ReleaseOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    RingType ring = op.getRing().getType();
+    if (ring.getKind() == RingKind::MBarrier) {
+      StageAddress stage =
+          getStage(e, adaptor.getRing(), ring, op.getIteration());
+      e.ptx("{\n.reg .pred first;\nsetp.eq.s32 first, $1, 0;\n"
+            "@first mbarrier.arrive.shared::cta.b64 _, [$0];\n}",
+            "r,r", {stage.empty, kernel->lane});
+    } else {
+      e.barrier(*kernel);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// TMA. The box is one panel of the tile; its coordinates are those of the
+/// memref, reversed.
+struct PutTensorLowering : TilePattern<PutOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(PutOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    RingType ring = op.getRing().getType();
+    if (!getKernel(op) || ring.getKind() != RingKind::MBarrier)
+      return rewriter.notifyMatchFailure(op, "does not copy by the producer");
+    Emitter e(op.getLoc(), rewriter);
+    SharedType tile = ring.getTile();
+    StageAddress stage =
+        getStage(e, adaptor.getRing(), ring, op.getIteration());
+    waitBarrier(e, stage.empty, e.bitXor(stage.phase, e.i32(1)));
+    e.ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], " +
+              std::to_string(tile.getSizeInBytes()) + ";",
+          "r", stage.full);
+
+    SmallVector<Value> coordinates;
+    for (Value offset : llvm::reverse(op.getOffsets()))
+      coordinates.push_back(e.toI32(offset));
+    int64_t rank = coordinates.size();
+    std::string text = "cp.async.bulk.tensor." + std::to_string(rank) +
+                       "d.shared::cluster.global.mbarrier::complete_tx::bytes "
+                       "[$0], [$1, {";
+    std::string constraints = "r,l";
+    for (int64_t i = 0; i < rank; ++i) {
+      text += (i ? ", $" : "$") + std::to_string(i + 2);
+      constraints += ",r";
+    }
+    text += "}], [$" + std::to_string(rank + 2) + "];";
+    constraints += ",r";
+    for (int64_t panel = 0; panel < tile.getPanels(); ++panel) {
+      SmallVector<Value> operands{
+          e.add(stage.tile, panel * tile.getPanelBytes()), adaptor.getSource()};
+      operands.push_back(e.add(coordinates[0], panel * tile.getPanelColumns()));
+      llvm::append_range(operands, llvm::drop_begin(coordinates));
+      operands.push_back(stage.full);
+      e.ptx(text, constraints, operands);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+} // namespace
+
+void flash::tile::populateRingPatterns(const TileTypeConverter &converter,
+                                       RewritePatternSet &patterns,
+                                       const KernelMap &kernels) {
+  patterns.add<RingLowering, GetLowering, ReleaseLowering, PutTensorLowering>(
+      converter, patterns.getContext(), kernels);
+}

@@ -1,0 +1,89 @@
+//===- Specialize.cpp - Roles of a block ------------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The block divides by warps, and each role takes its share of the registers:
+//
+//   specialize producer(40) {P} consumers(232) {C}
+//     ->  bar.sync 0
+//         if warp < W { setmaxnreg.inc 232; C }
+//         else { setmaxnreg.dec 40; if first lane of warp W { P } }
+//
+// The producer is the last warpgroup, so that the computing threads count from
+// 0.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Lowering.h"
+
+#include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+using namespace mlir;
+using namespace flash::tile;
+
+/// Registers of a thread at the launch of a block of `threads`.
+static int64_t getLaunchRegisters(int64_t threads) {
+  return std::min<int64_t>(65536 / threads / 8 * 8, 255);
+}
+
+static void setRegisters(Emitter &e, int64_t registers, int64_t atLaunch) {
+  if (registers == atLaunch)
+    return;
+  std::string direction = registers > atLaunch ? "inc" : "dec";
+  e.ptx("setmaxnreg." + direction + ".sync.aligned.u32 " +
+            std::to_string(registers) + ";",
+        "", {});
+}
+
+namespace {
+
+struct SpecializeLowering : TilePattern<SpecializeOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(SpecializeOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    int64_t threads = 32 * kernel->warps + 128;
+    int64_t atLaunch = getLaunchRegisters(threads);
+    // Initialised barriers become visible to both roles.
+    NVVM::BarrierOp::create(e, e.i32(0));
+    auto roles =
+        scf::IfOp::create(e, e.less(kernel->warp, e.i32(kernel->warps)),
+                          /*withElseRegion=*/true);
+
+    e.setInsertionPointToStart(roles.thenBlock());
+    setRegisters(e, op.getConsumerRegisters(), atLaunch);
+    inlineRole(rewriter, op.getConsumers(), roles.thenBlock());
+
+    e.setInsertionPointToStart(roles.elseBlock());
+    setRegisters(e, op.getProducerRegisters(), atLaunch);
+    Value elected = e.createOrFold<arith::CmpIOp>(
+        arith::CmpIPredicate::eq, kernel->thread, e.i32(32 * kernel->warps));
+    auto once = scf::IfOp::create(e, elected, /*withElseRegion=*/false);
+    inlineRole(rewriter, op.getProducer(), once.thenBlock());
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+  static void inlineRole(ConversionPatternRewriter &rewriter, Region &role,
+                         Block *target) {
+    rewriter.eraseOp(role.front().getTerminator());
+    rewriter.inlineBlockBefore(&role.front(), target->getTerminator());
+  }
+};
+
+} // namespace
+
+void flash::tile::populateSpecializePatterns(const TileTypeConverter &converter,
+                                             RewritePatternSet &patterns,
+                                             const KernelMap &kernels) {
+  patterns.add<SpecializeLowering>(converter, patterns.getContext(), kernels);
+}

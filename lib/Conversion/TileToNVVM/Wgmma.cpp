@@ -1,0 +1,250 @@
+//===- Wgmma.cpp - Products by wgmma ----------------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A product is one piece of inline PTX: fence, an instruction for each step of
+// 16 and each 64 rows of a warpgroup, commit.
+//
+//   mma_start #wgmma %q, %k transpose_b  ->  wgmma.fence; wgmma.mma_async ...;
+//                                            wgmma.commit_group
+//   mma_wait %s, %o in_flight 1          ->  wgmma.wait_group 1, tying %s and
+//   %o
+//
+// In one piece, nothing can come between the instructions and touch registers
+// in flight; waits tie every accumulator, so that no read can move above them
+// (PTX ISA, "Asynchronous warpgroup-level matrix instructions"). NVVM's own ops
+// take A from shared memory only.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Lowering.h"
+
+using namespace mlir;
+using namespace flash::tile;
+
+/// High word of a descriptor: 128-byte swizzle, 1024 bytes from one group of 8
+/// rows to the next.
+constexpr int64_t descriptorHigh = 0x40000040;
+
+/// Descriptor of a shared tile, low word: address and leading byte offset in
+/// units of 16 bytes. The address is masked: in a cluster it carries the
+/// block's rank above bit 24.
+static Value getDescriptor(Emitter &e, Value address, int64_t leadingOffset) {
+  Value low = e.shr(e.bitAnd(address, 0x3FFFF), 4);
+  low = e.bitOr(low, e.i32(leadingOffset << 16));
+  return e.bitOr(e.toI64(low), e.i64(descriptorHigh << 32));
+}
+
+namespace {
+
+/// The PTX of one product and its operands.
+class WgmmaEmitter {
+public:
+  WgmmaEmitter(Emitter &e, const KernelValues &kernel, FragmentType result,
+               Value a, Value loweredA, Value b, Value loweredB,
+               bool transposeB);
+
+  /// The accumulator, still in flight.
+  Value emit(Emitter &e, Value acc);
+
+private:
+  std::string instruction(int64_t repetition, int64_t k, bool accumulate);
+  std::string operand(int64_t position) {
+    return "$" + std::to_string(position);
+  }
+
+  FragmentType result;
+  SharedType aTile, bTile; ///< aTile is null for A in registers
+  bool transposeB;
+  int64_t n, steps;
+  SmallVector<Value> inputs; ///< A's registers or descriptor, B's descriptor
+  int64_t firstA = 0, descriptorB = 0;
+  Type element;
+};
+
+} // namespace
+
+WgmmaEmitter::WgmmaEmitter(Emitter &e, const KernelValues &kernel,
+                           FragmentType result, Value a, Value loweredA,
+                           Value b, Value loweredB, bool transposeB)
+    : result(result), transposeB(transposeB), n(result.getColumns()) {
+  bTile = cast<SharedType>(b.getType());
+  element = bTile.getElementType();
+  steps = (transposeB ? bTile.getColumns() : bTile.getRows()) / 16;
+  firstA = result.getElementsPerLane();
+  if (auto shared = dyn_cast<SharedType>(a.getType())) {
+    aTile = shared;
+    // 64 rows for each warpgroup: 8 KiB of each panel.
+    Value group = e.shr(kernel.warp, 2);
+    inputs.push_back(
+        getDescriptor(e, e.add(loweredA, e.shl(group, 13)), /*unused=*/1));
+  } else {
+    int64_t registers =
+        cast<FragmentType>(a.getType()).getElementsPerLane() / 2;
+    for (int64_t i = 0; i < registers; ++i)
+      inputs.push_back(e.extract(loweredA, i));
+  }
+  descriptorB = firstA + inputs.size();
+  // The leading offset is the distance of panels, which only an N-major
+  // operand wider than a panel needs.
+  inputs.push_back(
+      getDescriptor(e, loweredB, transposeB ? 1 : bTile.getPanelBytes() >> 4));
+}
+
+/// Distance of 16 columns in a K-major tile, in units of 16 bytes.
+static int64_t getKMajorStep(SharedType tile, int64_t k) {
+  int64_t perPanel = tile.getPanelColumns() / 16;
+  return k / perPanel * (tile.getPanelBytes() >> 4) + k % perPanel * 2;
+}
+
+std::string WgmmaEmitter::instruction(int64_t repetition, int64_t k,
+                                      bool accumulate) {
+  std::string text;
+  // 16 rows of an N-major tile are 2 KiB.
+  int64_t stepB = transposeB ? getKMajorStep(bTile, k) : k * 128;
+  text += "add.s64 db, " + operand(descriptorB) + ", " + std::to_string(stepB) +
+          ";\n";
+  if (aTile) {
+    // A repetition steps over the rows of all warps, 128 bytes each.
+    int64_t stepA =
+        getKMajorStep(aTile, k) + repetition * 16 * result.getWarps() * 8;
+    text +=
+        "add.s64 da, " + operand(firstA) + ", " + std::to_string(stepA) + ";\n";
+  }
+  std::string type = element.isBF16() ? "bf16" : "f16";
+  text += "wgmma.mma_async.sync.aligned.m64n" + std::to_string(n) + "k16.f32." +
+          type + "." + type + " {";
+  for (int64_t i = 0; i < n / 2; ++i)
+    text += (i ? ", " : "") + operand(repetition * n / 2 + i);
+  text += "}, ";
+  if (aTile) {
+    text += "da";
+  } else {
+    text += "{";
+    for (int64_t i = 0; i < 4; ++i)
+      text +=
+          (i ? ", " : "") + operand(firstA + (repetition * steps + k) * 4 + i);
+    text += "}";
+  }
+  // scale-d, scale-a, scale-b, and which of A and B are not K-major.
+  text += std::string(", db, ") + (accumulate ? "yes" : "no") + ", 1, 1";
+  if (aTile)
+    text += ", 0";
+  text += transposeB ? ", 0;\n" : ", 1;\n";
+  return text;
+}
+
+Value WgmmaEmitter::emit(Emitter &e, Value acc) {
+  std::string text = "{\n.reg .pred yes, no;\n.reg .b64 da, db;\n"
+                     "setp.eq.s32 yes, 0, 0;\nsetp.ne.s32 no, 0, 0;\n"
+                     "wgmma.fence.sync.aligned;\n";
+  for (int64_t r = 0; r < result.getRepetitions(); ++r)
+    for (int64_t k = 0; k < steps; ++k)
+      text += instruction(r, k, /*accumulate=*/acc || k > 0);
+  text += "wgmma.commit_group.sync.aligned;\n}";
+
+  std::string constraints;
+  for (int64_t i = 0; i < firstA; ++i)
+    constraints += acc ? "=f," : "=&f,";
+  for (size_t i = 0; i < inputs.size(); ++i)
+    constraints += inputs[i].getType().isInteger(64) ? "l," : "r,";
+  SmallVector<Value> operands(inputs);
+  if (acc)
+    for (int64_t i = 0; i < firstA; ++i) {
+      constraints += std::to_string(i) + ",";
+      operands.push_back(e.extract(acc, i));
+    }
+  SmallVector<Type> results(firstA, e.getF32Type());
+  return e.makeVector(
+      e.ptx(results, text, constraints + "~{memory}", operands));
+}
+
+/// Waits until at most `inFlight` groups are unfinished; the values come out
+/// of the wait.
+static SmallVector<Value> emitWait(Emitter &e, ValueRange accumulators,
+                                   uint64_t inFlight) {
+  SmallVector<Value> operands;
+  for (Value acc : accumulators)
+    for (int64_t i = 0,
+                 count = cast<VectorType>(acc.getType()).getNumElements();
+         i < count; ++i)
+      operands.push_back(e.extract(acc, i));
+  std::string constraints;
+  for (size_t i = 0; i < operands.size(); ++i)
+    constraints += "=f,";
+  for (size_t i = 0; i < operands.size(); ++i)
+    constraints += std::to_string(i) + ",";
+  SmallVector<Type> types(operands.size(), e.getF32Type());
+  SmallVector<Value> values = e.ptx(
+      types, "wgmma.wait_group.sync.aligned " + std::to_string(inFlight) + ";",
+      constraints + "~{memory}", operands);
+  SmallVector<Value> results;
+  size_t first = 0;
+  for (Value acc : accumulators) {
+    size_t count = cast<VectorType>(acc.getType()).getNumElements();
+    results.push_back(
+        e.makeVector(ArrayRef<Value>(values).slice(first, count)));
+    first += count;
+  }
+  return results;
+}
+
+namespace {
+
+struct WgmmaLowering : TilePattern<MmaOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(MmaOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel || !isa<WgmmaAttr>(op.getInstruction()))
+      return rewriter.notifyMatchFailure(op, "is not wgmma in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    WgmmaEmitter wgmma(e, *kernel, op.getResult().getType(), op.getA(),
+                       adaptor.getA(), op.getB(), adaptor.getB(),
+                       op.getTransposeB());
+    rewriter.replaceOp(op, emitWait(e, wgmma.emit(e, adaptor.getAcc()), 0));
+    return success();
+  }
+};
+
+struct WgmmaStartLowering : TilePattern<MmaStartOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(MmaStartOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel || !isa<WgmmaAttr>(op.getInstruction()))
+      return rewriter.notifyMatchFailure(op, "is not wgmma in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    WgmmaEmitter wgmma(e, *kernel, op.getResult().getType().getAccumulator(),
+                       op.getA(), adaptor.getA(), op.getB(), adaptor.getB(),
+                       op.getTransposeB());
+    rewriter.replaceOp(op, wgmma.emit(e, adaptor.getAcc()));
+    return success();
+  }
+};
+
+struct WgmmaWaitLowering : TilePattern<MmaWaitOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(MmaWaitOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter e(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, emitWait(e, adaptor.getPending(), op.getInFlight()));
+    return success();
+  }
+};
+
+} // namespace
+
+void flash::tile::populateWgmmaPatterns(const TileTypeConverter &converter,
+                                        RewritePatternSet &patterns,
+                                        const KernelMap &kernels) {
+  patterns.add<WgmmaLowering, WgmmaStartLowering, WgmmaWaitLowering>(
+      converter, patterns.getContext(), kernels);
+}

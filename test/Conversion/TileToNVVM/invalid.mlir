@@ -1,0 +1,20 @@
+// RUN: flash-opt %s --split-input-file --verify-diagnostics --pass-pipeline="builtin.module(gpu.module(convert-flash-tile-to-nvvm))"
+
+gpu.module @kernels {
+  gpu.func @no_place(%m: memref<?x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+    // expected-error @below {{has no shared_offset; run flash-tile-allocate-shared}}
+    // expected-error @below {{failed to legalize operation 'flash_tile.load'}}
+    %t = flash_tile.load %m[%i, %i] : memref<?x64xbf16> -> !flash_tile.shared<16x64xbf16>
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @no_warps(%m: memref<?x64xbf16>, %i: index) kernel {
+    // expected-error @below {{failed to legalize operation 'flash_tile.load'}}
+    %t = flash_tile.load %m[%i, %i] {shared_offset = 0 : i64} : memref<?x64xbf16> -> !flash_tile.shared<16x64xbf16>
+    gpu.return
+  }
+}
