@@ -22,6 +22,7 @@
 
 #include "flash/Pipelines/CPUPipeline.h"
 #include "flash/Conversion/FlashToCPU/Passes.h"
+#include "flash/Dialect/Flash/Transforms/Passes.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
@@ -50,6 +51,24 @@
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
+
+void flash::CPUPipelineOptions::setTarget(TargetAttr description) {
+  std::string text;
+  llvm::raw_string_ostream(text) << description;
+  target = text;
+  vectorBits = description.getVectorBits();
+  registers = description.getRegisters();
+}
+
+void flash::buildCPUTilingPipeline(OpPassManager &pm,
+                                   const CPUPipelineOptions &options) {
+  ChooseScheduleOptions choose;
+  choose.target = options.target;
+  choose.schedule = options.schedule;
+  pm.addNestedPass<func::FuncOp>(createChooseSchedule(choose));
+  pm.addNestedPass<func::FuncOp>(createTileAttention());
+  pm.addNestedPass<func::FuncOp>(createDecomposeAttention());
+}
 
 void flash::buildCPULoweringPipeline(OpPassManager &pm,
                                      const CPUPipelineOptions &options) {
@@ -91,7 +110,16 @@ void flash::buildCPULoweringPipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
 }
 
+void flash::buildCPUPipeline(OpPassManager &pm,
+                             const CPUPipelineOptions &options) {
+  buildCPUTilingPipeline(pm, options);
+  buildCPULoweringPipeline(pm, options);
+}
+
 void flash::registerCPUPipelines() {
+  PassPipelineRegistration<CPUPipelineOptions>(
+      "flash-cpu-pipeline", "From attention to the LLVM dialect, for the CPU",
+      buildCPUPipeline);
   PassPipelineRegistration<CPUPipelineOptions>(
       "flash-cpu-lowering-pipeline", "From L2 to the LLVM dialect, for the CPU",
       buildCPULoweringPipeline);

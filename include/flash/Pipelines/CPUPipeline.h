@@ -9,6 +9,7 @@
 #ifndef FLASH_PIPELINES_CPUPIPELINE_H
 #define FLASH_PIPELINES_CPUPIPELINE_H
 
+#include "flash/Dialect/Flash/IR/Flash.h"
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Pass/PassOptions.h"
@@ -16,6 +17,14 @@
 namespace flash {
 
 struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
+  Option<std::string> target{
+      *this, "target",
+      llvm::cl::desc("'cpu' or a #flash.target attribute: what tiles fit"),
+      llvm::cl::init("cpu")};
+  Option<std::string> schedule{
+      *this, "schedule",
+      llvm::cl::desc("A #flash.schedule attribute that overrides the model"),
+      llvm::cl::init("")};
   Option<unsigned> vectorBits{
       *this, "vector-bits",
       llvm::cl::desc("Width of a vector register in bits"),
@@ -23,7 +32,15 @@ struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
   Option<unsigned> registers{*this, "registers",
                              llvm::cl::desc("Number of vector registers"),
                              llvm::cl::init(16)};
+
+  /// Describes a target, usually the host's.
+  void setTarget(TargetAttr description);
 };
+
+/// From L0 to L2: schedule, tiles, steps. A level that is there already is
+/// kept.
+void buildCPUTilingPipeline(mlir::OpPassManager &pm,
+                            const CPUPipelineOptions &options);
 
 /// From L2 to the LLVM dialect. Results of public functions become output
 /// buffers; each gets a C entry `_mlir_ciface_<name>` that takes pointers to
@@ -31,7 +48,12 @@ struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
 void buildCPULoweringPipeline(mlir::OpPassManager &pm,
                               const CPUPipelineOptions &options);
 
-/// Registers `flash-cpu-lowering-pipeline`.
+/// Both: from L0, L1 or L2 to the LLVM dialect.
+void buildCPUPipeline(mlir::OpPassManager &pm,
+                      const CPUPipelineOptions &options);
+
+/// Registers `flash-cpu-pipeline` and its second half,
+/// `flash-cpu-lowering-pipeline`.
 void registerCPUPipelines();
 
 /// Interfaces of upstream dialects that the pipeline needs.

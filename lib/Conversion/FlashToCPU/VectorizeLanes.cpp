@@ -499,10 +499,11 @@ void LaneEmitter::emitBody(Panel &panel, Values &accumulators,
           int64_t dim = index.getDim();
           Value wide = splat(indexOf(panel, dim, r, v), panel.width);
           if (dim == lanes) {
-            auto type = cast<VectorType>(wide.getType());
+            auto steps = llvm::to_vector(llvm::seq<int64_t>(0, panel.width));
             wide = arith::AddIOp::create(
                 rewriter, loc, wide,
-                vector::StepOp::create(rewriter, loc, type));
+                arith::ConstantOp::create(rewriter, loc,
+                                          rewriter.getIndexVectorAttr(steps)));
           }
           mapping.map(index.getResult(), wide);
           continue;

@@ -1,0 +1,77 @@
+//===- CPUKernel.h - Compile a function and call it here ------------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_EXECUTIONENGINE_CPUKERNEL_H
+#define FLASH_EXECUTIONENGINE_CPUKERNEL_H
+
+#include "flash/Pipelines/CPUPipeline.h"
+#include "mlir/ExecutionEngine/ExecutionEngine.h"
+#include "mlir/IR/BuiltinOps.h"
+#include <memory>
+
+namespace flash {
+
+/// An argument of a kernel: a dense row-major tensor in the caller's memory, or
+/// a number.
+struct KernelArgument {
+  static KernelArgument tensor(void *data, llvm::ArrayRef<int64_t> shape) {
+    return {data, llvm::SmallVector<int64_t>(shape), 0};
+  }
+  static KernelArgument index(int64_t value) { return {nullptr, {}, value}; }
+
+  void *data;
+  llvm::SmallVector<int64_t> shape;
+  int64_t number;
+};
+
+/// A function of a module, compiled for the machine at hand.
+///
+///   auto kernel = CPUKernel::compile(module, "attention", options);
+///   (*kernel)->invoke({tensor(q, ...), tensor(k, ...), tensor(v, ...)},
+///                     {tensor(o, ...)});
+///
+/// Calls may come from several threads at once.
+class CPUKernel {
+public:
+  /// Runs the pipeline on `module`, which is at L0, L1 or L2 and is the LLVM
+  /// dialect afterwards, and compiles it. Failures are diagnostics of the
+  /// module's context.
+  static llvm::FailureOr<std::unique_ptr<CPUKernel>>
+  compile(mlir::ModuleOp module, llvm::StringRef entry,
+          const CPUPipelineOptions &options);
+
+  /// Compiles a module that is in the LLVM dialect by the pipeline; `type` is
+  /// what the entry's was before.
+  static llvm::FailureOr<std::unique_ptr<CPUKernel>>
+  load(mlir::ModuleOp module, llvm::StringRef entry, mlir::FunctionType type);
+
+  /// Calls the function. Results go to `outputs`, which the caller allocates;
+  /// inputs are not written. Fails, and says at `error` why, if ranks, static
+  /// sizes or the number of arguments do not fit.
+  llvm::LogicalResult invoke(llvm::ArrayRef<KernelArgument> inputs,
+                             llvm::ArrayRef<KernelArgument> outputs,
+                             std::string &error) const;
+
+  /// The function's type, on tensors, as it was before compilation.
+  mlir::FunctionType getType() const { return type; }
+
+  /// Writes the object code, for a disassembler.
+  void dumpObject(llvm::StringRef path) const;
+
+private:
+  CPUKernel() = default;
+
+  std::unique_ptr<mlir::ExecutionEngine> engine;
+  mlir::FunctionType type;
+  void (*entry)(void **) = nullptr;
+};
+
+} // namespace flash
+
+#endif // FLASH_EXECUTIONENGINE_CPUKERNEL_H
