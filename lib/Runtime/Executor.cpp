@@ -183,6 +183,7 @@ Status Executor::Impl::enqueue(const BoundStep &step, const ContextState &state,
   }
   const BoundLaunch &launch = *std::get_if<BoundLaunch>(&step);
   std::vector<void *> params;
+  params.reserve(launch.params.size());
   for (const ParamValue &value : launch.params)
     params.push_back(const_cast<ParamValue *>(&value));
   const std::string &name =

@@ -61,6 +61,8 @@ inline double logarithm(double x) {
 
 /// Sine and cosine of 2 pi turns, for turns in [0, 1).
 inline void sineCosine(double turns, double &sine, double &cosine) {
+  // Any quadrant within rounding of the nearest will do, and lround is a call.
+  // NOLINTNEXTLINE(bugprone-incorrect-roundings)
   int64_t quadrant = static_cast<int64_t>(turns * 4 + 0.5);
   double x = (turns * 4 - static_cast<double>(quadrant)) * 1.5707963267948966;
   double z = x * x;

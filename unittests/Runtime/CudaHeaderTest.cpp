@@ -38,10 +38,12 @@ constexpr bool sameAbi(rtc::Code (*)(Ours...), R (*)(Theirs...)) {
             ...);
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a member's name
 #define FLASH_CHECK_FUNCTION(member, symbol, parameters)                       \
   static_assert(                                                               \
       sameAbi(decltype(rtc::Driver::member)(), decltype (&symbol)()),          \
       #symbol);
+// NOLINTEND(bugprone-macro-parentheses)
 FLASH_RT_CUDA_FUNCTIONS(FLASH_CHECK_FUNCTION)
 FLASH_RT_CUDA_OPTIONAL_FUNCTIONS(FLASH_CHECK_FUNCTION)
 #undef FLASH_CHECK_FUNCTION

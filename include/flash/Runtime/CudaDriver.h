@@ -145,11 +145,13 @@ enum JitOption : int {
 
 /// The functions. A default-made table has none of them.
 struct Driver {
+  // NOLINTBEGIN(bugprone-macro-parentheses): these are declarations
 #define FLASH_RT_MEMBER(member, symbol, parameters)                            \
   Code(*member) parameters = nullptr;
   FLASH_RT_CUDA_FUNCTIONS(FLASH_RT_MEMBER)
   FLASH_RT_CUDA_OPTIONAL_FUNCTIONS(FLASH_RT_MEMBER)
 #undef FLASH_RT_MEMBER
+  // NOLINTEND(bugprone-macro-parentheses)
 
   /// The driver of this machine, loaded and initialised by the first call; an
   /// error when there is none, or no device. The same answer ever after.
