@@ -1,6 +1,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import lit.formats
 import lit.util
@@ -46,8 +47,10 @@ config.substitutions.append(("%ptxas", ptxas or "no-ptxas-found-so-set-FLASH_PTX
 if ptxas:
     config.environment["FLASH_PTXAS"] = ptxas
 
+config.substitutions.append(("%python", sys.executable))
 config.substitutions.append(("%flash_src", config.flash_src_root))
 config.substitutions.append(("%flash_obj", config.flash_obj_root))
+config.substitutions.append(("%cc", config.cc))
 config.substitutions.append(("%cxx", config.cxx))
 # Debian's mlir-opt with our plugin in it.
 plugin = os.path.join(config.flash_obj_root, "lib", "flash-plugin.so")

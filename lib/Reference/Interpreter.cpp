@@ -88,6 +88,7 @@ public:
                                         const std::vector<RuntimeValue> &args);
 
   Work work;
+  bool countWork = true;
 
 private:
   Status visit(Operation *op);
@@ -265,7 +266,8 @@ Status Interpreter::visit(AttentionOp op) {
   if (!arithmetic) {
     double perPair = 2.0 * (sizes->dqk + sizes->dv),
            heads = double(sizes->batch) * sizes->heads;
-    work.flops += perPair * heads * visiblePairs(*sizes, options);
+    if (countWork)
+      work.flops += perPair * heads * visiblePairs(*sizes, options);
     work.flopsUnmasked += perPair * heads * sizes->sq * sizes->sk;
     Status status = bindShape(op.getOutput(), sizes->outputShape(options.bshd));
     if (status.ok() && op.getLse())
@@ -518,8 +520,10 @@ Status Interpreter::visitInteger(Operation *op) {
 //===----------------------------------------------------------------------===//
 
 Result<ShapeRun> reference::runShapes(func::FuncOp func,
-                                      const std::vector<RuntimeValue> &args) {
+                                      const std::vector<RuntimeValue> &args,
+                                      bool countWork) {
   Interpreter interpreter(std::nullopt, {});
+  interpreter.countWork = countWork;
   Result<std::vector<RuntimeValue>> results = interpreter.run(func, args);
   if (results.failed())
     return results.status();

@@ -51,9 +51,11 @@ struct ShapeRun {
   Work work;
 };
 
-/// Runs on shapes; `args` need no arrays.
+/// Runs on shapes; `args` need no arrays. Counting work takes time that grows
+/// with the lengths.
 rt::Result<ShapeRun> runShapes(mlir::func::FuncOp func,
-                               const std::vector<RuntimeValue> &args);
+                               const std::vector<RuntimeValue> &args,
+                               bool countWork = true);
 
 /// Runs on arrays. `progress` is told the part that is done.
 rt::Result<std::vector<RuntimeValue>>

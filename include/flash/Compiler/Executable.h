@@ -1,0 +1,110 @@
+//===- Executable.h - A function, compiled for a target -------------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One way from a function at L0 to something that can be called, for every
+// target; flash-run, the C library and the test matrix share it. The levels are
+// passed one by one and verified, so that a caller can look at each.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_COMPILER_EXECUTABLE_H
+#define FLASH_COMPILER_EXECUTABLE_H
+
+#include "flash/Compiler/Signature.h"
+#include "flash/Runtime/Cuda.h"
+#include "flash/Runtime/Executor.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace flash {
+
+struct CompileOptions {
+  /// `cpu`, `sm_90a`, ...: a name of TargetInfo.h, or a #flash.target
+  /// attribute.
+  std::string target = "cpu";
+  /// A #flash.schedule attribute; what it leaves open is chosen.
+  std::string schedule;
+  /// Parts that the keys are split into; 0 and 1 leave them whole.
+  int64_t splitKV = 0;
+  /// Assemble a cubin even when nobody asked for one (else PTX goes to the
+  /// driver).
+  bool wantCubin = false;
+  /// Called after each level, with verified IR.
+  std::function<void(llvm::StringRef level, mlir::ModuleOp module)> onLevel;
+};
+
+/// Time of one step of a compilation.
+struct StageTime {
+  std::string name;
+  double milliseconds;
+};
+
+class Executable {
+public:
+  virtual ~Executable() = default;
+
+  /// Compiles a copy of `func`; what else its module holds is left out. The
+  /// error is the first diagnostic, with its location.
+  static rt::Result<std::unique_ptr<Executable>>
+  compile(mlir::func::FuncOp func, const CompileOptions &options);
+
+  /// Whether pointers are to device memory.
+  virtual bool onDevice() const = 0;
+
+  /// Loads code into the current context, so that the first launch is as fast
+  /// as others.
+  virtual rt::Status prepare() { return rt::Status::success(); }
+
+  /// Runs the function. On a device the work is enqueued on `stream`.
+  virtual rt::Status launch(const std::vector<rt::Argument> &arguments,
+                            const std::vector<rt::Argument> &results,
+                            rt::cuda::Stream stream) = 0;
+
+  /// Bytes of `llvm`, `ptx`, `cubin` or `plan`; an error for what the target
+  /// does not have.
+  virtual rt::Result<std::string> emit(llvm::StringRef kind) = 0;
+
+  /// Registers, shared and local memory of each kernel on this machine's
+  /// device.
+  virtual rt::Result<std::vector<rt::cuda::KernelAttributes>>
+  kernelAttributes() {
+    return std::vector<rt::cuda::KernelAttributes>();
+  }
+
+  /// The schedule of each attention, in order.
+  std::vector<std::string> schedules;
+  std::vector<StageTime> stages;
+};
+
+/// The target that `auto` means here: the first GPU's, else `cpu`.
+std::string chooseTarget();
+
+/// Whether this machine can run code for `target`; the error says what it has.
+rt::Status checkTargetIsHere(llvm::StringRef target);
+
+/// Collects diagnostics while it lives, so that a library prints nothing.
+class DiagnosticCollector {
+public:
+  explicit DiagnosticCollector(mlir::MLIRContext *context);
+  ~DiagnosticCollector();
+  /// The first error in one line, `file:3:5: what`; or `fallback`.
+  rt::Status takeError(llvm::StringRef fallback) const;
+
+private:
+  mlir::MLIRContext *context;
+  mlir::DiagnosticEngine::HandlerID id;
+  std::string first;
+};
+
+} // namespace flash
+
+#endif // FLASH_COMPILER_EXECUTABLE_H

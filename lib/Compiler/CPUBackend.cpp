@@ -1,0 +1,104 @@
+//===- CPUBackend.cpp - From L2 to a function of this process
+//---------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The CPU leg behind Executable. A CPU has no L3: its leg goes from steps on
+// tile tensors to the LLVM dialect.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Pipeline.h"
+#include "flash/ExecutionEngine/CPUKernel.h"
+#include "flash/Pipelines/CPUPipeline.h"
+
+#include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+
+using namespace mlir;
+using namespace flash;
+using rt::Result;
+using rt::Status;
+
+namespace {
+
+class CPUExecutable : public Executable {
+public:
+  CPUExecutable(OwningOpRef<ModuleOp> module, std::unique_ptr<CPUKernel> kernel)
+      : module(std::move(module)), kernel(std::move(kernel)) {}
+
+  bool onDevice() const override { return false; }
+
+  Status launch(const std::vector<rt::Argument> &arguments,
+                const std::vector<rt::Argument> &results,
+                rt::cuda::Stream) override {
+    std::string error;
+    if (failed(kernel->invoke(convert(arguments), convert(results), error)))
+      return Status::error(error);
+    return Status::success();
+  }
+
+  Result<std::string> emit(StringRef kind) override {
+    if (kind != "llvm")
+      return Status::error("the target cpu has no " + kind.str() +
+                           "; --emit=llvm gives its code");
+    llvm::LLVMContext context;
+    std::unique_ptr<llvm::Module> translated =
+        translateModuleToLLVMIR(*module, context);
+    if (!translated)
+      return Status::error("the module does not translate to LLVM IR");
+    std::string text;
+    llvm::raw_string_ostream os(text);
+    translated->print(os, nullptr);
+    return text;
+  }
+
+private:
+  static SmallVector<KernelArgument>
+  convert(const std::vector<rt::Argument> &arguments) {
+    SmallVector<KernelArgument> converted;
+    for (const rt::Argument &argument : arguments)
+      converted.push_back(
+          argument.isIndex
+              ? KernelArgument::index(argument.value)
+              : KernelArgument::tensor(
+                    reinterpret_cast<void *>(argument.address), argument.dims));
+    return converted;
+  }
+
+  OwningOpRef<ModuleOp> module; // the LLVM dialect
+  std::unique_ptr<CPUKernel> kernel;
+};
+
+} // namespace
+
+Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
+                                                            StringRef name) {
+  FunctionType type =
+      pipeline.module->lookupSymbol<func::FuncOp>(name).getFunctionType();
+  Status status = pipeline.lower("L4", [&](OpPassManager &manager) {
+    CPUPipelineOptions options;
+    options.setTarget(pipeline.target);
+    buildCPULoweringPipeline(manager, options);
+  });
+  if (status.failed())
+    return status;
+  DiagnosticCollector diagnostics(pipeline.module->getContext());
+  std::unique_ptr<CPUKernel> kernel;
+  status = pipeline.time("LLVM", [&] {
+    auto loaded = CPUKernel::load(*pipeline.module, name, type);
+    if (failed(loaded))
+      return diagnostics.takeError("LLVM could not compile the function");
+    kernel = std::move(*loaded);
+    return Status::success();
+  });
+  if (status.failed())
+    return status;
+  return std::unique_ptr<Executable>(
+      new CPUExecutable(std::move(pipeline.module), std::move(kernel)));
+}

@@ -1,0 +1,223 @@
+//===- Executable.cpp - A function, compiled for a target
+//-------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The part that targets share: L0 (split, schedule), L1, L2. What is compiled
+// is a copy of the one function, so that the caller's module stays at L0 for
+// the reference, and other functions of a file are none of our business.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Compiler/Executable.h"
+
+#include "Pipeline.h"
+#include "flash/Dialect/Flash/Transforms/Passes.h"
+#include "flash/Target/HostCPU.h"
+#include "flash/Target/TargetInfo.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace flash;
+using rt::Result;
+using rt::Status;
+
+//===----------------------------------------------------------------------===//
+// Diagnostics
+//===----------------------------------------------------------------------===//
+
+DiagnosticCollector::DiagnosticCollector(MLIRContext *context)
+    : context(context) {
+  id = context->getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() != DiagnosticSeverity::Error || !first.empty())
+      return success();
+    llvm::raw_string_ostream os(first);
+    if (auto file = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
+      os << file.getFilename().getValue() << ":" << file.getLine() << ":"
+         << file.getColumn() << ": ";
+    // One line: some messages print IR.
+    std::string text = diagnostic.str();
+    os << StringRef(text).take_until([](char c) { return c == '\n'; });
+    return success();
+  });
+}
+
+DiagnosticCollector::~DiagnosticCollector() {
+  context->getDiagEngine().eraseHandler(id);
+}
+
+Status DiagnosticCollector::takeError(StringRef fallback) const {
+  return Status::error(first.empty() ? fallback.str() : first);
+}
+
+//===----------------------------------------------------------------------===//
+// Pipeline
+//===----------------------------------------------------------------------===//
+
+Status compiler::Pipeline::time(StringRef name, function_ref<Status()> run) {
+  auto begin = std::chrono::steady_clock::now();
+  Status status = run();
+  stages.push_back({name.str(), std::chrono::duration<double, std::milli>(
+                                    std::chrono::steady_clock::now() - begin)
+                                    .count()});
+  return status;
+}
+
+Status compiler::Pipeline::lower(StringRef level,
+                                 function_ref<void(OpPassManager &)> build) {
+  MLIRContext *context = module->getContext();
+  DiagnosticCollector diagnostics(context);
+  Status status = time(level, [&] {
+    PassManager manager(context);
+    build(manager);
+    VerifyLevelOptions verify;
+    verify.level = level.str();
+    manager.addPass(createVerifyLevel(verify));
+    if (succeeded(manager.run(*module)))
+      return Status::success();
+    return diagnostics.takeError(("a pass to " + level + " failed").str());
+  });
+  if (status.ok() && options.onLevel)
+    options.onLevel(level, *module);
+  return status;
+}
+
+//===----------------------------------------------------------------------===//
+// Targets
+//===----------------------------------------------------------------------===//
+
+/// The compute capability of `sm_90a`, 90; and whether code for it runs on
+/// newer devices (it does not when a letter follows).
+static std::pair<int, bool> parseArchitecture(StringRef target) {
+  int number = 0;
+  StringRef digits = target;
+  if (!digits.consume_front("sm_"))
+    return {0, false};
+  StringRef letters = digits.drop_while(llvm::isDigit);
+  if (digits.drop_back(letters.size()).getAsInteger(10, number))
+    return {0, false};
+  return {number, letters.empty()};
+}
+
+static Result<rt::cuda::DeviceInfo> findDevice() {
+  Result<const rt::cuda::Driver *> driver = rt::cuda::Driver::get();
+  if (driver.failed())
+    return driver.status();
+  Result<int> count = rt::cuda::deviceCount(**driver);
+  if (count.failed())
+    return count.status();
+  if (*count == 0)
+    return Status::error("the CUDA driver sees no device");
+  return rt::cuda::deviceInfo(**driver);
+}
+
+std::string flash::chooseTarget() {
+  Result<rt::cuda::DeviceInfo> device = findDevice();
+  if (device.failed())
+    return "cpu";
+  // The newest target of the table that the device runs.
+  int capability = device->computeMajor * 10 + device->computeMinor, best = 0;
+  std::string target = "cpu";
+  for (StringRef name : getTargetNames()) {
+    auto [number, portable] = parseArchitecture(name);
+    if (number > best &&
+        (number == capability || (portable && number < capability))) {
+      best = number;
+      target = name.str();
+    }
+  }
+  return target;
+}
+
+Status flash::checkTargetIsHere(StringRef target) {
+  auto [number, portable] = parseArchitecture(target);
+  if (number == 0)
+    return Status::success(); // the CPU; or not a target, which compiling says
+  Result<rt::cuda::DeviceInfo> device = findDevice();
+  if (device.failed())
+    return Status::error("this machine cannot run " + target.str() + " code (" +
+                         device.message() +
+                         "); --emit and --compile-only need no GPU");
+  int capability = device->computeMajor * 10 + device->computeMinor;
+  if (capability == number || (portable && capability > number))
+    return Status::success();
+  return Status::error("this machine cannot run " + target.str() +
+                       " code: its GPU is a " + device->name + " (" +
+                       device->target() + ")");
+}
+
+//===----------------------------------------------------------------------===//
+// Compilation
+//===----------------------------------------------------------------------===//
+
+static Result<TargetAttr> resolveTarget(MLIRContext *context, StringRef text) {
+  if (text == "cpu")
+    return getHostCPUTarget(context);
+  DiagnosticCollector diagnostics(context);
+  FailureOr<TargetAttr> target = parseTarget(
+      context, text, [&] { return emitError(UnknownLoc::get(context)); });
+  if (failed(target))
+    return diagnostics.takeError("unknown target");
+  return *target;
+}
+
+static std::string toString(Attribute attribute) {
+  std::string text;
+  llvm::raw_string_ostream(text) << attribute;
+  return text;
+}
+
+Result<std::unique_ptr<Executable>>
+Executable::compile(func::FuncOp func, const CompileOptions &options) {
+  MLIRContext *context = func.getContext();
+  context->loadDialect<FlashDialect>();
+  Result<TargetAttr> target = resolveTarget(context, options.target);
+  if (target.failed())
+    return target.status();
+
+  OwningOpRef<ModuleOp> module = ModuleOp::create(func.getLoc());
+  module->push_back(func.clone());
+  compiler::Pipeline pipeline(std::move(module), options, *target);
+
+  Status status = pipeline.lower("L0", [&](OpPassManager &manager) {
+    if (options.splitKV > 1)
+      manager.addNestedPass<func::FuncOp>(createSplitKV({options.splitKV}));
+    ChooseScheduleOptions choose;
+    choose.target = toString(*target);
+    choose.schedule = options.schedule;
+    manager.addNestedPass<func::FuncOp>(createChooseSchedule(choose));
+  });
+  std::vector<std::string> schedules;
+  pipeline.module->walk([&](AttentionOp op) {
+    if (std::string text = toString(op.getScheduleAttr());
+        !llvm::is_contained(schedules, text))
+      schedules.push_back(text);
+  });
+  if (status.ok())
+    status = pipeline.lower("L1", [](OpPassManager &manager) {
+      manager.addNestedPass<func::FuncOp>(createTileAttention());
+    });
+  if (status.ok())
+    status = pipeline.lower("L2", [](OpPassManager &manager) {
+      manager.addNestedPass<func::FuncOp>(createDecomposeAttention());
+    });
+  if (status.failed())
+    return status;
+
+  if (!target->isCPU())
+    return Status::error("there is no code generation for " +
+                         target->getKind().getValue().str() + " yet");
+  Result<std::unique_ptr<Executable>> executable =
+      compiler::compileForCPU(pipeline, func.getName());
+  if (executable.failed())
+    return executable;
+  (*executable)->stages = std::move(pipeline.stages);
+  (*executable)->schedules = std::move(schedules);
+  return executable;
+}

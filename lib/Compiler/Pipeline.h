@@ -1,0 +1,49 @@
+//===- Pipeline.h - Timed, verified steps of a compilation ----------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_COMPILER_PIPELINE_H
+#define FLASH_LIB_COMPILER_PIPELINE_H
+
+#include "flash/Compiler/Executable.h"
+#include "flash/Dialect/Flash/IR/Flash.h"
+
+#include "mlir/Pass/PassManager.h"
+
+#include <chrono>
+
+namespace flash::compiler {
+
+/// A module on its way through the levels.
+class Pipeline {
+public:
+  Pipeline(mlir::OwningOpRef<mlir::ModuleOp> module,
+           const CompileOptions &options, TargetAttr target)
+      : module(std::move(module)), options(options), target(target) {}
+
+  /// Runs the passes that `build` adds, verifies that the result is at `level`,
+  /// and shows it to the caller.
+  rt::Status lower(llvm::StringRef level,
+                   llvm::function_ref<void(mlir::OpPassManager &)> build);
+
+  /// Runs and times something that is not a pass.
+  rt::Status time(llvm::StringRef name, llvm::function_ref<rt::Status()> run);
+
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  const CompileOptions &options;
+  TargetAttr target;
+  std::vector<StageTime> stages;
+};
+
+/// From L2 to code; `name` is the entry point's.
+rt::Result<std::unique_ptr<Executable>> compileForCPU(Pipeline &pipeline,
+                                                      llvm::StringRef name);
+
+} // namespace flash::compiler
+
+#endif // FLASH_LIB_COMPILER_PIPELINE_H

@@ -1,0 +1,371 @@
+//===- Signature.cpp - What a function is called with
+//-----------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Joins the dimensions that flash.attention and flash.merge equate, and names
+// each class after its role in the first attention that uses it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Compiler/Signature.h"
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/EquivalenceClasses.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace flash;
+using rt::Result;
+using rt::Status;
+
+/// The argument that `value` is, through casts; null if it is none.
+static BlockArgument traceArgument(Value value) {
+  while (auto cast = value.getDefiningOp<tensor::CastOp>())
+    value = cast.getSource();
+  auto argument = dyn_cast<BlockArgument>(value);
+  return argument && isa<func::FuncOp>(argument.getOwner()->getParentOp())
+             ? argument
+             : BlockArgument();
+}
+
+namespace {
+
+/// Collects equal dimensions, and what they and the arguments are called.
+class Namer {
+public:
+  using Dim = std::pair<int, int>;
+
+  explicit Namer(func::FuncOp func) : argumentNames(func.getNumArguments()) {
+    for (auto [index, type] : llvm::enumerate(func.getArgumentTypes()))
+      if (auto tensor = dyn_cast<RankedTensorType>(type))
+        for (int dim = 0; dim < tensor.getRank(); ++dim)
+          classes.insert({int(index), dim});
+    func.walk([&](Operation *op) {
+      if (auto attention = dyn_cast<AttentionOp>(op))
+        visit(attention);
+      else if (auto merge = dyn_cast<MergeOp>(op))
+        visit(merge);
+    });
+  }
+
+  llvm::EquivalenceClasses<Dim> classes;
+  /// A role's name with its number, of some dimension of the class.
+  std::map<Dim, std::string> roles;
+  std::vector<std::string> argumentNames;
+
+private:
+  /// Names of the sizes of one op, and the first dimension of each.
+  struct Op {
+    std::map<std::string, Dim> first;
+  };
+
+  void note(Op &op, Value value, int dim, const char *role) {
+    BlockArgument argument = traceArgument(value);
+    if (!argument)
+      return;
+    Dim key{int(argument.getArgNumber()), dim};
+    auto [it, isNew] = op.first.try_emplace(role, key);
+    if (!isNew)
+      classes.unionSets(it->second, key);
+    roles.try_emplace(key, role);
+  }
+  void nameArgument(Value value, const char *name) {
+    BlockArgument argument = value ? traceArgument(value) : BlockArgument();
+    if (argument && argumentNames[argument.getArgNumber()].empty())
+      argumentNames[argument.getArgNumber()] = name;
+  }
+
+  void visit(AttentionOp op) {
+    Op names;
+    int heads = op.getHeadsDim(), length = op.getLengthDim();
+    note(names, op.getQuery(), 0, "batch");
+    note(names, op.getQuery(), heads, "heads");
+    note(names, op.getQuery(), length, "sq");
+    note(names, op.getQuery(), 3, "dqk");
+    for (Value value : {op.getKey(), op.getValue()}) {
+      note(names, value, 0, "batch");
+      note(names, value, heads, "kv_heads");
+      note(names, value, length, "sk");
+      note(names, value, 3, value == op.getKey() ? "dqk" : "dv");
+    }
+    nameArgument(op.getQuery(), "query");
+    nameArgument(op.getKey(), "key");
+    nameArgument(op.getValue(), "value");
+    nameArgument(op.getQOffset(), "q_offset");
+    nameArgument(op.getKvOffset(), "kv_offset");
+  }
+
+  void visit(MergeOp op) {
+    Op names;
+    int heads = op.getLayout() == Layout::BHSD ? 1 : 2;
+    for (Value output : op.getOutputs()) {
+      note(names, output, 0, "batch");
+      note(names, output, heads, "heads");
+      note(names, output, 3 - heads, "sq");
+      note(names, output, 3, "dv");
+    }
+    for (Value lse : op.getLses()) {
+      note(names, lse, 0, "batch");
+      note(names, lse, 1, "heads");
+      note(names, lse, 2, "sq");
+    }
+  }
+};
+
+} // namespace
+
+static Status unsupported(Twine what, Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text)
+      << what << " has type " << type
+      << "; a function is called with ranked tensors of f32, f16 or bf16, and "
+         "index";
+  return Status::error(text);
+}
+
+/// The result's name, and whether it is a log-sum-exp.
+static std::pair<std::string, bool> nameResult(Value value) {
+  while (auto cast = value.getDefiningOp<tensor::CastOp>())
+    value = cast.getSource();
+  auto result = dyn_cast<OpResult>(value);
+  if (!result || !isa<AttentionOp, MergeOp>(result.getOwner()))
+    return {"", false};
+  bool isLse = result.getResultNumber() == 1;
+  return {isLse ? "lse" : "o", isLse};
+}
+
+Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
+  FunctionSignature signature;
+  signature.name = func.getName().str();
+  Namer namer(func);
+
+  std::map<Namer::Dim, int> symbolOf; // by the class's leader
+  llvm::StringSet<> taken;
+  for (auto [index, type] : llvm::enumerate(func.getArgumentTypes())) {
+    SignatureArgument argument;
+    argument.isIndex = type.isIndex();
+    argument.name = namer.argumentNames[index].empty()
+                        ? "arg" + std::to_string(index)
+                        : namer.argumentNames[index];
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor && !argument.isIndex)
+      return unsupported("argument " + Twine(index), type);
+    if (tensor) {
+      Result<rt::DType> dtype =
+          reference::convertElementType(tensor.getElementType());
+      if (dtype.failed() || !rt::isFloat(*dtype) || *dtype == rt::DType::F64)
+        return unsupported("argument " + Twine(index), type);
+      argument.dtype = *dtype;
+      for (int dim = 0; dim < tensor.getRank(); ++dim) {
+        Namer::Dim key{int(index), dim};
+        auto leader = namer.classes.getLeaderValue(key);
+        auto [it, isNew] =
+            symbolOf.try_emplace(leader, signature.symbols.size());
+        if (isNew)
+          signature.symbols.emplace_back();
+        SizeSymbol &symbol = signature.symbols[it->second];
+        symbol.uses.push_back(key);
+        if (!tensor.isDynamicDim(dim) && !symbol.fixed)
+          symbol.fixed = tensor.getDimSize(dim);
+        if (auto role = namer.roles.find(key);
+            role != namer.roles.end() && symbol.role.empty())
+          symbol.role = role->second;
+        argument.symbols.push_back(it->second);
+      }
+    }
+    signature.arguments.push_back(std::move(argument));
+  }
+  for (SizeSymbol &symbol : signature.symbols) {
+    symbol.name = symbol.role;
+    for (int number = 2;
+         !symbol.role.empty() && !taken.insert(symbol.name).second; ++number)
+      symbol.name = symbol.role + std::to_string(number);
+    if (symbol.role.empty())
+      symbol.name = "arg" + std::to_string(symbol.uses[0].first) + "." +
+                    std::to_string(symbol.uses[0].second);
+  }
+
+  auto ret = dyn_cast<func::ReturnOp>(func.getBody().front().getTerminator());
+  for (auto [index, type] : llvm::enumerate(func.getResultTypes())) {
+    SignatureResult result;
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    Result<rt::DType> dtype =
+        reference::convertElementType(tensor ? tensor.getElementType() : type);
+    if (!tensor || dtype.failed() || !rt::isFloat(*dtype))
+      return unsupported("result " + Twine(index), type);
+    std::tie(result.name, result.isLse) =
+        ret ? nameResult(ret.getOperand(index))
+            : std::pair{std::string(), false};
+    for (const SignatureResult &other : signature.results)
+      if (other.name == result.name)
+        result.name.clear();
+    if (result.name.empty())
+      result.name = "result" + std::to_string(index);
+    result.dtype = *dtype;
+    result.rank = tensor.getRank();
+    for (int64_t size : tensor.getShape())
+      result.sizes.push_back(ShapedType::isDynamic(size) ? -1 : size);
+    signature.results.push_back(std::move(result));
+  }
+
+  bool found = false;
+  func.walk([&](AttentionOp op) {
+    Type element = op.getQuery().getType().getElementType();
+    if (Result<rt::DType> type = reference::convertElementType(element);
+        type.ok() && !found)
+      signature.inputType = *type;
+    found = true;
+  });
+  return signature;
+}
+
+/// Parses `argK` or `argK.D`.
+static bool parseArgument(StringRef text, int &argument, int &dim) {
+  dim = -1;
+  if (!text.consume_front("arg"))
+    return false;
+  auto [first, second] = text.split('.');
+  return !first.getAsInteger(10, argument) &&
+         (!text.contains('.') || !second.getAsInteger(10, dim));
+}
+
+int FunctionSignature::findSymbol(StringRef name) const {
+  for (auto [index, symbol] : llvm::enumerate(symbols))
+    if (symbol.name == name)
+      return index;
+  int argument, dim;
+  if (parseArgument(name, argument, dim) && argument >= 0 && dim >= 0 &&
+      argument < int(arguments.size()) &&
+      dim < int(arguments[argument].symbols.size()))
+    return arguments[argument].symbols[dim];
+  return -1;
+}
+
+int FunctionSignature::findArgument(StringRef name) const {
+  for (auto [index, argument] : llvm::enumerate(arguments))
+    if (argument.name == name)
+      return index;
+  int argument, dim;
+  if (parseArgument(name, argument, dim) && dim < 0 && argument >= 0 &&
+      argument < int(arguments.size()))
+    return argument;
+  return -1;
+}
+
+Result<func::FuncOp> flash::findEntry(ModuleOp module, StringRef name) {
+  SmallVector<func::FuncOp> candidates;
+  for (auto func : module.getOps<func::FuncOp>())
+    if (!func.isExternal() && func.isPublic())
+      candidates.push_back(func);
+  std::string names =
+      llvm::join(llvm::map_range(candidates,
+                                 [](func::FuncOp func) {
+                                   return "@" + func.getName().str();
+                                 }),
+                 ", ");
+  if (candidates.empty())
+    return Status::error("there is no public function with a body");
+  if (name.empty()) {
+    if (candidates.size() == 1)
+      return candidates.front();
+    return Status::error("there are " + std::to_string(candidates.size()) +
+                         " functions (" + names + "): choose one with --entry");
+  }
+  name.consume_front("@");
+  for (func::FuncOp func : candidates)
+    if (func.getName() == name)
+      return func;
+  return Status::error("there is no public function @" + name.str() +
+                       " with a body; there is " + names);
+}
+
+//===----------------------------------------------------------------------===//
+// SizeAssignment
+//===----------------------------------------------------------------------===//
+
+SizeAssignment::SizeAssignment(const FunctionSignature &signature)
+    : signature(signature) {
+  for (const SizeSymbol &symbol : signature.symbols)
+    sizes.push_back(symbol.fixed);
+}
+
+Status SizeAssignment::set(StringRef name, int64_t size) {
+  int index = signature.findSymbol(name);
+  if (index < 0) {
+    std::vector<std::string> names;
+    for (const SizeSymbol &symbol : signature.symbols)
+      if (!symbol.fixed)
+        names.push_back(symbol.name);
+    return Status::error(
+        "@" + signature.name + " has no size called '" + name.str() + "'; " +
+        (names.empty() ? "all its sizes are static"
+                       : "there is " + llvm::join(names, ", ")));
+  }
+  if (size < 0)
+    return Status::error("the size " + name.str() +
+                         " must not be negative, but is " +
+                         std::to_string(size));
+  const SizeSymbol &symbol = signature.symbols[index];
+  if (symbol.fixed && *symbol.fixed != size)
+    return Status::error("the size " + name.str() + " is " +
+                         std::to_string(*symbol.fixed) + " by its type, not " +
+                         std::to_string(size));
+  if (!symbol.fixed && sizes[index] && *sizes[index] != size)
+    return Status::error("the size " + name.str() + " is given as " +
+                         std::to_string(*sizes[index]) + " and as " +
+                         std::to_string(size));
+  sizes[index] = size;
+  return Status::success();
+}
+
+void SizeAssignment::setShape(int argument, const std::vector<int64_t> &shape) {
+  const std::vector<int> &symbols = signature.arguments[argument].symbols;
+  given[argument] = shape;
+  // What disagrees is found, and said better, by the run on shapes.
+  for (size_t dim = 0; dim < std::min(symbols.size(), shape.size()); ++dim)
+    if (!sizes[symbols[dim]])
+      sizes[symbols[dim]] = shape[dim];
+}
+
+std::vector<std::string> SizeAssignment::setDefaults() {
+  auto sizeOf = [&](StringRef name) -> std::optional<int64_t> {
+    int index = signature.findSymbol(name);
+    return index < 0 ? std::nullopt : sizes[index];
+  };
+  std::vector<std::string> chosen;
+  for (auto [index, symbol] : llvm::enumerate(signature.symbols)) {
+    if (sizes[index])
+      continue;
+    int64_t size = 64;
+    if (symbol.role == "batch")
+      size = 1;
+    else if (symbol.role == "heads")
+      size = sizeOf("kv_heads").value_or(4);
+    else if (symbol.role == "kv_heads")
+      size = sizeOf("heads").value_or(4);
+    else if (symbol.role == "sq")
+      size = sizeOf("sk").value_or(1024);
+    else if (symbol.role == "sk")
+      size = sizeOf("sq").value_or(1024);
+    sizes[index] = size;
+    chosen.push_back(symbol.name + " = " + std::to_string(size));
+  }
+  return chosen;
+}
+
+std::vector<int64_t> SizeAssignment::shape(int argument) const {
+  if (auto it = given.find(argument); it != given.end())
+    return it->second;
+  std::vector<int64_t> shape;
+  for (int symbol : signature.arguments[argument].symbols)
+    shape.push_back(sizes[symbol].value_or(0));
+  return shape;
+}

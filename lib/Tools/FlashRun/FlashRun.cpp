@@ -1,0 +1,413 @@
+//===- FlashRun.cpp - Compile, run and check a file
+//-------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The order: parse, name the sizes, make or read the inputs, check every
+// constraint on sizes, compile, run on poisoned outputs, check, write. What can
+// fail early does.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Tools/FlashRun/FlashRun.h"
+
+#include "flash/InitAll.h"
+#include "flash/Runtime/Npy.h"
+#include "flash/Runtime/ThreadPool.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+#include <algorithm>
+#include <chrono>
+
+using namespace mlir;
+using namespace flash;
+using reference::RuntimeValue;
+using reference::Tensor;
+using rt::Array;
+using rt::Result;
+using rt::Status;
+
+namespace {
+
+/// Arguments and results of a call, in host or device memory.
+struct Call {
+  std::vector<rt::Argument> arguments, results;
+  std::vector<rt::cuda::DeviceBuffer> buffers;
+};
+
+class Runner {
+public:
+  explicit Runner(const FlashRunOptions &options) : options(options) {}
+  Status run();
+  bool passed() const {
+    return llvm::all_of(report.checks, [](const ResultCheck &check) {
+      return check.verdict.passed();
+    });
+  }
+
+private:
+  Status parse();
+  Status compile();
+  Status writeArtifact();
+  Status prepareInputs();
+  Status execute();
+  Status executeOnHost();
+  Status executeOnDevice();
+  Status writeOutputs();
+  void describe();
+
+  const FlashRunOptions &options;
+  MLIRContext context{MLIRContext::Threading::DISABLED};
+  OwningOpRef<ModuleOp> module;
+  func::FuncOp func;
+  FunctionSignature signature;
+  RunInputs inputs;
+  std::unique_ptr<Executable> executable;
+  std::vector<Array> results;
+  RunReport report;
+};
+
+} // namespace
+
+Status Runner::parse() {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  context.appendDialectRegistry(registry);
+  auto buffer =
+      llvm::MemoryBuffer::getFileOrSTDIN(options.file, /*IsText=*/true);
+  if (!buffer)
+    return Status::error("reading '" + options.file +
+                         "': " + buffer.getError().message());
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
+  DiagnosticCollector diagnostics(&context);
+  module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module)
+    return diagnostics.takeError("'" + options.file + "' does not parse");
+  Result<func::FuncOp> entry = findEntry(*module, options.entry);
+  if (entry.failed())
+    return entry.status().withContext(options.file);
+  func = *entry;
+  Result<FunctionSignature> named = FunctionSignature::get(func);
+  if (named.failed())
+    return named.status().withContext("@" + func.getName().str());
+  signature = std::move(*named);
+  if (options.outputs.size() > signature.results.size())
+    return Status::error("--output is given " +
+                         std::to_string(options.outputs.size()) +
+                         " times, but @" + signature.name + " has " +
+                         std::to_string(signature.results.size()) + " results");
+  return Status::success();
+}
+
+Status Runner::compile() {
+  CompileOptions compile;
+  compile.target = report.target;
+  compile.schedule = options.schedule;
+  compile.splitKV = options.splitKV;
+  compile.wantCubin = options.emit == "cubin";
+  compile.onLevel = [&](StringRef level, ModuleOp module) {
+    if (!options.printAfterLevels.count(level.str()))
+      return;
+    // The report of --report=json is what stdout is for then.
+    llvm::raw_ostream &os = options.json ? llvm::errs() : llvm::outs();
+    os << "// -----// IR after " << level << " //----- //\n"
+       << module << "\n\n";
+  };
+  Result<std::unique_ptr<Executable>> result =
+      Executable::compile(func, compile);
+  if (result.failed())
+    return result.status();
+  executable = std::move(*result);
+  report.stages = executable->stages;
+  report.schedules = executable->schedules;
+  return Status::success();
+}
+
+Status Runner::writeArtifact() {
+  Result<std::string> bytes = executable->emit(options.emit);
+  if (bytes.failed())
+    return bytes.status();
+  if (options.emitPath == "-") {
+    llvm::outs() << *bytes;
+    return Status::success();
+  }
+  // Through a temporary file and a rename: no partial file.
+  llvm::Error error =
+      llvm::writeToOutput(options.emitPath, [&](llvm::raw_ostream &os) {
+        os << *bytes;
+        return llvm::Error::success();
+      });
+  if (error)
+    return Status::error("writing '" + options.emitPath +
+                         "': " + llvm::toString(std::move(error)));
+  return Status::success();
+}
+
+Status Runner::prepareInputs() {
+  Result<RunInputs> made = makeInputs(signature, options);
+  if (made.failed())
+    return made.status();
+  inputs = std::move(*made);
+  report.defaults = inputs.defaults;
+
+  Result<reference::ShapeRun> shapes =
+      reference::runShapes(func, inputs.values);
+  if (shapes.failed())
+    return shapes.status();
+  report.work = shapes->work;
+  double total = 0;
+  for (const RuntimeValue &value : inputs.values)
+    if (const auto *tensor = std::get_if<Tensor>(&value))
+      total += report.inputBytes += tensor->array->sizeInBytes();
+  for (const RuntimeValue &value : shapes->results) {
+    Result<int64_t> count = rt::countElements(std::get<Tensor>(value).shape);
+    if (count.failed())
+      return count.status();
+    // Checking holds every result twice more: f64, and unfused.
+    total += double(*count) * (rt::sizeOf(std::get<Tensor>(value).type) +
+                               (options.check ? 12 : 0));
+  }
+  Status status = checkMemory(total);
+  if (status.failed())
+    return status;
+  for (auto [value, info] : llvm::zip(shapes->results, signature.results)) {
+    Result<Array> array =
+        Array::create(info.dtype, std::get<Tensor>(value).shape);
+    if (array.failed())
+      return array.status();
+    reference::poison(*array);
+    report.outputBytes += array->sizeInBytes();
+    results.push_back(std::move(*array));
+  }
+  return Status::success();
+}
+
+void Runner::describe() {
+  report.function = signature.name;
+  for (auto [value, info] : llvm::zip(inputs.values, signature.arguments)) {
+    if (const auto *tensor = std::get_if<Tensor>(&value))
+      report.arguments.push_back(info.name + " " +
+                                 rt::shapeToString(tensor->shape) + "x" +
+                                 rt::nameOf(info.dtype));
+    else
+      report.arguments.push_back(info.name + " " +
+                                 std::to_string(std::get<int64_t>(value)));
+  }
+  for (auto [array, info] : llvm::zip(results, signature.results))
+    report.results.push_back(info.name + " " +
+                             rt::shapeToString(array.shape()) + "x" +
+                             rt::nameOf(info.dtype));
+}
+
+static uint64_t addressOf(const Array &array) {
+  return reinterpret_cast<uint64_t>(array.data());
+}
+
+static double median(std::vector<double> times) {
+  std::sort(times.begin(), times.end());
+  size_t middle = times.size() / 2;
+  return times.size() % 2 ? times[middle]
+                          : (times[middle - 1] + times[middle]) / 2;
+}
+
+/// Calls `once` (which returns milliseconds) for the result, then for the
+/// median.
+static Status measure(int64_t repeat, double &milliseconds,
+                      llvm::function_ref<Result<double>()> once) {
+  Result<double> first = once();
+  if (first.failed())
+    return first.status();
+  milliseconds = *first;
+  std::vector<double> times;
+  Progress progress("timing");
+  for (int64_t i = 0; i < repeat; ++i) {
+    Result<double> time = once();
+    if (time.failed())
+      return time.status();
+    times.push_back(*time);
+    progress.update(double(i) / repeat);
+  }
+  if (!times.empty())
+    milliseconds = median(std::move(times));
+  return Status::success();
+}
+
+Status Runner::executeOnHost() {
+  Call call;
+  for (const RuntimeValue &value : inputs.values) {
+    const auto *tensor = std::get_if<Tensor>(&value);
+    call.arguments.push_back(
+        tensor ? rt::Argument::tensor(addressOf(*tensor->array), tensor->shape)
+               : rt::Argument::index(std::get<int64_t>(value)));
+  }
+  for (const Array &array : results)
+    call.results.push_back(
+        rt::Argument::tensor(addressOf(array), array.shape()));
+  return measure(options.repeat, report.milliseconds, [&]() -> Result<double> {
+    auto begin = std::chrono::steady_clock::now();
+    Status status = executable->launch(call.arguments, call.results, nullptr);
+    if (status.failed())
+      return status;
+    return std::chrono::duration<double, std::milli>(
+               std::chrono::steady_clock::now() - begin)
+        .count();
+  });
+}
+
+Status Runner::executeOnDevice() {
+  Result<const rt::cuda::Driver *> driver = rt::cuda::Driver::get();
+  if (driver.failed())
+    return driver.status();
+  const rt::cuda::Driver &cuda = **driver;
+  Result<rt::cuda::ContextScope> context = rt::cuda::ContextScope::enter(cuda);
+  if (context.failed())
+    return context.status();
+
+  Call call;
+  auto toDevice = [&](const Array &array) -> Result<rt::Argument> {
+    Result<rt::cuda::DeviceBuffer> buffer =
+        rt::cuda::DeviceBuffer::allocate(cuda, array.sizeInBytes());
+    if (buffer.failed())
+      return buffer.status();
+    Status status = buffer->copyFromHost(array.data(), array.sizeInBytes());
+    if (status.failed())
+      return status;
+    call.buffers.push_back(std::move(*buffer));
+    return rt::Argument::tensor(call.buffers.back().address(), array.shape());
+  };
+  for (const RuntimeValue &value : inputs.values) {
+    const auto *tensor = std::get_if<Tensor>(&value);
+    if (!tensor) {
+      call.arguments.push_back(rt::Argument::index(std::get<int64_t>(value)));
+      continue;
+    }
+    Result<rt::Argument> argument = toDevice(*tensor->array);
+    if (argument.failed())
+      return argument.status();
+    call.arguments.push_back(std::move(*argument));
+  }
+  for (const Array &array : results) { // poisoned
+    Result<rt::Argument> argument = toDevice(array);
+    if (argument.failed())
+      return argument.status();
+    call.results.push_back(std::move(*argument));
+  }
+
+  Result<rt::cuda::Timer> timer = rt::cuda::Timer::create(cuda);
+  if (timer.failed())
+    return timer.status();
+  Status status =
+      measure(options.repeat, report.milliseconds, [&]() -> Result<double> {
+        Status status = timer->start(nullptr);
+        if (status.ok())
+          status = executable->launch(call.arguments, call.results, nullptr);
+        if (status.ok())
+          status = timer->stop(nullptr);
+        if (status.failed())
+          return status;
+        return timer->milliseconds();
+      });
+  for (size_t i = 0; i < results.size() && status.ok(); ++i)
+    status = call.buffers[call.buffers.size() - results.size() + i].copyToHost(
+        results[i].data(), results[i].sizeInBytes());
+  if (status.failed())
+    return status;
+  Result<std::vector<rt::cuda::KernelAttributes>> kernels =
+      executable->kernelAttributes();
+  if (kernels.ok())
+    report.kernels = std::move(*kernels);
+  Result<rt::cuda::DeviceInfo> info = rt::cuda::deviceInfo(cuda);
+  if (info.ok())
+    report.device = info->name;
+  return Status::success();
+}
+
+Status Runner::execute() {
+  Status status = executable->onDevice() ? executeOnDevice() : executeOnHost();
+  if (status.failed())
+    return status.withContext("running @" + signature.name);
+  report.ran = true;
+  report.repeat = options.repeat;
+  if (!executable->onDevice())
+    report.device = std::to_string(rt::numThreads()) + " threads";
+  return Status::success();
+}
+
+Status Runner::writeOutputs() {
+  for (auto [path, array] : llvm::zip(options.outputs, results)) {
+    Status status = rt::writeNpy(path, array);
+    if (status.failed())
+      return status;
+  }
+  return Status::success();
+}
+
+Status Runner::run() {
+  if (options.threads > 0)
+    rt::setNumThreads(options.threads);
+  Status status = parse();
+  if (status.failed())
+    return status;
+  report.target = options.target == "auto" ? chooseTarget() : options.target;
+
+  if (!options.emit.empty() || options.compileOnly) {
+    status = compile();
+    if (status.ok() && !options.emit.empty())
+      return writeArtifact();
+    if (status.failed())
+      return status;
+    describe();
+  } else {
+    status = checkTargetIsHere(report.target);
+    for (auto step :
+         {&Runner::prepareInputs, &Runner::compile, &Runner::execute}) {
+      if (status.failed())
+        return status;
+      status = (this->*step)();
+    }
+    if (status.failed())
+      return status;
+    describe();
+    if (options.check) {
+      std::vector<const Array *> pointers;
+      for (const Array &array : results)
+        pointers.push_back(&array);
+      Result<std::vector<ResultCheck>> checks =
+          checkResults(func, signature, inputs.values, pointers);
+      if (checks.failed())
+        return checks.status();
+      report.checks = std::move(*checks);
+    }
+    status = writeOutputs();
+    if (status.failed())
+      return status;
+  }
+  if (options.json)
+    report.printJson(llvm::outs());
+  else
+    report.printText(llvm::outs());
+  return Status::success();
+}
+
+int flash::flashRun(const FlashRunOptions &options) {
+  Runner runner(options);
+  Status status = runner.run();
+  llvm::outs().flush();
+  if (status.failed()) {
+    llvm::errs() << "flash-run: error: " << status.message() << "\n";
+    return 1;
+  }
+  return runner.passed() ? 0 : 1;
+}

@@ -1,0 +1,14 @@
+"""make-npy.py FILE DESCR SHAPE: writes small numbers in NumPy's format, without NumPy."""
+import struct
+import sys
+
+path, descr, shape = sys.argv[1], sys.argv[2], tuple(int(n) for n in sys.argv[3].split(","))
+count = 1
+for size in shape:
+    count *= size
+header = str({"descr": "<" + descr, "fortran_order": False, "shape": shape})
+header += " " * (-(10 + len(header) + 1) % 64) + "\n"
+code = {"f4": "f", "f2": "e", "f8": "d"}[descr]
+with open(path, "wb") as file:
+    file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
+    file.write(struct.pack(f"<{count}{code}", *((i * 7 % 13 - 6) / 8 for i in range(count))))

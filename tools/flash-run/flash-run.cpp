@@ -1,0 +1,152 @@
+//===- flash-run.cpp - Compile, run and check a file
+//------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The command line of flash::flashRun.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Tools/FlashRun/FlashRun.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+
+namespace cl = llvm::cl;
+
+static constexpr llvm::StringLiteral kOverview =
+    R"(Compiles a function with attention in it, runs it and checks it, in one process.
+
+  flash-run examples/attention.mlir --check
+  flash-run examples/attention.mlir --dim=sq=1 --dim=sk=4096 --target=cpu --repeat=20
+  flash-run examples/attention.mlir --input=q.npy --input=k.npy --input=v.npy --output=o.npy
+  flash-run examples/attention.mlir --print-ir-after-level=L1,L2 --compile-only
+  flash-run examples/attention.mlir --target=sm_90a --emit=ptx -o attention.ptx
+
+Sizes that the types leave open are set by name: batch, heads, kv_heads, sq and sk
+(lengths of queries and of keys), or argK.D for dimension D of argument K. Arguments
+without a file are normal random numbers. The exit status is 0 when all went well
+and --check, if given, passed; else 1, with one line that says why.
+)";
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  // LLVM's libraries register hundreds of options, --threads among them.
+  cl::ResetCommandLineParser();
+  cl::OptionCategory category("flash-run options");
+  flash::FlashRunOptions options;
+
+  cl::opt<std::string> file(cl::Positional,
+                            cl::desc("FILE.mlir (- for standard input)"),
+                            cl::Required, cl::cat(category));
+  cl::opt<std::string> target(
+      "target", cl::init("auto"), cl::value_desc("cpu|auto|sm_90a|..."),
+      cl::desc(
+          "What to compile for; auto: the GPU if there is one, else the CPU"),
+      cl::cat(category));
+  cl::opt<std::string> entry("entry", cl::value_desc("name"),
+                             cl::desc("The function, if the file has several"),
+                             cl::cat(category));
+  cl::list<std::string> inputs(
+      "input", cl::value_desc("FILE.npy"),
+      cl::desc("An argument, in order: a file, a number for an index, or "
+               "'normal' for random numbers"),
+      cl::cat(category));
+  cl::list<std::string> outputs("output", cl::value_desc("FILE.npy"),
+                                cl::desc("Where a result goes, in order"),
+                                cl::cat(category));
+  cl::list<std::string> dims(
+      "dim", cl::value_desc("NAME=N"),
+      cl::desc("A size that the types leave open: batch, heads, kv_heads, sq, "
+               "sk, or argK.D"),
+      cl::cat(category));
+  cl::list<std::string> scalars(
+      "scalar", cl::value_desc("NAME=N"),
+      cl::desc("The value of an index argument: q_offset, kv_offset, or argK"),
+      cl::cat(category));
+  cl::opt<int64_t> seed("seed", cl::init(0), cl::desc("Of the random inputs"),
+                        cl::cat(category));
+  cl::opt<bool> check(
+      "check",
+      cl::desc("Compare with an f64 reference; fail above 1.25 times the error "
+               "of an unfused computation plus a floor (docs/Checking.md)"),
+      cl::cat(category));
+  cl::opt<int64_t> repeat("repeat", cl::init(0), cl::value_desc("N"),
+                          cl::desc("Run N times more; report the median"),
+                          cl::cat(category));
+  cl::list<std::string> print(
+      "print-ir-after-level", cl::CommaSeparated, cl::value_desc("L0,...,L4"),
+      cl::desc("Print the program at these levels"), cl::cat(category));
+  cl::opt<std::string> emit(
+      "emit", cl::value_desc("llvm|ptx|cubin|plan"),
+      cl::desc("Write code instead of running it (no GPU is needed)"),
+      cl::cat(category));
+  cl::opt<std::string> emitPath("o", cl::init("-"), cl::value_desc("file"),
+                                cl::desc("Where --emit writes"),
+                                cl::cat(category));
+  cl::opt<bool> compileOnly("compile-only",
+                            cl::desc("Compile and report, do not run"),
+                            cl::cat(category));
+  cl::opt<std::string> report(
+      "report", cl::init("text"), cl::value_desc("text|json"),
+      cl::desc("Form of the report on standard output"), cl::cat(category));
+  cl::opt<std::string> schedule(
+      "schedule", cl::value_desc("#flash.schedule<...>"),
+      cl::desc("Overrides parts of the compiler's choice of tiles"),
+      cl::cat(category));
+  cl::opt<int64_t> splitKV(
+      "split-kv", cl::init(0), cl::value_desc("N"),
+      cl::desc("Split the keys into N parts and merge them"),
+      cl::cat(category));
+  cl::opt<int> threads(
+      "threads", cl::init(0), cl::value_desc("N"),
+      cl::desc("CPU threads (default: FLASH_NUM_THREADS, else all)"),
+      cl::cat(category));
+
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(argc, argv, kOverview);
+
+  options.file = file;
+  options.target = target;
+  options.entry = entry;
+  options.inputs = inputs;
+  options.outputs = outputs;
+  options.dims = dims;
+  options.scalars = scalars;
+  options.seed = seed;
+  options.check = check;
+  options.repeat = repeat;
+  options.printAfterLevels.insert(print.begin(), print.end());
+  options.emit = emit;
+  options.emitPath = emitPath;
+  options.compileOnly = compileOnly;
+  options.json = report == "json";
+  options.schedule = schedule;
+  options.splitKV = splitKV;
+  options.threads = threads;
+
+  auto fail = [](const llvm::Twine &message) {
+    llvm::errs() << "flash-run: error: " << message << "\n";
+    return 1;
+  };
+  if (report != "text" && report != "json")
+    return fail("--report is text or json, not '" + report + "'");
+  for (const std::string &level : options.printAfterLevels)
+    if (level.size() != 2 || level[0] != 'L' || level[1] < '0' ||
+        level[1] > '4')
+      return fail("--print-ir-after-level: the levels are L0, L1, L2, L3 and "
+                  "L4, not '" +
+                  level + "'");
+  if (options.repeat < 0 || options.splitKV < 0 || options.threads < 0)
+    return fail("--repeat, --split-kv and --threads must not be negative");
+  if (!options.emit.empty() && options.emit != "llvm" &&
+      options.emit != "ptx" && options.emit != "cubin" &&
+      options.emit != "plan")
+    return fail("--emit is llvm, ptx, cubin or plan, not '" + options.emit +
+                "'");
+  return flash::flashRun(options);
+}
