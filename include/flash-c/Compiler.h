@@ -1,0 +1,101 @@
+/*===- flash-c/Compiler.h - Compiling attention, from C
+-----------------------===*\
+|* *|
+|* Part of Flash, under the Apache License v2.0 with LLVM Exceptions. *|
+|* See LICENSE for license information. *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception *|
+|* *|
+|*===------------------------------------------------------------------------===*|
+|* *|
+|* Compiles a function of an MLIR text for a target and asks what it takes and
+*|
+|* gives. See Runtime.h for calling it. *|
+|* *|
+|*   FlashFunction *f = flashCompile(text, strlen(text), "sm_90a", ""); *|
+|*   if (!f) { puts(flashGetLastError()); ... } *|
+|* *|
+|* A call that fails returns NULL or non-zero, and flashGetLastError, in the *|
+|* same thread, says why in one sentence. Functions may be used from several *|
+|* threads at once, except while they are destroyed. *|
+|* *|
+\*===----------------------------------------------------------------------------===*/
+
+#ifndef FLASH_C_COMPILER_H
+#define FLASH_C_COMPILER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define FLASH_C_EXPORT __attribute__((visibility("default")))
+#else
+#define FLASH_C_EXPORT
+#endif
+
+/** A compiled function. */
+typedef struct FlashFunction FlashFunction;
+
+typedef enum FlashType {
+  FLASH_INDEX = 0, /**< a 64-bit integer passed by value */
+  FLASH_F32 = 1,
+  FLASH_F16 = 2,
+  FLASH_BF16 = 3
+} FlashType;
+
+/** An argument or result. Pointers live as long as the function. */
+typedef struct FlashValueInfo {
+  /** `query`, `o`, ...; `arg3` or `result1` where the program does not say. */
+  const char *name;
+  FlashType type;
+  int32_t rank;
+  /** `rank` sizes; -1 where they are known at run time only. */
+  const int64_t *dims;
+} FlashValueInfo;
+
+/** What went wrong last in this thread; "" if nothing did. Valid until the next
+ *  call from this thread that fails. */
+FLASH_C_EXPORT const char *flashGetLastError(void);
+
+/** Compiles the text. `target` is "cpu", "auto" or an architecture as "sm_90a".
+ *  `options`, which may be NULL, are separated by semicolons:
+ *
+ *    entry=NAME                     the function, if there are several
+ *    schedule=#flash.schedule<...>  overrides parts of the compiler's choice
+ *    split-kv=N                     N parts of the keys, merged
+ *
+ *  A GPU is not needed to compile for one. */
+FLASH_C_EXPORT FlashFunction *flashCompile(const char *text, size_t length,
+                                           const char *target,
+                                           const char *options);
+
+FLASH_C_EXPORT void flashFunctionDestroy(FlashFunction *function);
+
+FLASH_C_EXPORT int32_t
+flashFunctionGetNumArguments(const FlashFunction *function);
+FLASH_C_EXPORT int32_t
+flashFunctionGetNumResults(const FlashFunction *function);
+/** Non-zero if there is no such argument. */
+FLASH_C_EXPORT int flashFunctionGetArgument(const FlashFunction *function,
+                                            int32_t index,
+                                            FlashValueInfo *info);
+FLASH_C_EXPORT int flashFunctionGetResult(const FlashFunction *function,
+                                          int32_t index, FlashValueInfo *info);
+
+/** Non-zero if pointers given to flashFunctionLaunch are to device memory. */
+FLASH_C_EXPORT int flashFunctionIsOnDevice(const FlashFunction *function);
+
+/** The code: `kind` is "llvm", "ptx", "cubin" or "plan", as far as the target
+ * has it. NULL on error. The bytes, `*size` of them (and a zero after them),
+ * live until the next call for the same function, or its destruction. */
+FLASH_C_EXPORT const char *flashFunctionGetCode(FlashFunction *function,
+                                                const char *kind, size_t *size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* FLASH_C_COMPILER_H */
