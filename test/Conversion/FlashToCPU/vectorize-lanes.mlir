@@ -153,3 +153,51 @@ func.func @shifted(%a: memref<9xf32>, %b: memref<8xf32>) {
   }
   return
 }
+
+// -----
+
+// What a contraction adds to is made when it loads its accumulators: zeros are
+// not written first, and a rescaling is not a pass of its own.
+
+#tile = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d1)>
+// CHECK-LABEL: func @fold_init(
+// AVX2: %[[S:.+]] = memref.alloca() : memref<64x96xf32>
+// AVX2-NOT: vector.store
+// AVX2-NOT: vector.load %[[S]]
+// AVX2: scf.for {{.*}} iter_args(
+// AVX2-COUNT-12: vector.store {{.*}} %[[S]]
+// AVX2: arith.mulf {{.*}} : vector<8xf32>
+// AVX2: scf.for {{.*}} iter_args(
+// AVX2-COUNT-12: vector.store
+// AVX2-NOT: vector.store
+func.func @fold_init(%k: memref<64x128xf32>, %q: memref<128x96xf32>, %v: memref<128x64xf32>, %out: memref<128x96xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %s = memref.alloca() : memref<64x96xf32>
+  %alpha = memref.alloca() : memref<96xf32>
+  %acc = memref.alloca() : memref<128x96xf32>
+  linalg.fill ins(%zero : f32) outs(%s : memref<64x96xf32>)
+  linalg.matmul ins(%k, %q : memref<64x128xf32>, memref<128x96xf32>) outs(%s : memref<64x96xf32>)
+  linalg.generic {indexing_maps = [#row, #tile], iterator_types = ["parallel", "parallel"]} ins(%alpha : memref<96xf32>) outs(%acc : memref<128x96xf32>) {
+  ^bb0(%x: f32, %y: f32):
+    %z = arith.mulf %y, %x : f32
+    linalg.yield %z : f32
+  }
+  linalg.matmul ins(%v, %s : memref<128x64xf32>, memref<64x96xf32>) outs(%acc : memref<128x96xf32>)
+  return
+}
+
+// -----
+
+// The buffer is not the function's own: what else refers to it is unknown.
+
+// CHECK-LABEL: func @not_fresh(
+// AVX2: vector.store
+// AVX2: scf.for {{.*}} iter_args(
+// AVX2-COUNT-12: vector.store
+func.func @not_fresh(%k: memref<64x128xf32>, %q: memref<128x96xf32>, %s: memref<64x96xf32>) {
+  %zero = arith.constant 0.0 : f32
+  linalg.fill ins(%zero : f32) outs(%s : memref<64x96xf32>)
+  linalg.matmul ins(%k, %q : memref<64x128xf32>, memref<128x96xf32>) outs(%s : memref<64x96xf32>)
+  return
+}

@@ -1,0 +1,191 @@
+//===- LaneBody.cpp - The body of a linalg op on vectors ------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// For flash-vectorize-lanes: loads, the scalar body widened op by op, stores.
+//
+//   ^bb0(%k: f32, %q: f32, %s: f32):        vector.load %q, memref.load %k
+//     %p = arith.mulf %k, %q           ->   vector.broadcast %k
+//     %r = arith.addf %s, %p                math.fma
+//
+//===----------------------------------------------------------------------===//
+
+#include "LaneBody.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+
+#define DEBUG_TYPE "flash-vectorize-lanes"
+
+using namespace mlir;
+using namespace flash;
+
+Value LaneBody::offset(Value base, int64_t by) {
+  if (by == 0)
+    return base;
+  return arith::AddIOp::create(
+      rewriter, loc, base, arith::ConstantIndexOp::create(rewriter, loc, by));
+}
+
+Value LaneBody::indexOf(const LanePanel &panel, int64_t dim, int64_t r,
+                        int64_t v) {
+  if (dim == plan.row)
+    return offset(panel.position[dim], r);
+  if (dim == plan.lanes)
+    return offset(panel.position[dim], v * panel.width);
+  return panel.position[dim];
+}
+
+SmallVector<Value> LaneBody::indicesOf(OpOperand &operand,
+                                       const LanePanel &panel, int64_t r,
+                                       int64_t v) {
+  return llvm::map_to_vector(plan.map(operand).getResults(), [&](AffineExpr e) {
+    return indexOf(panel, cast<AffineDimExpr>(e).getPosition(), r, v);
+  });
+}
+
+Value LaneBody::splat(Value scalar, int64_t width) {
+  return vector::BroadcastOp::create(
+      rewriter, loc, VectorType::get({width}, scalar.getType()), scalar);
+}
+
+Value LaneBody::load(OpOperand &operand, const LanePanel &panel, int64_t r,
+                     int64_t v, Cache &cache) {
+  auto type = dyn_cast<MemRefType>(operand.get().getType());
+  if (!type)
+    return splat(operand.get(), panel.width);
+  std::tuple<unsigned, int64_t, int64_t> key{
+      operand.getOperandNumber(), plan.dependsOn(operand, plan.row) ? r : -1,
+      plan.dependsOn(operand, plan.lanes) ? v : -1};
+  if (Value known = cache.lookup(key))
+    return known;
+
+  SmallVector<Value> indices = indicesOf(operand, panel, r, v);
+  auto vectorType = VectorType::get({panel.width}, type.getElementType());
+  Value result;
+  if (!plan.dependsOn(operand, plan.lanes)) {
+    Value element =
+        memref::LoadOp::create(rewriter, loc, operand.get(), indices);
+    result = splat(element, panel.width);
+  } else if (plan.isContiguous(operand)) {
+    result = vector::LoadOp::create(rewriter, loc, vectorType, operand.get(),
+                                    indices);
+  } else {
+    Value &index = indices[*plan.positionOf(operand, plan.lanes)];
+    SmallVector<Value> elements;
+    Value base = index;
+    for (int64_t lane = 0; lane < panel.width; ++lane) {
+      index = offset(base, lane);
+      elements.push_back(
+          memref::LoadOp::create(rewriter, loc, operand.get(), indices));
+    }
+    result =
+        vector::FromElementsOp::create(rewriter, loc, vectorType, elements);
+  }
+  return cache[key] = result;
+}
+
+void LaneBody::store(OpOperand &operand, const LanePanel &panel, int64_t r,
+                     int64_t v, Value value) {
+  SmallVector<Value> indices = indicesOf(operand, panel, r, v);
+  if (plan.isContiguous(operand)) {
+    vector::StoreOp::create(rewriter, loc, value, operand.get(), indices);
+    return;
+  }
+  Value &index = indices[*plan.positionOf(operand, plan.lanes)];
+  Value base = index;
+  for (int64_t lane = 0; lane < panel.width; ++lane) {
+    index = offset(base, lane);
+    Value element = vector::ExtractOp::create(rewriter, loc, value, lane);
+    memref::StoreOp::create(rewriter, loc, element, operand.get(), indices);
+  }
+}
+
+/// The loop index in each lane.
+Value LaneBody::indexVector(const LanePanel &panel, int64_t dim, int64_t r,
+                            int64_t v) {
+  Value wide = splat(indexOf(panel, dim, r, v), panel.width);
+  if (dim != plan.lanes)
+    return wide;
+  auto steps = llvm::to_vector(llvm::seq<int64_t>(0, panel.width));
+  Value step = arith::ConstantOp::create(rewriter, loc,
+                                         rewriter.getIndexVectorAttr(steps));
+  return arith::AddIOp::create(rewriter, loc, wide, step);
+}
+
+/// The product that an addition of a contraction's body adds, if it is used
+/// nowhere else: the two are one instruction, which rounds once.
+static arith::MulFOp fusableProduct(arith::AddFOp add) {
+  for (Value operand : add->getOperands())
+    if (auto mul = operand.getDefiningOp<arith::MulFOp>())
+      if (mul->hasOneUse() && mul->getBlock() == add->getBlock())
+        return mul;
+  return {};
+}
+
+SmallVector<Value> LaneBody::evaluate(const LanePanel &panel, int64_t r,
+                                      int64_t v, ArrayRef<Value> accumulators,
+                                      Cache &cache) {
+  Block *body = op.getBlock();
+  IRMapping mapping;
+  for (OpOperand &operand : op->getOpOperands()) {
+    BlockArgument arg = op.getMatchingBlockArgument(&operand);
+    if (arg.use_empty())
+      continue;
+    int64_t init = operand.getOperandNumber() - op.getNumDpsInputs();
+    bool carried = init >= 0 && accumulators[init];
+    mapping.map(arg, carried ? accumulators[init]
+                             : load(operand, panel, r, v, cache));
+  }
+  auto lookup = [&](Value value) -> Value {
+    if (Value known = mapping.lookupOrNull(value))
+      return known;
+    // From around the op: the same in all lanes.
+    Value wide = splat(value, panel.width);
+    mapping.map(value, wide);
+    return wide;
+  };
+
+  for (Operation &inner : body->without_terminator()) {
+    if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
+      mapping.map(index.getResult(), indexVector(panel, index.getDim(), r, v));
+      continue;
+    }
+    if (isa<arith::ConstantOp>(inner)) {
+      Value scalar = rewriter.clone(inner)->getResult(0);
+      mapping.map(inner.getResult(0), splat(scalar, panel.width));
+      continue;
+    }
+    if (auto mul = dyn_cast<arith::MulFOp>(inner);
+        mul && plan.isContraction && mul->hasOneUse())
+      if (auto add = dyn_cast<arith::AddFOp>(*mul->user_begin());
+          add && fusableProduct(add) == mul)
+        continue;
+    if (auto add = dyn_cast<arith::AddFOp>(inner); add && plan.isContraction)
+      if (arith::MulFOp mul = fusableProduct(add)) {
+        Value other =
+            add.getLhs() == mul.getResult() ? add.getRhs() : add.getLhs();
+        mapping.map(add.getResult(),
+                    math::FmaOp::create(rewriter, loc, lookup(mul.getLhs()),
+                                        lookup(mul.getRhs()), lookup(other)));
+        continue;
+      }
+    SmallVector<Value> operands =
+        llvm::map_to_vector(inner.getOperands(), lookup);
+    SmallVector<Type> types =
+        llvm::map_to_vector(inner.getResultTypes(), [&](Type type) -> Type {
+          return VectorType::get({panel.width}, type);
+        });
+    Operation *wide = rewriter.create(loc, inner.getName().getIdentifier(),
+                                      operands, types, inner.getAttrs());
+    mapping.map(inner.getResults(), wide->getResults());
+  }
+  return llvm::map_to_vector(body->getTerminator()->getOperands(), lookup);
+}
