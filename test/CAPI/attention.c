@@ -1,9 +1,10 @@
-/* RUN: %cc -std=c99 -Wall -Wextra -Werror -pedantic -I%flash_src/include %s -o
- * %t -L%flash_obj/lib -lflash-c -Wl,-rpath,%flash_obj/lib -lm RUN: %t |
- * FileCheck %s
- *
- * The C library, used as a C99 program uses it.
- */
+// clang-format off
+// RUN: %cc -std=c99 -Wall -Wextra -Werror -pedantic -I%flash_src/include %s -o %t -L%flash_obj/lib -lflash-c -Wl,-rpath,%flash_obj/lib -lm
+// RUN: %t | FileCheck %s
+// clang-format on
+//
+// The C library, used as a C99 program uses it.
+
 #include "flash-c/Runtime.h"
 
 #include <math.h>
