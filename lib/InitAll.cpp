@@ -11,9 +11,11 @@
 
 #include "flash/Conversion/FlashToCPU/Passes.h"
 #include "flash/Conversion/TileToNVVM/Passes.h"
+#include "flash/Conversion/FlashToTile/Passes.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 #include "flash/Dialect/Tile/IR/Tile.h"
+#include "flash/Dialect/Tile/Transforms/Passes.h"
 #include "flash/Pipelines/CPUPipeline.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -50,6 +52,8 @@ void flash::registerOwnPasses() {
   registerFlashToCPUPasses();
   registerCPUPipelines();
   registerTileToNVVMPasses();
+  registerFlashToTilePasses();
+  tile::registerFlashTilePasses();
 }
 
 void flash::registerAllPasses() {

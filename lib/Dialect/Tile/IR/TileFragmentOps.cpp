@@ -194,3 +194,18 @@ LogicalResult ConvertOp::verify() {
                          << source.getElementType() << " to " << element;
   return success();
 }
+
+LogicalResult OnlineSoftmaxOp::verify() {
+  FragmentType scores = getScores().getType();
+  FragmentType p = getP().getType();
+  if (!isa<AccLayoutAttr>(scores.getLayout()) ||
+      !scores.getElementType().isF32())
+    return emitOpError() << "takes scores in an acc fragment of f32, not in "
+                         << scores;
+  if (p.getShape() != scores.getShape() || p.getWarps() != scores.getWarps())
+    return emitOpError() << "gives " << p << " for scores " << scores;
+  FragmentType row = getMax().getType();
+  if (!isa<RowLayoutAttr>(row.getLayout()) || !row.getElementType().isF32())
+    return emitOpError() << "keeps a row fragment of f32, not " << row;
+  return verifyKeepsRows(*this, scores, row);
+}

@@ -1,0 +1,137 @@
+//===- Passes.td - Passes of the tile dialect --------------*- tablegen -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_TILE_TRANSFORMS_PASSES
+#define FLASH_DIALECT_TILE_TRANSFORMS_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def TileLowerSoftmax : Pass<"flash-tile-lower-softmax", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Write online softmax as maps and reductions of fragments";
+  let description = [{
+    The textbook form, with a running maximum. The row sum stays a partial sum of
+    each lane while the loop runs, and is joined once after it.
+
+    ```mlir
+    %p, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum {scale = 0.125 : f32}
+    // becomes
+    %r = flash_tile.reduce max %s
+    %max1, %shift, %alpha = flash_tile.map(%max, %r) {...}
+    %e = flash_tile.map(%s, %shift) { exp2(s * c - shift) }
+    %t = flash_tile.reduce add %e : !acc -> !row_partial
+    %sum1 = flash_tile.map(%sum, %alpha, %t) {...}
+    %p = flash_tile.convert %e
+    ```
+  }];
+  let statistics = [Statistic<"numPartialSums", "num-partial-sums", "Row sums kept by lane">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
+def TileKeepOperands : Pass<"flash-tile-keep-operands", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Keep loop-invariant first operands of mma.sync in registers";
+  let description = [{
+    A tile in shared memory that a loop multiplies again and again is read into
+    registers once, before the loop, where the estimate of the loop's registers
+    leaves room for it.
+
+    ```mlir
+    %q = flash_tile.load ...
+    scf.for ... { flash_tile.mma #flash_tile.mma_sync %q, %k ... }
+    // becomes
+    %f = flash_tile.load_fragment %q
+    scf.for ... { flash_tile.mma #flash_tile.mma_sync %f, %k ... }
+    ```
+  }];
+  let options = [Option<"maxRegisters", "max-registers", "int64_t", "200",
+                        "Registers of a thread for the fragments that live in the loop">];
+}
+
+def TilePrefetch : Pass<"flash-tile-prefetch", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Software pipelining of loads with rings and cp.async";
+  let description = [{
+    Loads in a loop go through a ring of S stages: S - 1 iterations are under way
+    before the loop, and each iteration starts the one that is S - 1 ahead. Loads
+    before the loop are started before those, and awaited where they are used.
+
+    ```mlir
+    scf.for %j = %lo to %hi step %n { %k = flash_tile.load %key[.., %j, ..] ; use %k }
+    // becomes, for S = 2,
+    flash_tile.put %ring[0], %key[.., %lo, ..] if(%lo < %hi)
+    scf.for %j = %lo to %hi step %n iter_args(%i = 0) {
+      %k = flash_tile.get %ring[%i]
+      flash_tile.put %ring[%i + 1], %key[.., %j + %n, ..] if(%j + %n < %hi)
+      use %k
+    }
+    ```
+  }];
+  let options = [Option<"stages", "stages", "int64_t", "0",
+                        "Stages of a ring; 0: those of the kernel's schedule. With 1, nothing is done">];
+  let statistics = [Statistic<"numRings", "num-rings", "Rings made">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+def TileSpecialize : Pass<"flash-tile-specialize", "::mlir::ModuleOp"> {
+  let summary = "Split kernels into a producer that copies and consumers that compute";
+  let description = [{
+    For kernels whose schedule says `specialize` and `tma`. Loads become rings of
+    kind `mbarrier`: an elected thread of one more warpgroup runs the loop with the
+    copies, made by the tensor memory accelerator; the computing warps run the
+    rest. Each source becomes a tensor map, a parameter of the kernel. What does not
+    fit the pattern stays as it is; see the remark.
+
+    ```mlir
+    %q = flash_tile.load %query[...]
+    scf.for ... { %k = flash_tile.load %key[...] ; use }
+    // becomes
+    flash_tile.specialize producer(40) {
+      flash_tile.put %ringq[0], %mapq[...]
+      scf.for ... iter_args(%i) { flash_tile.put %ringk[%i], %mapk[...] }
+    } consumers(232) {
+      %q = flash_tile.get %ringq[0]
+      scf.for ... iter_args(%i) { %k = flash_tile.get %ringk[%i] ; use ; flash_tile.release %ringk[%i] }
+    }
+    ```
+  }];
+  let statistics = [Statistic<"numSpecialized", "num-specialized", "Kernels specialised">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Run the last matrix product of an iteration beside the next iteration";
+  let description = [{
+    In a loop with asynchronous products, the one whose result is only carried to
+    the next iteration is delayed into it: it runs while the next iteration's first
+    product and what depends on it are computed.
+
+    ```mlir
+    scf.for { %s = mma %q, %k ; %p = f(%s) ; %o = mma %p, %v acc(%o0) ; yield %o }
+    // becomes
+    %s = mma ... ; %p = f(%s)
+    scf.for {
+      %s' = mma_start %q, %k ; %o' = mma_start %p, %v acc(%o0)
+      %s = mma_wait in_flight 1 ; f(%s) ; %o = mma_wait ; ...
+    }
+    mma %p, %v
+    ```
+  }];
+  let statistics = [Statistic<"numOverlapped", "num-overlapped", "Loops rotated">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+def TileAllocateShared : Pass<"flash-tile-allocate-shared", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Give every tile and ring its place in shared memory";
+  let description = [{
+    Places are multiples of 1024 bytes, which the swizzle needs. The total becomes
+    the kernel's attribute `flash_tile.shared_bytes`; more than `limit` is an error
+    at the kernel.
+  }];
+  let options = [Option<"limit", "limit", "int64_t", "232448",
+                        "Bytes of shared memory that a block may have">];
+}
+
+#endif // FLASH_DIALECT_TILE_TRANSFORMS_PASSES

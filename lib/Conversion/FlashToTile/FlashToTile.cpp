@@ -1,0 +1,441 @@
+//===- FlashToTile.cpp - Parallel loops over tiles to GPU kernels ---------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Splits a function at L2 into kernels and what is left for the host:
+//
+//   %o = scf.forall (%b, %h, %i) in (%nb, 32, %nq) shared_outs(%x = %empty)
+//   {...}
+//   ->
+//   %o = memref.alloc(%nb, %sq) : memref<?x32x?x128xbf16>
+//   %n = arith.muli ...                      // one block a point, %i fastest
+//   flash_tile.launch @kernels::@f grid(%n) args(%q, %k, %v, %o, ...)
+//
+// Tensors become memrefs on both sides. It runs at the fork of the levels,
+// before anything is vectorised: what tiles turn into depends on who reads
+// them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelBuilder.h"
+
+#include "flash/Conversion/FlashToTile/Passes.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Transforms/RegionUtils.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+namespace flash {
+#define GEN_PASS_DEF_CONVERTFLASHTOTILE
+#include "flash/Conversion/FlashToTile/Passes.h.inc"
+} // namespace flash
+
+using namespace mlir;
+using namespace flash;
+
+static constexpr StringLiteral kKernelsName = "kernels";
+static constexpr StringLiteral kScheduleName = "flash.schedule";
+
+/// The memref that holds a tensor of the host: dense.
+static MemRefType denseType(Type tensor) {
+  auto type = cast<RankedTensorType>(tensor);
+  return MemRefType::get(type.getShape(), type.getElementType());
+}
+
+/// What a kernel knows of a memref: any strides, but contiguous columns.
+static MemRefType parameterType(MemRefType type) {
+  SmallVector<int64_t> strides(type.getRank(), ShapedType::kDynamic);
+  if (!strides.empty())
+    strides.back() = 1;
+  return MemRefType::get(
+      type.getShape(), type.getElementType(),
+      StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides));
+}
+
+namespace {
+/// Turns one function into host code; kernels go to `kernels`.
+class FunctionConverter {
+public:
+  FunctionConverter(func::FuncOp function, gpu::GPUModuleOp kernels,
+                    SymbolTable &symbols)
+      : function(function), kernels(kernels), symbols(symbols),
+        builder(function.getContext()) {}
+
+  FailureOr<int64_t> run();
+
+private:
+  LogicalResult convert(Operation *op);
+  LogicalResult outline(scf::ForallOp op);
+  LogicalResult makeBody(scf::ForallOp op, gpu::GPUFuncOp kernel,
+                         ArrayRef<Value> captures, int64_t warps);
+  FailureOr<Value> allocateResult(scf::ForallOp op, OpOperand &init);
+
+  func::FuncOp function;
+  gpu::GPUModuleOp kernels;
+  SymbolTable &symbols;
+  OpBuilder builder;
+  /// Tensors of the function to memrefs.
+  DenseMap<Value, Value> memrefs;
+  SmallVector<Operation *> converted;
+  int64_t numKernels = 0;
+};
+} // namespace
+
+/// Warps for a loop without a schedule: those that share the rows of its tiles.
+static int64_t defaultWarps(scf::ForallOp op) {
+  int64_t warps = 8;
+  op.walk([&](tensor::ParallelInsertSliceOp insert) {
+    Value source = insert.getSource();
+    if (auto slice = source.getDefiningOp<tensor::ExtractSliceOp>())
+      source = slice.getSource();
+    int64_t rows = cast<RankedTensorType>(source.getType()).getDimSize(0);
+    while (warps > 1 && rows % (16 * warps))
+      warps /= 2;
+  });
+  return warps;
+}
+
+FailureOr<Value> FunctionConverter::allocateResult(scf::ForallOp op,
+                                                   OpOperand &init) {
+  auto empty = init.get().getDefiningOp<tensor::EmptyOp>();
+  if (!empty)
+    return op.emitOpError("must write its results to tensor.empty on a GPU");
+  return memref::AllocOp::create(builder, op.getLoc(),
+                                 denseType(empty.getType()),
+                                 empty.getDynamicSizes())
+      .getResult();
+}
+
+LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
+                                          gpu::GPUFuncOp kernel,
+                                          ArrayRef<Value> captures,
+                                          int64_t warps) {
+  OpBuilder::InsertionGuard guard(builder);
+  Location loc = op.getLoc();
+  builder.setInsertionPointToStart(&kernel.getBody().front());
+  auto schedule = op->getAttrOfType<ScheduleAttr>(kScheduleName);
+  tile::InstructionAttrInterface instruction =
+      tile::MmaSyncAttr::get(builder.getContext());
+  if (schedule && schedule.getInstruction() == Instruction::Wgmma)
+    instruction = tile::WgmmaAttr::get(builder.getContext());
+
+  KernelBuilder body(builder, warps, instruction);
+  IRMapping known;
+  for (auto [capture, argument] : llvm::zip(
+           captures, kernel.getArguments().drop_back(op->getNumResults()))) {
+    body.map(capture, argument);
+    known.map(capture, argument);
+  }
+  for (auto [out, argument] :
+       llvm::zip(op.getRegionOutArgs(),
+                 kernel.getArguments().take_back(op->getNumResults())))
+    body.map(out, argument);
+  SetVector<Value> above;
+  getUsedValuesDefinedAbove(op.getRegion(), above);
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  auto bound = [&](OpFoldResult value) {
+    auto number = getConstantIntValue(value);
+    return number ? constant(*number) : known.lookup(cast<Value>(value));
+  };
+  auto copy = [&](Value value, Value made) {
+    body.map(value, made);
+    known.map(value, made);
+  };
+  for (Value operand : op->getOperands())
+    above.insert(operand);
+  for (Value value : above) {
+    Operation *definition = value.getDefiningOp();
+    if (!definition || known.contains(value))
+      continue;
+    if (definition->hasTrait<OpTrait::ConstantLike>()) {
+      copy(value, builder.clone(*definition)->getResult(0));
+    } else if (auto dim = dyn_cast<memref::DimOp>(definition)) {
+      const Value *tensor = llvm::find_if(captures, [&](Value capture) {
+        return memrefs.lookup(capture) == dim.getSource();
+      });
+      if (tensor != captures.end())
+        copy(value, memref::DimOp::create(builder, loc, known.lookup(*tensor),
+                                          *dim.getConstantIndex()));
+    }
+  }
+
+  // Point of the loop from the number of the block. The last dimension is the
+  // fastest, from its end: neighbours share what does not depend on it, and
+  // under a causal mask the last blocks, which are the longest, start first.
+  Value rest = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
+  SmallVector<Value> position(op.getRank());
+  SmallVector<OpFoldResult> lower = op.getMixedLowerBound(),
+                            upper = op.getMixedUpperBound(),
+                            step = op.getMixedStep();
+  for (int64_t dim = op.getRank() - 1; dim >= 0; --dim) {
+    Value count = bound(upper[dim]);
+    if (!op.isNormalized()) {
+      Value extent =
+          builder.createOrFold<arith::SubIOp>(loc, count, bound(lower[dim]));
+      count =
+          arith::CeilDivSIOp::create(builder, loc, extent, bound(step[dim]));
+    }
+    Value id = rest;
+    if (dim > 0) {
+      id = arith::RemUIOp::create(builder, loc, rest, count);
+      rest = arith::DivUIOp::create(builder, loc, rest, count);
+    }
+    if (dim == op.getRank() - 1)
+      id = arith::SubIOp::create(
+          builder, loc, arith::SubIOp::create(builder, loc, count, constant(1)),
+          id);
+    if (!op.isNormalized())
+      id = arith::AddIOp::create(
+          builder, loc, bound(lower[dim]),
+          arith::MulIOp::create(builder, loc, id, bound(step[dim])));
+    position[dim] = id;
+  }
+  for (auto [from, to] : llvm::zip(op.getInductionVars(), position))
+    body.map(from, to);
+  if (failed(body.convertBlock(*op.getBody())))
+    return failure();
+  gpu::ReturnOp::create(builder, loc);
+  return success();
+}
+
+LogicalResult FunctionConverter::outline(scf::ForallOp op) {
+  Location loc = op.getLoc();
+  // Captures in order of use: tensors, then scalars; constants are copied.
+  SetVector<Value> above;
+  getUsedValuesDefinedAbove(op.getRegion(), above);
+  for (Value operand : op->getOperands())
+    if (operand.getType().isIndex())
+      above.insert(operand);
+  SmallVector<Value> captures, scalarCaptures, arguments;
+  for (Value value : above) {
+    if (isa<RankedTensorType>(value.getType())) {
+      Value memref = memrefs.lookup(value);
+      if (!memref)
+        return op.emitOpError("reads a tensor that is neither an argument, a "
+                              "slice of one nor a result of another loop");
+      captures.push_back(value);
+      arguments.push_back(memref);
+    } else if (!value.getDefiningOp() ||
+               !value.getDefiningOp()->hasTrait<OpTrait::ConstantLike>()) {
+      scalarCaptures.push_back(value);
+    }
+  }
+  // A kernel asks its own parameters for their sizes.
+  llvm::erase_if(scalarCaptures, [&](Value value) {
+    auto dim = value.getDefiningOp<memref::DimOp>();
+    return dim && dim.getConstantIndex() &&
+           llvm::is_contained(arguments, dim.getSource());
+  });
+  llvm::append_range(captures, scalarCaptures);
+  llvm::append_range(arguments, scalarCaptures);
+  for (OpOperand &init : op.getOutputsMutable()) {
+    FailureOr<Value> result = allocateResult(op, init);
+    if (failed(result))
+      return failure();
+    arguments.push_back(*result);
+    memrefs[op.getTiedOpResult(&init)] = *result;
+  }
+  SmallVector<Type> types;
+  for (Value &argument : arguments) {
+    if (auto type = dyn_cast<MemRefType>(argument.getType()))
+      argument =
+          memref::CastOp::create(builder, loc, parameterType(type), argument);
+    types.push_back(argument.getType());
+  }
+
+  auto schedule = op->getAttrOfType<ScheduleAttr>(kScheduleName);
+  int64_t warps =
+      schedule && schedule.getWarps() ? schedule.getWarps() : defaultWarps(op);
+  // PTX identifiers have letters, digits and underscores.
+  std::string name;
+  for (char c : function.getName())
+    name += llvm::isAlnum(c) ? c : '_';
+  OpBuilder kernelBuilder(builder.getContext());
+  auto kernel = gpu::GPUFuncOp::create(kernelBuilder, loc, name,
+                                       builder.getFunctionType(types, {}));
+  kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
+                  builder.getUnitAttr());
+  kernel->setAttr(tile::FlashTileDialect::getWarpsAttrName(),
+                  builder.getI64IntegerAttr(warps));
+  if (schedule)
+    kernel->setAttr(kScheduleName, schedule);
+  symbols.insert(kernel);
+  if (failed(makeBody(op, kernel, captures, warps)))
+    return failure();
+
+  Value blocks;
+  for (auto [lower, upper, step] :
+       llvm::zip(op.getLowerBound(builder), op.getUpperBound(builder),
+                 op.getStep(builder))) {
+    Value count = upper;
+    if (!op.isNormalized())
+      count = arith::CeilDivSIOp::create(
+          builder, loc, builder.createOrFold<arith::SubIOp>(loc, upper, lower),
+          step);
+    blocks = blocks ? builder.createOrFold<arith::MulIOp>(loc, blocks, count)
+                    : count;
+  }
+  auto symbol = SymbolRefAttr::get(
+      kernels.getSymNameAttr(), {FlatSymbolRefAttr::get(kernel.getNameAttr())});
+  tile::LaunchOp::create(builder, loc, symbol, blocks, arguments);
+  ++numKernels;
+  return success();
+}
+
+LogicalResult FunctionConverter::convert(Operation *op) {
+  builder.setInsertionPoint(op);
+  Location loc = op->getLoc();
+  auto isTensor = llvm::IsaPred<TensorType>;
+  bool ours =
+      llvm::TypeSwitch<Operation *, bool>(op)
+          .Case<scf::ForallOp, tensor::EmptyOp, tensor::ExtractSliceOp,
+                tensor::CastOp, tensor::DimOp, cf::AssertOp, func::ReturnOp>(
+              [](auto) { return true; })
+          .Default([&](Operation *op) {
+            return isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(
+                       op->getDialect()) &&
+                   op->getNumRegions() == 0 &&
+                   !llvm::any_of(op->getOperandTypes(), isTensor) &&
+                   !llvm::any_of(op->getResultTypes(), isTensor);
+          });
+  if (!ours)
+    return op->emitError("on a GPU, a function may hold attention and what "
+                         "belongs to it, but not '")
+           << op->getName() << "'";
+
+  if (auto forall = dyn_cast<scf::ForallOp>(op)) {
+    if (failed(outline(forall)))
+      return failure();
+  } else if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+    Value source = dim.getSource();
+    if (auto empty = source.getDefiningOp<tensor::EmptyOp>()) {
+      auto index = dim.getConstantIndex();
+      if (!index)
+        return op->emitOpError("needs a constant dimension on a GPU");
+      dim.replaceAllUsesWith(getValueOrCreateConstantIndexOp(
+          builder, loc, empty.getMixedSizes()[*index]));
+    } else {
+      dim.replaceAllUsesWith(memref::DimOp::create(builder, loc,
+                                                   memrefs.lookup(source),
+                                                   dim.getIndex())
+                                 .getResult());
+    }
+  } else if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op)) {
+    Value source = memrefs.lookup(slice.getSource());
+    if (!source || !slice.hasUnitStride())
+      return op->emitOpError("must be a slice of an argument or a result, with "
+                             "unit strides, on a GPU");
+    MemRefType type = memref::SubViewOp::inferRankReducedResultType(
+        slice.getType().getShape(), cast<MemRefType>(source.getType()),
+        slice.getMixedOffsets(), slice.getMixedSizes(),
+        slice.getMixedStrides());
+    memrefs[slice.getResult()] = memref::SubViewOp::create(
+        builder, loc, type, source, slice.getMixedOffsets(),
+        slice.getMixedSizes(), slice.getMixedStrides());
+  } else if (auto cast = dyn_cast<tensor::CastOp>(op)) {
+    Value source = memrefs.lookup(cast.getSource());
+    auto type = dyn_cast<RankedTensorType>(cast.getType());
+    if (!source || !type)
+      return op->emitOpError(
+          "must cast what a kernel computed, or an argument, "
+          "on a GPU");
+    auto layout = mlir::cast<MemRefType>(source.getType()).getLayout();
+    memrefs[cast.getResult()] = memref::CastOp::create(
+        builder, loc,
+        MemRefType::get(type.getShape(), type.getElementType(), layout),
+        source);
+  } else if (auto ret = dyn_cast<func::ReturnOp>(op)) {
+    SmallVector<Value> values;
+    for (Value value : ret.getOperands()) {
+      if (isTensor(value.getType()) &&
+          (isa<BlockArgument>(value) || !memrefs.contains(value)))
+        return op->emitOpError("returns a tensor that no kernel computes");
+      values.push_back(isTensor(value.getType()) ? memrefs.lookup(value)
+                                                 : value);
+    }
+    func::ReturnOp::create(builder, loc, values);
+  } else if (!isa<tensor::EmptyOp>(op)) {
+    return success(); // Index arithmetic stays as it is.
+  }
+  converted.push_back(op);
+  return success();
+}
+
+FailureOr<int64_t> FunctionConverter::run() {
+  if (!function.getBody().hasOneBlock())
+    return function.emitError("on a GPU, a function must be one block");
+  Block &entry = function.getBody().front();
+  unsigned numArguments = entry.getNumArguments();
+  SmallVector<Type> inputs;
+  for (unsigned i = 0; i < numArguments; ++i) {
+    BlockArgument argument = entry.getArgument(i);
+    Type type = argument.getType();
+    if (isa<RankedTensorType>(type)) {
+      type = denseType(type);
+      memrefs[argument] = entry.addArgument(type, argument.getLoc());
+    } else if (type.isIndex()) {
+      Value fresh = entry.addArgument(type, argument.getLoc());
+      argument.replaceAllUsesWith(fresh);
+    } else {
+      return function.emitError("on a GPU, arguments are ranked tensors and "
+                                "index values, but argument ")
+             << i << " is " << type;
+    }
+    inputs.push_back(type);
+  }
+  for (Operation &op : llvm::make_early_inc_range(entry))
+    if (failed(convert(&op)))
+      return failure();
+  for (Operation *op : llvm::reverse(converted))
+    op->erase();
+  entry.eraseArguments(0, numArguments);
+  function.setType(builder.getFunctionType(
+      inputs, TypeRange(entry.getTerminator()->getOperandTypes())));
+  return numKernels;
+}
+
+namespace {
+struct ConvertFlashToTilePass
+    : flash::impl::ConvertFlashToTileBase<ConvertFlashToTilePass> {
+  using ConvertFlashToTileBase::ConvertFlashToTileBase;
+
+  void runOnOperation() override {
+    ModuleOp module = getOperation();
+    SmallVector<func::FuncOp> functions;
+    for (auto function : module.getOps<func::FuncOp>())
+      if (!function.isExternal())
+        functions.push_back(function);
+    if (functions.empty())
+      return;
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    auto kernels =
+        gpu::GPUModuleOp::create(builder, module.getLoc(), kKernelsName);
+    SymbolTable(module).insert(kernels);
+    module->setAttr(gpu::GPUDialect::getContainerModuleAttrName(),
+                    builder.getUnitAttr());
+    SymbolTable symbols(kernels);
+    for (func::FuncOp function : functions) {
+      FailureOr<int64_t> count =
+          FunctionConverter(function, kernels, symbols).run();
+      if (failed(count))
+        return signalPassFailure();
+      numKernels += *count;
+    }
+  }
+};
+} // namespace

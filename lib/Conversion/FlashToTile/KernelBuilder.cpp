@@ -1,0 +1,437 @@
+//===- KernelBuilder.cpp - The body of a loop over tiles, as a kernel -----===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Control flow, and how tiles get from device memory into a kernel and back:
+//
+//   %s = tensor.extract_slice %k[%b, %h, %j, 0] [1, 1, %n, 64] [1, 1, 1, 1]
+//   %p = tensor.pad %s low[0, 0] high[%m, 0] {zero}   // multiplied
+//   ->  %t = flash_tile.load %k[%b, %h, %j, %c0] rows(%n)
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelBuilder.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace flash;
+
+Value KernelBuilder::constant(Location loc, int64_t value) {
+  return arith::ConstantIndexOp::create(builder, loc, value);
+}
+
+Value KernelBuilder::scalar(Location loc, OpFoldResult value) {
+  if (auto known = getConstantIntValue(value))
+    return constant(loc, *known);
+  return scalars.lookup(cast<Value>(value));
+}
+
+//===----------------------------------------------------------------------===//
+// Where a tile lies
+//===----------------------------------------------------------------------===//
+
+/// Whether a contraction reads `tensor`, as its first operand only if `lhs`.
+static bool isMultiplied(Value tensor, bool lhs) {
+  return llvm::any_of(tensor.getUses(), [&](OpOperand &use) {
+    auto op = dyn_cast<linalg::LinalgOp>(use.getOwner());
+    if (!op || !linalg::isaContractionOpInterface(op))
+      return false;
+    return use.getOperandNumber() == 0 || (!lhs && use.getOperandNumber() == 1);
+  });
+}
+
+FailureOr<tile::FragmentType> KernelBuilder::fragmentType(Value tensor) {
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (!type || !type.hasStaticShape() || type.getRank() < 1 ||
+      type.getRank() > 2)
+    return emitError(tensor.getLoc())
+           << "a GPU kernel works on tiles of rank 1 or 2 with a static shape, "
+              "but this value has type "
+           << tensor.getType();
+  MLIRContext *context = builder.getContext();
+  Type element = type.getElementType();
+  tile::LayoutAttrInterface layout;
+  if (type.getRank() == 1)
+    layout = tile::RowLayoutAttr::get(context, warps);
+  else if (element.isF32() || !isMultiplied(tensor, /*lhs=*/true))
+    layout = tile::AccLayoutAttr::get(context, warps);
+  else
+    layout = tile::LhsLayoutAttr::get(context, warps);
+  auto error = [&] { return emitError(tensor.getLoc()); };
+  return tile::FragmentType::getChecked(error, type.getShape(), element,
+                                        layout);
+}
+
+FailureOr<Value> KernelBuilder::fragment(Operation *user, Value tensor) {
+  Location loc = user->getLoc();
+  if (Value value = tiles.lookup(tensor))
+    if (isa<tile::FragmentType>(value.getType()))
+      return value;
+  FailureOr<tile::FragmentType> type = fragmentType(tensor);
+  if (failed(type) || !*type)
+    return failure();
+  if (tensor.getDefiningOp<tensor::EmptyOp>()) {
+    Value zero = arith::ConstantOp::create(
+        builder, loc, builder.getZeroAttr(type->getElementType()));
+    return tile::SplatOp::create(builder, loc, *type, zero).getResult();
+  }
+  auto it = deviceTiles.find(tensor);
+  if (it == deviceTiles.end())
+    return user->emitOpError("reads a value that is not a tile of the kernel");
+  if (!type->getElementType().isF32())
+    return user->emitOpError("reads a tile of ")
+           << type->getElementType()
+           << " from device memory, which is only supported element by element";
+  DeviceTile source = it->second;
+  return tile::MapOp::create(
+             builder, loc, TypeRange(*type), ValueRange(),
+             [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
+               Value value = readElement(nested, nestedLoc, source,
+                                         args.take_front(type->getRank()));
+               tile::YieldOp::create(nested, nestedLoc, value);
+             })
+      .getResult(0);
+}
+
+Value KernelBuilder::readElement(OpBuilder &nested, Location loc,
+                                 const DeviceTile &tile, ValueRange position) {
+  SmallVector<Value> indices(tile.offsets);
+  Value inside;
+  for (auto [i, dim] : llvm::enumerate(tile.dims)) {
+    indices[dim] =
+        nested.createOrFold<arith::AddIOp>(loc, indices[dim], position[i]);
+    if (!tile.sizes[i])
+      continue;
+    Value less = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::slt,
+                                       position[i], tile.sizes[i]);
+    inside = inside ? arith::AndIOp::create(nested, loc, inside, less) : less;
+  }
+  if (!inside)
+    return memref::LoadOp::create(nested, loc, tile.memref, indices);
+  Type element = cast<MemRefType>(tile.memref.getType()).getElementType();
+  TypedAttr padding = tile.padding
+                          ? tile.padding
+                          : cast<TypedAttr>(nested.getZeroAttr(element));
+  auto guarded = scf::IfOp::create(
+      nested, loc, inside,
+      [&](OpBuilder &b, Location l) {
+        scf::YieldOp::create(
+            b, l,
+            memref::LoadOp::create(b, l, tile.memref, indices).getResult());
+      },
+      [&](OpBuilder &b, Location l) {
+        scf::YieldOp::create(
+            b, l, arith::ConstantOp::create(b, l, padding).getResult());
+      });
+  return guarded.getResult(0);
+}
+
+int64_t KernelBuilder::alignment(const DeviceTile &tile) {
+  // Rows start at multiples of the last dimension: what is static of it counts.
+  auto type = cast<MemRefType>(tile.memref.getType());
+  int64_t bytes = type.getElementTypeBitWidth() / 8;
+  int64_t last = type.getShape().back();
+  auto column = getConstantIntValue(getAsOpFoldResult(tile.offsets.back()));
+  if (ShapedType::isDynamic(last) || !column)
+    return bytes;
+  int64_t known = 16;
+  while ((last * bytes) % known || (*column * bytes) % known)
+    known /= 2;
+  return known;
+}
+
+/// `row_dim` of a transfer, null where it is the default.
+static IntegerAttr rowDimAttr(OpBuilder &builder, Value memref, int64_t rank,
+                              int64_t dim) {
+  int64_t usual = cast<MemRefType>(memref.getType()).getRank() - rank;
+  return dim == usual ? IntegerAttr() : builder.getI64IntegerAttr(dim);
+}
+
+LogicalResult KernelBuilder::loadIfMultiplied(Operation *op, Value tensor) {
+  if (!isMultiplied(tensor, /*lhs=*/false))
+    return success();
+  const DeviceTile &source = deviceTiles.find(tensor)->second;
+  auto type = cast<RankedTensorType>(tensor.getType());
+  int64_t rank = cast<MemRefType>(source.memref.getType()).getRank();
+  if (type.getRank() != 2 || source.dims[1] != rank - 1)
+    return op->emitOpError("is multiplied, but its columns do not run along "
+                           "the last dimension of the tensor in memory");
+  if (source.padding && !matchPattern(source.padding, m_AnyZeroFloat()))
+    return op->emitOpError("is multiplied, but padded with a value that is "
+                           "not zero");
+  if (!type.getElementType().isF16() && !type.getElementType().isBF16())
+    return op->emitError("matrix products of ")
+           << type.getElementType()
+           << " are not supported on a GPU yet; f16 and bf16 are";
+  auto shared = tile::SharedType::getChecked(
+      [&] { return op->emitError(); }, type.getDimSize(0), type.getDimSize(1),
+      type.getElementType());
+  if (!shared)
+    return failure();
+  tiles[tensor] = tile::LoadOp::create(
+      builder, op->getLoc(), shared, source.memref, source.offsets,
+      source.sizes[0], source.sizes[1],
+      rowDimAttr(builder, source.memref, 2, source.dims[0]),
+      builder.getI64IntegerAttr(alignment(source)),
+      /*shared_offset=*/IntegerAttr());
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Slices
+//===----------------------------------------------------------------------===//
+
+LogicalResult KernelBuilder::convertSlice(tensor::ExtractSliceOp op) {
+  Value memref = scalars.lookupOrNull(op.getSource());
+  if (!memref) {
+    // The part of a tile that exists: looked at by the insertion.
+    if (tiles.contains(op.getSource()) &&
+        llvm::all_of(op->getUsers(),
+                     llvm::IsaPred<tensor::ParallelInsertSliceOp>))
+      return success();
+    return op.emitOpError("of a tile is only supported where the slice is "
+                          "inserted into a result");
+  }
+  if (!op.hasUnitStride())
+    return op.emitOpError("needs unit strides on a GPU");
+  Location loc = op.getLoc();
+  DeviceTile tile;
+  tile.memref = memref;
+  for (OpFoldResult offset : op.getMixedOffsets())
+    tile.offsets.push_back(scalar(loc, offset));
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  for (auto [dim, size] : llvm::enumerate(op.getMixedSizes())) {
+    if (dropped.test(dim))
+      continue;
+    tile.dims.push_back(dim);
+    tile.sizes.push_back(getConstantIntValue(size) ? Value()
+                                                   : scalar(loc, size));
+  }
+  tile.shape.assign(op.getType().getShape().begin(),
+                    op.getType().getShape().end());
+  deviceTiles[op.getResult()] = tile;
+  return op.getType().hasStaticShape() ? loadIfMultiplied(op, op.getResult())
+                                       : success();
+}
+
+LogicalResult KernelBuilder::convertPad(tensor::PadOp op) {
+  auto it = deviceTiles.find(op.getSource());
+  if (it == deviceTiles.end())
+    return op.emitOpError("is only supported on a slice of device memory");
+  if (llvm::any_of(op.getMixedLowPad(), [](OpFoldResult low) {
+        return getConstantIntValue(low) != 0;
+      }))
+    return op.emitOpError("may pad only at the end on a GPU");
+  DeviceTile tile = it->second;
+  Attribute padding;
+  Value paddingValue = op.getConstantPaddingValue();
+  if (!paddingValue || !matchPattern(paddingValue, m_Constant(&padding)))
+    return op.emitOpError("needs a constant padding value on a GPU");
+  tile.padding = cast<TypedAttr>(padding);
+  for (auto [i, size] : llvm::enumerate(op.getType().getShape())) {
+    if (!tile.sizes[i] && tile.shape[i] != size)
+      tile.sizes[i] = constant(op.getLoc(), tile.shape[i]);
+    tile.shape[i] = size;
+  }
+  deviceTiles[op.getResult()] = tile;
+  return loadIfMultiplied(op, op.getResult());
+}
+
+LogicalResult KernelBuilder::convertInsert(tensor::ParallelInsertSliceOp op) {
+  Location loc = op.getLoc();
+  Value memref = scalars.lookupOrNull(op.getDest());
+  if (!memref || !op.hasUnitStride())
+    return op.emitOpError("must insert into a result of the loop, with unit "
+                          "strides");
+  Value source = op.getSource();
+  SmallVector<Value> sizes(op.getSourceType().getRank());
+  if (auto slice = source.getDefiningOp<tensor::ExtractSliceOp>()) {
+    source = slice.getSource();
+    auto whole = cast<RankedTensorType>(source.getType());
+    if (whole.getRank() != op.getSourceType().getRank() ||
+        !slice.hasUnitStride() ||
+        llvm::any_of(slice.getMixedOffsets(), [](OpFoldResult offset) {
+          return getConstantIntValue(offset) != 0;
+        }))
+      return slice.emitOpError(
+          "must be the first rows and columns of the tile");
+    for (auto [i, size] : llvm::enumerate(slice.getMixedSizes()))
+      if (getConstantIntValue(size) != whole.getDimSize(i))
+        sizes[i] = scalar(loc, size);
+  }
+  FailureOr<Value> value = fragment(op, source);
+  if (failed(value))
+    return failure();
+  DeviceTile tile;
+  tile.memref = memref;
+  for (OpFoldResult offset : op.getMixedOffsets())
+    tile.offsets.push_back(scalar(loc, offset));
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  for (int64_t dim = 0, e = tile.offsets.size(); dim < e; ++dim)
+    if (!dropped.test(dim))
+      tile.dims.push_back(dim);
+  int64_t rank = tile.dims.size();
+  if (rank == 2 &&
+      tile.dims[1] + 1 != static_cast<int64_t>(tile.offsets.size()))
+    return op.emitOpError("inserts a tile whose columns do not run along the "
+                          "last dimension");
+  tile::StoreOp::create(builder, loc, *value, memref, tile.offsets, sizes[0],
+                        rank == 2 ? sizes[1] : Value(),
+                        rowDimAttr(builder, memref, rank, tile.dims[0]),
+                        builder.getI64IntegerAttr(alignment(tile)));
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+LogicalResult KernelBuilder::convertFor(scf::ForOp op) {
+  SmallVector<Value> inits;
+  for (Value init : op.getInitArgs()) {
+    if (!isa<RankedTensorType>(init.getType())) {
+      inits.push_back(scalars.lookup(init));
+      continue;
+    }
+    FailureOr<Value> value = fragment(op, init);
+    if (failed(value))
+      return failure();
+    inits.push_back(*value);
+  }
+  auto loop = scf::ForOp::create(
+      builder, op.getLoc(), scalars.lookup(op.getLowerBound()),
+      scalars.lookup(op.getUpperBound()), scalars.lookup(op.getStep()), inits);
+  auto record = [&](Value from, Value to) {
+    if (isa<RankedTensorType>(from.getType()))
+      tiles[from] = to;
+    else
+      scalars.map(from, to);
+  };
+  record(op.getInductionVar(), loop.getInductionVar());
+  for (auto [from, to] :
+       llvm::zip(op.getRegionIterArgs(), loop.getRegionIterArgs()))
+    record(from, to);
+  for (auto [from, to] : llvm::zip(op.getResults(), loop.getResults()))
+    record(from, to);
+  OpBuilder::InsertionGuard guard(builder);
+  // Without values to carry, the builder has made the terminator.
+  if (!loop.getBody()->empty())
+    loop.getBody()->back().erase();
+  builder.setInsertionPointToEnd(loop.getBody());
+  return convertBlock(*op.getBody());
+}
+
+LogicalResult KernelBuilder::convertIf(scf::IfOp op) {
+  SmallVector<Type> types;
+  for (Value result : op.getResults()) {
+    if (!isa<RankedTensorType>(result.getType())) {
+      types.push_back(result.getType());
+      continue;
+    }
+    FailureOr<tile::FragmentType> type = fragmentType(result);
+    if (failed(type) || !*type)
+      return failure();
+    types.push_back(*type);
+  }
+  auto branch = scf::IfOp::create(
+      builder, op.getLoc(), types, scalars.lookup(op.getCondition()),
+      /*addThenBlock=*/true, !op.getElseRegion().empty());
+  for (auto [from, to] : llvm::zip(op.getResults(), branch.getResults())) {
+    if (isa<RankedTensorType>(from.getType()))
+      tiles[from] = to;
+    else
+      scalars.map(from, to);
+  }
+  OpBuilder::InsertionGuard guard(builder);
+  for (auto [from, to] : llvm::zip(op->getRegions(), branch->getRegions())) {
+    if (from.empty())
+      continue;
+    to.front().clear();
+    builder.setInsertionPointToEnd(&to.front());
+    if (failed(convertBlock(from.front())))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult KernelBuilder::convertYield(Operation *op) {
+  SmallVector<Value> values;
+  for (Value operand : op->getOperands()) {
+    if (!isa<RankedTensorType>(operand.getType())) {
+      values.push_back(scalars.lookup(operand));
+      continue;
+    }
+    FailureOr<Value> value = fragment(op, operand);
+    if (failed(value))
+      return failure();
+    values.push_back(*value);
+  }
+  scf::YieldOp::create(builder, op->getLoc(), values);
+  return success();
+}
+
+LogicalResult KernelBuilder::convertBlock(Block &block) {
+  for (Operation &op : block)
+    if (failed(convert(&op)))
+      return failure();
+  return success();
+}
+
+LogicalResult KernelBuilder::convert(Operation *op) {
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op))
+    if (linalg::isaContractionOpInterface(linalgOp))
+      return convertContraction(linalgOp);
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](scf::ForOp op) { return convertFor(op); })
+      .Case([&](scf::IfOp op) { return convertIf(op); })
+      .Case([&](scf::YieldOp op) { return convertYield(op); })
+      .Case([&](tensor::ExtractSliceOp op) { return convertSlice(op); })
+      .Case([&](tensor::PadOp op) { return convertPad(op); })
+      .Case([&](linalg::GenericOp op) { return convertGeneric(op); })
+      .Case([&](linalg::FillOp op) { return convertFill(op); })
+      .Case([&](OnlineSoftmaxOp op) { return convertSoftmax(op); })
+      .Case([&](tensor::EmptyOp op) { return success(); })
+      .Case([&](scf::InParallelOp op) -> LogicalResult {
+        for (Operation &nested : *op.getBody()) {
+          auto insert = dyn_cast<tensor::ParallelInsertSliceOp>(nested);
+          if (!insert)
+            return nested.emitOpError("is not supported in a GPU kernel");
+          if (failed(convertInsert(insert)))
+            return failure();
+        }
+        return success();
+      })
+      .Case([&](tensor::DimOp op) -> LogicalResult {
+        Value memref = scalars.lookupOrNull(op.getSource());
+        if (!memref)
+          return op.emitOpError("of a tile is not supported in a GPU kernel");
+        scalars.map(op.getResult(),
+                    memref::DimOp::create(builder, op.getLoc(), memref,
+                                          scalars.lookup(op.getIndex()))
+                        .getResult());
+        return success();
+      })
+      .Default([&](Operation *op) -> LogicalResult {
+        auto isTensor = llvm::IsaPred<TensorType>;
+        bool known =
+            isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(
+                op->getDialect()) &&
+            op->getNumRegions() == 0;
+        if (!known || llvm::any_of(op->getOperandTypes(), isTensor) ||
+            llvm::any_of(op->getResultTypes(), isTensor))
+          return op->emitOpError("is not supported in a GPU kernel");
+        builder.clone(*op, scalars);
+        return success();
+      });
+}

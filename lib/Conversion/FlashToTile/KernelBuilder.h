@@ -1,0 +1,95 @@
+//===- KernelBuilder.h - The body of a loop over tiles, as a kernel -*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Rebuilds the body of an scf.forall op by op. Values of the body become one
+// of: a scalar (cloned), a fragment or shared tile (an SSA value of the tile
+// dialect), a slice of device memory that nobody has read yet, or nothing at
+// all (tensor.empty). Where a tile lies follows from its use: what a
+// contraction reads from device memory goes through shared memory, what an
+// element-wise step reads goes straight to registers.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_CONVERSION_FLASHTOTILE_KERNELBUILDER_H
+#define FLASH_LIB_CONVERSION_FLASHTOTILE_KERNELBUILDER_H
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+#include "flash/Dialect/Tile/IR/Tile.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace flash {
+
+/// A padded tile of device memory.
+struct DeviceTile {
+  mlir::Value memref;
+  llvm::SmallVector<mlir::Value> offsets;
+  /// The memref's dimensions that the tile's dimensions run along.
+  llvm::SmallVector<int64_t> dims;
+  /// Static shape of the tile.
+  llvm::SmallVector<int64_t> shape;
+  /// How much of each dimension exists; null where all of it does.
+  llvm::SmallVector<mlir::Value> sizes;
+  /// What the rest holds; null is zero.
+  mlir::TypedAttr padding;
+};
+
+class KernelBuilder {
+public:
+  KernelBuilder(mlir::OpBuilder &builder, int64_t warps,
+                tile::InstructionAttrInterface instruction)
+      : builder(builder), warps(warps), instruction(instruction) {}
+
+  /// Says what a value from outside of the loop is in the kernel.
+  void map(mlir::Value from, mlir::Value to) { scalars.map(from, to); }
+
+  /// Rebuilds the ops of `block` at the insertion point; the terminator too if
+  /// it is scf.forall.in_parallel. Errors are reported at the op.
+  llvm::LogicalResult convertBlock(mlir::Block &block);
+
+private:
+  llvm::LogicalResult convert(mlir::Operation *op);
+  llvm::LogicalResult convertFor(mlir::scf::ForOp op);
+  llvm::LogicalResult convertIf(mlir::scf::IfOp op);
+  llvm::LogicalResult convertSlice(mlir::tensor::ExtractSliceOp op);
+  llvm::LogicalResult convertPad(mlir::tensor::PadOp op);
+  llvm::LogicalResult convertContraction(mlir::linalg::LinalgOp op);
+  llvm::LogicalResult convertGeneric(mlir::linalg::GenericOp op);
+  llvm::LogicalResult convertFill(mlir::linalg::FillOp op);
+  llvm::LogicalResult convertSoftmax(OnlineSoftmaxOp op);
+  llvm::LogicalResult convertInsert(mlir::tensor::ParallelInsertSliceOp op);
+  llvm::LogicalResult convertYield(mlir::Operation *op);
+
+  /// The type of a tile tensor in registers.
+  llvm::FailureOr<tile::FragmentType> fragmentType(mlir::Value tensor);
+  /// A tile in registers; reports where there is none.
+  llvm::FailureOr<mlir::Value> fragment(mlir::Operation *user,
+                                        mlir::Value tensor);
+  /// Loads a tile that contractions read into shared memory.
+  llvm::LogicalResult loadIfMultiplied(mlir::Operation *op, mlir::Value tensor);
+  /// One element of a tile of device memory, or the padding.
+  mlir::Value readElement(mlir::OpBuilder &nested, mlir::Location loc,
+                          const DeviceTile &tile, mlir::ValueRange position);
+  mlir::Value constant(mlir::Location loc, int64_t value);
+  mlir::Value scalar(mlir::Location loc, mlir::OpFoldResult value);
+  int64_t alignment(const DeviceTile &tile);
+
+  mlir::OpBuilder &builder;
+  int64_t warps;
+  tile::InstructionAttrInterface instruction;
+  mlir::IRMapping scalars;
+  llvm::DenseMap<mlir::Value, mlir::Value> tiles;
+  llvm::DenseMap<mlir::Value, DeviceTile> deviceTiles;
+};
+
+} // namespace flash
+
+#endif // FLASH_LIB_CONVERSION_FLASHTOTILE_KERNELBUILDER_H

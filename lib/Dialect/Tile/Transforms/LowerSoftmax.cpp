@@ -1,0 +1,146 @@
+//===- LowerSoftmax.cpp - Online softmax on fragments ---------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   %p, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum
+//   ->  %r = reduce max %s ; %max1, %shift, %alpha = map(%max, %r)
+//       %e = map(%s, %shift) { exp2(fma(s, c, shift)) }
+//       %sum1 = map(%sum, %alpha, reduce add %e) ; %p = convert %e
+//
+// with c = scale * log2(e). A row without a visible score has the maximum -inf;
+// its shift is 0, so that exp2 gives 0 and not NaN. The conversion to the A
+// operand comes last: it may not start while the product before reads those
+// registers.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/IR/Matchers.h"
+#include <limits>
+
+namespace flash::tile {
+#define GEN_PASS_DEF_TILELOWERSOFTMAX
+#include "flash/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace flash::tile
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::tile;
+
+static Value constant(OpBuilder &b, Location loc, float value) {
+  return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
+}
+
+/// Whether the row sum lives in a loop where it starts at zero and is only
+/// passed from softmax to softmax: then each lane may keep a part of it.
+static bool isPrivateToLoop(OnlineSoftmaxOp op) {
+  auto sum = dyn_cast<BlockArgument>(op.getSum());
+  auto loop =
+      sum ? dyn_cast<scf::ForOp>(sum.getOwner()->getParentOp()) : scf::ForOp();
+  if (!loop || sum.getArgNumber() == 0 || !sum.hasOneUse() ||
+      !op.getSumOut().hasOneUse())
+    return false;
+  auto splat = loop.getTiedLoopInit(sum)->get().getDefiningOp<SplatOp>();
+  return splat && matchPattern(splat.getValue(), m_AnyZeroFloat()) &&
+         loop.getTiedLoopYieldedValue(sum)->get() == op.getSumOut();
+}
+
+/// Makes the loop carry partial sums, joined after it.
+static void keepPartialSum(OnlineSoftmaxOp op, RowPartialLayoutAttr layout) {
+  auto sum = cast<BlockArgument>(op.getSum());
+  auto loop = cast<scf::ForOp>(sum.getOwner()->getParentOp());
+  auto type = cast<FragmentType>(sum.getType());
+  auto partial =
+      FragmentType::get(type.getShape(), type.getElementType(), layout);
+  OpBuilder builder(loop);
+  OpOperand *init = loop.getTiedLoopInit(sum);
+  init->set(SplatOp::create(builder, loop.getLoc(), partial,
+                            init->get().getDefiningOp<SplatOp>().getValue()));
+  sum.setType(partial);
+  OpResult result = loop.getTiedLoopResult(sum);
+  result.setType(partial);
+  builder.setInsertionPointAfter(loop);
+  auto joined = AllReduceOp::create(builder, loop.getLoc(), type,
+                                    ReduceKind::Add, result);
+  result.replaceAllUsesExcept(joined.getResult(), joined);
+}
+
+static void lowerSoftmax(OnlineSoftmaxOp op, bool partialSum) {
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  auto scores = cast<FragmentType>(op.getScores().getType());
+  auto row = cast<FragmentType>(op.getMax().getType());
+  float c = op.getScale().convertToFloat() * 1.44269504088896340736f;
+  if (partialSum)
+    keepPartialSum(
+        op, RowPartialLayoutAttr::get(op.getContext(), scores.getWarps()));
+  Type sumType = op.getSum().getType();
+
+  Value blockMax =
+      ReduceOp::create(builder, loc, row, ReduceKind::Max, op.getScores());
+  auto state = MapOp::create(
+      builder, loc, TypeRange{row, row, row}, ValueRange{op.getMax(), blockMax},
+      [&](OpBuilder &b, Location l, ValueRange args) {
+        Value none = constant(b, l, -std::numeric_limits<float>::infinity());
+        Value factor = constant(b, l, c);
+        Value max = arith::MaxNumFOp::create(b, l, args[1], args[2]);
+        Value empty =
+            arith::CmpFOp::create(b, l, arith::CmpFPredicate::OEQ, max, none);
+        Value shift = arith::SelectOp::create(
+            b, l, empty, constant(b, l, 0.0f),
+            arith::MulFOp::create(b, l, max, constant(b, l, -c)));
+        Value alpha = math::Exp2Op::create(
+            b, l, math::FmaOp::create(b, l, args[1], factor, shift));
+        YieldOp::create(b, l, ValueRange{max, shift, alpha});
+      });
+  Value exponentials =
+      MapOp::create(
+          builder, loc, TypeRange(scores),
+          ValueRange{op.getScores(), state.getResult(1)},
+          [&](OpBuilder &b, Location l, ValueRange args) {
+            Value exponent =
+                math::FmaOp::create(b, l, args[2], constant(b, l, c), args[3]);
+            YieldOp::create(b, l,
+                            math::Exp2Op::create(b, l, exponent).getResult());
+          })
+          .getResult(0);
+  Value blockSum =
+      ReduceOp::create(builder, loc, sumType, ReduceKind::Add, exponentials);
+  Value sum =
+      MapOp::create(builder, loc, TypeRange(sumType),
+                    ValueRange{op.getSum(), state.getResult(2), blockSum},
+                    [&](OpBuilder &b, Location l, ValueRange args) {
+                      YieldOp::create(
+                          b, l,
+                          math::FmaOp::create(b, l, args[1], args[2], args[3])
+                              .getResult());
+                    })
+          .getResult(0);
+  Value p = ConvertOp::create(builder, loc, op.getP().getType(), exponentials);
+  // The new results stand in for p, max, sum and alpha one by one: the type of
+  // the sum may have changed.
+  Value replacements[] = {p, state.getResult(0), sum, state.getResult(2)};
+  for (auto [from, to] : llvm::zip(op->getResults(), replacements))
+    from.replaceAllUsesWith(to);
+  op.erase();
+}
+
+namespace {
+struct TileLowerSoftmaxPass
+    : flash::tile::impl::TileLowerSoftmaxBase<TileLowerSoftmaxPass> {
+  void runOnOperation() override {
+    SmallVector<OnlineSoftmaxOp> ops;
+    getOperation().walk([&](OnlineSoftmaxOp op) { ops.push_back(op); });
+    for (OnlineSoftmaxOp op : ops) {
+      bool partial = isPrivateToLoop(op);
+      numPartialSums += partial;
+      lowerSoftmax(op, partial);
+    }
+  }
+};
+} // namespace

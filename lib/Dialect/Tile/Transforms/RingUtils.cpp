@@ -1,0 +1,124 @@
+//===- RingUtils.cpp - Loads that become rings ----------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See RingUtils.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "RingUtils.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/PatternMatch.h"
+#include "llvm/ADT/SetVector.h"
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::tile;
+
+/// Collects the ops of `scope` that `value` needs, in order; fails where one is
+/// more than arithmetic.
+static LogicalResult collect(Value value, Block *scope,
+                             SetVector<Operation *> &ops) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return success(argument.getOwner() != scope ||
+                   argument.getArgNumber() == 0);
+  Operation *op = value.getDefiningOp();
+  if (op->getBlock() != scope || ops.contains(op))
+    return success();
+  if (op->getNumRegions() != 0 || !isPure(op) ||
+      isa<FlashTileDialect>(op->getDialect()))
+    return failure();
+  for (Value operand : op->getOperands())
+    if (failed(collect(operand, scope, ops)))
+      return failure();
+  ops.insert(op);
+  return success();
+}
+
+FailureOr<KernelLoads> tile::findLoads(gpu::GPUFuncOp kernel,
+                                       std::string &reason) {
+  KernelLoads loads;
+  Block &body = kernel.getBody().front();
+  auto fail = [&](StringRef why) {
+    reason = why;
+    return failure();
+  };
+  SmallVector<LoadOp> all;
+  kernel.walk([&](LoadOp load) { all.push_back(load); });
+  for (LoadOp load : all) {
+    if (load->getBlock() == &body) {
+      if (loads.loop)
+        return fail("a load stands after the loop");
+      loads.before.push_back(load);
+      continue;
+    }
+    auto loop = dyn_cast<scf::ForOp>(load->getParentOp());
+    if (!loop || loop->getBlock() != &body)
+      return fail("a load is neither at the top level nor in a loop there");
+    if (loads.loop && loads.loop != loop)
+      return fail("two loops have loads");
+    loads.loop = loop;
+    loads.inside.push_back(load);
+    SetVector<Operation *> ops;
+    for (Value operand : load->getOperands())
+      if (failed(collect(operand, loop.getBody(), ops)))
+        return fail("an address is not plain arithmetic on the induction "
+                    "variable");
+  }
+  if (!loads.loop)
+    return fail("there is no loop with loads");
+  return loads;
+}
+
+void tile::cloneArithmetic(OpBuilder &builder, Block *scope, ValueRange values,
+                           IRMapping &mapping) {
+  SetVector<Operation *> ops;
+  for (Value value : values)
+    (void)collect(value, scope, ops);
+  for (Operation *op : ops)
+    if (!mapping.contains(op->getResult(0)))
+      builder.clone(*op, mapping);
+}
+
+Operation *tile::ancestorIn(Block *block, Operation *user) {
+  return block->findAncestorOpInBlock(*user);
+}
+
+Operation *tile::firstUser(Value value, Block *block) {
+  Operation *first = nullptr;
+  for (Operation *user : value.getUsers())
+    if (Operation *op = ancestorIn(block, user))
+      if (!first || op->isBeforeInBlock(first))
+        first = op;
+  return first;
+}
+
+Operation *tile::lastUser(Value value, Block *block) {
+  Operation *last = nullptr;
+  for (Operation *user : value.getUsers())
+    if (Operation *op = ancestorIn(block, user))
+      if (!last || last->isBeforeInBlock(op))
+        last = op;
+  return last;
+}
+
+scf::ForOp tile::addCounter(scf::ForOp loop) {
+  IRRewriter rewriter(loop.getContext());
+  rewriter.setInsertionPoint(loop);
+  Location loc = loop.getLoc();
+  Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
+  auto next = [&](OpBuilder &b, Location l, ArrayRef<BlockArgument> fresh) {
+    Value one = arith::ConstantIndexOp::create(b, l, 1);
+    return SmallVector<Value>{
+        arith::AddIOp::create(b, l, fresh.back(), one).getResult()};
+  };
+  auto counted = loop.replaceWithAdditionalYields(
+      rewriter, zero, /*replaceInitOperandUsesInLoop=*/false, next);
+  return cast<scf::ForOp>(counted->getOperation());
+}

@@ -1,0 +1,55 @@
+//===- RingUtils.h - Loads that become rings ------------------------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What software prefetch and warp specialisation share: which loads of a kernel
+// can be done ahead, and recomputing a load's addresses somewhere else.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_DIALECT_TILE_TRANSFORMS_RINGUTILS_H
+#define FLASH_LIB_DIALECT_TILE_TRANSFORMS_RINGUTILS_H
+
+#include "flash/Dialect/Tile/Transforms/Passes.h"
+#include "mlir/IR/IRMapping.h"
+
+namespace flash::tile {
+
+/// The loads of a kernel, in program order: those before its loop, and those in
+/// the loop's body.
+struct KernelLoads {
+  mlir::scf::ForOp loop;
+  llvm::SmallVector<LoadOp> before, inside;
+};
+
+/// Finds the kernel's loop with loads. Fails, with the reason, when there is
+/// not exactly one at the top level, when a load stands elsewhere, or when an
+/// address in the loop is not plain arithmetic on its induction variable.
+llvm::FailureOr<KernelLoads> findLoads(mlir::gpu::GPUFuncOp kernel,
+                                       std::string &reason);
+
+/// Clones the arithmetic in `scope` that `values` depend on, at the insertion
+/// point, and maps it in `mapping` (which maps `scope`'s arguments).
+void cloneArithmetic(mlir::OpBuilder &builder, mlir::Block *scope,
+                     mlir::ValueRange values, mlir::IRMapping &mapping);
+
+/// The op of `block` that `user` is, or is in.
+mlir::Operation *ancestorIn(mlir::Block *block, mlir::Operation *user);
+
+/// First and last op of `block` that uses `value`.
+mlir::Operation *firstUser(mlir::Value value, mlir::Block *block);
+mlir::Operation *lastUser(mlir::Value value, mlir::Block *block);
+
+/// Adds an iteration counter from 0 to the loop's iteration arguments; the loop
+/// is replaced. Returns the new loop, whose last iteration argument is the
+/// counter.
+mlir::scf::ForOp addCounter(mlir::scf::ForOp loop);
+
+} // namespace flash::tile
+
+#endif // FLASH_LIB_DIALECT_TILE_TRANSFORMS_RINGUTILS_H

@@ -1,0 +1,261 @@
+//===- Specialize.cpp - A producer and consumers --------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   %q = load ; scf.for %j { %k = load ; mma ; %v = load ; mma } ; store
+//   ->  specialize producer { put %q ; scf.for %j iter_args(%i) { put %k ; put
+//   %v } }
+//       consumers { get %q ; scf.for %j iter_args(%i) { get %k ; mma ; release
+//       ... } ; store }
+//
+// Scalars stay above, where both roles see them; everything else moves into the
+// consumers, and the producer gets copies of the loop and of the addresses. The
+// tensor memory accelerator fills with zero what lies outside of the tensor, so
+// that a load qualifies if it is cut off by the tensor's end only.
+//
+//===----------------------------------------------------------------------===//
+
+#include "RingUtils.h"
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+namespace flash::tile {
+#define GEN_PASS_DEF_TILESPECIALIZE
+#include "flash/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace flash::tile
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::tile;
+
+//===----------------------------------------------------------------------===//
+// What qualifies
+//===----------------------------------------------------------------------===//
+
+/// Whether `count` is what the tensor has left from `offset` on, or more than
+/// the tile takes: min(tile, size - offset).
+static bool isRest(Value count, Value offset, int64_t tile) {
+  if (auto number = getConstantIntValue(getAsOpFoldResult(count)))
+    return *number >= tile;
+  auto isDifference = [&](Value value) {
+    auto difference = value.getDefiningOp<arith::SubIOp>();
+    return difference && difference.getRhs() == offset;
+  };
+  auto min = count.getDefiningOp<arith::MinSIOp>();
+  if (!min)
+    return isDifference(count);
+  for (auto [a, b] : {std::pair(min.getLhs(), min.getRhs()),
+                      std::pair(min.getRhs(), min.getLhs())})
+    if (getConstantIntValue(getAsOpFoldResult(a)).value_or(0) >= tile &&
+        isDifference(b))
+      return true;
+  return false;
+}
+
+/// Why the accelerator cannot make this load, or an empty string.
+static StringRef reasonAgainst(LoadOp load) {
+  auto argument = dyn_cast<BlockArgument>(load.getSource());
+  if (!argument || !isa<gpu::GPUFuncOp>(argument.getOwner()->getParentOp()))
+    return "its source is not a parameter of the kernel";
+  if (load.getAlignment() < 16)
+    return "rows are not known to be aligned to 16 bytes";
+  SharedType tile = load.getTile().getType();
+  if (tile.getRows() > 256)
+    return "the tile has more than 256 rows";
+  auto memref = cast<MemRefType>(load.getSource().getType());
+  if (memref.getRank() > 5)
+    return "the tensor has more than 5 dimensions";
+  if (load.getRows() &&
+      !isRest(load.getRows(), load.getOffsets()[load.getRowDimension()],
+              tile.getRows()))
+    return "its rows are not cut off at the tensor's end";
+  if (load.getCols()) {
+    auto columns = getConstantIntValue(getAsOpFoldResult(load.getCols()));
+    auto first =
+        getConstantIntValue(getAsOpFoldResult(load.getOffsets().back()));
+    if (!columns || !first || *first + *columns != memref.getShape().back())
+      return "its columns are not cut off at the tensor's end";
+  }
+  return "";
+}
+
+//===----------------------------------------------------------------------===//
+// Tensor maps
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Gives a kernel tensor maps as parameters, and its launches the arguments.
+class TensorMaps {
+public:
+  TensorMaps(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches)
+      : kernel(kernel), launches(launches) {}
+
+  Value get(LoadOp load) {
+    SharedType tile = load.getTile().getType();
+    auto source = cast<BlockArgument>(load.getSource());
+    SmallVector<int64_t> box(load.getTransferRank(), 1);
+    box[load.getRowDimension()] = tile.getRows();
+    box.back() = tile.getPanelColumns();
+    auto type = TensorMapType::get(box, tile.getElementType());
+    Value &map = maps[{source, type}];
+    if (map)
+      return map;
+    map = kernel.getBody().addArgument(type, load.getLoc());
+    kernel.setFunctionType(FunctionType::get(
+        kernel.getContext(), kernel.getBody().getArgumentTypes(), {}));
+    for (LaunchOp launch : launches) {
+      OpBuilder builder(launch);
+      Value argument =
+          TensorMapOp::create(builder, launch.getLoc(), type,
+                              launch.getArgs()[source.getArgNumber()]);
+      launch.getArgsMutable().append(argument);
+    }
+    return map;
+  }
+
+private:
+  gpu::GPUFuncOp kernel;
+  ArrayRef<LaunchOp> launches;
+  DenseMap<std::pair<Value, Type>, Value> maps;
+};
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Roles
+//===----------------------------------------------------------------------===//
+
+static void makePut(OpBuilder &builder, LoadOp load, Value ring,
+                    Value iteration, Value map, const IRMapping &mapping) {
+  SmallVector<Value> offsets;
+  for (Value offset : load.getOffsets())
+    offsets.push_back(mapping.lookupOrDefault(offset));
+  PutOp::create(builder, load.getLoc(), ring, iteration, map, offsets, Value(),
+                Value(), Value(), load.getRowDimAttr(),
+                builder.getI64IntegerAttr(0));
+}
+
+/// get before the first use in `block`, release after the last.
+static void makeGet(LoadOp load, Block *block, Value ring, Value iteration) {
+  OpBuilder builder(firstUser(load.getTile(), block));
+  Operation *last = lastUser(load.getTile(), block);
+  auto get = GetOp::create(builder, load.getLoc(), load.getTile().getType(),
+                           ring, iteration, builder.getI64IntegerAttr(0));
+  load.getTile().replaceAllUsesWith(get.getTile());
+  builder.setInsertionPointAfter(last);
+  ReleaseOp::create(builder, load.getLoc(), ring, iteration);
+  load.erase();
+}
+
+static void specialize(gpu::GPUFuncOp kernel, KernelLoads loads,
+                       ScheduleAttr schedule, TensorMaps &maps) {
+  Block &body = kernel.getBody().front();
+  scf::ForOp loop = addCounter(loads.loop);
+  OpBuilder builder = OpBuilder::atBlockBegin(&body);
+  auto makeRing = [&](LoadOp load, int64_t stages) -> Value {
+    return RingOp::create(
+        builder, load.getLoc(),
+        RingType::get(stages, load.getTile().getType(), RingKind::MBarrier),
+        IntegerAttr());
+  };
+  SmallVector<Value> single, rings, singleMaps, ringMaps;
+  for (LoadOp load : loads.before) {
+    single.push_back(makeRing(load, 1));
+    singleMaps.push_back(maps.get(load));
+  }
+  for (LoadOp load : loads.inside) {
+    rings.push_back(makeRing(load, std::max<int64_t>(schedule.getStages(), 1)));
+    ringMaps.push_back(maps.get(load));
+  }
+  Value zero = arith::ConstantIndexOp::create(builder, kernel.getLoc(), 0);
+
+  // Everything that is not scalar arithmetic or a ring is the consumers'.
+  Operation *terminator = body.getTerminator();
+  builder.setInsertionPoint(terminator);
+  auto roles = SpecializeOp::create(builder, kernel.getLoc(),
+                                    schedule.getProducerRegisters(),
+                                    schedule.getConsumerRegisters());
+  Operation *end = roles.getConsumers().front().getTerminator();
+  for (Operation &op : llvm::make_early_inc_range(body)) {
+    if (&op == roles.getOperation())
+      break;
+    bool scalar = op.getNumRegions() == 0 &&
+                  !isa<FlashTileDialect>(op.getDialect()) &&
+                  isMemoryEffectFree(&op);
+    if (!scalar && !isa<RingOp>(op))
+      op.moveBefore(end);
+  }
+
+  builder.setInsertionPoint(roles.getProducer().front().getTerminator());
+  for (auto [load, ring, map] : llvm::zip(loads.before, single, singleMaps))
+    makePut(builder, load, ring, zero, map, IRMapping());
+  auto copies = scf::ForOp::create(
+      builder, loop.getLoc(), loop.getLowerBound(), loop.getUpperBound(),
+      loop.getStep(), zero,
+      [&](OpBuilder &b, Location loc, Value position, ValueRange args) {
+        IRMapping mapping;
+        mapping.map(loop.getInductionVar(), position);
+        for (auto [load, ring, map] :
+             llvm::zip(loads.inside, rings, ringMaps)) {
+          cloneArithmetic(b, loop.getBody(), load.getOffsets(), mapping);
+          makePut(b, load, ring, args[0], map, mapping);
+        }
+        Value one = arith::ConstantIndexOp::create(b, loc, 1);
+        scf::YieldOp::create(
+            b, loc, arith::AddIOp::create(b, loc, args[0], one).getResult());
+      });
+  (void)copies;
+
+  for (auto [load, ring] : llvm::zip(loads.before, single))
+    makeGet(load, load->getBlock(), ring, zero);
+  Value counter = loop.getRegionIterArgs().back();
+  for (auto [load, ring] : llvm::zip(loads.inside, rings))
+    makeGet(load, loop.getBody(), ring, counter);
+}
+
+namespace {
+struct TileSpecializePass
+    : flash::tile::impl::TileSpecializeBase<TileSpecializePass> {
+  using TileSpecializeBase::TileSpecializeBase;
+
+  void runOnOperation() override {
+    DenseMap<Operation *, SmallVector<LaunchOp>> launches;
+    SymbolTableCollection symbols;
+    getOperation().walk([&](LaunchOp launch) {
+      if (Operation *kernel =
+              symbols.lookupNearestSymbolFrom(launch, launch.getKernelAttr()))
+        launches[kernel].push_back(launch);
+    });
+    SmallVector<gpu::GPUFuncOp> kernels;
+    getOperation().walk(
+        [&](gpu::GPUFuncOp kernel) { kernels.push_back(kernel); });
+    for (gpu::GPUFuncOp kernel : kernels) {
+      auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
+      if (!schedule || !schedule.getSpecialize() || !schedule.getTma())
+        continue;
+      std::string reason;
+      FailureOr<KernelLoads> loads = findLoads(kernel, reason);
+      if (succeeded(loads))
+        for (LoadOp load : llvm::concat<LoadOp>(loads->before, loads->inside)) {
+          if (load.getTile().use_empty())
+            reason = "a load has no use";
+          else if (StringRef against = reasonAgainst(load); !against.empty())
+            reason = against;
+        }
+      if (!reason.empty()) {
+        kernel.emitRemark("flash-tile-specialize leaves '")
+            << kernel.getName() << "' as it is: " << reason;
+        continue;
+      }
+      TensorMaps maps(kernel, launches[kernel]);
+      specialize(kernel, *loads, schedule, maps);
+      ++numSpecialized;
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,62 @@
+// RUN: flash-opt %s -convert-flash-to-tile --split-input-file --verify-diagnostics
+
+func.func @foreign(%a: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  // expected-error @+1 {{on a GPU, a function may hold attention and what belongs to it, but not 'math.sin'}}
+  %b = math.sin %a : tensor<4x4xf32>
+  return %b : tensor<4x4xf32>
+}
+
+// -----
+
+func.func @argument(%a: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  // expected-error @+1 {{'func.return' op returns a tensor that no kernel computes}}
+  return %a : tensor<4x4xf32>
+}
+
+// -----
+
+// expected-error @+1 {{on a GPU, arguments are ranked tensors and index values, but argument 0 is 'f32'}}
+func.func @scalar(%a: f32) {
+  return
+}
+
+// -----
+
+#md = affine_map<(m, n, d) -> (m, d)>
+#nd = affine_map<(m, n, d) -> (n, d)>
+#mn = affine_map<(m, n, d) -> (m, n)>
+
+func.func @f32(%a: tensor<64x32xf32>, %b: tensor<64x32xf32>) -> tensor<64x64xf32> {
+  %e = tensor.empty() : tensor<64x64xf32>
+  %r = scf.forall (%i) in (1) shared_outs(%o = %e) -> (tensor<64x64xf32>) {
+    %zero = arith.constant 0.0 : f32
+    // expected-error @+1 {{matrix products of 'f32' are not supported on a GPU yet; f16 and bf16 are}}
+    %x = tensor.extract_slice %a[%i, 0] [64, 32] [1, 1] : tensor<64x32xf32> to tensor<64x32xf32>
+    %y = tensor.extract_slice %b[%i, 0] [64, 32] [1, 1] : tensor<64x32xf32> to tensor<64x32xf32>
+    %z = tensor.empty() : tensor<64x64xf32>
+    %f = linalg.fill ins(%zero : f32) outs(%z : tensor<64x64xf32>) -> tensor<64x64xf32>
+    %p = linalg.matmul indexing_maps = [#md, #nd, #mn] ins(%x, %y : tensor<64x32xf32>, tensor<64x32xf32>)
+        outs(%f : tensor<64x64xf32>) -> tensor<64x64xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %p into %o[%i, 0] [64, 64] [1, 1] : tensor<64x64xf32> into tensor<64x64xf32>
+    }
+  }
+  return %r : tensor<64x64xf32>
+}
+
+// -----
+
+func.func @op_in_loop() -> tensor<64xf32> {
+  %e = tensor.empty() : tensor<64xf32>
+  %r = scf.forall (%i) in (1) shared_outs(%o = %e) -> (tensor<64xf32>) {
+    %zero = arith.constant 0.0 : f32
+    %z = tensor.empty() : tensor<64xf32>
+    %f = linalg.fill ins(%zero : f32) outs(%z : tensor<64xf32>) -> tensor<64xf32>
+    // expected-error @+1 {{'math.sin' op is not supported in a GPU kernel}}
+    %s = math.sin %f : tensor<64xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %s into %o[%i] [64] [1] : tensor<64xf32> into tensor<64xf32>
+    }
+  }
+  return %r : tensor<64xf32>
+}

@@ -1,0 +1,63 @@
+// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-overlap)))' | FileCheck %s
+
+!s = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+!o = !flash_tile.fragment<128x128xf32, #flash_tile.acc<8>>
+!p = !flash_tile.fragment<128x64xf16, #flash_tile.lhs<8>>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @kernel
+  // CHECK-SAME: %[[N:[a-z0-9_]+]]: index
+  gpu.func @kernel(%q: memref<?x64xf16>, %out: memref<?x128xf32>, %n: index) kernel attributes {flash_tile.warps = 8 : i64} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant 0.0 : f32
+    %tile = flash_tile.load %q[%c0, %c0] : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
+    %rk = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, cp_async>
+    %rv = flash_tile.ring : !flash_tile.ring<2, 64x128xf16, cp_async>
+    %o0 = flash_tile.splat %zero : !o
+    // CHECK: %[[SOME:[a-z0-9_]+]] = arith.cmpi slt, %{{.*}}, %[[N]]
+    // CHECK: %[[RESULT:[a-z0-9_]+]]:2 = scf.if %[[SOME]]
+    // The first iteration's first product.
+    // CHECK:   flash_tile.get
+    // CHECK:   flash_tile.mma #flash_tile.wgmma
+    // CHECK:   %[[P0:[a-z0-9_]+]] = flash_tile.convert
+    // CHECK:   %[[LOOP:[a-z0-9_]+]]:{{.*}} = scf.for {{.*}} iter_args(%[[I:[a-z0-9_]+]] = {{.*}}, %[[P:[a-z0-9_]+]] = %[[P0]]
+    %r:2 = scf.for %j = %c0 to %n step %c64 iter_args(%acc = %o0, %i = %c0) -> (!o, index) {
+      %k = flash_tile.get %rk[%i] : !flash_tile.ring<2, 64x64xf16, cp_async>
+      %s = flash_tile.mma #flash_tile.wgmma %tile, %k transpose_b
+          : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !s
+      flash_tile.release %rk[%i] : !flash_tile.ring<2, 64x64xf16, cp_async>
+      %p = flash_tile.convert %s : !s -> !p
+      %half = flash_tile.map(%acc) : (!o) -> !o {
+      ^bb0(%row: index, %column: index, %x: f32):
+        %y = arith.addf %x, %x : f32
+        flash_tile.yield %y : f32
+      }
+      %v = flash_tile.get %rv[%i] : !flash_tile.ring<2, 64x128xf16, cp_async>
+      %o = flash_tile.mma #flash_tile.wgmma %p, %v acc(%half) : !p, !flash_tile.shared<64x128xf16> -> !o
+      flash_tile.release %rv[%i] : !flash_tile.ring<2, 64x128xf16, cp_async>
+      %next = arith.addi %i, %c1 : index
+      scf.yield %o, %next : !o, index
+    }
+    // CHECK:     %[[K:[a-z0-9_]+]] = flash_tile.get %[[RK:[a-z0-9_]+]][%[[I]]]
+    // CHECK:     %[[S:[a-z0-9_]+]] = flash_tile.mma_start #flash_tile.wgmma %{{.*}}, %[[K]] transpose_b
+    // CHECK:     %[[V:[a-z0-9_]+]] = flash_tile.get
+    // CHECK:     %[[O:[a-z0-9_]+]] = flash_tile.mma_start #flash_tile.wgmma %[[P]], %[[V]] acc
+    // CHECK:     %[[SW:[a-z0-9_]+]]:2 = flash_tile.mma_wait %[[S]], %[[O]] in_flight 1
+    // CHECK:     flash_tile.release %[[RK]]
+    // The conversion would overwrite what the product in flight reads.
+    // CHECK:     %[[OW:[a-z0-9_]+]] = flash_tile.mma_wait %[[SW]]#1
+    // CHECK:     flash_tile.release
+    // CHECK:     flash_tile.convert %[[SW]]#0
+    // CHECK:     flash_tile.map(%[[OW]])
+    // The last iteration's second product.
+    // CHECK:   flash_tile.get
+    // CHECK:   %[[LAST:[a-z0-9_]+]] = flash_tile.mma #flash_tile.wgmma %[[LOOP]]
+    // CHECK:   flash_tile.release
+    // CHECK:   scf.yield %[[LAST]]
+    // CHECK: } else {
+    flash_tile.store %r#0, %out[%c0, %c0] : !o, memref<?x128xf32>
+    gpu.return
+  }
+}

@@ -1,0 +1,79 @@
+// RUN: flash-opt %s --flash-tile-specialize --split-input-file --verify-diagnostics | FileCheck %s
+
+!acc = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+
+module {
+  // CHECK-LABEL: func.func @host
+  func.func @host(%q: memref<?x64xf16>, %k: memref<?x64xf16>, %o: memref<?x64xf32>, %n: index) {
+    // CHECK: %[[MQ:[a-z0-9_]+]] = flash_tile.tensor_map %{{.*}} : memref<?x64xf16> -> !flash_tile.tensor_map<128x64xf16>
+    // CHECK: %[[MK:[a-z0-9_]+]] = flash_tile.tensor_map %{{.*}} : memref<?x64xf16> -> !flash_tile.tensor_map<64x64xf16>
+    // CHECK: flash_tile.launch @kernels::@kernel {{.*}} args({{.*}}, %[[MQ]], %[[MK]]
+    flash_tile.launch @kernels::@kernel grid(%n) args(%q, %k, %o, %n : memref<?x64xf16>, memref<?x64xf16>, memref<?x64xf32>, index)
+    return
+  }
+  gpu.module @kernels {
+    // CHECK: gpu.func @kernel(
+    // CHECK-SAME: %[[MAPQ:[a-z0-9_]+]]: !flash_tile.tensor_map<128x64xf16>, %[[MAPK:[a-z0-9_]+]]: !flash_tile.tensor_map<64x64xf16>)
+    gpu.func @kernel(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %out: memref<?x64xf32>, %n: index) kernel
+        attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
+            instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232>} {
+      // CHECK: %[[RQ:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<1, 128x64xf16, mbarrier>
+      // CHECK: %[[RK:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
+      // CHECK: flash_tile.specialize producer(40)
+      // CHECK:   flash_tile.put %[[RQ]][%{{.*}}], %[[MAPQ]]
+      // CHECK:   scf.for %[[J:[a-z0-9_]+]] = {{.*}} iter_args(%[[I:[a-z0-9_]+]] = %{{.*}}) -> (index)
+      // CHECK:     flash_tile.put %[[RK]][%[[I]]], %[[MAPK]][%[[J]], %{{.*}}]
+      // CHECK: consumers(232)
+      // CHECK:   %[[Q:[a-z0-9_]+]] = flash_tile.get %[[RQ]]
+      // CHECK:   scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}, %[[C:[a-z0-9_]+]] = %{{.*}})
+      // CHECK:     %[[K:[a-z0-9_]+]] = flash_tile.get %[[RK]][%[[C]]]
+      // CHECK:     flash_tile.mma #flash_tile.wgmma %[[Q]], %[[K]]
+      // CHECK:     flash_tile.release %[[RK]][%[[C]]]
+      // CHECK:   flash_tile.release %[[RQ]]
+      // CHECK:   flash_tile.store
+      %c0 = arith.constant 0 : index
+      %c64 = arith.constant 64 : index
+      %zero = arith.constant 0.0 : f32
+      %q = flash_tile.load %query[%c0, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
+      %o0 = flash_tile.splat %zero : !acc
+      %o = scf.for %j = %c0 to %n step %c64 iter_args(%acc = %o0) -> (!acc) {
+        %left = arith.subi %n, %j : index
+        %rows = arith.minsi %left, %c64 : index
+        %k = flash_tile.load %key[%j, %c0] rows(%rows) {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
+        %s = flash_tile.mma #flash_tile.wgmma %q, %k acc(%acc) transpose_b
+            : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !acc
+        scf.yield %s : !acc
+      }
+      flash_tile.store %o, %out[%c0, %c0] : !acc, memref<?x64xf32>
+      gpu.return
+    }
+  }
+}
+
+// -----
+
+// Rows that are not aligned cannot be copied by the accelerator.
+
+!acc = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+
+gpu.module @kernels {
+  // expected-remark @+1 {{flash-tile-specialize leaves 'kernel' as it is: rows are not known to be aligned to 16 bytes}}
+  gpu.func @kernel(%key: memref<?x59xf16>, %out: memref<?x64xf32>, %n: index) kernel
+      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
+          instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232>} {
+    %c0 = arith.constant 0 : index
+    %c59 = arith.constant 59 : index
+    %c128 = arith.constant 128 : index
+    %zero = arith.constant 0.0 : f32
+    %o0 = flash_tile.splat %zero : !acc
+    %o = scf.for %j = %c0 to %n step %c128 iter_args(%acc = %o0) -> (!acc) {
+      %k = flash_tile.load %key[%j, %c0] cols(%c59) {alignment = 2 : i64} : memref<?x59xf16> -> !flash_tile.shared<128x64xf16>
+      %k2 = flash_tile.load %key[%j, %c0] cols(%c59) {alignment = 2 : i64} : memref<?x59xf16> -> !flash_tile.shared<64x64xf16>
+      %s = flash_tile.mma #flash_tile.wgmma %k, %k2 acc(%acc) transpose_b
+          : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !acc
+      scf.yield %s : !acc
+    }
+    flash_tile.store %o, %out[%c0, %c0] : !acc, memref<?x64xf32>
+    gpu.return
+  }
+}
