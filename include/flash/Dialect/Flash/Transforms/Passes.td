@@ -32,6 +32,16 @@ def ChooseSchedule : Pass<"flash-choose-schedule", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::flash::FlashDialect"];
 }
 
+def InsertChecks : Pass<"flash-insert-checks", "::mlir::func::FuncOp"> {
+  let summary = "Assert what must hold of the sizes of a call (L0)";
+  let description = [{
+    Dynamic batch, heads and lengths that have to agree become `cf.assert`; the
+    message may say `{lhs}` and `{rhs}` for the two sizes.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def SplitKV : Pass<"flash-split-kv", "::mlir::func::FuncOp"> {
   let summary = "Split attention over the keys and merge the parts (L0 to L0)";
   let description = [{

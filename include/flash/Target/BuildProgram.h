@@ -1,0 +1,34 @@
+//===- BuildProgram.h - From host function to launch plan -----------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_TARGET_BUILDPROGRAM_H
+#define FLASH_TARGET_BUILDPROGRAM_H
+
+#include "flash/Runtime/Plan.h"
+#include "mlir/IR/BuiltinOps.h"
+
+namespace flash {
+
+struct ProgramOptions {
+  /// The host function; empty: the only one that there is.
+  std::string entry;
+  /// The kernels' code (PTX or cubin), and what it was compiled for.
+  std::string target;
+  std::string image;
+};
+
+/// The launch plan of a host function at L3 or L4. Kernels are looked at for
+/// their number of threads and shared memory. Errors are reported at the op
+/// that a plan cannot have.
+llvm::FailureOr<rt::Program> buildProgram(mlir::ModuleOp module,
+                                          const ProgramOptions &options);
+
+} // namespace flash
+
+#endif // FLASH_TARGET_BUILDPROGRAM_H

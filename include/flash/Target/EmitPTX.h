@@ -1,0 +1,36 @@
+//===- EmitPTX.h - From kernels at L4 to PTX and cubins -------------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_TARGET_EMITPTX_H
+#define FLASH_TARGET_EMITPTX_H
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/DialectRegistry.h"
+
+namespace flash {
+
+/// The PTX of a module of kernels at L4, by LLVM's NVPTX back end; `llvmIR`, if
+/// given, receives the optimised LLVM IR. Errors are reported at the module.
+llvm::FailureOr<std::string> emitPTX(mlir::gpu::GPUModuleOp kernels,
+                                     llvm::StringRef target,
+                                     std::string *llvmIR = nullptr);
+
+/// Assembles PTX with ptxas: $FLASH_PTXAS, else one on the PATH, else
+/// /usr/local/cuda/bin/ptxas. `log` receives what it says (with -v: registers,
+/// spills, shared memory). On failure `error` says what went wrong.
+llvm::FailureOr<std::string> assemblePTX(llvm::StringRef ptx,
+                                         llvm::StringRef target,
+                                         std::string &log, std::string &error);
+
+/// Translations to LLVM IR that emitPTX needs.
+void registerEmitPTXInterfaces(mlir::DialectRegistry &registry);
+
+} // namespace flash
+
+#endif // FLASH_TARGET_EMITPTX_H

@@ -1,0 +1,86 @@
+//===- AssemblePTX.cpp - ptxas --------------------------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Finds and runs the assembler. It is a program of the CUDA toolkit, called
+// with temporary files, so that nothing of CUDA is needed to build or to link.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Target/EmitPTX.h"
+
+#include "llvm/ADT/ScopeExit.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/Program.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+static std::string findAssembler() {
+  if (std::optional<std::string> named =
+          llvm::sys::Process::GetEnv("FLASH_PTXAS"))
+    return *named;
+  if (llvm::ErrorOr<std::string> found = llvm::sys::findProgramByName("ptxas"))
+    return *found;
+  StringRef usual = "/usr/local/cuda/bin/ptxas";
+  return llvm::sys::fs::can_execute(usual) ? usual.str() : std::string();
+}
+
+static std::string readFile(StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  return buffer ? (*buffer)->getBuffer().str() : std::string();
+}
+
+FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
+                                          std::string &log,
+                                          std::string &error) {
+  std::string ptxas = findAssembler();
+  if (ptxas.empty()) {
+    error = "there is no ptxas: set FLASH_PTXAS, or put it on the PATH (it is "
+            "part of the CUDA toolkit)";
+    return failure();
+  }
+  llvm::SmallString<128> directory;
+  if (llvm::sys::fs::createUniqueDirectory("flash", directory)) {
+    error = "cannot make a temporary directory";
+    return failure();
+  }
+  std::string base = directory.str().str();
+  std::string input = base + "/kernel.ptx", output = base + "/kernel.cubin",
+              messages = base + "/log";
+  llvm::scope_exit cleanUp(
+      [&] { (void)llvm::sys::fs::remove_directories(base); });
+  {
+    std::error_code code;
+    llvm::raw_fd_ostream os(input, code);
+    if (!code)
+      os << ptx;
+    os.close();
+    if (code || os.has_error()) {
+      os.clear_error();
+      error = "cannot write " + input;
+      return failure();
+    }
+  }
+  std::string arch = "-arch=" + target.str();
+  std::optional<StringRef> redirects[] = {StringRef(""), StringRef(messages),
+                                          StringRef(messages)};
+  std::string problem;
+  int code = llvm::sys::ExecuteAndWait(
+      ptxas, {ptxas, "-O3", "-v", arch, "-o", output, input}, std::nullopt,
+      redirects, /*SecondsToWait=*/300, /*MemoryLimit=*/0, &problem);
+  log = readFile(messages);
+  if (code != 0) {
+    error =
+        "ptxas (" + ptxas + ") failed: " + (problem.empty() ? log : problem);
+    return failure();
+  }
+  return readFile(output);
+}
