@@ -17,6 +17,7 @@
 #include "flash/Dialect/Tile/IR/Tile.h"
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 #include "flash/Pipelines/CPUPipeline.h"
+#include "flash/Pipelines/GPUPipeline.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -45,12 +46,14 @@ void flash::registerAllDialects(DialectRegistry &registry) {
                   memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
                   tensor::TensorDialect, vector::VectorDialect>();
   registerCPUPipelineInterfaces(registry);
+  registerGPUPipelineInterfaces(registry);
 }
 
 void flash::registerOwnPasses() {
   registerFlashPasses();
   registerFlashToCPUPasses();
   registerCPUPipelines();
+  registerGPUPipelines();
   registerTileToNVVMPasses();
   registerFlashToTilePasses();
   tile::registerFlashTilePasses();

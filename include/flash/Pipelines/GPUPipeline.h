@@ -1,0 +1,72 @@
+//===- GPUPipeline.h - From attention to NVVM -----------------------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_PIPELINES_GPUPIPELINE_H
+#define FLASH_PIPELINES_GPUPIPELINE_H
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassOptions.h"
+
+namespace flash {
+
+struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
+  Option<std::string> target{
+      *this, "target",
+      llvm::cl::desc("sm_80, sm_86, sm_89, sm_90a, sm_100, sm_120, or a "
+                     "#flash.target attribute"),
+      llvm::cl::init("sm_80")};
+  Option<std::string> schedule{
+      *this, "schedule",
+      llvm::cl::desc("A #flash.schedule attribute that overrides the choice"),
+      llvm::cl::init("")};
+  Option<int64_t> splitKV{
+      *this, "split-kv",
+      llvm::cl::desc("Parts that the keys are split into (0, 1: none)"),
+      llvm::cl::init(0)};
+  Option<bool> keepOperands{
+      *this, "keep-operands",
+      llvm::cl::desc("Keep the query tile in registers (mma.sync)"),
+      llvm::cl::init(true)};
+  Option<bool> prefetch{*this, "prefetch",
+                        llvm::cl::desc("Rings filled by cp.async"),
+                        llvm::cl::init(true)};
+  Option<bool> specialize{
+      *this, "specialize",
+      llvm::cl::desc("A producer with TMA where the schedule says so"),
+      llvm::cl::init(true)};
+  Option<bool> overlap{
+      *this, "overlap",
+      llvm::cl::desc("Q*K^T of an iteration beside P*V of the one before"),
+      llvm::cl::init(true)};
+};
+
+/// From L2 to L3: kernels, their rings and roles, shared memory.
+void buildGPUTilePipeline(mlir::OpPassManager &pm,
+                          const GPUPipelineOptions &options);
+
+/// From L3 to L4: kernels in the LLVM and NVVM dialects. The host function is
+/// left for the launch plan.
+void buildGPULoweringPipeline(mlir::OpPassManager &pm,
+                              const GPUPipelineOptions &options);
+
+/// From L0 to L4, each level verified.
+void buildGPUPipeline(mlir::OpPassManager &pm,
+                      const GPUPipelineOptions &options);
+
+/// Registers `flash-gpu-pipeline`, `flash-gpu-tile-pipeline` and
+/// `flash-gpu-lowering-pipeline`.
+void registerGPUPipelines();
+
+/// Conversions of upstream dialects that the pipeline needs.
+void registerGPUPipelineInterfaces(mlir::DialectRegistry &registry);
+
+} // namespace flash
+
+#endif // FLASH_PIPELINES_GPUPIPELINE_H

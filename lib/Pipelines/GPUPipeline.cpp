@@ -1,0 +1,154 @@
+//===- GPUPipeline.cpp - From attention to NVVM ---------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The order of the GPU leg:
+//
+//   L0 -> L2   checks of the call, split, schedule, tiling, decomposition
+//   L2 -> L3   kernels of tiles; softmax; then either roles and TMA, and
+//   products
+//              beside the next iteration, or rings of cp.async; shared memory
+//   L3 -> L4   tile ops to instructions, the rest by upstream conversions
+//
+// Every pass of L2 -> L3 leaves a kernel that runs: each can be switched off.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Pipelines/GPUPipeline.h"
+
+#include "flash/Conversion/FlashToTile/Passes.h"
+#include "flash/Conversion/TileToNVVM/Passes.h"
+#include "flash/Dialect/Flash/Transforms/Passes.h"
+#include "flash/Dialect/Tile/Transforms/Passes.h"
+#include "flash/Target/TargetInfo.h"
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/GPUToNVVM/GPUToNVVMPass.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/NVVMToLLVM/NVVMToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace flash;
+
+static void addVerifier(OpPassManager &pm, StringRef level) {
+  VerifyLevelOptions options;
+  options.level = level.str();
+  pm.addPass(createVerifyLevel(options));
+}
+
+/// Bytes of shared memory of a block on the target; what an unknown target has
+/// is found out by whoever parses its name.
+static int64_t sharedMemoryLimit(StringRef target) {
+  MLIRContext context;
+  context.loadDialect<FlashDialect>();
+  ScopedDiagnosticHandler silent(&context, [](Diagnostic &) {});
+  FailureOr<TargetAttr> description = parseTarget(
+      &context, target, [&] { return emitError(UnknownLoc::get(&context)); });
+  return succeeded(description) ? description->getFastMemory() : 48 << 10;
+}
+
+void flash::buildGPUTilePipeline(OpPassManager &pm,
+                                 const GPUPipelineOptions &options) {
+  pm.addPass(createConvertFlashToTile());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  auto onKernels = [&](auto pass) {
+    pm.nest<gpu::GPUModuleOp>().addNestedPass<gpu::GPUFuncOp>(std::move(pass));
+  };
+  onKernels(tile::createTileLowerSoftmax());
+  if (options.keepOperands)
+    onKernels(tile::createTileKeepOperands());
+  if (options.specialize)
+    pm.addPass(tile::createTileSpecialize());
+  if (options.prefetch)
+    onKernels(tile::createTilePrefetch());
+  if (options.overlap)
+    onKernels(tile::createTileOverlap());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  tile::TileAllocateSharedOptions allocate;
+  allocate.limit = sharedMemoryLimit(options.target);
+  onKernels(tile::createTileAllocateShared(allocate));
+}
+
+void flash::buildGPULoweringPipeline(OpPassManager &pm,
+                                     const GPUPipelineOptions &options) {
+  OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
+  kernels.addPass(createConvertTileToNVVM());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+  kernels.addPass(createLoopInvariantCodeMotionPass());
+  kernels.addPass(memref::createExpandStridedMetadataPass());
+  kernels.addPass(createLowerAffinePass());
+  kernels.addPass(createSCFToControlFlowPass());
+  // Before the conversion of gpu ops, which would call libdevice for fma and
+  // maximum.
+  kernels.addPass(createArithToLLVMConversionPass());
+  kernels.addPass(createConvertMathToLLVMPass());
+  ConvertGpuOpsToNVVMOpsOptions convert;
+  convert.indexBitwidth = 64;
+  kernels.addPass(createConvertGpuOpsToNVVMOps(convert));
+  kernels.addPass(createTileFinalizeKernels());
+  kernels.addPass(createConvertNVVMToLLVMPass());
+  kernels.addPass(createReconcileUnrealizedCastsPass());
+  kernels.addPass(createCanonicalizerPass());
+  kernels.addPass(createCSEPass());
+}
+
+void flash::buildGPUPipeline(OpPassManager &pm,
+                             const GPUPipelineOptions &options) {
+  addVerifier(pm, "L0");
+  pm.addNestedPass<func::FuncOp>(createInsertChecks());
+  if (options.splitKV > 1) {
+    SplitKVOptions split;
+    split.parts = options.splitKV;
+    pm.addNestedPass<func::FuncOp>(createSplitKV(split));
+  }
+  ChooseScheduleOptions schedule;
+  schedule.target = options.target;
+  schedule.schedule = options.schedule;
+  pm.addNestedPass<func::FuncOp>(createChooseSchedule(schedule));
+  pm.addNestedPass<func::FuncOp>(createTileAttention());
+  addVerifier(pm, "L1");
+  pm.addNestedPass<func::FuncOp>(createDecomposeAttention());
+  addVerifier(pm, "L2");
+  buildGPUTilePipeline(pm, options);
+  addVerifier(pm, "L3");
+  buildGPULoweringPipeline(pm, options);
+  addVerifier(pm, "L4");
+}
+
+void flash::registerGPUPipelines() {
+  PassPipelineRegistration<GPUPipelineOptions>(
+      "flash-gpu-pipeline", "From L0 to L4 on a GPU", buildGPUPipeline);
+  PassPipelineRegistration<GPUPipelineOptions>("flash-gpu-tile-pipeline",
+                                               "From L2 to L3 on a GPU",
+                                               buildGPUTilePipeline);
+  PassPipelineRegistration<GPUPipelineOptions>("flash-gpu-lowering-pipeline",
+                                               "From L3 to L4 on a GPU",
+                                               buildGPULoweringPipeline);
+}
+
+void flash::registerGPUPipelineInterfaces(DialectRegistry &registry) {
+  arith::registerConvertArithToLLVMInterface(registry);
+  cf::registerConvertControlFlowToLLVMInterface(registry);
+  index::registerConvertIndexToLLVMInterface(registry);
+  registerConvertMathToLLVMInterface(registry);
+  registerConvertMemRefToLLVMInterface(registry);
+  registerConvertNVVMToLLVMInterface(registry);
+  ub::registerConvertUBToLLVMInterface(registry);
+}
