@@ -117,7 +117,9 @@ void TileCopy::emitPiece(Emitter &e, Value index, bool mayExceed) {
 void TileCopy::emit(Emitter &e) {
   int64_t steps = llvm::divideCeil(pieces, threads);
   bool ragged = pieces % threads != 0;
-  constexpr int64_t mostUnrolled = 32;
+  // Unrolled, every step has addresses in registers, which the loop around the
+  // copy keeps there.
+  constexpr int64_t mostUnrolled = 8;
   if (steps <= mostUnrolled) {
     // When whole rows are copied in a step, a thread stays in its column.
     bool wholeRows = threads % piecesPerRow == 0;
