@@ -71,7 +71,9 @@ need_build() {
   dev) folder="$FLASH_BUILD" ;;
   *) folder="$FLASH_ROOT/build-$preset" ;;
   esac
+  # ccache, where there is one: the dev and portable builds share their objects.
   export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros,include_file_mtime,include_file_ctime}"
+  export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$FLASH_ROOT}" CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
   mkdir -p "$folder"
   [ -f "$folder/build.ninja" ] || need_disk 1500 "$folder" "The $preset build"
   if [ ! -f "$folder/build.ninja" ] || [ "$FLASH_ROOT/CMakePresets.json" -nt "$folder/build.ninja" ]; then
