@@ -6,7 +6,7 @@
 #     lit       the dev build; lit tests (passes, levels, diagnostics, plugin, kernels through ptxas) and unit tests
 #     matrix    shapes, masks and types on the CPU against float64
 #     gpu       the same on the GPU, where there is one
-#     consumer  a project outside the tree that does find_package(Flash)
+#     consumer  a project outside the tree, with a mask of its own, that does find_package(Flash)
 #     format    clang-format
 #     tidy      clang-tidy
 #     asan      the lit and unit tests with the address and undefined-behaviour sanitizers
@@ -89,12 +89,15 @@ suite_gpu() {
 }
 
 consumer() {
-  local stage="$FLASH_BUILD/stage" build="$FLASH_BUILD/consumer"
+  local stage="$FLASH_BUILD/stage" build="$FLASH_BUILD/window-mask"
   need_build dev all
   cmake --install "$FLASH_BUILD" --prefix "$stage" >"$FLASH_BUILD/install.log"
-  [ -f "$build/build.ninja" ] || cmake -S test/Inputs/consumer -B "$build" -G Ninja -DCMAKE_PREFIX_PATH="$stage" \
-    -DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld-22 -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
-  ninja -C "$build" && "$build/consumer" | FileCheck-22 test/Inputs/consumer/consumer.cpp
+  [ -f "$build/build.ninja" ] || cmake -S examples/window-mask -B "$build" -G Ninja -DCMAKE_PREFIX_PATH="$stage" \
+    -DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld-22 \
+    -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
+  ninja -C "$build" && "$build/window-mask-opt" examples/window-mask/attention.mlir --pass-pipeline='builtin.module(
+    func.func(flash-choose-schedule{target=cpu},flash-tile-attention,flash-decompose-attention),canonicalize,cse)' |
+    FileCheck-22 examples/window-mask/attention.mlir
 }
 suite_consumer() { check "find_package(Flash)" consumer; }
 
