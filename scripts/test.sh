@@ -7,6 +7,7 @@
 #     matrix    shapes, masks and types on the CPU against float64
 #     gpu       the same on the GPU, where there is one
 #     consumer  a project outside the tree, with a mask of its own, that does find_package(Flash)
+#     docs      what the documentation quotes is what the compiler does; the generated references
 #     format    clang-format
 #     tidy      clang-tidy
 #     asan      the lit and unit tests with the address and undefined-behaviour sanitizers
@@ -15,7 +16,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 passed=0
 failed=0
 failures=()
-suites=(lit matrix gpu consumer format tidy asan portable)
+suites=(lit matrix gpu consumer docs format tidy asan portable)
 [ $# -eq 0 ] || suites=("$@")
 cd "$FLASH_ROOT"
 
@@ -101,6 +102,10 @@ consumer() {
 }
 suite_consumer() { check "find_package(Flash)" consumer; }
 
+suite_docs() {
+  check "generated references (mlir-doc)" need_build dev flash-opt flash-run mlir-doc
+  check "documentation in line with the code (scripts/update-docs.py renews it)" scripts/update-docs.py --check
+}
 suite_format() { check "clang-format (scripts/format.sh formats)" scripts/format.sh --check; }
 
 # One file: its verdict is kept under a key of everything that it could depend on.
@@ -141,7 +146,7 @@ need_packages "${FLASH_PACKAGES_BUILD[@]}" "${FLASH_PACKAGES_TEST[@]}"
 need_llvm
 mkdir -p "$FLASH_BUILD"
 for suite in "${suites[@]}"; do
-  [ "$(type -t "suite_$suite")" = function ] || die "There is no suite '$suite'; the suites are: lit matrix gpu consumer format tidy asan portable."
+  [ "$(type -t "suite_$suite")" = function ] || die "There is no suite '$suite'; the suites are: lit matrix gpu consumer docs format tidy asan portable."
   step "$suite"
   "suite_$suite"
 done

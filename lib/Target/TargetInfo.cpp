@@ -1,5 +1,4 @@
-//===- TargetInfo.cpp - Descriptions of the targets by name ---------*- C++
-//-*-===//
+//===- TargetInfo.cpp - Descriptions of the targets by name -----*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -29,6 +28,7 @@ struct TargetRow {
 };
 } // namespace
 
+// docs: begin targets
 static constexpr TargetRow kTargets[] = {
     {"cpu", 1, 512 << 10, 16, 32 << 20, 256},
     {"sm_80", 108, 163 << 10, 65536, 40 << 20, 0},
@@ -38,6 +38,7 @@ static constexpr TargetRow kTargets[] = {
     {"sm_100", 148, 227 << 10, 65536, 126 << 20, 0},
     {"sm_120", 170, 99 << 10, 65536, 96 << 20, 0},
 };
+// docs: end targets
 
 SmallVector<StringRef> flash::getTargetNames() {
   return llvm::map_to_vector(
