@@ -23,6 +23,13 @@ set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 
 separate_arguments(flash_llvm_definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 add_definitions(${flash_llvm_definitions})
+# llvm::Statistic, and so every pass, has another layout without NDEBUG: be as the LLVM that we link.
+if(NOT LLVM_ENABLE_ASSERTIONS)
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" flash_build_type)
+  if(NOT CMAKE_CXX_FLAGS_${flash_build_type} MATCHES "NDEBUG")
+    add_compile_definitions(NDEBUG)
+  endif()
+endif()
 
 add_library(FlashMLIR INTERFACE)
 if(FLASH_STATIC_LLVM)
