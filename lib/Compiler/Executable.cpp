@@ -186,6 +186,9 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
   compiler::Pipeline pipeline(std::move(module), options, *target);
 
   Status status = pipeline.lower("L0", [&](OpPassManager &manager) {
+    // Of a launch plan; on a CPU callers check the signature.
+    if (!target->isCPU())
+      manager.addNestedPass<func::FuncOp>(createInsertChecks());
     if (options.splitKV > 1)
       manager.addNestedPass<func::FuncOp>(createSplitKV({options.splitKV}));
     ChooseScheduleOptions choose;
@@ -210,11 +213,9 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
   if (status.failed())
     return status;
 
-  if (!target->isCPU())
-    return Status::error("there is no code generation for " +
-                         target->getKind().getValue().str() + " yet");
   Result<std::unique_ptr<Executable>> executable =
-      compiler::compileForCPU(pipeline, func.getName());
+      target->isCPU() ? compiler::compileForCPU(pipeline, func.getName())
+                      : compiler::compileForGPU(pipeline, func.getName());
   if (executable.failed())
     return executable;
   (*executable)->stages = std::move(pipeline.stages);

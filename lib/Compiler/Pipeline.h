@@ -43,6 +43,8 @@ public:
 /// From L2 to code; `name` is the entry point's.
 rt::Result<std::unique_ptr<Executable>> compileForCPU(Pipeline &pipeline,
                                                       llvm::StringRef name);
+rt::Result<std::unique_ptr<Executable>> compileForGPU(Pipeline &pipeline,
+                                                      llvm::StringRef name);
 
 } // namespace flash::compiler
 
