@@ -28,7 +28,7 @@
 // CPU: linalg.transpose
 // CPU: scf.for
 // CPU-NOT: tensor.pad
-// CPU: flash.online_attention ins(%{{.*}} : tensor<128x96xbf16>, tensor<32x128xbf16>, tensor<32x128xbf16>)
+// CPU: flash.online_attention ins(%{{.*}} : tensor<128x48xbf16>, tensor<32x128xbf16>, tensor<32x128xbf16>)
 // CPU-SAME: transposed
 // CPU: scf.for
 // CPU: tensor.pad

@@ -59,20 +59,19 @@ struct Choice {
 // CPU
 //===----------------------------------------------------------------------===//
 
-/// Queries lie along the vector lanes: m is a multiple of three vectors (the
-/// register tile is rows x three vectors). The key block is the largest whose
-/// tiles (Q^T, S^T, O^T, K and V, all as f32) take half of the core's cache.
+/// Queries lie along the vector lanes, three vectors to a register tile: two
+/// such panels share a block of keys, which halves what is streamed from the
+/// outer caches. Small blocks keep a panel of Q^T, S^T and O^T in the first
+/// cache and waste little on the diagonal of a causal mask
+/// (docs/rationale/cpu.md); m is a multiple of n or n of m, so that blocks of
+/// queries and keys end together.
 static Choice chooseForCPU(TargetAttr target, const Problem &problem) {
   Choice choice;
   int64_t lanes = std::max<int64_t>(target.getVectorBits() / 32, 4);
-  choice.m = roundUp(96, 3 * lanes);
+  choice.m = 2 * 3 * lanes;
+  choice.n = 48;
   choice.d = 1;
   choice.transposed = choice.peel = true;
-  int64_t budget = target.getFastMemory() / 2 / 4;
-  int64_t fixed = choice.m * (problem.qkDim + problem.vDim);
-  int64_t perKey = choice.m + problem.qkDim + problem.vDim;
-  int64_t fits = (budget - fixed) / perKey / 16 * 16;
-  choice.n = std::clamp<int64_t>(fits, 16, 128);
   return choice;
 }
 
