@@ -141,7 +141,9 @@ struct ConvertTileToNVVMPass
     });
     target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
     if (failed(applyFullConversion(module, target, std::move(patterns))))
-      signalPassFailure();
+      return signalPassFailure();
+    for (auto &entry : kernels)
+      narrowComparisons(cast<gpu::GPUFuncOp>(entry.first), entry.second);
   }
 };
 

@@ -138,6 +138,10 @@ protected:
   const KernelMap &kernels;
 };
 
+/// Compares positions in a converted kernel in 32 bits.
+void narrowComparisons(mlir::gpu::GPUFuncOp function,
+                       const KernelValues &kernel);
+
 void populateFragmentPatterns(const TileTypeConverter &converter,
                               mlir::RewritePatternSet &patterns,
                               const KernelMap &kernels);

@@ -50,7 +50,11 @@ public:
 
 private:
   void emitPiece(Emitter &e, Value index, bool mayExceed);
-  void emitPiece(Emitter &e, Value row, Value column);
+  void emitPiece(Emitter &e, Value row, Value column, Value source,
+                 Value target);
+  void emitRows(Emitter &e, int64_t steps);
+  Value getSource(Emitter &e, Value row, Value column);
+  Value getTarget(Emitter &e, Value row, Value column);
 
   const KernelValues &kernel;
   SharedType tile;
@@ -62,10 +66,12 @@ private:
 
 } // namespace
 
-/// Copies the piece at `row` and byte `column` of it.
-void TileCopy::emitPiece(Emitter &e, Value row, Value column) {
+Value TileCopy::getSource(Emitter &e, Value row, Value column) {
   Value source = e.add(place.base, e.mul(e.toI64(row), place.rowStride));
-  source = e.add(source, e.toI64(column));
+  return e.add(source, e.toI64(column));
+}
+
+Value TileCopy::getTarget(Emitter &e, Value row, Value column) {
   Value panel = e.shr(column, 7);
   Value chunk = e.bitXor(e.bitAnd(e.shr(column, 4), 7), e.bitAnd(row, 7));
   Value target = e.add(destination, e.mul(panel, tile.getPanelBytes()));
@@ -73,7 +79,12 @@ void TileCopy::emitPiece(Emitter &e, Value row, Value column) {
   target = e.add(target, e.shl(chunk, 4));
   if (pieceBytes < 16)
     target = e.add(target, e.bitAnd(column, 15));
+  return target;
+}
 
+/// Copies the piece at `row` and byte `column` of it.
+void TileCopy::emitPiece(Emitter &e, Value row, Value column, Value source,
+                         Value target) {
   // Bytes that exist: the others are written as zero and not read.
   Value bytes = e.i32(pieceBytes);
   if (columns) {
@@ -103,6 +114,25 @@ void TileCopy::emitPiece(Emitter &e, Value row, Value column) {
         "r,l,r", {target, source, bytes});
 }
 
+/// Steps of whole rows: a thread stays in its column, and its addresses step
+/// by what is the same for all threads.
+void TileCopy::emitRows(Emitter &e, int64_t steps) {
+  int64_t rowStep = threads / piecesPerRow;
+  Value row0 = e.div(kernel.thread, piecesPerRow);
+  Value column = e.mul(e.rem(kernel.thread, piecesPerRow), pieceBytes);
+  Value source = getSource(e, row0, column);
+  Value target = getTarget(e, row0, column);
+  Value sourceStep = e.mul(place.rowStride, rowStep);
+  for (int64_t step = 0; step < steps; ++step) {
+    Value row = e.add(row0, step * rowStep);
+    // The swizzle has a period of 8 rows.
+    Value here = rowStep % 8 == 0 ? e.add(target, step * rowStep * 128)
+                                  : getTarget(e, row, column);
+    emitPiece(e, row, column, source, here);
+    source = e.add(source, sourceStep);
+  }
+}
+
 void TileCopy::emitPiece(Emitter &e, Value index, bool mayExceed) {
   OpBuilder::InsertionGuard guard(e);
   if (mayExceed) {
@@ -110,8 +140,10 @@ void TileCopy::emitPiece(Emitter &e, Value index, bool mayExceed) {
                                     /*withElseRegion=*/false);
     e.setInsertionPointToStart(exists.thenBlock());
   }
-  emitPiece(e, e.div(index, piecesPerRow),
-            e.mul(e.rem(index, piecesPerRow), pieceBytes));
+  Value row = e.div(index, piecesPerRow);
+  Value column = e.mul(e.rem(index, piecesPerRow), pieceBytes);
+  emitPiece(e, row, column, getSource(e, row, column),
+            getTarget(e, row, column));
 }
 
 void TileCopy::emit(Emitter &e) {
@@ -121,17 +153,13 @@ void TileCopy::emit(Emitter &e) {
   // copy keeps there.
   constexpr int64_t mostUnrolled = 8;
   if (steps <= mostUnrolled) {
-    // When whole rows are copied in a step, a thread stays in its column.
-    bool wholeRows = threads % piecesPerRow == 0;
-    Value row = e.div(kernel.thread, piecesPerRow);
-    Value column = e.mul(e.rem(kernel.thread, piecesPerRow), pieceBytes);
-    for (int64_t step = 0; step < steps; ++step) {
-      bool last = ragged && step == steps - 1;
-      if (wholeRows && !last)
-        emitPiece(e, e.add(row, step * (threads / piecesPerRow)), column);
-      else
-        emitPiece(e, e.add(kernel.thread, step * threads), last);
+    if (threads % piecesPerRow == 0 && !ragged) {
+      emitRows(e, steps);
+      return;
     }
+    for (int64_t step = 0; step < steps; ++step)
+      emitPiece(e, e.add(kernel.thread, step * threads),
+                ragged && step == steps - 1);
     return;
   }
   auto loop =

@@ -80,8 +80,8 @@ WgmmaEmitter::WgmmaEmitter(Emitter &e, const KernelValues &kernel,
     aTile = shared;
     // 64 rows for each warpgroup: 8 KiB of each panel.
     Value group = e.shr(kernel.warp, 2);
-    inputs.push_back(
-        getDescriptor(e, e.add(loweredA, e.shl(group, 13)), /*unused=*/1));
+    inputs.push_back(getDescriptor(e, e.add(loweredA, e.shl(group, 13)),
+                                   /*leadingOffset=*/1));
   } else {
     int64_t registers =
         cast<FragmentType>(a.getType()).getElementsPerLane() / 2;
