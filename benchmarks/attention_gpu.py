@@ -41,7 +41,7 @@ def attention_mlir(head_dim, causal, dtype, lse=False):
 def our_kernel(target, schedule, head_dim, causal, dtype, q, k, v):
     """A launcher of ours and its milliseconds of compilation."""
     start = time.perf_counter()
-    program = flash_ctypes.compile(attention_mlir(head_dim, causal, dtype), target=target, schedule=schedule)
+    program = flash_ctypes.compile(attention_mlir(head_dim, causal, dtype), target=target, options=f"schedule={schedule}" if schedule else "")
     out = torch.full_like(q, float("nan"))
     stream = torch.cuda.current_stream().cuda_stream
 
