@@ -38,6 +38,19 @@ static std::string readFile(StringRef path) {
   return buffer ? (*buffer)->getBuffer().str() : std::string();
 }
 
+/// The first line that says that wgmma was serialised (warnings C7510 to
+/// C7519), or nothing.
+static StringRef findSerialization(StringRef log) {
+  while (!log.empty()) {
+    auto [line, rest] = log.split('\n');
+    size_t code = line.find("(C751");
+    if (code != StringRef::npos && line.substr(code).contains(')'))
+      return line.trim();
+    log = rest;
+  }
+  return "";
+}
+
 FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
                                           std::string &log,
                                           std::string &error) {
@@ -80,6 +93,11 @@ FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
   if (code != 0) {
     error =
         "ptxas (" + ptxas + ") failed: " + (problem.empty() ? log : problem);
+    return failure();
+  }
+  // Such a kernel is right, and several times slower than it should be.
+  if (StringRef line = findSerialization(log); !line.empty()) {
+    error = "ptxas serialised wgmma: " + line.str();
     return failure();
   }
   return readFile(output);

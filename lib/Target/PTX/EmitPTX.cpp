@@ -19,6 +19,8 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/Instructions.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -85,6 +87,16 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
       .run(module, modules);
 }
 
+/// Inline PTX is mostly executed by a warp or a warpgroup together (ldmatrix,
+/// wgmma): it must not get under conditions that it did not have.
+static void markConvergent(llvm::Module &module) {
+  for (llvm::Function &function : module)
+    for (llvm::Instruction &instruction : llvm::instructions(function))
+      if (auto *call = llvm::dyn_cast<llvm::CallInst>(&instruction))
+        if (call->isInlineAsm())
+          call->addFnAttr(llvm::Attribute::Convergent);
+}
+
 FailureOr<std::string> flash::emitPTX(gpu::GPUModuleOp kernels,
                                       StringRef target, std::string *llvmIR) {
   std::string error;
@@ -102,6 +114,7 @@ FailureOr<std::string> flash::emitPTX(gpu::GPUModuleOp kernels,
   // Subnormal results flush to zero: exp2 and log2 are one instruction then.
   for (llvm::Function &function : *module)
     function.addFnAttr("denormal-fp-math-f32", "preserve-sign,preserve-sign");
+  markConvergent(*module);
   optimize(*module, *machine);
   if (llvmIR) {
     llvm::raw_string_ostream os(*llvmIR);
