@@ -127,7 +127,7 @@ suite_tidy() {
   local files log="$FLASH_BUILD/tidy.log"
   check "the build before clang-tidy" need_build dev all
   mkdir -p "$FLASH_BUILD/tidy"
-  mapfile -t files < <(git ls-files '*.cpp' | grep -v '^test/')
+  mapfile -t files < <(git ls-files 'lib/*.cpp' 'tools/*.cpp' 'unittests/*.cpp')
   FLASH_HEADERS_KEY=$( (git ls-files '*.h' '*.td' '*.def' | xargs cat; cat "$FLASH_BUILD/CMakeCache.txt" | grep -i 'MLIR_DIR\|CXX_COMPILER:') | sha256sum)
   export -f tidy_file
   export FLASH_HEADERS_KEY FLASH_BUILD FLASH_ROOT

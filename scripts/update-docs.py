@@ -10,6 +10,7 @@
 In a Markdown file, everything from a line `<!-- generated: KIND ... -->` to the line `<!-- end -->` is replaced:
 
     generated: run COMMAND            what the shell command prints (flash-opt and the like are on the path), as MLIR
+    generated: text COMMAND           the same, as plain text
     generated: snippet FILE NAME      the lines of FILE between `docs: begin NAME` and `docs: end NAME`
     generated: results                tables of the newest measurement of each file of benchmarks/results
 """
@@ -31,14 +32,14 @@ class Problem(Exception):
     pass
 
 
-def run(command):
+def run(command, language="mlir"):
     environment = dict(os.environ, PATH=os.path.join(BUILD, "bin") + os.pathsep + os.environ["PATH"])
     result = subprocess.run(["bash", "-c", "set -o pipefail; " + command], cwd=ROOT, env=environment, capture_output=True, text=True)
     if result.returncode != 0 or not result.stdout.strip():
         raise Problem(f"'{command}' failed: {result.stderr.strip() or 'it printed nothing'}")
     lines = result.stdout.rstrip().split("\n")
     indent = min(len(line) - len(line.lstrip()) for line in lines if line.strip())
-    return "```mlir\n" + "\n".join(line[indent:] for line in lines) + "\n```\n"
+    return f"```{language}\n" + "\n".join(line[indent:] for line in lines) + "\n```\n"
 
 
 def snippet(arguments):
@@ -96,7 +97,7 @@ def results(_):
     return "\n" + ("\n".join(parts) if parts else "No measurement is recorded yet (`benchmarks/`).\n") + "\n"
 
 
-KINDS = {"run": run, "snippet": snippet, "results": results}
+KINDS = {"run": run, "text": lambda command: run(command, "text"), "snippet": snippet, "results": results}
 
 
 def updated(path, text):
