@@ -6,15 +6,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A position within a tile is small, what a mask compares it with is a 64-bit
-// length or position. The comparison is the same when the other side is clamped
-// to 32 bits, once for all elements, and takes one instruction instead of two:
+// A column within a tile is small; what a mask compares it with is a 64-bit
+// length or position. The comparison is the same in 32 bits when everything
+// else is moved to the other side and clamped there, which is done once a row
+// and not once an element:
 //
-//   cmpi slt (index_cast %j : i32), %n : index
-//     ->  %m = index_cast (clamp %n to i32)   once, where %n is made
-//         cmpi slt %j, %m : i32
+//   cmpi sle (%k0 + index_cast %j), %row   ->   %m = index_cast (clamp (%row -
+//   %k0))
+//                                               cmpi sle %j, %m : i32
 //
-// After the conversion: before it, a position has no 32-bit value.
+// After the conversion: before it, a position has no 32-bit value. Positions
+// are taken to be far from the ends of 64 bits, so that the difference is
+// exact.
 //
 //===----------------------------------------------------------------------===//
 
@@ -23,38 +26,55 @@
 using namespace mlir;
 using namespace flash::tile;
 
-/// Whether a value is made of the thread's numbers and constants only: it is
-/// small then, whatever is done with it here.
-static bool isPosition(Value value, const KernelValues &kernel) {
-  if (value == kernel.thread || value == kernel.lane || value == kernel.warp)
+/// Whether a value is made of the lane's number and constants only. So is a
+/// column, and not a row, which depends on the warp; and it is small.
+static bool isColumn(Value value, const KernelValues &kernel) {
+  if (value == kernel.lane)
     return true;
   Operation *op = value.getDefiningOp();
   return isa_and_nonnull<arith::ConstantOp, arith::AddIOp, arith::ShLIOp,
-                         arith::ShRUIOp, arith::AndIOp>(op) &&
-         llvm::all_of(op->getOperands(), [&](Value operand) {
-           return isPosition(operand, kernel);
-         });
+                         arith::AndIOp>(op) &&
+         llvm::all_of(op->getOperands(),
+                      [&](Value operand) { return isColumn(operand, kernel); });
 }
 
-/// The i32 that a position was made of, if it is one.
-static Value getPosition(Value index, const KernelValues &kernel) {
+/// The i32 that a column was made of, if the index is one.
+static Value getColumn(Value index, const KernelValues &kernel) {
   auto cast = index.getDefiningOp<arith::IndexCastOp>();
   return cast && cast.getIn().getType().isInteger(32) &&
-                 isPosition(cast.getIn(), kernel)
+                 isColumn(cast.getIn(), kernel)
              ? cast.getIn()
              : Value();
 }
 
-/// `index` clamped to the range of i32, beside its definition.
-static Value clampToI32(Value index) {
-  OpBuilder builder(index.getContext());
-  builder.setInsertionPointAfterValue(index);
-  Emitter e(index.getLoc(), builder);
+namespace {
+
+/// An index as a column and the rest of a sum; either may be null.
+struct Sum {
+  Value column, rest;
+};
+
+} // namespace
+
+static Sum splitColumn(Value index, const KernelValues &kernel) {
+  if (Value column = getColumn(index, kernel))
+    return {column, Value()};
+  if (auto sum = index.getDefiningOp<arith::AddIOp>())
+    for (auto [term, rest] : {std::pair(sum.getLhs(), sum.getRhs()),
+                              std::pair(sum.getRhs(), sum.getLhs())})
+      if (Value column = getColumn(term, kernel))
+        return {column, rest};
+  return {Value(), index};
+}
+
+/// `a - b`, clamped to the range of i32.
+static Value clampedDifference(Emitter &e, Value a, Value b) {
+  Value difference = b ? e.sub(a, b) : a;
   Value least =
       arith::ConstantIndexOp::create(e, std::numeric_limits<int32_t>::min());
   Value most =
       arith::ConstantIndexOp::create(e, std::numeric_limits<int32_t>::max());
-  return e.toI32(e.min(e.max(index, least), most));
+  return e.toI32(e.min(e.max(difference, least), most));
 }
 
 static bool isSigned(arith::CmpIPredicate predicate) {
@@ -69,28 +89,26 @@ static bool isSigned(arith::CmpIPredicate predicate) {
   }
 }
 
+/// A column is never the least or the most i32: a clamped value compares with
+/// it, also for equality, as the value did.
 void flash::tile::narrowComparisons(gpu::GPUFuncOp function,
                                     const KernelValues &kernel) {
-  llvm::DenseMap<Value, Value> clamped;
   function.walk([&](arith::CmpIOp compare) {
-    Value left = getPosition(compare.getLhs(), kernel);
-    Value right = getPosition(compare.getRhs(), kernel);
-    if (!compare.getLhs().getType().isIndex() || (!left && !right) ||
+    if (!compare.getLhs().getType().isIndex() ||
         !isSigned(compare.getPredicate()))
       return;
-    // A position is not the least or the most i32, so that a clamped value
-    // compares with it, also for equality, as the value did.
-    auto clamp = [&](Value index) {
-      Value &narrow = clamped[index];
-      if (!narrow)
-        narrow = clampToI32(index);
-      return narrow;
-    };
-    if (!left)
-      left = clamp(compare.getLhs());
-    if (!right)
-      right = clamp(compare.getRhs());
-    compare.getLhsMutable().assign(left);
-    compare.getRhsMutable().assign(right);
+    Sum left = splitColumn(compare.getLhs(), kernel);
+    Sum right = splitColumn(compare.getRhs(), kernel);
+    if (!left.column && !right.column)
+      return;
+    OpBuilder builder(compare);
+    Emitter e(compare.getLoc(), builder);
+    if (left.column) {
+      right.column = clampedDifference(e, compare.getRhs(), left.rest);
+    } else {
+      left.column = clampedDifference(e, compare.getLhs(), right.rest);
+    }
+    compare.getLhsMutable().assign(left.column);
+    compare.getRhsMutable().assign(right.column);
   });
 }

@@ -146,23 +146,31 @@ gpu.module @kernels {
     gpu.return
   }
 
-  // A position is compared in 32 bits with a length that is clamped once.
+  // A column is compared in 32 bits with a length, or a row, that is clamped once.
   // CHECK-LABEL: gpu.func @mask
-  // CHECK-SAME: %[[X:.*]]: f32, %[[N:.*]]: index,
+  // CHECK-SAME: f32, %[[N:[a-z0-9]+]]: index,
   // CHECK: %[[LOW:.*]] = arith.maxsi %[[N]], %{{.*}} : index
   // CHECK: %[[CLAMPED:.*]] = arith.minsi %[[LOW]], %{{.*}} : index
   // CHECK: %[[M:.*]] = arith.index_cast %[[CLAMPED]] : index to i32
-  // CHECK-COUNT-2: arith.cmpi slt, %{{.*}}, %[[M]] : i32
+  // CHECK: arith.cmpi slt, %{{.*}}, %[[M]] : i32
+  // CHECK: %[[ROW:.*]] = arith.addi %[[Q:.*]], %{{.*}} : index
+  // CHECK: %[[DIFFERENCE:.*]] = arith.subi %[[ROW]], %[[K:.*]] : index
+  // CHECK: arith.maxsi %[[DIFFERENCE]]
+  // CHECK: arith.cmpi sle, %{{.*}} : i32
   // CHECK-NOT: arith.cmpi {{.*}} : index
   // CHECK: gpu.return
-  gpu.func @mask(%x: f32, %n: index, %m: memref<64x8xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @mask(%x: f32, %n: index, %m: memref<64x8xf32>, %q: index, %k: index) kernel attributes {flash_tile.warps = 4 : i64} {
     %c0 = arith.constant 0 : index
     %s = flash_tile.splat %x : !acc
     %zero = arith.constant 0.0 : f32
     %t = flash_tile.map(%s) : (!acc) -> !acc {
     ^bb0(%i: index, %j: index, %e: f32):
       %in = arith.cmpi slt, %j, %n : index
-      %w = arith.select %in, %e, %zero : f32
+      %row = arith.addi %q, %i : index
+      %key = arith.addi %k, %j : index
+      %causal = arith.cmpi sle, %key, %row : index
+      %visible = arith.andi %in, %causal : i1
+      %w = arith.select %visible, %e, %zero : f32
       flash_tile.yield %w : f32
     }
     flash_tile.store %t, %m[%c0, %c0] {alignment = 8 : i64} : !acc, memref<64x8xf32>
