@@ -1,0 +1,71 @@
+//===- Matrix.h - Kernels and shapes to check -----------------------*- C++
+//-*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_TOOLS_FLASHMATRIX_MATRIX_H
+#define FLASH_TOOLS_FLASHMATRIX_MATRIX_H
+
+#include "flash/Runtime/Array.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace flash::matrix {
+
+/// A call: sizes that are known at run time.
+struct Shape {
+  int64_t batch, sq, sk;
+  /// Of kernels that take offsets.
+  int64_t qOffset = 0, kvOffset = 0;
+  /// Of kernels whose numbers of heads are dynamic; 0: the kernel's.
+  int64_t heads = 0, kvHeads = 0;
+};
+
+/// What is compiled once.
+struct Kernel {
+  rt::DType type = rt::DType::F32;
+  bool bshd = false, causal = false;
+  int64_t dqk = 64, dv = 64, heads = 4, kvHeads = 2;
+  bool offsets = false, dynamicHeads = false, lse = true, wideOutput = false;
+  /// Sizes are in the types.
+  bool isStatic = false;
+  /// Text of the scale; empty for the default.
+  std::string scale;
+  int64_t splitKV = 0;
+  std::vector<Shape> shapes;
+
+  /// `bf16 bshd causal d=59,111 heads=4/2 split=3`.
+  std::string name() const;
+  /// The function, with the first shape's sizes if it is static.
+  std::string program() const;
+};
+
+/// All kernels; `large` adds lengths of several thousand.
+std::vector<Kernel> makeKernels(bool large);
+
+struct MatrixOptions {
+  std::string target = "cpu";
+  uint64_t seed = 0;
+  /// Launches of each case; all must give the same bits.
+  int64_t repeats = 1;
+  /// Parts of names; a kernel must have each.
+  std::vector<std::string> filters;
+  bool large = false, verbose = false;
+  /// Every n-th kernel only.
+  int64_t stride = 1;
+  /// Whether a kernel that the target says it cannot compile is skipped.
+  bool skipUnsupported = false;
+};
+
+/// Runs it; returns the exit status.
+int runMatrix(const MatrixOptions &options);
+
+} // namespace flash::matrix
+
+#endif // FLASH_TOOLS_FLASHMATRIX_MATRIX_H

@@ -1,0 +1,387 @@
+//===- Runner.cpp - Compiles and checks the matrix
+//--------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Threads take kernels one by one: each compiles its kernel in a context of its
+// own and runs it on every shape.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Matrix.h"
+
+#include "flash/Compiler/Executable.h"
+#include "flash/InitAll.h"
+#include "flash/Reference/Check.h"
+#include "flash/Runtime/Random.h"
+
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/Format.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <mutex>
+#include <thread>
+#include <unistd.h>
+
+using namespace flash;
+using namespace flash::matrix;
+using reference::RuntimeValue;
+using reference::Tensor;
+using rt::Array;
+using rt::Result;
+using rt::Status;
+
+namespace {
+
+/// An array between NaNs, in host memory and (for a GPU) in device memory.
+class Guarded {
+public:
+  static Result<Guarded> create(rt::DType type,
+                                const std::vector<int64_t> &shape,
+                                const rt::cuda::Driver *cuda) {
+    Result<int64_t> count = rt::countElements(shape);
+    if (count.failed())
+      return count.status();
+    Result<Array> raw = Array::create(type, {*count + 2 * kGuard});
+    if (raw.failed())
+      return raw.status();
+    reference::poison(*raw);
+    Guarded guarded(std::move(*raw), shape);
+    if (cuda) {
+      Result<rt::cuda::DeviceBuffer> buffer =
+          rt::cuda::DeviceBuffer::allocate(*cuda, guarded.raw.sizeInBytes());
+      if (buffer.failed())
+        return buffer.status();
+      guarded.device.emplace(std::move(*buffer));
+    }
+    return guarded;
+  }
+
+  void set(const Array &values) {
+    std::memcpy(inner(), values.data(), values.sizeInBytes());
+  }
+  void poison() { reference::poison(raw); }
+  Status toDevice() {
+    return device ? device->copyFromHost(raw.data(), raw.sizeInBytes())
+                  : Status::success();
+  }
+  Status fromDevice() {
+    return device ? device->copyToHost(raw.data(), raw.sizeInBytes())
+                  : Status::success();
+  }
+
+  rt::Argument argument() const {
+    int64_t offset = kGuard * rt::sizeOf(raw.dtype());
+    uint64_t base =
+        device ? device->address() : reinterpret_cast<uint64_t>(raw.data());
+    return rt::Argument::tensor(base + offset, shape);
+  }
+
+  /// Whether the guards are as they were.
+  bool intact() const {
+    const auto *bytes = raw.dataAs<unsigned char>();
+    int64_t guard = kGuard * rt::sizeOf(raw.dtype()), end = raw.sizeInBytes();
+    for (int64_t i = 0; i < guard; ++i)
+      if (bytes[i] != 0xff || bytes[end - 1 - i] != 0xff)
+        return false;
+    return true;
+  }
+
+  Result<Array> values() const {
+    Result<Array> array = Array::create(raw.dtype(), shape);
+    if (array.ok())
+      std::memcpy(array->data(), inner(), array->sizeInBytes());
+    return array;
+  }
+
+private:
+  /// Elements; 1 KiB of 16-bit ones keeps the alignment that TMA needs.
+  static constexpr int64_t kGuard = 512;
+
+  Guarded(Array raw, std::vector<int64_t> shape)
+      : raw(std::move(raw)), shape(std::move(shape)) {}
+  char *inner() {
+    return raw.dataAs<char>() + kGuard * rt::sizeOf(raw.dtype());
+  }
+  const char *inner() const {
+    return raw.dataAs<char>() + kGuard * rt::sizeOf(raw.dtype());
+  }
+
+  Array raw;
+  std::vector<int64_t> shape;
+  std::optional<rt::cuda::DeviceBuffer> device;
+};
+
+/// What the whole run counts.
+struct Totals {
+  std::mutex mutex; // guards output too
+  int64_t passed = 0, failed = 0, kernels = 0, skipped = 0;
+  double worst = 0; ///< largest error, as a part of its limit
+  std::string worstName;
+};
+
+/// One kernel on one thread.
+class KernelRun {
+public:
+  KernelRun(const Kernel &kernel, const MatrixOptions &options, Totals &totals)
+      : kernel(kernel), options(options), totals(totals) {}
+
+  void run() {
+    Status status = compile();
+    if (status.failed()) {
+      std::lock_guard<std::mutex> lock(totals.mutex);
+      bool skip = options.skipUnsupported;
+      (skip ? totals.skipped : totals.failed) +=
+          skip ? 1 : kernel.shapes.size();
+      llvm::outs() << (skip ? "SKIP " : "FAIL ") << kernel.name()
+                   << ": does not compile: " << status.message() << "\n";
+      return;
+    }
+    for (const Shape &shape : kernel.shapes) {
+      std::string failure = runShape(shape);
+      std::lock_guard<std::mutex> lock(totals.mutex);
+      ++(failure.empty() ? totals.passed : totals.failed);
+      if (!failure.empty() || options.verbose)
+        llvm::outs() << (failure.empty() ? "ok   " : "FAIL ") << kernel.name()
+                     << describe(shape)
+                     << (failure.empty() ? "" : ": " + failure) << "\n";
+    }
+    std::lock_guard<std::mutex> lock(totals.mutex);
+    ++totals.kernels;
+  }
+
+private:
+  std::string describe(const Shape &shape) const {
+    std::string text = " B=" + std::to_string(shape.batch) +
+                       " Sq=" + std::to_string(shape.sq) +
+                       " Sk=" + std::to_string(shape.sk);
+    if (kernel.offsets)
+      text += " q_offset=" + std::to_string(shape.qOffset) +
+              " kv_offset=" + std::to_string(shape.kvOffset);
+    if (kernel.dynamicHeads)
+      text += " heads=" + std::to_string(shape.heads) + "/" +
+              std::to_string(shape.kvHeads);
+    return text;
+  }
+
+  Status compile() {
+    mlir::DialectRegistry registry;
+    registerAllDialects(registry);
+    context.appendDialectRegistry(registry);
+    {
+      DiagnosticCollector diagnostics(&context);
+      module =
+          mlir::parseSourceString<mlir::ModuleOp>(kernel.program(), &context);
+      if (!module)
+        return diagnostics.takeError("the program does not parse");
+    }
+    Result<mlir::func::FuncOp> entry = findEntry(*module, "");
+    if (entry.failed())
+      return entry.status();
+    func = *entry;
+    CompileOptions compile;
+    compile.target = options.target;
+    compile.splitKV = kernel.splitKV;
+    Result<std::unique_ptr<Executable>> compiled =
+        Executable::compile(func, compile);
+    if (compiled.failed())
+      return compiled.status();
+    executable = std::move(*compiled);
+    return Status::success();
+  }
+
+  std::vector<std::vector<int64_t>> inputShapes(const Shape &shape) const {
+    int64_t heads = kernel.dynamicHeads ? shape.heads : kernel.heads,
+            kvHeads = kernel.dynamicHeads ? shape.kvHeads : kernel.kvHeads;
+    auto dims = [&](int64_t headCount, int64_t length, int64_t dim) {
+      return kernel.bshd
+                 ? std::vector<int64_t>{shape.batch, length, headCount, dim}
+                 : std::vector<int64_t>{shape.batch, headCount, length, dim};
+    };
+    return {dims(heads, shape.sq, kernel.dqk),
+            dims(kvHeads, shape.sk, kernel.dqk),
+            dims(kvHeads, shape.sk, kernel.dv)};
+  }
+
+  /// Returns what failed, or an empty string.
+  std::string runShape(const Shape &shape) {
+    const rt::cuda::Driver *cuda = nullptr;
+    std::optional<rt::cuda::ContextScope> scope;
+    if (executable->onDevice()) {
+      Result<const rt::cuda::Driver *> driver = rt::cuda::Driver::get();
+      if (driver.failed())
+        return driver.message();
+      cuda = *driver;
+      Result<rt::cuda::ContextScope> entered =
+          rt::cuda::ContextScope::enter(*cuda);
+      if (entered.failed())
+        return entered.message();
+      scope.emplace(std::move(*entered));
+    }
+
+    std::vector<Array> inputs;
+    std::vector<Guarded> guardedInputs, guardedResults;
+    std::vector<RuntimeValue> values;
+    std::vector<rt::Argument> arguments, results;
+    uint64_t seed = options.seed * 1009 + shape.sq * 31 + shape.sk;
+    for (const std::vector<int64_t> &dims : inputShapes(shape)) {
+      Result<Array> array = Array::create(kernel.type, dims);
+      Status status = array.status();
+      if (array.ok())
+        status = rt::fillNormal(*array, seed++);
+      if (status.failed())
+        return status.message();
+      Result<Guarded> guarded = Guarded::create(kernel.type, dims, cuda);
+      if (guarded.failed())
+        return guarded.message();
+      guarded->set(*array);
+      if (Status copied = guarded->toDevice(); copied.failed())
+        return copied.message();
+      inputs.push_back(std::move(*array));
+      guardedInputs.push_back(std::move(*guarded));
+    }
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      values.push_back(Tensor::view(inputs[i]));
+      arguments.push_back(guardedInputs[i].argument());
+    }
+    if (kernel.offsets)
+      for (int64_t offset : {shape.qOffset, shape.kvOffset}) {
+        values.push_back(offset);
+        arguments.push_back(rt::Argument::index(offset));
+      }
+
+    auto truth = reference::run(func, values, reference::Arithmetic::Float64);
+    auto unfused = reference::run(func, values, reference::Arithmetic::Unfused);
+    if (truth.failed() || unfused.failed())
+      return "reference: " + truth.message() + unfused.message();
+    for (const RuntimeValue &value : *unfused) {
+      const Tensor &tensor = std::get<Tensor>(value);
+      Result<Guarded> guarded =
+          Guarded::create(tensor.type, tensor.shape, cuda);
+      if (guarded.failed())
+        return guarded.message();
+      guardedResults.push_back(std::move(*guarded));
+    }
+    for (const Guarded &result : guardedResults)
+      results.push_back(result.argument());
+
+    std::vector<Array> first;
+    for (int64_t repeat = 0; repeat < options.repeats; ++repeat) {
+      for (Guarded &result : guardedResults) {
+        result.poison();
+        if (Status copied = result.toDevice(); copied.failed())
+          return copied.message();
+      }
+      Status status = executable->launch(arguments, results, nullptr);
+      if (cuda && status.ok())
+        status = rt::cuda::synchronize(*cuda, nullptr);
+      if (status.failed())
+        return status.message();
+      for (size_t i = 0; i < guardedResults.size(); ++i) {
+        Guarded &result = guardedResults[i];
+        if (Status copied = result.fromDevice(); copied.failed())
+          return copied.message();
+        if (!result.intact())
+          return "result " + std::to_string(i) +
+                 ": written outside of its memory";
+        Result<Array> array = result.values();
+        if (array.failed())
+          return array.message();
+        if (repeat == 0)
+          first.push_back(std::move(*array));
+        else if (std::memcmp(array->data(), first[i].data(),
+                             array->sizeInBytes()) != 0)
+          return "result " + std::to_string(i) + ": launch " +
+                 std::to_string(repeat) + " gave other bits than the first";
+      }
+    }
+
+    for (size_t i = 0; i < first.size(); ++i) {
+      bool isLse = i == 1;
+      reference::Verdict verdict = reference::judge(
+          first[i], *std::get<Tensor>((*truth)[i]).array,
+          *std::get<Tensor>((*unfused)[i]).array,
+          isLse ? reference::ResultKind::Lse : reference::ResultKind::Output,
+          kernel.type);
+      if (!verdict.passed())
+        return (isLse ? "lse: " : "o: ") + verdict.failure;
+      double part = verdict.error.relative / verdict.limit.relative;
+      std::lock_guard<std::mutex> lock(totals.mutex);
+      if (part > totals.worst) {
+        totals.worst = part;
+        totals.worstName =
+            kernel.name() + describe(shape) + (isLse ? " (lse)" : " (o)");
+      }
+    }
+    return "";
+  }
+
+  const Kernel &kernel;
+  const MatrixOptions &options;
+  Totals &totals;
+  mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  mlir::func::FuncOp func;
+  std::unique_ptr<Executable> executable;
+};
+
+} // namespace
+
+int matrix::runMatrix(const MatrixOptions &options) {
+  auto begin = std::chrono::steady_clock::now();
+  std::vector<Kernel> kernels;
+  int64_t position = 0;
+  for (Kernel &kernel : makeKernels(options.large)) {
+    std::string name = kernel.name();
+    bool wanted = true;
+    for (const std::string &filter : options.filters)
+      wanted &= name.find(filter) != std::string::npos;
+    if (wanted && position++ % options.stride == 0)
+      kernels.push_back(std::move(kernel));
+  }
+  Totals totals;
+  std::atomic<size_t> next{0};
+  bool terminal = isatty(STDERR_FILENO);
+  auto work = [&] {
+    for (size_t i; (i = next++) < kernels.size();) {
+      KernelRun(kernels[i], options, totals).run();
+      std::lock_guard<std::mutex> lock(totals.mutex);
+      if (terminal)
+        llvm::errs() << "\r" << totals.kernels << " of " << kernels.size()
+                     << " kernels";
+    }
+  };
+  // One thread and the pool's for a CPU target would fight for the cores while
+  // kernels compile, which is most of the time: a kernel for each core.
+  std::vector<std::thread> threads;
+  for (unsigned i = 1; i < std::max(1u, std::thread::hardware_concurrency());
+       ++i)
+    threads.emplace_back(work);
+  work();
+  for (std::thread &thread : threads)
+    thread.join();
+  if (terminal)
+    llvm::errs() << "\r\033[K";
+
+  double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
+          .count();
+  llvm::outs() << "target " << options.target << ", seed " << options.seed
+               << ", " << kernels.size() << " kernels, " << options.repeats
+               << " launches a case, " << llvm::format("%.0f s", seconds)
+               << "\n";
+  if (totals.skipped)
+    llvm::outs() << totals.skipped
+                 << " kernels skipped: the target cannot compile them yet\n";
+  llvm::outs() << "largest relative error: "
+               << llvm::format("%.2f", totals.worst) << " of its limit, "
+               << totals.worstName << "\n";
+  llvm::outs() << totals.passed << " passed, " << totals.failed << " failed\n";
+  return totals.failed || !totals.passed;
+}

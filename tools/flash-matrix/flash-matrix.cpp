@@ -1,0 +1,100 @@
+//===- flash-matrix.cpp - Kernels times shapes, against float64
+//-------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The command line of flash::matrix::runMatrix.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Matrix.h"
+
+#include "flash/Compiler/Executable.h"
+
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/InitLLVM.h"
+
+#include <random>
+
+namespace cl = llvm::cl;
+
+static constexpr llvm::StringLiteral kOverview =
+    R"(Compiles many kernels, runs each on many shapes and checks every result
+against float64 (docs/Checking.md). Inputs lie between NaNs and outputs are NaN before
+a run, so that what is read or written outside, or not written, is seen.
+
+  flash-matrix --target=cpu
+  flash-matrix --target=sm_90a --repeats=100 --seed=fresh
+  flash-matrix --filter=bf16 --filter=split --verbose
+)";
+
+int main(int argc, char **argv) {
+  llvm::InitLLVM init(argc, argv);
+  cl::ResetCommandLineParser();
+  cl::OptionCategory category("flash-matrix options");
+  flash::matrix::MatrixOptions options;
+  cl::opt<std::string> target(
+      "target", cl::init("cpu"), cl::value_desc("cpu|auto|sm_90a|..."),
+      cl::desc("What to compile for and run on"), cl::cat(category));
+  cl::opt<std::string> seed(
+      "seed", cl::init("0"), cl::value_desc("N|fresh"),
+      cl::desc("Of the inputs; fresh: another one each time, printed"),
+      cl::cat(category));
+  cl::opt<int64_t> repeats(
+      "repeats", cl::init(1), cl::value_desc("N"),
+      cl::desc("Launch each case N times; all results must have the same bits"),
+      cl::cat(category));
+  cl::list<std::string> filters("filter", cl::value_desc("text"),
+                                cl::desc("Only kernels with this in their name "
+                                         "(repeatable: with all of them)"),
+                                cl::cat(category));
+  cl::opt<int64_t> stride("stride", cl::init(1), cl::value_desc("N"),
+                          cl::desc("Only every N-th kernel"),
+                          cl::cat(category));
+  cl::opt<bool> large("large", cl::desc("Add lengths of several thousand"),
+                      cl::cat(category));
+  cl::opt<bool> list(
+      "list", cl::desc("Print the kernels' names and programs, run nothing"),
+      cl::cat(category));
+  cl::opt<bool> verbose("verbose", cl::desc("Print each case"),
+                        cl::cat(category));
+  cl::opt<bool> skip("skip-unsupported",
+                     cl::desc("Kernels that the target cannot compile are "
+                              "skipped and counted, not failed"),
+                     cl::cat(category));
+  cl::HideUnrelatedOptions(category);
+  cl::ParseCommandLineOptions(argc, argv, kOverview);
+
+  auto fail = [](const llvm::Twine &message) {
+    llvm::errs() << "flash-matrix: error: " << message << "\n";
+    return 1;
+  };
+  if (seed == "fresh")
+    options.seed = std::random_device()();
+  else if (llvm::StringRef(seed).getAsInteger(10, options.seed))
+    return fail("--seed is a number or 'fresh', not '" + seed + "'");
+  if (repeats < 1 || stride < 1)
+    return fail("--repeats and --stride must be at least 1");
+  options.target = target == "auto" ? flash::chooseTarget() : target;
+  options.repeats = repeats;
+  options.filters.assign(filters.begin(), filters.end());
+  options.stride = stride;
+  options.large = large;
+  options.verbose = verbose;
+  options.skipUnsupported = skip;
+  if (list) {
+    for (const flash::matrix::Kernel &kernel :
+         flash::matrix::makeKernels(large))
+      llvm::outs() << "// " << kernel.name() << "\n"
+                   << kernel.program() << "\n";
+    return 0;
+  }
+  if (flash::rt::Status status = flash::checkTargetIsHere(options.target);
+      status.failed())
+    return fail(status.message());
+  return flash::matrix::runMatrix(options);
+}
