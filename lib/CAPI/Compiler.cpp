@@ -1,5 +1,4 @@
-//===- Compiler.cpp - Compiling attention, from C
-//---------------------------===//
+//===- Compiler.cpp - Compiling attention, from C -------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

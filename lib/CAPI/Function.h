@@ -1,5 +1,4 @@
-//===- Function.h - What a FlashFunction is -------------------------*- C++
-//-*-===//
+//===- Function.h - What a FlashFunction is ---------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

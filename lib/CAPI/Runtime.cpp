@@ -1,5 +1,4 @@
-//===- Runtime.cpp - Calling compiled attention, from C
-//---------------------===//
+//===- Runtime.cpp - Calling compiled attention, from C -------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

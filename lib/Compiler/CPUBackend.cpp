@@ -1,5 +1,4 @@
-//===- CPUBackend.cpp - From L2 to a function of this process
-//---------------===//
+//===- CPUBackend.cpp - From L2 to a function of this process -------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Executable.cpp - A function, compiled for a target
-//-------------------===//
+//===- Executable.cpp - A function, compiled for a target -----------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -167,7 +166,7 @@ static Result<TargetAttr> resolveTarget(MLIRContext *context, StringRef text) {
   return *target;
 }
 
-static std::string toString(Attribute attribute) {
+std::string compiler::toString(Attribute attribute) {
   std::string text;
   llvm::raw_string_ostream(text) << attribute;
   return text;
@@ -186,19 +185,19 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
   compiler::Pipeline pipeline(std::move(module), options, *target);
 
   Status status = pipeline.lower("L0", [&](OpPassManager &manager) {
-    // Of a launch plan; on a CPU callers check the signature.
+    // A plan carries these; callers on the CPU have run the shapes before.
     if (!target->isCPU())
       manager.addNestedPass<func::FuncOp>(createInsertChecks());
     if (options.splitKV > 1)
       manager.addNestedPass<func::FuncOp>(createSplitKV({options.splitKV}));
     ChooseScheduleOptions choose;
-    choose.target = toString(*target);
+    choose.target = compiler::toString(*target);
     choose.schedule = options.schedule;
     manager.addNestedPass<func::FuncOp>(createChooseSchedule(choose));
   });
   std::vector<std::string> schedules;
   pipeline.module->walk([&](AttentionOp op) {
-    if (std::string text = toString(op.getScheduleAttr());
+    if (std::string text = compiler::toString(op.getScheduleAttr());
         !llvm::is_contained(schedules, text))
       schedules.push_back(text);
   });

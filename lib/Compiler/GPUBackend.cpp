@@ -6,9 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The GPU leg behind Executable: kernels become PTX (or a cubin, when an
-// assembler is asked for), the host function a plan that the runtime executes.
-// No GPU is needed before the first launch.
+// The GPU leg behind Executable: the tile program, PTX, and the plan that the
+// runtime executes. Nothing here needs a GPU; what runs does.
 //
 //===----------------------------------------------------------------------===//
 
@@ -16,8 +15,6 @@
 #include "flash/Pipelines/GPUPipeline.h"
 #include "flash/Target/BuildProgram.h"
 #include "flash/Target/EmitPTX.h"
-
-#include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
 using namespace mlir;
 using namespace flash;
@@ -28,13 +25,14 @@ namespace {
 
 class GPUExecutable : public Executable {
 public:
-  GPUExecutable(rt::Executor executor, std::string target, std::string llvmIR,
-                std::string ptx, std::string cubin)
-      : executor(std::move(executor)), target(std::move(target)),
-        llvmIR(std::move(llvmIR)), ptx(std::move(ptx)),
-        cubin(std::move(cubin)) {}
+  GPUExecutable(std::string target, std::string llvmIR, std::string ptx,
+                rt::Executor executor)
+      : target(std::move(target)), llvmIR(std::move(llvmIR)),
+        ptx(std::move(ptx)), executor(std::move(executor)) {}
 
   bool onDevice() const override { return true; }
+
+  Status prepare() override { return executor.prepare(); }
 
   Status launch(const std::vector<rt::Argument> &arguments,
                 const std::vector<rt::Argument> &results,
@@ -50,16 +48,12 @@ public:
     if (kind == "plan")
       return executor.program().str();
     if (kind != "cubin")
-      return Status::error("the target " + target + " has no " + kind.str() +
-                           "; there are llvm, ptx, cubin and plan");
-    if (cubin.empty()) {
-      std::string log, error;
-      FailureOr<std::string> assembled = assemblePTX(ptx, target, log, error);
-      if (failed(assembled))
-        return Status::error(error);
-      cubin = std::move(*assembled);
-    }
-    return cubin;
+      return Status::error("the target " + target + " has no " + kind.str());
+    std::string log, error;
+    FailureOr<std::string> cubin = assemblePTX(ptx, target, log, error);
+    if (failed(cubin))
+      return Status::error(error);
+    return *cubin;
   }
 
   Result<std::vector<rt::cuda::KernelAttributes>> kernelAttributes() override {
@@ -67,53 +61,35 @@ public:
   }
 
 private:
+  std::string target, llvmIR, ptx;
   rt::Executor executor;
-  std::string target, llvmIR, ptx, cubin;
-};
-
-/// The code of all kernels of a module; empty strings if it has none.
-struct Code {
-  std::string llvmIR, ptx, cubin;
 };
 
 } // namespace
 
-static Status generateCode(compiler::Pipeline &pipeline, StringRef target,
-                           Code &code) {
-  SmallVector<gpu::GPUModuleOp> kernels(
-      pipeline.module->getOps<gpu::GPUModuleOp>());
-  if (kernels.empty())
-    return Status::success();
-  DialectRegistry registry;
-  registerEmitPTXInterfaces(registry);
-  pipeline.module->getContext()->appendDialectRegistry(registry);
-  DiagnosticCollector diagnostics(pipeline.module->getContext());
-  Status status = pipeline.time("LLVM", [&] {
-    FailureOr<std::string> ptx = emitPTX(kernels.front(), target, &code.llvmIR);
-    if (failed(ptx))
-      return diagnostics.takeError("LLVM could not compile the kernels");
-    code.ptx = std::move(*ptx);
-    return Status::success();
-  });
-  if (status.failed() || !pipeline.options.wantCubin)
-    return status;
-  return pipeline.time("ptxas", [&] {
-    std::string log, error;
-    FailureOr<std::string> cubin = assemblePTX(code.ptx, target, log, error);
-    if (failed(cubin))
-      return Status::error(error);
-    code.cubin = std::move(*cubin);
-    return Status::success();
-  });
+/// What ptxas should assemble for: this machine's GPU, since a cubin for sm_80
+/// does not run on an sm_90; or the target where there is no GPU.
+static std::string assembleFor(StringRef target) {
+  Result<const rt::cuda::Driver *> driver = rt::cuda::Driver::get();
+  if (driver.failed())
+    return target.str();
+  Result<rt::cuda::DeviceInfo> device = rt::cuda::deviceInfo(**driver);
+  // A letter binds the code to its architecture.
+  if (device.failed() || !llvm::isDigit(target.back()))
+    return target.str();
+  return device->target();
 }
 
 Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
                                                             StringRef name) {
+  MLIRContext *context = pipeline.module->getContext();
+  DialectRegistry registry;
+  registerEmitPTXInterfaces(registry);
+  context->appendDialectRegistry(registry);
+
   GPUPipelineOptions options;
   std::string target = pipeline.target.getKind().getValue().str();
-  std::string description;
-  llvm::raw_string_ostream(description) << pipeline.target;
-  options.target = description;
+  options.target = compiler::toString(pipeline.target);
   Status status = pipeline.lower("L3", [&](OpPassManager &manager) {
     buildGPUTilePipeline(manager, options);
   });
@@ -121,25 +97,49 @@ Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
     status = pipeline.lower("L4", [&](OpPassManager &manager) {
       buildGPULoweringPipeline(manager, options);
     });
-  Code code;
-  if (status.ok())
-    status = generateCode(pipeline, target, code);
   if (status.failed())
     return status;
 
-  DiagnosticCollector diagnostics(pipeline.module->getContext());
-  ProgramOptions programOptions;
-  programOptions.entry = name.str();
-  programOptions.target = target;
-  programOptions.image = code.cubin.empty() ? code.ptx : code.cubin;
-  FailureOr<rt::Program> program =
-      buildProgram(*pipeline.module, programOptions);
-  if (failed(program))
-    return diagnostics.takeError("the function does not become a launch plan");
-  Result<rt::Executor> executor = rt::Executor::create(std::move(*program));
+  DiagnosticCollector diagnostics(context);
+  std::string llvmIR, ptx, image;
+  status = pipeline.time("PTX", [&] {
+    auto kernels = pipeline.module->getOps<gpu::GPUModuleOp>();
+    if (kernels.empty())
+      return Status::error("@" + name.str() + " has nothing to run on a GPU");
+    FailureOr<std::string> emitted = emitPTX(*kernels.begin(), target, &llvmIR);
+    if (failed(emitted))
+      return diagnostics.takeError("LLVM could not compile the kernels");
+    ptx = image = std::move(*emitted);
+    return Status::success();
+  });
+  if (status.failed())
+    return status;
+
+  // Without an assembler the driver's own compiles the PTX when it is loaded.
+  if (pipeline.options.assemble && hasAssembler()) {
+    status = pipeline.time("ptxas", [&] {
+      std::string log, error;
+      FailureOr<std::string> cubin =
+          assemblePTX(ptx, assembleFor(target), log, error);
+      if (failed(cubin))
+        return Status::error(error);
+      image = std::move(*cubin);
+      return Status::success();
+    });
+    if (status.failed())
+      return status;
+  }
+
+  ProgramOptions program;
+  program.entry = name.str();
+  program.target = target;
+  program.image = std::move(image);
+  FailureOr<rt::Program> plan = buildProgram(*pipeline.module, program);
+  if (failed(plan))
+    return diagnostics.takeError("the host function does not become a plan");
+  Result<rt::Executor> executor = rt::Executor::create(std::move(*plan));
   if (executor.failed())
     return executor.status();
-  return std::unique_ptr<Executable>(
-      new GPUExecutable(std::move(*executor), target, std::move(code.llvmIR),
-                        std::move(code.ptx), std::move(code.cubin)));
+  return std::unique_ptr<Executable>(new GPUExecutable(
+      target, std::move(llvmIR), std::move(ptx), std::move(*executor)));
 }

@@ -1,5 +1,4 @@
-//===- Pipeline.h - Timed, verified steps of a compilation ----------*- C++
-//-*-===//
+//===- Pipeline.h - Timed, verified steps of a compilation ------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -39,6 +38,9 @@ public:
   TargetAttr target;
   std::vector<StageTime> stages;
 };
+
+/// The attribute's text, as pass options have it.
+std::string toString(mlir::Attribute attribute);
 
 /// From L2 to code; `name` is the entry point's.
 rt::Result<std::unique_ptr<Executable>> compileForCPU(Pipeline &pipeline,

@@ -1,5 +1,4 @@
-//===- Signature.cpp - What a function is called with
-//-----------------------===//
+//===- Signature.cpp - What a function is called with ---------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Attention.cpp - What attention means, computed plainly
-//---------------===//
+//===- Attention.cpp - What attention means, computed plainly -------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

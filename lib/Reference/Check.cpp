@@ -1,5 +1,4 @@
-//===- Check.cpp - Whether a result is as exact as it should be
-//-------------===//
+//===- Check.cpp - Whether a result is as exact as it should be -----------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Interpreter.cpp - Runs L0 on host arrays
-//-----------------------------===//
+//===- Interpreter.cpp - Runs L0 on host arrays ---------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

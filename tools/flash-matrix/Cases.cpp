@@ -1,5 +1,4 @@
-//===- Cases.cpp - Kernels and shapes to check
-//------------------------------===//
+//===- Cases.cpp - Kernels and shapes to check ----------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

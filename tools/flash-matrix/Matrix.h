@@ -1,5 +1,4 @@
-//===- Matrix.h - Kernels and shapes to check -----------------------*- C++
-//-*-===//
+//===- Matrix.h - Kernels and shapes to check -------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Runner.cpp - Compiles and checks the matrix
-//--------------------------===//
+//===- Runner.cpp - Compiles and checks the matrix ------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -154,6 +153,7 @@ public:
     }
     std::lock_guard<std::mutex> lock(totals.mutex);
     ++totals.kernels;
+    llvm::outs().flush();
   }
 
 private:

@@ -1,5 +1,4 @@
-//===- flash-matrix.cpp - Kernels times shapes, against float64
-//-------------===//
+//===- flash-matrix.cpp - Kernels times shapes, against float64 -----------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- flash-run.cpp - Compile, run and check a file
-//------------------------===//
+//===- flash-run.cpp - Compile, run and check a file ----------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- AttentionTest.cpp - The reference itself
-//-----------------------------===//
+//===- AttentionTest.cpp - The reference itself ---------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

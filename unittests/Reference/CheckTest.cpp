@@ -1,5 +1,4 @@
-//===- CheckTest.cpp - What a check lets through
-//----------------------------===//
+//===- CheckTest.cpp - What a check lets through --------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- InterpreterTest.cpp - Running L0
-//-------------------------------------===//
+//===- InterpreterTest.cpp - Running L0 -----------------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- TestUtils.h - Arrays for tests -------------------------------*- C++
-//-*-===//
+//===- TestUtils.h - Arrays for tests ---------------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Executable.h - A function, compiled for a target -------------*- C++
-//-*-===//
+//===- Executable.h - A function, compiled for a target ---------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -35,9 +34,8 @@ struct CompileOptions {
   std::string schedule;
   /// Parts that the keys are split into; 0 and 1 leave them whole.
   int64_t splitKV = 0;
-  /// Assemble a cubin even when nobody asked for one (else PTX goes to the
-  /// driver).
-  bool wantCubin = false;
+  /// Assemble PTX, if there is a ptxas. Not needed by who only wants its text.
+  bool assemble = true;
   /// Called after each level, with verified IR.
   std::function<void(llvm::StringRef level, mlir::ModuleOp module)> onLevel;
 };

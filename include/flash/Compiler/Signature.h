@@ -1,5 +1,4 @@
-//===- Signature.h - What a function is called with -----------------*- C++
-//-*-===//
+//===- Signature.h - What a function is called with -------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

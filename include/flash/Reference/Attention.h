@@ -1,5 +1,4 @@
-//===- Attention.h - What attention means, computed plainly ---------*- C++
-//-*-===//
+//===- Attention.h - What attention means, computed plainly -----*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

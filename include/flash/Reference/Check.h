@@ -1,5 +1,4 @@
-//===- Check.h - Whether a result is as exact as it should be -------*- C++
-//-*-===//
+//===- Check.h - Whether a result is as exact as it should be ---*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Interpreter.h - Runs L0 on host arrays -----------------------*- C++
-//-*-===//
+//===- Interpreter.h - Runs L0 on host arrays -------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

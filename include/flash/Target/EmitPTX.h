@@ -29,6 +29,9 @@ llvm::FailureOr<std::string> assemblePTX(llvm::StringRef ptx,
                                          llvm::StringRef target,
                                          std::string &log, std::string &error);
 
+/// Whether assemblePTX finds a ptxas.
+bool hasAssembler();
+
 /// Translations to LLVM IR that emitPTX needs.
 void registerEmitPTXInterfaces(mlir::DialectRegistry &registry);
 

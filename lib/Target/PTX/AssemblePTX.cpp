@@ -33,6 +33,8 @@ static std::string findAssembler() {
   return llvm::sys::fs::can_execute(usual) ? usual.str() : std::string();
 }
 
+bool flash::hasAssembler() { return !findAssembler().empty(); }
+
 static std::string readFile(StringRef path) {
   auto buffer = llvm::MemoryBuffer::getFile(path);
   return buffer ? (*buffer)->getBuffer().str() : std::string();

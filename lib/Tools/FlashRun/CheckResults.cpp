@@ -1,5 +1,4 @@
-//===- CheckResults.cpp - Results against the reference
-//---------------------===//
+//===- CheckResults.cpp - Results against the reference -------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

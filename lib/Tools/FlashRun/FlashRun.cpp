@@ -1,5 +1,4 @@
-//===- FlashRun.cpp - Compile, run and check a file
-//-------------------------===//
+//===- FlashRun.cpp - Compile, run and check a file -----------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -116,7 +115,7 @@ Status Runner::compile() {
   compile.target = report.target;
   compile.schedule = options.schedule;
   compile.splitKV = options.splitKV;
-  compile.wantCubin = options.emit == "cubin";
+  compile.assemble = options.emit.empty();
   compile.onLevel = [&](StringRef level, ModuleOp module) {
     if (!options.printAfterLevels.count(level.str()))
       return;
@@ -194,21 +193,38 @@ Status Runner::prepareInputs() {
   return Status::success();
 }
 
+/// `?x32x?x128xbf16`, as the types say it.
+static std::string describeType(llvm::ArrayRef<int64_t> sizes,
+                                rt::DType element) {
+  std::string text;
+  for (int64_t size : sizes)
+    text += (size < 0 ? std::string("?") : std::to_string(size)) + "x";
+  return text + rt::nameOf(element);
+}
+
 void Runner::describe() {
   report.function = signature.name;
-  for (auto [value, info] : llvm::zip(inputs.values, signature.arguments)) {
-    if (const auto *tensor = std::get_if<Tensor>(&value))
-      report.arguments.push_back(info.name + " " +
-                                 rt::shapeToString(tensor->shape) + "x" +
-                                 rt::nameOf(info.dtype));
-    else
-      report.arguments.push_back(info.name + " " +
-                                 std::to_string(std::get<int64_t>(value)));
+  for (auto [index, info] : llvm::enumerate(signature.arguments)) {
+    std::string what;
+    if (info.isIndex) {
+      what = inputs.values.empty()
+                 ? "index"
+                 : std::to_string(std::get<int64_t>(inputs.values[index]));
+    } else {
+      std::vector<int64_t> sizes;
+      for (int symbol : info.symbols)
+        sizes.push_back(signature.symbols[symbol].fixed.value_or(-1));
+      if (!inputs.values.empty())
+        sizes = std::get<Tensor>(inputs.values[index]).shape;
+      what = describeType(sizes, info.dtype);
+    }
+    report.arguments.push_back(info.name + " " + what);
   }
-  for (auto [array, info] : llvm::zip(results, signature.results))
-    report.results.push_back(info.name + " " +
-                             rt::shapeToString(array.shape()) + "x" +
-                             rt::nameOf(info.dtype));
+  for (auto [index, info] : llvm::enumerate(signature.results))
+    report.results.push_back(
+        info.name + " " +
+        describeType(results.empty() ? info.sizes : results[index].shape(),
+                     info.dtype));
 }
 
 static uint64_t addressOf(const Array &array) {
@@ -406,7 +422,10 @@ int flash::flashRun(const FlashRunOptions &options) {
   Status status = runner.run();
   llvm::outs().flush();
   if (status.failed()) {
-    llvm::errs() << "flash-run: error: " << status.message() << "\n";
+    // One line, whatever an assembler or a driver had to say.
+    std::string message = status.message();
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    llvm::errs() << "flash-run: error: " << message << "\n";
     return 1;
   }
   return runner.passed() ? 0 : 1;

@@ -1,5 +1,4 @@
-//===- Inputs.cpp - Arguments from files, options and a seed
-//----------------===//
+//===- Inputs.cpp - Arguments from files, options and a seed --------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

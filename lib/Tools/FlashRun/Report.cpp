@@ -1,5 +1,4 @@
-//===- Report.cpp - What a run has to tell
-//----------------------------------===//
+//===- Report.cpp - What a run has to tell --------------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -72,8 +71,9 @@ void RunReport::printText(llvm::raw_ostream &os) const {
   for (const StageTime &stage : stages)
     os << " " << stage.name << format(" %.1f ms,", stage.milliseconds);
   os << format(" together %.1f ms\n", totalMilliseconds(stages));
-  os << "memory    inputs " << bytes(inputBytes) << ", outputs "
-     << bytes(outputBytes) << "\n";
+  if (ran)
+    os << "memory    inputs " << bytes(inputBytes) << ", outputs "
+       << bytes(outputBytes) << "\n";
   for (const rt::cuda::KernelAttributes &kernel : kernels)
     os << "kernel    " << kernel.registers << " registers a thread, "
        << kernel.localBytes << " bytes of local memory\n";

@@ -1,5 +1,4 @@
-//===- FlashRun.h - Compile, run and check a file -------------------*- C++
-//-*-===//
+//===- FlashRun.h - Compile, run and check a file ---------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
