@@ -11,9 +11,9 @@
 // else is moved to the other side and clamped there, which is done once a row
 // and not once an element:
 //
-//   cmpi sle (%k0 + index_cast %j), %row   ->   %m = index_cast (clamp (%row -
-//   %k0))
-//                                               cmpi sle %j, %m : i32
+//   cmpi sle (%k0 + index_cast %j), %row
+//     ->  %m = index_cast (clamp (%row - %k0))
+//         cmpi sle %j, %m : i32
 //
 // After the conversion: before it, a position has no 32-bit value. Positions
 // are taken to be far from the ends of 64 bits, so that the difference is

@@ -161,6 +161,13 @@ func.func @store_columns(%f: !flash_tile.fragment<64xf32, #flash_tile.row<4>>, %
 }
 
 // -----
+func.func @store_bits(%f: !flash_tile.fragment<64xi1, #flash_tile.row<4>>, %m: memref<?xi1>, %i: index) {
+  // expected-error @below {{moves elements of whole bytes, not of 'i1'}}
+  flash_tile.store %f, %m[%i] : !flash_tile.fragment<64xi1, #flash_tile.row<4>>, memref<?xi1>
+  return
+}
+
+// -----
 func.func @put_source(%m: memref<?x64xbf16>, %i: index) {
   %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, mbarrier>
   // expected-error @below {{fills a ring of kind mbarrier from a tensor map, not from 'memref<?x64xbf16>'}}

@@ -42,6 +42,10 @@ static LogicalResult verifyPlace(Operation *op, MemRefType memref,
     return op->emitOpError()
            << "moves a tile of rank " << tileRank
            << " to or from a memref of rank " << memref.getRank();
+  if (!elementType.isIntOrFloat() ||
+      elementType.getIntOrFloatBitWidth() % 8 != 0)
+    return op->emitOpError()
+           << "moves elements of whole bytes, not of " << elementType;
   if (memref.getElementType() != elementType)
     return op->emitOpError()
            << "moves elements of " << elementType << " to or from a memref of "
