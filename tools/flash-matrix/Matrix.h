@@ -58,8 +58,6 @@ struct MatrixOptions {
   bool large = false, verbose = false;
   /// Every n-th kernel only.
   int64_t stride = 1;
-  /// Whether a kernel that the target says it cannot compile is skipped.
-  bool skipUnsupported = false;
 };
 
 /// Runs it; returns the exit status.

@@ -61,10 +61,6 @@ int main(int argc, char **argv) {
       cl::cat(category));
   cl::opt<bool> verbose("verbose", cl::desc("Print each case"),
                         cl::cat(category));
-  cl::opt<bool> skip("skip-unsupported",
-                     cl::desc("Kernels that the target cannot compile are "
-                              "skipped and counted, not failed"),
-                     cl::cat(category));
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, kOverview);
 
@@ -84,7 +80,6 @@ int main(int argc, char **argv) {
   options.stride = stride;
   options.large = large;
   options.verbose = verbose;
-  options.skipUnsupported = skip;
   if (list) {
     for (const flash::matrix::Kernel &kernel :
          flash::matrix::makeKernels(large))
