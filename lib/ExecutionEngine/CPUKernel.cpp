@@ -17,6 +17,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "flash/ExecutionEngine/CPUKernel.h"
+#include "flash/Runtime/Float16.h"
 #include "flash/Runtime/ThreadPool.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
@@ -48,6 +49,37 @@ CPUKernel::compile(ModuleOp module, StringRef entry,
   if (failed(pm.run(module)))
     return failure();
   return load(module, entry, type);
+}
+
+// Conversions that LLVM calls by name where the machine has no instruction. It
+// does so even for code without conversions: it moves a lone bf16 through f32.
+// 16-bit floats travel in the low half of a float's register (x86-64 ABI), and
+// the C libraries of some systems lack these functions.
+static float truncateToBf16(float value) {
+  return rt::floatOf(rt::floatToBf16(value));
+}
+static float truncateToF16(float value) {
+  return rt::floatOf(rt::floatToF16(value));
+}
+static float extendF16(float value) {
+  return rt::f16ToFloat(static_cast<uint16_t>(rt::bitsOf(value)));
+}
+
+/// What compiled code may call.
+static llvm::orc::SymbolMap
+getRuntimeSymbols(llvm::orc::MangleAndInterner mangle) {
+  llvm::orc::SymbolMap symbols;
+  auto add = [&](StringRef name, auto *function) {
+    symbols[mangle(name)] = {llvm::orc::ExecutorAddr::fromPtr(function),
+                             llvm::JITSymbolFlags::Exported};
+  };
+  add("flash_rt_parallel_for", &flash_rt_parallel_for);
+#if defined(__x86_64__)
+  add("__truncsfbf2", &truncateToBf16);
+  add("__truncsfhf2", &truncateToF16);
+  add("__extendhfsf2", &extendF16);
+#endif
+  return symbols;
 }
 
 llvm::FailureOr<std::unique_ptr<CPUKernel>>
@@ -82,13 +114,7 @@ CPUKernel::load(ModuleOp module, StringRef entry, FunctionType type) {
   std::unique_ptr<CPUKernel> kernel(new CPUKernel);
   kernel->engine = std::move(*engine);
   kernel->type = type;
-  kernel->engine->registerSymbols([](llvm::orc::MangleAndInterner mangle) {
-    llvm::orc::SymbolMap symbols;
-    symbols[mangle("flash_rt_parallel_for")] = {
-        llvm::orc::ExecutorAddr::fromPtr(&flash_rt_parallel_for),
-        llvm::JITSymbolFlags::Exported};
-    return symbols;
-  });
+  kernel->engine->registerSymbols(getRuntimeSymbols);
   kernel->engine->initialize();
   auto function = kernel->engine->lookupPacked(("_mlir_ciface_" + entry).str());
   if (!function)
