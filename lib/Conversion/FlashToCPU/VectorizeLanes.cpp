@@ -29,6 +29,7 @@
 
 #include "LaneBody.h"
 #include "LanePlan.h"
+#include "LanePrefetch.h"
 
 #include "flash/Conversion/FlashToCPU/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -55,7 +56,7 @@ class LaneLoops {
 public:
   LaneLoops(RewriterBase &rewriter, const LanePlan &plan, RegisterTile tile)
       : rewriter(rewriter), plan(plan), op(plan.op), tile(tile),
-        loc(op.getLoc()), body(rewriter, plan) {}
+        loc(op.getLoc()), body(rewriter, plan), ahead(rewriter, plan) {}
 
   void emit();
 
@@ -90,18 +91,13 @@ private:
   RegisterTile tile;
   Location loc;
   LaneBody body;
+  LanePrefetch ahead;
   SmallVector<Value> extents;
   /// The element-wise op before a contraction that makes its initial values.
   std::optional<LanePlan> initPlan;
 };
 
 } // namespace
-
-/// Buffers of their own: two different ones do not overlap.
-static bool isFreshBuffer(Value value) {
-  return value.getDefiningOp<memref::AllocaOp>() ||
-         value.getDefiningOp<memref::AllocOp>();
-}
 
 /// Takes over the element-wise op right before a contraction that writes the
 /// buffer which the contraction adds to, so that the buffer is not written and
@@ -308,6 +304,7 @@ void LaneLoops::emitTile(LanePanel panel) {
       for (int64_t v = 0; v < panel.vectors; ++v)
         (void)body.load(*input, panel, r, v, hoisted);
   }
+  ahead.beforeTile(panel);
   emitReductions(panel, 0, accumulators, hoisted);
   forEachAccumulator(panel,
                      [&](OpOperand &init, int64_t r, int64_t v, unsigned i) {
@@ -318,8 +315,10 @@ void LaneLoops::emitTile(LanePanel panel) {
 void LaneLoops::emitReductions(LanePanel &panel, unsigned next,
                                Values &accumulators,
                                const LaneBody::Cache &hoisted) {
-  if (next == plan.reductions.size())
+  if (next == plan.reductions.size()) {
+    ahead.atStep(panel);
     return emitPoints(panel, accumulators, hoisted);
+  }
   int64_t dim = plan.reductions[next];
   accumulators = loop(constant(0), extents[dim], 1, accumulators,
                       [&](Value iv, ValueRange args) {

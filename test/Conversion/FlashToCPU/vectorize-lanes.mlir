@@ -201,3 +201,31 @@ func.func @not_fresh(%k: memref<64x128xf32>, %q: memref<128x96xf32>, %s: memref<
   linalg.matmul ins(%k, %q : memref<64x128xf32>, memref<128x96xf32>) outs(%s : memref<64x96xf32>)
   return
 }
+
+// -----
+
+// V is read a column at a time: at each key the line that the next columns need
+// is asked for, after the last one that of the next block. K is read a row at a
+// time: the next rows are asked for before each tile. Scratch is in a cache.
+
+#vt = affine_map<(d0, d1, d2) -> (d2, d0)>
+#p = affine_map<(d0, d1, d2) -> (d2, d1)>
+#o = affine_map<(d0, d1, d2) -> (d0, d1)>
+// CHECK-LABEL: func @prefetch(
+// CHECK-SAME: %[[V:[^:]+]]: memref<48x128xf32>, %{{[^:]+}}: memref<48x48xf32>, %{{[^:]+}}: memref<128x48xf32>, %[[K:[^:]+]]: memref<48x128xf32>
+// CHECK: arith.cmpi sge
+// CHECK: scf.for {{.*}} iter_args(
+// CHECK-NEXT: arith.addi
+// CHECK-NEXT: memref.prefetch %[[V]]{{.*}}, read, locality<3>, data
+// CHECK: scf.yield
+// CHECK: scf.for
+// AVX2-COUNT-4: memref.prefetch %[[K]]
+// AVX2-NOT: memref.prefetch
+// CHECK: scf.for {{.*}} iter_args(
+func.func @prefetch(%v: memref<48x128xf32>, %p: memref<48x48xf32>, %o: memref<128x48xf32>, %k: memref<48x128xf32>) {
+  linalg.matmul indexing_maps = [#vt, #p, #o] ins(%v, %p : memref<48x128xf32>, memref<48x48xf32>) outs(%o : memref<128x48xf32>)
+  linalg.matmul ins(%k, %o : memref<48x128xf32>, memref<128x48xf32>) outs(%p : memref<48x48xf32>)
+  %scratch = memref.alloca() : memref<48x128xf32>
+  linalg.matmul ins(%scratch, %o : memref<48x128xf32>, memref<128x48xf32>) outs(%p : memref<48x48xf32>)
+  return
+}

@@ -25,8 +25,9 @@ struct RegisterTile {
   static RegisterTile get(unsigned vectorBits, unsigned registers);
 };
 
-/// Replaces a linalg op on buffers by loops over vectors, and with a contraction
-/// also the element-wise op before it that makes its initial values.
+/// Replaces a linalg op on buffers by loops over vectors, and with a
+/// contraction also the element-wise op before it that makes its initial
+/// values.
 llvm::LogicalResult vectorizeLanes(mlir::RewriterBase &rewriter,
                                    mlir::linalg::LinalgOp op,
                                    RegisterTile tile);

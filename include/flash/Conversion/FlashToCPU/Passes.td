@@ -124,6 +124,8 @@ def VectorizeLanesPass : Pass<"flash-vectorize-lanes"> {
     of parts of buffers are vectorized too. An op with a body that is not
     element-wise or with other indexing maps than projected permutations is left
     for scalar loops. Multiply-adds of contractions are fused: they round once.
+    A contraction takes over the element-wise op before it that makes its initial
+    values, and prefetches the operands that it reads in place.
   }];
   let options = [
     Option<"vectorBits", "vector-bits", "unsigned", "256",
