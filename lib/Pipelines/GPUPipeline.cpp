@@ -80,6 +80,11 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTileOverlap());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  if (!options.delayRole.empty()) {
+    tile::TileDelayRoleOptions delay;
+    delay.role = options.delayRole;
+    onKernels(tile::createTileDelayRole(delay));
+  }
   tile::TileAllocateSharedOptions allocate;
   allocate.limit = sharedMemoryLimit(options.target);
   onKernels(tile::createTileAllocateShared(allocate));

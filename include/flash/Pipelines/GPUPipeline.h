@@ -45,6 +45,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       *this, "overlap",
       llvm::cl::desc("Q*K^T of an iteration beside P*V of the one before"),
       llvm::cl::init(true)};
+  Option<std::string> delayRole{
+      *this, "delay-role",
+      llvm::cl::desc("Make a role late, to test barriers: producer, consumers, "
+                     "consumer0, ..."),
+      llvm::cl::init("")};
 };
 
 /// From L2 to L3: kernels, their rings and roles, shared memory.

@@ -80,10 +80,33 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
   }
 };
 
+struct DelayLowering : TilePattern<DelayOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(DelayOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    OpBuilder::InsertionGuard guard(e);
+    if (std::optional<int64_t> warpgroup = op.getWarpgroup()) {
+      Value late = e.createOrFold<arith::CmpIOp>(
+          arith::CmpIPredicate::eq, e.div(kernel->warp, 4), e.i32(*warpgroup));
+      auto branch = scf::IfOp::create(e, late, /*withElseRegion=*/false);
+      e.setInsertionPointToStart(branch.thenBlock());
+    }
+    e.ptx("nanosleep.u32 " + std::to_string(op.getNanoseconds()) + ";", "", {});
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 } // namespace
 
 void flash::tile::populateSpecializePatterns(const TileTypeConverter &converter,
                                              RewritePatternSet &patterns,
                                              const KernelMap &kernels) {
-  patterns.add<SpecializeLowering>(converter, patterns.getContext(), kernels);
+  patterns.add<SpecializeLowering, DelayLowering>(
+      converter, patterns.getContext(), kernels);
 }

@@ -561,6 +561,21 @@ def FlashTile_SpecializeOp : FlashTile_Op<"specialize", [RecursiveMemoryEffects,
   let hasVerifier = 1;
 }
 
+def FlashTile_DelayOp : FlashTile_Op<"delay", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "makes whoever runs it late";
+  let description = [{
+    Sleeps for about `nanoseconds`; with `warpgroup`, only that one of the
+    computing warpgroups does. Nothing may depend on how long a role takes:
+    `flash-tile-delay-role` puts delays into one role at a time, and the results
+    must stay the same.
+
+    Example: `flash_tile.delay 2000 warpgroup 1`
+  }];
+  let arguments = (ins ConfinedAttr<I64Attr, [IntPositive, IntMaxValue<1000000>]>:$nanoseconds,
+                       OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>:$warpgroup);
+  let assemblyFormat = "$nanoseconds (`warpgroup` $warpgroup^)? attr-dict";
+}
+
 //===----------------------------------------------------------------------===//
 // Host
 //===----------------------------------------------------------------------===//

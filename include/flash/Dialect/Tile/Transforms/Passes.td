@@ -123,6 +123,27 @@ def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
+def TileDelayRole : Pass<"flash-tile-delay-role", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Make one role of a specialised kernel late (a test of its barriers)";
+  let description = [{
+    Puts a `flash_tile.delay` at the start of the role and of every iteration of
+    its loops. A kernel whose barriers are right gives the same bits with any role
+    late. A role that the kernel does not have is an error.
+
+    ```mlir
+    flash_tile.specialize producer(40) { scf.for ... { put } } consumers(232) { scf.for ... { get ; use } }
+    // with role=consumer1
+    flash_tile.specialize producer(40) { scf.for ... { put } }
+        consumers(232) { delay 2000 warpgroup 1 ; scf.for ... { delay 2000 warpgroup 1 ; get ; use } }
+    ```
+  }];
+  let options = [
+    Option<"role", "role", "std::string", /*default=*/"\"producer\"",
+           "producer, consumers, or consumerN: one of the consumer warpgroups">,
+    Option<"nanoseconds", "nanoseconds", "int64_t", /*default=*/"2000", "How late">
+  ];
+}
+
 def TileAllocateShared : Pass<"flash-tile-allocate-shared", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Give every tile and ring its place in shared memory";
   let description = [{
