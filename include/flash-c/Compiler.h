@@ -66,6 +66,7 @@ FLASH_C_EXPORT const char *flashGetLastError(void);
  *    entry=NAME                     the function, if there are several
  *    schedule=#flash.schedule<...>  overrides parts of the compiler's choice
  *    split-kv=N                     N parts of the keys, merged
+ *    passes=NAME=VALUE ...          options of flash-gpu-pipeline
  *
  *  A GPU is not needed to compile for one. */
 FLASH_C_EXPORT FlashFunction *flashCompile(const char *text, size_t length,

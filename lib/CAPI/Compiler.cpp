@@ -49,9 +49,11 @@ static Status parseOptions(StringRef text, std::string &entry,
       entry = value.str();
     else if (key == "schedule")
       options.schedule = value.str();
+    else if (key == "passes")
+      options.passes = value.str();
     else if (key != "split-kv")
       return Status::error("there is no option '" + key.str() +
-                           "'; there are entry, schedule and split-kv");
+                           "'; there are entry, schedule, split-kv and passes");
     else if (value.getAsInteger(10, options.splitKV) || options.splitKV < 0)
       return Status::error("split-kv must be a number, not '" + value.str() +
                            "'");

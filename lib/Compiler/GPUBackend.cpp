@@ -88,6 +88,11 @@ Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
   context->appendDialectRegistry(registry);
 
   GPUPipelineOptions options;
+  std::string optionError;
+  llvm::raw_string_ostream optionStream(optionError);
+  if (failed(options.parseFromString(pipeline.options.passes, optionStream)))
+    return Status::error("options of the passes: " +
+                         StringRef(optionError).trim().str());
   std::string target = pipeline.target.getKind().getValue().str();
   options.target = compiler::toString(pipeline.target);
   Status status = pipeline.lower("L3", [&](OpPassManager &manager) {

@@ -50,6 +50,8 @@ std::vector<Kernel> makeKernels(bool large);
 
 struct MatrixOptions {
   std::string target = "cpu";
+  /// Options of the GPU's pipeline.
+  std::string passes;
   uint64_t seed = 0;
   /// Launches of each case; all must give the same bits.
   int64_t repeats = 1;

@@ -191,6 +191,7 @@ private:
     CompileOptions compile;
     compile.target = options.target;
     compile.splitKV = kernel.splitKV;
+    compile.passes = options.passes;
     Result<std::unique_ptr<Executable>> compiled =
         Executable::compile(func, compile);
     if (compiled.failed())

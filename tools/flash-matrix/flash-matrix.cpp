@@ -39,6 +39,10 @@ int main(int argc, char **argv) {
   cl::opt<std::string> target(
       "target", cl::init("cpu"), cl::value_desc("cpu|auto|sm_90a|..."),
       cl::desc("What to compile for and run on"), cl::cat(category));
+  cl::opt<std::string> passes(
+      "passes", cl::value_desc("name=value ..."),
+      cl::desc("Options of flash-gpu-pipeline, as delay-role=producer"),
+      cl::cat(category));
   cl::opt<std::string> seed(
       "seed", cl::init("0"), cl::value_desc("N|fresh"),
       cl::desc("Of the inputs; fresh: another one each time, printed"),
@@ -75,6 +79,7 @@ int main(int argc, char **argv) {
   if (repeats < 1 || stride < 1)
     return fail("--repeats and --stride must be at least 1");
   options.target = target == "auto" ? flash::chooseTarget() : target;
+  options.passes = passes;
   options.repeats = repeats;
   options.filters.assign(filters.begin(), filters.end());
   options.stride = stride;

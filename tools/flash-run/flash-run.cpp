@@ -101,6 +101,11 @@ int main(int argc, char **argv) {
       "split-kv", cl::init(0), cl::value_desc("N"),
       cl::desc("Split the keys into N parts and merge them"),
       cl::cat(category));
+  cl::opt<std::string> passes(
+      "passes", cl::value_desc("name=value ..."),
+      cl::desc("Options of flash-gpu-pipeline, as overlap=false or "
+               "delay-role=producer"),
+      cl::cat(category));
   cl::opt<int> threads(
       "threads", cl::init(0), cl::value_desc("N"),
       cl::desc("CPU threads (default: FLASH_NUM_THREADS, else all)"),
@@ -126,6 +131,7 @@ int main(int argc, char **argv) {
   options.json = report == "json";
   options.schedule = schedule;
   options.splitKV = splitKV;
+  options.passes = passes;
   options.threads = threads;
 
   auto fail = [](const llvm::Twine &message) {

@@ -34,6 +34,9 @@ struct CompileOptions {
   std::string schedule;
   /// Parts that the keys are split into; 0 and 1 leave them whole.
   int64_t splitKV = 0;
+  /// Options of the GPU's pipeline, as `flash-gpu-pipeline` takes them:
+  /// `overlap=false delay-role=producer`.
+  std::string passes;
   /// Assemble PTX, if there is a ptxas. Not needed by who only wants its text.
   bool assemble = true;
   /// Called after each level, with verified IR.

@@ -115,6 +115,7 @@ Status Runner::compile() {
   compile.target = report.target;
   compile.schedule = options.schedule;
   compile.splitKV = options.splitKV;
+  compile.passes = options.passes;
   compile.assemble = options.emit.empty();
   compile.onLevel = [&](StringRef level, ModuleOp module) {
     if (!options.printAfterLevels.count(level.str()))

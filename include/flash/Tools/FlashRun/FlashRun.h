@@ -43,6 +43,7 @@ struct FlashRunOptions {
   bool json = false;
   std::string schedule;
   int64_t splitKV = 0;
+  std::string passes;
   int threads = 0;
 };
 
