@@ -151,7 +151,7 @@ void TileCopy::emit(Emitter &e) {
   bool ragged = pieces % threads != 0;
   // Unrolled, every step has addresses in registers, which the loop around the
   // copy keeps there.
-  constexpr int64_t mostUnrolled = 8;
+  constexpr int64_t mostUnrolled = 2;
   if (steps <= mostUnrolled) {
     if (threads % piecesPerRow == 0 && !ragged) {
       emitRows(e, steps);
@@ -162,13 +162,13 @@ void TileCopy::emit(Emitter &e) {
                 ragged && step == steps - 1);
     return;
   }
-  auto loop =
-      scf::ForOp::create(e, kernel.thread, e.i32(pieces), e.i32(threads * 4));
+  auto loop = scf::ForOp::create(e, kernel.thread, e.i32(pieces),
+                                 e.i32(threads * mostUnrolled));
   OpBuilder::InsertionGuard guard(e);
   e.setInsertionPointToStart(loop.getBody());
-  for (int64_t i = 0; i < 4; ++i)
+  for (int64_t i = 0; i < mostUnrolled; ++i)
     emitPiece(e, e.add(loop.getInductionVar(), i * threads),
-              pieces % (4 * threads) != 0);
+              pieces % (mostUnrolled * threads) != 0);
 }
 
 namespace {

@@ -47,7 +47,7 @@ def TileKeepOperands : Pass<"flash-tile-keep-operands", "::mlir::gpu::GPUFuncOp"
     scf.for ... { flash_tile.mma #flash_tile.mma_sync %f, %k ... }
     ```
   }];
-  let options = [Option<"maxRegisters", "max-registers", "int64_t", "190",
+  let options = [Option<"maxRegisters", "max-registers", "int64_t", "150",
                         "Registers of a thread for the fragments that live in the loop">];
 }
 

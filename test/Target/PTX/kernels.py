@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Compiles a list of attentions for every GPU target and looks at the code.
+
+No GPU is needed. For each kernel and target: PTX by flash-opt and flash-translate,
+then ptxas. No spill, no local memory, no serialised wgmma; the numbers of tensor
+instructions, copies and barriers, registers and shared memory are compared with
+kernels.json beside this file. `--update` writes that file anew.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"]
+# A family's code is the same on its members but for tile sizes: the whole list is
+# compiled for sm_80 and sm_90a, a shorter one for the others.
+EVERYWHERE = {"hd64-causal", "hd128", "hd111-causal", "hd192-128-causal", "hd256", "merge"}
+BASELINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kernels.json")
+# Registers may grow by this much before it is an error; another assembler may do as
+# it likes within what spills nothing.
+REGISTER_SLACK = 8
+
+
+def attention(dtype="bf16", dqk=128, dv=None, heads=16, key_heads=None, causal=False,
+              layout="bhsd", lse=False):
+    """An attention in MLIR at L0."""
+    dv = dv or dqk
+    key_heads = key_heads or heads
+
+    def shape(h, d):
+        dims = ["?", str(h), "?", str(d)] if layout == "bhsd" else ["?", "?", str(h), str(d)]
+        return f"tensor<{'x'.join(dims)}x{dtype}>"
+
+    q, k, v, o = shape(heads, dqk), shape(key_heads, dqk), shape(key_heads, dv), shape(heads, dv)
+    attributes = [f"layout = #flash.layout<{layout}>"] if layout != "bhsd" else []
+    if causal:
+        attributes.append("mask = #flash.causal")
+    results = [o] + ([f"tensor<?x{heads}x?xf32>"] if lse else [])
+    names = ["%r0", "%r1"][: len(results)]
+    joined = ", ".join(results)
+    return (f"func.func @attention(%q: {q}, %k: {k}, %v: {v}) -> ({joined}) {{\n"
+            f"  {', '.join(names)} = flash.attention %q, %k, %v {{{', '.join(attributes)}}}"
+            f" : {q}, {k}, {v} -> {joined}\n"
+            f"  return {', '.join(names)} : {joined}\n}}\n")
+
+
+# name: (MLIR, options of the pipeline)
+KERNELS = {
+    "hd64": (attention(dqk=64), ""),
+    "hd64-causal": (attention(dqk=64, dtype="f16", causal=True, lse=True), ""),
+    "hd128": (attention(), ""),
+    "hd128-causal-gqa": (attention(causal=True, lse=True, key_heads=4), ""),
+    "hd128-bshd": (attention(dtype="f16", layout="bshd"), ""),
+    "hd59": (attention(dqk=59, dtype="f16"), ""),
+    "hd80-causal": (attention(dqk=80, causal=True), ""),
+    "hd96": (attention(dqk=96, dtype="f16"), ""),
+    "hd111-causal": (attention(dqk=111, causal=True, lse=True), ""),
+    "hd192-128-causal": (attention(dqk=192, dv=128, causal=True), ""),
+    "hd256": (attention(dqk=256), ""),
+    "hd256-causal": (attention(dqk=256, dtype="f16", causal=True), ""),
+    "merge": (attention(dqk=64, causal=True), " split-kv=3"),
+}
+
+INSTRUCTIONS = {
+    "mma": r"\bmma\.sync\.",
+    "wgmma": r"\bwgmma\.mma_async\.",
+    "cp_async": r"\bcp\.async\.c[ag]\.",
+    "tma": r"\bcp\.async\.bulk\.tensor\.",
+    "ldmatrix": r"\bldmatrix\.",
+    "mbarrier": r"\bmbarrier\.",
+    "barrier": r"\b(?:bar|barrier)(?:\.cta)?\.sync",
+    "setmaxnreg": r"\bsetmaxnreg\.",
+}
+
+
+def run(command, text, what):
+    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        raise RuntimeError(f"{what} failed: {done.stderr.strip()[:2000]}")
+    return done.stdout, done.stderr
+
+
+def find_ptxas():
+    for path in (os.environ.get("FLASH_PTXAS"), shutil.which("ptxas"), "/usr/local/cuda/bin/ptxas"):
+        if path and os.access(path, os.X_OK):
+            return path
+    sys.exit("error: there is no ptxas: set FLASH_PTXAS, or put it on the PATH")
+
+
+def compile_kernel(name, target, options):
+    """Returns (facts, problems)."""
+    source, pipeline = KERNELS[name]
+    extra = f" {options.pipeline}" if options.pipeline else ""
+    level4, _ = run([options.flash_opt, f"--flash-gpu-pipeline=target={target}{pipeline}{extra}"],
+                    source, "flash-opt")
+    ptx, _ = run([options.flash_translate, "--flash-to-ptx", f"--flash-target={target}"],
+                 level4, "flash-translate")
+    if options.keep:
+        with open(os.path.join(options.keep, f"{name}.{target}.ptx"), "w") as file:
+            file.write(ptx)
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "kernel.ptx")
+        with open(path, "w") as file:
+            file.write(ptx)
+        _, log = run([options.ptxas, "-O3", "-v", f"-arch={target}",
+                      "-o", os.path.join(directory, "kernel.cubin"), path], None, "ptxas")
+
+    problems = []
+    if re.search(r"\bC75\d\d\b|serialized", log):
+        problems.append("wgmma is serialised: " +
+                        next(l for l in log.splitlines() if re.search(r"C75\d\d|serialized", l)))
+    for amount, what in re.findall(r"(\d+) bytes (stack frame|spill stores|spill loads)", log):
+        if int(amount):
+            problems.append(f"{amount} bytes {what}")
+    if re.search(r"\.local\b", ptx):
+        problems.append("PTX with local memory")
+    facts = {
+        "registers": [int(n) for n in re.findall(r"Used (\d+) registers", log)],
+        "shared": [int(n) for n in re.findall(r"flash_tile\.shared_bytes = (\d+)", level4)],
+    }
+    facts.update({key: len(re.findall(pattern, ptx)) for key, pattern in INSTRUCTIONS.items()})
+    return facts, problems
+
+
+def compare(facts, expected, same_assembler):
+    problems = []
+    for key, value in facts.items():
+        if key == "registers":
+            limit = REGISTER_SLACK if same_assembler else 256
+            if len(value) != len(expected[key]) or any(
+                    new > old + limit for new, old in zip(value, expected[key])):
+                problems.append(f"registers {value}, baseline {expected[key]}")
+        elif value != expected.get(key):
+            problems.append(f"{key} {value}, baseline {expected.get(key)}")
+    return problems
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--flash-opt", default="flash-opt")
+    parser.add_argument("--flash-translate", default="flash-translate")
+    parser.add_argument("--update", action="store_true", help="write the baseline anew")
+    parser.add_argument("--keep", metavar="DIR", help="keep the PTX there")
+    parser.add_argument("--kernel", action="append", help="only this kernel (repeatable)")
+    parser.add_argument("--target", action="append", help="only this target (repeatable)")
+    parser.add_argument("--pipeline", default="", help="more options of flash-gpu-pipeline")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    options = parser.parse_args()
+    options.ptxas = find_ptxas()
+    version = re.search(r"release ([\d.]+), V([\d.]+)",
+                        run([options.ptxas, "--version"], None, "ptxas")[0])
+    version = version.group(2) if version else "unknown"
+
+    jobs = [(name, target) for name in KERNELS for target in TARGETS
+            if (not options.kernel or name in options.kernel)
+            and (not options.target or target in options.target)
+            and (options.kernel or name in EVERYWHERE or target in ("sm_80", "sm_90a"))]
+    baseline = {"ptxas": version, "kernels": {}}
+    if os.path.exists(BASELINE):
+        with open(BASELINE) as file:
+            baseline = json.load(file)
+    same_assembler = baseline["ptxas"] == version
+    failures = 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        futures = {job: pool.submit(compile_kernel, *job, options) for job in jobs}
+        for name, target in jobs:
+            key = f"{name}/{target}"
+            try:
+                facts, problems = futures[name, target].result()
+            except (RuntimeError, subprocess.TimeoutExpired) as error:
+                facts, problems = None, [str(error)]
+            if facts and not options.update and not options.pipeline:
+                expected = baseline["kernels"].get(key)
+                problems += (compare(facts, expected, same_assembler) if expected
+                             else ["not in the baseline: run with --update"])
+            if options.update and facts:
+                baseline["kernels"][key] = facts
+            failures += bool(problems)
+            print(f"{'FAIL' if problems else 'ok':4} {key:28} "
+                  + ("" if not facts else " ".join(f"{k} {v}" for k, v in facts.items() if v)))
+            for problem in problems:
+                print(f"     {problem}")
+            sys.stdout.flush()
+    if options.update:
+        baseline["ptxas"] = version
+        kernels = {key: baseline["kernels"][key] for key in sorted(baseline["kernels"])}
+        with open(BASELINE, "w") as file:
+            rows = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in kernels.items())
+            file.write(f'{{"ptxas": {json.dumps(version)}, "kernels": {{\n{rows}\n}}}}\n')
+    print(f"{len(jobs)} kernels, {failures} with problems")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
