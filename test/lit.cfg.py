@@ -73,4 +73,3 @@ if config.sanitize:
     # LLVM is not instrumented, so its containers look overrun; what its tables keep looks leaked.
     config.environment["ASAN_OPTIONS"] = "detect_container_overflow=0:detect_leaks=0"
     config.environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
-config.substitutions.append(("%python", sys.executable))

@@ -6,11 +6,11 @@
 gpu.module @kernels {
   // CHECK: llvm.mlir.global external @flash_shared() {addr_space = 3 : i32, alignment = 1024 : i64} : !llvm.array<0 x i8>
 
-  // 64 rows of 8 pieces by 128 threads: 4 copies each; rows that do not exist
+  // 64 rows of 8 pieces by 128 threads: 4 copies each, two at a time; rows that do not exist
   // are zero.
   // CHECK-LABEL: gpu.func @load
   // CHECK: nvvm.barrier id = %{{.*}} number_of_threads = %{{.*}}
-  // CHECK-COUNT-4: "cp.async.cg.shared.global [$0], [$1], 16, $2;", "r,l,r,~{memory}"
+  // CHECK-COUNT-2: "cp.async.cg.shared.global [$0], [$1], 16, $2;", "r,l,r,~{memory}"
   // CHECK-NOT: cp.async.cg
   // CHECK: cp.async.wait_all
   // CHECK-NOT: fence.proxy
@@ -30,7 +30,7 @@ gpu.module @kernels {
   // loop stays a loop.
   // CHECK-LABEL: gpu.func @load_aligned_4
   // CHECK: scf.for
-  // CHECK-COUNT-4: "cp.async.ca.shared.global [$0], [$1], 4;", "r,l,~{memory}"
+  // CHECK-COUNT-2: "cp.async.ca.shared.global [$0], [$1], 4;", "r,l,~{memory}"
   gpu.func @load_aligned_4(%m: memref<?x66xbf16>, %i: index) kernel attributes {flash_tile.warps = 1 : i64} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%i, %c0] {alignment = 4 : i64, shared_offset = 0 : i64} : memref<?x66xbf16> -> !flash_tile.shared<64x64xbf16>
@@ -93,11 +93,11 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: gpu.func @ring
-  // CHECK-COUNT-4: cp.async.cg
+  // CHECK-COUNT-2: cp.async.cg
   // CHECK: cp.async.commit_group;
   // CHECK: scf.if
   // CHECK: arith.remui
-  // CHECK-COUNT-4: cp.async.cg
+  // CHECK-COUNT-2: cp.async.cg
   // CHECK: cp.async.commit_group;
   // CHECK: cp.async.wait_group 1;
   // CHECK: nvvm.barrier

@@ -13,8 +13,8 @@ gpu.module @kernels {
     %c64 = arith.constant 64 : index
     %zero = arith.constant 0.0 : f32
     %tile = flash_tile.load %q[%c0, %c0] : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
-    %rk = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, cp_async>
-    %rv = flash_tile.ring : !flash_tile.ring<2, 64x128xf16, cp_async>
+    %rk = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
+    %rv = flash_tile.ring : !flash_tile.ring<2, 64x128xf16, mbarrier>
     %o0 = flash_tile.splat %zero : !o
     // CHECK: %[[SOME:[a-z0-9_]+]] = arith.cmpi slt, %{{.*}}, %[[N]]
     // CHECK: %[[RESULT:[a-z0-9_]+]]:2 = scf.if %[[SOME]]
@@ -24,19 +24,19 @@ gpu.module @kernels {
     // CHECK:   %[[P0:[a-z0-9_]+]] = flash_tile.convert
     // CHECK:   %[[LOOP:[a-z0-9_]+]]:{{.*}} = scf.for {{.*}} iter_args(%[[I:[a-z0-9_]+]] = {{.*}}, %[[P:[a-z0-9_]+]] = %[[P0]]
     %r:2 = scf.for %j = %c0 to %n step %c64 iter_args(%acc = %o0, %i = %c0) -> (!o, index) {
-      %k = flash_tile.get %rk[%i] : !flash_tile.ring<2, 64x64xf16, cp_async>
+      %k = flash_tile.get %rk[%i] : !flash_tile.ring<2, 64x64xf16, mbarrier>
       %s = flash_tile.mma #flash_tile.wgmma %tile, %k transpose_b
           : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !s
-      flash_tile.release %rk[%i] : !flash_tile.ring<2, 64x64xf16, cp_async>
+      flash_tile.release %rk[%i] : !flash_tile.ring<2, 64x64xf16, mbarrier>
       %p = flash_tile.convert %s : !s -> !p
       %half = flash_tile.map(%acc) : (!o) -> !o {
       ^bb0(%row: index, %column: index, %x: f32):
         %y = arith.addf %x, %x : f32
         flash_tile.yield %y : f32
       }
-      %v = flash_tile.get %rv[%i] : !flash_tile.ring<2, 64x128xf16, cp_async>
+      %v = flash_tile.get %rv[%i] : !flash_tile.ring<2, 64x128xf16, mbarrier>
       %o = flash_tile.mma #flash_tile.wgmma %p, %v acc(%half) : !p, !flash_tile.shared<64x128xf16> -> !o
-      flash_tile.release %rv[%i] : !flash_tile.ring<2, 64x128xf16, cp_async>
+      flash_tile.release %rv[%i] : !flash_tile.ring<2, 64x128xf16, mbarrier>
       %next = arith.addi %i, %c1 : index
       scf.yield %o, %next : !o, index
     }

@@ -90,6 +90,9 @@ bool LoopRotation::match() {
   auto get = second.getB().getDefiningOp<GetOp>();
   if (!get || get->getBlock() != body || !get.getTile().hasOneUse())
     return false;
+  // With cp.async the puts of this loop count on the order of its gets.
+  if (get.getRing().getType().getKind() != RingKind::MBarrier)
+    return false;
   late.insert(get);
   late.insert(second);
   for (auto release : body->getOps<ReleaseOp>())
