@@ -51,9 +51,16 @@ SmallVector<Value> LaneBody::indicesOf(OpOperand &operand,
   });
 }
 
+/// One lane is a scalar: LLVM makes calls of vectors of a single bf16.
+static Type widen(Type type, int64_t width) {
+  return width == 1 ? type : VectorType::get({width}, type);
+}
+
 Value LaneBody::splat(Value scalar, int64_t width) {
-  return vector::BroadcastOp::create(
-      rewriter, loc, VectorType::get({width}, scalar.getType()), scalar);
+  if (width == 1)
+    return scalar;
+  return vector::BroadcastOp::create(rewriter, loc,
+                                     widen(scalar.getType(), width), scalar);
 }
 
 Value LaneBody::load(OpOperand &operand, const LanePanel &panel, int64_t r,
@@ -68,13 +75,14 @@ Value LaneBody::load(OpOperand &operand, const LanePanel &panel, int64_t r,
     return known;
 
   SmallVector<Value> indices = indicesOf(operand, panel, r, v);
-  auto vectorType = VectorType::get({panel.width}, type.getElementType());
   Value result;
-  if (!plan.dependsOn(operand, plan.lanes)) {
+  if (panel.width == 1 || !plan.dependsOn(operand, plan.lanes)) {
     Value element =
         memref::LoadOp::create(rewriter, loc, operand.get(), indices);
     result = splat(element, panel.width);
-  } else if (plan.isContiguous(operand)) {
+  } else if (auto vectorType =
+                 cast<VectorType>(widen(type.getElementType(), panel.width));
+             plan.isContiguous(operand)) {
     result = vector::LoadOp::create(rewriter, loc, vectorType, operand.get(),
                                     indices);
   } else {
@@ -95,6 +103,10 @@ Value LaneBody::load(OpOperand &operand, const LanePanel &panel, int64_t r,
 void LaneBody::store(OpOperand &operand, const LanePanel &panel, int64_t r,
                      int64_t v, Value value) {
   SmallVector<Value> indices = indicesOf(operand, panel, r, v);
+  if (panel.width == 1) {
+    memref::StoreOp::create(rewriter, loc, value, operand.get(), indices);
+    return;
+  }
   if (plan.isContiguous(operand)) {
     vector::StoreOp::create(rewriter, loc, value, operand.get(), indices);
     return;
@@ -112,7 +124,7 @@ void LaneBody::store(OpOperand &operand, const LanePanel &panel, int64_t r,
 Value LaneBody::indexVector(const LanePanel &panel, int64_t dim, int64_t r,
                             int64_t v) {
   Value wide = splat(indexOf(panel, dim, r, v), panel.width);
-  if (dim != plan.lanes)
+  if (dim != plan.lanes || panel.width == 1)
     return wide;
   auto steps = llvm::to_vector(llvm::seq<int64_t>(0, panel.width));
   Value step = arith::ConstantOp::create(rewriter, loc,
@@ -181,7 +193,7 @@ SmallVector<Value> LaneBody::evaluate(const LanePanel &panel, int64_t r,
         llvm::map_to_vector(inner.getOperands(), lookup);
     SmallVector<Type> types =
         llvm::map_to_vector(inner.getResultTypes(), [&](Type type) -> Type {
-          return VectorType::get({panel.width}, type);
+          return widen(type, panel.width);
         });
     Operation *wide = rewriter.create(loc, inner.getName().getIdentifier(),
                                       operands, types, inner.getAttrs());

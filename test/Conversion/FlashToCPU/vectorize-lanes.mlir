@@ -36,8 +36,8 @@ func.func @scores(%k: memref<64x128xf32>, %q: memref<128x96xf32>, %s: memref<64x
 // AVX2-COUNT-9: math.fma {{.*}} : vector<8xf32>
 // AVX2-COUNT-8: math.fma {{.*}} : vector<8xf32>
 // AVX2-COUNT-6: math.fma {{.*}} : vector<8xf32>
-// AVX2-COUNT-4: math.fma {{.*}} : vector<1xf32>
-// AVX2-COUNT-3: math.fma {{.*}} : vector<1xf32>
+// AVX2-COUNT-4: math.fma {{.*}} : f32
+// AVX2-COUNT-3: math.fma {{.*}} : f32
 // AVX2-NOT: math.fma
 func.func @ragged(%k: memref<59x7xf32>, %q: memref<7x41xf32>, %s: memref<59x41xf32>) {
   linalg.matmul ins(%k, %q : memref<59x7xf32>, memref<7x41xf32>) outs(%s : memref<59x41xf32>)
@@ -119,7 +119,7 @@ func.func @copy(%a: memref<?x128xf32, strided<[128, 1], offset: ?>>, %b: memref<
 // CHECK-LABEL: func @dynamic(
 // CHECK: arith.remui
 // CHECK: vector.load {{.*}} vector<{{(8|16)}}xf32>
-// CHECK: vector.load {{.*}} vector<1xf32>
+// CHECK: memref.load
 func.func @dynamic(%a: memref<?xf32>, %b: memref<?xf32>) {
   linalg.exp ins(%a : memref<?xf32>) outs(%b : memref<?xf32>)
   return
