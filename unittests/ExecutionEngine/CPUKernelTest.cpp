@@ -185,6 +185,14 @@ TEST_F(CPUKernelTest, HeadDims) {
   }
 }
 
+TEST_F(CPUKernelTest, OneColumn) {
+  Problem p;
+  p.type = "bf16";
+  p.dqk = p.dv = 1;
+  compile(p);
+  check(p, {1, 2, 2, 50, 70});
+}
+
 TEST_F(CPUKernelTest, TypesAndLayouts) {
   for (const char *type : {"f32", "f16", "bf16"}) {
     for (const char *layout : {"bhsd", "bshd"}) {
