@@ -23,8 +23,8 @@ llvm::FailureOr<std::string> emitPTX(mlir::gpu::GPUModuleOp kernels,
 
 /// Assembles PTX with ptxas: $FLASH_PTXAS, else one on the PATH, else
 /// /usr/local/cuda/bin/ptxas. `log` receives what it says (with -v: registers,
-/// spills, shared memory). On failure `error` says what went wrong; wgmma that the
-/// assembler had to serialise is a failure.
+/// spills, shared memory). On failure `error` says what went wrong; wgmma that
+/// the assembler had to serialise is a failure.
 llvm::FailureOr<std::string> assemblePTX(llvm::StringRef ptx,
                                          llvm::StringRef target,
                                          std::string &log, std::string &error);
