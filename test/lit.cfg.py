@@ -70,6 +70,6 @@ if not config.sanitize and not config.static_llvm:
     config.available_features.add("plugin")
 if config.sanitize:
     config.available_features.add("asan")
-    # LLVM is not instrumented, so its containers look overrun; what its tables keep looks leaked.
-    config.environment["ASAN_OPTIONS"] = "detect_container_overflow=0:detect_leaks=0"
+    # LLVM is not instrumented: its containers look overrun, its arenas poisoned, and what its tables keep leaked.
+    config.environment["ASAN_OPTIONS"] = "detect_container_overflow=0:allow_user_poisoning=0:detect_leaks=0"
     config.environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
