@@ -147,13 +147,14 @@ suite_tidy() {
   local files log="$FLASH_BUILD/tidy.log"
   check "the build before clang-tidy" need_build dev all
   mkdir -p "$FLASH_BUILD/tidy"
-  mapfile -t files < <(git ls-files 'lib/*.cpp' 'tools/*.cpp' 'unittests/*.cpp')
-  FLASH_HEADERS_KEY=$( (git ls-files '*.h' '*.td' '*.def' | xargs cat; cat "$FLASH_BUILD/CMakeCache.txt" | grep -i 'MLIR_DIR\|CXX_COMPILER:') | sha256sum)
+  mapfile -t files < <(our_files 'lib/*.cpp' 'tools/*.cpp' 'unittests/*.cpp')
+  FLASH_HEADERS_KEY=$( (our_files '*.h' '*.td' '*.def' | xargs cat; cat "$FLASH_BUILD/CMakeCache.txt" | grep -i 'MLIR_DIR\|CXX_COMPILER:') | sha256sum)
   export -f tidy_file
   export FLASH_HEADERS_KEY FLASH_BUILD FLASH_ROOT
   printf '%s\n' "${files[@]}" | xargs -P "$FLASH_JOBS" -I{} bash -c 'tidy_file {}' 2>&1 | tee "$log" || true
   local bad
   bad=$(grep -c '^FAILED: clang-tidy' "$log" || true)
+  [ ${#files[@]} -gt 0 ] || fail "clang-tidy found no files"
   pass $((${#files[@]} - bad))
   [ "$bad" -eq 0 ] || fail "clang-tidy: $bad files" "$bad"
 }
