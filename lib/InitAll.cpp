@@ -1,5 +1,4 @@
-//===- InitAll.cpp - Registers what Flash provides ------------------*- C++
-//-*-===//
+//===- InitAll.cpp - Registers what Flash provides --------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -10,8 +9,8 @@
 #include "flash/InitAll.h"
 
 #include "flash/Conversion/FlashToCPU/Passes.h"
-#include "flash/Conversion/TileToNVVM/Passes.h"
 #include "flash/Conversion/FlashToTile/Passes.h"
+#include "flash/Conversion/TileToNVVM/Passes.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 #include "flash/Dialect/Tile/IR/Tile.h"

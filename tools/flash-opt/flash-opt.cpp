@@ -1,5 +1,4 @@
-//===- flash-opt.cpp - Runs Flash's passes on IR --------------------*- C++
-//-*-===//
+//===- flash-opt.cpp - Runs Flash's passes on IR ----------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

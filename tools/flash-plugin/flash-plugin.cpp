@@ -1,5 +1,4 @@
-//===- flash-plugin.cpp - Flash inside somebody else's mlir-opt -----*- C++
-//-*-===//
+//===- flash-plugin.cpp - Flash inside somebody else's mlir-opt -*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Transfers.cpp - From device to shared memory, by all threads -*- C++
-//-*-===//
+//===- Transfers.cpp - From device to shared memory, by all threads -------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- FlashDialect.cpp - The flash dialect -------------------------*- C++
-//-*-===//
+//===- FlashDialect.cpp - The flash dialect ---------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- FlashOps.cpp - Operations of the flash dialect ---------------*- C++
-//-*-===//
+//===- FlashOps.cpp - Operations of the flash dialect -----------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Masks.cpp - The structured masks -----------------------------*- C++
-//-*-===//
+//===- Masks.cpp - The structured masks -------------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

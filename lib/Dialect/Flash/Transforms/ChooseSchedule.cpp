@@ -1,5 +1,4 @@
-//===- ChooseSchedule.cpp - Tile sizes from a target ----------------*- C++
-//-*-===//
+//===- ChooseSchedule.cpp - Tile sizes from a target ------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

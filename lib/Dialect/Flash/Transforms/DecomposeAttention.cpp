@@ -1,5 +1,4 @@
-//===- DecomposeAttention.cpp - One step's arithmetic ---------------*- C++
-//-*-===//
+//===- DecomposeAttention.cpp - One step's arithmetic -----------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

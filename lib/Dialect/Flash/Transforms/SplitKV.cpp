@@ -1,5 +1,4 @@
-//===- SplitKV.cpp - Attention on slices of the keys ----------------*- C++
-//-*-===//
+//===- SplitKV.cpp - Attention on slices of the keys ------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- TileAttention.cpp - Tile attention (L0 to L1) ----------------*- C++
-//-*-===//
+//===- TileAttention.cpp - Tile attention (L0 to L1) ------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

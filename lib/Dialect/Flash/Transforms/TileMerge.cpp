@@ -1,5 +1,4 @@
-//===- TileMerge.cpp - Tile the merge of partial results ------------*- C++
-//-*-===//
+//===- TileMerge.cpp - Tile the merge of partial results --------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

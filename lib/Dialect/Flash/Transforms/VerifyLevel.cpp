@@ -1,5 +1,4 @@
-//===- VerifyLevel.cpp - What belongs to a level --------------------*- C++
-//-*-===//
+//===- VerifyLevel.cpp - What belongs to a level ----------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
