@@ -106,7 +106,10 @@ suite_gpu() {
     say "no GPU here: nothing to run"
     return
   fi
-  matrix matrix-gpu --target=auto
+  local log="$FLASH_BUILD/gpu.log" status=0
+  test/Integration/GPU/run.sh "$FLASH_BUILD/bin" 2>&1 | tee "$log" || status=$?
+  pass "$(sed -n '$s/^\([0-9]*\) passed.*/\1/p' "$log")"
+  [ "$status" -eq 0 ] || fail "gpu" "$(sed -n '$s/.* \([0-9]*\) failed$/\1/p' "$log")"
 }
 
 consumer() {

@@ -78,13 +78,23 @@ static Choice chooseForCPU(TargetAttr target, const Problem &problem) {
 // GPU
 //===----------------------------------------------------------------------===//
 
-/// 32-bit registers a thread needs for its part of the tiles: O and S in f32, P
-/// in 16 bits, and a fixed number for the rest.
-static int64_t registersPerThread(const Choice &c, int64_t vDim) {
+/// Registers for addresses, rows and what the assembler keeps besides, found by
+/// assembling the list of kernels: the least that spills nowhere.
+static int64_t otherRegisters(TargetAttr target, Instruction instruction) {
+  if (instruction == Instruction::Wgmma)
+    return 36;
+  return target.getKind().getValue().starts_with("sm_1") ? 72 : 48;
+}
+
+/// 32-bit registers a thread needs: O and S in f32; beside them P in 16 bits
+/// where the next S is computed before P is used up (wgmma, asynchronous).
+static int64_t registersPerThread(const Choice &c, TargetAttr target,
+                                  int64_t vDim) {
   int64_t rowsPerWarp = c.m / c.warps;
-  int64_t accumulators = rowsPerWarp * (vDim + c.n) / 32;
-  int64_t probabilities = rowsPerWarp * c.n / 64;
-  return accumulators + probabilities + 48;
+  int64_t tiles = rowsPerWarp * (vDim + c.n) / 32;
+  if (c.instruction == Instruction::Wgmma)
+    tiles += rowsPerWarp * c.n / 64;
+  return tiles + otherRegisters(target, c.instruction);
 }
 
 static int64_t sharedBytes(const Choice &c, const Problem &p, int64_t qkDim,
@@ -95,13 +105,19 @@ static int64_t sharedBytes(const Choice &c, const Problem &p, int64_t qkDim,
   return query + c.stages * c.n * row + 1024;
 }
 
-/// Bytes that a block moves into shared memory for each query row and key, and
-/// the cost of a step that does not depend on the number of keys (waits, row
-/// reductions), in the same unit: smaller is better.
+/// What a score costs, in bytes read from shared memory: K and V come from L2
+/// once for each block of queries, and, where warps multiply on their own
+/// (mma.sync), from shared memory once for each warp; a step has a cost that
+/// does not depend on the number of keys (waits, row reductions), calibrated on
+/// an H100 (docs/rationale/gpu.md). Smaller is better.
 static double costPerScore(const Choice &c, const Problem &p) {
-  double fromL2 = double(p.qkDim + p.vDim) * p.elementBytes / double(c.m);
-  constexpr double kStepOverhead = 48.0;
-  return fromL2 + kStepOverhead / double(c.n);
+  double keyBytes = double(p.qkDim + p.vDim) * double(p.elementBytes);
+  double fromL2 = keyBytes / double(c.m);
+  double fromShared = c.instruction == Instruction::Wgmma
+                          ? 0.0
+                          : keyBytes * double(c.warps) / double(c.m);
+  constexpr double kStepOverhead = 320.0;
+  return fromL2 + fromShared + kStepOverhead / double(c.n);
 }
 
 /// The cheapest of the key-block sizes that fit registers and shared memory,
@@ -110,7 +126,7 @@ static std::optional<Choice> bestKeys(Choice c, TargetAttr target,
                                       const Problem &p, int64_t registerLimit) {
   int64_t qkDim = roundUp(p.qkDim, c.d), vDim = roundUp(p.vDim, c.d);
   for (c.n = 128; c.n >= 16; c.n -= 16)
-    if (registersPerThread(c, vDim) <= registerLimit &&
+    if (registersPerThread(c, target, vDim) <= registerLimit &&
         sharedBytes(c, p, qkDim, vDim) <= target.getFastMemory())
       return c;
   return std::nullopt;
@@ -134,11 +150,15 @@ static Choice chooseForGPU(TargetAttr target, const Problem &problem) {
   if (onHopper) {
     c.instruction = Instruction::Wgmma;
     c.specialize = c.tma = true;
-    c.m = 128;
-    c.warps = 8;
-    c.producerRegisters = 40;
-    c.consumerRegisters = 232;
-    consider(c, c.consumerRegisters);
+    // Two or three consumer warpgroups of 64 rows; with the producer's they
+    // share 64 K registers.
+    for (int64_t warpgroups : {2, 3}) {
+      c.m = 64 * warpgroups;
+      c.warps = 4 * warpgroups;
+      c.producerRegisters = warpgroups == 2 ? 40 : 32;
+      c.consumerRegisters = warpgroups == 2 ? 232 : 160;
+      consider(c, c.consumerRegisters);
+    }
   }
   for (int64_t warps : {4, 8}) {
     if (onHopper)

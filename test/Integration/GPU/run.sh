@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# What a machine with a GPU proves: the matrix of kernels and shapes with fresh inputs and poisoned outputs, each launched
+# 100 times with the same bits; the same with one role late at a time (Hopper); and compute-sanitizer, where it is found.
+#
+#   test/Integration/GPU/run.sh DIRECTORY [TARGET...]     DIRECTORY holds flash-run and flash-matrix; targets: sm_90a sm_80
+#
+# Ends with "N passed, N failed". docs/Checking.md says what the sanitizer cannot follow.
+set -u
+tools=$1
+shift
+[ $# -gt 0 ] || set -- sm_90a sm_80
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+log=$(mktemp)
+passed=0
+failed=0
+
+matrix() { # label, options...
+  local label=$1 start=$SECONDS good bad
+  shift
+  timeout 600 "$tools/flash-matrix" --skip-unsupported "$@" >"$log" 2>&1
+  good=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1/p' "$log" | tail -n 1)
+  bad=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\2/p' "$log" | tail -n 1)
+  if [ "${good:-0}" -eq 0 ] || [ "${bad:-1}" -ne 0 ]; then grep -iE "fail|error" "$log" | head -5; fi
+  passed=$((passed + ${good:-0})) failed=$((failed + ${bad:-1}))
+  echo "$label: ${good:-0} passed, ${bad:-1} failed, $((SECONDS - start)) s"
+}
+
+for target in "$@"; do
+  matrix "$target, 100 launches" --target="$target" --seed=fresh --repeats=100
+  case $target in sm_90*)
+    for role in producer consumers consumer0 consumer1; do
+      matrix "$target, $role late" --target="$target" --seed=fresh --repeats=3 --passes="delay-role=$role" --filter=d=128
+    done ;;
+  esac
+  command -v compute-sanitizer >/dev/null || continue
+  for tool in memcheck racecheck synccheck; do
+    # Errors of the API: the runtime asks the driver how many parameters a kernel has by asking for one too many.
+    timeout 300 compute-sanitizer --tool $tool --error-exitcode 1 --report-api-errors no "$tools/flash-run" "$root/examples/attention.mlir" \
+      --target="$target" --dim=sq=200 --dim=sk=333 --check >"$log" 2>&1
+    status=$?
+    if [ $status -eq 0 ] && grep -q "SUMMARY: 0 " "$log"; then
+      passed=$((passed + 1))
+      echo "$target, $tool: clean"
+    else
+      failed=$((failed + 1))
+      grep -E "=====|error" "$log" | head -8
+      echo "$target, $tool: FAILED ($status)"
+    fi
+  done
+done
+rm "$log"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]
