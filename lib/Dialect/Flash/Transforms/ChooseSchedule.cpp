@@ -83,7 +83,7 @@ static Choice chooseForCPU(TargetAttr target, const Problem &problem) {
 static int64_t otherRegisters(TargetAttr target, Instruction instruction) {
   if (instruction == Instruction::Wgmma)
     return 36;
-  return target.getKind().getValue().starts_with("sm_1") ? 72 : 48;
+  return target.getKind().getValue().starts_with("sm_1") ? 88 : 48;
 }
 
 /// 32-bit registers a thread needs: O and S in f32; beside them P in 16 bits
