@@ -45,8 +45,12 @@ def _load():
     library.flashFunctionPrepare.argtypes = [ctypes.c_void_p]
     library.flashFunctionGetCode.restype = ctypes.c_void_p
     library.flashFunctionGetCode.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_size_t)]
-    for name in ("flashFunctionGetNumArguments", "flashFunctionGetNumResults"):
+    for name in ("flashFunctionGetNumArguments", "flashFunctionGetNumResults", "flashFunctionIsOnDevice"):
         getattr(library, name).argtypes = [ctypes.c_void_p]
+    for name in ("flashFunctionGetArgument", "flashFunctionGetResult"):
+        getattr(library, name).argtypes = [ctypes.c_void_p, ctypes.c_int32, ctypes.POINTER(_ValueInfo)]
+    library.flashFunctionGetResultShapes.argtypes = [ctypes.c_void_p, ctypes.POINTER(_Argument), ctypes.POINTER(ctypes.POINTER(ctypes.c_int64))]
+    library.flashSetNumThreads.argtypes = [ctypes.c_int32]
     return library
 
 
@@ -71,11 +75,40 @@ def _arguments(values):
     return array
 
 
+class ValueInfo:
+    """Name, type (`index`, `f32`, `f16`, `bf16`) and sizes (None: known at run time) of an argument or result."""
+
+    def __init__(self, info):
+        self.name = info.name.decode()
+        self.type = ("index", "f32", "f16", "bf16")[info.type]
+        self.shape = tuple(None if info.dims[i] < 0 else info.dims[i] for i in range(info.rank))
+
+
 class Function:
     """A compiled function."""
 
     def __init__(self, handle):
         self._library, self._handle = _get_library(), handle
+        self.arguments = self._describe(self._library.flashFunctionGetNumArguments, self._library.flashFunctionGetArgument)
+        self.results = self._describe(self._library.flashFunctionGetNumResults, self._library.flashFunctionGetResult)
+        self.on_device = bool(self._library.flashFunctionIsOnDevice(handle))
+
+    def _describe(self, count, get):
+        info, values = _ValueInfo(), []
+        for i in range(count(self._handle)):
+            if get(self._handle, i, ctypes.byref(info)):
+                raise FlashError(self._library.flashGetLastError().decode())
+            values.append(ValueInfo(info))
+        return values
+
+    def result_shapes(self, arguments):
+        """Shapes of the results of a call; an error says which sizes disagree."""
+        shapes = [(ctypes.c_int64 * max(1, len(result.shape)))() for result in self.results]
+        pointers = (ctypes.POINTER(ctypes.c_int64) * max(1, len(shapes)))(
+            *(ctypes.cast(shape, ctypes.POINTER(ctypes.c_int64)) for shape in shapes))
+        if self._library.flashFunctionGetResultShapes(self._handle, _arguments(arguments), pointers):
+            raise FlashError(self._library.flashGetLastError().decode())
+        return [tuple(shape)[:len(result.shape)] for shape, result in zip(shapes, self.results)]
 
     def __del__(self):
         self._library.flashFunctionDestroy(self._handle)
@@ -97,6 +130,11 @@ class Function:
         if not data:
             raise FlashError(self._library.flashGetLastError().decode())
         return ctypes.string_at(data, size.value)
+
+
+def set_num_threads(count):
+    """Threads of the CPU target; 0 restores the default."""
+    _get_library().flashSetNumThreads(count)
 
 
 def compile(text, target="auto", options=""):

@@ -136,13 +136,10 @@ static Errors limits(const Errors &unfused, const Array &reference,
     floor = {2e-6 * std::max(1.0, 1 / std::max(largest, 1e-30)),
              2e-6 * std::max(1.0, largest), 0};
   else
-    floor = {1e-6 + u / std::sqrt(rows), (1e-6 + 4 * u) * largest,
-             1e-6 + 4 * u};
-  auto limit = [](double unfused, double floor) {
-    return 1.25 * unfused + floor;
-  };
-  return {limit(unfused.relative, floor.relative),
-          limit(unfused.maximum, floor.maximum), limit(unfused.row, floor.row)};
+    floor = {1e-6 + (4e-6 + u) / std::sqrt(rows), (5e-6 + 4 * u) * largest,
+             5e-6 + 4 * u};
+  return {1.25 * unfused.relative + floor.relative,
+          1.25 * unfused.maximum + floor.maximum, 2 * unfused.row + floor.row};
 }
 
 Verdict reference::judge(const Array &array, const Array &reference,

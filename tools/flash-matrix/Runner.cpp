@@ -315,7 +315,13 @@ private:
           kernel.type);
       if (!verdict.passed())
         return (isLse ? "lse: " : "o: ") + verdict.failure;
-      double part = verdict.error.relative / verdict.limit.relative;
+      auto ratio = [](double error, double limit) {
+        return error > 0 ? error / limit : 0;
+      };
+      double part =
+          std::max({ratio(verdict.error.relative, verdict.limit.relative),
+                    ratio(verdict.error.maximum, verdict.limit.maximum),
+                    ratio(verdict.error.row, verdict.limit.row)});
       std::lock_guard<std::mutex> lock(totals.mutex);
       if (part > totals.worst) {
         totals.worst = part;
@@ -383,9 +389,8 @@ int matrix::runMatrix(const MatrixOptions &options) {
   if (totals.skipped)
     llvm::outs() << totals.skipped
                  << " kernels skipped: the target cannot compile them yet\n";
-  llvm::outs() << "largest relative error: "
-               << llvm::format("%.2f", totals.worst) << " of its limit, "
-               << totals.worstName << "\n";
+  llvm::outs() << "largest error: " << llvm::format("%.2f", totals.worst)
+               << " of its limit, " << totals.worstName << "\n";
   llvm::outs() << totals.passed << " passed, " << totals.failed << " failed\n";
   return totals.failed || !totals.passed;
 }

@@ -1,0 +1,54 @@
+# RUN: env PYTHONPATH=%flash_src/benchmarks FLASH_LIBRARY=%flash_obj/lib/libflash-c.so %python %s | FileCheck %s
+"""The C library from Python, without NumPy or PyTorch."""
+
+import ctypes
+
+import flash_ctypes
+
+
+class Tensor:
+    """As much of a tensor as the wrapper asks for."""
+
+    def __init__(self, shape, value):
+        self.shape, count = shape, 1
+        for size in shape:
+            count *= size
+        self.data = (ctypes.c_float * count)(*([value] * count))
+
+    def data_ptr(self):
+        return ctypes.addressof(self.data)
+
+
+program = """
+func.func @attention(%q: tensor<?x2x?x16xf32>, %k: tensor<?x1x?x16xf32>, %v: tensor<?x1x?x8xf32>, %i: index)
+    -> (tensor<?x2x?x8xf32>, tensor<?x2x?xf32>) {
+  %o, %lse = flash.attention %q, %k, %v q_offset(%i) {mask = #flash.causal}
+      : tensor<?x2x?x16xf32>, tensor<?x1x?x16xf32>, tensor<?x1x?x8xf32> -> tensor<?x2x?x8xf32>, tensor<?x2x?xf32>
+  return %o, %lse : tensor<?x2x?x8xf32>, tensor<?x2x?xf32>
+}
+"""
+f = flash_ctypes.compile(program, target="cpu")
+# CHECK: query f32 (None, 2, None, 16)
+# CHECK: q_offset index ()
+# CHECK: lse f32 (None, 2, None)
+for info in f.arguments + f.results:
+    print(info.name, info.type, info.shape)
+
+# All scores are 0: O is the mean of equal values, LSE the logarithm of how many are seen: keys 0 to 4 by the first query.
+q, k, v = Tensor((1, 2, 3, 16), 0), Tensor((1, 1, 9, 16), 1), Tensor((1, 1, 9, 8), 2.5)
+# CHECK: [(1, 2, 3, 8), (1, 2, 3)]
+print(f.result_shapes([q, k, v, 4]))
+o, lse = Tensor((1, 2, 3, 8), float("nan")), Tensor((1, 2, 3), float("nan"))
+flash_ctypes.set_num_threads(1)
+f.prepare()
+f.launch([q, k, v, 4], [o, lse])
+# CHECK: 2.5000 2.5000 1.6094 1.7918 1.9459 1.6094
+print(*(f"{x:.4f}" for x in (o.data[0], o.data[47], *lse.data[:4])))
+
+# CHECK: length differs: key has 9, value has 8
+try:
+    f.launch([q, k, Tensor((1, 1, 8, 8), 0), 4], [o, lse])
+except flash_ctypes.FlashError as error:
+    print(error)
+# CHECK: True False
+print(b"define" in f.code("llvm"), f.on_device)
