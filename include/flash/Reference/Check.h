@@ -14,8 +14,9 @@
 //   row        the largest relative error of one row (outputs with at least 8
 //              columns; in shorter rows cancellation makes it meaningless)
 //
-// the limit is 1.25 times the unfused computation's measure (2 times for the row)
-// plus a floor. With u the unit roundoff of the input type (2^-24 f32, 2^-11 f16, 2^-8 bf16):
+// the limit is 1.25 times the unfused computation's measure (2 times for the
+// row) plus a floor. With u the unit roundoff of the input type (2^-24 f32,
+// 2^-11 f16, 2^-8 bf16):
 //
 //   relative   1e-6 + (4e-6 + u) / sqrt(rows)
 //   maximum    (5e-6 + 4u) * max |ref|
