@@ -89,11 +89,13 @@ need_build() {
   ninja -C "$folder" -j "$FLASH_JOBS" "$@" || die "The $preset build failed; the compiler's message is above."
 }
 
-# Prints the path of ptxas: $FLASH_PTXAS, a CUDA toolkit's, or one from PyPI in the build tree's own venv.
+# Prints the path of a tool of the CUDA toolkit: the one that is named by a variable (FLASH_PTXAS), the toolkit's, or one from
+# PyPI in the build tree's own venv.
 PTXAS_PACKAGE="nvidia-cuda-nvcc==13.0.88"
-find_ptxas() {
+NVDISASM_PACKAGE="nvidia-cuda-nvdisasm==13.5.37"
+find_cuda_tool() { # tool, its path if given
   local candidate
-  for candidate in "${FLASH_PTXAS:-}" "$(command -v ptxas || true)" /usr/local/cuda/bin/ptxas "$FLASH_BUILD/venv/bin/ptxas"; do
+  for candidate in "${2:-}" "$(command -v "$1" || true)" "/usr/local/cuda/bin/$1" "$FLASH_BUILD/venv/bin/$1"; do
     if [ -n "$candidate" ] && "$candidate" --version >/dev/null 2>&1; then
       printf '%s\n' "$candidate"
       return 0
@@ -101,16 +103,24 @@ find_ptxas() {
   done
   return 1
 }
+find_ptxas() { find_cuda_tool ptxas "${FLASH_PTXAS:-}"; }
+find_nvdisasm() { find_cuda_tool nvdisasm "${FLASH_NVDISASM:-}"; }
+
+install_cuda_tool() { # tool, package
+  need_packages python3-venv
+  say "no $1 here: installing PyPI's $2 in ${FLASH_BUILD#"$FLASH_ROOT"/}/venv"
+  mkdir -p "$FLASH_BUILD"
+  python3 -m venv "$FLASH_BUILD/venv" && "$FLASH_BUILD/venv/bin/pip" install -q --no-deps "$2" </dev/null ||
+    return 1
+  ln -sf "$(find "$FLASH_BUILD/venv" -path "*/nvidia/*/bin/$1" | head -n 1)" "$FLASH_BUILD/venv/bin/$1"
+}
+
+need_nvdisasm() {
+  find_nvdisasm >/dev/null || install_cuda_tool nvdisasm "$NVDISASM_PACKAGE"
+}
 
 need_ptxas() {
-  if ! find_ptxas >/dev/null; then
-    need_packages python3-venv
-    say "no ptxas here: installing PyPI's $PTXAS_PACKAGE in ${FLASH_BUILD#"$FLASH_ROOT"/}/venv"
-    mkdir -p "$FLASH_BUILD"
-    python3 -m venv "$FLASH_BUILD/venv" && "$FLASH_BUILD/venv/bin/pip" install -q --no-deps "$PTXAS_PACKAGE" </dev/null ||
-      return 1
-    ln -sf "$(find "$FLASH_BUILD/venv" -path '*/nvidia/*/bin/ptxas' | head -n 1)" "$FLASH_BUILD/venv/bin/ptxas"
-  fi
+  find_ptxas >/dev/null || install_cuda_tool ptxas "$PTXAS_PACKAGE" || return 1
   FLASH_PTXAS=$(find_ptxas) || return 1
   export FLASH_PTXAS
   say "assembler: $("$FLASH_PTXAS" --version | sed -n 's/.*release.*V/ptxas /p')"

@@ -58,6 +58,8 @@ run_lit() {
 suite_lit() {
   (need_ptxas) || say "no assembler: PyPI did not give one, and FLASH_PTXAS names none; the tests that need it fail"
   FLASH_PTXAS=$(find_ptxas) && export FLASH_PTXAS || true
+  (need_nvdisasm) || say "no disassembler: PyPI did not give one, and FLASH_NVDISASM names none; the tests that need it fail"
+  FLASH_NVDISASM=$(find_nvdisasm) && export FLASH_NVDISASM || true
   run_lit lit dev all check-flash
 }
 

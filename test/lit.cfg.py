@@ -19,11 +19,11 @@ def executable(path):
     return path if path and os.access(path, os.X_OK) else None
 
 
-def find_ptxas():
-    """The assembler: the one named by FLASH_PTXAS, a CUDA toolkit's, or the build tree's own (scripts/test.sh)."""
-    venv = os.path.join(config.flash_obj_root, "venv", "bin", "ptxas")
-    return (executable(os.environ.get("FLASH_PTXAS")) or shutil.which("ptxas") or
-            executable("/usr/local/cuda/bin/ptxas") or executable(venv))
+def find_cuda_tool(name, variable):
+    """The tool that the variable names, a CUDA toolkit's, or the build tree's own (scripts/test.sh)."""
+    venv = os.path.join(config.flash_obj_root, "venv", "bin", name)
+    return (executable(os.environ.get(variable)) or shutil.which(name) or
+            executable(f"/usr/local/cuda/bin/{name}") or executable(venv))
 
 
 def gpu_architectures():
@@ -42,8 +42,11 @@ for name in ("FLASH_PTXAS", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PAT
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
-# A test that needs the assembler fails without one; it is not skipped.
-ptxas = find_ptxas()
+# A test that needs the assembler or the disassembler fails without one; it is not skipped.
+ptxas = find_cuda_tool("ptxas", "FLASH_PTXAS")
+nvdisasm = find_cuda_tool("nvdisasm", "FLASH_NVDISASM")
+if nvdisasm:
+    config.environment["FLASH_NVDISASM"] = nvdisasm
 config.substitutions.append(("%ptxas", ptxas or "no-ptxas-found-so-set-FLASH_PTXAS"))
 if ptxas:
     config.environment["FLASH_PTXAS"] = ptxas

@@ -2,7 +2,8 @@
 """Compiles a list of attentions for every GPU target and looks at the code.
 
 No GPU is needed. For each kernel and target: PTX by flash-opt and flash-translate,
-then ptxas. No spill, no local memory, no serialised wgmma; the numbers of tensor
+then ptxas. No spill, no local memory, no serialised wgmma, and in the SASS no
+register of a wgmma in flight that is written (wgmma_hazards.py); the numbers of tensor
 instructions, copies and barriers, registers and shared memory are compared with
 kernels.json beside this file. `--update` writes that file anew.
 """
@@ -16,6 +17,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import wgmma_hazards  # noqa: E402
 
 TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"]
 # A family's code is the same on its members but for tile sizes: the whole list is
@@ -86,11 +90,22 @@ def run(command, text, what):
     return done.stdout, done.stderr
 
 
-def find_ptxas():
-    for path in (os.environ.get("FLASH_PTXAS"), shutil.which("ptxas"), "/usr/local/cuda/bin/ptxas"):
+def find_tool(name, variable):
+    for path in (os.environ.get(variable), shutil.which(name), f"/usr/local/cuda/bin/{name}"):
         if path and os.access(path, os.X_OK):
             return path
-    sys.exit("error: there is no ptxas: set FLASH_PTXAS, or put it on the PATH")
+    sys.exit(f"error: there is no {name}: set {variable}, or put it on the PATH")
+
+
+def wgmma_problems(sass):
+    """Registers of products in flight that something writes; and whether the checker sees the products at all."""
+    problems, products = [], 0
+    for kernel, lines in wgmma_hazards.split_kernels(sass):
+        hazards, count = wgmma_hazards.find_hazards(lines)
+        products += count
+        problems += [f"{kernel}: R{register} of a wgmma in flight is written: {instruction.text}"
+                     for (_, register), instruction in hazards.items()]
+    return problems if products else ["no HGMMA in the SASS of a kernel with wgmma"]
 
 
 def compile_kernel(name, target, options):
@@ -110,8 +125,11 @@ def compile_kernel(name, target, options):
             file.write(ptx)
         _, log = run([options.ptxas, "-O3", "-v", f"-arch={target}",
                       "-o", os.path.join(directory, "kernel.cubin"), path], None, "ptxas")
+        problems = []
+        if "wgmma.mma_async" in ptx:
+            sass, _ = run([options.nvdisasm, "-c", os.path.join(directory, "kernel.cubin")], None, "nvdisasm")
+            problems += wgmma_problems(sass)
 
-    problems = []
     if re.search(r"\bC75\d\d\b|serialized", log):
         problems.append("wgmma is serialised: " +
                         next(l for l in log.splitlines() if re.search(r"C75\d\d|serialized", l)))
@@ -153,7 +171,8 @@ def main():
     parser.add_argument("--pipeline", default="", help="more options of flash-gpu-pipeline")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
-    options.ptxas = find_ptxas()
+    options.ptxas = find_tool("ptxas", "FLASH_PTXAS")
+    options.nvdisasm = find_tool("nvdisasm", "FLASH_NVDISASM")
     version = re.search(r"release ([\d.]+), V([\d.]+)",
                         run([options.ptxas, "--version"], None, "ptxas")[0])
     version = version.group(2) if version else "unknown"
