@@ -12,7 +12,7 @@ In a Markdown file, everything from a line `<!-- generated: KIND ... -->` to the
     generated: run COMMAND            what the shell command prints (flash-opt and the like are on the path), as MLIR
     generated: text COMMAND           the same, as plain text
     generated: snippet FILE NAME      the lines of FILE between `docs: begin NAME` and `docs: end NAME`
-    generated: results                tables of the newest measurement of each file of benchmarks/results
+    generated: results                tables of what benchmarks/results holds
 """
 
 import glob
@@ -61,39 +61,50 @@ def case(row):
     return (f"{row['dtype']}, head dim {row['head_dim']}", str(row["length"]), "causal" if row["causal"] else "full")
 
 
-def cpu_table(record):
-    rows = [(*case(r), str(r["threads"]), f"{r['gflops']:.0f}", f"{r['sgemm_gflops']:.0f}", f"{100 * r['share']:.0f} %")
-            for r in record["results"]]
-    return table(("", "length", "mask", "threads", "flash, GFLOP/s", "sgemm, GFLOP/s", "share"), rows)
+def cpu_table(rows):
+    return table(("", "length", "mask", "threads", "flash, GFLOP/s", "sgemm, GFLOP/s", "share"),
+                 [(*case(r), str(r["threads"]), f"{r['gflops']:.0f}", f"{r['sgemm_gflops']:.0f}", f"{100 * r['share']:.0f} %")
+                  for r in rows.values()])
 
 
-def gpu_table(record):
-    kernels = list(dict.fromkeys(r["kernel"] for r in record["results"]))
+def gpu_table(rows):
     cases = {}
-    for row in record["results"]:
+    for row in rows.values():
         cases.setdefault(case(row), {})[row["kernel"]] = f"{row['tflops']:.0f}"
+    kernels = sorted({row["kernel"] for row in rows.values()}, key=lambda k: (not k.startswith("flash"), k))
     return table(("", "length", "mask") + tuple(f"{k}, TFLOP/s" for k in kernels),
-                 [(*key, *(values.get(k, "") for k in kernels)) for key, values in cases.items()])
+                 [(*key, *(values.get(k, "") for k in kernels)) for key, values in sorted(cases.items(), key=lambda c: (c[0][0], c[0][2], int(c[0][1])))])
 
 
 def results(_):
-    """The last record of each file; a file holds one JSON record a line."""
+    """A file holds one JSON record, a run in one process, a line. A line of a table comes from one run: that with the
+    most kernels, of these the newest. Experiments with other schedules (`flash sm_90a@...`) are not shown."""
     parts = []
-    for path in sorted(glob.glob(os.path.join(ROOT, "benchmarks", "results", "*.json"))):
+    for path in sorted(glob.glob(os.path.join(ROOT, "benchmarks", "results", "*.json*"))):
         with open(path, encoding="utf-8") as file:
-            lines = [line for line in file if line.strip()]
-        if not lines:
+            records = sorted((json.loads(line) for line in file if line.strip()), key=lambda record: record["date"])
+        chosen = {}
+        for record in records:
+            cases = {}
+            for row in record["results"]:
+                if "@" not in row["kernel"]:
+                    cases.setdefault((*case(row), row.get("threads")), {})[row["kernel"]] = row
+            for key, rows in cases.items():
+                if len(rows) >= len(chosen.get(key, (None, {}))[1]):
+                    chosen[key] = (record, rows)
+        if not chosen:
             continue
-        record = json.loads(lines[-1])
-        if not record.get("results"):
-            continue
-        on_cpu = "threads" in record["results"][0]
-        device = record["device"]
-        where = device.get("name", "") + (f", {device['cpus']} CPUs" if "cpus" in device else "")
-        versions = ", ".join(f"{k} {record[k]}" for k in ("torch", "cudnn") if k in record)
+        shown = [record for record, _ in chosen.values()]
+        last = max(shown, key=lambda record: record["date"])
+        device = last["device"]
+        facts = [device.get("name", "") + (f", {device['cpus']} CPUs" if "cpus" in device else ""), last["date"][:10]]
+        commits = sorted({record["commit"] for record in shown} - {"unknown"})
+        facts += [f"commit {', '.join(commits)}"] if commits else []
+        facts += [f"{name} {last[key]}" for name, key in (("PyTorch", "torch"), ("cuDNN", "cudnn")) if key in last]
+        rows = {(key, kernel): row for key, (_, kernels) in chosen.items() for kernel, row in kernels.items()}
+        on_cpu = any("threads" in row for row in rows.values())
         source = os.path.relpath(path, ROOT)
-        parts.append(f"{where}, {record['date'][:10]}, commit {record['commit']}{', ' + versions if versions else ''} "
-                     f"([{source}]({source})):\n\n" + (cpu_table if on_cpu else gpu_table)(record))
+        parts.append(f"{', '.join(facts)} ([data]({source})):\n\n" + (cpu_table if on_cpu else gpu_table)(rows))
     return "\n" + ("\n".join(parts) if parts else "No measurement is recorded yet (`benchmarks/`).\n") + "\n"
 
 
