@@ -248,7 +248,8 @@ private:
           softmax(s.data() + r * skPadded, seen.data() + r * sizes.sk, end);
 
     std::vector<T> o(kRows * dvPadded, 0);
-    for (int64_t d = 0; d < sizes.dv; d += kColumns)
+    // Without keys there is no memory of values to point into.
+    for (int64_t d = 0; end > 0 && d < sizes.dv; d += kColumns)
       blockProduct(end, s.data(), skPadded, valuePadded.data() + d, dvPadded,
                    o.data() + d, dvPadded);
     std::vector<double> row(sizes.dv);
