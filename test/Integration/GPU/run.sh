@@ -18,9 +18,13 @@ matrix() { # label, options...
   local label=$1 start=$SECONDS good bad
   shift
   timeout 600 "$tools/flash-matrix" --skip-unsupported "$@" >"$log" 2>&1
+  local status=$?
   good=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1/p' "$log" | tail -n 1)
   bad=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\2/p' "$log" | tail -n 1)
-  if [ "${good:-0}" -eq 0 ] || [ "${bad:-1}" -ne 0 ]; then grep -iE "fail|error" "$log" | head -5; fi
+  if [ "${good:-0}" -eq 0 ] || [ "${bad:-1}" -ne 0 ]; then
+    grep -iE "fail|error" "$log" | head -5 || true
+    echo "(exit status $status) $(tail -n 2 "$log")"
+  fi
   passed=$((passed + ${good:-0})) failed=$((failed + ${bad:-1}))
   echo "$label: ${good:-0} passed, ${bad:-1} failed, $((SECONDS - start)) s"
 }
