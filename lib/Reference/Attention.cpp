@@ -143,29 +143,39 @@ static constexpr int64_t kBytes = 128; // columns of a block, two registers
 #define FLASH_EACH_CPU
 #endif
 
-// c[r][0..n) = sum_k a[r][k] * b[k][0..n), with n elements in kBytes.
-#define FLASH_BLOCK_PRODUCT(T)                                                 \
-  FLASH_EACH_CPU static void blockProduct(int64_t depth, const T *a,           \
-                                          int64_t lda, const T *b,             \
-                                          int64_t ldb, T *c, int64_t ldc) {    \
-    typedef T Vector __attribute__((vector_size(64), aligned(sizeof(T))));     \
-    constexpr int64_t kLanes = 64 / sizeof(T);                                 \
-    Vector sum[kRows][2] = {};                                                 \
-    for (int64_t k = 0; k < depth; ++k) {                                      \
-      Vector low = *reinterpret_cast<const Vector *>(b + k * ldb);             \
-      Vector high = *reinterpret_cast<const Vector *>(b + k * ldb + kLanes);   \
-      for (int64_t r = 0; r < kRows; ++r) {                                    \
-        sum[r][0] += a[r * lda + k] * low;                                     \
-        sum[r][1] += a[r * lda + k] * high;                                    \
-      }                                                                        \
-    }                                                                          \
-    for (int64_t r = 0; r < kRows; ++r) {                                      \
-      *reinterpret_cast<Vector *>(c + r * ldc) = sum[r][0];                    \
-      *reinterpret_cast<Vector *>(c + r * ldc + kLanes) = sum[r][1];           \
-    }                                                                          \
+/// c[r][0..n) = sum_k a[r][k] * b[k][0..n), with n elements in kBytes.
+template <typename T>
+__attribute__((always_inline)) static inline void
+multiplyBlock(int64_t depth, const T *a, int64_t lda, const T *b, int64_t ldb,
+              T *c, int64_t ldc) {
+  typedef T Vector __attribute__((vector_size(64), aligned(sizeof(T))));
+  constexpr int64_t kLanes = 64 / sizeof(T);
+  Vector sum[kRows][2] = {};
+  for (int64_t k = 0; k < depth; ++k) {
+    Vector low = *reinterpret_cast<const Vector *>(b + k * ldb);
+    Vector high = *reinterpret_cast<const Vector *>(b + k * ldb + kLanes);
+    for (int64_t r = 0; r < kRows; ++r) {
+      sum[r][0] += a[r * lda + k] * low;
+      sum[r][1] += a[r * lda + k] * high;
+    }
   }
-FLASH_BLOCK_PRODUCT(float)
-FLASH_BLOCK_PRODUCT(double)
+  for (int64_t r = 0; r < kRows; ++r) {
+    *reinterpret_cast<Vector *>(c + r * ldc) = sum[r][0];
+    *reinterpret_cast<Vector *>(c + r * ldc + kLanes) = sum[r][1];
+  }
+}
+
+// Templates cannot be compiled for several CPUs; functions can.
+FLASH_EACH_CPU static void blockProduct(int64_t depth, const float *a,
+                                        int64_t lda, const float *b,
+                                        int64_t ldb, float *c, int64_t ldc) {
+  multiplyBlock(depth, a, lda, b, ldb, c, ldc);
+}
+FLASH_EACH_CPU static void blockProduct(int64_t depth, const double *a,
+                                        int64_t lda, const double *b,
+                                        int64_t ldb, double *c, int64_t ldc) {
+  multiplyBlock(depth, a, lda, b, ldb, c, ldc);
+}
 
 //===----------------------------------------------------------------------===//
 // Attention

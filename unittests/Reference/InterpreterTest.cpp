@@ -148,6 +148,7 @@ TEST_F(InterpreterTest, IndexArithmetic) {
   auto results =
       unwrap(run(func, {int64_t(7), int64_t(-2)}, Arithmetic::Float64));
   std::vector<int64_t> values;
+  values.reserve(results.size());
   for (const RuntimeValue &value : results)
     values.push_back(std::get<int64_t>(value));
   EXPECT_EQ(values, (std::vector<int64_t>{-3, 5, -2, 7}));

@@ -213,6 +213,7 @@ void Runner::describe() {
                  : std::to_string(std::get<int64_t>(inputs.values[index]));
     } else {
       std::vector<int64_t> sizes;
+      sizes.reserve(info.symbols.size());
       for (int symbol : info.symbols)
         sizes.push_back(signature.symbols[symbol].fixed.value_or(-1));
       if (!inputs.values.empty())
@@ -399,6 +400,7 @@ Status Runner::run() {
     describe();
     if (options.check) {
       std::vector<const Array *> pointers;
+      pointers.reserve(results.size());
       for (const Array &array : results)
         pointers.push_back(&array);
       Result<std::vector<ResultCheck>> checks =
