@@ -17,7 +17,7 @@ failed=0
 matrix() { # label, options...
   local label=$1 start=$SECONDS good bad
   shift
-  timeout 600 "$tools/flash-matrix" --skip-unsupported "$@" >"$log" 2>&1
+  timeout 600 "$tools/flash-matrix" "$@" >"$log" 2>&1
   local status=$?
   good=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1/p' "$log" | tail -n 1)
   bad=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\2/p' "$log" | tail -n 1)
