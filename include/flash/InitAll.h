@@ -1,5 +1,4 @@
-//===- InitAll.h - Registers what Flash provides --------------------*- C++
-//-*-===//
+//===- InitAll.h - Registers what Flash provides ----------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- CPUKernel.h - Compile a function and call it here ------------*- C++
-//-*-===//
+//===- CPUKernel.h - Compile a function and call it here --------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

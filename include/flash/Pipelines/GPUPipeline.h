@@ -1,5 +1,4 @@
-//===- GPUPipeline.h - From attention to NVVM -----------------------*- C++
-//-*-===//
+//===- GPUPipeline.h - From attention to NVVM -------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- BuildProgram.h - From host function to launch plan -----------*- C++
-//-*-===//
+//===- BuildProgram.h - From host function to launch plan -------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

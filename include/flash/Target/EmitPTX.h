@@ -1,5 +1,4 @@
-//===- EmitPTX.h - From kernels at L4 to PTX and cubins -------------*- C++
-//-*-===//
+//===- EmitPTX.h - From kernels at L4 to PTX and cubins ---------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

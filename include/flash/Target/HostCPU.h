@@ -1,5 +1,4 @@
-//===- HostCPU.h - The description of this machine ------------------*- C++
-//-*-===//
+//===- HostCPU.h - The description of this machine --------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

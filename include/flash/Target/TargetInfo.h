@@ -1,5 +1,4 @@
-//===- TargetInfo.h - Descriptions of the targets by name -----------*- C++
-//-*-===//
+//===- TargetInfo.h - Descriptions of the targets by name -------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

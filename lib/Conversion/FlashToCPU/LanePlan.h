@@ -1,5 +1,4 @@
-//===- LanePlan.h - Which loop of a linalg op lies along vectors -*- C++
-//-*-===//
+//===- LanePlan.h - Which loop of a linalg op lies along vectors ----------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- KernelBuilder.h - The body of a loop over tiles, as a kernel -*- C++
-//-*-===//
+//===- KernelBuilder.h - The body of a loop over tiles, as a kernel -------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

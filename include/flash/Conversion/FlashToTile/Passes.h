@@ -1,5 +1,4 @@
-//===- Passes.h - From L2 to the tile program -----------------------*- C++
-//-*-===//
+//===- Passes.h - From L2 to the tile program -------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- TileUtils.h - Building blocks of tiled programs --------------*- C++
-//-*-===//
+//===- TileUtils.h - Building blocks of tiled programs ----------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

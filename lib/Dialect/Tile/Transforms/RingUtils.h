@@ -1,5 +1,4 @@
-//===- RingUtils.h - Loads that become rings ------------------------*- C++
-//-*-===//
+//===- RingUtils.h - Loads that become rings --------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Flash.h - The flash dialect ----------------------------------*- C++
-//-*-===//
+//===- Flash.h - The flash dialect ------------------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,5 +1,4 @@
-//===- Passes.h - Passes of the flash dialect -----------------------*- C++
-//-*-===//
+//===- Passes.h - Passes of the flash dialect -------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
