@@ -22,9 +22,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import wgmma_hazards  # noqa: E402
 
 TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90a", "sm_100", "sm_120"]
-# A family's code is the same on its members but for tile sizes: the whole list is
-# compiled for sm_80 and sm_90a, a shorter one for the others.
-EVERYWHERE = {"hd64-causal", "hd128", "hd111-causal", "hd192-128-causal", "hd256", "merge"}
 BASELINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kernels.json")
 # Registers may grow by this much before it is an error; another assembler may do as
 # it likes within what spills nothing.
@@ -179,8 +176,7 @@ def main():
 
     jobs = [(name, target) for name in KERNELS for target in TARGETS
             if (not options.kernel or name in options.kernel)
-            and (not options.target or target in options.target)
-            and (options.kernel or name in EVERYWHERE or target in ("sm_80", "sm_90a"))]
+            and (not options.target or target in options.target)]
     baseline = {"ptxas": version, "kernels": {}}
     if os.path.exists(BASELINE):
         with open(BASELINE) as file:
