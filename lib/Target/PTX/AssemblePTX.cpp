@@ -70,8 +70,11 @@ FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
   std::string base = directory.str().str();
   std::string input = base + "/kernel.ptx", output = base + "/kernel.cubin",
               messages = base + "/log";
-  llvm::scope_exit cleanUp(
-      [&] { (void)llvm::sys::fs::remove_directories(base); });
+  llvm::scope_exit cleanUp([&] {
+    // What cannot be removed is left to the system.
+    [[maybe_unused]] std::error_code left =
+        llvm::sys::fs::remove_directories(base);
+  });
   {
     std::error_code code;
     llvm::raw_fd_ostream os(input, code);
