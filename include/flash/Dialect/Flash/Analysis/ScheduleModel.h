@@ -1,0 +1,72 @@
+//===- ScheduleModel.h - Which tile fits a target, and why ------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The model that flash-choose-schedule chooses by, and that flash-io-report
+// explains the choice with: both read the same list of candidates.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_FLASH_ANALYSIS_SCHEDULEMODEL_H
+#define FLASH_DIALECT_FLASH_ANALYSIS_SCHEDULEMODEL_H
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+
+#include <string>
+
+namespace flash {
+
+/// What the model needs of an attention.
+struct TileProblem {
+  int64_t qkDim, vDim, elementBytes;
+
+  static TileProblem get(AttentionOp op);
+};
+
+/// A tile that the model looked at.
+struct TileCandidate {
+  /// n is 0 where not even the smallest block of keys fits.
+  ScheduleAttr schedule;
+  /// Of a score, relative to other candidates of the target; smaller is better.
+  double cost = 0;
+  /// What keeps the tile from being larger: `registers`, `shared memory`, ...
+  std::string limit;
+  /// The same with its numbers, as a sentence.
+  std::string reason;
+};
+
+/// What the model considers for a target; at least one fits or is the smallest
+/// there is.
+llvm::SmallVector<TileCandidate> considerTiles(TargetAttr target,
+                                               const TileProblem &problem);
+
+/// The cheapest candidate.
+TileCandidate chooseTile(TargetAttr target, const TileProblem &problem);
+
+/// The schedule of a merge: element-wise on blocks of rows.
+ScheduleAttr chooseMergeSchedule(TargetAttr target);
+
+/// A memory of the target that a tile uses.
+struct TileResource {
+  std::string name, unit;
+  /// limit is 0 where the target's description does not say.
+  int64_t used, limit;
+};
+
+/// What a schedule, chosen or given, uses of the target.
+llvm::SmallVector<TileResource> describeTile(TargetAttr target,
+                                             ScheduleAttr schedule,
+                                             const TileProblem &problem);
+
+/// Bytes of fast memory that an m x n step keeps: Q, a block of K and of V in
+/// the inputs' type, S and O in f32. What a target with explicit stages and
+/// registers needs is describeTile's.
+int64_t stepBytes(const TileProblem &problem, int64_t m, int64_t n);
+
+} // namespace flash
+
+#endif // FLASH_DIALECT_FLASH_ANALYSIS_SCHEDULEMODEL_H

@@ -1,0 +1,271 @@
+//===- ScheduleModel.cpp - Which tile fits a target, and why --------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Candidates are numbers of query rows and warps; each gets the largest block
+// of keys that fits, with what stopped the next one, and a cost. The cheapest
+// is the schedule.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
+
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace flash;
+
+namespace {
+/// The fields of a schedule, as something that can be filled in.
+struct Choice {
+  int64_t m = 0, n = 0, d = 0;
+  bool transposed = false, peel = false;
+  int64_t warps = 0, stages = 0;
+  Instruction instruction = Instruction::None;
+  bool specialize = false, tma = false;
+  int64_t producerRegisters = 0, consumerRegisters = 0;
+
+  static Choice get(ScheduleAttr s) {
+    Choice c;
+    c.m = s.getM();
+    c.n = s.getN();
+    c.d = s.getD();
+    c.transposed = s.getTransposed();
+    c.peel = s.getPeel();
+    c.warps = s.getWarps();
+    c.stages = s.getStages();
+    c.instruction = s.getInstruction();
+    c.specialize = s.getSpecialize();
+    c.tma = s.getTma();
+    c.producerRegisters = s.getProducerRegisters();
+    c.consumerRegisters = s.getConsumerRegisters();
+    return c;
+  }
+
+  ScheduleAttr get(MLIRContext *context) const {
+    return ScheduleAttr::get(context, m, n, d, transposed, peel, warps, stages,
+                             instruction, specialize, tma, producerRegisters,
+                             consumerRegisters);
+  }
+
+  int64_t registerLimit() const {
+    return consumerRegisters ? consumerRegisters : 255;
+  }
+};
+} // namespace
+
+TileProblem TileProblem::get(AttentionOp op) {
+  unsigned bits = op.getQuery().getType().getElementTypeBitWidth();
+  return {op.getQKHeadDim(), op.getVHeadDim(), int64_t(bits / 8)};
+}
+
+int64_t flash::stepBytes(const TileProblem &p, int64_t m, int64_t n) {
+  return (m * p.qkDim + n * (p.qkDim + p.vDim)) * p.elementBytes +
+         m * (n + p.vDim) * 4;
+}
+
+//===----------------------------------------------------------------------===//
+// CPU
+//===----------------------------------------------------------------------===//
+
+/// Queries lie along the vector lanes, three vectors to a register tile: two
+/// such panels share a block of keys, which halves what is streamed from the
+/// outer caches. Small blocks keep a panel of Q^T, S^T and O^T in the first
+/// cache and waste little on the diagonal of a causal mask
+/// (docs/rationale/cpu.md); m is a multiple of n or n of m, so that blocks of
+/// queries and keys end together.
+static TileCandidate tileForCPU(TargetAttr target, const TileProblem &problem) {
+  Choice choice;
+  int64_t lanes = std::max<int64_t>(target.getVectorBits() / 32, 4);
+  choice.m = 2 * 3 * lanes;
+  choice.n = 48;
+  choice.d = 1;
+  choice.transposed = choice.peel = true;
+  TileCandidate candidate;
+  candidate.schedule = choice.get(target.getContext());
+  candidate.limit = "vector registers";
+  candidate.reason = llvm::formatv(
+      "m is two register tiles of 3 vectors of {0} lanes; n = {1} keeps a "
+      "panel of Q^T, S^T and O^T ({2:N} bytes) in the first cache",
+      lanes, choice.n,
+      3 * lanes * (problem.qkDim + choice.n + problem.vDim) * 4);
+  return candidate;
+}
+
+//===----------------------------------------------------------------------===//
+// GPU
+//===----------------------------------------------------------------------===//
+
+/// Registers for addresses, rows and what the assembler keeps besides, found by
+/// assembling the list of kernels: the least that spills nowhere.
+static int64_t otherRegisters(TargetAttr target, Instruction instruction) {
+  if (instruction == Instruction::Wgmma)
+    return 36;
+  return target.getKind().getValue().starts_with("sm_1") ? 88 : 48;
+}
+
+/// 32-bit registers a thread needs: O and S in f32; beside them P in 16 bits
+/// where the next S is computed before P is used up (wgmma, asynchronous).
+static int64_t registersPerThread(const Choice &c, TargetAttr target,
+                                  int64_t vDim) {
+  int64_t rowsPerWarp = c.m / c.warps;
+  int64_t tiles = rowsPerWarp * (vDim + c.n) / 32;
+  if (c.instruction == Instruction::Wgmma)
+    tiles += rowsPerWarp * c.n / 64;
+  return tiles + otherRegisters(target, c.instruction);
+}
+
+static int64_t sharedBytes(const Choice &c, const TileProblem &p) {
+  // Panels of 64 columns: what is stored is rounded up to whole ones.
+  int64_t qkDim = llvm::alignTo(p.qkDim, 64), vDim = llvm::alignTo(p.vDim, 64);
+  int64_t row = (qkDim + vDim) * p.elementBytes;
+  int64_t query = c.m * qkDim * p.elementBytes;
+  return query + c.stages * c.n * row + 1024;
+}
+
+/// What a score costs, in bytes read from shared memory: K and V come from L2
+/// once for each block of queries, and, where warps multiply on their own
+/// (mma.sync), from shared memory once for each warp; a step has a cost that
+/// does not depend on the number of keys (waits, row reductions), calibrated on
+/// an H100 (docs/rationale/gpu.md). Smaller is better.
+static double costPerScore(const Choice &c, const TileProblem &p) {
+  double keyBytes = double(p.qkDim + p.vDim) * double(p.elementBytes);
+  double fromL2 = keyBytes / double(c.m);
+  double fromShared = c.instruction == Instruction::Wgmma
+                          ? 0.0
+                          : keyBytes * double(c.warps) / double(c.m);
+  constexpr double kStepOverhead = 320.0;
+  return fromL2 + fromShared + kStepOverhead / double(c.n);
+}
+
+/// The largest block of keys that fits registers and shared memory, for one
+/// number of query rows and warps.
+static TileCandidate withMostKeys(Choice c, TargetAttr target,
+                                  const TileProblem &p) {
+  constexpr int64_t kMostKeys = 128, kStep = 16;
+  int64_t vDim = llvm::alignTo(p.vDim, c.d);
+  TileCandidate candidate;
+  candidate.limit = "keys a block";
+  candidate.reason = llvm::formatv(
+      "{0} keys a block are the most that the model tries", kMostKeys);
+  for (c.n = kMostKeys; c.n > 0; c.n -= kStep) {
+    int64_t registers = registersPerThread(c, target, vDim);
+    int64_t shared = sharedBytes(c, p);
+    if (registers > c.registerLimit()) {
+      candidate.limit = "registers";
+      candidate.reason =
+          llvm::formatv("{0} keys a block need {1} registers a thread of {2}",
+                        c.n, registers, c.registerLimit());
+    } else if (shared > target.getFastMemory()) {
+      candidate.limit = "shared memory";
+      candidate.reason = llvm::formatv(
+          "{0} keys a block need {1:N} bytes of shared memory of {2:N}", c.n,
+          shared, target.getFastMemory());
+    } else {
+      candidate.cost = costPerScore(c, p);
+      break;
+    }
+  }
+  candidate.schedule = c.get(target.getContext());
+  return candidate;
+}
+
+static SmallVector<TileCandidate> tilesForGPU(TargetAttr target,
+                                              const TileProblem &problem) {
+  SmallVector<TileCandidate> candidates;
+  bool onHopper = target.hasWgmma() && problem.elementBytes == 2 &&
+                  problem.qkDim == problem.vDim &&
+                  (problem.qkDim == 64 || problem.qkDim == 128);
+  Choice c;
+  c.d = 16;
+  c.stages = 2;
+  if (onHopper) {
+    c.instruction = Instruction::Wgmma;
+    c.specialize = c.tma = true;
+    // Two or three consumer warpgroups of 64 rows; with the producer's they
+    // share 64 K registers.
+    for (int64_t warpgroups : {2, 3}) {
+      c.m = 64 * warpgroups;
+      c.warps = 4 * warpgroups;
+      c.producerRegisters = warpgroups == 2 ? 40 : 32;
+      c.consumerRegisters = warpgroups == 2 ? 232 : 160;
+      candidates.push_back(withMostKeys(c, target, problem));
+    }
+    return candidates;
+  }
+  for (int64_t warps : {4, 8}) {
+    c.instruction = Instruction::MmaSync;
+    c.warps = warps;
+    for (c.m = 16 * warps; c.m <= 128; c.m += 16 * warps)
+      candidates.push_back(withMostKeys(c, target, problem));
+  }
+  return candidates;
+}
+
+//===----------------------------------------------------------------------===//
+// The choice
+//===----------------------------------------------------------------------===//
+
+SmallVector<TileCandidate> flash::considerTiles(TargetAttr target,
+                                                const TileProblem &problem) {
+  if (target.isCPU())
+    return {tileForCPU(target, problem)};
+  return tilesForGPU(target, problem);
+}
+
+TileCandidate flash::chooseTile(TargetAttr target, const TileProblem &problem) {
+  SmallVector<TileCandidate> candidates = considerTiles(target, problem);
+  const TileCandidate *best = nullptr;
+  for (const TileCandidate &candidate : candidates)
+    if (candidate.schedule.getN() && (!best || candidate.cost < best->cost))
+      best = &candidate;
+  if (best)
+    return *best;
+  // Nothing fits: the smallest tile; what comes after says what is missing.
+  Choice c = Choice::get(candidates.back().schedule);
+  c.m = 64;
+  c.n = 16;
+  c.warps = 4;
+  c.stages = 1;
+  TileCandidate smallest = candidates.front();
+  smallest.schedule = c.get(target.getContext());
+  return smallest;
+}
+
+ScheduleAttr flash::chooseMergeSchedule(TargetAttr target) {
+  // Row blocks of one warp-row each, no contraction and so no rings.
+  Choice choice;
+  choice.m = 64;
+  choice.n = 1;
+  choice.d = target.isCPU() ? 1 : 16;
+  choice.warps = target.isCPU() ? 0 : 4;
+  return choice.get(target.getContext());
+}
+
+SmallVector<TileResource> flash::describeTile(TargetAttr target,
+                                              ScheduleAttr schedule,
+                                              const TileProblem &problem) {
+  Choice c = Choice::get(schedule);
+  if (target.isCPU()) {
+    // The CPU leg computes in f32, whatever the inputs' type.
+    TileProblem wide = problem;
+    wide.elementBytes = 4;
+    return {{"fast memory", "bytes", stepBytes(wide, c.m, c.n),
+             target.getFastMemory()}};
+  }
+  SmallVector<TileResource> resources;
+  if (c.warps > 0)
+    resources.push_back(
+        {"registers", "a thread",
+         registersPerThread(
+             c, target, llvm::alignTo(problem.vDim, std::max<int64_t>(c.d, 1))),
+         c.registerLimit()});
+  resources.push_back({"shared memory", "bytes", sharedBytes(c, problem),
+                       target.getFastMemory()});
+  return resources;
+}
