@@ -2,191 +2,173 @@
 # Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""Times our kernels beside PyTorch's on the same tensors, in one process.
+"""Our attention beside its peers on a GPU: the same tensors, one process, in turns.
 
-    python3 benchmarks/attention_gpu.py --target sm_90a,sm_80 --head-dim 128 --length 8192 --json out.json
+    python3 benchmarks/attention_gpu.py --json benchmarks/results/h100-attention.json     everything, within --budget
+    python3 benchmarks/attention_gpu.py --quick                                           a few shapes, under a minute
+    python3 benchmarks/attention_gpu.py --sections sweep --head-dims 64 --cases causal \\
+        --schedules sm_90a 'sm_90a@m=192;n=112' 'sm_90a%overlap=false'                    schedules against one another
+    python3 benchmarks/attention_gpu.py --device=cpu --dry-run                            the harness itself, without a GPU
 
-Inputs are N(0, 1). Every implementation is warmed up, then all are timed in
-turns (so that the board's clock is the same for each), one CUDA event pair a
-launch, and the median is reported, with the error against float64 of a few heads.
-FLOPs are 4 * batch * heads * length^2 * head dim, half of that when causal.
-Needs torch with CUDA and libflash-c (FLASH_LIBRARY, or the build tree's).
+Sections:
+    sweep     head dims x full and causal x lengths, batch * length = 16384, heads * head dim = 2048
+    flex      FlexAttention's cases at length 8192: full, causal, window, blocks, documents, alibi, softcap
+    errors    against float64, on N(0, 1) and on peaked inputs, at length 2048
+    compile   from MLIR text to loaded code, by stage, in a process of its own
+    launch    what a launch costs the host
+
+Inputs are N(0, 1). Each implementation is warmed up; then, for some rounds, all run in turns, with pauses; the time
+of a launch is that between CUDA events around it, with all launches of a turn queued before the first begins; medians
+are reported, with the clock and power read during the turn. FLOPs are those of visible pairs: 2 (Dqk + Dv) each.
+Needs PyTorch with CUDA and libflash-c (FLASH_LIBRARY, or the build tree's). FLASH_COMMIT names the commit where there
+is no repository. The README's tables and plot are made by table.py and plot.py from what --json wrote.
 """
 
 import argparse
-import datetime
 import json
-import math
 import os
-import statistics
-import subprocess
 import sys
-import time
-
-import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import flash_ctypes  # noqa: E402
+from harness import cases, device, inputs, programs, sections, variants  # noqa: E402
+from harness.backend import NumpyBackend, TorchBackend  # noqa: E402
+from harness.ours import Ours  # noqa: E402
+from harness.peers import PEERS  # noqa: E402
+from harness.progress import Progress  # noqa: E402
+from harness.records import Recorder  # noqa: E402
+
+SECTIONS = ("sweep", "flex", "errors", "compile", "launch")
+FLEX_CASES = tuple(variants.DEFAULTS)
 
 
-def attention_mlir(head_dim, causal, dtype, lse=False):
-    q = f"tensor<?x?x?x{head_dim}x{dtype}>"
-    mask = " {mask = #flash.causal}" if causal else ""
-    return (f"func.func @attention(%q: {q}, %k: {q}, %v: {q}) -> {q} {{\n"
-            f"  %o = flash.attention %q, %k, %v{mask} : {q}, {q}, {q} -> {q}\n"
-            f"  return %o : {q}\n}}\n")
-
-
-def our_kernel(target, schedule, head_dim, causal, dtype, q, k, v):
-    """A launcher of ours and its milliseconds of compilation."""
-    start = time.perf_counter()
-    program = flash_ctypes.compile(attention_mlir(head_dim, causal, dtype), target=target, options=f"schedule={schedule}" if schedule else "")
-    out = torch.full_like(q, float("nan"))
-    stream = torch.cuda.current_stream().cuda_stream
-
-    def launch():
-        program.launch([q, k, v], [out], stream=stream)
-        return out
-
-    launch()
-    torch.cuda.synchronize()
-    return launch, 1e3 * (time.perf_counter() - start)
-
-
-def torch_kernel(backend, causal, q, k, v):
-    def launch():
-        with sdpa_kernel(backend):
-            return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal, enable_gqa=q.shape[1] != k.shape[1])
-
-    launch()
-    return launch
-
-
-def reference(q, k, v, causal, head):
-    """One head in float64."""
-    group = q.shape[1] // k.shape[1]
-    qh, kh, vh = q[0, head].double(), k[0, head // group].double(), v[0, head // group].double()
-    out = torch.empty_like(qh)
-    for start in range(0, qh.shape[0], 1024):
-        scores = qh[start:start + 1024] @ kh.T / math.sqrt(qh.shape[1])
-        if causal:
-            row = torch.arange(start, min(start + 1024, qh.shape[0]), device=q.device)
-            hidden = torch.arange(kh.shape[0], device=q.device)[None, :] > row[:, None] + (kh.shape[0] - qh.shape[0])
-            scores.masked_fill_(hidden, -math.inf)
-        out[start:start + 1024] = torch.softmax(scores, dim=-1) @ vh
-    return out
-
-
-def error(out, q, k, v, causal):
-    heads = sorted({0, q.shape[1] - 1})
-    worst = 0.0
-    for head in heads:
-        ref = reference(q, k, v, causal, head)
-        worst = max(worst, float((out[0, head].double() - ref).norm() / ref.norm()))
-    return worst
-
-
-def time_in_turns(kernels, rounds, launches):
-    """Median milliseconds of each launcher."""
-    for launch in kernels.values():
-        for _ in range(3):
-            launch()
-    torch.cuda.synchronize()
-    times = {name: [] for name in kernels}
-    for _ in range(rounds):
-        for name, launch in kernels.items():
-            events = [(torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)) for _ in range(launches)]
-            launch()
-            for begin, end in events:
-                begin.record()
-                launch()
-                end.record()
-            torch.cuda.synchronize()
-            times[name] += [begin.elapsed_time(end) for begin, end in events]
-            time.sleep(0.02)
-    return {name: statistics.median(t) for name, t in times.items()}
-
-
-def device_state():
-    query = "name,driver_version,clocks.sm,clocks.mem,power.draw,temperature.gpu"
+def parse_arguments(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    several = {"type": lambda text: tuple(filter(None, text.split(",")))}
+    parser.add_argument("--sections", **several, default=SECTIONS, help="comma-separated")
+    parser.add_argument("--cases", **several, help="of sweep and flex: full, causal, window:1024, blocks:0.25, documents:8, alibi, softcap:30")
+    parser.add_argument("--head-dims", **several, help="as 64,128,192/128 (default: 128,64,256; all five where errors are measured)")
+    parser.add_argument("--lengths", **several, help="comma-separated (default: 512 to 16384; 8192 in flex)")
+    parser.add_argument("--dtypes", **several, default=("bf16",), help="bf16, f16")
+    parser.add_argument("--gqa", type=int, default=1, help="query heads for a key head")
+    parser.add_argument("--schedules", nargs="+", default=["auto"], help="TARGET[@SCHEDULE][%%PASSES]; see harness/ours.py")
+    parser.add_argument("--peers", **several, default=tuple(PEERS), help=f"of {', '.join(PEERS)}; '-' for none")
+    parser.add_argument("--quick", action="store_true", help="a few shapes")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--launches", type=int, default=6, help="timed launches a round")
+    parser.add_argument("--pause", type=float, default=0.1, help="seconds after each turn")
+    parser.add_argument("--budget", type=float, default=540, help="seconds after which no case is begun")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", help="append the record to this file")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--dry-run", action="store_true", help="tiny shapes on the CPU, without PyTorch")
+    args = parser.parse_args(arguments)
+    if args.dry_run != (args.device == "cpu"):
+        parser.error("--device=cpu and --dry-run go together: figures from a CPU mean nothing here")
+    args.peers = tuple(p for p in args.peers if p != "-")
+    for given, known in ((args.sections, SECTIONS), (args.peers, PEERS), (args.dtypes, ("bf16", "f16"))):
+        if unknown := sorted(set(given) - set(known)):
+            parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(known)}")
+    if args.rounds * args.launches < 20 and not args.dry_run:
+        parser.error("a median of at least 20 samples: --rounds times --launches")
     try:
-        values = subprocess.check_output(["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader"], text=True).strip().split(", ")
-        return dict(zip(query.split(","), values))
-    except (OSError, subprocess.CalledProcessError):
-        return {"name": torch.cuda.get_device_name()}
+        args.variants = [variants.parse(text) for text in args.cases] if args.cases else None
+        args.dims = [cases.head_dims(text) for text in args.head_dims] if args.head_dims else None
+        args.sizes = [int(text) for text in args.lengths] if args.lengths else None
+    except ValueError as error:
+        parser.error(str(error))
+    return args
 
 
-def run_case(args, head_dim, length, causal):
-    dtype = {"bf16": torch.bfloat16, "f16": torch.float16}[args.dtype]
-    batch = max(1, args.tokens // length)
-    heads = args.heads or max(1, 2048 // head_dim)
-    generator = torch.Generator(device="cuda").manual_seed(args.seed)
-    q, k, v = (torch.randn(batch, h, length, head_dim, device="cuda", dtype=torch.float32, generator=generator).to(dtype)
-               for h in (heads, args.kv_heads or heads, args.kv_heads or heads))
-    flops = 4.0 * batch * heads * length * length * head_dim * (0.5 if causal else 1.0)
-    kernels, compile_ms, failures = {}, {}, {}
-    for entry in filter(None, args.target.split(",")):
-        target, _, schedule = entry.partition("@")
-        try:
-            kernels[f"flash {entry}"], compile_ms[f"flash {entry}"] = our_kernel(
-                target, f"#flash.schedule<{schedule.replace(';', ', ')}>" if schedule else "", head_dim, causal, args.dtype, q, k, v)
-        except flash_ctypes.FlashError as e:
-            failures[f"flash {entry}"] = str(e)
-            print(f"flash {entry}: {e}", file=sys.stderr)
-    for name, backend in (("cudnn", SDPBackend.CUDNN_ATTENTION), ("fa2", SDPBackend.FLASH_ATTENTION)):
-        if name in args.peers.split(","):
-            try:
-                kernels[name] = torch_kernel(backend, causal, q, k, v)
-            except RuntimeError as e:
-                failures[name] = str(e)
-    errors = {name: error(launch(), q, k, v, causal) for name, launch in kernels.items()}
-    medians = time_in_turns(kernels, args.rounds, args.launches)
-    rows = []
-    for name, ms in medians.items():
-        rows.append({"kernel": name, "head_dim": head_dim, "length": length, "batch": batch, "heads": heads, "kv_heads": args.kv_heads or heads,
-                     "causal": causal, "dtype": args.dtype, "ms": ms, "tflops": flops / ms / 1e9, "error": errors[name],
-                     "compile_ms": compile_ms.get(name)})
-        print(f"d{head_dim} s{length} b{batch} h{heads} {'causal' if causal else 'full':6} {name:40} {ms:9.4f} ms {flops / ms / 1e9:8.1f} TFLOP/s"
-              f"  error {errors[name]:.3e}" + (f"  compile {compile_ms[name]:.0f} ms" if name in compile_ms else ""), flush=True)
-    return rows, failures
+def plan(args):
+    """[(section, what is measured as text, arguments)] in the order of importance: a run that is cut off has the first."""
+    tiny = {"tokens": 512, "width": 32} if args.dry_run else {}
+    full, causal = variants.parse("full"), variants.parse("causal")
+    shapes = lambda given, dims, lengths, dtypes=args.dtypes: cases.sweep(given, args.dims or dims, args.sizes or lengths, dtypes, args.gqa, **tiny)
+    all_dims = [(128, 128), (64, 64), (256, 256), (192, 128), (96, 96)]
+    dims, lengths, flex_length, error_length = all_dims[:3], cases.LENGTHS, 8192, 2048
+    if args.quick:
+        dims, lengths = all_dims[:2], (1024, 8192)
+    if args.dry_run:
+        all_dims = [(16, 16), (32, 16)]
+        dims, lengths, flex_length, error_length = all_dims[:1], (128, 256), 256, 128
+    chosen = args.variants
+    sweep = [("sweep", case) for case in shapes([v for v in chosen or (full, causal) if v.kind in ("full", "causal")], dims, lengths)]
+    kinds = [variants.parse("window:64" if args.dry_run and k == "window" else k) for k in (("window", "alibi") if args.quick else FLEX_CASES)]
+    flex = [("flex", case) for case in shapes(chosen or kinds, dims[:1], (flex_length,), args.dtypes[:1])]
+    error_shapes = shapes([full, causal], dims[:1] if args.quick else all_dims, (error_length,))
+    errors = [("errors", case, kind) for case in error_shapes for kind in inputs.KINDS]
+    compiled = [("compile", case, entry) for entry in args.schedules for case in shapes([full, causal], dims, (error_length,))]
+    launch = [("launch", cases.Case(causal, d, d, 64, 1, 4, 4, args.dtypes[0])) for d, _ in dims[:1]]
+    steps = [step for step in sweep + compiled + launch + flex + errors if step[0] in args.sections]
+    # Lengths known at run time only: one compilation serves them.
+    return list({str((s[0], *map(str, s[1:]))): s for s in steps}.values())
+
+
+def resolve(spec, backend):
+    """`auto` by the name of the target that the library chooses here, so that results say it."""
+    if not spec.startswith("auto"):
+        return spec
+    if backend.name == "cpu":
+        return "cpu" + spec[4:]
+    source = programs.text(variants.parse("full"), 64, 64, "bf16")
+    return json.loads(flash_ctypes.compile(source, target="auto").code("report"))["target"] + spec[4:]
+
+
+def measure(run, step, peers):
+    section, case = step[:2]
+    if section in ("sweep", "flex"):
+        sections.throughput(run, section, case, [p for p in peers if p != "flex" or section == "flex"])
+    elif section == "errors":
+        # FlexAttention compiles for each shape anew: one head dim tells.
+        sections.errors(run, case, step[2], [p for p in peers if p != "flex" or case.head_dim == 128])
+    elif section == "compile":
+        sections.compilation(run, Ours(step[2]), case)
+    else:
+        sections.launches(run, case, [p for p in peers if p in ("cudnn", "fa2", "flex")])
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--target", default="sm_90a,sm_80", help="targets of ours; NAME@m=128;n=64 overrides the schedule")
-    parser.add_argument("--peers", default="cudnn,fa2", help="cudnn, fa2")
-    parser.add_argument("--head-dim", default="128", help="comma-separated")
-    parser.add_argument("--length", default="8192", help="comma-separated")
-    parser.add_argument("--causal", default="0,1", help="0, 1 or both")
-    parser.add_argument("--dtype", default="bf16", choices=["bf16", "f16"])
-    parser.add_argument("--tokens", type=int, default=16384, help="batch * length")
-    parser.add_argument("--heads", type=int, default=0, help="default: heads * head dim = 2048")
-    parser.add_argument("--kv-heads", type=int, default=0, help="default: as many as heads")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--launches", type=int, default=6, help="timed launches a round")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", help="append the results to this file")
-    args = parser.parse_args()
-    rows, failures = [], {}
-    before = device_state()
-    for head_dim in map(int, args.head_dim.split(",")):
-        for causal in args.causal.split(","):
-            for length in map(int, args.length.split(",")):
-                case_rows, case_failures = run_case(args, head_dim, length, causal == "1")
-                rows += case_rows
-                failures.update(case_failures)
-    if args.json:
+    args = parse_arguments()
+    # A process of the compile section runs in another folder.
+    if os.environ.get("FLASH_LIBRARY"):
+        os.environ["FLASH_LIBRARY"] = os.path.abspath(os.environ["FLASH_LIBRARY"])
+    try:
+        backend = NumpyBackend() if args.dry_run else TorchBackend()
+        args.schedules = [resolve(spec, backend) for spec in args.schedules]
+    except (ImportError, RuntimeError) as error:
+        sys.exit(f"attention_gpu.py: {error}")
+    if backend.name == "cuda":
+        # FlexAttention writes its log-sum-exp where gradients could be asked for; ours does not.
+        backend.torch.set_grad_enabled(False)
+    peers = [p for p in args.peers if (p == "unfused") == args.dry_run]
+    monitor = device.Monitor(backend)
+    recorder = Recorder(args.json, {
+        "date": device.now(), "commit": device.commit(), "device": device.state(backend, monitor), **device.versions(backend),
+        "samples": args.rounds * args.launches, "protocol": {"rounds": args.rounds, "launches": args.launches, "pause_s": args.pause, "order": "rotated"},
+        "failures": [], "results": []})
+    steps = plan(args)
+    progress = Progress(len(steps), args.budget)
+    run = sections.Run(backend, monitor, recorder, progress, [Ours(spec) for spec in args.schedules], args)
+    broken = 0
+    for step in steps:
+        what = ", ".join([step[0], *map(str, step[1:])])
+        if not progress.begin(what):
+            continue
         try:
-            commit = subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], text=True, stderr=subprocess.DEVNULL).strip()
-        except (OSError, subprocess.CalledProcessError):
-            commit = os.environ.get("FLASH_COMMIT", "unknown")
-        record = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "commit": commit, "device": before,
-                  "device_after": device_state(), "torch": torch.__version__, "cudnn": torch.backends.cudnn.version(),
-                  "samples": args.rounds * args.launches, "failures": failures, "results": rows}
-        with open(args.json, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-    return 1 if failures else 0
+            measure(run, step, peers)
+        except Exception as error:  # out of memory in one case, say
+            run.fail(what, error)
+            broken += 1
+        recorder.record["device_after"] = device.state(backend, monitor)
+        recorder.save()
+        backend.release()
+    progress.end()
+    recorder.record["skipped"] = progress.skipped
+    recorder.save()
+    failures = recorder.record["failures"]
+    print(f"{len(recorder.record['results'])} results, {len(failures)} failures" + (f", in {args.json}" if args.json else ""))
+    return 1 if broken or any(f["what"].startswith(("flash", "compiling flash")) for f in failures) else 0
 
 
 if __name__ == "__main__":

@@ -123,8 +123,21 @@ class Function:
         if self._library.flashFunctionLaunch(self._handle, _arguments(arguments), _arguments(results), ctypes.c_void_p(stream)):
             raise FlashError(self._library.flashGetLastError().decode())
 
+    def bind(self, arguments, results, stream=0):
+        """A call that does the same launch each time, with nothing left to do in Python but the call of the library."""
+        packed = _arguments(arguments), _arguments(results)
+        launch, handle, stream = self._library.flashFunctionLaunch, ctypes.c_void_p(self._handle), ctypes.c_void_p(stream)
+
+        def call():
+            if launch(handle, packed[0], packed[1], stream):
+                raise FlashError(self._library.flashGetLastError().decode())
+
+        # The packed arguments hold addresses only.
+        call.keep = (self, arguments, results)
+        return call
+
     def code(self, kind):
-        """Bytes of `llvm`, `ptx`, `cubin` or `plan`."""
+        """Bytes of `llvm`, `ptx`, `cubin`, `plan` or `report` (JSON: target, schedules, milliseconds of each stage)."""
         size = ctypes.c_size_t()
         data = self._library.flashFunctionGetCode(self._handle, kind.encode(), ctypes.byref(size))
         if not data:

@@ -7,7 +7,7 @@ FLASH_JOBS="${FLASH_JOBS:-$(nproc)}"
 FLASH_START=$SECONDS
 FLASH_PACKAGES_BUILD=(libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22 lld-22
   cmake ninja-build ccache libzstd-dev zlib1g-dev libgtest-dev)
-FLASH_PACKAGES_TEST=(git clang-format-22 clang-tidy-22 libclang-rt-22-dev python3 xz-utils binutils)
+FLASH_PACKAGES_TEST=(git clang-format-22 clang-tidy-22 libclang-rt-22-dev python3 python3-numpy xz-utils binutils)
 
 step() { printf '\n== %s (%d:%02d)\n' "$*" $(((SECONDS - FLASH_START) / 60)) $(((SECONDS - FLASH_START) % 60)); }
 say() { printf '   %s\n' "$*"; }

@@ -23,6 +23,8 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "benchmarks"))
+import table as gpu_tables  # noqa: E402
 BUILD = os.environ.get("FLASH_BUILD", os.path.join(ROOT, "build"))
 LANGUAGES = {".td": "tablegen", ".cpp": "cpp", ".h": "cpp", ".py": "python", ".mlir": "mlir"}
 BLOCK = re.compile(r"(<!-- generated: (\w+) ?(.*?) *-->\n)(.*?)(<!-- end -->)", re.S)
@@ -67,45 +69,26 @@ def cpu_table(rows):
                   for r in rows.values()])
 
 
-def gpu_table(rows):
-    cases = {}
-    for row in rows.values():
-        cases.setdefault(case(row), {})[row["kernel"]] = f"{row['tflops']:.0f}"
-    kernels = sorted({row["kernel"] for row in rows.values()}, key=lambda k: (not k.startswith("flash"), k))
-    return table(("", "length", "mask") + tuple(f"{k}, TFLOP/s" for k in kernels),
-                 [(*key, *(values.get(k, "") for k in kernels)) for key, values in sorted(cases.items(), key=lambda c: (c[0][0], c[0][2], int(c[0][1])))])
+def cpu_results(path):
+    """A file holds one JSON record, a run in one process, a line. Each line of the table comes from the newest run that has it."""
+    with open(path, encoding="utf-8") as file:
+        records = sorted((json.loads(line) for line in file if line.strip()), key=lambda record: record["date"])
+    chosen = {}
+    for record in records:
+        for row in record["results"]:
+            chosen[(*case(row), row["threads"])] = (record, row)
+    shown = [record for record, _ in chosen.values()]
+    last = max(shown, key=lambda record: record["date"])
+    facts = [f"{last['device']['name']}, {last['device']['cpus']} CPUs", last["date"][:10]]
+    commits = sorted({record["commit"] for record in shown} - {"unknown"})
+    facts += [f"commit {', '.join(commits)}"] if commits else []
+    return f"{', '.join(facts)} ([data]({os.path.relpath(path, ROOT)})):\n\n" + cpu_table({key: row for key, (_, row) in chosen.items()})
 
 
 def results(_):
-    """A file holds one JSON record, a run in one process, a line. A line of a table comes from one run: that with the
-    most kernels, of these the newest. Experiments with other schedules (`flash sm_90a@...`) are not shown."""
-    parts = []
-    for path in sorted(glob.glob(os.path.join(ROOT, "benchmarks", "results", "*.json*"))):
-        with open(path, encoding="utf-8") as file:
-            records = sorted((json.loads(line) for line in file if line.strip()), key=lambda record: record["date"])
-        chosen = {}
-        for record in records:
-            cases = {}
-            for row in record["results"]:
-                if "@" not in row["kernel"]:
-                    cases.setdefault((*case(row), row.get("threads")), {})[row["kernel"]] = row
-            for key, rows in cases.items():
-                if len(rows) >= len(chosen.get(key, (None, {}))[1]):
-                    chosen[key] = (record, rows)
-        if not chosen:
-            continue
-        shown = [record for record, _ in chosen.values()]
-        last = max(shown, key=lambda record: record["date"])
-        device = last["device"]
-        facts = [device.get("name", "") + (f", {device['cpus']} CPUs" if "cpus" in device else ""), last["date"][:10]]
-        commits = sorted({record["commit"] for record in shown} - {"unknown"})
-        facts += [f"commit {', '.join(commits)}"] if commits else []
-        facts += [f"{name} {last[key]}" for name, key in (("PyTorch", "torch"), ("cuDNN", "cudnn")) if key in last]
-        rows = {(key, kernel): row for key, (_, kernels) in chosen.items() for kernel, row in kernels.items()}
-        on_cpu = any("threads" in row for row in rows.values())
-        source = os.path.relpath(path, ROOT)
-        parts.append(f"{', '.join(facts)} ([data]({source})):\n\n" + (cpu_table if on_cpu else gpu_table)(rows))
-    return "\n" + ("\n".join(parts) if parts else "No measurement is recorded yet (`benchmarks/`).\n") + "\n"
+    parts = [cpu_results(os.path.join(ROOT, "benchmarks", "results", "cpu.json"))]
+    parts += filter(None, map(gpu_tables.markdown, gpu_tables.gpu_files(ROOT)))
+    return "\n" + "\n".join(parts) + "\n"
 
 
 KINDS = {"run": run, "text": lambda command: run(command, "text"), "snippet": snippet, "results": results}

@@ -16,6 +16,8 @@
 #include "flash/InitAll.h"
 
 #include "mlir/Parser/Parser.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
@@ -65,6 +67,7 @@ static Status compile(FlashFunction &function, StringRef text, StringRef target,
                       StringRef optionText) {
   CompileOptions options;
   options.target = target == "auto" ? chooseTarget() : target.str();
+  function.target = options.target;
   std::string entry;
   Status status = parseOptions(optionText, entry, options);
   if (status.failed())
@@ -167,10 +170,32 @@ int flashFunctionIsOnDevice(const FlashFunction *function) {
   return function->executable->onDevice();
 }
 
+/// What the compiler chose and how long its stages took, as JSON.
+static std::string describe(const FlashFunction &function) {
+  using llvm::json::Array;
+  using llvm::json::Object;
+  Object compile;
+  double total = 0;
+  for (const StageTime &stage : function.executable->stages) {
+    compile[stage.name] = stage.milliseconds;
+    total += stage.milliseconds;
+  }
+  compile["total"] = total;
+  return llvm::formatv("{0}",
+                       llvm::json::Value(Object{
+                           {"target", function.target},
+                           {"schedules", Array(function.executable->schedules)},
+                           {"compile_ms", std::move(compile)}}))
+      .str();
+}
+
 const char *flashFunctionGetCode(FlashFunction *function, const char *kind,
                                  size_t *size) {
   std::lock_guard<std::mutex> lock(function->mutex);
-  Result<std::string> code = function->executable->emit(kind ? kind : "");
+  StringRef what = kind ? kind : "";
+  Result<std::string> code = what == "report"
+                                 ? Result<std::string>(describe(*function))
+                                 : function->executable->emit(what);
   if (code.failed()) {
     capi::report(code.status());
     return nullptr;

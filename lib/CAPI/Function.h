@@ -21,6 +21,7 @@ struct FlashFunction {
   mlir::func::FuncOp func;
   flash::FunctionSignature signature;
   std::vector<std::vector<int64_t>> argumentDims;
+  std::string target;
   std::unique_ptr<flash::Executable> executable;
   std::string code;
 

@@ -2,6 +2,7 @@
 """The C library from Python, without NumPy or PyTorch."""
 
 import ctypes
+import json
 
 import flash_ctypes
 
@@ -52,3 +53,18 @@ except flash_ctypes.FlashError as error:
     print(error)
 # CHECK: True False
 print(b"define" in f.code("llvm"), f.on_device)
+
+# A bound call reads what is in the tensors when it is made.
+call = f.bind([q, k, v, 4], [o, lse])
+v.data[0:8] = [8.5] * 8
+call()
+# CHECK: 3.7000
+print(f"{o.data[0]:.4f}")
+# CHECK: cpu 1 True
+report = json.loads(f.code("report"))
+print(report["target"], len(report["schedules"]), 0 < report["compile_ms"]["L1"] < report["compile_ms"]["total"])
+# CHECK: the target cpu has no song
+try:
+    f.code("song")
+except flash_ctypes.FlashError as error:
+    print(error)

@@ -1,0 +1,54 @@
+# Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""What a launch costs the host, on a problem so small that the GPU is not what is waited for.
+
+`host_us`: microseconds until a launch returns, the best of several bursts that fit the driver's queue.
+`per_second`: launches finished in a second, waiting for the device at the end of a burst.
+"""
+
+import contextlib
+import time
+
+from .peers import PEERS, Unsupported
+
+BURST, BURSTS = 400, 15
+
+
+def measure(backend, launch, context=contextlib.nullcontext):
+    with context():
+        for _ in range(20):
+            launch()
+        backend.synchronize()
+        enqueue, whole = [], []
+        for _ in range(BURSTS if backend.name == "cuda" else 2):
+            start = time.perf_counter()
+            for _ in range(BURST):
+                launch()
+            enqueue.append(time.perf_counter() - start)
+            backend.synchronize()
+            whole.append(time.perf_counter() - start)
+    return {"host_us": 1e6 * min(enqueue) / BURST, "per_second": BURST / min(whole)}
+
+
+def candidates(backend, cache, ours, peers, case, q, k, v, launcher):
+    """(name, launch, context) of each way to call."""
+    for entry in ours:
+        launch, program = launcher(backend, cache, entry, case, q, k, v)
+        out = launch()
+        yield entry.name + ", bound", launch, contextlib.nullcontext
+        yield entry.name + ", packed each time", lambda p=program, o=out: p.function.launch([q, k, v], [o], stream=backend.stream), contextlib.nullcontext
+    for name in peers:
+        try:
+            if name in ("cudnn", "fa2"):
+                # The choice of a backend is made once, as a program would.
+                from torch.nn.attention import SDPBackend, sdpa_kernel
+                which = SDPBackend.CUDNN_ATTENTION if name == "cudnn" else SDPBackend.FLASH_ATTENTION
+                attention = backend.torch.nn.functional.scaled_dot_product_attention
+                yield name, lambda: attention(q, k, v, is_causal=case.variant.causal), lambda w=which: sdpa_kernel(w)
+            else:
+                launch = PEERS[name](backend, case, q, k, v, None)
+                launch()
+                yield name, launch, contextlib.nullcontext
+        except Unsupported:
+            continue

@@ -1,0 +1,45 @@
+# Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The MLIR text of a case, and the tensors it takes besides Q, K and V. Batch, heads and lengths are left to run time."""
+
+from .variants import BLOCK
+
+
+def text(variant, head_dim, head_dim_v, element):
+    q, v = (f"tensor<?x?x?x{d}x{element}>" for d in (head_dim, head_dim_v))
+    arguments = [f"%q: {q}", f"%k: {q}", f"%v: {v}"]
+    clauses, attributes = [], []
+    if variant.sparse:
+        count, lists = "tensor<?x?x?xi32>", "tensor<?x?x?x?xi32>"
+        arguments += [f"%np: {count}", f"%p: {lists}", f"%nf: {count}", f"%f: {lists}"]
+        clauses.append(f"mask_operands(%np, %p, %nf, %f : {count}, {lists}, {count}, {lists})")
+        attributes.append(f"mask = #flash.block_sparse<bq = {BLOCK}, bk = {BLOCK}>")
+    elif variant.kind == "window":
+        attributes.append(f"mask = #flash.window<left = {variant.parameter - 1}, right = 0>")
+    elif variant.causal:
+        attributes.append("mask = #flash.causal")
+    if variant.kind == "alibi":
+        arguments.append("%slopes: tensor<?xf32>")
+        clauses.append("score_operands(%slopes : tensor<?xf32>)")
+        attributes.append("scores = [#flash.alibi]")
+    elif variant.kind == "softcap":
+        attributes.append(f"scores = [#flash.softcap<{float(variant.parameter)} : f32>]")
+    clauses += ["{" + ", ".join(attributes) + "}"] if attributes else []
+    return (f"func.func @attention({', '.join(arguments)}) -> {v} {{\n"
+            f"  %o = flash.attention %q, %k, %v {' '.join(clauses)} : {q}, {q}, {v} -> {v}\n"
+            f"  return %o : {v}\n}}\n")
+
+
+def extra_arguments(backend, case):
+    """What the program takes after Q, K and V."""
+    variant = case.variant
+    if variant.kind == "alibi":
+        return [backend.array([variant.slope(h, case.heads) for h in range(case.heads)], "f32")]
+    if not variant.sparse:
+        return []
+    # Blocks are seen whole or not at all: the lists of partial blocks are empty.
+    rows = [[k for k, seen in enumerate(row) if seen] for row in variant.blocks(case.length)]
+    padded = [row + [0] * (len(rows) - len(row)) for row in rows]
+    zeros = [[0] * len(rows) for _ in rows]
+    return [backend.array(x, "i32") for x in ([[[0] * len(rows)]], [[zeros]], [[[len(row) for row in rows]]], [[padded]])]
