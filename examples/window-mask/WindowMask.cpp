@@ -62,7 +62,9 @@ LogicalResult MaskAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 // Keys that some query of [qFirst, qLast] may see, as [first, end): the key
 // loop runs over these alone.
 std::pair<Value, Value> MaskAttr::buildVisibleKeys(OpBuilder &builder,
-                                                   Location loc, Value qFirst,
+                                                   Location loc,
+                                                   const flash::TilePlace &at,
+                                                   Value qFirst,
                                                    Value qLast) const {
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   return {firstVisible(builder, loc, qFirst, getKeys()),
@@ -70,7 +72,8 @@ std::pair<Value, Value> MaskAttr::buildVisibleKeys(OpBuilder &builder,
 }
 
 // Whether every query of the block sees every key of it: then no predicate.
-Value MaskAttr::buildIsFull(OpBuilder &builder, Location loc, Value qFirst,
+Value MaskAttr::buildIsFull(OpBuilder &builder, Location loc,
+                            const flash::TilePlace &at, Value qFirst,
                             Value qLast, Value kFirst, Value kLast) const {
   Value notAfter =
       compare(builder, loc, arith::CmpIPredicate::sle, kLast, qFirst);
@@ -80,7 +83,8 @@ Value MaskAttr::buildIsFull(OpBuilder &builder, Location loc, Value qFirst,
 }
 
 // The predicate of one element.
-Value MaskAttr::buildIsVisible(OpBuilder &builder, Location loc, Value q,
+Value MaskAttr::buildIsVisible(OpBuilder &builder, Location loc,
+                               const flash::TilePlace &at, Value q,
                                Value k) const {
   Value notAfter = compare(builder, loc, arith::CmpIPredicate::sle, k, q);
   Value notBefore = compare(builder, loc, arith::CmpIPredicate::sge, k,

@@ -253,6 +253,11 @@ Status Interpreter::visit(AttentionOp op) {
       Sizes::get(query.shape, key.shape, value.shape, options.bshd);
   if (sizes.failed())
     return errorAt(op, sizes.message());
+  if (!op.getMaskOperands().empty() || !op.getMaskBody().empty() ||
+      !op.getScoreBody().empty() || op.getScores() || op.getSinks() ||
+      op.getDropoutP() || op.isRagged() || op.isPaged() || op.getKvLengths() ||
+      op.getKeyScale())
+    return errorAt(op, "the reference cannot run this attention yet");
   if (!setMask(options, op.getMaskAttr()))
     return errorAt(op, "the reference does not know this mask");
   if (op.getScale())

@@ -5,3 +5,12 @@ func.func @no_schedule(%q: tensor<1x4x7x8xf16>) -> tensor<1x4x7x8xf16> {
   %o = flash.attention %q, %q, %q : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
   return %o : tensor<1x4x7x8xf16>
 }
+
+// -----
+
+func.func @not_yet(%q: tensor<1x4x7x8xf16>, %s: tensor<4xf32>) -> tensor<1x4x7x8xf16> {
+  // expected-error @below {{with sinks is not supported yet}}
+  %o = flash.attention %q, %q, %q sinks(%s : tensor<4xf32>) {schedule = #flash.schedule<m = 4, n = 4, d = 4>}
+      : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
+  return %o : tensor<1x4x7x8xf16>
+}

@@ -6,38 +6,242 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Each mask answers MaskAttrInterface's three questions with arithmetic on
-// positions; nothing else in the compiler knows which mask it is.
+// Each mask answers MaskAttrInterface's questions with arithmetic on positions;
+// nothing else in the compiler knows which mask it is.
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Dialect/Flash/IR/Flash.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "MaskUtils.h"
 
 using namespace mlir;
 using namespace flash;
 
 #include "flash/Dialect/Flash/IR/MaskInterface.cpp.inc"
 
+Value MaskBuilder::broadcastIndex(Value tensor, int64_t dim, Value position) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (type.getDimSize(dim) == 1)
+    return constant(0);
+  if (!type.isDynamicDim(dim))
+    return position;
+  Value size = tensor::DimOp::create(builder, loc, tensor, dim);
+  Value isOne = compare(arith::CmpIPredicate::eq, size, constant(1));
+  return arith::SelectOp::create(builder, loc, isOne, constant(0), position);
+}
+
+Value MaskBuilder::read(Value tensor, ValueRange indices) {
+  Value element = tensor::ExtractOp::create(builder, loc, tensor, indices);
+  if (element.getType().isIndex())
+    return element;
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                    element);
+}
+
+LogicalResult flash::checkOperand(function_ref<InFlightDiagnostic()> emitError,
+                                  StringRef name, Type type,
+                                  ArrayRef<WantedDim> dims, bool ofFloats) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  bool fits = tensor && tensor.getRank() == int64_t(dims.size()) &&
+              (ofFloats ? isa<FloatType>(tensor.getElementType()) &&
+                              tensor.getElementTypeBitWidth() >= 16
+                        : tensor.getElementType().isInteger(32));
+  if (!fits)
+    return emitError() << "operand '" << name << "' is " << type
+                       << ", but must be a tensor of rank " << dims.size()
+                       << (ofFloats ? " of floats" : " of i32");
+  for (auto [dim, wanted] : llvm::enumerate(dims)) {
+    int64_t size = tensor.getDimSize(dim);
+    if (ShapedType::isDynamic(size) || ShapedType::isDynamic(wanted.size) ||
+        size == wanted.size || (wanted.mayBroadcast && size == 1))
+      continue;
+    return emitError() << wanted.name << " differs: operand '" << name
+                       << "' has " << size << " (dimension " << dim
+                       << "), the attention has " << wanted.size;
+  }
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Causal: key <= query
 //===----------------------------------------------------------------------===//
 
 std::pair<Value, Value> CausalAttr::buildVisibleKeys(OpBuilder &builder,
-                                                     Location loc, Value qFirst,
+                                                     Location loc,
+                                                     const TilePlace &at,
+                                                     Value qFirst,
                                                      Value qLast) const {
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  return {Value(), arith::AddIOp::create(builder, loc, qLast, one)};
+  MaskBuilder b(builder, loc);
+  return {Value(), b.add(qLast, 1)};
 }
 
-Value CausalAttr::buildIsFull(OpBuilder &builder, Location loc, Value qFirst,
-                              Value qLast, Value kFirst, Value kLast) const {
-  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sle, kLast,
-                               qFirst);
+Value CausalAttr::buildIsFull(OpBuilder &builder, Location loc,
+                              const TilePlace &at, Value qFirst, Value qLast,
+                              Value kFirst, Value kLast) const {
+  return MaskBuilder(builder, loc).lessEqual(kLast, qFirst);
 }
 
-Value CausalAttr::buildIsVisible(OpBuilder &builder, Location loc, Value q,
-                                 Value k) const {
-  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sle, k, q);
+Value CausalAttr::buildIsHidden(OpBuilder &builder, Location loc,
+                                const TilePlace &at, Value qFirst, Value qLast,
+                                Value kFirst, Value kLast) const {
+  return MaskBuilder(builder, loc).less(qLast, kFirst);
+}
+
+Value CausalAttr::buildIsVisible(OpBuilder &builder, Location loc,
+                                 const TilePlace &at, Value q, Value k) const {
+  return MaskBuilder(builder, loc).lessEqual(k, q);
+}
+
+//===----------------------------------------------------------------------===//
+// Window: query - left <= key <= query + right
+//===----------------------------------------------------------------------===//
+
+LogicalResult WindowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                 int64_t left, int64_t right) {
+  for (auto [name, side] : {std::pair{"left", left}, {"right", right}})
+    if (side < -1)
+      return emitError() << "window has " << name << " = " << side
+                         << ", but must have at least 0 (or -1, no bound)";
+  return success();
+}
+
+std::pair<Value, Value> WindowAttr::buildVisibleKeys(OpBuilder &builder,
+                                                     Location loc,
+                                                     const TilePlace &at,
+                                                     Value qFirst,
+                                                     Value qLast) const {
+  MaskBuilder b(builder, loc);
+  return {getLeft() < 0 ? Value() : b.add(qFirst, -getLeft()),
+          getRight() < 0 ? Value() : b.add(qLast, getRight() + 1)};
+}
+
+/// first - left <= kFirst and kLast <= last + right, for the sides that have a
+/// bound.
+static Value isWithin(MaskBuilder &b, WindowAttr window, Value first,
+                      Value last, Value kFirst, Value kLast) {
+  Value notBefore, notAfter;
+  if (window.getLeft() >= 0)
+    notBefore = b.lessEqual(b.add(first, -window.getLeft()), kFirst);
+  if (window.getRight() >= 0)
+    notAfter = b.lessEqual(kLast, b.add(last, window.getRight()));
+  if (notBefore && notAfter)
+    return b.both(notBefore, notAfter);
+  if (!notBefore && !notAfter)
+    return b.boolean(true);
+  return notBefore ? notBefore : notAfter;
+}
+
+Value WindowAttr::buildIsFull(OpBuilder &builder, Location loc,
+                              const TilePlace &at, Value qFirst, Value qLast,
+                              Value kFirst, Value kLast) const {
+  MaskBuilder b(builder, loc);
+  return isWithin(b, *this, /*first=*/qLast, /*last=*/qFirst, kFirst, kLast);
+}
+
+Value WindowAttr::buildIsHidden(OpBuilder &builder, Location loc,
+                                const TilePlace &at, Value qFirst, Value qLast,
+                                Value kFirst, Value kLast) const {
+  MaskBuilder b(builder, loc);
+  // Some key is late enough and some key early enough for some query: since
+  // windows of neighbouring queries overlap, that is some visible element.
+  return b.no(
+      isWithin(b, *this, /*first=*/qFirst, /*last=*/qLast, kLast, kFirst));
+}
+
+Value WindowAttr::buildIsVisible(OpBuilder &builder, Location loc,
+                                 const TilePlace &at, Value q, Value k) const {
+  MaskBuilder b(builder, loc);
+  return isWithin(b, *this, q, q, k, k);
+}
+
+//===----------------------------------------------------------------------===//
+// Prefix: key < prefix length
+//===----------------------------------------------------------------------===//
+
+unsigned PrefixAttr::getNumMaskOperands() const { return 1; }
+
+LogicalResult
+PrefixAttr::verifyMaskOperands(function_ref<InFlightDiagnostic()> emitError,
+                               const AttentionDims &dims,
+                               TypeRange operands) const {
+  return checkOperand(emitError, "prefix lengths", operands[0],
+                      {{"batch", dims.batch}});
+}
+
+static Value prefixLength(MaskBuilder &b, const TilePlace &at) {
+  return b.read(at.operands[0], b.broadcastIndex(at.operands[0], 0, at.batch));
+}
+
+std::pair<Value, Value> PrefixAttr::buildVisibleKeys(OpBuilder &builder,
+                                                     Location loc,
+                                                     const TilePlace &at,
+                                                     Value qFirst,
+                                                     Value qLast) const {
+  MaskBuilder b(builder, loc);
+  return {Value(), prefixLength(b, at)};
+}
+
+Value PrefixAttr::buildIsFull(OpBuilder &builder, Location loc,
+                              const TilePlace &at, Value qFirst, Value qLast,
+                              Value kFirst, Value kLast) const {
+  MaskBuilder b(builder, loc);
+  return b.less(kLast, prefixLength(b, at));
+}
+
+Value PrefixAttr::buildIsHidden(OpBuilder &builder, Location loc,
+                                const TilePlace &at, Value qFirst, Value qLast,
+                                Value kFirst, Value kLast) const {
+  MaskBuilder b(builder, loc);
+  return b.lessEqual(prefixLength(b, at), kFirst);
+}
+
+Value PrefixAttr::buildIsVisible(OpBuilder &builder, Location loc,
+                                 const TilePlace &at, Value q, Value k) const {
+  MaskBuilder b(builder, loc);
+  return b.less(k, prefixLength(b, at));
+}
+
+//===----------------------------------------------------------------------===//
+// Segments: segment of query == segment of key
+//===----------------------------------------------------------------------===//
+
+unsigned SegmentsAttr::getNumMaskOperands() const { return 2; }
+
+LogicalResult
+SegmentsAttr::verifyMaskOperands(function_ref<InFlightDiagnostic()> emitError,
+                                 const AttentionDims &dims,
+                                 TypeRange operands) const {
+  if (failed(
+          checkOperand(emitError, "segments of queries", operands[0],
+                       {{"batch", dims.rowBatch}, {"length", dims.queries}})))
+    return failure();
+  return checkOperand(emitError, "segments of keys", operands[1],
+                      {{"batch", dims.rowBatch}, {"length", dims.keys}});
+}
+
+std::pair<Value, Value> SegmentsAttr::buildVisibleKeys(OpBuilder &builder,
+                                                       Location loc,
+                                                       const TilePlace &at,
+                                                       Value qFirst,
+                                                       Value qLast) const {
+  return {Value(), Value()};
+}
+
+Value SegmentsAttr::buildIsFull(OpBuilder &builder, Location loc,
+                                const TilePlace &at, Value qFirst, Value qLast,
+                                Value kFirst, Value kLast) const {
+  return MaskBuilder(builder, loc).boolean(false);
+}
+
+Value SegmentsAttr::buildIsVisible(OpBuilder &builder, Location loc,
+                                   const TilePlace &at, Value q,
+                                   Value k) const {
+  MaskBuilder b(builder, loc);
+  auto segment = [&](Value ids, Value position, Value origin) -> Value {
+    Value row = arith::SubIOp::create(builder, loc, position, origin);
+    return tensor::ExtractOp::create(
+        builder, loc, ids, ValueRange{b.broadcastIndex(ids, 0, at.batch), row});
+  };
+  return b.compare(arith::CmpIPredicate::eq,
+                   segment(at.operands[0], q, at.queryOrigin),
+                   segment(at.operands[1], k, at.keyOrigin));
 }

@@ -73,6 +73,9 @@ private:
   Value scores();
   Value isPartial();
   Value maskScores(Value scores);
+  TilePlace maskPlace() {
+    return op.getPlace(op.getMaskOperands(), op.getMaskBody());
+  }
   Value empty(ArrayRef<int64_t> shape, Type element) {
     return tensor::EmptyOp::create(b, loc, shape, element);
   }
@@ -118,7 +121,7 @@ Value StepBuilder::isPartial() {
   if (MaskAttrInterface mask = op.getMaskAttr()) {
     Value qLast = index.add(op.getQPosition(), index.constant(rows - 1));
     Value kLast = index.add(op.getKPosition(), index.constant(keys - 1));
-    Value full = mask.buildIsFull(b, loc, op.getQPosition(), qLast,
+    Value full = mask.buildIsFull(b, loc, maskPlace(), op.getQPosition(), qLast,
                                   op.getKPosition(), kLast);
     Value one = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
     Value notFull = arith::XOrIOp::create(b, loc, full, one);
@@ -128,8 +131,18 @@ Value StepBuilder::isPartial() {
   return partial;
 }
 
+/// Whether fewer than all `size` rows of a tile may exist.
+static bool mayPad(Value existing, int64_t size) {
+  return getConstantIntValue(existing).value_or(0) < size;
+}
+
 /// Scores with -inf where the key does not exist or the mask hides it.
 Value StepBuilder::maskScores(Value scores) {
+  Value lastQuery, lastKey;
+  if (op.getQueries()) {
+    lastQuery = index.sub(op.getQueries(), index.constant(1));
+    lastKey = index.sub(op.getKeys(), index.constant(1));
+  }
   auto body = [&](OpBuilder &nested, Location l, ValueRange in) {
     Value i = linalg::IndexOp::create(nested, l, transposed ? 1 : 0);
     Value j = linalg::IndexOp::create(nested, l, transposed ? 0 : 1);
@@ -138,9 +151,14 @@ Value StepBuilder::maskScores(Value scores) {
       visible = arith::CmpIOp::create(nested, l, arith::CmpIPredicate::slt, j,
                                       op.getKeys());
     if (MaskAttrInterface mask = op.getMaskAttr()) {
+      // Where the mask reads operands, padding asks for the last that exists.
+      if (op.getQueries() && mayPad(op.getQueries(), rows))
+        i = arith::MinSIOp::create(nested, l, i, lastQuery);
+      if (op.getQueries() && mayPad(op.getKeys(), keys))
+        j = arith::MinSIOp::create(nested, l, j, lastKey);
       Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
       Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
-      Value seen = mask.buildIsVisible(nested, l, q, k);
+      Value seen = mask.buildIsVisible(nested, l, maskPlace(), q, k);
       visible =
           visible ? arith::AndIOp::create(nested, l, visible, seen) : seen;
     }

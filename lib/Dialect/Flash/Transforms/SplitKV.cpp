@@ -60,6 +60,21 @@ static Value sliceLength(OpBuilder &builder, Location loc, Value tensor,
                                         strides);
 }
 
+/// Whether a slice of the keys is an attention of the same kind.
+static LogicalResult checkSplits(AttentionOp op) {
+  StringRef what = op.isPaged()                     ? "paged keys"
+                   : op.isRagged()                  ? "ragged sequences"
+                   : op.getKvLengths()              ? "kv_lengths"
+                   : op.getSinks()                  ? "sinks"
+                   : !op.getMaskOperands().empty()  ? "mask_operands"
+                   : !op.getScoreOperands().empty() ? "score_operands"
+                                                    : "";
+  if (what.empty())
+    return success();
+  return op.emitOpError() << "splitting the keys of an attention with " << what
+                          << " is not supported";
+}
+
 /// Replaces `op` by `parts` attentions over slices of the keys, merged.
 static void splitAttention(RewriterBase &rewriter, AttentionOp op,
                            int64_t parts) {
@@ -78,10 +93,10 @@ static void splitAttention(RewriterBase &rewriter, AttentionOp op,
   OpFoldResult qOffset = op.getQOffset() ? OpFoldResult(op.getQOffset())
                                          : apply(rewriter, loc, a + b - c,
                                                  {kvOffset, keys, queries});
-  // Only a mask looks at positions.
   Value qOffsetValue =
-      op.getMask() ? getValueOrCreateConstantIndexOp(rewriter, loc, qOffset)
-                   : Value();
+      op.usesPositions()
+          ? getValueOrCreateConstantIndexOp(rewriter, loc, qOffset)
+          : Value();
 
   OpFoldResult chunk = apply(rewriter, loc, a.ceilDiv(parts), {keys});
   RankedTensorType output = op.getOutput().getType();
@@ -98,15 +113,19 @@ static void splitAttention(RewriterBase &rewriter, AttentionOp op,
     OpFoldResult size = minimum(rewriter, loc, chunk,
                                 apply(rewriter, loc, a - b, {keys, start}));
     Value partOffset;
-    if (op.getMask())
+    if (op.usesPositions())
       partOffset = getValueOrCreateConstantIndexOp(
           rewriter, loc, apply(rewriter, loc, a + b, {kvOffset, start}));
-    auto attention = AttentionOp::create(
-        rewriter, loc, partType, lseType, op.getQuery(),
-        sliceLength(rewriter, loc, op.getKey(), length, start, size),
-        sliceLength(rewriter, loc, op.getValue(), length, start, size),
-        qOffsetValue, partOffset, op.getLayout(), op.getMaskAttr(),
-        op.getScaleAttr(), op.getScheduleAttr());
+    Value key = sliceLength(rewriter, loc, op.getKey(), length, start, size);
+    Value value =
+        sliceLength(rewriter, loc, op.getValue(), length, start, size);
+    auto attention = op.cloneWithTypes(rewriter, {partType, lseType});
+    attention.getKeyMutable().assign(key);
+    attention.getValueMutable().assign(value);
+    if (op.usesPositions()) {
+      attention.getQOffsetMutable().assign(qOffsetValue);
+      attention.getKvOffsetMutable().assign(partOffset);
+    }
     outputs.push_back(attention.getOutput());
     lses.push_back(attention.getLse());
   }
@@ -129,6 +148,8 @@ struct SplitKVPass : flash::impl::SplitKVBase<SplitKVPass> {
     getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
     IRRewriter rewriter(&getContext());
     for (AttentionOp op : ops) {
+      if (failed(checkSplits(op)))
+        return signalPassFailure();
       splitAttention(rewriter, op, parts);
       ++numSplit;
     }

@@ -28,6 +28,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 #include <limits>
 
 namespace flash {
@@ -60,9 +61,12 @@ private:
   void buildBlock(ValueRange ids, ValueRange outs,
                   scf::InParallelOp terminator);
   State step(Value query, Value k0, OpFoldResult existing, State state);
+  State stepUnlessHidden(Value query, Value k0, OpFoldResult existing,
+                         State state);
   State loopOverKeys(Value query, Value qFirst, Value qLast);
   std::pair<Value, Value> visibleKeys(Value qFirst, Value qLast);
   Value queryTile(Value first, Value existing);
+  TilePlace maskPlace();
   Value output(const State &state);
   Value logSumExp(const State &state);
 
@@ -76,7 +80,7 @@ private:
   // Values that hold for the whole operation.
   Value numQueries, numKeys, qOffset, kvOffset, headsPerKeyHead;
   // Values of one block.
-  Value batch, keyHead, queryHead, qPosition;
+  Value batch, keyHead, queryHead, qPosition, existingQueries;
 };
 } // namespace
 
@@ -129,6 +133,7 @@ void AttentionTiler::buildBlock(ValueRange ids, ValueRange outs,
   Value first = index.mul(ids[2], index.constant(rows));
   Value existing =
       index.min(index.constant(rows), index.sub(numQueries, first));
+  existingQueries = existing;
   qPosition = index.add(qOffset, first);
   Value qLast = index.sub(index.add(qPosition, existing), index.constant(1));
 
@@ -156,12 +161,29 @@ Value AttentionTiler::queryTile(Value first, Value existing) {
       ->getResult(0);
 }
 
+/// Whether something looks at more than positions.
+static bool needsPlace(AttentionOp op) {
+  return !op.getMaskOperands().empty() || !op.getMaskBody().empty() ||
+         !op.getEffectiveScores().empty() || op.getDropoutP();
+}
+
+TilePlace AttentionTiler::maskPlace() {
+  return TilePlace{batch,
+                   queryHead,
+                   qOffset,
+                   kvOffset,
+                   op.getMaskOperands(),
+                   &op.getMaskBody(),
+                   op.getCaptures()};
+}
+
 /// The keys that the block's queries may see, as indices [first, end), first a
 /// multiple of the key block.
 std::pair<Value, Value> AttentionTiler::visibleKeys(Value qFirst, Value qLast) {
   Value zero = index.constant(0), first = zero, end = numKeys;
-  if (MaskAttrInterface mask = op.getMaskAttr()) {
-    auto [low, high] = mask.buildVisibleKeys(rewriter, loc, qFirst, qLast);
+  if (MaskAttrInterface mask = op.getEffectiveMask()) {
+    auto [low, high] =
+        mask.buildVisibleKeys(rewriter, loc, maskPlace(), qFirst, qLast);
     auto toIndex = [&](Value position) {
       return index.min(index.max(index.sub(position, kvOffset), zero), numKeys);
     };
@@ -181,13 +203,52 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
                            keyHead, k0, existing, {keys, qkDim});
   Value valueTile = readTile(rewriter, loc, op.getValue(), op.getLayout(),
                              batch, keyHead, k0, existing, {keys, vDim});
+  // What only some masks and score functions look at.
+  bool wantsPlace = needsPlace(op);
+  auto ifWanted = [&](Value value) { return wantsPlace ? value : Value(); };
   auto online = OnlineAttentionOp::create(
       rewriter, loc, query, keyTile, valueTile, state[0], state[1], state[2],
       qPosition, index.add(kvOffset, k0),
       getValueOrCreateConstantIndexOp(rewriter, loc, existing),
-      rewriter.getF32FloatAttr(op.getScaleOrDefault()), op.getMaskAttr(),
+      ifWanted(existingQueries), ifWanted(batch), ifWanted(queryHead),
+      ifWanted(qOffset), ifWanted(kvOffset), op.getMaskOperands(),
+      op.getScoreOperands(), op.getSeed(), op.getDropoutOffset(),
+      op.getCaptures(), rewriter.getF32FloatAttr(op.getScaleOrDefault()),
+      op.getEffectiveMask(), op.getScoresAttr(), op.getDropoutPAttr(),
       schedule.getTransposed() ? rewriter.getUnitAttr() : UnitAttr());
+  for (auto [from, to] : llvm::zip(op->getRegions(), online->getRegions())) {
+    IRMapping mapping;
+    from.cloneInto(&to, mapping);
+  }
   return SmallVector<Value>(online->getResults());
+}
+
+/// A step inside a condition, if its block can be hidden though the loop meets
+/// it: then nothing of the block is read.
+AttentionTiler::State AttentionTiler::stepUnlessHidden(Value query, Value k0,
+                                                       OpFoldResult existing,
+                                                       State state) {
+  MaskAttrInterface mask = op.getEffectiveMask();
+  Value hidden;
+  if (mask && mask.hasHoles()) {
+    Value one = index.constant(1), kFirst = index.add(kvOffset, k0);
+    Value keysHere = getValueOrCreateConstantIndexOp(rewriter, loc, existing);
+    hidden = mask.buildIsHidden(
+        rewriter, loc, maskPlace(), qPosition,
+        index.sub(index.add(qPosition, existingQueries), one), kFirst,
+        index.sub(index.add(kFirst, keysHere), one));
+  }
+  if (!hidden)
+    return step(query, k0, existing, state);
+  auto branch = scf::IfOp::create(
+      rewriter, loc, hidden,
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(rewriter, loc, state);
+      },
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(rewriter, loc, step(query, k0, existing, state));
+      });
+  return SmallVector<Value>(branch.getResults());
 }
 
 AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qFirst,
@@ -213,7 +274,7 @@ AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qFirst,
                   : getAsOpFoldResult(index.min(block, index.sub(numKeys, k0)));
           scf::YieldOp::create(
               rewriter, loc,
-              step(query, k0, existing, SmallVector<Value>(args)));
+              stepUnlessHidden(query, k0, existing, SmallVector<Value>(args)));
         });
     state = SmallVector<Value>(forOp.getResults());
   };
@@ -298,6 +359,27 @@ Value AttentionTiler::logSumExp(const State &state) {
       .front();
 }
 
+/// What an attention has that cannot be tiled yet.
+static LogicalResult checkSupported(AttentionOp op) {
+  RankedTensorType key = op.getKey().getType();
+  bool lists = false;
+  if (op.getMaskAttr())
+    op.getMaskAttr().walk([&](BlockSparseAttr) { lists = true; });
+  StringRef what = !op.getEffectiveScores().empty()    ? "score functions"
+                   : op.getSinks()                     ? "sinks"
+                   : op.getDropoutP()                  ? "dropout"
+                   : op.isRagged()                     ? "ragged sequences"
+                   : op.isPaged()                      ? "paged keys"
+                   : op.getKvLengths()                 ? "kv_lengths"
+                   : lists                             ? "#flash.block_sparse"
+                   : key.getElementTypeBitWidth() == 8 ? "8-bit keys"
+                   : key.getElementType().isF64()      ? "f64"
+                                                       : "";
+  if (what.empty())
+    return success();
+  return op.emitOpError() << "with " << what << " is not supported yet";
+}
+
 /// The schedule of an op, complete, or an error at the op.
 static FailureOr<ScheduleAttr> getSchedule(Operation *op) {
   auto schedule = op->getAttrOfType<ScheduleAttr>(
@@ -324,6 +406,8 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
       if (failed(schedule))
         return signalPassFailure();
       if (auto attention = dyn_cast<AttentionOp>(op)) {
+        if (failed(checkSupported(attention)))
+          return signalPassFailure();
         rewriter.replaceOp(
             op, AttentionTiler(rewriter, attention, *schedule).tile());
       } else if (failed(tileMerge(rewriter, cast<MergeOp>(op), *schedule))) {

@@ -20,9 +20,12 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include "flash/Dialect/Flash/IR/TilePlace.h"
+
 #include "flash/Dialect/Flash/IR/FlashDialect.h.inc"
 #include "flash/Dialect/Flash/IR/FlashEnums.h.inc"
 #include "flash/Dialect/Flash/IR/MaskInterface.h.inc"
+#include "flash/Dialect/Flash/IR/ScoreInterface.h.inc"
 
 #define GET_ATTRDEF_CLASSES
 #include "flash/Dialect/Flash/IR/FlashAttrs.h.inc"

@@ -12,7 +12,6 @@
 include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
-include "flash/Dialect/Flash/IR/MaskInterface.td"
 
 def Flash_Dialect : Dialect {
   let name = "flash";
@@ -25,7 +24,8 @@ def Flash_Dialect : Dialect {
   }];
   let useDefaultAttributePrinterParser = 1;
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect"
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect"
   ];
 }
 
@@ -49,15 +49,6 @@ def Flash_Instruction : I32EnumAttr<"Instruction", "matrix instruction of a GPU"
     I32EnumAttrCase<"Wgmma", 2, "wgmma">]> {
   let cppNamespace = "::flash";
   let genSpecializedAttr = 0;
-}
-
-def Flash_CausalAttr : Flash_Attr<"Causal", "causal",
-    [DeclareAttrInterfaceMethods<MaskAttrInterface>]> {
-  let summary = "A query sees the keys at its own position and before";
-  let description = [{
-    The query at position q sees the key at position k when k <= q. With the
-    default offsets the last query sees the last key (bottom-right alignment).
-  }];
 }
 
 def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {

@@ -9,7 +9,7 @@
 #ifndef FLASH_DIALECT_FLASH_IR_FLASHOPS
 #define FLASH_DIALECT_FLASH_IR_FLASHOPS
 
-include "flash/Dialect/Flash/IR/FlashBase.td"
+include "flash/Dialect/Flash/IR/FlashMasks.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
@@ -17,20 +17,24 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 class Flash_Op<string mnemonic, list<Trait> traits = []>
     : Op<Flash_Dialect, mnemonic, traits>;
 
-def Flash_InputElement : AnyTypeOf<[F32, F16, BF16]>;
-def Flash_Tensor4 : TensorRankOf<[F32, F16, BF16], [4]>;
-def Flash_LseTensor : TensorRankOf<[F32], [3]>;
-def Flash_Tile : TensorRankOf<[F32, F16, BF16], [2]>;
-def Flash_AccTile : TensorRankOf<[F32], [2]>;
-def Flash_RowTile : TensorRankOf<[F32], [1]>;
+def Flash_Tensor4 : TensorRankOf<[F64, F32, F16, BF16], [4]>;
+def Flash_KeyTensor4 : TensorRankOf<[F64, F32, F16, BF16, F8E4M3FN, F8E5M2, I8], [4]>;
+def Flash_LseTensor : TensorRankOf<[F64, F32], [3]>;
+def Flash_HeadTensor : TensorRankOf<[F32], [1]>;
+def Flash_CountTensor : TensorRankOf<[I32], [1]>;
+def Flash_PageTable : TensorRankOf<[I32], [2]>;
+def Flash_Tile : TensorRankOf<[F64, F32, F16, BF16, F8E4M3FN, F8E5M2, I8], [2]>;
+def Flash_AccTile : TensorRankOf<[F64, F32], [2]>;
+def Flash_RowTile : TensorRankOf<[F64, F32], [1]>;
+def Flash_ScoreArray : TypedArrayAttrBase<ScoreAttrInterface, "score functions, in order">;
 
 //===----------------------------------------------------------------------===//
 // Level 0
 //===----------------------------------------------------------------------===//
 
-def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments,
+def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, IsolatedFromAbove, SingleBlock,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
-  let summary = "Exact attention: O = softmax(scale * Q K^T + mask) V, and its log-sum-exp";
+  let summary = "Exact attention: O = softmax(score(scale * Q K^T), masked) V, and its log-sum-exp";
   let description = [{
     Shapes, in layout `bhsd` (the default); in `bshd` the second and third
     dimensions are swapped:
@@ -41,21 +45,21 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments,
     | key | batch x key heads x Sk x dqk |
     | value | batch x key heads x Sk x dv |
     | output | batch x query heads x Sq x dv |
-    | lse (optional) | batch x query heads x Sq, f32, whatever the layout |
+    | lse (optional) | batch x query heads x Sq, f32 (f64 for f64), whatever the layout |
 
     The number of query heads is a multiple of the number of key heads (grouped
     queries): query head h reads key head h / (query heads / key heads). Head dims
     are static, at most 256; batch, heads and lengths may be dynamic.
 
-    Scores, softmax and both accumulations are in f32; the probabilities are
-    rounded to the value's type before they meet V. The output has the query's
-    element type, or f32 (partial results, for `flash.merge`).
+    Scores, softmax and both accumulations are in f32 (f64 for f64 inputs); the
+    probabilities are rounded to the query's type before they meet V. The output
+    has the query's element type, or f32 (partial results, for `flash.merge`).
 
     Query row i stands at position `q_offset + i` and key j at `kv_offset + j`.
     `kv_offset` defaults to 0 and `q_offset` to `kv_offset + Sk - Sq`, so that the
     last query is aligned with the last key. A row that sees no key gives O = 0 and
     LSE = -inf. Lengths may be zero. `lse` is the natural logarithm of the sum of the
-    exponentials of the scaled scores.
+    exponentials of the scores that reach softmax (before dropout).
 
     ```mlir
     %o, %lse = flash.attention %q, %k, %v q_offset(%i) {mask = #flash.causal, scale = 0.125 : f32}
@@ -63,19 +67,97 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments,
         -> tensor<?x32x?x64xf16>, tensor<?x32x?xf32>
     ```
 
+    What happens to a score, in this order: scale; score functions in the order of
+    `scores`; mask; sink; softmax; dropout.
+
+    **Masks.** `mask` is an attribute, composed with `#flash.and` and `#flash.or`;
+    its run-time data are `mask_operands`, in the order in which the masks that
+    take them stand. `#flash.region` is the `mask` region, and the mask itself if
+    `mask` is not given. The region says whether the query at position %i sees the key
+    at position %j, in batch %b and query head %h; after these come the
+    `captures`, to be indexed inside. Positions equal rows where the offsets are 0.
+
+    ```mlir
+    %o = flash.attention %q, %k, %v mask_operands(%qs, %ks : tensor<?x?xi32>, tensor<?x?xi32>)
+        captures(%len : tensor<?xindex>) {mask = #flash.and<#flash.segments, #flash.region>}
+        mask {
+      ^bb0(%b: index, %h: index, %i: index, %j: index, %lens: tensor<?xindex>):
+        %n = tensor.extract %lens[%b] : tensor<?xindex>
+        %seen = arith.cmpi slt, %j, %n : index
+        flash.yield %seen : i1
+      } : tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32> -> tensor<?x4x?x64xf32>
+    ```
+
+    **Scores.** `scores` lists `#flash.softcap`, `#flash.alibi`, `#flash.bias` and
+    `#flash.region` in the order in which they apply, with `score_operands` for
+    them. The `score` region takes the score before the arguments of a `mask`
+    region, and yields one of the same type. Both regions have all captures. A
+    capture may be read at any position that exists; others are never asked for.
+
+    **Sinks.** `sinks` holds a logit for each query head: exp(sink) joins the sum of
+    the row, and so LSE, but has no value. Neither scale nor score functions meet it.
+
+    **Dropout.** With `dropout_p`, each probability is dropped with chance p, after
+    normalisation, and those kept are divided by 1 - p; LSE does not see it. Which
+    are dropped follows from (seed, offset) and (batch, head, query position,
+    key position) alone: Philox 4x32-10, whatever the tiling and the target.
+
+    **Ragged sequences.** With `cu_seqlens_q` and `cu_seqlens_k` the batch is 1 and
+    sequences lie one after another along the length: sequence n has rows
+    `cu[n]` to `cu[n + 1]`, and is an attention of its own with its own positions.
+    Where operands have a batch (prefixes, lengths, a region's %b), n is it;
+    those that belong to rows (segments, biases) have batch 1 and are packed alike.
+    Rows in no sequence give O = 0 and LSE = -inf.
+
+    **Paged keys and values.** With `page_table` (batch x pages of a sequence), key
+    is pages x key heads x page size x dqk (`bshd`: pages x page size x key heads x
+    dqk), value alike; key j of batch n is row j mod page size of the page
+    `page_table[n][j / page size]`. `kv_lengths` says how many keys each batch
+    has, paged or not; the others are never read.
+
+    **8-bit keys and values** (f8E4M3FN, f8E5M2, i8): each element is multiplied by
+    `key_scale` or `value_scale` of its key head.
+
     Source: Dao et al., FlashAttention (arXiv 2205.14135) and FlashAttention-2 (arXiv 2307.08691).
   }];
   let arguments = (ins
-    Flash_Tensor4:$query, Flash_Tensor4:$key, Flash_Tensor4:$value,
-    Optional<Index>:$q_offset, Optional<Index>:$kv_offset,
+    Arg<Flash_Tensor4, "Q">:$query, Arg<Flash_KeyTensor4, "K">:$key, Arg<Flash_KeyTensor4, "V">:$value,
+    Arg<Optional<Index>, "position of the first query">:$q_offset,
+    Arg<Optional<Index>, "position of the first key">:$kv_offset,
+    Arg<Optional<Flash_CountTensor>, "where each sequence's queries begin, and the end">:$cu_seqlens_q,
+    Arg<Optional<Flash_CountTensor>, "where each sequence's keys begin, and the end">:$cu_seqlens_k,
+    Arg<Optional<Flash_CountTensor>, "how many keys each batch (or sequence) has">:$kv_lengths,
+    Arg<Optional<Flash_PageTable>, "pages of each batch (or sequence)">:$page_table,
+    Arg<Optional<Flash_HeadTensor>, "factor of each key head's keys">:$key_scale,
+    Arg<Optional<Flash_HeadTensor>, "factor of each key head's values">:$value_scale,
+    Arg<Variadic<AnyType>, "run-time data of the mask">:$mask_operands,
+    Arg<Variadic<AnyType>, "run-time data of the score functions">:$score_operands,
+    Arg<Optional<Flash_HeadTensor>, "a logit for each query head">:$sinks,
+    Arg<Optional<I64>, "of dropout">:$seed, Arg<Optional<I64>, "of dropout">:$dropout_offset,
+    Arg<Variadic<AnyType>, "what the regions read">:$captures,
     DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">:$layout,
     OptionalAttr<MaskAttrInterface>:$mask,
+    OptionalAttr<Flash_ScoreArray>:$scores,
+    OptionalAttr<F32Attr>:$dropout_p,
     OptionalAttr<F32Attr>:$scale,
     OptionalAttr<Flash_ScheduleAttr>:$schedule);
   let results = (outs Flash_Tensor4:$output, Optional<Flash_LseTensor>:$lse);
+  let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
   let assemblyFormat = [{
     $query `,` $key `,` $value (`q_offset` `(` $q_offset^ `)`)?
-    (`kv_offset` `(` $kv_offset^ `)`)? attr-dict
+    (`kv_offset` `(` $kv_offset^ `)`)?
+    (`cu_seqlens_q` `(` $cu_seqlens_q^ `:` type($cu_seqlens_q) `)`)?
+    (`cu_seqlens_k` `(` $cu_seqlens_k^ `:` type($cu_seqlens_k) `)`)?
+    (`kv_lengths` `(` $kv_lengths^ `:` type($kv_lengths) `)`)?
+    (`page_table` `(` $page_table^ `:` type($page_table) `)`)?
+    (`key_scale` `(` $key_scale^ `:` type($key_scale) `)`)?
+    (`value_scale` `(` $value_scale^ `:` type($value_scale) `)`)?
+    (`mask_operands` `(` $mask_operands^ `:` type($mask_operands) `)`)?
+    (`score_operands` `(` $score_operands^ `:` type($score_operands) `)`)?
+    (`sinks` `(` $sinks^ `:` type($sinks) `)`)?
+    (`dropout` `(` $seed^ `,` $dropout_offset `)`)?
+    (`captures` `(` $captures^ `:` type($captures) `)`)? attr-dict
+    (`score` $scoreBody^)? (`mask` $maskBody^)?
     `:` type($query) `,` type($key) `,` type($value)
     `->` type($output) (`,` type($lse)^)?
   }];
@@ -88,9 +170,34 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments,
     int64_t getVHeadDim() { return getValue().getType().getDimSize(kHeadDimDim); }
     /// The scale, by default 1/sqrt(dqk).
     float getScaleOrDefault();
+    /// f64 for f64 inputs, else f32.
+    ::mlir::Type getAccumulatorType();
+    /// The mask, #flash.region if there is only a region; null if none.
+    ::flash::MaskAttrInterface getEffectiveMask();
+    /// The score functions, #flash.region if there is only a region.
+    ::llvm::SmallVector<::flash::ScoreAttrInterface> getEffectiveScores();
+    bool isRagged() { return bool(getCuSeqlensQ()); }
+    bool isPaged() { return bool(getPageTable()); }
+    /// Whether anything looks at positions: then a slice needs its offsets.
+    bool usesPositions();
+    ::flash::AttentionDims getDims();
+    /// A copy with other result types.
+    ::flash::AttentionOp cloneWithTypes(::mlir::OpBuilder &builder, ::mlir::TypeRange types);
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
   let hasCanonicalizer = 1;
+}
+
+def Flash_YieldOp : Flash_Op<"yield", [Pure, Terminator,
+    ParentOneOf<["AttentionOp", "OnlineAttentionOp"]>]> {
+  let summary = "Ends a score or mask region";
+  let description = [{
+    Yields the new score (of the type of the score that the region got), or
+    whether the key is visible (i1).
+  }];
+  let arguments = (ins AnyTypeOf<[F64, F32, I1]>:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
 def Flash_MergeOp : Flash_Op<"merge", [Pure, SameVariadicOperandSize,
@@ -127,7 +234,7 @@ def Flash_MergeOp : Flash_Op<"merge", [Pure, SameVariadicOperandSize,
 //===----------------------------------------------------------------------===//
 
 def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
-    DestinationStyleOpInterface, AllTypesMatch<["acc", "acc_out"]>,
+    AttrSizedOperandSegments, IsolatedFromAbove, SingleBlock, DestinationStyleOpInterface, AllTypesMatch<["acc", "acc_out"]>,
     AllTypesMatch<["max", "max_out"]>, AllTypesMatch<["sum", "sum_out"]>,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
   let summary = "One tile step of attention that carries its unnormalised state";
@@ -142,24 +249,45 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     `positions(%q, %k)` are the positions of the tile's first query row and first
     key; `keys(%n)` says how many of the block's keys exist (the others are padding
     and hidden; at least the block's size when all do).
+
+    What masks and score functions need besides: `queries(%n)`, how many of the
+    tile's queries exist, `place(%b, %h)`, batch and query head, and `origins(%q,
+    %k)`, the positions of row 0 of tensors that belong to queries and to keys.
+    The other operands and the regions are those of `flash.attention`.
   }];
   let arguments = (ins
     Flash_Tile:$query, Flash_Tile:$key, Flash_Tile:$value,
     Flash_AccTile:$acc, Flash_RowTile:$max, Flash_RowTile:$sum,
     Index:$q_position, Index:$k_position, Index:$keys,
-    F32Attr:$scale, OptionalAttr<MaskAttrInterface>:$mask, UnitAttr:$transposed);
+    Optional<Index>:$queries, Optional<Index>:$batch, Optional<Index>:$head,
+    Optional<Index>:$q_origin, Optional<Index>:$k_origin,
+    Variadic<AnyType>:$mask_operands, Variadic<AnyType>:$score_operands,
+    Optional<I64>:$seed, Optional<I64>:$dropout_offset, Variadic<AnyType>:$captures,
+    F32Attr:$scale, OptionalAttr<MaskAttrInterface>:$mask,
+    OptionalAttr<Flash_ScoreArray>:$scores, OptionalAttr<F32Attr>:$dropout_p, UnitAttr:$transposed);
   let results = (outs Flash_AccTile:$acc_out, Flash_RowTile:$max_out, Flash_RowTile:$sum_out);
+  let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
   let assemblyFormat = [{
     `ins` `(` $query `,` $key `,` $value `:` type($query) `,` type($key) `,` type($value) `)`
     `outs` `(` $acc `,` $max `,` $sum `:` type($acc) `,` type($max) `,` type($sum) `)`
-    `positions` `(` $q_position `,` $k_position `)` `keys` `(` $keys `)` attr-dict
+    `positions` `(` $q_position `,` $k_position `)` `keys` `(` $keys `)`
+    (`queries` `(` $queries^ `)`)? (`place` `(` $batch^ `,` $head `)`)?
+    (`origins` `(` $q_origin^ `,` $k_origin `)`)?
+    (`mask_operands` `(` $mask_operands^ `:` type($mask_operands) `)`)?
+    (`score_operands` `(` $score_operands^ `:` type($score_operands) `)`)?
+    (`dropout` `(` $seed^ `,` $dropout_offset `)`)?
+    (`captures` `(` $captures^ `:` type($captures) `)`)? attr-dict
+    (`score` $scoreBody^)? (`mask` $maskBody^)?
   }];
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() {
       return ::mlir::MutableOperandRange(*this, /*start=*/3, /*length=*/3);
     }
+    /// What the interfaces of masks and score functions are given.
+    ::flash::TilePlace getPlace(::mlir::ValueRange operands, ::mlir::Region &body);
   }];
   let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 //===----------------------------------------------------------------------===//

@@ -6,9 +6,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A mask decides which keys a query sees, from their positions alone. It answers
-// for a whole block too, so that hidden blocks are never loaded and full ones
-// need no predicate. A new mask is an attribute that implements this interface.
+// A mask decides which keys a query sees. It answers for a whole block too, so
+// that hidden blocks are never loaded and full ones need no predicate. A new
+// mask is an attribute that implements this interface: three methods where
+// positions say everything, a few more where run-time operands do.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,7 +22,9 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
   let cppNamespace = "::flash";
   let description = [{
     Positions are values of type index and may be negative; comparisons are
-    signed. "First" and "last" bound a block inclusively.
+    signed. "First" and "last" bound a block inclusively. `at` says where the
+    tile stands (batch, head) and holds the mask's own operands; a mask of
+    positions alone does not look at it.
   }];
   let methods = [
     InterfaceMethod<[{
@@ -31,6 +34,7 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
       }],
       "std::pair<::mlir::Value, ::mlir::Value>", "buildVisibleKeys",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "const ::flash::TilePlace &":$at,
            "::mlir::Value":$qFirst, "::mlir::Value":$qLast)>,
     InterfaceMethod<[{
         An i1: true only if each query of [qFirst, qLast] sees each key of
@@ -38,14 +42,62 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
       }],
       "::mlir::Value", "buildIsFull",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "const ::flash::TilePlace &":$at,
            "::mlir::Value":$qFirst, "::mlir::Value":$qLast,
            "::mlir::Value":$kFirst, "::mlir::Value":$kLast)>,
     InterfaceMethod<[{
-        An i1: whether the query at position q sees the key at position k.
+        An i1: whether the query at position q sees the key at position k. Of a
+        mask with operands or a region it is asked only where both exist.
       }],
       "::mlir::Value", "buildIsVisible",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "const ::flash::TilePlace &":$at,
            "::mlir::Value":$q, "::mlir::Value":$k)>,
+    InterfaceMethod<[{
+        An i1: true only if no query of [qFirst, qLast] sees any key of [kFirst,
+        kLast], so that the block need not be loaded. Null, the default, where
+        nothing is known.
+      }],
+      "::mlir::Value", "buildIsHidden",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "const ::flash::TilePlace &":$at,
+           "::mlir::Value":$qFirst, "::mlir::Value":$qLast,
+           "::mlir::Value":$kFirst, "::mlir::Value":$kLast),
+      /*methodBody=*/"", /*defaultImplementation=*/"return ::mlir::Value();">,
+    InterfaceMethod<[{
+        Whether blocks between visible ones can be hidden, so that each block of
+        the visible range is to be asked `buildIsHidden`.
+      }],
+      "bool", "hasHoles", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return false;">,
+    InterfaceMethod<[{
+        Lists of key blocks that are walked in the place of all blocks of the
+        visible range (see `KeyBlocks`); none by default. What no list holds is
+        hidden.
+      }],
+      "::llvm::SmallVector<::flash::KeyBlocks>", "buildKeyBlocks",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "const ::flash::TilePlace &":$at, "::mlir::Value":$qFirst),
+      /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
+    InterfaceMethod<[{
+        Sizes that a tile's rows and keys must divide (0: any).
+      }],
+      "std::pair<int64_t, int64_t>", "getTileDivisors", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return {0, 0};">,
+    InterfaceMethod<[{
+        How many of the attention's mask operands the mask takes, those of the
+        masks in it included.
+      }],
+      "unsigned", "getNumMaskOperands", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return 0;">,
+    InterfaceMethod<[{
+        Checks the types of its operands against the attention's sizes.
+      }],
+      "::llvm::LogicalResult", "verifyMaskOperands",
+      (ins "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError,
+           "const ::flash::AttentionDims &":$dims,
+           "::mlir::TypeRange":$operands),
+      /*methodBody=*/"", /*defaultImplementation=*/"return ::mlir::success();">,
   ];
 }
 

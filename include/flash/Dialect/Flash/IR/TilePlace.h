@@ -1,0 +1,75 @@
+//===- TilePlace.h - What masks and scores know of a tile -------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The arguments of the mask and score interfaces.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_FLASH_IR_TILEPLACE_H
+#define FLASH_DIALECT_FLASH_IR_TILEPLACE_H
+
+#include "mlir/IR/Attributes.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Region.h"
+#include "mlir/IR/Value.h"
+#include "mlir/IR/ValueRange.h"
+
+#include <functional>
+
+namespace flash {
+
+/// Sizes of an attention as its types give them; ShapedType::kDynamic where
+/// they do not.
+struct AttentionDims {
+  int64_t batch, heads, keyHeads, queries, keys;
+  /// Batch of tensors that belong to rows: 1 for ragged sequences, whose number
+  /// `batch` is.
+  int64_t rowBatch = batch;
+};
+
+/// Where a tile stands, and the run-time data that belong to a mask or a score
+/// function.
+struct TilePlace {
+  /// Batch (or sequence) and query head; of type index.
+  mlir::Value batch, head;
+  /// The query at position q is row q - queryOrigin of tensors that belong to
+  /// queries; keys alike.
+  mlir::Value queryOrigin, keyOrigin;
+  /// The operands of this mask or score function.
+  mlir::ValueRange operands;
+  /// The region of #flash.region, and what it captures.
+  mlir::Region *body = nullptr;
+  mlir::ValueRange captures;
+
+  /// The same place with other operands.
+  TilePlace with(mlir::ValueRange others) const {
+    TilePlace place = *this;
+    place.operands = others;
+    return place;
+  }
+};
+
+/// Key blocks to walk, found in a list at run time.
+struct KeyBlocks {
+  /// Keys of a block, counted from row 0.
+  int64_t size;
+  /// How many blocks the list holds.
+  mlir::Value count;
+  /// Which block (of all) the n-th of the list is; any number, for the list is
+  /// data.
+  std::function<mlir::Value(mlir::OpBuilder &, mlir::Location, mlir::Value)>
+      number;
+  /// The mask that decides inside these blocks, null where all is visible, and
+  /// its operands.
+  mlir::Attribute mask;
+  llvm::SmallVector<mlir::Value> operands;
+};
+
+} // namespace flash
+
+#endif // FLASH_DIALECT_FLASH_IR_TILEPLACE_H

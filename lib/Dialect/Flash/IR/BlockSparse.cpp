@@ -1,0 +1,116 @@
+//===- BlockSparse.cpp - Blocks that a list names ---------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// #flash.block_sparse hands out two lists of key blocks for a block of queries,
+// the partial ones, inside which another mask may decide, and the full ones.
+// Blocks that stand in no list cost nothing.
+//
+//===----------------------------------------------------------------------===//
+
+#include "MaskUtils.h"
+
+using namespace mlir;
+using namespace flash;
+
+LogicalResult
+BlockSparseAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                        int64_t bq, int64_t bk, MaskAttrInterface partial) {
+  for (auto [name, size] : {std::pair{"bq", bq}, {"bk", bk}})
+    if (size < 1)
+      return emitError() << "block_sparse has " << name << " = " << size
+                         << ", but must have at least 1";
+  bool nested = false;
+  if (partial)
+    partial.walk([&](BlockSparseAttr) { nested = true; });
+  if (nested)
+    return emitError()
+           << "#flash.block_sparse stands alone or in #flash.and, once";
+  return success();
+}
+
+unsigned BlockSparseAttr::getNumMaskOperands() const {
+  return 4 + (getPartial() ? getPartial().getNumMaskOperands() : 0);
+}
+
+LogicalResult BlockSparseAttr::verifyMaskOperands(
+    function_ref<InFlightDiagnostic()> emitError, const AttentionDims &dims,
+    TypeRange operands) const {
+  int64_t blocks = ShapedType::kDynamic;
+  if (!ShapedType::isDynamic(dims.queries))
+    blocks = (dims.queries + getBq() - 1) / getBq();
+  WantedDim batch{"batch", dims.batch, true}, heads{"heads", dims.heads, true},
+      rows{"blocks of queries", blocks}, any{"", ShapedType::kDynamic};
+  static constexpr StringRef kNames[] = {
+      "number of partial blocks", "partial blocks", "number of full blocks",
+      "full blocks"};
+  for (unsigned i = 0; i < 4; ++i) {
+    SmallVector<WantedDim> wanted{batch, heads, rows};
+    if (i % 2)
+      wanted.push_back(any);
+    if (failed(checkOperand(emitError, kNames[i], operands[i], wanted)))
+      return failure();
+  }
+  return getPartial() ? getPartial().verifyMaskOperands(emitError, dims,
+                                                        operands.drop_front(4))
+                      : success();
+}
+
+std::pair<int64_t, int64_t> BlockSparseAttr::getTileDivisors() const {
+  return {getBq(), getBk()};
+}
+
+SmallVector<KeyBlocks> BlockSparseAttr::buildKeyBlocks(OpBuilder &builder,
+                                                       Location loc,
+                                                       const TilePlace &at,
+                                                       Value qFirst) const {
+  MaskBuilder b(builder, loc);
+  Value row = arith::SubIOp::create(builder, loc, qFirst, at.queryOrigin);
+  Value block = arith::DivUIOp::create(builder, loc, row, b.constant(getBq()));
+  auto list = [&](Value counts, Value numbers) {
+    SmallVector<Value> place{b.broadcastIndex(counts, 0, at.batch),
+                             b.broadcastIndex(counts, 1, at.head), block};
+    // A count that says more than the list holds would read past its end.
+    Value capacity = tensor::DimOp::create(builder, loc, numbers, 3);
+    KeyBlocks blocks;
+    blocks.size = getBk();
+    blocks.count = b.max(b.min(b.read(counts, place), capacity), b.constant(0));
+    SmallVector<Value> inList{b.broadcastIndex(numbers, 0, at.batch),
+                              b.broadcastIndex(numbers, 1, at.head), block};
+    blocks.number = [numbers, inList](OpBuilder &builder, Location loc,
+                                      Value n) {
+      SmallVector<Value> indices(inList);
+      indices.push_back(n);
+      return MaskBuilder(builder, loc).read(numbers, indices);
+    };
+    return blocks;
+  };
+  KeyBlocks partial = list(at.operands[0], at.operands[1]);
+  partial.mask = getPartial();
+  llvm::append_range(partial.operands, at.operands.drop_front(4));
+  return {partial, list(at.operands[2], at.operands[3])};
+}
+
+// These are asked inside blocks that a list names, and there `partial` is asked
+// in this mask's place.
+
+std::pair<Value, Value> BlockSparseAttr::buildVisibleKeys(OpBuilder &, Location,
+                                                          const TilePlace &,
+                                                          Value, Value) const {
+  return {Value(), Value()};
+}
+
+Value BlockSparseAttr::buildIsFull(OpBuilder &builder, Location loc,
+                                   const TilePlace &, Value, Value, Value,
+                                   Value) const {
+  return MaskBuilder(builder, loc).boolean(true);
+}
+
+Value BlockSparseAttr::buildIsVisible(OpBuilder &builder, Location loc,
+                                      const TilePlace &, Value, Value) const {
+  return MaskBuilder(builder, loc).boolean(true);
+}

@@ -1,0 +1,273 @@
+//===- MaskOperators.cpp - Masks made of masks ------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// #flash.and and #flash.or answer with their parts' answers, each part with its
+// own operands:
+//
+//                   and                      or
+//   visible keys    intersection             hull
+//   full            all parts full           some part full
+//   hidden          some part hidden         all parts hidden
+//
+//===----------------------------------------------------------------------===//
+
+#include "MaskUtils.h"
+
+#include <numeric>
+
+using namespace mlir;
+using namespace flash;
+
+using Masks = ArrayRef<MaskAttrInterface>;
+
+/// Calls `visit` for each part with the place that holds the part's operands.
+static void
+forEachPart(Masks masks, const TilePlace &at,
+            function_ref<void(MaskAttrInterface, const TilePlace &)> visit) {
+  ValueRange rest = at.operands;
+  for (MaskAttrInterface mask : masks) {
+    unsigned count = mask.getNumMaskOperands();
+    visit(mask, at.with(rest.take_front(count)));
+    rest = rest.drop_front(count);
+  }
+}
+
+static unsigned countOperands(Masks masks) {
+  unsigned count = 0;
+  for (MaskAttrInterface mask : masks)
+    count += mask.getNumMaskOperands();
+  return count;
+}
+
+static LogicalResult verifyParts(Masks masks,
+                                 function_ref<InFlightDiagnostic()> emitError,
+                                 const AttentionDims &dims,
+                                 TypeRange operands) {
+  for (MaskAttrInterface mask : masks) {
+    unsigned count = mask.getNumMaskOperands();
+    if (failed(mask.verifyMaskOperands(emitError, dims,
+                                       operands.take_front(count))))
+      return failure();
+    operands = operands.drop_front(count);
+  }
+  return success();
+}
+
+/// `a` and `b` joined by `join`; the other where one is null.
+static Value joinKnown(Value a, Value b,
+                       function_ref<Value(Value, Value)> join) {
+  return a && b ? join(a, b) : a ? a : b;
+}
+
+//===----------------------------------------------------------------------===//
+// And
+//===----------------------------------------------------------------------===//
+
+static LogicalResult checkParts(function_ref<InFlightDiagnostic()> emitError,
+                                Masks masks, int64_t maxLists) {
+  if (masks.empty())
+    return emitError() << "needs at least one mask";
+  int64_t lists = 0;
+  for (MaskAttrInterface mask : masks)
+    mask.walk([&](BlockSparseAttr) { ++lists; });
+  if (lists > maxLists)
+    return emitError()
+           << "#flash.block_sparse stands alone or in #flash.and, once";
+  return success();
+}
+
+LogicalResult AndAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                              Masks masks) {
+  return checkParts(emitError, masks, /*maxLists=*/1);
+}
+
+unsigned AndAttr::getNumMaskOperands() const {
+  return countOperands(getMasks());
+}
+
+LogicalResult
+AndAttr::verifyMaskOperands(function_ref<InFlightDiagnostic()> emitError,
+                            const AttentionDims &dims,
+                            TypeRange operands) const {
+  return verifyParts(getMasks(), emitError, dims, operands);
+}
+
+std::pair<Value, Value>
+AndAttr::buildVisibleKeys(OpBuilder &builder, Location loc, const TilePlace &at,
+                          Value qFirst, Value qLast) const {
+  MaskBuilder b(builder, loc);
+  Value first, end;
+  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
+    auto [low, high] = mask.buildVisibleKeys(builder, loc, p, qFirst, qLast);
+    first =
+        joinKnown(first, low, [&](Value x, Value y) { return b.max(x, y); });
+    end = joinKnown(end, high, [&](Value x, Value y) { return b.min(x, y); });
+  });
+  return {first, end};
+}
+
+Value AndAttr::buildIsFull(OpBuilder &builder, Location loc,
+                           const TilePlace &at, Value qFirst, Value qLast,
+                           Value kFirst, Value kLast) const {
+  MaskBuilder b(builder, loc);
+  Value full;
+  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
+    Value part =
+        mask.buildIsFull(builder, loc, p, qFirst, qLast, kFirst, kLast);
+    full = full ? b.both(full, part) : part;
+  });
+  return full;
+}
+
+Value AndAttr::buildIsHidden(OpBuilder &builder, Location loc,
+                             const TilePlace &at, Value qFirst, Value qLast,
+                             Value kFirst, Value kLast) const {
+  MaskBuilder b(builder, loc);
+  Value hidden;
+  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
+    hidden = joinKnown(
+        hidden,
+        mask.buildIsHidden(builder, loc, p, qFirst, qLast, kFirst, kLast),
+        [&](Value x, Value y) { return b.either(x, y); });
+  });
+  return hidden;
+}
+
+Value AndAttr::buildIsVisible(OpBuilder &builder, Location loc,
+                              const TilePlace &at, Value q, Value k) const {
+  MaskBuilder b(builder, loc);
+  Value visible;
+  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
+    Value part = mask.buildIsVisible(builder, loc, p, q, k);
+    visible = visible ? b.both(visible, part) : part;
+  });
+  return visible;
+}
+
+bool AndAttr::hasHoles() const {
+  return llvm::any_of(getMasks(),
+                      [](MaskAttrInterface mask) { return mask.hasHoles(); });
+}
+
+std::pair<int64_t, int64_t> AndAttr::getTileDivisors() const {
+  std::pair<int64_t, int64_t> all{0, 0};
+  for (MaskAttrInterface mask : getMasks()) {
+    auto [rows, keys] = mask.getTileDivisors();
+    all = {std::gcd(all.first, rows), std::gcd(all.second, keys)};
+  }
+  return all;
+}
+
+/// The part that has lists says which blocks to walk; inside them the other
+/// parts decide, and what the list itself leaves to decide.
+SmallVector<KeyBlocks> AndAttr::buildKeyBlocks(OpBuilder &builder, Location loc,
+                                               const TilePlace &at,
+                                               Value qFirst) const {
+  SmallVector<KeyBlocks> lists;
+  SmallVector<MaskAttrInterface> others;
+  SmallVector<Value> operands;
+  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
+    SmallVector<KeyBlocks> found = mask.buildKeyBlocks(builder, loc, p, qFirst);
+    if (!found.empty()) {
+      lists = std::move(found);
+      return;
+    }
+    others.push_back(mask);
+    llvm::append_range(operands, p.operands);
+  });
+  for (KeyBlocks &list : lists) {
+    SmallVector<MaskAttrInterface> masks(others);
+    SmallVector<Value> all(operands);
+    if (list.mask)
+      masks.push_back(cast<MaskAttrInterface>(list.mask));
+    llvm::append_range(all, list.operands);
+    list.mask = masks.empty() ? Attribute() : get(getContext(), masks);
+    list.operands = std::move(all);
+  }
+  return lists;
+}
+
+//===----------------------------------------------------------------------===//
+// Or
+//===----------------------------------------------------------------------===//
+
+LogicalResult OrAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                             Masks masks) {
+  return checkParts(emitError, masks, /*maxLists=*/0);
+}
+
+unsigned OrAttr::getNumMaskOperands() const {
+  return countOperands(getMasks());
+}
+
+LogicalResult
+OrAttr::verifyMaskOperands(function_ref<InFlightDiagnostic()> emitError,
+                           const AttentionDims &dims,
+                           TypeRange operands) const {
+  return verifyParts(getMasks(), emitError, dims, operands);
+}
+
+/// Between the keys of one part and those of another there may be a gap.
+bool OrAttr::hasHoles() const { return getMasks().size() > 1; }
+
+std::pair<Value, Value>
+OrAttr::buildVisibleKeys(OpBuilder &builder, Location loc, const TilePlace &at,
+                         Value qFirst, Value qLast) const {
+  MaskBuilder b(builder, loc);
+  Value first, end;
+  bool noFirst = false, noEnd = false;
+  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
+    auto [low, high] = mask.buildVisibleKeys(builder, loc, p, qFirst, qLast);
+    noFirst |= !low;
+    noEnd |= !high;
+    first =
+        joinKnown(first, low, [&](Value x, Value y) { return b.min(x, y); });
+    end = joinKnown(end, high, [&](Value x, Value y) { return b.max(x, y); });
+  });
+  return {noFirst ? Value() : first, noEnd ? Value() : end};
+}
+
+Value OrAttr::buildIsFull(OpBuilder &builder, Location loc, const TilePlace &at,
+                          Value qFirst, Value qLast, Value kFirst,
+                          Value kLast) const {
+  MaskBuilder b(builder, loc);
+  Value full;
+  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
+    Value part =
+        mask.buildIsFull(builder, loc, p, qFirst, qLast, kFirst, kLast);
+    full = full ? b.either(full, part) : part;
+  });
+  return full;
+}
+
+Value OrAttr::buildIsHidden(OpBuilder &builder, Location loc,
+                            const TilePlace &at, Value qFirst, Value qLast,
+                            Value kFirst, Value kLast) const {
+  MaskBuilder b(builder, loc);
+  Value hidden;
+  bool known = true;
+  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
+    Value part =
+        mask.buildIsHidden(builder, loc, p, qFirst, qLast, kFirst, kLast);
+    known &= bool(part);
+    hidden =
+        joinKnown(hidden, part, [&](Value x, Value y) { return b.both(x, y); });
+  });
+  return known ? hidden : Value();
+}
+
+Value OrAttr::buildIsVisible(OpBuilder &builder, Location loc,
+                             const TilePlace &at, Value q, Value k) const {
+  MaskBuilder b(builder, loc);
+  Value visible;
+  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
+    Value part = mask.buildIsVisible(builder, loc, p, q, k);
+    visible = visible ? b.either(visible, part) : part;
+  });
+  return visible;
+}

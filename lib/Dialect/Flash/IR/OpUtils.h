@@ -1,0 +1,96 @@
+//===- OpUtils.h - Shared by the verifiers of ops ---------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Checks whose messages name the dimension and both values, and a pattern that
+// several ops have.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_DIALECT_FLASH_IR_OPUTILS_H
+#define FLASH_LIB_DIALECT_FLASH_IR_OPUTILS_H
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace flash {
+
+/// Whether two sizes can be equal at run time.
+inline bool compatible(int64_t a, int64_t b) {
+  return mlir::ShapedType::isDynamic(a) || mlir::ShapedType::isDynamic(b) ||
+         a == b;
+}
+
+/// Whether keys and values of this type have factors.
+inline bool isNarrow(mlir::RankedTensorType type) {
+  return type.getElementTypeBitWidth() == 8;
+}
+
+/// A dimension of a named operand, for messages.
+struct NamedDim {
+  llvm::StringRef owner;
+  mlir::RankedTensorType type;
+  int64_t dim;
+  int64_t size() const { return type.getDimSize(dim); }
+};
+
+/// Checks that two dimensions that mean the same have the same size.
+llvm::LogicalResult checkSame(mlir::Operation *op, llvm::StringRef what,
+                              NamedDim a, NamedDim b);
+
+/// Checks that two element types are the same.
+llvm::LogicalResult checkElement(mlir::Operation *op, llvm::StringRef aName,
+                                 mlir::Type a, llvm::StringRef bName,
+                                 mlir::Type b);
+
+/// Checks the block of a score or mask region: its arguments and what it
+/// yields.
+llvm::LogicalResult verifyBody(mlir::Operation *op, llvm::StringRef name,
+                               mlir::Region &body, mlir::Type score,
+                               mlir::ValueRange captures);
+
+/// Reads through a tensor.cast that only forgot static sizes. Not of captures:
+/// their types are those of block arguments.
+template <typename OpT> struct AbsorbCasts : mlir::OpRewritePattern<OpT> {
+  using mlir::OpRewritePattern<OpT>::OpRewritePattern;
+  llvm::LogicalResult
+  matchAndRewrite(OpT op, mlir::PatternRewriter &rewriter) const override {
+    bool changed = false;
+    rewriter.startOpModification(op);
+    for (mlir::OpOperand &operand : op->getOpOperands()) {
+      auto cast = operand.get().template getDefiningOp<mlir::tensor::CastOp>();
+      if (!cast || !mlir::tensor::canFoldIntoConsumerOp(cast) ||
+          isCapture(op, operand))
+        continue;
+      operand.set(cast.getSource());
+      changed = true;
+    }
+    if (!changed) {
+      rewriter.cancelOpModification(op);
+      return rewriter.notifyMatchFailure(op, "no cast to absorb");
+    }
+    rewriter.finalizeOpModification(op);
+    return mlir::success();
+  }
+
+private:
+  static bool isCapture(OpT op, mlir::OpOperand &operand) {
+    if constexpr (std::is_same_v<OpT, AttentionOp>) {
+      auto [start, length] =
+          op.getODSOperandIndexAndLength(AttentionOp::odsIndex_captures);
+      return operand.getOperandNumber() >= start &&
+             operand.getOperandNumber() < start + length;
+    }
+    return false;
+  }
+};
+
+} // namespace flash
+
+#endif // FLASH_LIB_DIALECT_FLASH_IR_OPUTILS_H

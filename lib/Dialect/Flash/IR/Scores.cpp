@@ -1,0 +1,137 @@
+//===- Scores.cpp - The score functions -------------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Each maps one score to another; #flash.region is in MaskRegion.cpp.
+//
+//===----------------------------------------------------------------------===//
+
+#include "MaskUtils.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+using namespace flash;
+
+#include "flash/Dialect/Flash/IR/ScoreInterface.cpp.inc"
+
+static Value constantLike(OpBuilder &builder, Location loc, Value score,
+                          double value) {
+  return arith::ConstantOp::create(
+      builder, loc, builder.getFloatAttr(score.getType(), value));
+}
+
+/// `value` in the type of the score.
+static Value toScore(OpBuilder &builder, Location loc, Value score,
+                     Value value) {
+  unsigned from = value.getType().getIntOrFloatBitWidth(),
+           to = score.getType().getIntOrFloatBitWidth();
+  if (from < to)
+    return arith::ExtFOp::create(builder, loc, score.getType(), value);
+  if (from > to)
+    return arith::TruncFOp::create(builder, loc, score.getType(), value);
+  return value;
+}
+
+//===----------------------------------------------------------------------===//
+// Softcap
+//===----------------------------------------------------------------------===//
+
+LogicalResult SoftcapAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  FloatAttr cap) {
+  double value = cap.getValueAsDouble();
+  if (!(value > 0) || !std::isfinite(value))
+    return emitError() << "softcap is " << value
+                       << ", but must be positive and finite";
+  return success();
+}
+
+Value SoftcapAttr::buildScore(OpBuilder &builder, Location loc,
+                              const TilePlace &at, Value score, Value q,
+                              Value k) const {
+  double cap = getCap().getValueAsDouble();
+  Value inside = arith::MulFOp::create(
+      builder, loc, score, constantLike(builder, loc, score, 1 / cap));
+  return arith::MulFOp::create(builder, loc,
+                               math::TanhOp::create(builder, loc, inside),
+                               constantLike(builder, loc, score, cap));
+}
+
+//===----------------------------------------------------------------------===//
+// ALiBi
+//===----------------------------------------------------------------------===//
+
+unsigned AlibiAttr::getNumScoreOperands() const { return 1; }
+
+LogicalResult
+AlibiAttr::verifyScoreOperands(function_ref<InFlightDiagnostic()> emitError,
+                               const AttentionDims &dims,
+                               TypeRange operands) const {
+  SmallVector<WantedDim> wanted{{"heads", dims.heads}};
+  if (auto type = dyn_cast<RankedTensorType>(operands[0]);
+      type && type.getRank() == 2)
+    wanted.insert(wanted.begin(), {"batch", dims.batch});
+  return checkOperand(emitError, "slopes", operands[0], wanted,
+                      /*ofFloats=*/true);
+}
+
+Value AlibiAttr::buildScore(OpBuilder &builder, Location loc,
+                            const TilePlace &at, Value score, Value q,
+                            Value k) const {
+  Value slopes = at.operands[0];
+  SmallVector<Value> indices{at.head};
+  if (cast<RankedTensorType>(slopes.getType()).getRank() == 2)
+    indices.insert(indices.begin(), at.batch);
+  Value slope =
+      toScore(builder, loc, score,
+              tensor::ExtractOp::create(builder, loc, slopes, indices));
+  Value difference = arith::SubIOp::create(builder, loc, q, k);
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  Value opposite = arith::SubIOp::create(builder, loc, zero, difference);
+  Value distance = arith::MaxSIOp::create(builder, loc, difference, opposite);
+  // Exact up to 2^24, as the reference says too.
+  Value wide =
+      arith::IndexCastOp::create(builder, loc, builder.getI64Type(), distance);
+  Value penalty = arith::MulFOp::create(
+      builder, loc, slope,
+      arith::SIToFPOp::create(builder, loc, score.getType(), wide));
+  return arith::SubFOp::create(builder, loc, score, penalty);
+}
+
+//===----------------------------------------------------------------------===//
+// Bias
+//===----------------------------------------------------------------------===//
+
+unsigned BiasAttr::getNumScoreOperands() const { return 1; }
+
+LogicalResult
+BiasAttr::verifyScoreOperands(function_ref<InFlightDiagnostic()> emitError,
+                              const AttentionDims &dims,
+                              TypeRange operands) const {
+  return checkOperand(emitError, "bias", operands[0],
+                      {{"batch", dims.rowBatch, true},
+                       {"heads", dims.heads, true},
+                       {"queries", dims.queries, true},
+                       {"keys", dims.keys, true}},
+                      /*ofFloats=*/true);
+}
+
+Value BiasAttr::buildScore(OpBuilder &builder, Location loc,
+                           const TilePlace &at, Value score, Value q,
+                           Value k) const {
+  MaskBuilder b(builder, loc);
+  Value bias = at.operands[0];
+  Value row = arith::SubIOp::create(builder, loc, q, at.queryOrigin),
+        column = arith::SubIOp::create(builder, loc, k, at.keyOrigin);
+  SmallVector<Value> indices;
+  for (auto [dim, index] :
+       llvm::enumerate(ArrayRef<Value>{at.batch, at.head, row, column}))
+    indices.push_back(b.broadcastIndex(bias, dim, index));
+  Value element = tensor::ExtractOp::create(builder, loc, bias, indices);
+  return arith::AddFOp::create(builder, loc, score,
+                               toScore(builder, loc, score, element));
+}

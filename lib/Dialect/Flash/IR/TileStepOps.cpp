@@ -1,0 +1,118 @@
+//===- TileStepOps.cpp - One step of tiled attention ------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Verifiers and shape inference of flash.online_attention (L1) and
+// flash.online_softmax (L2).
+//
+//===----------------------------------------------------------------------===//
+
+#include "OpUtils.h"
+
+#include <cmath>
+
+using namespace mlir;
+using namespace flash;
+
+LogicalResult OnlineAttentionOp::verify() {
+  RankedTensorType q = getQuery().getType(), k = getKey().getType(),
+                   v = getValue().getType(), acc = getAcc().getType(),
+                   max = getMax().getType(), sum = getSum().getType();
+  for (auto [name, type] :
+       {std::pair{"query", q}, {"key", k}, {"value", v}, {"acc", acc}})
+    if (!type.hasStaticShape())
+      return emitOpError() << "tiles must be static, but " << name << " is "
+                           << type;
+  // 8-bit keys and values meet queries of a wider type.
+  if ((!isNarrow(k) && failed(checkElement(*this, "query", q.getElementType(),
+                                           "key", k.getElementType()))) ||
+      (!isNarrow(v) && failed(checkElement(*this, "query", q.getElementType(),
+                                           "value", v.getElementType()))) ||
+      ((isNarrow(k) || isNarrow(v)) &&
+       failed(checkElement(*this, "key", k.getElementType(), "value",
+                           v.getElementType()))))
+    return failure();
+  int64_t row = getTransposed() ? 1 : 0, col = 1 - row;
+  if (failed(checkSame(*this, "head dim", {"query", q, col}, {"key", k, 1})) ||
+      failed(
+          checkSame(*this, "head dim", {"value", v, 1}, {"acc", acc, col})) ||
+      failed(checkSame(*this, "keys", {"key", k, 0}, {"value", v, 0})) ||
+      failed(checkSame(*this, "query rows", {"query", q, row},
+                       {"acc", acc, row})) ||
+      failed(
+          checkSame(*this, "query rows", {"query", q, row}, {"max", max, 0})) ||
+      failed(
+          checkSame(*this, "query rows", {"query", q, row}, {"sum", sum, 0})))
+    return failure();
+  unsigned masks = getMask() ? getMaskAttr().getNumMaskOperands() : 0;
+  if (masks != getMaskOperands().size())
+    return emitOpError() << "mask takes " << masks
+                         << " mask_operands, but there are "
+                         << getMaskOperands().size();
+  if ((masks || !getMaskBody().empty() || !getScoreBody().empty() ||
+       getScores() || getDropoutP()) &&
+      (!getQueries() || !getBatch() || !getQOrigin()))
+    return emitOpError() << "masks with operands, regions, scores and dropout "
+                            "need queries, place and origins";
+  return success();
+}
+
+LogicalResult OnlineAttentionOp::verifyRegions() {
+  Type score = getAcc().getType().getElementType();
+  if (failed(verifyBody(*this, "score", getScoreBody(), score, getCaptures())))
+    return failure();
+  return verifyBody(*this, "mask", getMaskBody(), Type(), getCaptures());
+}
+
+TilePlace OnlineAttentionOp::getPlace(ValueRange operands, Region &body) {
+  return TilePlace{getBatch(), getHead(), getQOrigin(), getKOrigin(),
+                   operands,   &body,     getCaptures()};
+}
+
+/// Results of a destination-style op have their destinations' shapes.
+static void reifyFromInits(DestinationStyleOpInterface op, OpBuilder &builder,
+                           ReifiedRankedShapedTypeDims &reified) {
+  for (Value init : op.getDpsInits())
+    reified.push_back(tensor::getMixedSizes(builder, op.getLoc(), init));
+}
+
+LogicalResult
+OnlineAttentionOp::reifyResultShapes(OpBuilder &builder,
+                                     ReifiedRankedShapedTypeDims &reified) {
+  reifyFromInits(*this, builder, reified);
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// OnlineSoftmaxOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult OnlineSoftmaxOp::verify() {
+  RankedTensorType s = getScores().getType(), p = getPInit().getType();
+  int64_t row = 1 - getDim();
+  if (failed(checkSame(*this, "dimension 0", {"scores", s, 0}, {"p", p, 0})) ||
+      failed(checkSame(*this, "dimension 1", {"scores", s, 1}, {"p", p, 1})) ||
+      failed(checkSame(*this, "query rows", {"scores", s, row},
+                       {"max", getMax().getType(), 0})) ||
+      failed(checkSame(*this, "query rows", {"scores", s, row},
+                       {"sum", getSum().getType(), 0})) ||
+      failed(checkSame(*this, "query rows", {"scores", s, row},
+                       {"alpha", getAlphaInit().getType(), 0})))
+    return failure();
+  float scale = getScale().convertToFloat();
+  if (!(scale > 0) || !std::isfinite(scale))
+    return emitOpError() << "scale must be positive and finite, but is "
+                         << scale;
+  return success();
+}
+
+LogicalResult
+OnlineSoftmaxOp::reifyResultShapes(OpBuilder &builder,
+                                   ReifiedRankedShapedTypeDims &reified) {
+  reifyFromInits(*this, builder, reified);
+  return success();
+}
