@@ -43,7 +43,9 @@ typedef enum FlashType {
   FLASH_INDEX = 0, /**< a 64-bit integer passed by value */
   FLASH_F32 = 1,
   FLASH_F16 = 2,
-  FLASH_BF16 = 3
+  FLASH_BF16 = 3,
+  FLASH_I32 = 4,
+  FLASH_I64 = 5
 } FlashType;
 
 /** An argument or result. Pointers live as long as the function. */

@@ -137,6 +137,10 @@ static FlashType convertType(rt::DType type) {
     return FLASH_F16;
   case rt::DType::BF16:
     return FLASH_BF16;
+  case rt::DType::I32:
+    return FLASH_I32;
+  case rt::DType::I64:
+    return FLASH_I64;
   default:
     return FLASH_F32;
   }

@@ -86,13 +86,15 @@ private:
     Op names;
     int heads = op.getHeadsDim(), length = op.getLengthDim();
     note(names, op.getQuery(), 0, "batch");
+    const char *blocks = op.isPaged() ? "pages" : "batch",
+               *keys = op.isPaged() ? "page_size" : "sk";
     note(names, op.getQuery(), heads, "heads");
     note(names, op.getQuery(), length, "sq");
     note(names, op.getQuery(), 3, "dqk");
     for (Value value : {op.getKey(), op.getValue()}) {
-      note(names, value, 0, "batch");
+      note(names, value, 0, blocks);
       note(names, value, heads, "kv_heads");
-      note(names, value, length, "sk");
+      note(names, value, length, keys);
       note(names, value, 3, value == op.getKey() ? "dqk" : "dv");
     }
     nameArgument(op.getQuery(), "query");
@@ -100,6 +102,10 @@ private:
     nameArgument(op.getValue(), "value");
     nameArgument(op.getQOffset(), "q_offset");
     nameArgument(op.getKvOffset(), "kv_offset");
+    nameArgument(op.getCuSeqlensQ(), "cu_seqlens_q");
+    nameArgument(op.getCuSeqlensK(), "cu_seqlens_k");
+    nameArgument(op.getKvLengths(), "kv_lengths");
+    nameArgument(op.getPageTable(), "page_table");
   }
 
   void visit(MergeOp op) {
@@ -125,8 +131,8 @@ static Status unsupported(Twine what, Type type) {
   std::string text;
   llvm::raw_string_ostream(text)
       << what << " has type " << type
-      << "; a function is called with ranked tensors of f32, f16 or bf16, and "
-         "index";
+      << "; a function is called with ranked tensors of f32, f16, bf16, i32 or "
+         "i64, and index";
   return Status::error(text);
 }
 
@@ -160,7 +166,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
     if (tensor) {
       Result<rt::DType> dtype =
           reference::convertElementType(tensor.getElementType());
-      if (dtype.failed() || !rt::isFloat(*dtype) || *dtype == rt::DType::F64)
+      if (dtype.failed() || *dtype == rt::DType::F64)
         return unsupported("argument " + Twine(index), type);
       argument.dtype = *dtype;
       for (int dim = 0; dim < tensor.getRank(); ++dim) {

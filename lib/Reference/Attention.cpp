@@ -13,9 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Reference/Attention.h"
-
-#include "flash/Runtime/Float16.h"
+#include "Rows.h"
 #include "flash/Runtime/ThreadPool.h"
 
 #include <algorithm>
@@ -72,60 +70,6 @@ Result<Sizes> Sizes::get(const std::vector<int64_t> &query,
 std::vector<int64_t> Sizes::outputShape(bool bshd) const {
   return bshd ? std::vector<int64_t>{batch, sq, heads, dv}
               : std::vector<int64_t>{batch, heads, sq, dv};
-}
-
-//===----------------------------------------------------------------------===//
-// Rows of arrays
-//===----------------------------------------------------------------------===//
-
-/// Reads `count` neighbouring elements from `first` on.
-template <typename T>
-static void readRow(const Array &array, int64_t first, int64_t count, T *to,
-                    int64_t stride = 1) {
-  switch (array.dtype()) {
-  case DType::F32:
-    for (int64_t i = 0; i < count; ++i)
-      to[i * stride] = array.dataAs<float>()[first + i];
-    return;
-  case DType::BF16:
-    for (int64_t i = 0; i < count; ++i)
-      to[i * stride] = rt::bf16ToFloat(array.dataAs<uint16_t>()[first + i]);
-    return;
-  case DType::F16:
-    for (int64_t i = 0; i < count; ++i)
-      to[i * stride] = rt::f16ToFloat(array.dataAs<uint16_t>()[first + i]);
-    return;
-  default:
-    for (int64_t i = 0; i < count; ++i)
-      to[i * stride] = static_cast<T>(array.at(first + i));
-  }
-}
-
-static void writeRow(Array &array, int64_t first, int64_t count,
-                     const double *from) {
-  for (int64_t i = 0; i < count; ++i)
-    array.set(first + i, from[i]);
-}
-
-static float roundTo(DType type, float x) {
-  switch (type) {
-  case DType::BF16:
-    return rt::bf16ToFloat(rt::floatToBf16(x));
-  case DType::F16:
-    return rt::f16ToFloat(rt::floatToF16(x));
-  default:
-    return x;
-  }
-}
-/// Float64 arithmetic rounds nothing.
-static double roundTo(DType, double x) { return x; }
-
-/// Where row (b, h, s) of an array in either layout begins.
-static int64_t rowStart(const Array &array, bool bshd, int64_t b, int64_t h,
-                        int64_t s) {
-  const std::vector<int64_t> &shape = array.shape();
-  int64_t i = bshd ? s : h, j = bshd ? h : s;
-  return ((b * shape[1] + i) * shape[2] + j) * shape[3];
 }
 
 //===----------------------------------------------------------------------===//
@@ -243,7 +187,9 @@ private:
     if (options.visible)
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t j = 0; j < sizes.sk; ++j) {
-          bool sees = options.visible(qOffset + first + r, kvOffset + j);
+          bool sees = options.visible(
+              {options.firstBatch + b, h, options.firstQueryRow + first + r,
+               options.firstKeyRow + j, qOffset + first + r, kvOffset + j});
           seen[r * sizes.sk + j] = sees;
           if (sees)
             end = std::max(end, j + 1);
@@ -311,8 +257,9 @@ private:
 
 } // namespace
 
-static Result<Attended> createResult(Arithmetic arithmetic, const Sizes &sizes,
-                                     bool bshd, DType outputType) {
+Result<Attended> reference::createResult(Arithmetic arithmetic,
+                                         const Sizes &sizes, bool bshd,
+                                         DType outputType) {
   bool wide = arithmetic == Arithmetic::Float64;
   Result<Array> output =
       Array::create(wide ? DType::F64 : outputType, sizes.outputShape(bshd));
@@ -343,101 +290,30 @@ Result<Attended> reference::attention(Arithmetic arithmetic, const Array &query,
   return result;
 }
 
-//===----------------------------------------------------------------------===//
-// Merge
-//===----------------------------------------------------------------------===//
-
-template <typename T>
-static void mergeRows(const std::vector<const Array *> &outputs,
-                      const std::vector<const Array *> &lses, bool bshd,
-                      const Sizes &sizes, Attended &result) {
-  rt::parallelFor(
-      sizes.batch * sizes.heads * sizes.sq, [&](int64_t begin, int64_t end) {
-        std::vector<T> part(sizes.dv);
-        std::vector<double> row(sizes.dv);
-        for (int64_t i = begin; i < end; ++i) {
-          int64_t b = i / sizes.sq / sizes.heads,
-                  h = i / sizes.sq % sizes.heads, s = i % sizes.sq;
-          constexpr T kNone = -std::numeric_limits<T>::infinity();
-          T max = kNone, sum = 0;
-          for (const Array *lse : lses) {
-            T value = static_cast<T>(lse->at(i));
-            if (value > max || std::isnan(value))
-              max = value;
-          }
-          std::vector<T> all(sizes.dv, 0);
-          if (max != kNone) {
-            for (const Array *lse : lses)
-              sum += std::exp(static_cast<T>(lse->at(i)) - max);
-            for (size_t p = 0; p < outputs.size(); ++p) {
-              T weight = std::exp(static_cast<T>(lses[p]->at(i)) - max) / sum;
-              // A part without keys has weight 0, whatever its output holds.
-              if (weight == 0)
-                continue;
-              readRow(*outputs[p], rowStart(*outputs[p], bshd, b, h, s),
-                      sizes.dv, part.data());
-              for (int64_t d = 0; d < sizes.dv; ++d)
-                all[d] += weight * part[d];
-            }
-          }
-          std::copy(all.begin(), all.end(), row.begin());
-          writeRow(result.output, rowStart(result.output, bshd, b, h, s),
-                   sizes.dv, row.data());
-          result.lse.set(i, max == kNone ? kNone : max + std::log(sum));
-        }
-      });
-}
-
-Result<Attended> reference::merge(Arithmetic arithmetic,
-                                  const std::vector<const Array *> &outputs,
-                                  const std::vector<const Array *> &lses,
-                                  bool bshd, DType outputType) {
-  if (outputs.empty() || outputs.size() != lses.size())
-    return Status::error("merge needs as many log-sum-exps (" +
-                         std::to_string(lses.size()) + ") as outputs (" +
-                         std::to_string(outputs.size()) + "), at least one");
-  const std::vector<int64_t> &shape = outputs.front()->shape();
-  if (shape.size() != 4)
-    return Status::error("merge: outputs must have 4 dimensions, not " +
-                         std::to_string(shape.size()));
-  int head = bshd ? 2 : 1, length = bshd ? 1 : 2;
-  Sizes sizes{shape[0], shape[head], shape[head], shape[length],
-              0,        shape[3],    shape[3]};
-  for (size_t p = 0; p < outputs.size(); ++p) {
-    if (outputs[p]->shape() != shape)
-      return Status::error("merge: output 0 is " + rt::shapeToString(shape) +
-                           ", output " + std::to_string(p) + " is " +
-                           rt::shapeToString(outputs[p]->shape()));
-    if (lses[p]->shape() != sizes.lseShape())
-      return Status::error("merge: lse " + std::to_string(p) + " is " +
-                           rt::shapeToString(lses[p]->shape()) +
-                           ", but outputs need " +
-                           rt::shapeToString(sizes.lseShape()));
-  }
-  Result<Attended> result = createResult(arithmetic, sizes, bshd, outputType);
-  if (result.failed())
-    return result;
-  if (arithmetic == Arithmetic::Float64)
-    mergeRows<double>(outputs, lses, bshd, sizes, *result);
-  else
-    mergeRows<float>(outputs, lses, bshd, sizes, *result);
-  return result;
-}
-
 int64_t reference::visiblePairs(const Sizes &sizes, const Options &options) {
+  int64_t heads = sizes.batch * sizes.heads;
   if (!options.visible)
-    return sizes.sq * sizes.sk;
+    return heads * sizes.sq * sizes.sk;
   int64_t kvOffset = options.kvOffset.value_or(0);
   int64_t qOffset = options.qOffset.value_or(kvOffset + sizes.sk - sizes.sq);
+  int64_t counted = options.positionsOnly ? std::min<int64_t>(heads, 1) : heads;
   std::atomic<int64_t> pairs{0};
-  rt::parallelFor(sizes.sq, [&](int64_t begin, int64_t end) {
+  rt::parallelFor(counted * sizes.sq, [&](int64_t begin, int64_t end) {
     int64_t mine = 0;
-    for (int64_t i = begin; i < end && options.countVisible; ++i)
-      mine += options.countVisible(qOffset + i, kvOffset, kvOffset + sizes.sk);
-    for (int64_t i = begin; i < end && !options.countVisible; ++i)
+    for (int64_t n = begin; n < end; ++n) {
+      int64_t i = n % sizes.sq, head = n / sizes.sq;
+      if (options.countVisible) {
+        mine +=
+            options.countVisible(qOffset + i, kvOffset, kvOffset + sizes.sk);
+        continue;
+      }
       for (int64_t j = 0; j < sizes.sk; ++j)
-        mine += options.visible(qOffset + i, kvOffset + j);
+        mine += options.visible({options.firstBatch + head / sizes.heads,
+                                 head % sizes.heads, options.firstQueryRow + i,
+                                 options.firstKeyRow + j, qOffset + i,
+                                 kvOffset + j});
+    }
     pairs += mine;
   });
-  return pairs;
+  return options.positionsOnly ? pairs * heads : pairs.load();
 }

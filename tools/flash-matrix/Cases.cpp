@@ -33,6 +33,8 @@ std::string Kernel::name() const {
     os << " scale=" << scale;
   if (splitKV)
     os << " split=" << splitKV;
+  if (!feature.empty())
+    os << " " << feature;
   return text;
 }
 
@@ -49,26 +51,38 @@ std::string Kernel::program() const {
            (bshd ? length + "x" + heads : heads + "x" + length) + "x" +
            std::to_string(dim) + "x" + rt::nameOf(element) + ">";
   };
-  std::string q = tensor(sq, heads, dqk, type),
-              k = tensor(sk, kvHeads, dqk, type),
-              v = tensor(sk, kvHeads, dv, type),
+  auto keys = [&](int64_t dim) {
+    if (!pageSize)
+      return tensor(sk, kvHeads, dim, type);
+    std::string size = std::to_string(pageSize), head = std::to_string(kvHeads);
+    return "tensor<?x" + (bshd ? size + "x" + head : head + "x" + size) + "x" +
+           std::to_string(dim) + "x" + rt::nameOf(type) + ">";
+  };
+  std::string q = tensor(sq, heads, dqk, type), k = keys(dqk), v = keys(dv),
               o = tensor(sq, heads, dv, wideOutput ? DType::F32 : type),
               l = "tensor<" + batch + "x" +
                   (dynamicHeads ? "?" : std::to_string(heads)) + "x" + sq +
                   "xf32>",
               results = lse ? o + ", " + l : o;
-  std::string attributes =
+  std::string text =
       "layout = #flash.layout<" + std::string(bshd ? "bshd" : "bhsd") + ">";
   if (causal)
-    attributes += ", mask = #flash.causal";
+    text += ", mask = #flash.causal";
+  if (!attributes.empty())
+    text += ", " + attributes;
   if (!scale.empty())
-    attributes += ", scale = " + scale + " : f32";
+    text += ", scale = " + scale + " : f32";
+  std::string parameters;
+  for (const Extra &extra : extras)
+    parameters += ", %" + extra.name + ": " + extra.type;
   return "func.func @f(%q: " + q + ", %k: " + k + ", %v: " + v +
-         (offsets ? ", %i: index, %j: index" : "") + ") -> (" + results +
-         ") {\n  %o" + (lse ? ", %l" : "") + " = flash.attention %q, %k, %v" +
-         (offsets ? " q_offset(%i) kv_offset(%j)" : "") + " {" + attributes +
-         "}\n      : " + q + ", " + k + ", " + v + " -> " + results +
-         "\n  return %o" + (lse ? ", %l" : "") + " : " + results + "\n}\n";
+         (offsets ? ", %i: index, %j: index" : "") + parameters + ") -> (" +
+         results + ") {\n  %o" + (lse ? ", %l" : "") +
+         " = flash.attention %q, %k, %v" +
+         (offsets ? " q_offset(%i) kv_offset(%j)" : "") + " " + operands +
+         " {" + text + "} " + region + "\n      : " + q + ", " + k + ", " + v +
+         " -> " + results + "\n  return %o" + (lse ? ", %l" : "") + " : " +
+         results + "\n}\n";
 }
 
 /// Lengths at, beside and far from multiples of tiles, Sq != Sk both ways; with
@@ -205,6 +219,8 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
       kernel.wideOutput = kernel.causal = true;
       add(kernel);
     }
+    for (Kernel &kernel : makeMaskKernels(type))
+      add(std::move(kernel));
   }
   return kernels;
 }

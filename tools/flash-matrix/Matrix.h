@@ -12,6 +12,7 @@
 #include "flash/Runtime/Array.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,10 +27,29 @@ struct Shape {
   int64_t heads = 0, kvHeads = 0;
 };
 
+struct Kernel;
+
+/// An operand beside Q, K, V and offsets.
+struct Extra {
+  /// Its name in the program, and the text of its type.
+  std::string name, type;
+  rt::DType element;
+  /// Its shape in a call, and what it holds.
+  std::function<std::vector<int64_t>(const Kernel &, const Shape &)> shape;
+  std::function<void(const Kernel &, const Shape &, uint64_t seed, rt::Array &)>
+      fill;
+};
+
 /// What is compiled once.
 struct Kernel {
   rt::DType type = rt::DType::F32;
   bool bshd = false, causal = false;
+  /// A name for `attributes`, `operands` and `region`, which are text of the
+  /// program, and the operands that they need.
+  std::string feature, attributes, operands, region;
+  std::vector<Extra> extras;
+  /// Keys in pages of this size; 0: not.
+  int64_t pageSize = 0;
   int64_t dqk = 64, dv = 64, heads = 4, kvHeads = 2;
   bool offsets = false, dynamicHeads = false, lse = true, wideOutput = false;
   /// Sizes are in the types.
@@ -44,6 +64,12 @@ struct Kernel {
   /// The function, with the first shape's sizes if it is static.
   std::string program() const;
 };
+
+/// Kernels with masks other than causal, of one element type.
+std::vector<Kernel> makeMaskKernels(rt::DType type);
+
+/// Pages that a call has.
+int64_t pagesOf(const Kernel &kernel, const Shape &shape);
 
 /// All kernels; `large` adds lengths of several thousand.
 std::vector<Kernel> makeKernels(bool large);

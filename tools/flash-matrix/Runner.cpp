@@ -208,9 +208,38 @@ private:
                  ? std::vector<int64_t>{shape.batch, length, headCount, dim}
                  : std::vector<int64_t>{shape.batch, headCount, length, dim};
     };
-    return {dims(heads, shape.sq, kernel.dqk),
-            dims(kvHeads, shape.sk, kernel.dqk),
-            dims(kvHeads, shape.sk, kernel.dv)};
+    auto keys = [&](int64_t dim) {
+      std::vector<int64_t> all =
+          dims(kvHeads, kernel.pageSize ? kernel.pageSize : shape.sk, dim);
+      if (kernel.pageSize)
+        all[0] = pagesOf(kernel, shape);
+      return all;
+    };
+    return {dims(heads, shape.sq, kernel.dqk), keys(kernel.dqk),
+            keys(kernel.dv)};
+  }
+
+  /// An operand in memory of its own, between guards.
+  Status addInput(Array array, const rt::cuda::Driver *cuda,
+                  std::vector<Array> &inputs,
+                  std::vector<Guarded> &guardedInputs) {
+    Result<Guarded> guarded =
+        Guarded::create(array.dtype(), array.shape(), cuda);
+    if (guarded.failed())
+      return guarded.status();
+    guarded->set(array);
+    Status status = guarded->toDevice();
+    inputs.push_back(std::move(array));
+    guardedInputs.push_back(std::move(*guarded));
+    return status;
+  }
+
+  static void addOffsets(const Shape &shape, std::vector<RuntimeValue> &values,
+                         std::vector<rt::Argument> &arguments) {
+    for (int64_t offset : {shape.qOffset, shape.kvOffset}) {
+      values.push_back(offset);
+      arguments.push_back(rt::Argument::index(offset));
+    }
   }
 
   /// Returns what failed, or an empty string.
@@ -241,24 +270,29 @@ private:
         status = rt::fillNormal(*array, seed++);
       if (status.failed())
         return status.message();
-      Result<Guarded> guarded = Guarded::create(kernel.type, dims, cuda);
-      if (guarded.failed())
-        return guarded.message();
-      guarded->set(*array);
-      if (Status copied = guarded->toDevice(); copied.failed())
-        return copied.message();
-      inputs.push_back(std::move(*array));
-      guardedInputs.push_back(std::move(*guarded));
+      status = addInput(std::move(*array), cuda, inputs, guardedInputs);
+      if (status.failed())
+        return status.message();
+    }
+    for (const Extra &extra : kernel.extras) {
+      Result<Array> array =
+          Array::create(extra.element, extra.shape(kernel, shape));
+      if (array.failed())
+        return array.message();
+      extra.fill(kernel, shape, seed++, *array);
+      Status status = addInput(std::move(*array), cuda, inputs, guardedInputs);
+      if (status.failed())
+        return status.message();
     }
     for (size_t i = 0; i < inputs.size(); ++i) {
+      // Offsets stand before the other operands.
+      if (i == 3 && kernel.offsets)
+        addOffsets(shape, values, arguments);
       values.push_back(Tensor::view(inputs[i]));
       arguments.push_back(guardedInputs[i].argument());
     }
-    if (kernel.offsets)
-      for (int64_t offset : {shape.qOffset, shape.kvOffset}) {
-        values.push_back(offset);
-        arguments.push_back(rt::Argument::index(offset));
-      }
+    if (inputs.size() == 3 && kernel.offsets)
+      addOffsets(shape, values, arguments);
 
     auto truth = reference::run(func, values, reference::Arithmetic::Float64);
     auto unfused = reference::run(func, values, reference::Arithmetic::Unfused);

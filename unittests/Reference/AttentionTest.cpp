@@ -27,7 +27,7 @@ static constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 static Options causal() {
   Options options;
-  options.visible = [](int64_t query, int64_t key) { return key <= query; };
+  options.visible = [](const Element &e) { return e.key <= e.query; };
   return options;
 }
 
@@ -274,6 +274,7 @@ TEST(MergeTest, EmptyPartsWeighNothing) {
 
 TEST(WorkTest, VisiblePairs) {
   EXPECT_EQ(visiblePairs({1, 1, 1, 3, 5, 1, 1}, {}), 15);
+  EXPECT_EQ(visiblePairs({2, 3, 1, 3, 5, 1, 1}, {}), 6 * 15);
   EXPECT_EQ(visiblePairs({1, 1, 1, 3, 5, 1, 1}, causal()), 3 + 4 + 5);
   EXPECT_EQ(visiblePairs({1, 1, 1, 5, 3, 1, 1}, causal()), 1 + 2 + 3);
 }

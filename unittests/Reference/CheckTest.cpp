@@ -40,7 +40,7 @@ struct CheckTest : testing::TestWithParam<DType> {
   Attended compute(Arithmetic arithmetic) {
     Options options;
     options.outputType = GetParam();
-    options.visible = [](int64_t query, int64_t key) { return key <= query; };
+    options.visible = [](const Element &e) { return e.key <= e.query; };
     return unwrap(attention(arithmetic, q, k, v, options));
   }
   std::string judgeOutput() {

@@ -81,7 +81,7 @@ TEST_F(InterpreterTest, SplitIsTheWhole) {
       unwrap(run(func, {Tensor::view(q), Tensor::view(k), Tensor::view(v)},
                  Arithmetic::Float64));
   Options options;
-  options.visible = [](int64_t query, int64_t key) { return key <= query; };
+  options.visible = [](const Element &e) { return e.key <= e.query; };
   Attended whole = unwrap(attention(Arithmetic::Float64, q, k, v, options));
   expectNear(*std::get<Tensor>(results[0]).array, whole.output, 1e-13);
   expectNear(*std::get<Tensor>(results[1]).array, whole.lse, 1e-13);

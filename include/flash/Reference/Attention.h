@@ -43,13 +43,22 @@ struct Sizes {
   std::vector<int64_t> lseShape() const { return {batch, heads, sq}; }
 };
 
-/// Whether the query at one position sees the key at another.
-using Visible = std::function<bool(int64_t query, int64_t key)>;
+/// One score: whose it is. Rows count within the tensors that belong to queries
+/// and keys (through all sequences of a ragged batch), positions are those of
+/// masks.
+struct Element {
+  int64_t batch = 0, head = 0, queryRow = 0, keyRow = 0, query = 0, key = 0;
+};
+
+/// Whether the query of an element sees its key.
+using Visible = std::function<bool(const Element &)>;
 
 struct Options {
   bool bshd = false;
   /// All keys when empty.
   Visible visible;
+  /// Whether `visible` looks at positions alone, so that all heads see alike.
+  bool positionsOnly = true;
   /// How many of the keys at positions [first, end) a query sees, where that
   /// has a closed form; only counting work uses it.
   std::function<int64_t(int64_t query, int64_t first, int64_t end)>
@@ -59,6 +68,8 @@ struct Options {
   /// Positions of the first query and the first key; the defaults align the
   /// last query with the last key.
   std::optional<int64_t> qOffset, kvOffset;
+  /// What elements are told of the arrays' first batch and rows.
+  int64_t firstBatch = 0, firstQueryRow = 0, firstKeyRow = 0;
   /// Element type of O in Unfused arithmetic.
   rt::DType outputType = rt::DType::F32;
   /// Called now and then with the part that is done, from 0 to 1.
@@ -80,7 +91,27 @@ rt::Result<Attended> merge(Arithmetic arithmetic,
                            const std::vector<const rt::Array *> &lses,
                            bool bshd, rt::DType outputType);
 
-/// Pairs of one head in which the query sees the key.
+/// Where the queries and keys of several sequences lie, when they do not fill a
+/// tensor of equal lengths. All are optional; counts that say more than there
+/// is are an error.
+struct Sequences {
+  /// Where each sequence's rows begin, and the last ends; ragged.
+  std::vector<int64_t> queryStarts, keyStarts;
+  /// How many keys each sequence or batch has.
+  std::vector<int64_t> keyLengths;
+  /// Pages of each sequence or batch, `pagesEach` of them, row by row.
+  std::vector<int64_t> pages;
+  int64_t pagesEach = 0;
+};
+
+/// Attention of each sequence by itself. Rows that belong to no sequence give
+/// O = 0 and LSE = -inf.
+rt::Result<Attended> attention(Arithmetic arithmetic, const rt::Array &query,
+                               const rt::Array &key, const rt::Array &value,
+                               const Options &options,
+                               const Sequences &sequences);
+
+/// Pairs, over all batches and heads, in which the query sees the key.
 int64_t visiblePairs(const Sizes &sizes, const Options &options);
 
 } // namespace flash::reference

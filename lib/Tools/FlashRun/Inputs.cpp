@@ -191,7 +191,11 @@ private:
           return array.status().withContext("argument " +
                                             std::to_string(index) + " ('" +
                                             argument.name + "')");
-        status = rt::fillNormal(*array, uint64_t(options.seed) * 256 + index);
+        // Numbers of rows or pages: zeros, for other values may lie outside.
+        if (rt::isFloat(argument.dtype))
+          status = rt::fillNormal(*array, uint64_t(options.seed) * 256 + index);
+        else
+          inputs.defaults.push_back(argument.name + " = zeros");
         if (status.failed())
           return status;
         arrays[index] = std::make_shared<Array>(std::move(*array));

@@ -1,0 +1,228 @@
+//===- InterpretAttention.cpp - flash.attention and flash.merge -*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Reads what the ops say and hands it to the reference's arithmetic.
+//
+//===----------------------------------------------------------------------===//
+
+#include "InterpreterImpl.h"
+#include "MaskMeaning.h"
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::reference;
+using rt::Array;
+using rt::DType;
+using rt::Result;
+using rt::Status;
+
+/// What the reference cannot run yet.
+static const char *unsupported(AttentionOp op) {
+  if (!op.getEffectiveScores().empty())
+    return "score functions";
+  if (op.getSinks())
+    return "sinks";
+  if (op.getDropoutP())
+    return "dropout";
+  return op.getKeyScale() ? "8-bit keys" : nullptr;
+}
+
+/// Sizes of a call, whose keys in pages are as many as the table has room for.
+Result<Sizes> Interpreter::sizesOf(AttentionOp op) {
+  const Tensor &query = tensor(op.getQuery()), &key = tensor(op.getKey()),
+               &value = tensor(op.getValue());
+  bool bshd = op.getLayout() == Layout::BSHD;
+  std::vector<int64_t> keyShape = key.shape, valueShape = value.shape;
+  int64_t length = op.getLengthDim();
+  if (op.isPaged()) {
+    const std::vector<int64_t> &table = tensor(op.getPageTable()).shape;
+    if (keyShape[0] != valueShape[0])
+      return Status::error("number of pages differs: key has " +
+                           std::to_string(keyShape[0]) + ", value has " +
+                           std::to_string(valueShape[0]));
+    keyShape[0] = valueShape[0] = query.shape[0];
+    keyShape[length] *= table[1];
+    valueShape[length] *= table[1];
+  }
+  Result<Sizes> sizes = Sizes::get(query.shape, keyShape, valueShape, bshd);
+  if (sizes.failed())
+    return sizes;
+  int64_t count = query.shape[0];
+  if (op.isRagged()) {
+    count = tensor(op.getCuSeqlensQ()).shape[0] - 1;
+    if (query.shape[0] != 1 || count < 0)
+      return Status::error(
+          "ragged sequences need a batch of 1 and cu_seqlens_q "
+          "of at least 1 entry, not " +
+          std::to_string(query.shape[0]) + " and " + std::to_string(count + 1));
+  }
+  auto check = [&](const char *name, Value operand, int64_t needed) {
+    if (!operand || tensor(operand).shape[0] == needed)
+      return Status::success();
+    return Status::error(std::string(name) + " has " +
+                         std::to_string(tensor(operand).shape[0]) +
+                         " entries, but must have " + std::to_string(needed));
+  };
+  for (Status status : {check("cu_seqlens_k", op.getCuSeqlensK(), count + 1),
+                        check("kv_lengths", op.getKvLengths(), count),
+                        check("page_table", op.getPageTable(), count)})
+    if (status.failed())
+      return status;
+  return sizes;
+}
+
+static std::vector<int64_t> integers(const Array &array) {
+  std::vector<int64_t> values(array.dataAs<int32_t>(),
+                              array.dataAs<int32_t>() + array.numElements());
+  return values;
+}
+
+Sequences Interpreter::sequencesOf(AttentionOp op) {
+  Sequences sequences;
+  auto read = [&](Value operand, std::vector<int64_t> &to) {
+    if (operand)
+      to = integers(*tensor(operand).array);
+  };
+  read(op.getCuSeqlensQ(), sequences.queryStarts);
+  read(op.getCuSeqlensK(), sequences.keyStarts);
+  read(op.getKvLengths(), sequences.keyLengths);
+  read(op.getPageTable(), sequences.pages);
+  if (op.isPaged())
+    sequences.pagesEach = tensor(op.getPageTable()).shape[1];
+  return sequences;
+}
+
+/// Sets the mask of an attention; `body` is kept for what goes wrong in it.
+Status Interpreter::setMaskOf(AttentionOp op, Options &options,
+                              std::shared_ptr<const ScalarBody> &body) {
+  std::vector<Tensor> operands;
+  for (Value operand : op.getMaskOperands())
+    operands.push_back(tensor(operand));
+  if (!op.getMaskBody().empty()) {
+    std::vector<RuntimeValue> captures;
+    for (Value capture : op.getCaptures())
+      captures.push_back(values[capture]);
+    Result<std::shared_ptr<const ScalarBody>> made = ScalarBody::get(
+        op.getMaskBody(), captures, arithmetic.value_or(Arithmetic::Float64));
+    if (made.failed())
+      return made.status();
+    body = *made;
+  }
+  return setMask(options, op.getEffectiveMask(), operands, body);
+}
+
+Status Interpreter::visit(AttentionOp op) {
+  const Tensor &query = tensor(op.getQuery()), &key = tensor(op.getKey()),
+               &value = tensor(op.getValue());
+  Options options;
+  options.bshd = op.getLayout() == Layout::BSHD;
+  if (const char *what = unsupported(op))
+    return errorAt(op,
+                   std::string("the reference cannot run ") + what + " yet");
+  Result<Sizes> sizes = sizesOf(op);
+  if (sizes.failed())
+    return errorAt(op, sizes.message());
+  std::shared_ptr<const ScalarBody> body;
+  Status masked = setMaskOf(op, options, body);
+  if (masked.failed())
+    return errorAt(op, masked.message());
+  if (op.getScale())
+    options.scale = op.getScale()->convertToFloat();
+  if (op.getQOffset())
+    options.qOffset = integer(op.getQOffset());
+  if (op.getKvOffset())
+    options.kvOffset = integer(op.getKvOffset());
+
+  bool hasSequences = op.isRagged() || op.getKvLengths() || op.isPaged();
+  if (!arithmetic) {
+    double perPair = 2.0 * (sizes->dqk + sizes->dv),
+           heads = double(sizes->batch) * sizes->heads;
+    // What only data says is counted as visible.
+    if (hasSequences || !isKnownWithoutData(op.getEffectiveMask()))
+      options.visible = nullptr;
+    if (countWork)
+      work.flops += perPair * visiblePairs(*sizes, options);
+    work.flopsUnmasked += perPair * heads * sizes->sq * sizes->sk;
+    Status status = bindShape(op.getOutput(), sizes->outputShape(options.bshd));
+    if (status.ok() && op.getLse())
+      status = bindShape(op.getLse(), sizes->lseShape());
+    return status;
+  }
+
+  Type element = op.getOutput().getType().getElementType();
+  Result<DType> outputType = convertElementType(element);
+  if (outputType.failed())
+    return errorAt(op, outputType.message());
+  options.outputType = *outputType;
+  options.progress = [&](double part) {
+    if (progress)
+      progress((attentionsDone + part) / attentions);
+  };
+  Result<Attended> result =
+      hasSequences ? attention(*arithmetic, *query.array, *key.array,
+                               *value.array, options, sequencesOf(op))
+                   : attention(*arithmetic, *query.array, *key.array,
+                               *value.array, options);
+  if (result.failed())
+    return errorAt(op, result.message());
+  if (body && body->status().failed())
+    return errorAt(op, body->status().message());
+  ++attentionsDone;
+  Status status = bind(op.getOutput(), std::move(result->output), element);
+  if (status.ok() && op.getLse())
+    status = bind(op.getLse(), std::move(result->lse),
+                  op.getLse().getType().getElementType());
+  return status;
+}
+
+Status Interpreter::visit(MergeOp op) {
+  bool bshd = op.getLayout() == Layout::BSHD;
+  if (!arithmetic) {
+    const std::vector<int64_t> &shape = tensor(op.getOutputs().front()).shape;
+    std::vector<int64_t> lseShape{shape[0], shape[bshd ? 2 : 1],
+                                  shape[bshd ? 1 : 2]};
+    for (auto [index, part] :
+         llvm::enumerate(llvm::zip(op.getOutputs(), op.getLses()))) {
+      auto [output, lse] = part;
+      std::string number = std::to_string(index);
+      if (tensor(output).shape != shape)
+        return errorAt(op, "output 0 is " + rt::shapeToString(shape) +
+                               ", output " + number + " is " +
+                               rt::shapeToString(tensor(output).shape));
+      if (tensor(lse).shape != lseShape)
+        return errorAt(op, "lse " + number + " is " +
+                               rt::shapeToString(tensor(lse).shape) +
+                               ", but outputs need " +
+                               rt::shapeToString(lseShape));
+    }
+    Status status = bindShape(op.getOutput(), shape);
+    if (status.ok() && op.getLse())
+      status = bindShape(op.getLse(), lseShape);
+    return status;
+  }
+  std::vector<const Array *> outputs, lses;
+  for (Value output : op.getOutputs())
+    outputs.push_back(tensor(output).array.get());
+  for (Value lse : op.getLses())
+    lses.push_back(tensor(lse).array.get());
+  auto resultType = cast<RankedTensorType>(op.getOutput().getType());
+  Result<DType> outputType = convertElementType(resultType.getElementType());
+  if (outputType.failed())
+    return errorAt(op, outputType.message());
+  Result<Attended> result =
+      merge(*arithmetic, outputs, lses, bshd, *outputType);
+  if (result.failed())
+    return errorAt(op, result.message());
+  Status status = bind(op.getOutput(), std::move(result->output),
+                       resultType.getElementType());
+  if (status.ok() && op.getLse())
+    status =
+        bind(op.getLse(), std::move(result->lse),
+             cast<RankedTensorType>(op.getLse().getType()).getElementType());
+  return status;
+}

@@ -1,0 +1,200 @@
+//===- InterpretTensors.cpp - Slices, sizes and numbers ---------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What stands around attentions at L0: tensor.extract_slice and friends, and
+// integer arithmetic.
+//
+//===----------------------------------------------------------------------===//
+
+#include "InterpreterImpl.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "llvm/ADT/SmallBitVector.h"
+
+#include <algorithm>
+#include <cstring>
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::reference;
+using rt::Array;
+using rt::DType;
+using rt::Result;
+using rt::Status;
+
+//===----------------------------------------------------------------------===//
+// Tensors
+//===----------------------------------------------------------------------===//
+
+/// Copies `source[offsets..., sizes...]`.
+static Result<Array> copySlice(const Array &source,
+                               const std::vector<int64_t> &offsets,
+                               const std::vector<int64_t> &sizes,
+                               std::vector<int64_t> resultShape) {
+  Result<Array> result = Array::create(source.dtype(), std::move(resultShape));
+  if (result.failed() || result->numElements() == 0)
+    return result;
+  int64_t rank = sizes.size(), element = rt::sizeOf(source.dtype());
+  if (rank == 0) {
+    std::memcpy(result->data(), source.data(), element);
+    return result;
+  }
+  int64_t row = sizes[rank - 1] * element, rows = result->sizeInBytes() / row;
+  for (int64_t i = 0; i < rows; ++i) {
+    int64_t rest = i, index = offsets[rank - 1],
+            stride = source.shape()[rank - 1];
+    for (int64_t dim = rank - 2; dim >= 0; --dim) {
+      index += (offsets[dim] + rest % sizes[dim]) * stride;
+      rest /= sizes[dim];
+      stride *= source.shape()[dim];
+    }
+    std::memcpy(result->dataAs<char>() + i * row,
+                source.dataAs<char>() + index * element, row);
+  }
+  return result;
+}
+
+Status Interpreter::visit(tensor::ExtractSliceOp op) {
+  const Tensor &source = tensor(op.getSource());
+  std::vector<int64_t> offsets, sizes;
+  for (auto [offset, size, stride] : llvm::zip(
+           op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides())) {
+    if (integer(stride) != 1)
+      return errorAt(op, "only strides of 1 are supported");
+    offsets.push_back(integer(offset));
+    sizes.push_back(integer(size));
+  }
+  std::vector<int64_t> shape;
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  for (auto [dim, size] : llvm::enumerate(sizes)) {
+    int64_t offset = offsets[dim], whole = source.shape[dim];
+    if (offset < 0 || size < 0 || offset > whole || size > whole - offset)
+      return errorAt(op, "dimension " + std::to_string(dim) + ": " +
+                             std::to_string(size) + " elements from " +
+                             std::to_string(offset) + " on, of " +
+                             std::to_string(whole));
+    if (!dropped[dim])
+      shape.push_back(size);
+  }
+  if (!arithmetic)
+    return bindShape(op.getResult(), std::move(shape));
+  Result<Array> slice =
+      copySlice(*source.array, offsets, sizes, std::move(shape));
+  if (slice.failed())
+    return errorAt(op, slice.message());
+  return bind(op.getResult(), std::move(*slice), op.getType().getElementType());
+}
+
+Status Interpreter::visit(tensor::EmptyOp op) {
+  std::vector<int64_t> shape;
+  for (OpFoldResult size : op.getMixedSizes())
+    shape.push_back(integer(size));
+  Result<int64_t> count = rt::countElements(shape);
+  if (count.failed())
+    return errorAt(op, count.message());
+  if (!arithmetic)
+    return bindShape(op.getResult(), std::move(shape));
+  Result<DType> type = convertElementType(op.getType().getElementType());
+  if (type.failed())
+    return errorAt(op, type.message());
+  Result<Array> array =
+      Array::create(*arithmetic == Arithmetic::Float64 ? DType::F64 : *type,
+                    std::move(shape));
+  if (array.failed())
+    return errorAt(op, array.message());
+  return bind(op.getResult(), std::move(*array), op.getType().getElementType());
+}
+
+Status Interpreter::visit(tensor::DimOp op) {
+  const Tensor &source = tensor(op.getSource());
+  int64_t dim = integer(op.getIndex());
+  if (dim < 0 || dim >= int64_t(source.shape.size()))
+    return errorAt(op, "no dimension " + std::to_string(dim));
+  return bind(op.getResult(), source.shape[dim]);
+}
+
+Status Interpreter::visit(tensor::CastOp op) {
+  if (!isa<RankedTensorType>(op.getSource().getType()) ||
+      !isa<RankedTensorType>(op.getType()))
+    return errorAt(op, "unranked tensors are not supported");
+  return bind(op.getResult(), tensor(op.getSource()));
+}
+
+//===----------------------------------------------------------------------===//
+// Numbers
+//===----------------------------------------------------------------------===//
+
+Status Interpreter::visit(arith::ConstantOp op) {
+  if (auto value = dyn_cast<IntegerAttr>(op.getValue()))
+    if (value.getType().isIndex() || value.getType().isInteger(1) ||
+        value.getType().isInteger(32) || value.getType().isInteger(64))
+      return bind(op.getResult(), value.getType().isInteger(1)
+                                      ? int64_t(value.getValue().getBoolValue())
+                                      : value.getValue().getSExtValue());
+  return errorAt(op, "only integer constants are supported");
+}
+
+Status Interpreter::visit(arith::CmpIOp op) {
+  if (!op.getLhs().getType().isIntOrIndex())
+    return errorAt(op, "only integers are supported");
+  unsigned width = op.getLhs().getType().isIndex()
+                       ? 64
+                       : op.getLhs().getType().getIntOrFloatBitWidth();
+  auto wide = [&](Value value) {
+    return APInt(width, integer(value), /*isSigned=*/true,
+                 /*implicitTrunc=*/true);
+  };
+  return bind(op.getResult(),
+              int64_t(arith::applyCmpPredicate(
+                  op.getPredicate(), wide(op.getLhs()), wide(op.getRhs()))));
+}
+
+Status Interpreter::visitAffine(Operation *op, AffineMap map) {
+  Builder builder(op->getContext());
+  SmallVector<Attribute> operands, results;
+  for (Value operand : op->getOperands())
+    operands.push_back(builder.getIndexAttr(integer(operand)));
+  if (failed(map.constantFold(operands, results)) || results.empty())
+    return errorAt(op, "has no value (a division by zero?)");
+  int64_t value = cast<IntegerAttr>(results.front()).getInt();
+  for (Attribute result : results) {
+    int64_t other = cast<IntegerAttr>(result).getInt();
+    value = isa<affine::AffineMaxOp>(op) ? std::max(value, other)
+                                         : std::min(value, other);
+  }
+  return bind(op->getResult(0), value);
+}
+
+/// Integer and index arithmetic: folded by the ops themselves, on constants.
+Status Interpreter::visitInteger(Operation *op) {
+  if (op->getName().getDialectNamespace() != "arith" ||
+      op->getNumResults() != 1 ||
+      !llvm::all_of(op->getOperandTypes(),
+                    [](Type type) { return type.isIntOrIndex(); }) ||
+      !op->getResult(0).getType().isIntOrIndex())
+    return errorAt(op, "is not an operation that the reference can run");
+  SmallVector<Attribute> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(IntegerAttr::get(
+        operand.getType(),
+        APInt(operand.getType().isIndex()
+                  ? 64
+                  : operand.getType().getIntOrFloatBitWidth(),
+              integer(operand), /*isSigned=*/true, /*implicitTrunc=*/true)));
+  SmallVector<OpFoldResult> folded;
+  if (failed(op->fold(operands, folded)) || folded.size() != 1)
+    return errorAt(op, "has no value (a division by zero?)");
+  if (auto value = dyn_cast<Value>(folded.front()))
+    return bind(op->getResult(0), integer(value));
+  auto value = dyn_cast<IntegerAttr>(cast<Attribute>(folded.front()));
+  if (!value)
+    return errorAt(op, "has no value");
+  return bind(op->getResult(0), value.getType().isInteger(1)
+                                    ? int64_t(value.getValue().getBoolValue())
+                                    : value.getValue().getSExtValue());
+}

@@ -1,0 +1,90 @@
+//===- InterpreterImpl.h - The visitor that runs L0 -------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One visitor for three runs: shapes, f64, and unfused.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_REFERENCE_INTERPRETERIMPL_H
+#define FLASH_LIB_REFERENCE_INTERPRETERIMPL_H
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+#include "flash/Reference/Interpreter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+namespace flash::reference {
+
+class ScalarBody;
+
+/// `file:line:column: 'op': message`.
+rt::Status errorAt(mlir::Operation *op, const std::string &message);
+
+class Interpreter {
+public:
+  /// Without an arithmetic, shapes alone.
+  Interpreter(std::optional<Arithmetic> arithmetic,
+              std::function<void(double)> progress)
+      : arithmetic(arithmetic), progress(std::move(progress)) {}
+
+  rt::Result<std::vector<RuntimeValue>>
+  run(mlir::func::FuncOp func, const std::vector<RuntimeValue> &args);
+
+  Work work;
+  bool countWork = true;
+
+private:
+  rt::Status visit(mlir::Operation *op);
+  rt::Status visit(AttentionOp op);
+  rt::Status visit(MergeOp op);
+  rt::Result<Sizes> sizesOf(AttentionOp op);
+  Sequences sequencesOf(AttentionOp op);
+  rt::Status setMaskOf(AttentionOp op, Options &options,
+                       std::shared_ptr<const ScalarBody> &body);
+  rt::Status visit(mlir::tensor::ExtractSliceOp op);
+  rt::Status visit(mlir::tensor::EmptyOp op);
+  rt::Status visit(mlir::tensor::DimOp op);
+  rt::Status visit(mlir::tensor::CastOp op);
+  rt::Status visit(mlir::arith::ConstantOp op);
+  rt::Status visit(mlir::arith::CmpIOp op);
+  rt::Status visitAffine(mlir::Operation *op, mlir::AffineMap map);
+  rt::Status visitInteger(mlir::Operation *op);
+
+  const Tensor &tensor(mlir::Value value) {
+    return std::get<Tensor>(values[value]);
+  }
+  int64_t integer(mlir::Value value) {
+    return std::get<int64_t>(values[value]);
+  }
+  /// A size, offset or bound that is an attribute or a value.
+  int64_t integer(mlir::OpFoldResult value) {
+    if (std::optional<int64_t> constant = mlir::getConstantIntValue(value))
+      return *constant;
+    return integer(mlir::cast<mlir::Value>(value));
+  }
+
+  /// Binds a tensor result, whose type's static sizes must be the shape's.
+  rt::Status bind(mlir::Value result, Tensor tensor);
+  rt::Status bind(mlir::Value result, rt::Array array, mlir::Type element);
+  rt::Status bind(mlir::Value result, int64_t value) {
+    values[result] = value;
+    return rt::Status::success();
+  }
+  rt::Status bindShape(mlir::Value result, std::vector<int64_t> shape);
+
+  std::optional<Arithmetic> arithmetic;
+  std::function<void(double)> progress;
+  int64_t attentions = 0, attentionsDone = 0;
+  llvm::DenseMap<mlir::Value, RuntimeValue> values;
+};
+
+} // namespace flash::reference
+
+#endif // FLASH_LIB_REFERENCE_INTERPRETERIMPL_H
