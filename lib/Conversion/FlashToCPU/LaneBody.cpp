@@ -142,37 +142,80 @@ static arith::MulFOp fusableProduct(arith::AddFOp add) {
   return {};
 }
 
+/// Reads a buffer in the body at indices that are not the same in all lanes: as
+/// one gather where only the last index differs, else lane by lane.
+Value LaneBody::gather(Value buffer, ArrayRef<LaneValue> indices,
+                       int64_t width) {
+  auto type = cast<MemRefType>(buffer.getType());
+  auto wide = cast<VectorType>(widen(type.getElementType(), width));
+  int64_t offset;
+  SmallVector<int64_t> strides;
+  bool lastOnly =
+      llvm::all_of(indices.drop_back(),
+                   [](const LaneValue &index) { return bool(index.scalar); }) &&
+      succeeded(type.getStridesAndOffset(strides, offset)) &&
+      strides.back() == 1 && type.getElementTypeBitWidth() >= 32;
+  if (lastOnly) {
+    SmallVector<Value> base;
+    for (const LaneValue &index : indices.drop_back())
+      base.push_back(index.scalar);
+    base.push_back(arith::ConstantIndexOp::create(rewriter, loc, 0));
+    Value all = vector::ConstantMaskOp::create(
+        rewriter, loc, VectorType::get({width}, rewriter.getI1Type()),
+        vector::ConstantMaskKind::AllTrue);
+    Value none = arith::ConstantOp::create(
+        rewriter, loc, wide, cast<TypedAttr>(rewriter.getZeroAttr(wide)));
+    return vector::GatherOp::create(rewriter, loc, wide, buffer, base,
+                                    indices.back().wide, all, none);
+  }
+  SmallVector<Value> elements;
+  for (int64_t lane = 0; lane < width; ++lane) {
+    SmallVector<Value> at;
+    for (const LaneValue &index : indices)
+      at.push_back(index.scalar ? index.scalar
+                                : vector::ExtractOp::create(rewriter, loc,
+                                                            index.wide, lane));
+    elements.push_back(memref::LoadOp::create(rewriter, loc, buffer, at));
+  }
+  return vector::FromElementsOp::create(rewriter, loc, wide, elements);
+}
+
 SmallVector<Value> LaneBody::evaluate(const LanePanel &panel, int64_t r,
                                       int64_t v, ArrayRef<Value> accumulators,
                                       Cache &cache) {
   Block *body = op.getBlock();
-  IRMapping mapping;
+  DenseMap<Value, LaneValue> known;
   for (OpOperand &operand : op->getOpOperands()) {
     BlockArgument arg = op.getMatchingBlockArgument(&operand);
     if (arg.use_empty())
       continue;
     int64_t init = operand.getOperandNumber() - op.getNumDpsInputs();
     bool carried = init >= 0 && accumulators[init];
-    mapping.map(arg, carried ? accumulators[init]
-                             : load(operand, panel, r, v, cache));
+    known[arg].wide =
+        carried ? accumulators[init] : load(operand, panel, r, v, cache);
   }
+  // What is known of a value; from around the op, it is the same in all lanes.
+  auto find = [&](Value value) -> LaneValue & {
+    auto [it, isNew] = known.try_emplace(value);
+    if (isNew)
+      it->second.scalar = value;
+    return it->second;
+  };
   auto lookup = [&](Value value) -> Value {
-    if (Value known = mapping.lookupOrNull(value))
-      return known;
-    // From around the op: the same in all lanes.
-    Value wide = splat(value, panel.width);
-    mapping.map(value, wide);
-    return wide;
+    LaneValue &lanes = find(value);
+    if (!lanes.wide)
+      lanes.wide = splat(lanes.scalar, panel.width);
+    return lanes.wide;
   };
 
   for (Operation &inner : body->without_terminator()) {
     if (auto index = dyn_cast<linalg::IndexOp>(inner)) {
-      mapping.map(index.getResult(), indexVector(panel, index.getDim(), r, v));
-      continue;
-    }
-    if (isa<arith::ConstantOp>(inner)) {
-      Value scalar = rewriter.clone(inner)->getResult(0);
-      mapping.map(inner.getResult(0), splat(scalar, panel.width));
+      LaneValue &lanes = known[index.getResult()];
+      int64_t dim = index.getDim();
+      if (dim == plan.lanes && panel.width > 1)
+        lanes.wide = indexVector(panel, dim, r, v);
+      else
+        lanes.scalar = indexOf(panel, dim, r, v);
       continue;
     }
     if (auto mul = dyn_cast<arith::MulFOp>(inner);
@@ -184,11 +227,42 @@ SmallVector<Value> LaneBody::evaluate(const LanePanel &panel, int64_t r,
       if (arith::MulFOp mul = fusableProduct(add)) {
         Value other =
             add.getLhs() == mul.getResult() ? add.getRhs() : add.getLhs();
-        mapping.map(add.getResult(),
-                    math::FmaOp::create(rewriter, loc, lookup(mul.getLhs()),
-                                        lookup(mul.getRhs()), lookup(other)));
+        known[add.getResult()].wide =
+            math::FmaOp::create(rewriter, loc, lookup(mul.getLhs()),
+                                lookup(mul.getRhs()), lookup(other));
         continue;
       }
+    // The same in all lanes: computed once, on scalars.
+    if (llvm::all_of(inner.getOperands(),
+                     [&](Value value) { return bool(find(value).scalar); })) {
+      IRMapping mapping;
+      for (Value operand : inner.getOperands())
+        mapping.map(operand, find(operand).scalar);
+      Operation *once = rewriter.clone(inner, mapping);
+      for (auto [from, to] : llvm::zip(inner.getResults(), once->getResults()))
+        known[from].scalar = to;
+      continue;
+    }
+    if (auto read = dyn_cast<memref::LoadOp>(inner)) {
+      SmallVector<LaneValue> indices;
+      for (Value index : read.getIndices()) {
+        if (!find(index).scalar)
+          (void)lookup(index);
+        indices.push_back(find(index));
+      }
+      if (panel.width == 1) {
+        SmallVector<Value> at =
+            llvm::map_to_vector(indices, [](const LaneValue &index) {
+              return index.scalar ? index.scalar : index.wide;
+            });
+        known[read.getResult()].wide =
+            memref::LoadOp::create(rewriter, loc, read.getMemRef(), at);
+        continue;
+      }
+      known[read.getResult()].wide =
+          gather(read.getMemRef(), indices, panel.width);
+      continue;
+    }
     SmallVector<Value> operands =
         llvm::map_to_vector(inner.getOperands(), lookup);
     SmallVector<Type> types =
@@ -197,7 +271,8 @@ SmallVector<Value> LaneBody::evaluate(const LanePanel &panel, int64_t r,
         });
     Operation *wide = rewriter.create(loc, inner.getName().getIdentifier(),
                                       operands, types, inner.getAttrs());
-    mapping.map(inner.getResults(), wide->getResults());
+    for (auto [from, to] : llvm::zip(inner.getResults(), wide->getResults()))
+      known[from].wide = to;
   }
   return llvm::map_to_vector(body->getTerminator()->getOperands(), lookup);
 }

@@ -20,6 +20,11 @@ struct LanePanel {
   llvm::SmallVector<mlir::Value> position;
 };
 
+/// A value of the body: one for all lanes, or a vector, or both.
+struct LaneValue {
+  mlir::Value scalar, wide;
+};
+
 /// Emits the op's work at one place of a panel: row `r`, vector `v`.
 class LaneBody {
 public:
@@ -52,6 +57,8 @@ private:
                                            const LanePanel &panel, int64_t r,
                                            int64_t v);
   mlir::Value splat(mlir::Value scalar, int64_t width);
+  mlir::Value gather(mlir::Value buffer, llvm::ArrayRef<LaneValue> indices,
+                     int64_t width);
   mlir::Value indexVector(const LanePanel &panel, int64_t dim, int64_t r,
                           int64_t v);
 

@@ -17,6 +17,7 @@
 #include "LanePlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include <limits>
 
 #define DEBUG_TYPE "flash-vectorize-lanes"
@@ -48,7 +49,7 @@ LogicalResult LanePlan::check(RewriterBase &rewriter) {
       return rewriter.notifyMatchFailure(
           op, "an indexing map is not a projected permutation");
   for (Operation &inner : op.getBlock()->without_terminator())
-    if (!isa<linalg::IndexOp, arith::ConstantOp>(inner) &&
+    if (!isa<linalg::IndexOp, arith::ConstantOp, memref::LoadOp>(inner) &&
         !OpTrait::hasElementwiseMappableTraits(&inner))
       return rewriter.notifyMatchFailure(
           op, "the body holds an op that is not element-wise");

@@ -229,3 +229,30 @@ func.func @prefetch(%v: memref<48x128xf32>, %p: memref<48x48xf32>, %o: memref<12
   linalg.matmul ins(%scratch, %o : memref<48x128xf32>, memref<128x48xf32>) outs(%p : memref<48x48xf32>)
   return
 }
+
+// -----
+
+// Reads in the body: one load where the index is the same in all lanes, else a gather.
+// CHECK-LABEL: @reads
+// CHECK-SAME: %[[IDS:[^:]*]]: memref<2x?xi32>
+// CHECK: scf.for %[[J:.*]] =
+// CHECK: scf.for
+// CHECK-DAG: %[[KEY:.*]] = memref.load %[[IDS]][%{{.*}}, %[[J]]] : memref<2x?xi32>
+// CHECK-DAG: %[[QUERY:.*]] = vector.gather %[[IDS]]
+// CHECK: %[[WIDE:.*]] = vector.broadcast %[[KEY]] : i32
+// CHECK: arith.cmpi eq, %[[QUERY]], %[[WIDE]]
+func.func @reads(%ids: memref<2x?xi32>, %s: memref<4x16xf32>, %b: index, %last: index) {
+  %hidden = arith.constant 0xFF800000 : f32
+  linalg.generic {indexing_maps = [affine_map<(j, i) -> (j, i)>], iterator_types = ["parallel", "parallel"]} outs(%s : memref<4x16xf32>) {
+  ^bb0(%x: f32):
+    %j = linalg.index 0 : index
+    %i = linalg.index 1 : index
+    %row = arith.minsi %i, %last : index
+    %k = memref.load %ids[%b, %j] : memref<2x?xi32>
+    %q = memref.load %ids[%b, %row] : memref<2x?xi32>
+    %same = arith.cmpi eq, %q, %k : i32
+    %r = arith.select %same, %x, %hidden : f32
+    linalg.yield %r : f32
+  }
+  return
+}

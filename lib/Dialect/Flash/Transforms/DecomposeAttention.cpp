@@ -168,9 +168,11 @@ Value StepBuilder::maskScores(Value scores) {
     return SmallVector<Value>{
         arith::SelectOp::create(nested, l, visible, in[0], hidden)};
   };
-  return mapTiles(b, loc, scoreShape, scores, b.getMultiDimIdentityMap(2),
-                  b.getF32Type(), body)
-      .front();
+  Value masked = mapTiles(b, loc, scoreShape, scores,
+                          b.getMultiDimIdentityMap(2), b.getF32Type(), body)
+                     .front();
+  hoistInvariants(masked.getDefiningOp<linalg::GenericOp>());
+  return masked;
 }
 
 SmallVector<Value> StepBuilder::build() {

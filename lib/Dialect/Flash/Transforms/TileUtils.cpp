@@ -162,3 +162,25 @@ SmallVector<Value> flash::mapTiles(
       });
   return SmallVector<Value>(generic.getResults());
 }
+
+void flash::hoistInvariants(linalg::GenericOp op) {
+  Block *body = op.getBody();
+  auto isConstantHere = [&](Value value) {
+    Operation *producer = value.getDefiningOp();
+    return producer && producer->getBlock() == body &&
+           isa<arith::ConstantOp>(producer);
+  };
+  for (Operation &inner :
+       llvm::make_early_inc_range(body->without_terminator())) {
+    if (isa<arith::ConstantOp, linalg::IndexOp>(inner) || !isPure(&inner) ||
+        inner.getNumOperands() == 0 ||
+        !llvm::all_of(inner.getOperands(), [&](Value operand) {
+          return operand.getParentBlock() != body || isConstantHere(operand);
+        }))
+      continue;
+    for (Value operand : inner.getOperands())
+      if (isConstantHere(operand))
+        operand.getDefiningOp()->moveBefore(op);
+    inner.moveBefore(op);
+  }
+}

@@ -16,6 +16,7 @@
 
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/PatternMatch.h"
 
@@ -82,6 +83,10 @@ mapTiles(mlir::OpBuilder &builder, mlir::Location loc,
          llvm::function_ref<llvm::SmallVector<mlir::Value>(
              mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>
              body);
+
+/// Moves what an element-wise op computes alike for all elements (reads at
+/// batch and head, sizes of operands) before it.
+void hoistInvariants(mlir::linalg::GenericOp op);
 
 /// The scale that online softmax applies: a scale that is not positive is
 /// applied to the scores before.
