@@ -50,6 +50,8 @@ def parse_arguments(arguments=None):
     parser.add_argument("--head-dims", **several, help="as 64,128,192/128 (default: 128,64,256; all five where errors are measured)")
     parser.add_argument("--lengths", **several, help="comma-separated (default: 512 to 16384; 8192 in flex)")
     parser.add_argument("--dtypes", **several, default=("bf16",), help="bf16, f16")
+    parser.add_argument("--tokens", type=int, default=cases.TOKENS, help="batch * length")
+    parser.add_argument("--width", type=int, default=cases.WIDTH, help="heads * head dim")
     parser.add_argument("--gqa", type=int, default=1, help="query heads for a key head")
     parser.add_argument("--schedules", nargs="+", default=["auto"], help="TARGET[@SCHEDULE][%%PASSES]; see harness/ours.py")
     parser.add_argument("--peers", **several, default=tuple(PEERS), help=f"of {', '.join(PEERS)}; '-' for none")
@@ -82,9 +84,17 @@ def parse_arguments(arguments=None):
 
 def plan(args):
     """[(section, what is measured as text, arguments)] in the order of importance: a run that is cut off has the first."""
-    tiny = {"tokens": 512, "width": 32} if args.dry_run else {}
+    size = {"tokens": 512, "width": 32} if args.dry_run else {"tokens": args.tokens, "width": args.width}
     full, causal = variants.parse("full"), variants.parse("causal")
-    shapes = lambda given, dims, lengths, dtypes=args.dtypes: cases.sweep(given, args.dims or dims, args.sizes or lengths, dtypes, args.gqa, **tiny)
+
+    def shapes(given, dims, lengths, dtypes=args.dtypes):
+        return cases.sweep(given, args.dims or dims, args.sizes or lengths, dtypes, args.gqa, **size)
+
+    def one_length(given, dims):
+        """Where the length hardly matters: the nearest that was asked for."""
+        length = min(args.sizes or [error_length], key=lambda n: abs(n - error_length))
+        return cases.sweep(given, args.dims or dims, [length], args.dtypes, args.gqa, **size)
+
     all_dims = [(128, 128), (64, 64), (256, 256), (192, 128), (96, 96)]
     dims, lengths, flex_length, error_length = all_dims[:3], cases.LENGTHS, 8192, 2048
     if args.quick:
@@ -96,13 +106,12 @@ def plan(args):
     sweep = [("sweep", case) for case in shapes([v for v in chosen or (full, causal) if v.kind in ("full", "causal")], dims, lengths)]
     kinds = [variants.parse("window:64" if args.dry_run and k == "window" else k) for k in (("window", "alibi") if args.quick else FLEX_CASES)]
     flex = [("flex", case) for case in shapes(chosen or kinds, dims[:1], (flex_length,), args.dtypes[:1])]
-    error_shapes = shapes([full, causal], dims[:1] if args.quick else all_dims, (error_length,))
+    error_shapes = one_length(chosen or [full, causal], dims[:1] if args.quick else all_dims)
     errors = [("errors", case, kind) for case in error_shapes for kind in inputs.KINDS]
-    compiled = [("compile", case, entry) for entry in args.schedules for case in shapes([full, causal], dims, (error_length,))]
-    launch = [("launch", cases.Case(causal, d, d, 64, 1, 4, 4, args.dtypes[0])) for d, _ in dims[:1]]
+    compiled = [("compile", case, entry) for entry in args.schedules for case in one_length(chosen or [full, causal], dims)]
+    launch = [("launch", cases.Case(causal, dqk, dv, 128, 1, 4, 4, args.dtypes[0])) for dqk, dv in (args.dims or dims)[:1]]
     steps = [step for step in sweep + compiled + launch + flex + errors if step[0] in args.sections]
-    # Lengths known at run time only: one compilation serves them.
-    return list({str((s[0], *map(str, s[1:]))): s for s in steps}.values())
+    return steps
 
 
 def resolve(spec, backend):
@@ -125,7 +134,7 @@ def measure(run, step, peers):
     elif section == "compile":
         sections.compilation(run, Ours(step[2]), case)
     else:
-        sections.launches(run, case, [p for p in peers if p in ("cudnn", "fa2", "flex")])
+        sections.launches(run, case, [p for p in peers if p != "unfused"])
 
 
 def main():

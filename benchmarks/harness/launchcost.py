@@ -8,16 +8,17 @@
 """
 
 import contextlib
+import functools
 import time
 
-from .peers import PEERS, Unsupported
+from .peers import PEERS
 
 BURST, BURSTS = 400, 15
 
 
 def measure(backend, launch, context=contextlib.nullcontext):
     with context():
-        for _ in range(20):
+        for _ in range(20):  # the first may compile
             launch()
         backend.synchronize()
         enqueue, whole = [], []
@@ -31,24 +32,32 @@ def measure(backend, launch, context=contextlib.nullcontext):
     return {"host_us": 1e6 * min(enqueue) / BURST, "per_second": BURST / min(whole)}
 
 
-def candidates(backend, cache, ours, peers, case, q, k, v, launcher):
-    """(name, launch, context) of each way to call."""
-    for entry in ours:
+def candidates(backend, cache, ours, peers, case, tensors, launcher):
+    """{name: a function that gives (launch, context)} of each way to call."""
+    q, k, v = tensors
+    found = {}
+
+    def bound(entry):
+        return launcher(backend, cache, entry, case, q, k, v)[0], contextlib.nullcontext
+
+    def packed(entry):
         launch, program = launcher(backend, cache, entry, case, q, k, v)
         out = launch()
-        yield entry.name + ", bound", launch, contextlib.nullcontext
-        yield entry.name + ", packed each time", lambda p=program, o=out: p.function.launch([q, k, v], [o], stream=backend.stream), contextlib.nullcontext
+        return lambda: program.function.launch([q, k, v], [out], stream=backend.stream), contextlib.nullcontext
+
+    def sdpa(name):
+        # The choice of a backend is made once, as a program would.
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+        which = SDPBackend.CUDNN_ATTENTION if name == "cudnn" else SDPBackend.FLASH_ATTENTION
+        attention = backend.torch.nn.functional.scaled_dot_product_attention
+        return lambda: attention(q, k, v, is_causal=case.variant.causal), lambda: sdpa_kernel(which)
+
+    def other(name):
+        return PEERS[name](backend, case, q, k, v, None), contextlib.nullcontext
+
+    for entry in ours:
+        found[f"{entry.name}, bound"] = functools.partial(bound, entry)
+        found[f"{entry.name}, packed each time"] = functools.partial(packed, entry)
     for name in peers:
-        try:
-            if name in ("cudnn", "fa2"):
-                # The choice of a backend is made once, as a program would.
-                from torch.nn.attention import SDPBackend, sdpa_kernel
-                which = SDPBackend.CUDNN_ATTENTION if name == "cudnn" else SDPBackend.FLASH_ATTENTION
-                attention = backend.torch.nn.functional.scaled_dot_product_attention
-                yield name, lambda: attention(q, k, v, is_causal=case.variant.causal), lambda w=which: sdpa_kernel(w)
-            else:
-                launch = PEERS[name](backend, case, q, k, v, None)
-                launch()
-                yield name, launch, contextlib.nullcontext
-        except Unsupported:
-            continue
+        found[name] = functools.partial(sdpa if name in ("cudnn", "fa2") else other, name)
+    return found

@@ -8,7 +8,7 @@ length x head dim; it raises Unsupported for a case that the peer does not do.
     fa2     the same, FlashAttention-2                                     dense, causal
     flex    PyTorch's FlexAttention, compiled for the shape                everything
     fa3     flash_attn_interface, if it can be imported                    dense, causal, window, softcap
-    fa4     flash_attn.cute, if it can be imported                         dense, causal, window
+    fa4     flash_attn.cute, if it can be imported (fa4_bundle.sh)         dense, causal, window, softcap
     unfused NumPy in f32, of a dry run                                     everything
 
 FlashAttention-3 and -4 get tensors in their own layout (batch x length x heads x head dim), copied before.
@@ -41,38 +41,49 @@ def sdpa(backend_name):
     return make
 
 
-def flex(backend, case, q, k, v, blocks):
-    """Plain closures for each kind: what FlexAttention traces should be what a user would write."""
+def flex_functions(backend, case, blocks):
+    """(mask, score), as plain closures: what FlexAttention traces should be what a user would write."""
     torch, variant = backend.torch, case.variant
+    width = cap = variant.parameter
+    slopes = backend.array([variant.slope(h, case.heads) for h in range(case.heads)], "f32") if variant.kind == "alibi" else None
+
+    def causal(b, h, i, j):
+        return j <= i
+
+    def window(b, h, i, j):
+        return (j <= i) & (i - j < width)
+
+    def listed(b, h, i, j):
+        return blocks[i // BLOCK, j // BLOCK]
+
+    def softcap(s, b, h, i, j):
+        return cap * torch.tanh(s / cap)
+
+    def alibi(s, b, h, i, j):
+        return s + slopes[h] * (j - i)
+
+    mask = listed if variant.sparse else window if variant.kind == "window" else causal if variant.causal else None
+    return mask, {"softcap": softcap, "alibi": alibi}.get(variant.kind)
+
+
+# (case, what was compiled for it): other inputs of the same case need no new compilation.
+flex_compiled = (None, None)
+
+
+def flex(backend, case, q, k, v, blocks):
+    global flex_compiled
+    torch = backend.torch
     try:
         from torch.nn.attention.flex_attention import create_block_mask, flex_attention
     except ImportError as error:
         raise Unsupported(str(error)) from error
-    torch._dynamo.reset()
-    mask = score = None
-    if variant.sparse:
-        def mask(b, h, i, j):
-            return blocks[i // BLOCK, j // BLOCK]
-    elif variant.kind == "window":
-        width = variant.parameter
-
-        def mask(b, h, i, j):
-            return (j <= i) & (i - j < width)
-    elif variant.causal:
-        def mask(b, h, i, j):
-            return j <= i
-    if variant.kind == "softcap":
-        cap = variant.parameter
-
-        def score(s, b, h, i, j):
-            return cap * torch.tanh(s / cap)
-    elif variant.kind == "alibi":
-        slopes = backend.array([variant.slope(h, case.heads) for h in range(case.heads)], "f32")
-
-        def score(s, b, h, i, j):
-            return s + slopes[h] * (j - i)
-    block_mask = create_block_mask(mask, None, None, case.length, case.length, device="cuda", BLOCK_SIZE=BLOCK) if mask else None
-    compiled = torch.compile(flex_attention, dynamic=False, fullgraph=True)
+    if flex_compiled[0] != case:
+        # Nothing is reused by chance, nor given up on after too many compilations.
+        torch._dynamo.reset()
+        mask, score = flex_functions(backend, case, blocks)
+        block_mask = create_block_mask(mask, None, None, case.length, case.length, device="cuda", BLOCK_SIZE=BLOCK) if mask else None
+        flex_compiled = case, (torch.compile(flex_attention, dynamic=False, fullgraph=True), score, block_mask)
+    compiled, score, block_mask = flex_compiled[1]
     grouped = case.heads != case.kv_heads
 
     def launch():
@@ -128,4 +139,4 @@ def unfused(backend, case, q, k, v, blocks):
 
 PEERS = {"cudnn": sdpa("CUDNN_ATTENTION"), "fa2": sdpa("FLASH_ATTENTION"), "flex": flex,
          "fa3": flash_attn("flash_attn_interface", ("full", "causal", "window", "softcap")),
-         "fa4": flash_attn("flash_attn.cute", ("full", "causal", "window")), "unfused": unfused}
+         "fa4": flash_attn("flash_attn.cute", ("full", "causal", "window", "softcap")), "unfused": unfused}

@@ -20,7 +20,7 @@ def attention(backend, case, q, k, v, head, blocks):
     for start in range(0, n, ROWS):
         i = backend.arange(start, min(start + ROWS, n))[:, None]
         s = (q[start:start + ROWS] @ k.T) / math.sqrt(case.head_dim)
-        s = variant.score(s, i, j, variant.slope(head, case.heads), xp.tanh)
+        s = variant.score(s, backend.double(i), backend.double(j), variant.slope(head, case.heads), xp.tanh)
         seen = variant.visible(i, j, blocks)
         if seen is not None:
             s = xp.where(seen, s, -math.inf)

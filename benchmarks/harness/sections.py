@@ -83,7 +83,7 @@ def throughput(run, section, case, peers):
         doubt = "" if row.get("repeatable", True) else "  NOT REPEATABLE"
         run.progress.say(f"  {name:32} {row['ms']:9.4f} ms {row['tflops']:8.1f} TFLOP/s  error {row['error']:.2e}{clock}{doubt}")
     best = max((n for n in times if n.startswith("flash")), key=lambda n: -times[n]["ms"], default=None)
-    if best:
+    if best and len(times) > 1:
         run.progress.say("  " + best + ": " + ", ".join(f"{times[n]['ms'] / times[best]['ms']:.3f} x {n}" for n in times if n != best))
 
 
@@ -113,11 +113,11 @@ def compilation(run, entry, case):
 def launches(run, case, peers):
     backend = run.backend
     tensors = inputs.make(backend, case, seed=run.options.seed)
-    for name, launch, context in launchcost.candidates(backend, run.cache, run.ours, peers, case, *tensors, ours.launcher):
+    for name, make in launchcost.candidates(backend, run.cache, run.ours, peers, case, tensors, ours.launcher).items():
         try:
-            cost = launchcost.measure(backend, launch, context)
-        except Exception as error:
-            run.fail(f"launching {name}", error)
+            cost = launchcost.measure(backend, *make())
+        except Exception as error:  # one that fails must not end the others
+            run.fail(f"{name}, launching {case}", error, expected=isinstance(error, Unsupported))
             continue
         run.recorder.add("launch", {"kernel": name, **case.row(), **cost})
         run.progress.say(f"  {name:40} {cost['host_us']:8.2f} us a launch, {cost['per_second']:9.0f} launches a second")

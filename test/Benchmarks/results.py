@@ -1,7 +1,6 @@
 # RUN: env PYTHONPATH=%flash_src/benchmarks %python %s %t.json | FileCheck %s
 """Which figures are shown: the newest run that has both sides of a ratio, means, and the bars."""
 
-import json
 import sys
 
 import bars
