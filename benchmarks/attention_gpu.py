@@ -5,7 +5,7 @@
 """Our attention beside its peers on a GPU: the same tensors, one process, in turns.
 
     python3 benchmarks/attention_gpu.py --json benchmarks/results/h100-attention.json     everything, within --budget
-    python3 benchmarks/attention_gpu.py --quick                                           a few shapes, under a minute
+    python3 benchmarks/attention_gpu.py --quick                                           a few shapes, about a minute
     python3 benchmarks/attention_gpu.py --sections sweep --head-dims 64 --cases causal \\
         --schedules sm_90a 'sm_90a@m=192;n=112' 'sm_90a%overlap=false'                    schedules against one another
     python3 benchmarks/attention_gpu.py --device=cpu --dry-run                            the harness itself, without a GPU
@@ -56,9 +56,9 @@ def parse_arguments(arguments=None):
     parser.add_argument("--schedules", nargs="+", default=["auto"], help="TARGET[@SCHEDULE][%%PASSES]; see harness/ours.py")
     parser.add_argument("--peers", **several, default=tuple(PEERS), help=f"of {', '.join(PEERS)}; '-' for none")
     parser.add_argument("--quick", action="store_true", help="a few shapes")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--launches", type=int, default=6, help="timed launches a round")
-    parser.add_argument("--pause", type=float, default=0.1, help="seconds after each turn")
+    parser.add_argument("--rounds", type=int, help="default: 5; quick: 4")
+    parser.add_argument("--launches", type=int, help="timed launches a round (default: 6; quick: 5)")
+    parser.add_argument("--pause", type=float, help="seconds after each turn (default: 0.1; quick: 0.05)")
     parser.add_argument("--budget", type=float, default=540, help="seconds after which no case is begun")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", help="append the record to this file")
@@ -67,6 +67,9 @@ def parse_arguments(arguments=None):
     args = parser.parse_args(arguments)
     if args.dry_run != (args.device == "cpu"):
         parser.error("--device=cpu and --dry-run go together: figures from a CPU mean nothing here")
+    for name, usual, quick in (("rounds", 5, 4), ("launches", 6, 5), ("pause", 0.1, 0.05)):
+        if getattr(args, name) is None:
+            setattr(args, name, quick if args.quick else usual)
     args.peers = tuple(p for p in args.peers if p != "-")
     for given, known in ((args.sections, SECTIONS), (args.peers, PEERS), (args.dtypes, ("bf16", "f16"))):
         if unknown := sorted(set(given) - set(known)):
@@ -104,7 +107,7 @@ def plan(args):
         dims, lengths, flex_length, error_length = all_dims[:1], (128, 256), 256, 128
     chosen = args.variants
     sweep = [("sweep", case) for case in shapes([v for v in chosen or (full, causal) if v.kind in ("full", "causal")], dims, lengths)]
-    kinds = [variants.parse("window:64" if args.dry_run and k == "window" else k) for k in (("window", "alibi") if args.quick else FLEX_CASES)]
+    kinds = [variants.parse("window:64" if args.dry_run and k == "window" else k) for k in (("window",) if args.quick else FLEX_CASES)]
     flex = [("flex", case) for case in shapes(chosen or kinds, dims[:1], (flex_length,), args.dtypes[:1])]
     error_shapes = one_length(chosen or [full, causal], dims[:1] if args.quick else all_dims)
     errors = [("errors", case, kind) for case in error_shapes for kind in inputs.KINDS]
@@ -126,10 +129,12 @@ def resolve(spec, backend):
 
 def measure(run, step, peers):
     section, case = step[:2]
+    # FlexAttention compiles for each shape anew, for seconds.
+    if run.options.quick and section != "flex":
+        peers = [p for p in peers if p != "flex"]
     if section in ("sweep", "flex"):
         sections.throughput(run, section, case, [p for p in peers if p != "flex" or section == "flex"])
     elif section == "errors":
-        # FlexAttention compiles for each shape anew: one head dim tells.
         sections.errors(run, case, step[2], [p for p in peers if p != "flex" or case.head_dim == 128])
     elif section == "compile":
         sections.compilation(run, Ours(step[2]), case)

@@ -75,12 +75,15 @@ def _arguments(values):
     return array
 
 
+TYPES = ("index", "f32", "f16", "bf16", "i32", "i64", "f64")
+
+
 class ValueInfo:
-    """Name, type (`index`, `f32`, `f16`, `bf16`) and sizes (None: known at run time) of an argument or result."""
+    """Name, type (one of TYPES) and sizes (None: known at run time) of an argument or result."""
 
     def __init__(self, info):
         self.name = info.name.decode()
-        self.type = ("index", "f32", "f16", "bf16")[info.type]
+        self.type = TYPES[info.type]
         self.shape = tuple(None if info.dims[i] < 0 else info.dims[i] for i in range(info.rank))
 
 

@@ -45,7 +45,8 @@ typedef enum FlashType {
   FLASH_F16 = 2,
   FLASH_BF16 = 3,
   FLASH_I32 = 4,
-  FLASH_I64 = 5
+  FLASH_I64 = 5,
+  FLASH_F64 = 6
 } FlashType;
 
 /** An argument or result. Pointers live as long as the function. */

@@ -16,6 +16,7 @@
 #include "flash/InitAll.h"
 
 #include "mlir/Parser/Parser.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/SourceMgr.h"
@@ -141,9 +142,12 @@ static FlashType convertType(rt::DType type) {
     return FLASH_I32;
   case rt::DType::I64:
     return FLASH_I64;
-  default:
+  case rt::DType::F64:
+    return FLASH_F64;
+  case rt::DType::F32:
     return FLASH_F32;
   }
+  llvm_unreachable("unknown type");
 }
 
 int flashFunctionGetArgument(const FlashFunction *function, int32_t index,

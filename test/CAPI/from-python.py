@@ -68,3 +68,15 @@ try:
     f.code("song")
 except flash_ctypes.FlashError as error:
     print(error)
+
+# Data of masks.
+masked = flash_ctypes.compile("""
+func.func @attention(%q: tensor<1x1x?x16xf32>, %k: tensor<1x1x?x16xf32>, %v: tensor<1x1x?x16xf32>, %a: tensor<1x?xi32>, %b: tensor<1x?xi32>)
+    -> tensor<1x1x?x16xf32> {
+  %o = flash.attention %q, %k, %v mask_operands(%a, %b : tensor<1x?xi32>, tensor<1x?xi32>) {mask = #flash.segments}
+      : tensor<1x1x?x16xf32>, tensor<1x1x?x16xf32>, tensor<1x1x?x16xf32> -> tensor<1x1x?x16xf32>
+  return %o : tensor<1x1x?x16xf32>
+}
+""", target="cpu")
+# CHECK: ['f32', 'f32', 'f32', 'i32', 'i32']
+print([info.type for info in masked.arguments])
