@@ -6,6 +6,7 @@
 A dry run goes through everything but the peers, with tiny shapes: what it measures means nothing.
 """
 
+import os
 import time
 
 
@@ -16,6 +17,8 @@ class NumpyBackend:
     stream = 0
 
     def __init__(self):
+        # Threads that spin between two small products would take the cores that ours runs on.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         import numpy
         self.np = self.xp = numpy
         self.types = {"bf16": numpy.float32, "f16": numpy.float16, "f32": numpy.float32}
