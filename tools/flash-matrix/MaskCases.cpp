@@ -251,5 +251,66 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
     %s = arith.andi %same, %in : i1
     flash.yield %s : i1
   })";
+  // Ragged, key lengths, pages that a block of keys fills and crosses.
+  auto sequences = [&](std::string feature, std::string attributes,
+                       std::vector<Extra> extras, std::string operands,
+                       int64_t pageSize) -> Kernel & {
+    Kernel &kernel = add(std::move(feature), "", std::move(extras));
+    kernel.attributes = std::move(attributes);
+    kernel.operands = std::move(operands);
+    kernel.pageSize = pageSize;
+    return kernel;
+  };
+  static const std::vector<Shape> kPacked = {
+      {1, 0, 63}, {1, 63, 0}, {1, 113, 113}, {1, 517, 300}, {1, 300, 1023}};
+  for (bool causal : {false, true})
+    sequences(causal ? "ragged-causal" : "ragged",
+              causal ? "mask = #flash.causal" : "",
+              {starts("cq", true), starts("ck", false)},
+              "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
+              "tensor<?xi32>)",
+              0)
+        .shapes = kPacked;
+  sequences("ragged-segments", "mask = #flash.segments",
+            {starts("cq", true), starts("ck", false), segments("sq", true),
+             segments("sk", false)},
+            "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
+            "tensor<?xi32>) mask_operands(%sq, %sk : tensor<?x?xi32>, "
+            "tensor<?x?xi32>)",
+            0)
+      .shapes = kPacked;
+  sequences("kv-lengths", "mask = #flash.causal", {keyLengths()},
+            "kv_lengths(%n : tensor<?xi32>)", 0);
+  for (int64_t pageSize : {1, 7, 16, 64})
+    sequences("paged-" + std::to_string(pageSize),
+              pageSize == 7 ? "" : "mask = #flash.causal",
+              {keyLengths(), pageTable()},
+              "kv_lengths(%n : tensor<?xi32>) page_table(%t : "
+              "tensor<?x?xi32>)",
+              pageSize)
+        .shapes = {
+        {1, 5, 0}, {2, 1, 113}, {3, 64, 128}, {1, 1, 1023}, {2, 97, 300}};
+  // Block-sparse.
+  auto sparse = [&](std::string feature, std::string mask, int64_t bq,
+                    int64_t bk, std::vector<Extra> more) {
+    std::vector<Extra> extras{blockList("pn", bq, bk, false, false),
+                              blockList("pl", bq, bk, false, true),
+                              blockList("fn", bq, bk, true, false),
+                              blockList("fl", bq, bk, true, true)};
+    for (Extra &extra : more)
+      extras.push_back(std::move(extra));
+    add(std::move(feature), std::move(mask), std::move(extras));
+  };
+  sparse("block-sparse", "#flash.block_sparse<bq = 128, bk = 128>", 128, 128,
+         {});
+  sparse("block-sparse-partial",
+         "#flash.block_sparse<bq = 64, bk = 96, partial = #flash.causal>", 64,
+         96, {});
+  sparse("block-sparse-odd",
+         "#flash.block_sparse<bq = 20, bk = 10, partial = #flash.prefix>", 20,
+         10, {prefixLengths()});
+  sparse("block-sparse-causal",
+         "#flash.and<#flash.causal, #flash.block_sparse<bq = 64, bk = 64>>", 64,
+         64, {});
   return kernels;
 }

@@ -347,3 +347,13 @@ func.func @narrow_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x4x8xi8>) {
   %o = flash.attention %q, %k, %q : tensor<1x1x4x8xf32>, tensor<1x1x4x8xi8>, tensor<1x1x4x8xf32> -> tensor<1x1x4x8xf32>
   return
 }
+
+// -----
+
+func.func @ragged_blocks(%q: tensor<1x4x6x8xf32>, %cu: tensor<3xi32>, %n: tensor<1x1x2xi32>, %l: tensor<1x1x2x9xi32>) {
+  // expected-error @below {{#flash.block_sparse counts blocks from row 0 of a batch, and so takes no cu_seqlens_q}}
+  %o = flash.attention %q, %q, %q cu_seqlens_q(%cu : tensor<3xi32>) cu_seqlens_k(%cu : tensor<3xi32>)
+      mask_operands(%n, %l, %n, %l : tensor<1x1x2xi32>, tensor<1x1x2x9xi32>, tensor<1x1x2xi32>, tensor<1x1x2x9xi32>) {mask = #flash.block_sparse<bq = 4, bk = 2>}
+      : tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32> -> tensor<1x4x6x8xf32>
+  return
+}

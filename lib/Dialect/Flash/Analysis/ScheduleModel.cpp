@@ -61,7 +61,13 @@ struct Choice {
 
 TileProblem TileProblem::get(AttentionOp op) {
   unsigned bits = op.getQuery().getType().getElementTypeBitWidth();
-  return {op.getQKHeadDim(), op.getVHeadDim(), int64_t(bits / 8)};
+  TileProblem problem{op.getQKHeadDim(), op.getVHeadDim(), int64_t(bits / 8)};
+  if (MaskAttrInterface mask = op.getEffectiveMask())
+    std::tie(problem.rowDivisor, problem.keyDivisor) = mask.getTileDivisors();
+  if (op.isPaged())
+    problem.pageSize = std::max<int64_t>(
+        op.getKey().getType().getDimSize(op.getLengthDim()), 0);
+  return problem;
 }
 
 int64_t flash::stepBytes(const TileProblem &p, int64_t m, int64_t n) {
@@ -72,6 +78,15 @@ int64_t flash::stepBytes(const TileProblem &p, int64_t m, int64_t n) {
 //===----------------------------------------------------------------------===//
 // CPU
 //===----------------------------------------------------------------------===//
+
+/// The largest divisor of `size` that is at most `limit`.
+static int64_t largestDivisor(int64_t size, int64_t limit) {
+  int64_t best = 1;
+  for (int64_t d = 1; d <= std::min(size, limit); ++d)
+    if (size % d == 0)
+      best = d;
+  return best;
+}
 
 /// Queries lie along the vector lanes, three vectors to a register tile: two
 /// such panels share a block of keys, which halves what is streamed from the
@@ -85,6 +100,14 @@ static TileCandidate tileForCPU(TargetAttr target, const TileProblem &problem) {
   choice.m = 2 * 3 * lanes;
   choice.n = 48;
   choice.d = 1;
+  // Blocks of a mask are whole numbers of tiles. A block of keys that crosses
+  // no page is read where it lies; below 24 keys a step is dear.
+  if (problem.rowDivisor)
+    choice.m = largestDivisor(problem.rowDivisor, 128);
+  if (problem.keyDivisor)
+    choice.n = largestDivisor(problem.keyDivisor, 64);
+  else if (int64_t n = largestDivisor(problem.pageSize, 64); n >= 24)
+    choice.n = n;
   choice.transposed = choice.peel = true;
   TileCandidate candidate;
   candidate.schedule = choice.get(target.getContext());

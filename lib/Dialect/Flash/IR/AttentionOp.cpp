@@ -127,6 +127,13 @@ static LogicalResult verifyMask(AttentionOp op) {
   if (taken != given)
     return op.emitOpError() << "mask takes " << taken
                             << " mask_operands, but there are " << given;
+  bool lists = false;
+  if (mask)
+    mask.walk([&](BlockSparseAttr) { lists = true; });
+  if (lists && op.isRagged())
+    return op.emitOpError()
+           << "#flash.block_sparse counts blocks from row 0 of "
+              "a batch, and so takes no cu_seqlens_q";
   return mask ? mask.verifyMaskOperands([&] { return op.emitOpError(); },
                                         op.getDims(),
                                         op.getMaskOperands().getTypes())

@@ -23,6 +23,9 @@ namespace flash {
 /// What the model needs of an attention.
 struct TileProblem {
   int64_t qkDim, vDim, elementBytes;
+  /// What a tile's rows and keys must divide, 0: nothing (a mask made of
+  /// blocks); and what keys should divide (the size of a page).
+  int64_t rowDivisor = 0, keyDivisor = 0, pageSize = 0;
 
   static TileProblem get(AttentionOp op);
 };

@@ -1,0 +1,87 @@
+//===- AttentionTiler.h - Tiles one attention -------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What TileAttention.cpp (the loops over batches, heads and queries),
+// TileKeys.cpp (the loops over keys) and TileResults.cpp (what follows them)
+// share.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_DIALECT_FLASH_TRANSFORMS_ATTENTIONTILER_H
+#define FLASH_LIB_DIALECT_FLASH_TRANSFORMS_ATTENTIONTILER_H
+
+#include "TileUtils.h"
+
+namespace flash {
+
+/// Tiles one flash.attention: what is fixed for all its blocks, and the steps
+/// that build one.
+class AttentionTiler {
+public:
+  AttentionTiler(mlir::RewriterBase &rewriter, AttentionOp op,
+                 ScheduleAttr schedule)
+      : rewriter(rewriter), op(op), schedule(schedule), loc(op.getLoc()),
+        index(rewriter, loc), rows(schedule.getM()), keys(schedule.getN()),
+        qkDim(roundUp(op.getQKHeadDim(), schedule.getD())),
+        vDim(roundUp(op.getVHeadDim(), schedule.getD())) {}
+
+  llvm::SmallVector<mlir::Value> tile();
+
+private:
+  using Value = mlir::Value;
+  using State = llvm::SmallVector<Value>; // acc, max, sum
+
+  // TileAttention.cpp
+  llvm::SmallVector<Value> emptyResults();
+  Value countQueryBlocks();
+  void findRows();
+  void buildBlock(mlir::ValueRange ids, mlir::ValueRange outs,
+                  mlir::scf::InParallelOp terminator);
+  Value queryTile(Value first, Value existing);
+  TilePlace maskPlace();
+
+  // TileKeys.cpp
+  State loopOverKeys(Value query, Value qLast);
+  State walkRange(Value query, Value qLast, State state);
+  State walkList(Value query, const KeyBlocks &list, State state);
+  State stepUnlessHidden(Value query, Value k0, mlir::OpFoldResult existing,
+                         State state);
+  State step(Value query, Value k0, mlir::OpFoldResult existing, State state);
+  std::pair<Value, Value> visibleKeys(Value qLast);
+  Value keyTile(Value tensor, Value k0, mlir::OpFoldResult existing,
+                int64_t dim);
+  Value pagedTile(Value tensor, Value k0, mlir::OpFoldResult existing,
+                  int64_t dim);
+
+  // TileResults.cpp
+  Value output(const State &state);
+  Value logSumExp(const State &state);
+
+  mlir::RewriterBase &rewriter;
+  AttentionOp op;
+  ScheduleAttr schedule;
+  mlir::Location loc;
+  IndexBuilder index;
+  int64_t rows, keys, qkDim, vDim;
+
+  // Values that hold for the whole operation.
+  Value kvOffset, headsPerKeyHead;
+  // Values of one batch or sequence: how many queries and keys there are, and
+  // in which batch of the operands and from which row on they lie.
+  Value numQueries, numKeys, qOffset, rowBatch, queryRow, keyRow;
+  // Values of one block.
+  Value batch, keyHead, queryHead, qPosition, existingQueries;
+  /// The mask of the steps being built: the attention's, or what a list of
+  /// blocks leaves of it; with its operands.
+  MaskAttrInterface mask;
+  llvm::SmallVector<Value> maskOperands;
+};
+
+} // namespace flash
+
+#endif // FLASH_LIB_DIALECT_FLASH_TRANSFORMS_ATTENTIONTILER_H

@@ -1,0 +1,283 @@
+//===- TileKeys.cpp - The loops over keys -----------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   scf.for %k0 = %first to %end step n iter_args(acc, max, sum) {
+//     flash.online_attention ins(q tile, k tile, v tile) outs(acc, max, sum)
+//   }
+//
+// The mask bounds the loop, or names the blocks to walk; a block that it hides
+// is not read.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionTiler.h"
+
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include <limits>
+
+using namespace mlir;
+using namespace flash;
+
+/// Whether something looks at more than positions.
+static bool needsPlace(AttentionOp op) {
+  return !op.getMaskOperands().empty() || !op.getMaskBody().empty() ||
+         !op.getEffectiveScores().empty() || op.getDropoutP();
+}
+
+TilePlace AttentionTiler::maskPlace() {
+  return TilePlace{batch,
+                   queryHead,
+                   index.sub(qOffset, queryRow),
+                   index.sub(kvOffset, keyRow),
+                   maskOperands,
+                   &op.getMaskBody(),
+                   op.getCaptures()};
+}
+
+//===----------------------------------------------------------------------===//
+// Tiles of keys and values
+//===----------------------------------------------------------------------===//
+
+/// Rows [k0, k0 + existing) of the key head, as a tile.
+Value AttentionTiler::keyTile(Value tensor, Value k0, OpFoldResult existing,
+                              int64_t dim) {
+  if (op.isPaged())
+    return pagedTile(tensor, k0, existing, dim);
+  return readTile(rewriter, loc, tensor, op.getLayout(), rowBatch, keyHead,
+                  index.add(keyRow, k0), existing, {keys, dim});
+}
+
+/// The same where rows lie in pages: read in place if a block never crosses
+/// from one page to the next, else put together row by row.
+Value AttentionTiler::pagedTile(Value tensor, Value k0, OpFoldResult existing,
+                                int64_t dim) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  Value pageSize = index.dim(tensor, op.getLengthDim());
+  Value lastPage = index.sub(index.dim(tensor, 0), index.constant(1));
+  auto pageOf = [&](Value key) {
+    Value number =
+        tensor::ExtractOp::create(rewriter, loc, op.getPageTable(),
+                                  ValueRange{batch, index.div(key, pageSize)});
+    number = arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(),
+                                        number);
+    // The table is data: what it says is not to lead out of the tensor.
+    return index.max(index.min(number, lastPage), index.constant(0));
+  };
+  auto rowOf = [&](Value key) {
+    return index.sub(key, index.mul(index.div(key, pageSize), pageSize));
+  };
+  std::optional<int64_t> size = getConstantIntValue(pageSize);
+  if (size && *size % keys == 0)
+    return readTile(rewriter, loc, tensor, op.getLayout(), pageOf(k0), keyHead,
+                    rowOf(k0), existing, {keys, dim});
+
+  Type element = type.getElementType();
+  Value zero = arith::ConstantOp::create(
+      rewriter, loc, cast<TypedAttr>(rewriter.getZeroAttr(element)));
+  Value empty = tensor::EmptyOp::create(rewriter, loc,
+                                        ArrayRef<int64_t>{keys, dim}, element);
+  Value tile = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
+  auto loop = scf::ForOp::create(
+      rewriter, loc, index.constant(0),
+      getValueOrCreateConstantIndexOp(rewriter, loc, existing),
+      index.constant(1), tile,
+      [&](OpBuilder &, Location, Value j, ValueRange args) {
+        OpBuilder::InsertionGuard guard(rewriter);
+        rewriter.setInsertionPointToEnd(args[0].getParentBlock());
+        Value key = index.add(k0, j);
+        Value row = readTile(rewriter, loc, tensor, op.getLayout(), pageOf(key),
+                             keyHead, rowOf(key), rewriter.getIndexAttr(1),
+                             {1, type.getDimSize(3)});
+        SmallVector<OpFoldResult> offsets{j, rewriter.getIndexAttr(0)},
+            sizes{rewriter.getIndexAttr(1),
+                  rewriter.getIndexAttr(type.getDimSize(3))},
+            strides(2, rewriter.getIndexAttr(1));
+        Value with = tensor::InsertSliceOp::create(rewriter, loc, row, args[0],
+                                                   offsets, sizes, strides);
+        scf::YieldOp::create(rewriter, loc, with);
+      });
+  return loop.getResult(0);
+}
+
+//===----------------------------------------------------------------------===//
+// Steps
+//===----------------------------------------------------------------------===//
+
+AttentionTiler::State AttentionTiler::step(Value query, Value k0,
+                                           OpFoldResult existing, State state) {
+  Value keysHere = keyTile(op.getKey(), k0, existing, qkDim);
+  Value valuesHere = keyTile(op.getValue(), k0, existing, vDim);
+  // What only some masks and score functions look at.
+  bool wantsPlace = needsPlace(op);
+  auto ifWanted = [&](Value value) { return wantsPlace ? value : Value(); };
+  auto online = OnlineAttentionOp::create(
+      rewriter, loc, query, keysHere, valuesHere, state[0], state[1], state[2],
+      qPosition, index.add(kvOffset, k0),
+      getValueOrCreateConstantIndexOp(rewriter, loc, existing),
+      ifWanted(existingQueries), ifWanted(batch), ifWanted(queryHead),
+      ifWanted(index.sub(qOffset, queryRow)),
+      ifWanted(index.sub(kvOffset, keyRow)), maskOperands,
+      op.getScoreOperands(), op.getSeed(), op.getDropoutOffset(),
+      op.getCaptures(), rewriter.getF32FloatAttr(op.getScaleOrDefault()), mask,
+      op.getScoresAttr(), op.getDropoutPAttr(),
+      schedule.getTransposed() ? rewriter.getUnitAttr() : UnitAttr());
+  IRMapping mapping;
+  op.getScoreBody().cloneInto(&online.getScoreBody(), mapping);
+  op.getMaskBody().cloneInto(&online.getMaskBody(), mapping);
+  return SmallVector<Value>(online->getResults());
+}
+
+/// A step inside a condition, if its block can be hidden though the loop meets
+/// it (in a hole of the range, or in a list): then nothing of it is read.
+AttentionTiler::State AttentionTiler::stepUnlessHidden(Value query, Value k0,
+                                                       OpFoldResult existing,
+                                                       State state) {
+  Value hidden;
+  if (mask && (mask.hasHoles() || mask != op.getEffectiveMask())) {
+    Value one = index.constant(1), kFirst = index.add(kvOffset, k0);
+    Value keysHere = getValueOrCreateConstantIndexOp(rewriter, loc, existing);
+    hidden = mask.buildIsHidden(
+        rewriter, loc, maskPlace(), qPosition,
+        index.sub(index.add(qPosition, existingQueries), one), kFirst,
+        index.sub(index.add(kFirst, keysHere), one));
+  }
+  if (!hidden)
+    return step(query, k0, existing, state);
+  auto branch = scf::IfOp::create(
+      rewriter, loc, hidden,
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(rewriter, loc, state);
+      },
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(rewriter, loc, step(query, k0, existing, state));
+      });
+  return SmallVector<Value>(branch.getResults());
+}
+
+//===----------------------------------------------------------------------===//
+// Loops
+//===----------------------------------------------------------------------===//
+
+/// The keys that the block's queries may see, as indices [first, end), first a
+/// multiple of the key block.
+std::pair<Value, Value> AttentionTiler::visibleKeys(Value qLast) {
+  Value zero = index.constant(0), first = zero, end = numKeys;
+  if (mask) {
+    auto [low, high] =
+        mask.buildVisibleKeys(rewriter, loc, maskPlace(), qPosition, qLast);
+    auto toIndex = [&](Value position) {
+      return index.min(index.max(index.sub(position, kvOffset), zero), numKeys);
+    };
+    if (low) {
+      Value block = index.constant(keys);
+      first = index.mul(index.div(toIndex(low), block), block);
+    }
+    if (high)
+      end = toIndex(high);
+  }
+  // A block of no queries (beyond a short sequence) needs no keys.
+  if (op.isRagged()) {
+    Value some = index.less(zero, existingQueries);
+    end = arith::SelectOp::create(rewriter, loc, some, end, zero);
+  }
+  return {first, end};
+}
+
+/// Walks all blocks of the range that the mask bounds.
+AttentionTiler::State AttentionTiler::walkRange(Value query, Value qLast,
+                                                State state) {
+  auto [first, end] = visibleKeys(qLast);
+  Value block = index.constant(keys);
+  auto loop = [&](Value from, Value to, bool whole) {
+    auto forOp = scf::ForOp::create(
+        rewriter, loc, from, to, block, state,
+        [&](OpBuilder &, Location, Value k0, ValueRange args) {
+          OpBuilder::InsertionGuard guard(rewriter);
+          rewriter.setInsertionPointToEnd(args[0].getParentBlock());
+          OpFoldResult existing =
+              whole
+                  ? OpFoldResult(rewriter.getIndexAttr(keys))
+                  : getAsOpFoldResult(index.min(block, index.sub(numKeys, k0)));
+          scf::YieldOp::create(
+              rewriter, loc,
+              stepUnlessHidden(query, k0, existing, SmallVector<Value>(args)));
+        });
+    state = SmallVector<Value>(forOp.getResults());
+  };
+
+  std::optional<int64_t> staticKeys = getConstantIntValue(numKeys);
+  if (staticKeys && *staticKeys % keys == 0) {
+    loop(first, end, /*whole=*/true);
+    return state;
+  }
+  if (!schedule.getPeel()) {
+    loop(first, end, /*whole=*/false);
+    return state;
+  }
+  // Whole blocks are read where they lie; only the ragged last one is padded.
+  // As a loop of at most one step it needs no copy of the state around it.
+  Value wholeEnd = index.mul(index.div(numKeys, block), block);
+  loop(first, index.min(end, wholeEnd), /*whole=*/true);
+  loop(index.max(first, wholeEnd), end, /*whole=*/false);
+  return state;
+}
+
+/// Walks the blocks of a list, each in steps of the tile's keys.
+AttentionTiler::State
+AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
+  mask = cast_if_present<MaskAttrInterface>(list.mask);
+  maskOperands = list.operands;
+  Value stepsEach = index.constant(list.size / keys), zero = index.constant(0);
+  std::optional<int64_t> known = getConstantIntValue(numKeys);
+  bool whole = known && *known > 0 && *known % keys == 0;
+  auto forOp = scf::ForOp::create(
+      rewriter, loc, zero, index.mul(list.count, stepsEach), index.constant(1),
+      state, [&](OpBuilder &, Location, Value n, ValueRange args) {
+        OpBuilder::InsertionGuard guard(rewriter);
+        rewriter.setInsertionPointToEnd(args[0].getParentBlock());
+        Value entry = index.div(n, stepsEach);
+        Value part = index.sub(n, index.mul(entry, stepsEach));
+        Value k0 = index.add(index.mul(list.number(rewriter, loc, entry),
+                                       index.constant(list.size)),
+                             index.mul(part, index.constant(keys)));
+        // The list is data: what lies outside of the keys is no key.
+        Value last = whole ? index.sub(numKeys, index.constant(keys)) : numKeys;
+        k0 = index.min(index.max(k0, zero), last);
+        OpFoldResult existing =
+            whole ? OpFoldResult(rewriter.getIndexAttr(keys))
+                  : getAsOpFoldResult(index.min(index.constant(keys),
+                                                index.sub(numKeys, k0)));
+        scf::YieldOp::create(
+            rewriter, loc,
+            stepUnlessHidden(query, k0, existing, SmallVector<Value>(args)));
+      });
+  return SmallVector<Value>(forOp.getResults());
+}
+
+AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qLast) {
+  SmallVector<int64_t> accShape{rows, vDim};
+  if (schedule.getTransposed())
+    std::swap(accShape[0], accShape[1]);
+  State state{
+      filledTile(rewriter, loc, accShape, 0.0),
+      filledTile(rewriter, loc, rows, -std::numeric_limits<double>::infinity()),
+      filledTile(rewriter, loc, rows, 0.0)};
+
+  mask = op.getEffectiveMask();
+  maskOperands = SmallVector<Value>(op.getMaskOperands());
+  SmallVector<KeyBlocks> lists;
+  if (mask)
+    lists = mask.buildKeyBlocks(rewriter, loc, maskPlace(), qPosition);
+  if (lists.empty())
+    return walkRange(query, qLast, state);
+  for (const KeyBlocks &list : lists)
+    state = walkList(query, list, state);
+  return state;
+}
