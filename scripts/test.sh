@@ -5,6 +5,7 @@
 #   scripts/test.sh [SUITE...]       without a suite, all of them, in this order:
 #     lit       the dev build; lit tests (passes, levels, diagnostics, plugin, kernels through ptxas) and unit tests
 #     matrix    shapes, masks and types on the CPU against float64
+#     io        bytes that tiles move, counted while the matrix runs on the CPU, against the IO report
 #     gpu       the same on the GPU, where there is one
 #     consumer  a project outside the tree, with a mask of its own, that does find_package(Flash)
 #     docs      what the documentation quotes is what the compiler does; the generated references
@@ -16,7 +17,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 passed=0
 failed=0
 failures=()
-suites=(lit matrix gpu consumer docs format tidy asan portable)
+suites=(lit matrix io gpu consumer docs format tidy asan portable)
 [ $# -eq 0 ] || suites=("$@")
 cd "$FLASH_ROOT"
 
@@ -103,6 +104,13 @@ suite_matrix() {
   remember
 }
 
+suite_io() {
+  check "building flash-matrix" need_build dev flash-matrix
+  seen io "$FLASH_BUILD/bin/flash-matrix" && return
+  matrix matrix-io --target=cpu --io
+  remember
+}
+
 suite_gpu() {
   if ! nvidia-smi -L >/dev/null 2>&1; then
     say "no GPU here: nothing to run"
@@ -177,7 +185,7 @@ need_packages "${FLASH_PACKAGES_BUILD[@]}" "${FLASH_PACKAGES_TEST[@]}"
 need_llvm
 mkdir -p "$FLASH_BUILD"
 for suite in "${suites[@]}"; do
-  [ "$(type -t "suite_$suite")" = function ] || die "There is no suite '$suite'; the suites are: lit matrix gpu consumer docs format tidy asan portable."
+  [ "$(type -t "suite_$suite")" = function ] || die "There is no suite '$suite'; the suites are: lit matrix io gpu consumer docs format tidy asan portable."
   step "$suite"
   "suite_$suite"
 done

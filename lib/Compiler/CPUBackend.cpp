@@ -19,6 +19,8 @@
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 
+#include <utility>
+
 using namespace mlir;
 using namespace flash;
 using rt::Result;
@@ -28,8 +30,10 @@ namespace {
 
 class CPUExecutable : public Executable {
 public:
-  CPUExecutable(OwningOpRef<ModuleOp> module, std::unique_ptr<CPUKernel> kernel)
-      : module(std::move(module)), kernel(std::move(kernel)) {}
+  CPUExecutable(OwningOpRef<ModuleOp> module, std::unique_ptr<CPUKernel> kernel,
+                std::vector<IOCounter> counters)
+      : module(std::move(module)), kernel(std::move(kernel)),
+        counters(std::move(counters)) {}
 
   bool onDevice() const override { return false; }
 
@@ -40,6 +44,15 @@ public:
     if (failed(kernel->invoke(convert(arguments), convert(results), error)))
       return Status::error(error);
     return Status::success();
+  }
+
+  std::vector<IOCounter> takeIOCounters() override {
+    std::vector<IOCounter> taken = counters;
+    auto *memory = static_cast<int64_t *>(
+        counters.empty() ? nullptr : kernel->lookup(kIOCountersName));
+    for (size_t i = 0; i < taken.size() && memory; ++i)
+      taken[i].bytes = std::exchange(memory[i], 0);
+    return taken;
   }
 
   Result<std::string> emit(StringRef kind) override {
@@ -72,6 +85,7 @@ private:
 
   OwningOpRef<ModuleOp> module; // the LLVM dialect
   std::unique_ptr<CPUKernel> kernel;
+  std::vector<IOCounter> counters; // at 0: names and order
 };
 
 } // namespace
@@ -80,6 +94,7 @@ Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
                                                             StringRef name) {
   FunctionType type =
       pipeline.module->lookupSymbol<func::FuncOp>(name).getFunctionType();
+  std::vector<IOCounter> counters = getIOCounters(*pipeline.module);
   Status status = pipeline.lower("L4", [&](OpPassManager &manager) {
     CPUPipelineOptions options;
     options.setTarget(pipeline.target);
@@ -98,6 +113,6 @@ Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
   });
   if (status.failed())
     return status;
-  return std::unique_ptr<Executable>(
-      new CPUExecutable(std::move(pipeline.module), std::move(kernel)));
+  return std::unique_ptr<Executable>(new CPUExecutable(
+      std::move(pipeline.module), std::move(kernel), std::move(counters)));
 }

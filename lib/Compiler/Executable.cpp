@@ -172,6 +172,52 @@ std::string compiler::toString(Attribute attribute) {
   return text;
 }
 
+static OwningOpRef<ModuleOp> copyToModule(func::FuncOp func) {
+  OwningOpRef<ModuleOp> module = ModuleOp::create(func.getLoc());
+  module->push_back(func.clone());
+  return module;
+}
+
+/// The passes of L0.
+static Status schedule(compiler::Pipeline &pipeline, bool insertChecks) {
+  return pipeline.lower("L0", [&](OpPassManager &manager) {
+    if (insertChecks)
+      manager.addNestedPass<func::FuncOp>(createInsertChecks());
+    if (pipeline.options.splitKV > 1)
+      manager.addNestedPass<func::FuncOp>(
+          createSplitKV({pipeline.options.splitKV}));
+    ChooseScheduleOptions choose;
+    choose.target = compiler::toString(pipeline.target);
+    choose.schedule = pipeline.options.schedule;
+    manager.addNestedPass<func::FuncOp>(createChooseSchedule(choose));
+  });
+}
+
+Result<FunctionIO> flash::reportIO(func::FuncOp func,
+                                   const CompileOptions &options,
+                                   const std::vector<rt::Argument> &arguments) {
+  MLIRContext *context = func.getContext();
+  context->loadDialect<FlashDialect>();
+  Result<TargetAttr> target = resolveTarget(context, options.target);
+  if (target.failed())
+    return target.status();
+  compiler::Pipeline pipeline(copyToModule(func), options, *target);
+  Status status = schedule(pipeline, /*insertChecks=*/false);
+  if (status.failed())
+    return status;
+  SmallVector<KnownValue> known;
+  for (const rt::Argument &argument : arguments)
+    known.push_back(argument.isIndex ? KnownValue::number(argument.value)
+                                     : KnownValue::tensor(argument.dims));
+  DiagnosticCollector diagnostics(context);
+  auto scheduled = pipeline.module->lookupSymbol<func::FuncOp>(func.getName());
+  FailureOr<FunctionIO> io = analyzeIO(scheduled, known, *target);
+  if (failed(io))
+    return diagnostics.takeError("what this function moves cannot be told");
+  io->module = std::move(pipeline.module);
+  return std::move(*io);
+}
+
 Result<std::unique_ptr<Executable>>
 Executable::compile(func::FuncOp func, const CompileOptions &options) {
   MLIRContext *context = func.getContext();
@@ -179,22 +225,13 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
   Result<TargetAttr> target = resolveTarget(context, options.target);
   if (target.failed())
     return target.status();
+  if (options.countIO && !target->isCPU())
+    return Status::error(
+        "loads and stores are counted on the target cpu alone");
 
-  OwningOpRef<ModuleOp> module = ModuleOp::create(func.getLoc());
-  module->push_back(func.clone());
-  compiler::Pipeline pipeline(std::move(module), options, *target);
-
-  Status status = pipeline.lower("L0", [&](OpPassManager &manager) {
-    // A plan carries these; callers on the CPU have run the shapes before.
-    if (!target->isCPU())
-      manager.addNestedPass<func::FuncOp>(createInsertChecks());
-    if (options.splitKV > 1)
-      manager.addNestedPass<func::FuncOp>(createSplitKV({options.splitKV}));
-    ChooseScheduleOptions choose;
-    choose.target = compiler::toString(*target);
-    choose.schedule = options.schedule;
-    manager.addNestedPass<func::FuncOp>(createChooseSchedule(choose));
-  });
+  compiler::Pipeline pipeline(copyToModule(func), options, *target);
+  // A plan carries checks; callers on the CPU have run the shapes before.
+  Status status = schedule(pipeline, /*insertChecks=*/!target->isCPU());
   std::vector<std::string> schedules;
   pipeline.module->walk([&](AttentionOp op) {
     if (std::string text = compiler::toString(op.getScheduleAttr());
@@ -206,8 +243,10 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
       manager.addNestedPass<func::FuncOp>(createTileAttention());
     });
   if (status.ok())
-    status = pipeline.lower("L2", [](OpPassManager &manager) {
+    status = pipeline.lower("L2", [&](OpPassManager &manager) {
       manager.addNestedPass<func::FuncOp>(createDecomposeAttention());
+      if (options.countIO)
+        manager.addPass(createCountIO());
     });
   if (status.failed())
     return status;

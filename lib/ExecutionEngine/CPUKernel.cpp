@@ -123,6 +123,14 @@ CPUKernel::load(ModuleOp module, StringRef entry, FunctionType type) {
   return kernel;
 }
 
+void *CPUKernel::lookup(StringRef global) const {
+  llvm::Expected<void *> address = engine->lookup(global);
+  if (address)
+    return *address;
+  llvm::consumeError(address.takeError());
+  return nullptr;
+}
+
 void CPUKernel::dumpObject(StringRef path) const {
   engine->dumpToObjectFile(path);
 }

@@ -9,6 +9,7 @@
 #ifndef FLASH_TOOLS_FLASHMATRIX_MATRIX_H
 #define FLASH_TOOLS_FLASHMATRIX_MATRIX_H
 
+#include "flash/Compiler/Executable.h"
 #include "flash/Runtime/Array.h"
 
 #include <cstdint>
@@ -84,9 +85,19 @@ struct MatrixOptions {
   /// Parts of names; a kernel must have each.
   std::vector<std::string> filters;
   bool large = false, verbose = false;
+  /// Count what tiles load and store, and compare with the IO report instead of
+  /// results with float64.
+  bool io = false;
   /// Every n-th kernel only.
   int64_t stride = 1;
 };
+
+/// Launches a kernel that was compiled with counters and compares what it moved
+/// with the IO report; returns what differs, or an empty string.
+std::string checkIO(mlir::func::FuncOp func, const CompileOptions &options,
+                    Executable &executable,
+                    const std::vector<reference::RuntimeValue> &values,
+                    const std::vector<rt::Argument> &arguments);
 
 /// Runs it; returns the exit status.
 int runMatrix(const MatrixOptions &options);

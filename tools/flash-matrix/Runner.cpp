@@ -188,12 +188,12 @@ private:
     if (entry.failed())
       return entry.status();
     func = *entry;
-    CompileOptions compile;
-    compile.target = options.target;
-    compile.splitKV = kernel.splitKV;
-    compile.passes = options.passes;
+    compileOptions.target = options.target;
+    compileOptions.splitKV = kernel.splitKV;
+    compileOptions.passes = options.passes;
+    compileOptions.countIO = options.io;
     Result<std::unique_ptr<Executable>> compiled =
-        Executable::compile(func, compile);
+        Executable::compile(func, compileOptions);
     if (compiled.failed())
       return compiled.status();
     executable = std::move(*compiled);
@@ -294,6 +294,9 @@ private:
     if (inputs.size() == 3 && kernel.offsets)
       addOffsets(shape, values, arguments);
 
+    if (options.io)
+      return checkIO(func, compileOptions, *executable, values, arguments);
+
     auto truth = reference::run(func, values, reference::Arithmetic::Float64);
     auto unfused = reference::run(func, values, reference::Arithmetic::Unfused);
     if (truth.failed() || unfused.failed())
@@ -372,6 +375,7 @@ private:
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::func::FuncOp func;
+  CompileOptions compileOptions;
   std::unique_ptr<Executable> executable;
 };
 
@@ -423,8 +427,9 @@ int matrix::runMatrix(const MatrixOptions &options) {
   if (totals.skipped)
     llvm::outs() << totals.skipped
                  << " kernels skipped: the target cannot compile them yet\n";
-  llvm::outs() << "largest error: " << llvm::format("%.2f", totals.worst)
-               << " of its limit, " << totals.worstName << "\n";
+  if (!options.io)
+    llvm::outs() << "largest error: " << llvm::format("%.2f", totals.worst)
+                 << " of its limit, " << totals.worstName << "\n";
   llvm::outs() << totals.passed << " passed, " << totals.failed << " failed\n";
   return totals.failed || !totals.passed;
 }

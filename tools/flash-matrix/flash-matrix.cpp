@@ -29,6 +29,7 @@ a run, so that what is read or written outside, or not written, is seen.
   flash-matrix --target=cpu
   flash-matrix --target=sm_90a --repeats=100 --seed=fresh
   flash-matrix --filter=bf16 --filter=split --verbose
+  flash-matrix --io
 )";
 
 int main(int argc, char **argv) {
@@ -60,6 +61,12 @@ int main(int argc, char **argv) {
                           cl::cat(category));
   cl::opt<bool> large("large", cl::desc("Add lengths of several thousand"),
                       cl::cat(category));
+  cl::opt<bool> io(
+      "io",
+      cl::desc("Count the bytes that tiles load and store while each case runs "
+               "(CPU), and compare with the IO report, to the byte, instead of "
+               "results with float64"),
+      cl::cat(category));
   cl::opt<bool> list(
       "list", cl::desc("Print the kernels' names and programs, run nothing"),
       cl::cat(category));
@@ -85,6 +92,9 @@ int main(int argc, char **argv) {
   options.stride = stride;
   options.large = large;
   options.verbose = verbose;
+  options.io = io;
+  if (io && options.target != "cpu")
+    return fail("--io counts on the target cpu");
   if (list) {
     for (const flash::matrix::Kernel &kernel :
          flash::matrix::makeKernels(large))

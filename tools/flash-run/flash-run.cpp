@@ -25,6 +25,8 @@ static constexpr llvm::StringLiteral kOverview =
   flash-run examples/attention.mlir --input=q.npy --input=k.npy --input=v.npy --output=o.npy
   flash-run examples/attention.mlir --print-ir-after-level=L1,L2 --compile-only
   flash-run examples/attention.mlir --target=sm_90a --emit=ptx -o attention.ptx
+  flash-run examples/attention.mlir --target=sm_90a --io-report --dim=sq=4096 --dim=sk=4096
+  flash-run examples/attention.mlir --target=cpu --count-io
 
 Sizes that the types leave open are set by name: batch, heads, kv_heads, sq and sk
 (lengths of queries and of keys), or argK.D for dimension D of argument K. Arguments
@@ -90,6 +92,19 @@ int main(int argc, char **argv) {
   cl::opt<bool> compileOnly("compile-only",
                             cl::desc("Compile and report, do not run"),
                             cl::cat(category));
+  cl::opt<std::string> ioReport(
+      "io-report", cl::ValueOptional, cl::value_desc("text|json"),
+      cl::desc(
+          "Tell what the function would move, run nothing: bytes over both "
+          "boundaries for unfused attention and for the schedule, the "
+          "compulsory bytes, what bound the tile, a sweep over sizes of "
+          "fast memory (docs/IO.md). No GPU is needed"),
+      cl::cat(category));
+  cl::opt<bool> countIO(
+      "count-io",
+      cl::desc("Run with a counter beside each tile that is loaded or stored, "
+               "and fail if a byte differs from what --io-report says (CPU)"),
+      cl::cat(category));
   cl::opt<std::string> report(
       "report", cl::init("text"), cl::value_desc("text|json"),
       cl::desc("Form of the report on standard output"), cl::cat(category));
@@ -129,6 +144,9 @@ int main(int argc, char **argv) {
   options.emitPath = emitPath;
   options.compileOnly = compileOnly;
   options.json = report == "json";
+  if (ioReport.getNumOccurrences())
+    options.ioReport = ioReport.empty() ? "text" : std::string(ioReport);
+  options.countIO = countIO;
   options.schedule = schedule;
   options.splitKV = splitKV;
   options.passes = passes;
@@ -140,6 +158,15 @@ int main(int argc, char **argv) {
   };
   if (report != "text" && report != "json")
     return fail("--report is text or json, not '" + report + "'");
+  if (!options.ioReport.empty() && options.ioReport != "text" &&
+      options.ioReport != "json")
+    return fail("--io-report is text or json, not '" + options.ioReport + "'");
+  if (options.countIO &&
+      (!options.ioReport.empty() || options.compileOnly || !emit.empty()))
+    return fail("--count-io runs the program: not with --io-report, "
+                "--compile-only or --emit");
+  if (options.countIO && options.repeat > 0)
+    return fail("--count-io counts one run: not with --repeat");
   for (const std::string &level : options.printAfterLevels)
     if (level.size() != 2 || level[0] != 'L' || level[1] < '0' ||
         level[1] > '4')

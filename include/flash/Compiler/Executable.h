@@ -16,6 +16,7 @@
 #define FLASH_COMPILER_EXECUTABLE_H
 
 #include "flash/Compiler/Signature.h"
+#include "flash/Dialect/Flash/Analysis/IOCounters.h"
 #include "flash/Runtime/Cuda.h"
 #include "flash/Runtime/Executor.h"
 
@@ -37,6 +38,8 @@ struct CompileOptions {
   /// Options of the GPU's pipeline, as `flash-gpu-pipeline` takes them:
   /// `overlap=false delay-role=producer`.
   std::string passes;
+  /// Count what tiles load and store (`flash-count-io`); for the CPU.
+  bool countIO = false;
   /// Assemble PTX, if there is a ptxas. Not needed by who only wants its text.
   bool assemble = true;
   /// Called after each level, with verified IR.
@@ -74,6 +77,10 @@ public:
   /// does not have.
   virtual rt::Result<std::string> emit(llvm::StringRef kind) = 0;
 
+  /// What all launches since the last call moved, of a program compiled with
+  /// `countIO`; no launch may be under way.
+  virtual std::vector<IOCounter> takeIOCounters() { return {}; }
+
   /// Registers, shared and local memory of each kernel on this machine's
   /// device.
   virtual rt::Result<std::vector<rt::cuda::KernelAttributes>>
@@ -85,6 +92,13 @@ public:
   std::vector<std::string> schedules;
   std::vector<StageTime> stages;
 };
+
+/// What a call of `func`, compiled with these options, moves, by the model of
+/// IOModel.h. Nothing is compiled, and of the arguments only shapes and indices
+/// are looked at.
+rt::Result<FunctionIO> reportIO(mlir::func::FuncOp func,
+                                const CompileOptions &options,
+                                const std::vector<rt::Argument> &arguments);
 
 /// The target that `auto` means here: the first GPU's, else `cpu`.
 std::string chooseTarget();

@@ -60,6 +60,9 @@ public:
   /// The function's type, on tensors, as it was before compilation.
   mlir::FunctionType getType() const { return type; }
 
+  /// The memory of a public global of the module; null if there is none.
+  void *lookup(llvm::StringRef global) const;
+
   /// Writes the object code, for a disassembler.
   void dumpObject(llvm::StringRef path) const;
 

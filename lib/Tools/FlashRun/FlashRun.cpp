@@ -14,6 +14,7 @@
 
 #include "flash/Tools/FlashRun/FlashRun.h"
 
+#include "flash/Dialect/Flash/Analysis/IOReport.h"
 #include "flash/InitAll.h"
 #include "flash/Runtime/Npy.h"
 #include "flash/Runtime/ThreadPool.h"
@@ -50,14 +51,19 @@ public:
   explicit Runner(const FlashRunOptions &options) : options(options) {}
   Status run();
   bool passed() const {
-    return llvm::all_of(report.checks, [](const ResultCheck &check) {
-      return check.verdict.passed();
-    });
+    return report.ioDifference.empty() &&
+           llvm::all_of(report.checks, [](const ResultCheck &check) {
+             return check.verdict.passed();
+           });
   }
 
 private:
   Status parse();
+  CompileOptions compileOptions() const;
   Status compile();
+  Result<FunctionIO> analyze();
+  Status printIO();
+  Status compareCounters();
   Status writeArtifact();
   Status prepareInputs();
   Status execute();
@@ -110,12 +116,59 @@ Status Runner::parse() {
   return Status::success();
 }
 
-Status Runner::compile() {
+CompileOptions Runner::compileOptions() const {
   CompileOptions compile;
   compile.target = report.target;
   compile.schedule = options.schedule;
   compile.splitKV = options.splitKV;
   compile.passes = options.passes;
+  compile.countIO = options.countIO;
+  return compile;
+}
+
+/// What the function moves with the inputs' sizes.
+Result<FunctionIO> Runner::analyze() {
+  std::vector<rt::Argument> arguments;
+  for (const RuntimeValue &value : inputs.values) {
+    const auto *tensor = std::get_if<Tensor>(&value);
+    arguments.push_back(tensor ? rt::Argument::tensor(0, tensor->shape)
+                               : rt::Argument::index(std::get<int64_t>(value)));
+  }
+  return reportIO(func, compileOptions(), arguments);
+}
+
+Status Runner::printIO() {
+  Result<RunInputs> made = makeInputs(signature, options);
+  if (made.failed())
+    return made.status();
+  inputs = std::move(*made);
+  // Says what is wrong with sizes before the analysis looks at them.
+  Result<reference::ShapeRun> shapes =
+      reference::runShapes(func, inputs.values, /*countWork=*/false);
+  if (shapes.failed())
+    return shapes.status();
+  Result<FunctionIO> io = analyze();
+  if (io.failed())
+    return io.status();
+  if (options.ioReport == "json")
+    printIOJson(*io, llvm::outs());
+  else
+    printIOText(*io, llvm::outs());
+  return Status::success();
+}
+
+Status Runner::compareCounters() {
+  Result<FunctionIO> io = analyze();
+  if (io.failed())
+    return io.status();
+  report.counters = executable->takeIOCounters();
+  report.ioDifference =
+      compareIOCounters(predictIOCounters(*io), report.counters);
+  return Status::success();
+}
+
+Status Runner::compile() {
+  CompileOptions compile = compileOptions();
   compile.assemble = options.emit.empty();
   compile.onLevel = [&](StringRef level, ModuleOp module) {
     if (!options.printAfterLevels.count(level.str()))
@@ -380,6 +433,8 @@ Status Runner::run() {
     return status;
   report.target = options.target == "auto" ? chooseTarget() : options.target;
 
+  if (!options.ioReport.empty())
+    return printIO();
   if (!options.emit.empty() || options.compileOnly) {
     status = compile();
     if (status.ok() && !options.emit.empty())
@@ -398,6 +453,11 @@ Status Runner::run() {
     if (status.failed())
       return status;
     describe();
+    if (options.countIO) {
+      status = compareCounters();
+      if (status.failed())
+        return status;
+    }
     if (options.check) {
       std::vector<const Array *> pointers;
       pointers.reserve(results.size());

@@ -166,10 +166,19 @@ private:
     return Status::success();
   }
 
+  /// An IO report does not look at numbers, so that it can be had for sizes
+  /// beyond this machine's memory; at run-time data of masks it does.
+  bool onlyShape(const SignatureArgument &argument) const {
+    return !options.ioReport.empty() && argument.dtype != rt::DType::I32 &&
+           argument.dtype != rt::DType::I64;
+  }
+
   Status makeArrays() {
     double bytes = 0;
     for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
-      double size = argument.isIndex ? 0 : rt::sizeOf(argument.dtype);
+      double size = argument.isIndex || onlyShape(argument)
+                        ? 0
+                        : rt::sizeOf(argument.dtype);
       for (int64_t dim : sizes.shape(index))
         size *= double(dim);
       bytes += size;
@@ -183,6 +192,11 @@ private:
         if (!scalars[index])
           inputs.defaults.push_back(argument.name + " = 0");
         inputs.values.push_back(scalars[index].value_or(0));
+        continue;
+      }
+      if (!arrays[index] && onlyShape(argument)) {
+        inputs.values.push_back(reference::Tensor{
+            argument.dtype, sizes.shape(int(index)), nullptr});
         continue;
       }
       if (!arrays[index]) {

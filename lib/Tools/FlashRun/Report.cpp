@@ -90,6 +90,14 @@ void RunReport::printText(llvm::raw_ostream &os) const {
          << " % of all)";
     os << "\n";
   }
+  for (const IOCounter &counter : counters)
+    os << llvm::formatv("count     op{0} {1,-6} {2,-6} {3:N} bytes\n",
+                        counter.operation, counter.isLoad ? "loads" : "stores",
+                        counter.value, counter.bytes);
+  if (!counters.empty())
+    os << "count     "
+       << (ioDifference.empty() ? "the io report says the same\n"
+                                : "FAILED: " + ioDifference);
   for (const ResultCheck &check : checks)
     printCheck(os, check);
 }
@@ -137,9 +145,20 @@ void RunReport::printJson(llvm::raw_ostream &os) const {
     report["milliseconds"] = milliseconds;
     report["tflops"] = number(work.flops / (milliseconds * 1e-3) * 1e-12);
   }
+  bool passed = ioDifference.empty();
+  if (!counters.empty()) {
+    Array counted;
+    for (const IOCounter &counter : counters)
+      counted.push_back(Object{{"operation", counter.operation},
+                               {"access", counter.isLoad ? "load" : "store"},
+                               {"value", counter.value},
+                               {"bytes", counter.bytes}});
+    report["count"] = std::move(counted);
+    report["count_difference"] = ioDifference;
+    report["passed"] = passed;
+  }
   if (!checks.empty()) {
     Object all;
-    bool passed = true;
     for (const ResultCheck &check : checks) {
       passed &= check.verdict.passed();
       all[check.name] = Object{{"error", toJson(check.verdict.error)},

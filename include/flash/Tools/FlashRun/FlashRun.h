@@ -40,6 +40,10 @@ struct FlashRunOptions {
   std::string emit;
   std::string emitPath = "-";
   bool compileOnly = false;
+  /// `text` or `json`: report what the function moves, and run nothing.
+  std::string ioReport;
+  /// Run the program with counters; they must be what the report says.
+  bool countIO = false;
   bool json = false;
   std::string schedule;
   int64_t splitKV = 0;
@@ -69,6 +73,9 @@ struct RunReport {
   double milliseconds = 0; ///< median
   reference::Work work;
   std::vector<ResultCheck> checks;
+  /// Of --count-io: what was counted, and where the report differs.
+  std::vector<IOCounter> counters;
+  std::string ioDifference;
 
   void printText(llvm::raw_ostream &os) const;
   void printJson(llvm::raw_ostream &os) const;

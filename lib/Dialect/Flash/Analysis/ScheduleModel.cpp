@@ -198,9 +198,9 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
   return candidate;
 }
 
-static SmallVector<TileCandidate> tilesForGPU(TargetAttr target,
+static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
                                               const TileProblem &problem) {
-  SmallVector<TileCandidate> candidates;
+  std::vector<TileCandidate> candidates;
   bool onHopper = target.hasWgmma() && problem.elementBytes == 2 &&
                   problem.qkDim == problem.vDim &&
                   (problem.qkDim == 64 || problem.qkDim == 128);
@@ -234,7 +234,7 @@ static SmallVector<TileCandidate> tilesForGPU(TargetAttr target,
 // The choice
 //===----------------------------------------------------------------------===//
 
-SmallVector<TileCandidate> flash::considerTiles(TargetAttr target,
+std::vector<TileCandidate> flash::considerTiles(TargetAttr target,
                                                 const TileProblem &problem) {
   if (target.isCPU())
     return {tileForCPU(target, problem)};
@@ -242,7 +242,7 @@ SmallVector<TileCandidate> flash::considerTiles(TargetAttr target,
 }
 
 TileCandidate flash::chooseTile(TargetAttr target, const TileProblem &problem) {
-  SmallVector<TileCandidate> candidates = considerTiles(target, problem);
+  std::vector<TileCandidate> candidates = considerTiles(target, problem);
   const TileCandidate *best = nullptr;
   for (const TileCandidate &candidate : candidates)
     if (candidate.schedule.getN() && (!best || candidate.cost < best->cost))
@@ -270,7 +270,7 @@ ScheduleAttr flash::chooseMergeSchedule(TargetAttr target) {
   return choice.get(target.getContext());
 }
 
-SmallVector<TileResource> flash::describeTile(TargetAttr target,
+std::vector<TileResource> flash::describeTile(TargetAttr target,
                                               ScheduleAttr schedule,
                                               const TileProblem &problem) {
   Choice c = Choice::get(schedule);
@@ -281,7 +281,7 @@ SmallVector<TileResource> flash::describeTile(TargetAttr target,
     return {{"fast memory", "bytes", stepBytes(wide, c.m, c.n),
              target.getFastMemory()}};
   }
-  SmallVector<TileResource> resources;
+  std::vector<TileResource> resources;
   if (c.warps > 0)
     resources.push_back(
         {"registers", "a thread",

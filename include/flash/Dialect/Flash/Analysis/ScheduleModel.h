@@ -17,6 +17,7 @@
 #include "flash/Dialect/Flash/IR/Flash.h"
 
 #include <string>
+#include <vector>
 
 namespace flash {
 
@@ -44,8 +45,8 @@ struct TileCandidate {
 
 /// What the model considers for a target; at least one fits or is the smallest
 /// there is.
-llvm::SmallVector<TileCandidate> considerTiles(TargetAttr target,
-                                               const TileProblem &problem);
+std::vector<TileCandidate> considerTiles(TargetAttr target,
+                                         const TileProblem &problem);
 
 /// The cheapest candidate.
 TileCandidate chooseTile(TargetAttr target, const TileProblem &problem);
@@ -61,9 +62,8 @@ struct TileResource {
 };
 
 /// What a schedule, chosen or given, uses of the target.
-llvm::SmallVector<TileResource> describeTile(TargetAttr target,
-                                             ScheduleAttr schedule,
-                                             const TileProblem &problem);
+std::vector<TileResource> describeTile(TargetAttr target, ScheduleAttr schedule,
+                                       const TileProblem &problem);
 
 /// Bytes of fast memory that an m x n step keeps: Q, a block of K and of V in
 /// the inputs' type, S and O in f32. What a target with explicit stages and

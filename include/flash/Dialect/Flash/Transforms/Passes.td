@@ -95,6 +95,54 @@ def DecomposeAttention : Pass<"flash-decompose-attention", "::mlir::func::FuncOp
                            "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect"];
 }
 
+def IOReport : Pass<"flash-io-report", "::mlir::ModuleOp"> {
+  let summary = "Report the bytes that each attention moves, and why its tile is what it is (L0)";
+  let description = [{
+    Changes nothing. Ops need a schedule (`flash-choose-schedule`); sizes that the
+    types leave open are set by name. Tells, for each operand and in all, the bytes
+    that cross from device memory to the cache that all cores share (HBM), and from
+    there to a core's fast memory (on-chip), for unfused attention and for the
+    schedule; the compulsory bytes; blocks that the mask lets through; what bound the
+    tile; and a sweep over sizes of fast memory (docs/IO.md).
+
+    ```
+    flash-opt f.mlir --flash-choose-schedule=target=sm_90a \
+      --flash-io-report='target=sm_90a dims=sq=4096,sk=4096' -o /dev/null
+    ```
+
+    `flash-run --io-report` does the same with the sizes of a run.
+  }];
+  let options = [
+    Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
+           "A target's name, or a #flash.target attribute">,
+    Option<"format", "format", "std::string", /*default=*/"\"text\"", "text or json">,
+    Option<"file", "file", "std::string", /*default=*/"\"-\"", "Where the report goes; - is standard output">,
+    ListOption<"dims", "dims", "std::string",
+               "NAME=N: batch, heads, kv_heads, sq, sk for open sizes (1, 1, 1, 1024, 1024 if not given), argK for index arguments (0)">
+  ];
+}
+
+def CountIO : Pass<"flash-count-io", "::mlir::ModuleOp"> {
+  let summary = "Count the bytes that tiles load and store while a program runs (L1 or L2)";
+  let description = [{
+    Beside each slice of a tensor of the function that a parallel loop takes, and
+    each slice that it writes back, an atomic addition to a counter: one for each
+    tensor and loop, in a global that the attribute `flash.io_counters` describes.
+    What runs is otherwise the same program; `flash-io-report` must tell the same
+    numbers.
+
+    ```mlir
+    %t = tensor.extract_slice %k[%b, %h, %k0, 0] [1, 1, %rows, 128] [1, 1, 1, 1] : ...
+    // becomes
+    %t = tensor.extract_slice ...
+    %n = arith.muli %rows, %c512 : index                       // bytes
+    memref.atomic_rmw addi %n64, %counters[%c1] : (i64, memref<5xi64>) -> i64
+    ```
+  }];
+  let statistics = [Statistic<"numSites", "num-sites", "Number of loads and stores that are counted">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
+}
+
 def VerifyLevel : Pass<"flash-verify-level"> {
   let summary = "Check that only what belongs to a level is there";
   let description = [{

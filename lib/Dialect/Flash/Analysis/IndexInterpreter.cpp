@@ -1,0 +1,302 @@
+//===- IndexInterpreter.cpp - Runs the sizes of a program -----------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Integer arithmetic is done here where it is common (a mask is asked once for
+// each block) and by the ops' own folders elsewhere.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Dialect/Flash/Analysis/IndexInterpreter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace flash;
+
+std::optional<int64_t> IndexInterpreter::number(OpFoldResult value) const {
+  if (std::optional<int64_t> constant = getConstantIntValue(value))
+    return constant;
+  return number(cast<Value>(value));
+}
+
+static bool compare(arith::CmpIPredicate predicate, int64_t a, int64_t b) {
+  auto ua = uint64_t(a), ub = uint64_t(b);
+  switch (predicate) {
+  case arith::CmpIPredicate::eq:
+    return a == b;
+  case arith::CmpIPredicate::ne:
+    return a != b;
+  case arith::CmpIPredicate::slt:
+    return a < b;
+  case arith::CmpIPredicate::sle:
+    return a <= b;
+  case arith::CmpIPredicate::sgt:
+    return a > b;
+  case arith::CmpIPredicate::sge:
+    return a >= b;
+  case arith::CmpIPredicate::ult:
+    return ua < ub;
+  case arith::CmpIPredicate::ule:
+    return ua <= ub;
+  case arith::CmpIPredicate::ugt:
+    return ua > ub;
+  case arith::CmpIPredicate::uge:
+    return ua >= ub;
+  }
+  return false;
+}
+
+/// A value of the type as the folders see it: sign-extended, i1 as 0 or 1.
+static int64_t wrap(int64_t value, Type type) {
+  if (type.isInteger(1))
+    return value & 1;
+  if (auto integer = dyn_cast<IntegerType>(type);
+      integer && integer.getWidth() < 64)
+    return llvm::SignExtend64(uint64_t(value), integer.getWidth());
+  return value;
+}
+
+/// The result of an op on numbers; null for one that is left to the folders.
+static std::optional<int64_t> evaluate(Operation *op, ArrayRef<int64_t> in) {
+  using Answer = std::optional<int64_t>;
+  return llvm::TypeSwitch<Operation *, Answer>(op)
+      .Case([&](arith::AddIOp) { return int64_t(uint64_t(in[0]) + in[1]); })
+      .Case([&](arith::SubIOp) { return int64_t(uint64_t(in[0]) - in[1]); })
+      .Case([&](arith::MulIOp) {
+        return int64_t(uint64_t(in[0]) * uint64_t(in[1]));
+      })
+      .Case([&](arith::MinSIOp) { return std::min(in[0], in[1]); })
+      .Case([&](arith::MaxSIOp) { return std::max(in[0], in[1]); })
+      .Case([&](arith::AndIOp) { return in[0] & in[1]; })
+      .Case([&](arith::OrIOp) { return in[0] | in[1]; })
+      .Case([&](arith::XOrIOp) { return in[0] ^ in[1]; })
+      .Case([&](arith::SelectOp) { return in[0] ? in[1] : in[2]; })
+      .Case([&](arith::CmpIOp cmp) {
+        return int64_t(compare(cmp.getPredicate(), in[0], in[1]));
+      })
+      .Case<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(
+          [&](auto cast) {
+            // An i1 is kept as 0 or 1, but stands for 0 or -1 here.
+            bool flag = cast->getOperand(0).getType().isInteger(1);
+            return flag ? -in[0] : in[0];
+          })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+bool IndexInterpreter::fold(Operation *op) {
+  SmallVector<Attribute> operands;
+  Builder builder(op->getContext());
+  for (Value operand : op->getOperands()) {
+    std::optional<int64_t> known = number(operand);
+    Type type = operand.getType();
+    operands.push_back(known && (type.isIntOrIndex())
+                           ? builder.getIntegerAttr(type, *known)
+                           : Attribute());
+  }
+  SmallVector<OpFoldResult> results;
+  if (failed(op->fold(operands, results)) ||
+      results.size() != op->getNumResults())
+    return false;
+  for (auto [result, folded] : llvm::zip(op->getResults(), results)) {
+    if (auto value = dyn_cast<Value>(folded)) {
+      if (const KnownValue *known = find(value))
+        values[result] = KnownValue(*known);
+    } else if (auto integer = dyn_cast<IntegerAttr>(cast<Attribute>(folded))) {
+      set(result, wrap(integer.getValue().getSExtValue(), result.getType()));
+    }
+  }
+  return true;
+}
+
+LogicalResult IndexInterpreter::visitTensor(Operation *op) {
+  auto bindShape = [&](Value result, ArrayRef<OpFoldResult> sizes,
+                       std::shared_ptr<const std::vector<int64_t>> elements =
+                           nullptr) -> LogicalResult {
+    SmallVector<int64_t> shape;
+    for (OpFoldResult size : sizes) {
+      std::optional<int64_t> known = number(size);
+      if (!known)
+        return failure();
+      shape.push_back(*known);
+    }
+    set(result, KnownValue::tensor(shape, std::move(elements)));
+    return success();
+  };
+  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
+      .Case([&](tensor::DimOp dim) {
+        const KnownValue *source = find(dim.getSource());
+        std::optional<int64_t> index = number(dim.getIndex());
+        if (!source || !index || *index < 0 ||
+            *index >= int64_t(source->shape.size()))
+          return failure();
+        set(dim, source->shape[*index]);
+        return success();
+      })
+      .Case([&](tensor::CastOp cast) {
+        if (const KnownValue *source = find(cast.getSource())) {
+          set(cast, KnownValue(*source));
+          return success();
+        }
+        return failure();
+      })
+      .Case([&](tensor::EmptyOp empty) {
+        return bindShape(empty, empty.getMixedSizes());
+      })
+      .Case([&](tensor::ExtractSliceOp slice) {
+        SmallVector<OpFoldResult> sizes;
+        llvm::SmallBitVector dropped = slice.getDroppedDims();
+        for (auto [dim, size] : llvm::enumerate(slice.getMixedSizes()))
+          if (!dropped[dim])
+            sizes.push_back(size);
+        return bindShape(slice, sizes);
+      })
+      .Case([&](tensor::ExtractOp extract) {
+        const KnownValue *source = find(extract.getTensor());
+        if (!source || !source->elements)
+          return failure();
+        int64_t position = 0;
+        for (auto [size, index] :
+             llvm::zip(source->shape, extract.getIndices())) {
+          std::optional<int64_t> known = number(index);
+          if (!known || *known < 0 || *known >= size)
+            return failure();
+          position = position * size + *known;
+        }
+        set(extract, (*source->elements)[position]);
+        return success();
+      })
+      .Case([&](AttentionOp attention) {
+        const KnownValue *query = find(attention.getQuery()),
+                         *value = find(attention.getValue());
+        if (!query || !value)
+          return failure();
+        SmallVector<int64_t> shape(query->shape.begin(), query->shape.end());
+        shape.back() = value->shape.back();
+        int64_t heads = attention.getHeadsDim(),
+                length = attention.getLengthDim();
+        SmallVector<int64_t> lse{shape[0], shape[heads], shape[length]};
+        set(attention.getOutput(), KnownValue::tensor(shape));
+        if (attention.getLse())
+          set(attention.getLse(), KnownValue::tensor(lse));
+        return success();
+      })
+      .Case([&](MergeOp merge) {
+        const KnownValue *output = find(merge.getOutputs().front()),
+                         *lse = find(merge.getLses().front());
+        if (!output || !lse)
+          return failure();
+        KnownValue outputCopy = *output, lseCopy = *lse;
+        set(merge.getOutput(), outputCopy);
+        if (merge.getLse())
+          set(merge.getLse(), lseCopy);
+        return success();
+      })
+      .Default([](Operation *) { return failure(); });
+}
+
+LogicalResult IndexInterpreter::visitLoop(Operation *op) {
+  auto yield = [&](Block &block, ValueRange into) {
+    SmallVector<KnownValue> yielded;
+    for (Value value : block.getTerminator()->getOperands()) {
+      const KnownValue *known = find(value);
+      yielded.push_back(known ? *known : KnownValue());
+    }
+    for (auto [value, known] : llvm::zip(into, yielded))
+      set(value, known);
+  };
+  if (auto branch = dyn_cast<scf::IfOp>(op)) {
+    std::optional<int64_t> condition = number(branch.getCondition());
+    if (!condition)
+      return failure();
+    Block *block = *condition ? branch.thenBlock() : branch.elseBlock();
+    if (!block)
+      return success();
+    if (failed(run(*block)))
+      return failure();
+    yield(*block, branch.getResults());
+    return success();
+  }
+  auto loop = cast<scf::ForOp>(op);
+  std::optional<int64_t> from = number(loop.getLowerBound()),
+                         to = number(loop.getUpperBound()),
+                         step = number(loop.getStep());
+  if (!from || !to || !step || *step < 1)
+    return failure();
+  for (auto [init, arg] :
+       llvm::zip(loop.getInits(), loop.getRegionIterArgs())) {
+    const KnownValue *known = find(init);
+    set(arg, known ? KnownValue(*known) : KnownValue());
+  }
+  for (int64_t i = *from; i < *to; i += *step) {
+    set(loop.getInductionVar(), i);
+    if (failed(run(*loop.getBody())))
+      return failure();
+    yield(*loop.getBody(), loop.getRegionIterArgs());
+  }
+  for (auto [arg, result] :
+       llvm::zip(loop.getRegionIterArgs(), loop.getResults())) {
+    const KnownValue *known = find(arg);
+    set(result, known ? KnownValue(*known) : KnownValue());
+  }
+  return success();
+}
+
+LogicalResult IndexInterpreter::visit(Operation *op) {
+  if (op->getNumResults() == 0 && op->getNumRegions() == 0)
+    return success(); // an assertion
+  if (isa<scf::ForOp, scf::IfOp>(op))
+    return visitLoop(op);
+  if (isa<tensor::TensorDialect>(op->getDialect()) ||
+      isa<AttentionOp, MergeOp>(op))
+    return visitTensor(op);
+  IntegerAttr constant;
+  if (matchPattern(op, m_Constant(&constant))) {
+    set(op->getResult(0),
+        wrap(constant.getValue().getSExtValue(), op->getResult(0).getType()));
+    return success();
+  }
+  if (op->hasTrait<OpTrait::ConstantLike>())
+    return success(); // of another type: nobody asks
+  SmallVector<int64_t> in;
+  for (Value operand : op->getOperands())
+    if (std::optional<int64_t> known = number(operand))
+      in.push_back(*known);
+  if (in.size() == op->getNumOperands() && op->getNumResults() == 1) {
+    if (std::optional<int64_t> value = evaluate(op, in)) {
+      set(op->getResult(0), wrap(*value, op->getResult(0).getType()));
+      return success();
+    }
+  }
+  return success(fold(op));
+}
+
+LogicalResult IndexInterpreter::run(Block &block) {
+  for (Operation &op : block.without_terminator())
+    if (failed(visit(&op)))
+      return op.emitError() << "'" << op.getName()
+                            << "' is not understood where sizes and positions "
+                               "are computed";
+  return success();
+}
+
+LogicalResult IndexInterpreter::run(func::FuncOp func,
+                                    ArrayRef<KnownValue> arguments) {
+  if (func.isExternal() || !func.getBody().hasOneBlock())
+    return func.emitError("a body of one block is needed");
+  if (arguments.size() != func.getNumArguments())
+    return func.emitError() << "takes " << func.getNumArguments()
+                            << " arguments, not " << arguments.size();
+  for (auto [argument, known] : llvm::zip(func.getArguments(), arguments))
+    set(argument, known);
+  return run(func.getBody().front());
+}
