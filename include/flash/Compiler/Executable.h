@@ -94,8 +94,9 @@ public:
 };
 
 /// What a call of `func`, compiled with these options, moves, by the model of
-/// IOModel.h. Nothing is compiled, and of the arguments only shapes and indices
-/// are looked at.
+/// IOModel.h. Nothing is compiled. Of the arguments shapes and indices are
+/// looked at, and the elements of integer tensors that have an address (on the
+/// host).
 rt::Result<FunctionIO> reportIO(mlir::func::FuncOp func,
                                 const CompileOptions &options,
                                 const std::vector<rt::Argument> &arguments);

@@ -126,13 +126,20 @@ CompileOptions Runner::compileOptions() const {
   return compile;
 }
 
+static uint64_t addressOf(const Array &array) {
+  return reinterpret_cast<uint64_t>(array.data());
+}
+
 /// What the function moves with the inputs' sizes.
 Result<FunctionIO> Runner::analyze() {
   std::vector<rt::Argument> arguments;
   for (const RuntimeValue &value : inputs.values) {
     const auto *tensor = std::get_if<Tensor>(&value);
-    arguments.push_back(tensor ? rt::Argument::tensor(0, tensor->shape)
-                               : rt::Argument::index(std::get<int64_t>(value)));
+    arguments.push_back(
+        tensor
+            ? rt::Argument::tensor(
+                  tensor->array ? addressOf(*tensor->array) : 0, tensor->shape)
+            : rt::Argument::index(std::get<int64_t>(value)));
   }
   return reportIO(func, compileOptions(), arguments);
 }
@@ -280,10 +287,6 @@ void Runner::describe() {
         info.name + " " +
         describeType(results.empty() ? info.sizes : results[index].shape(),
                      info.dtype));
-}
-
-static uint64_t addressOf(const Array &array) {
-  return reinterpret_cast<uint64_t>(array.data());
 }
 
 static double median(std::vector<double> times) {

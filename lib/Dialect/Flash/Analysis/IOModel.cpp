@@ -73,30 +73,50 @@ struct Needed {
   int64_t bytesPerRow = 0;
 };
 
+/// Rows that some query or key needs; intervals if all batches and heads are
+/// alike.
+struct NeededRows {
+  int64_t queries = 0; // over batches and query heads
+  int64_t keys = 0;    // over batches and key heads
+  std::optional<std::pair<IntervalSet, IntervalSet>> alike;
+};
+
 /// What the key loop of all (batch, head) does, for one size of tile.
 struct KeyLoop {
   int64_t loadedKeys = 0; // over batches and query heads
   BlockCounts blocks;
 };
 
+/// A step of the key loop: keys as rows, and which list they come from.
+struct Step {
+  int64_t first, count;
+  std::optional<size_t> list;
+};
+
 class AttentionModel {
 public:
   AttentionModel(AttentionOp op, TargetAttr target,
                  const IndexInterpreter &known)
-      : op(op), target(target), known(known), mask(op, known) {}
+      : op(op), target(target), known(known) {}
 
   LogicalResult run(OperationIO &io, bool isPart, bool isFirstPart,
-                    IntervalSet &neededQueries, IntervalSet &neededKeys);
+                    NeededRows &needed);
 
 private:
   LogicalResult readSizes();
   /// The keys, as rows, that queries [first, first + count) may see.
   FailureOr<std::pair<int64_t, int64_t>> visibleRows(int64_t first,
                                                      int64_t count);
+  /// The steps of the block of queries that begins at `first`.
+  FailureOr<SmallVector<Step>> steps(int64_t first, int64_t count, int64_t n);
+  /// Calls `visit` for each place that can differ from others, with the number
+  /// of (batch, query head) that are alike.
+  LogicalResult
+  forEachPlace(function_ref<LogicalResult(int64_t, int64_t, int64_t)> visit);
   FailureOr<KeyLoop> countBlocks(int64_t m, int64_t n, bool classify);
-  LogicalResult findNeeded(IntervalSet &queries, IntervalSet &keys);
+  LogicalResult findNeeded(int64_t m, int64_t n, NeededRows &needed);
   void addOperands(OperationIO &io, const KeyLoop &loop, bool isPart,
-                   bool isFirstPart, int64_t neededQueries, int64_t neededKeys);
+                   bool isFirstPart, const NeededRows &needed);
   LogicalResult sweep(OperationIO &io, double density);
   int64_t streamedKeys(const KeyLoop &loop, int64_t neededKeys, int64_t m);
   double order(int64_t fastMemory, double density, bool &large) const;
@@ -104,7 +124,7 @@ private:
   AttentionOp op;
   TargetAttr target;
   const IndexInterpreter &known;
-  MaskBlocks mask;
+  std::optional<MaskBlocks> mask;
   AttentionSizes sizes;
   int64_t qOffset = 0, kvOffset = 0;
 };
@@ -112,6 +132,13 @@ private:
 } // namespace
 
 LogicalResult AttentionModel::readSizes() {
+  StringRef missing = op.isRagged()       ? "ragged sequences"
+                      : op.isPaged()      ? "paged keys"
+                      : op.getKvLengths() ? "kv_lengths"
+                                          : "";
+  if (!missing.empty())
+    return op.emitError() << "what an attention with " << missing
+                          << " moves is not modelled yet";
   const KnownValue *query = known.find(op.getQuery()),
                    *key = known.find(op.getKey()),
                    *value = known.find(op.getValue());
@@ -126,6 +153,7 @@ LogicalResult AttentionModel::readSizes() {
   sizes.qkDim = op.getQKHeadDim();
   sizes.vDim = op.getVHeadDim();
   sizes.elementBytes = TileProblem::get(op).elementBytes;
+  sizes.keyBytes = op.getKey().getType().getElementTypeBitWidth() / 8;
   if (key->shape[0] != sizes.batch || value->shape[0] != sizes.batch)
     return op.emitError() << "batch differs: query has " << sizes.batch
                           << ", key " << key->shape[0] << " and value "
@@ -147,13 +175,14 @@ LogicalResult AttentionModel::readSizes() {
   if (!offset(op.getKvOffset(), 0, kvOffset) ||
       !offset(op.getQOffset(), kvOffset + sizes.keys - sizes.queries, qOffset))
     return op.emitError("the offsets of this attention are not known");
+  mask.emplace(op, known, qOffset, kvOffset);
   return success();
 }
 
 FailureOr<std::pair<int64_t, int64_t>>
 AttentionModel::visibleRows(int64_t first, int64_t count) {
   FailureOr<KeyRange> range =
-      mask.visibleKeys(qOffset + first, qOffset + first + count - 1);
+      mask->visibleKeys(qOffset + first, qOffset + first + count - 1);
   if (failed(range))
     return failure();
   auto toRow = [&](int64_t position) {
@@ -164,75 +193,149 @@ AttentionModel::visibleRows(int64_t first, int64_t count) {
                                                 : sizes.keys);
 }
 
+FailureOr<SmallVector<Step>> AttentionModel::steps(int64_t first, int64_t count,
+                                                   int64_t n) {
+  SmallVector<Step> steps;
+  if (mask->hasLists()) {
+    FailureOr<SmallVector<KeyList>> lists = mask->keyLists(qOffset + first);
+    if (failed(lists))
+      return failure();
+    for (auto [index, list] : llvm::enumerate(*lists))
+      for (int64_t number : list.numbers) {
+        if (number < 0 || number * list.size >= sizes.keys)
+          continue;
+        int64_t end = std::min((number + 1) * list.size, sizes.keys);
+        for (int64_t k = number * list.size; k < end; k += n)
+          steps.push_back({k, std::min(n, end - k), index});
+      }
+    return steps;
+  }
+  FailureOr<std::pair<int64_t, int64_t>> visible = visibleRows(first, count);
+  if (failed(visible))
+    return failure();
+  auto [from, to] = *visible;
+  for (int64_t k = from / n * n; k < to; k += n) {
+    int64_t keys = std::min(n, sizes.keys - k);
+    if (mask->hasHoles()) {
+      FailureOr<bool> hidden =
+          mask->isHidden(qOffset + first, qOffset + first + count - 1,
+                         kvOffset + k, kvOffset + k + keys - 1);
+      if (failed(hidden))
+        return failure();
+      if (*hidden)
+        continue;
+    }
+    steps.push_back({k, keys, std::nullopt});
+  }
+  return steps;
+}
+
+LogicalResult AttentionModel::forEachPlace(
+    function_ref<LogicalResult(int64_t, int64_t, int64_t)> visit) {
+  if (!mask->dependsOnPlace()) {
+    int64_t copies = sizes.batch * sizes.heads;
+    return copies ? visit(0, 0, copies) : success();
+  }
+  for (int64_t b = 0; b < sizes.batch; ++b)
+    for (int64_t h = 0; h < sizes.heads; ++h) {
+      mask->setPlace(b, h);
+      if (failed(visit(b, h, 1)))
+        return failure();
+    }
+  return success();
+}
+
 FailureOr<KeyLoop> AttentionModel::countBlocks(int64_t m, int64_t n,
                                                bool classify) {
   KeyLoop loop;
-  // Where masks look at positions alone, all batches and heads are alike.
-  for (int64_t q = 0; q < sizes.queries; q += m) {
-    int64_t rows = std::min(m, sizes.queries - q);
-    FailureOr<std::pair<int64_t, int64_t>> visible = visibleRows(q, rows);
-    if (failed(visible))
-      return failure();
-    auto [first, end] = *visible;
-    loop.blocks.all += llvm::divideCeil(sizes.keys, n);
-    for (int64_t k = first / n * n; k < end; k += n) {
-      int64_t keys = std::min(n, sizes.keys - k);
-      loop.loadedKeys += keys;
-      ++loop.blocks.visited;
-      if (!classify)
-        continue;
-      // As the compiled program asks: of the whole tile, padding included.
-      FailureOr<bool> full = mask.isFull(qOffset + q, qOffset + q + m - 1,
-                                         kvOffset + k, kvOffset + k + n - 1);
-      if (failed(full))
+  auto visit = [&](int64_t, int64_t, int64_t copies) -> LogicalResult {
+    for (int64_t q = 0; q < sizes.queries; q += m) {
+      FailureOr<SmallVector<Step>> taken =
+          steps(q, std::min(m, sizes.queries - q), n);
+      if (failed(taken))
         return failure();
-      loop.blocks.full += *full && keys == n;
+      loop.blocks.all += copies * int64_t(llvm::divideCeil(sizes.keys, n));
+      loop.blocks.visited += copies * int64_t(taken->size());
+      for (const Step &step : *taken) {
+        loop.loadedKeys += copies * step.count;
+        if (!classify || step.count < n)
+          continue;
+        // As the compiled program asks: of the whole tile, padding included.
+        FailureOr<bool> full = mask->isFull(
+            qOffset + q, qOffset + q + m - 1, kvOffset + step.first,
+            kvOffset + step.first + n - 1, step.list);
+        if (failed(full))
+          return failure();
+        loop.blocks.full += copies * int64_t(*full);
+      }
     }
-  }
-  int64_t copies = sizes.batch * sizes.heads;
-  loop.loadedKeys *= copies;
-  loop.blocks.all *= copies;
-  loop.blocks.visited *= copies;
-  loop.blocks.full *= copies;
+    return success();
+  };
+  if (failed(forEachPlace(visit)))
+    return failure();
   return loop;
 }
 
-/// Queries that see a key, and keys that a query sees, as the mask bounds them.
-LogicalResult AttentionModel::findNeeded(IntervalSet &queries,
-                                         IntervalSet &keys) {
-  if (sizes.batch == 0 || sizes.heads == 0)
+/// Queries that see a key, and keys that a query sees, as far as the mask's
+/// interface tells: row by row for a range of positions, else as whole blocks.
+LogicalResult AttentionModel::findNeeded(int64_t m, int64_t n,
+                                         NeededRows &needed) {
+  bool byRows = !mask->dependsOnPlace() && !mask->hasHoles();
+  int64_t rows = !mask->hasMask() ? sizes.queries : byRows ? 1 : m;
+  int64_t group = sizes.keyHeads ? sizes.heads / sizes.keyHeads : 1;
+  IntervalSet keys; // of a key head
+  auto visit = [&](int64_t, int64_t h, int64_t copies) -> LogicalResult {
+    IntervalSet queries;
+    if (h % group == 0)
+      keys = IntervalSet();
+    for (int64_t q = 0; q < sizes.queries; q += rows) {
+      int64_t count = std::min(rows, sizes.queries - q);
+      bool any = false;
+      if (byRows) {
+        FailureOr<std::pair<int64_t, int64_t>> visible = visibleRows(q, count);
+        if (failed(visible))
+          return failure();
+        any = visible->first < visible->second;
+        keys.insert(visible->first, visible->second);
+      } else {
+        FailureOr<SmallVector<Step>> taken = steps(q, count, n);
+        if (failed(taken))
+          return failure();
+        any = !taken->empty();
+        for (const Step &step : *taken)
+          keys.insert(step.first, step.first + step.count);
+      }
+      if (any)
+        queries.insert(q, q + count);
+    }
+    needed.queries += copies * queries.size();
+    if (!mask->dependsOnPlace()) {
+      needed.keys = sizes.batch * sizes.keyHeads * keys.size();
+      needed.alike = {queries, keys};
+    } else if (h % group == group - 1) {
+      needed.keys += keys.size();
+    }
     return success();
-  for (int64_t q = 0; q < sizes.queries; ++q) {
-    int64_t count = mask.hasMask() ? 1 : sizes.queries;
-    FailureOr<std::pair<int64_t, int64_t>> visible = visibleRows(q, count);
-    if (failed(visible))
-      return failure();
-    auto [first, end] = *visible;
-    if (first < end)
-      queries.insert(q, q + count);
-    keys.insert(first, end);
-    if (count == sizes.queries)
-      break;
-  }
-  return success();
+  };
+  return forEachPlace(visit);
 }
 
 /// Keys that come from HBM, over batches and key heads: each once where what is
 /// in use at a time fits the shared cache; else once for each time that all
 /// cores go through a head.
-int64_t AttentionModel::streamedKeys(const KeyLoop &loop, int64_t neededKeys,
+int64_t AttentionModel::streamedKeys(const KeyLoop &loop, int64_t once,
                                      int64_t m) {
-  int64_t keyHeads = sizes.batch * sizes.keyHeads, once = neededKeys * keyHeads;
+  int64_t keyHeads = sizes.batch * sizes.keyHeads;
   if (once == 0)
-    return loop.loadedKeys ? once : 0;
+    return 0;
   int64_t cores = std::max<int64_t>(target.getCores(), 1);
   int64_t group = sizes.heads / sizes.keyHeads;
   int64_t blocks =
       std::max<int64_t>(int64_t(llvm::divideCeil(sizes.queries, m)) * group, 1);
   int64_t headsInUse =
       std::min(keyHeads, int64_t(llvm::divideCeil(cores, blocks)) + 1);
-  int64_t bytes =
-      headsInUse * neededKeys * (sizes.qkDim + sizes.vDim) * sizes.elementBytes;
+  int64_t bytes = int64_t(llvm::divideCeil(once, keyHeads)) * headsInUse *
+                  (sizes.qkDim + sizes.vDim) * sizes.keyBytes;
   if (bytes <= target.getL2())
     return std::min(once, loop.loadedKeys);
   return std::min<int64_t>(once * int64_t(llvm::divideCeil(blocks, cores)),
@@ -241,7 +344,7 @@ int64_t AttentionModel::streamedKeys(const KeyLoop &loop, int64_t neededKeys,
 
 void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
                                  bool isPart, bool isFirstPart,
-                                 int64_t neededQueries, int64_t neededKeys) {
+                                 const NeededRows &needed) {
   int64_t e = sizes.elementBytes, m = io.schedule.getM(),
           n = io.schedule.getN();
   int64_t rows = sizes.batch * sizes.heads * sizes.queries;
@@ -251,7 +354,7 @@ void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
   int64_t keyBlocks = llvm::divideCeil(sizes.keys, n),
           queryBlocks = llvm::divideCeil(sizes.queries, m);
   int64_t keyLoads = sizes.batch * sizes.heads * queryBlocks * sizes.keys;
-  int64_t streamed = streamedKeys(loop, neededKeys, m);
+  int64_t streamed = streamedKeys(loop, needed.keys, m);
 
   auto add = [&](StringRef name) -> OperandIO & {
     io.operands.emplace_back();
@@ -259,8 +362,7 @@ void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
     return io.operands.back();
   };
   OperandIO &query = add("query");
-  query.compulsory.read =
-      sizes.batch * sizes.heads * neededQueries * sizes.qkDim * e;
+  query.compulsory.read = needed.queries * sizes.qkDim * e;
   query.schedule.hbm.read = query.schedule.onChip.read = rows * sizes.qkDim * e;
   // The parts of an attention over slices of the keys are one when unfused.
   if (!isPart || isFirstPart)
@@ -268,19 +370,20 @@ void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
   query.unfused.onChip.read = rows * keyBlocks * sizes.qkDim * e;
 
   for (bool isKey : {true, false}) {
-    int64_t row = (isKey ? sizes.qkDim : sizes.vDim) * e;
+    int64_t row = (isKey ? sizes.qkDim : sizes.vDim) * sizes.keyBytes;
     OperandIO &operand = add(isKey ? "key" : "value");
-    operand.compulsory.read = sizes.batch * sizes.keyHeads * neededKeys * row;
+    operand.compulsory.read = needed.keys * row;
     operand.schedule.hbm.read = streamed * row;
     operand.schedule.onChip.read = loop.loadedKeys * row;
     operand.unfused.hbm.read = sizes.queries ? keyRows * row : 0;
     operand.unfused.onChip.read = keyLoads * row;
   }
 
-  // S in f32, P in the inputs' type: each written by a kernel and read by the
-  // next one.
+  // S as it is accumulated, P in the inputs' type: each written by a kernel and
+  // read by the next one.
+  int64_t scoreBytes = op.getAccumulatorType().getIntOrFloatBitWidth() / 8;
   OperandIO &s = add("scores");
-  s.unfused.hbm.read = s.unfused.hbm.written = scores * 4;
+  s.unfused.hbm.read = s.unfused.hbm.written = scores * scoreBytes;
   s.unfused.onChip = s.unfused.hbm;
   OperandIO &p = add("probabilities");
   p.unfused.hbm.read = p.unfused.hbm.written = scores * e;
@@ -331,7 +434,7 @@ LogicalResult AttentionModel::sweep(OperationIO &io, double density) {
       return failure();
     SweepPoint point{memory, m, n, 0, 0, false};
     point.bytes =
-        loop->loadedKeys * (sizes.qkDim + sizes.vDim) * sizes.elementBytes;
+        loop->loadedKeys * (sizes.qkDim + sizes.vDim) * sizes.keyBytes;
     for (const OperandIO &operand : io.operands)
       if (operand.name != "key" && operand.name != "value")
         point.bytes += operand.schedule.onChip.total();
@@ -342,8 +445,7 @@ LogicalResult AttentionModel::sweep(OperationIO &io, double density) {
 }
 
 LogicalResult AttentionModel::run(OperationIO &io, bool isPart,
-                                  bool isFirstPart, IntervalSet &neededQueries,
-                                  IntervalSet &neededKeys) {
+                                  bool isFirstPart, NeededRows &needed) {
   if (failed(readSizes()))
     return failure();
   io.op = op;
@@ -352,13 +454,12 @@ LogicalResult AttentionModel::run(OperationIO &io, bool isPart,
   if (!io.schedule || io.schedule.getM() < 1 || io.schedule.getN() < 1)
     return op.emitError("has no complete schedule (m and n): run "
                         "flash-choose-schedule before");
-  FailureOr<KeyLoop> loop = countBlocks(io.schedule.getM(), io.schedule.getN(),
-                                        /*classify=*/true);
-  if (failed(loop) || failed(findNeeded(neededQueries, neededKeys)))
+  int64_t m = io.schedule.getM(), n = io.schedule.getN();
+  FailureOr<KeyLoop> loop = countBlocks(m, n, /*classify=*/true);
+  if (failed(loop) || failed(findNeeded(m, n, needed)))
     return failure();
   io.blocks = loop->blocks;
-  addOperands(io, *loop, isPart, isFirstPart, neededQueries.size(),
-              neededKeys.size());
+  addOperands(io, *loop, isPart, isFirstPart, needed);
   TileProblem problem = TileProblem::get(op);
   io.candidates = considerTiles(target, problem);
   TileCandidate chosen = chooseTile(target, problem);
@@ -488,10 +589,9 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
     SmallVector<Value> values;
     if (auto attention = dyn_cast<AttentionOp>(op)) {
       std::optional<unsigned> part = findPart(attention);
-      IntervalSet queries, keys;
-      if (failed(
-              AttentionModel(attention, target, known)
-                  .run(operation, part.has_value(), part == 0u, queries, keys)))
+      NeededRows rows;
+      if (failed(AttentionModel(attention, target, known)
+                     .run(operation, part.has_value(), part == 0u, rows)))
         return failure();
       values = {attention.getQuery(),
                 attention.getKey(),
@@ -501,20 +601,21 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
                 attention.getOutput(),
                 attention.getLse()};
       for (int i = 0; i < 3; ++i) {
-        const IntervalSet &rows = i == 0 ? queries : keys;
         Value root = traceTensor(values[i]);
-        if (!isa<BlockArgument>(root) || rows.size() == 0)
-          continue;
         int64_t read = operation.operands[i].compulsory.read;
+        if (!isa<BlockArgument>(root) || read == 0)
+          continue;
         std::optional<int64_t> offset =
             offsetOfSlice(values[i], attention.getLengthDim(), known);
-        if (!offset) {
+        if (!offset || !rows.alike) {
           otherReads += read;
           continue;
         }
+        const IntervalSet &needs =
+            i == 0 ? rows.alike->first : rows.alike->second;
         Needed &entry = needed[root];
-        entry.bytesPerRow = std::max(entry.bytesPerRow, read / rows.size());
-        entry.rows.insert(rows, *offset);
+        entry.bytesPerRow = std::max(entry.bytesPerRow, read / needs.size());
+        entry.rows.insert(needs, *offset);
       }
     } else {
       auto merge = cast<MergeOp>(op);

@@ -130,8 +130,8 @@ static void printOperation(const OperationIO &op, size_t number,
        << s.keyHeads << " of keys), " << s.queries << " queries, " << s.keys
        << " keys, head dims " << s.qkDim << " and " << s.vDim << ", "
        << elementType(op.op) << "\n";
-    if (attention.getMask())
-      os << "mask       " << toText(attention.getMaskAttr()) << "\n";
+    if (attention.getEffectiveMask())
+      os << "mask       " << toText(attention.getEffectiveMask()) << "\n";
     printTile(os, op);
     os << "blocks     "
        << formatv("{0:N} of {1:N} loaded (density {2:f4}); {3:N} full, {4:N} "
@@ -245,8 +245,9 @@ static Object toJson(const OperationIO &op) {
              {"kv_heads", s.keyHeads}, {"sq", s.queries},
              {"sk", s.keys},           {"dqk", s.qkDim},
              {"dv", s.vDim},           {"type", elementType(op.op)}};
-  object["mask"] =
-      attention.getMask() ? toText(attention.getMaskAttr()) : std::string();
+  object["mask"] = attention.getEffectiveMask()
+                       ? toText(attention.getEffectiveMask())
+                       : std::string();
   Object tile{{"m", op.schedule.getM()},
               {"n", op.schedule.getN()},
               {"chosen", bool(op.chosen)}};

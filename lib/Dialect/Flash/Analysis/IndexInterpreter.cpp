@@ -282,10 +282,14 @@ LogicalResult IndexInterpreter::visit(Operation *op) {
 
 LogicalResult IndexInterpreter::run(Block &block) {
   for (Operation &op : block.without_terminator())
-    if (failed(visit(&op)))
+    if (failed(visit(&op))) {
+      if (isa<tensor::ExtractOp>(op))
+        return op.emitError("reads an element that is not known here; "
+                            "flash-run --io-report knows a call's data");
       return op.emitError() << "'" << op.getName()
                             << "' is not understood where sizes and positions "
                                "are computed";
+    }
   return success();
 }
 

@@ -8,7 +8,8 @@
 //
 // An answer is built in a function of its own, which belongs to no module:
 //
-//   func.func @visible(%qFirst: index, %qLast: index) {
+//   func.func @visible(%batch, %head, %queryOrigin, %keyOrigin,
+//                      %qFirst, %qLast, operands..., captures...) {
 //     %end = arith.addi %qLast, %c1        // #flash.causal's
 //   }
 //
@@ -19,44 +20,116 @@
 using namespace mlir;
 using namespace flash;
 
-/// An empty function of `count` positions.
-static OwningOpRef<func::FuncOp> makeQuestion(AttentionOp op, StringRef name,
-                                              unsigned count) {
+MaskBlocks::Question
+MaskBlocks::makeQuestion(StringRef name, unsigned numPositions, Build build) {
+  Location loc = op.getLoc();
   OpBuilder builder(op.getContext());
-  SmallVector<Type> positions(count, builder.getIndexType());
-  auto func = func::FuncOp::create(op.getLoc(), name,
-                                   builder.getFunctionType(positions, {}));
-  builder.setInsertionPointToStart(func.addEntryBlock());
-  func::ReturnOp::create(builder, op.getLoc());
-  return func;
+  SmallVector<Type> types(4 + numPositions, builder.getIndexType());
+  llvm::append_range(types, op.getMaskOperands().getTypes());
+  llvm::append_range(types, op.getCaptures().getTypes());
+  Question question;
+  question.func =
+      func::FuncOp::create(loc, name, builder.getFunctionType(types, {}));
+  Block *body = question.func->addEntryBlock();
+  builder.setInsertionPointToStart(body);
+  func::ReturnOp::create(builder, loc);
+  builder.setInsertionPointToStart(body);
+  ValueRange arguments = body->getArguments();
+  ValueRange data = arguments.drop_front(4 + numPositions);
+  TilePlace at{arguments[0],
+               arguments[1],
+               arguments[2],
+               arguments[3],
+               data.take_front(op.getMaskOperands().size()),
+               &op.getMaskBody(),
+               data.drop_front(op.getMaskOperands().size())};
+  question.answers = build(builder, at, arguments.slice(4, numPositions));
+  // What is known of the operands does not change from block to block.
+  SmallVector<Value> operands(op.getMaskOperands());
+  llvm::append_range(operands, op.getCaptures());
+  for (auto [argument, operand] : llvm::zip(data, operands))
+    if (const KnownValue *value = known.find(operand))
+      interpreter.set(argument, *value);
+  return question;
 }
 
-MaskBlocks::MaskBlocks(AttentionOp op, const IndexInterpreter &known)
-    : op(op), mask(op.getMaskAttr()) {
+MaskBlocks::MaskBlocks(AttentionOp op, const IndexInterpreter &known,
+                       int64_t qOffset, int64_t kvOffset)
+    : op(op), known(known), mask(op.getEffectiveMask()), qOffset(qOffset),
+      kvOffset(kvOffset) {
   if (!mask)
     return;
   op.getContext()->loadDialect<func::FuncDialect>();
-  visible.func = makeQuestion(op, "visible", 2);
-  full.func = makeQuestion(op, "full", 4);
   Location loc = op.getLoc();
-  OpBuilder builder(op.getContext());
-  Block &visibleBody = visible.func->getBody().front();
-  builder.setInsertionPoint(visibleBody.getTerminator());
-  auto [first, end] = mask.buildVisibleKeys(
-      builder, loc, visibleBody.getArgument(0), visibleBody.getArgument(1));
-  visible.answers = {first, end};
-  Block &fullBody = full.func->getBody().front();
-  builder.setInsertionPoint(fullBody.getTerminator());
-  full.answers = {mask.buildIsFull(
-      builder, loc, fullBody.getArgument(0), fullBody.getArgument(1),
-      fullBody.getArgument(2), fullBody.getArgument(3))};
+  visible = makeQuestion(
+      "visible", 2, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
+        auto [first, end] = mask.buildVisibleKeys(b, loc, at, p[0], p[1]);
+        return SmallVector<Value>{first, end};
+      });
+  hidden = makeQuestion(
+      "hidden", 4, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
+        return SmallVector<Value>{
+            mask.buildIsHidden(b, loc, at, p[0], p[1], p[2], p[3])};
+      });
+  full = makeQuestion(
+      "full", 4, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
+        return SmallVector<Value>{
+            mask.buildIsFull(b, loc, at, p[0], p[1], p[2], p[3])};
+      });
+  listCounts = makeQuestion(
+      "counts", 1, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
+        SmallVector<Value> counts;
+        for (const KeyBlocks &list : mask.buildKeyBlocks(b, loc, at, p[0])) {
+          counts.push_back(list.count);
+          listSizes.push_back(list.size);
+        }
+        return counts;
+      });
+  if (listSizes.empty())
+    return;
+  for (size_t list = 0; list < listSizes.size(); ++list)
+    listNumbers.push_back(makeQuestion(
+        "number", 2, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
+          return SmallVector<Value>{
+              mask.buildKeyBlocks(b, loc, at, p[0])[list].number(b, loc, p[1])};
+        }));
+  listFull = makeQuestion(
+      "listed", 4, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
+        SmallVector<Value> answers;
+        for (const KeyBlocks &list : mask.buildKeyBlocks(b, loc, at, p[0]))
+          answers.push_back(
+              list.mask
+                  ? cast<MaskAttrInterface>(list.mask).buildIsFull(
+                        b, loc, at.with(list.operands), p[0], p[1], p[2], p[3])
+                  : Value());
+        return answers;
+      });
+}
+
+bool MaskBlocks::dependsOnPlace() {
+  return !op.getMaskOperands().empty() || !op.getMaskBody().empty();
+}
+
+void MaskBlocks::setPlace(int64_t newBatch, int64_t newHead) {
+  batch = newBatch;
+  head = newHead;
 }
 
 LogicalResult MaskBlocks::ask(Question &question, ArrayRef<int64_t> positions) {
   Block &body = question.func->getBody().front();
-  for (auto [argument, position] : llvm::zip(body.getArguments(), positions))
-    interpreter.set(argument, position);
+  SmallVector<int64_t> numbers{batch, head, qOffset, kvOffset};
+  llvm::append_range(numbers, positions);
+  for (auto [argument, number] :
+       llvm::zip(body.getArguments().take_front(numbers.size()), numbers))
+    interpreter.set(argument, number);
   return interpreter.run(body);
+}
+
+FailureOr<bool> MaskBlocks::askFlag(Question &question, size_t answer,
+                                    ArrayRef<int64_t> positions) {
+  if (failed(ask(question, positions)))
+    return failure();
+  return interpreter.number(question.answers[answer]).value_or(0) != 0;
 }
 
 FailureOr<KeyRange> MaskBlocks::visibleKeys(int64_t qFirst, int64_t qLast) {
@@ -72,11 +145,35 @@ FailureOr<KeyRange> MaskBlocks::visibleKeys(int64_t qFirst, int64_t qLast) {
   return range;
 }
 
+FailureOr<bool> MaskBlocks::isHidden(int64_t qFirst, int64_t qLast,
+                                     int64_t kFirst, int64_t kLast) {
+  if (!mask || !hidden.answers[0])
+    return false;
+  return askFlag(hidden, 0, {qFirst, qLast, kFirst, kLast});
+}
+
 FailureOr<bool> MaskBlocks::isFull(int64_t qFirst, int64_t qLast,
-                                   int64_t kFirst, int64_t kLast) {
-  if (!mask)
+                                   int64_t kFirst, int64_t kLast,
+                                   std::optional<size_t> list) {
+  if (!mask || (list && !listFull.answers[*list]))
     return true;
-  if (failed(ask(full, {qFirst, qLast, kFirst, kLast})))
+  return askFlag(list ? listFull : full, list.value_or(0),
+                 {qFirst, qLast, kFirst, kLast});
+}
+
+FailureOr<SmallVector<KeyList>> MaskBlocks::keyLists(int64_t qFirst) {
+  if (failed(ask(listCounts, {qFirst})))
     return failure();
-  return interpreter.number(full.answers[0]).value_or(0) != 0;
+  SmallVector<KeyList> lists;
+  for (auto [size, count] : llvm::zip(listSizes, listCounts.answers))
+    lists.push_back(
+        {size, SmallVector<int64_t>(interpreter.number(count).value_or(0), 0)});
+  for (auto [index, list] : llvm::enumerate(lists))
+    for (auto [n, number] : llvm::enumerate(list.numbers)) {
+      Question &question = listNumbers[index];
+      if (failed(ask(question, {qFirst, int64_t(n)})))
+        return failure();
+      number = interpreter.number(question.answers[0]).value_or(-1);
+    }
+  return lists;
 }

@@ -19,7 +19,6 @@
 
 #include "flash/Dialect/Flash/Analysis/IOReport.h"
 #include "flash/Target/TargetInfo.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/FileSystem.h"
@@ -51,9 +50,8 @@ makeArguments(func::FuncOp func, const llvm::StringMap<int64_t> &dims) {
           KnownValue::number(get("arg" + std::to_string(number), 0)));
   }
   auto set = [&](Value value, int64_t dim, StringRef name, int64_t otherwise) {
-    while (auto cast = value.getDefiningOp<tensor::CastOp>())
-      value = cast.getSource();
-    auto argument = dyn_cast<BlockArgument>(value);
+    // A part of the keys is a slice; the size is that of the whole.
+    auto argument = dyn_cast<BlockArgument>(traceTensor(value));
     if (!argument || argument.getOwner() != &func.getBody().front())
       return;
     int64_t &size = arguments[argument.getArgNumber()].shape[dim];

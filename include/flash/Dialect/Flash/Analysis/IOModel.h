@@ -81,7 +81,8 @@ struct SweepPoint {
 
 struct AttentionSizes {
   int64_t batch = 0, heads = 0, keyHeads = 0, queries = 0, keys = 0, qkDim = 0,
-          vDim = 0, elementBytes = 0;
+          vDim = 0;
+  int64_t elementBytes = 0, keyBytes = 0; ///< of Q, and of K and V
 };
 
 /// One flash.attention or flash.merge.

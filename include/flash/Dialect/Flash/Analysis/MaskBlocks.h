@@ -26,33 +26,69 @@ struct KeyRange {
   std::optional<int64_t> first, end;
 };
 
+/// One of the lists that a mask has in the place of a range.
+struct KeyList {
+  /// Keys of a block.
+  int64_t size;
+  /// Which blocks, counted from row 0; any numbers, for the list is data.
+  llvm::SmallVector<int64_t> numbers;
+};
+
 class MaskBlocks {
 public:
-  /// Of an attention, whose sizes and operands `known` has.
-  MaskBlocks(AttentionOp op, const IndexInterpreter &known);
+  /// Of an attention, whose sizes and operands `known` has; positions of its
+  /// first query and key are the offsets.
+  MaskBlocks(AttentionOp op, const IndexInterpreter &known, int64_t qOffset,
+             int64_t kvOffset);
 
   /// Whether there is a mask at all.
   bool hasMask() const { return bool(mask); }
+  /// Whether batches and heads can have different answers.
+  bool dependsOnPlace();
+  /// Whether blocks of the visible range can be hidden.
+  bool hasHoles() { return hasMask() && mask.hasHoles(); }
+  bool hasLists() const { return !listSizes.empty(); }
+
+  /// Answers are for this batch and query head from now on.
+  void setPlace(int64_t batch, int64_t head);
 
   /// The positions of keys that some query of [qFirst, qLast] may see.
   llvm::FailureOr<KeyRange> visibleKeys(int64_t qFirst, int64_t qLast);
-
-  /// Whether each query of a block sees each key of it.
+  /// Whether no query of a block sees any key of it.
+  llvm::FailureOr<bool> isHidden(int64_t qFirst, int64_t qLast, int64_t kFirst,
+                                 int64_t kLast);
+  /// Whether each query of a block sees each key of it; of a block that a list
+  /// names, with the number of the list.
   llvm::FailureOr<bool> isFull(int64_t qFirst, int64_t qLast, int64_t kFirst,
-                               int64_t kLast);
+                               int64_t kLast,
+                               std::optional<size_t> list = std::nullopt);
+  /// The lists of the block of queries that begins at qFirst.
+  llvm::FailureOr<llvm::SmallVector<KeyList>> keyLists(int64_t qFirst);
 
 private:
-  /// A function of positions whose body is an answer.
+  /// A function of a place and positions whose body is an answer.
   struct Question {
     mlir::OwningOpRef<mlir::func::FuncOp> func;
     llvm::SmallVector<mlir::Value> answers;
   };
+  using Build = llvm::function_ref<llvm::SmallVector<mlir::Value>(
+      mlir::OpBuilder &, const TilePlace &, mlir::ValueRange)>;
+  Question makeQuestion(llvm::StringRef name, unsigned numPositions,
+                        Build build);
   llvm::LogicalResult ask(Question &question,
                           llvm::ArrayRef<int64_t> positions);
+  llvm::FailureOr<bool> askFlag(Question &question, size_t answer,
+                                llvm::ArrayRef<int64_t> positions);
 
   AttentionOp op;
+  const IndexInterpreter &known;
   MaskAttrInterface mask;
-  Question visible, full;
+  int64_t qOffset, kvOffset;
+  int64_t batch = 0, head = 0;
+  llvm::SmallVector<int64_t> listSizes;
+  Question visible, hidden, full, listCounts, listFull;
+  /// One for each list: what another list holds at a number may not exist.
+  std::vector<Question> listNumbers;
   IndexInterpreter interpreter;
 };
 
