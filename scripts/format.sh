@@ -20,7 +20,7 @@ if [ $check = yes ]; then
   status=0
   clang-format-22 --dry-run --Werror "${files[@]}" || status=1
   for file in "${files[@]}"; do
-    if sed -n '2p;3q' "$file" | grep -q '^//-\*-===//$\|^//---*===//$'; then
+    if sed -n '2p;3q' "$file" | grep -q '^//-\*-===//$\|^//---*===//$\|^-*===\*\\$'; then
       echo "$file:1: the banner is broken over two lines"
       status=1
     fi

@@ -1,24 +1,22 @@
-/*===- flash-c/Compiler.h - Compiling attention, from C
------------------------===*\
-|* *|
-|* Part of Flash, under the Apache License v2.0 with LLVM Exceptions. *|
-|* See LICENSE for license information. *|
-|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception *|
-|* *|
-|*===------------------------------------------------------------------------===*|
-|* *|
-|* Compiles a function of an MLIR text for a target and asks what it takes and
-*|
-|* gives. See Runtime.h for calling it. *|
-|* *|
-|*   FlashFunction *f = flashCompile(text, strlen(text), "sm_90a", ""); *|
-|*   if (!f) { puts(flashGetLastError()); ... } *|
-|* *|
-|* A call that fails returns NULL or non-zero, and flashGetLastError, in the *|
-|* same thread, says why in one sentence. Functions may be used from several *|
-|* threads at once, except while they are destroyed. *|
-|* *|
-\*===----------------------------------------------------------------------------===*/
+/*===- flash-c/Compiler.h - Compiling attention, from C -------------------===*\
+|*                                                                            *|
+|* Part of Flash, under the Apache License v2.0 with LLVM Exceptions.         *|
+|* See LICENSE for license information.                                       *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                    *|
+|*                                                                            *|
+|*===----------------------------------------------------------------------===*|
+|*                                                                            *|
+|* Compiles a function of an MLIR text for a target and asks what it takes    *|
+|* and gives. See Runtime.h for calling it.                                   *|
+|*                                                                            *|
+|*   FlashFunction *f = flashCompile(text, strlen(text), "sm_90a", "");       *|
+|*   if (!f) { puts(flashGetLastError()); ... }                               *|
+|*                                                                            *|
+|* A call that fails returns NULL or non-zero, and flashGetLastError, in      *|
+|* the same thread, says why in one sentence. Functions may be used from      *|
+|* several threads at once, except while they are destroyed.                  *|
+|*                                                                            *|
+\*===----------------------------------------------------------------------===*/
 
 #ifndef FLASH_C_COMPILER_H
 #define FLASH_C_COMPILER_H
@@ -93,10 +91,10 @@ FLASH_C_EXPORT int flashFunctionGetResult(const FlashFunction *function,
 FLASH_C_EXPORT int flashFunctionIsOnDevice(const FlashFunction *function);
 
 /** The code: `kind` is "llvm", "ptx", "cubin" or "plan", as far as the target
- * has it; or "report": JSON with the target, the schedule of each attention and
- * the milliseconds of each stage of the compilation. NULL on error. The bytes,
- * `*size` of them (and a zero after them), live until the next call for the same
- * function, or its destruction. */
+ *  has it; or "report": JSON with the target, the schedule of each attention
+ *  and the milliseconds of each stage of the compilation. NULL on error. The
+ *  bytes, `*size` of them (and a zero after them), live until the next call for
+ *  the same function, or its destruction. */
 FLASH_C_EXPORT const char *flashFunctionGetCode(FlashFunction *function,
                                                 const char *kind, size_t *size);
 

@@ -1,15 +1,14 @@
-/*===- flash-c/Runtime.h - Calling compiled attention, from C
------------------===*\
-|* *|
-|* Part of Flash, under the Apache License v2.0 with LLVM Exceptions. *|
-|* See LICENSE for license information. *|
-|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception *|
-|* *|
-|*===------------------------------------------------------------------------===*|
-|* *|
-|* Calls a function that Compiler.h compiled, on memory of the caller's. *|
-|* *|
-\*===----------------------------------------------------------------------------===*/
+/*===- flash-c/Runtime.h - Calling compiled attention, from C -------------===*\
+|*                                                                            *|
+|* Part of Flash, under the Apache License v2.0 with LLVM Exceptions.         *|
+|* See LICENSE for license information.                                       *|
+|* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception                    *|
+|*                                                                            *|
+|*===----------------------------------------------------------------------===*|
+|*                                                                            *|
+|* Calls a function that Compiler.h compiled, on memory of the caller's.      *|
+|*                                                                            *|
+\*===----------------------------------------------------------------------===*/
 
 #ifndef FLASH_C_RUNTIME_H
 #define FLASH_C_RUNTIME_H
@@ -40,8 +39,8 @@ FLASH_C_EXPORT int flashFunctionGetResultShapes(FlashFunction *function,
 
 /** Calls the function. On a GPU the work is enqueued on `stream` (a CUstream or
  *  cudaStream_t, NULL for the default stream), in the calling thread's current
- *  context; on the CPU it is done on return. Sizes are checked first; non-zero
- * on error, and then nothing has been launched. */
+ *  context; on the CPU it is done on return. Sizes are checked first;
+ *  non-zero on error, and then nothing has been launched. */
 FLASH_C_EXPORT int flashFunctionLaunch(FlashFunction *function,
                                        const FlashArgument *arguments,
                                        const FlashArgument *results,

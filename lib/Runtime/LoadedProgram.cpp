@@ -10,31 +10,33 @@
 using namespace flash::rt;
 using namespace flash::rt::cuda;
 
-/// Compares the plan's parameters with the kernel's own, where the driver can
-/// tell (12.4 and newer): a launch with too few would read stray memory.
+/// Compares the plan's parameters with the kernel's own, as far as the driver
+/// can tell (sizes from 12.4, their number from 13.2): a launch with too few
+/// would read stray memory. Asking for one too many would tell on any driver,
+/// but as an error of its API, which sanitizers report.
 static Status checkParams(const Driver &driver, const Launch &launch,
                           Function function) {
+  size_t planned = launch.params.size(), count = planned;
+  auto wrongCount = [&](size_t count) {
+    return Status::error(
+        "the kernel '" + launch.kernel + "' has " + std::to_string(count) +
+        " parameters, but the launch plan " + std::to_string(planned));
+  };
+  if (driver.funcGetParamCount &&
+      driver.funcGetParamCount(function, &count) == 0 && count != planned)
+    return wrongCount(count);
   if (!driver.funcGetParamInfo)
     return Status::success();
-  size_t offset, size;
-  for (size_t i = 0; i < launch.params.size(); ++i) {
-    size_t ours = paramSize(launch.params[i]);
+  for (size_t i = 0; i < planned; ++i) {
+    size_t ours = paramSize(launch.params[i]), offset, size;
     if (driver.funcGetParamInfo(function, i, &offset, &size) != 0)
-      return Status::error("the kernel '" + launch.kernel + "' has " +
-                           std::to_string(i) +
-                           " parameters, but the launch plan " +
-                           std::to_string(launch.params.size()));
+      return wrongCount(i);
     if (size != ours)
       return Status::error(
           "parameter " + std::to_string(i) + " of the kernel '" +
           launch.kernel + "' has " + std::to_string(size) +
           " bytes, but that of the launch plan " + std::to_string(ours));
   }
-  if (driver.funcGetParamInfo(function, launch.params.size(), &offset, &size) ==
-      0)
-    return Status::error("the kernel '" + launch.kernel +
-                         "' has more parameters than the launch plan's " +
-                         std::to_string(launch.params.size()));
   return Status::success();
 }
 

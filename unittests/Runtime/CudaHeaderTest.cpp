@@ -21,6 +21,9 @@
 // All versions of functions by their symbols, as dlsym has them.
 #define __CUDA_API_VERSION_INTERNAL
 #include <cuda.h>
+#if CUDA_VERSION < 13020
+extern "C" CUresult CUDAAPI cuFuncGetParamCount(CUfunction, size_t *);
+#endif
 
 namespace rtc = flash::rt::cuda;
 

@@ -330,15 +330,22 @@ TEST_F(ExecutorTest, ParametersOfTheKernel) {
     fake.paramSizes = std::move(sizes);
     return make().prepare().message();
   };
+  const std::string fewer =
+      "the kernel 'flash_kernel' has 2 parameters, but the launch plan 7";
   EXPECT_EQ(error({8, 128, 8, 8, 4, 4, 8}), "");
-  EXPECT_EQ(error({8, 128}), "the kernel 'flash_kernel' has 2 parameters, but "
-                             "the launch plan 7");
+  EXPECT_EQ(error({8, 128}), fewer);
   EXPECT_EQ(error({8, 128, 8, 8, 8, 4, 8}),
             "parameter 4 of the kernel 'flash_kernel' has 8 bytes, but that of "
             "the launch plan 4");
   EXPECT_EQ(error({8, 128, 8, 8, 4, 4, 8, 8}),
-            "the kernel 'flash_kernel' has more parameters than the launch "
-            "plan's 7");
+            "the kernel 'flash_kernel' has 8 parameters, but the launch plan "
+            "7");
+  EXPECT_EQ(fake.paramErrors, 0);
+  // Before 13.2, and before 12.4.
+  fake.table.funcGetParamCount = nullptr;
+  EXPECT_EQ(error({8, 128, 8, 8, 4, 4, 8}), "");
+  EXPECT_EQ(fake.paramErrors, 0);
+  EXPECT_EQ(error({8, 128}), fewer);
   fake.table.funcGetParamInfo = nullptr;
   EXPECT_EQ(error({}), "");
 }

@@ -61,6 +61,7 @@ struct FakeDriver {
   Code failCode = 700;
   std::string jitLog;
   std::vector<size_t> paramSizes; ///< of every kernel
+  int paramErrors = 0;            ///< parameters asked for that are not there
   Context current = nullptr;      ///< the caller's context
   std::map<Stream, Context> streamContexts;
 
@@ -317,10 +318,16 @@ inline FakeDriver::FakeDriver() {
           word = 0xabc000 + instance->maps.size();
         return call("cuTensorMapEncodeTiled");
       };
+  table.funcGetParamCount = [](Function, size_t *count) {
+    *count = instance->paramSizes.size();
+    return 0;
+  };
   table.funcGetParamInfo = [](Function, size_t index, size_t *offset,
                               size_t *size) {
-    if (index >= instance->paramSizes.size())
+    if (index >= instance->paramSizes.size()) {
+      ++instance->paramErrors;
       return 1;
+    }
     *offset = 0;
     *size = instance->paramSizes[index];
     return 0;

@@ -138,6 +138,7 @@ enum JitOption : int {
 #define FLASH_RT_CUDA_OPTIONAL_FUNCTIONS(X)                                    \
   X(launchKernelEx, cuLaunchKernelEx, (const LaunchConfig *config, Function function, void **params, void **extra)) \
   X(tensorMapEncodeTiled, cuTensorMapEncodeTiled, (TensorMap *map, int type, uint32_t rank, void *address, const uint64_t *dims, const uint64_t *strides, const uint32_t *box, const uint32_t *elementStrides, int interleave, int swizzle, int l2Promotion, int oobFill)) \
+  X(funcGetParamCount, cuFuncGetParamCount, (Function function, size_t *count)) \
   X(funcGetParamInfo, cuFuncGetParamInfo, (Function function, size_t index, size_t *offset, size_t *size)) \
   X(ctxGetId, cuCtxGetId, (Context context, unsigned long long *id))           \
   X(streamGetCtx, cuStreamGetCtx, (Stream stream, Context *context))

@@ -1,0 +1,131 @@
+//===- Arithmetic.cpp - Sizes and checks of a launch plan -----------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Index arithmetic of the host function becomes expressions, its assertions the
+// plan's checks:
+//
+//   %n = arith.ceildivsi %sq, %c128          ->  ceildiv(dim(0, 2), 128)
+//   %e = arith.cmpi eq, %a, %b ; cf.assert %e, "..."
+//   ->  check dim(0, 0) == dim(1, 0): "..."
+//
+//===----------------------------------------------------------------------===//
+
+#include "ProgramBuilder.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/IR/Matchers.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace flash;
+using rt::Expr;
+
+FailureOr<Expr> ProgramBuilder::affine(Location loc, AffineExpr expr,
+                                       ValueRange operands, unsigned numDims) {
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return Expr(constant.getValue());
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return index(operands[dim.getPosition()]);
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return index(operands[numDims + symbol.getPosition()]);
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  FailureOr<Expr> lhs = affine(loc, binary.getLHS(), operands, numDims);
+  FailureOr<Expr> rhs = affine(loc, binary.getRHS(), operands, numDims);
+  if (failed(lhs) || failed(rhs))
+    return failure();
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return *lhs + *rhs;
+  case AffineExprKind::Mul:
+    return *lhs * *rhs;
+  case AffineExprKind::FloorDiv:
+    return Expr::floorDiv(*lhs, *rhs);
+  case AffineExprKind::CeilDiv:
+    return Expr::ceilDiv(*lhs, *rhs);
+  case AffineExprKind::Mod:
+    return Expr::mod(*lhs, *rhs);
+  default:
+    return emitError(loc) << "a launch plan has no such affine expression";
+  }
+}
+
+LogicalResult ProgramBuilder::convertArithmetic(Operation *op) {
+  auto set = [&](const Expr &value) {
+    indices[op->getResult(0)] = value;
+    return success();
+  };
+  // Sizes are not negative, hence signed and unsigned forms agree.
+  if (op->getNumOperands() == 2 && op->getNumResults() == 1 &&
+      op->getResult(0).getType().isIndex() &&
+      isa<arith::ArithDialect>(op->getDialect())) {
+    Expr a = index(op->getOperand(0)), b = index(op->getOperand(1));
+    std::optional<Expr> value =
+        llvm::TypeSwitch<Operation *, std::optional<Expr>>(op)
+            .Case([&](arith::AddIOp) { return a + b; })
+            .Case([&](arith::SubIOp) { return a - b; })
+            .Case([&](arith::MulIOp) { return a * b; })
+            .Case<arith::DivUIOp, arith::DivSIOp, arith::FloorDivSIOp>(
+                [&](auto) { return Expr::floorDiv(a, b); })
+            .Case<arith::CeilDivSIOp, arith::CeilDivUIOp>(
+                [&](auto) { return Expr::ceilDiv(a, b); })
+            .Case<arith::RemUIOp, arith::RemSIOp>(
+                [&](auto) { return Expr::mod(a, b); })
+            .Case<arith::MinSIOp, arith::MinUIOp>(
+                [&](auto) { return Expr::min(a, b); })
+            .Case<arith::MaxSIOp, arith::MaxUIOp>(
+                [&](auto) { return Expr::max(a, b); })
+            .Default([](Operation *) { return std::nullopt; });
+    if (value)
+      return set(*value);
+  }
+  auto evaluate = [&](AffineMap map, auto combine) -> LogicalResult {
+    std::optional<Expr> result;
+    for (AffineExpr expr : map.getResults()) {
+      FailureOr<Expr> value =
+          affine(op->getLoc(), expr, op->getOperands(), map.getNumDims());
+      if (failed(value))
+        return failure();
+      result = result ? combine(*result, *value) : *value;
+    }
+    return set(*result);
+  };
+  if (auto apply = dyn_cast<affine::AffineApplyOp>(op))
+    return evaluate(apply.getAffineMap(), [](Expr a, Expr) { return a; });
+  if (auto min = dyn_cast<affine::AffineMinOp>(op))
+    return evaluate(min.getAffineMap(),
+                    [](Expr a, Expr b) { return Expr::min(a, b); });
+  if (auto max = dyn_cast<affine::AffineMaxOp>(op))
+    return evaluate(max.getAffineMap(),
+                    [](Expr a, Expr b) { return Expr::max(a, b); });
+  // Nobody needs a value of another kind: comparisons are read by assertions.
+  if (op->use_empty() || isa<arith::CmpIOp>(op))
+    return success();
+  return op->emitOpError("cannot be part of a launch plan");
+}
+
+/// `assert a == b` and `assert a mod b == 0`.
+LogicalResult ProgramBuilder::convertAssert(cf::AssertOp op) {
+  auto compare = op.getArg().getDefiningOp<arith::CmpIOp>();
+  if (matchPattern(op.getArg(), m_One()))
+    return success();
+  using Relation = rt::Check::Relation;
+  if (!compare || (compare.getPredicate() != arith::CmpIPredicate::eq &&
+                   compare.getPredicate() != arith::CmpIPredicate::sle))
+    return op.emitOpError("must compare two sizes (eq, sle) in a launch plan");
+  rt::Check check{Relation::Equal, index(compare.getLhs()),
+                  index(compare.getRhs()), op.getMsg().str()};
+  if (compare.getPredicate() == arith::CmpIPredicate::sle)
+    check.relation = Relation::LessEqual;
+  else if (auto rest = compare.getLhs().getDefiningOp<arith::RemUIOp>();
+           rest && matchPattern(compare.getRhs(), m_Zero()))
+    check = rt::Check{Relation::Divisible, index(rest.getLhs()),
+                      index(rest.getRhs()), op.getMsg().str()};
+  program.checks.push_back(std::move(check));
+  return success();
+}
