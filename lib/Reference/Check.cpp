@@ -127,8 +127,8 @@ static Errors limits(const Errors &unfused, const Array &reference,
   for (int64_t i = 0; i < reference.numElements(); ++i)
     if (std::isfinite(reference.at(i)))
       largest = std::max(largest, std::fabs(reference.at(i)));
-  int64_t length = std::max<int64_t>(1, rowLength(reference));
-  double rows = std::max<int64_t>(1, reference.numElements() / length);
+  double columns = std::max<int64_t>(1, rowLength(reference));
+  double elements = std::max<double>(columns, reference.numElements());
   double u = unitRoundoff(inputType);
   Errors floor;
   if (kind == ResultKind::Lse)
@@ -136,10 +136,15 @@ static Errors limits(const Errors &unfused, const Array &reference,
     floor = {2e-6 * std::max(1.0, 1 / std::max(largest, 1e-30)),
              2e-6 * std::max(1.0, largest), 0};
   else
-    floor = {1e-6 + (4e-6 + u) / std::sqrt(rows), (5e-6 + 4 * u) * largest,
-             5e-6 + 4 * u};
-  return {1.25 * unfused.relative + floor.relative,
-          1.25 * unfused.maximum + floor.maximum, 2 * unfused.row + floor.row};
+    floor = {1e-6 + (4e-6 + u / 2) / std::sqrt(elements / columns) +
+                 4 * u / std::sqrt(elements),
+             (5e-6 + u + 4 * u / std::sqrt(elements)) * largest,
+             5e-6 + u / 2 + 4 * u / std::sqrt(columns)};
+  auto limit = [](double unfused, double floor) {
+    return 1.25 * unfused + floor;
+  };
+  return {limit(unfused.relative, floor.relative),
+          limit(unfused.maximum, floor.maximum), limit(unfused.row, floor.row)};
 }
 
 Verdict reference::judge(const Array &array, const Array &reference,

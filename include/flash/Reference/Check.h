@@ -14,23 +14,16 @@
 //   row        the largest relative error of one row (outputs with at least 8
 //              columns; in shorter rows cancellation makes it meaningless)
 //
-// the limit is 1.25 times the unfused computation's measure (2 times for the
-// row) plus a floor. With u the unit roundoff of the input type (2^-24 f32,
-// 2^-11 f16, 2^-8 bf16):
+// the limit is 1.25 times the unfused computation's measure plus a floor. With u
+// the unit roundoff of the input type (2^-24 f32, 2^-11 f16, 2^-8 bf16) and n
+// the number of elements:
 //
-//   relative   1e-6 + (4e-6 + u) / sqrt(rows)
-//   maximum    (5e-6 + 4u) * max |ref|
-//   row        5e-6 + 4u
+//   relative   1e-6 + (4e-6 + u/2) / sqrt(rows) + 4u / sqrt(n)
+//   maximum    (5e-6 + u + 4u / sqrt(n)) * max |ref|
+//   row        5e-6 + u/2 + 4u / sqrt(columns)
 //   LSE        2e-6 * max(1, max |ref|) for the maximum; 2e-6 relative
 //
-// 1e-6 is some ten roundings of f32: an approximate exp2, and sums in another
-// order, are allowed that. The other terms are there because the two
-// computations draw different roundings of the same size: of scores in f32 (a
-// score of 30 is known to 2e-6, and so is its exponential), and of P in the
-// input type (before it is normalised, not after). Over many rows such errors
-// average out and the term vanishes; in one row, or in the worst of many, they
-// may differ by a factor, hence the 2. LSE is a sum over all keys and never
-// sees a rounded P.
+// docs/Checking.md says why.
 //
 // Three things have no tolerance: a NaN fails; LSE is -inf exactly where the
 // reference's is; a row that is zero in the reference is zero.
