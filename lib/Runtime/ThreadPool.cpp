@@ -11,6 +11,11 @@
 // iterations left and a place. A loop lives on its caller's stack: the caller
 // takes it off the list and waits until the workers that joined have left.
 //
+// Where other cores look busy (a library whose threads spin is enough), Linux
+// wakes a worker on the core of its caller and leaves both there for tens of
+// milliseconds, longer than many loops take. So a worker that finds itself on
+// the caller's core moves away.
+//
 //===----------------------------------------------------------------------===//
 
 #include "flash/Runtime/ThreadPool.h"
@@ -23,6 +28,7 @@
 #include <list>
 #include <mutex>
 #include <pthread.h>
+#include <sched.h>
 #include <thread>
 
 using namespace flash::rt;
@@ -33,6 +39,33 @@ constexpr int kMaxThreads = 1024;
 
 /// True in a thread that is inside a body: a nested loop then runs inline.
 thread_local bool insideBody = false;
+
+int currentCpu() {
+#ifdef __linux__
+  return sched_getcpu();
+#else
+  return -1;
+#endif
+}
+
+/// Moves this thread to another of the cores that it may run on, if it has any.
+/// What it may run on stays as it was.
+void leaveCpu(int cpu) {
+#ifdef __linux__
+  cpu_set_t allowed;
+  if (cpu < 0 || cpu >= CPU_SETSIZE ||
+      pthread_getaffinity_np(pthread_self(), sizeof(allowed), &allowed) != 0)
+    return;
+  cpu_set_t others = allowed;
+  CPU_CLR(cpu, &others);
+  if (CPU_COUNT(&others) == 0)
+    return;
+  if (pthread_setaffinity_np(pthread_self(), sizeof(others), &others) == 0)
+    pthread_setaffinity_np(pthread_self(), sizeof(allowed), &allowed);
+#else
+  (void)cpu;
+#endif
+}
 
 /// A parallel loop in flight.
 struct Loop {
@@ -46,16 +79,23 @@ struct Loop {
   alignas(64) int places;
   int inside = 0;
   std::condition_variable left;
+  /// Where the caller was when it took a range last.
+  std::atomic<int> callerCpu{-1};
 
   bool wantsWorker() const {
     return places > 0 && next.load(std::memory_order_relaxed) < n;
   }
 
   /// Takes ranges until none is left.
-  void work() {
+  void work(bool isCaller) {
     insideBody = true;
     int64_t begin = next.load(std::memory_order_relaxed);
     while (begin < n) {
+      int cpu = currentCpu();
+      if (isCaller)
+        callerCpu.store(cpu, std::memory_order_relaxed);
+      else if (cpu == callerCpu.load(std::memory_order_relaxed))
+        leaveCpu(cpu);
       int64_t end = begin + parallelChunk(n - begin, threads);
       if (!next.compare_exchange_weak(begin, end, std::memory_order_relaxed))
         continue;
@@ -81,7 +121,7 @@ public:
       wake.notify_one();
     else
       wake.notify_all();
-    loop.work();
+    loop.work(/*isCaller=*/true);
     std::unique_lock<std::mutex> lock(mutex);
     loops.erase(position);
     loop.left.wait(lock, [&] { return loop.inside == 0; });
@@ -116,7 +156,7 @@ private:
       --loop.places;
       ++loop.inside;
       lock.unlock();
-      loop.work();
+      loop.work(/*isCaller=*/false);
       lock.lock();
       // Under the lock: the loop may be gone as soon as it is released.
       if (--loop.inside == 0)

@@ -16,6 +16,7 @@
 #include <chrono>
 #include <gtest/gtest.h>
 #include <mutex>
+#include <sched.h>
 #include <set>
 #include <sys/wait.h>
 #include <thread>
@@ -86,6 +87,22 @@ TEST_F(ThreadPoolTest, ManyShortLoops) {
 }
 
 TEST_F(ThreadPoolTest, SeveralThreadsTakePart) { expectTwoThreads(); }
+
+/// Workers move between cores, but what they may run on is the user's choice.
+TEST_F(ThreadPoolTest, AffinityIsKept) {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  setNumThreads(2);
+  std::atomic<int> different{0};
+  for (int loop = 0; loop < 200; ++loop)
+    parallelFor(64, [&](int64_t, int64_t) {
+      cpu_set_t here;
+      if (sched_getaffinity(0, sizeof(here), &here) != 0 ||
+          !CPU_EQUAL(&here, &allowed))
+        ++different;
+    });
+  EXPECT_EQ(different, 0);
+}
 
 TEST_F(ThreadPoolTest, NestedLoopsRunInline) {
   setNumThreads(4);
