@@ -190,9 +190,6 @@ def main():
                     times, gemm_times = [], []
                     for _ in range(args.rounds):
                         gemm_times.append(seconds(gemm))
-                        # OpenBLAS's threads spin for a while after a product, on cores that ours would use.
-                        time.sleep(0.1)
-                        launch()  # and after a pause the first call finds its threads asleep
                         times.append(seconds(launch))
                     rate = flops / statistics.median(times) / 1e9
                     gemm_rate = 2.0 * size**3 / statistics.median(gemm_times) / 1e9

@@ -144,7 +144,7 @@ suite_format() { check "clang-format (scripts/format.sh formats)" scripts/format
 # One file: its verdict is kept under a key of everything that it could depend on.
 tidy_file() {
   local file=$1 key stamp
-  key=$( (cat "$file" .clang-tidy; echo "$FLASH_HEADERS_KEY") | sha256sum | cut -c 1-40)
+  key=$( (cat "$file"; echo "$FLASH_HEADERS_KEY") | sha256sum | cut -c 1-40)
   stamp="$FLASH_BUILD/tidy/$key"
   [ -f "$stamp" ] && return 0
   if clang-tidy-22 -p "$FLASH_BUILD" --quiet "$FLASH_ROOT/$file" >"$stamp.log" 2>&1; then
@@ -168,7 +168,7 @@ suite_tidy() {
       say "not in this build: $file" >&2
     fi
   done)
-  FLASH_HEADERS_KEY=$( (our_files '*.h' '*.td' '*.def' | xargs cat; cat "$FLASH_BUILD/CMakeCache.txt" | grep -i 'MLIR_DIR\|CXX_COMPILER:') | sha256sum)
+  FLASH_HEADERS_KEY=$( (our_files '*.h' '*.td' '*.def' '*.clang-tidy' | xargs cat; cat "$FLASH_BUILD/CMakeCache.txt" | grep -i 'MLIR_DIR\|CXX_COMPILER:') | sha256sum)
   export -f tidy_file
   export FLASH_HEADERS_KEY FLASH_BUILD FLASH_ROOT
   printf '%s\n' "${files[@]}" | xargs -P "$FLASH_JOBS" -I{} bash -c 'tidy_file {}' 2>&1 | tee "$log" || true

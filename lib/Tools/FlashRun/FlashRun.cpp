@@ -28,7 +28,6 @@
 #include "llvm/Support/ToolOutputFile.h"
 
 #include <algorithm>
-#include <chrono>
 
 using namespace mlir;
 using namespace flash;
@@ -39,12 +38,6 @@ using rt::Result;
 using rt::Status;
 
 namespace {
-
-/// Arguments and results of a call, in host or device memory.
-struct Call {
-  std::vector<rt::Argument> arguments, results;
-  std::vector<rt::cuda::DeviceBuffer> buffers;
-};
 
 class Runner {
 public:
@@ -67,8 +60,6 @@ private:
   Status writeArtifact();
   Status prepareInputs();
   Status execute();
-  Status executeOnHost();
-  Status executeOnDevice();
   Status writeOutputs();
   void describe();
 
@@ -126,22 +117,9 @@ CompileOptions Runner::compileOptions() const {
   return compile;
 }
 
-static uint64_t addressOf(const Array &array) {
-  return reinterpret_cast<uint64_t>(array.data());
-}
-
 /// What the function moves with the inputs' sizes.
 Result<FunctionIO> Runner::analyze() {
-  std::vector<rt::Argument> arguments;
-  for (const RuntimeValue &value : inputs.values) {
-    const auto *tensor = std::get_if<Tensor>(&value);
-    arguments.push_back(
-        tensor
-            ? rt::Argument::tensor(
-                  tensor->array ? addressOf(*tensor->array) : 0, tensor->shape)
-            : rt::Argument::index(std::get<int64_t>(value)));
-  }
-  return reportIO(func, compileOptions(), arguments);
+  return reportIO(func, compileOptions(), hostArguments(inputs.values));
 }
 
 Status Runner::printIO() {
@@ -289,133 +267,16 @@ void Runner::describe() {
                      info.dtype));
 }
 
-static double median(std::vector<double> times) {
-  std::sort(times.begin(), times.end());
-  size_t middle = times.size() / 2;
-  return times.size() % 2 ? times[middle]
-                          : (times[middle - 1] + times[middle]) / 2;
-}
-
-/// Calls `once` (which returns milliseconds) for the result, then for the
-/// median.
-static Status measure(int64_t repeat, double &milliseconds,
-                      llvm::function_ref<Result<double>()> once) {
-  Result<double> first = once();
-  if (first.failed())
-    return first.status();
-  milliseconds = *first;
-  std::vector<double> times;
-  Progress progress("timing");
-  for (int64_t i = 0; i < repeat; ++i) {
-    Result<double> time = once();
-    if (time.failed())
-      return time.status();
-    times.push_back(*time);
-    progress.update(double(i) / repeat);
-  }
-  if (!times.empty())
-    milliseconds = median(std::move(times));
-  return Status::success();
-}
-
-Status Runner::executeOnHost() {
-  Call call;
-  for (const RuntimeValue &value : inputs.values) {
-    const auto *tensor = std::get_if<Tensor>(&value);
-    call.arguments.push_back(
-        tensor ? rt::Argument::tensor(addressOf(*tensor->array), tensor->shape)
-               : rt::Argument::index(std::get<int64_t>(value)));
-  }
-  for (const Array &array : results)
-    call.results.push_back(
-        rt::Argument::tensor(addressOf(array), array.shape()));
-  return measure(options.repeat, report.milliseconds, [&]() -> Result<double> {
-    auto begin = std::chrono::steady_clock::now();
-    Status status = executable->launch(call.arguments, call.results, nullptr);
-    if (status.failed())
-      return status;
-    return std::chrono::duration<double, std::milli>(
-               std::chrono::steady_clock::now() - begin)
-        .count();
-  });
-}
-
-Status Runner::executeOnDevice() {
-  Result<const rt::cuda::Driver *> driver = rt::cuda::Driver::get();
-  if (driver.failed())
-    return driver.status();
-  const rt::cuda::Driver &cuda = **driver;
-  Result<rt::cuda::ContextScope> context = rt::cuda::ContextScope::enter(cuda);
-  if (context.failed())
-    return context.status();
-
-  Call call;
-  auto toDevice = [&](const Array &array) -> Result<rt::Argument> {
-    Result<rt::cuda::DeviceBuffer> buffer =
-        rt::cuda::DeviceBuffer::allocate(cuda, array.sizeInBytes());
-    if (buffer.failed())
-      return buffer.status();
-    Status status = buffer->copyFromHost(array.data(), array.sizeInBytes());
-    if (status.failed())
-      return status;
-    call.buffers.push_back(std::move(*buffer));
-    return rt::Argument::tensor(call.buffers.back().address(), array.shape());
-  };
-  for (const RuntimeValue &value : inputs.values) {
-    const auto *tensor = std::get_if<Tensor>(&value);
-    if (!tensor) {
-      call.arguments.push_back(rt::Argument::index(std::get<int64_t>(value)));
-      continue;
-    }
-    Result<rt::Argument> argument = toDevice(*tensor->array);
-    if (argument.failed())
-      return argument.status();
-    call.arguments.push_back(std::move(*argument));
-  }
-  for (const Array &array : results) { // poisoned
-    Result<rt::Argument> argument = toDevice(array);
-    if (argument.failed())
-      return argument.status();
-    call.results.push_back(std::move(*argument));
-  }
-
-  Result<rt::cuda::Timer> timer = rt::cuda::Timer::create(cuda);
-  if (timer.failed())
-    return timer.status();
-  Status status =
-      measure(options.repeat, report.milliseconds, [&]() -> Result<double> {
-        Status status = timer->start(nullptr);
-        if (status.ok())
-          status = executable->launch(call.arguments, call.results, nullptr);
-        if (status.ok())
-          status = timer->stop(nullptr);
-        if (status.failed())
-          return status;
-        return timer->milliseconds();
-      });
-  for (size_t i = 0; i < results.size() && status.ok(); ++i)
-    status = call.buffers[call.buffers.size() - results.size() + i].copyToHost(
-        results[i].data(), results[i].sizeInBytes());
-  if (status.failed())
-    return status;
-  Result<std::vector<rt::cuda::KernelAttributes>> kernels =
-      executable->kernelAttributes();
-  if (kernels.ok())
-    report.kernels = std::move(*kernels);
-  Result<rt::cuda::DeviceInfo> info = rt::cuda::deviceInfo(cuda);
-  if (info.ok())
-    report.device = info->name;
-  return Status::success();
-}
-
 Status Runner::execute() {
-  Status status = executable->onDevice() ? executeOnDevice() : executeOnHost();
-  if (status.failed())
-    return status.withContext("running @" + signature.name);
+  Result<Execution> execution =
+      flash::execute(*executable, inputs.values, results, options.repeat);
+  if (execution.failed())
+    return execution.status().withContext("running @" + signature.name);
   report.ran = true;
   report.repeat = options.repeat;
-  if (!executable->onDevice())
-    report.device = std::to_string(rt::numThreads()) + " threads";
+  report.milliseconds = execution->milliseconds;
+  report.device = std::move(execution->device);
+  report.kernels = std::move(execution->kernels);
   return Status::success();
 }
 

@@ -101,6 +101,23 @@ rt::Result<RunInputs> makeInputs(const FunctionSignature &signature,
 /// Fails when `bytes` are more than this machine's memory.
 rt::Status checkMemory(double bytes);
 
+/// The values as arguments of a call in host memory.
+std::vector<rt::Argument>
+hostArguments(llvm::ArrayRef<reference::RuntimeValue> values);
+
+struct Execution {
+  /// Of the only call, or the median of the repeated ones.
+  double milliseconds = 0;
+  std::string device;
+  std::vector<rt::cuda::KernelAttributes> kernels;
+};
+
+/// Calls the function once for its results and then `repeat` times.
+rt::Result<Execution> execute(Executable &executable,
+                              llvm::ArrayRef<reference::RuntimeValue> values,
+                              llvm::MutableArrayRef<rt::Array> results,
+                              int64_t repeat);
+
 /// Computes both references and judges every result.
 rt::Result<std::vector<ResultCheck>>
 checkResults(mlir::func::FuncOp func, const FunctionSignature &signature,
