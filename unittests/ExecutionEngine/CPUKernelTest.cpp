@@ -235,30 +235,7 @@ TEST_F(CPUKernelTest, OtherSchedules) {
 
 TEST_F(CPUKernelTest, SplitAndMerge) {
   type = DType::BF16;
-  compile(R"(
-func.func @f(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x2x?x64xbf16>, %v: tensor<?x2x?x64xbf16>)
-    -> (tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>) {
-  %c0 = arith.constant 0 : index
-  %c2 = arith.constant 2 : index
-  %b = tensor.dim %k, %c0 : tensor<?x2x?x64xbf16>
-  %sq = tensor.dim %q, %c2 : tensor<?x4x?x64xbf16>
-  %sk = tensor.dim %k, %c2 : tensor<?x2x?x64xbf16>
-  %half = affine.apply affine_map<(d0) -> (d0 ceildiv 2)>(%sk)
-  %rest = arith.subi %sk, %half : index
-  %offset = arith.subi %sk, %sq : index
-  %k0 = tensor.extract_slice %k[0, 0, 0, 0] [%b, 2, %half, 64] [1, 1, 1, 1] : tensor<?x2x?x64xbf16> to tensor<?x2x?x64xbf16>
-  %v0 = tensor.extract_slice %v[0, 0, 0, 0] [%b, 2, %half, 64] [1, 1, 1, 1] : tensor<?x2x?x64xbf16> to tensor<?x2x?x64xbf16>
-  %k1 = tensor.extract_slice %k[0, 0, %half, 0] [%b, 2, %rest, 64] [1, 1, 1, 1] : tensor<?x2x?x64xbf16> to tensor<?x2x?x64xbf16>
-  %v1 = tensor.extract_slice %v[0, 0, %half, 0] [%b, 2, %rest, 64] [1, 1, 1, 1] : tensor<?x2x?x64xbf16> to tensor<?x2x?x64xbf16>
-  %o0, %l0 = flash.attention %q, %k0, %v0 q_offset(%offset) {mask = #flash.causal}
-      : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16> -> tensor<?x4x?x64xf32>, tensor<?x4x?xf32>
-  %o1, %l1 = flash.attention %q, %k1, %v1 q_offset(%offset) kv_offset(%half) {mask = #flash.causal}
-      : tensor<?x4x?x64xbf16>, tensor<?x2x?x64xbf16>, tensor<?x2x?x64xbf16> -> tensor<?x4x?x64xf32>, tensor<?x4x?xf32>
-  %o, %l = flash.merge outputs(%o0, %o1 : tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32>)
-      lses(%l0, %l1 : tensor<?x4x?xf32>, tensor<?x4x?xf32>) -> tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
-  return %o, %l : tensor<?x4x?x64xbf16>, tensor<?x4x?xf32>
-}
-)");
+  compile(splitProgram("bf16", 64));
   for (auto [sq, sk] :
        {std::pair<int64_t, int64_t>{113, 263}, {50, 20}, {1, 1}, {9, 0}}) {
     std::vector<Array> inputs;

@@ -47,33 +47,11 @@ struct InterpreterTest : testing::Test {
   mlir::OwningOpRef<mlir::ModuleOp> module;
 };
 
-constexpr const char *kSplit = R"(
-func.func @split(%q: tensor<?x4x?x16xf32>, %k: tensor<?x2x?x16xf32>, %v: tensor<?x2x?x16xf32>)
-    -> (tensor<?x4x?x16xf32>, tensor<?x4x?xf32>) {
-  %c0 = arith.constant 0 : index
-  %c2 = arith.constant 2 : index
-  %b = tensor.dim %k, %c0 : tensor<?x2x?x16xf32>
-  %sq = tensor.dim %q, %c2 : tensor<?x4x?x16xf32>
-  %sk = tensor.dim %k, %c2 : tensor<?x2x?x16xf32>
-  %half = affine.apply affine_map<(d0) -> (d0 ceildiv 2)>(%sk)
-  %rest = arith.subi %sk, %half : index
-  %offset = arith.subi %sk, %sq : index
-  %k0 = tensor.extract_slice %k[0, 0, 0, 0] [%b, 2, %half, 16] [1, 1, 1, 1] : tensor<?x2x?x16xf32> to tensor<?x2x?x16xf32>
-  %v0 = tensor.extract_slice %v[0, 0, 0, 0] [%b, 2, %half, 16] [1, 1, 1, 1] : tensor<?x2x?x16xf32> to tensor<?x2x?x16xf32>
-  %k1 = tensor.extract_slice %k[0, 0, %half, 0] [%b, 2, %rest, 16] [1, 1, 1, 1] : tensor<?x2x?x16xf32> to tensor<?x2x?x16xf32>
-  %v1 = tensor.extract_slice %v[0, 0, %half, 0] [%b, 2, %rest, 16] [1, 1, 1, 1] : tensor<?x2x?x16xf32> to tensor<?x2x?x16xf32>
-  %o0, %l0 = flash.attention %q, %k0, %v0 q_offset(%offset) {mask = #flash.causal}
-      : tensor<?x4x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32> -> tensor<?x4x?x16xf32>, tensor<?x4x?xf32>
-  %o1, %l1 = flash.attention %q, %k1, %v1 q_offset(%offset) kv_offset(%half) {mask = #flash.causal}
-      : tensor<?x4x?x16xf32>, tensor<?x2x?x16xf32>, tensor<?x2x?x16xf32> -> tensor<?x4x?x16xf32>, tensor<?x4x?xf32>
-  %o, %l = flash.merge outputs(%o0, %o1 : tensor<?x4x?x16xf32>, tensor<?x4x?x16xf32>)
-      lses(%l0, %l1 : tensor<?x4x?xf32>, tensor<?x4x?xf32>) -> tensor<?x4x?x16xf32>, tensor<?x4x?xf32>
-  return %o, %l : tensor<?x4x?x16xf32>, tensor<?x4x?xf32>
-}
-)";
+/// In f32, head dim 16.
+static const std::string kSplit = splitProgram("f32", 16);
 
 TEST_F(InterpreterTest, SplitIsTheWhole) {
-  mlir::func::FuncOp func = parse(kSplit);
+  mlir::func::FuncOp func = parse(kSplit.c_str());
   Array q = normal(DType::F32, {2, 4, 9, 16}, 1),
         k = normal(DType::F32, {2, 2, 13, 16}, 2),
         v = normal(DType::F32, {2, 2, 13, 16}, 3);
@@ -88,7 +66,7 @@ TEST_F(InterpreterTest, SplitIsTheWhole) {
 }
 
 TEST_F(InterpreterTest, ShapesAndWork) {
-  mlir::func::FuncOp func = parse(kSplit);
+  mlir::func::FuncOp func = parse(kSplit.c_str());
   ShapeRun shapes =
       unwrap(runShapes(func, {Tensor{DType::F32, {2, 4, 3, 16}, nullptr},
                               Tensor{DType::F32, {2, 2, 5, 16}, nullptr},
@@ -103,7 +81,7 @@ TEST_F(InterpreterTest, ShapesAndWork) {
 }
 
 TEST_F(InterpreterTest, SizesThatDisagree) {
-  mlir::func::FuncOp func = parse(kSplit);
+  mlir::func::FuncOp func = parse(kSplit.c_str());
   auto message = [&](std::vector<int64_t> q, std::vector<int64_t> k,
                      std::vector<int64_t> v) {
     return runShapes(func, {Tensor{DType::F32, q, nullptr},

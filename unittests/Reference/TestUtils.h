@@ -13,6 +13,7 @@
 #include "flash/Runtime/Random.h"
 #include "gtest/gtest.h"
 
+#include <string>
 #include <vector>
 
 namespace flash::test {
@@ -48,6 +49,42 @@ inline void expectNear(const rt::Array &have, const rt::Array &want,
       continue;
     EXPECT_NEAR(have.at(i), want.at(i), tolerance) << "element " << i;
   }
+}
+
+/// A causal attention as two over halves of the keys, and their merge.
+inline std::string splitProgram(const std::string &type, int64_t headDim) {
+  std::string text = R"(
+func.func @f(%q: tensor<?x4x?xDIMxTYPE>, %k: tensor<?x2x?xDIMxTYPE>, %v: tensor<?x2x?xDIMxTYPE>)
+    -> (tensor<?x4x?xDIMxTYPE>, tensor<?x4x?xf32>) {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %b = tensor.dim %k, %c0 : tensor<?x2x?xDIMxTYPE>
+  %sq = tensor.dim %q, %c2 : tensor<?x4x?xDIMxTYPE>
+  %sk = tensor.dim %k, %c2 : tensor<?x2x?xDIMxTYPE>
+  %half = affine.apply affine_map<(d0) -> (d0 ceildiv 2)>(%sk)
+  %rest = arith.subi %sk, %half : index
+  %offset = arith.subi %sk, %sq : index
+  %k0 = tensor.extract_slice %k[0, 0, 0, 0] [%b, 2, %half, DIM] [1, 1, 1, 1] : tensor<?x2x?xDIMxTYPE> to tensor<?x2x?xDIMxTYPE>
+  %v0 = tensor.extract_slice %v[0, 0, 0, 0] [%b, 2, %half, DIM] [1, 1, 1, 1] : tensor<?x2x?xDIMxTYPE> to tensor<?x2x?xDIMxTYPE>
+  %k1 = tensor.extract_slice %k[0, 0, %half, 0] [%b, 2, %rest, DIM] [1, 1, 1, 1] : tensor<?x2x?xDIMxTYPE> to tensor<?x2x?xDIMxTYPE>
+  %v1 = tensor.extract_slice %v[0, 0, %half, 0] [%b, 2, %rest, DIM] [1, 1, 1, 1] : tensor<?x2x?xDIMxTYPE> to tensor<?x2x?xDIMxTYPE>
+  %o0, %l0 = flash.attention %q, %k0, %v0 q_offset(%offset) {mask = #flash.causal}
+      : tensor<?x4x?xDIMxTYPE>, tensor<?x2x?xDIMxTYPE>, tensor<?x2x?xDIMxTYPE> -> tensor<?x4x?xDIMxf32>, tensor<?x4x?xf32>
+  %o1, %l1 = flash.attention %q, %k1, %v1 q_offset(%offset) kv_offset(%half) {mask = #flash.causal}
+      : tensor<?x4x?xDIMxTYPE>, tensor<?x2x?xDIMxTYPE>, tensor<?x2x?xDIMxTYPE> -> tensor<?x4x?xDIMxf32>, tensor<?x4x?xf32>
+  %o, %l = flash.merge outputs(%o0, %o1 : tensor<?x4x?xDIMxf32>, tensor<?x4x?xDIMxf32>)
+      lses(%l0, %l1 : tensor<?x4x?xf32>, tensor<?x4x?xf32>) -> tensor<?x4x?xDIMxTYPE>, tensor<?x4x?xf32>
+  return %o, %l : tensor<?x4x?xDIMxTYPE>, tensor<?x4x?xf32>
+}
+)";
+  auto replace = [&](const std::string &from, const std::string &to) {
+    for (size_t at = text.find(from); at != std::string::npos;
+         at = text.find(from, at + to.size()))
+      text.replace(at, from.size(), to);
+  };
+  replace("TYPE", type);
+  replace("DIM", std::to_string(headDim));
+  return text;
 }
 
 } // namespace flash::test
