@@ -14,8 +14,8 @@
 //   row        the largest relative error of one row (outputs with at least 8
 //              columns; in shorter rows cancellation makes it meaningless)
 //
-// the limit is 1.25 times the unfused computation's measure plus a floor. With u
-// the unit roundoff of the input type (2^-24 f32, 2^-11 f16, 2^-8 bf16) and n
+// the limit is 1.25 times the unfused computation's measure plus a floor. With
+// u the unit roundoff of the input type (2^-24 f32, 2^-11 f16, 2^-8 bf16) and n
 // the number of elements:
 //
 //   relative   1e-6 + (4e-6 + u/2) / sqrt(rows) + 4u / sqrt(n)
