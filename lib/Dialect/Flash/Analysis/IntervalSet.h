@@ -36,6 +36,13 @@ public:
     for (auto [first, end] : other.intervals)
       insert(first + offset, end + offset);
   }
+  /// The rows below `end`.
+  IntervalSet clipped(int64_t end) const {
+    IntervalSet part;
+    for (auto [first, last] : intervals)
+      part.insert(first, std::min(last, end));
+    return part;
+  }
   int64_t size() const {
     int64_t size = 0;
     for (auto [first, end] : intervals)

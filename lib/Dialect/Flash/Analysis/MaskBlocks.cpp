@@ -53,10 +53,8 @@ MaskBlocks::makeQuestion(StringRef name, unsigned numPositions, Build build) {
   return question;
 }
 
-MaskBlocks::MaskBlocks(AttentionOp op, const IndexInterpreter &known,
-                       int64_t qOffset, int64_t kvOffset)
-    : op(op), known(known), mask(op.getEffectiveMask()), qOffset(qOffset),
-      kvOffset(kvOffset) {
+MaskBlocks::MaskBlocks(AttentionOp op, const IndexInterpreter &known)
+    : op(op), known(known), mask(op.getEffectiveMask()) {
   if (!mask)
     return;
   op.getContext()->loadDialect<func::FuncDialect>();
@@ -93,31 +91,41 @@ MaskBlocks::MaskBlocks(AttentionOp op, const IndexInterpreter &known,
           return SmallVector<Value>{
               mask.buildKeyBlocks(b, loc, at, p[0])[list].number(b, loc, p[1])};
         }));
-  listFull = makeQuestion(
-      "listed", 4, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
-        SmallVector<Value> answers;
-        for (const KeyBlocks &list : mask.buildKeyBlocks(b, loc, at, p[0]))
-          answers.push_back(
-              list.mask
-                  ? cast<MaskAttrInterface>(list.mask).buildIsFull(
-                        b, loc, at.with(list.operands), p[0], p[1], p[2], p[3])
-                  : Value());
-        return answers;
+  auto askInside = [&](StringRef name, auto build) {
+    return makeQuestion(
+        name, 4, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
+          SmallVector<Value> answers;
+          for (const KeyBlocks &list : mask.buildKeyBlocks(b, loc, at, p[0]))
+            answers.push_back(list.mask
+                                  ? build(b, cast<MaskAttrInterface>(list.mask),
+                                          at.with(list.operands), p)
+                                  : Value());
+          return answers;
+        });
+  };
+  listHidden =
+      askInside("hiddenInside", [&](OpBuilder &b, MaskAttrInterface m,
+                                    const TilePlace &at, ValueRange p) {
+        return m.buildIsHidden(b, loc, at, p[0], p[1], p[2], p[3]);
       });
+  listFull = askInside("fullInside", [&](OpBuilder &b, MaskAttrInterface m,
+                                         const TilePlace &at, ValueRange p) {
+    return m.buildIsFull(b, loc, at, p[0], p[1], p[2], p[3]);
+  });
 }
 
 bool MaskBlocks::dependsOnPlace() {
   return !op.getMaskOperands().empty() || !op.getMaskBody().empty();
 }
 
-void MaskBlocks::setPlace(int64_t newBatch, int64_t newHead) {
-  batch = newBatch;
-  head = newHead;
+void MaskBlocks::setPlace(int64_t batch, int64_t head, int64_t queryOrigin,
+                          int64_t keyOrigin) {
+  place = {batch, head, queryOrigin, keyOrigin};
 }
 
 LogicalResult MaskBlocks::ask(Question &question, ArrayRef<int64_t> positions) {
   Block &body = question.func->getBody().front();
-  SmallVector<int64_t> numbers{batch, head, qOffset, kvOffset};
+  SmallVector<int64_t> numbers(place.begin(), place.end());
   llvm::append_range(numbers, positions);
   for (auto [argument, number] :
        llvm::zip(body.getArguments().take_front(numbers.size()), numbers))
@@ -146,10 +154,12 @@ FailureOr<KeyRange> MaskBlocks::visibleKeys(int64_t qFirst, int64_t qLast) {
 }
 
 FailureOr<bool> MaskBlocks::isHidden(int64_t qFirst, int64_t qLast,
-                                     int64_t kFirst, int64_t kLast) {
-  if (!mask || !hidden.answers[0])
+                                     int64_t kFirst, int64_t kLast,
+                                     std::optional<size_t> list) {
+  Question &question = list ? listHidden : hidden;
+  if (!mask || !question.answers[list.value_or(0)])
     return false;
-  return askFlag(hidden, 0, {qFirst, qLast, kFirst, kLast});
+  return askFlag(question, list.value_or(0), {qFirst, qLast, kFirst, kLast});
 }
 
 FailureOr<bool> MaskBlocks::isFull(int64_t qFirst, int64_t qLast,

@@ -19,6 +19,8 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
+#include <array>
+
 namespace flash {
 
 /// [first, end) of positions; nothing on a side is no bound.
@@ -36,10 +38,8 @@ struct KeyList {
 
 class MaskBlocks {
 public:
-  /// Of an attention, whose sizes and operands `known` has; positions of its
-  /// first query and key are the offsets.
-  MaskBlocks(AttentionOp op, const IndexInterpreter &known, int64_t qOffset,
-             int64_t kvOffset);
+  /// Of an attention, whose sizes and operands `known` has.
+  MaskBlocks(AttentionOp op, const IndexInterpreter &known);
 
   /// Whether there is a mask at all.
   bool hasMask() const { return bool(mask); }
@@ -49,16 +49,19 @@ public:
   bool hasHoles() { return hasMask() && mask.hasHoles(); }
   bool hasLists() const { return !listSizes.empty(); }
 
-  /// Answers are for this batch and query head from now on.
-  void setPlace(int64_t batch, int64_t head);
+  /// Answers are for this batch (or sequence) and query head from now on, with
+  /// row 0 of tensors of queries and keys at these positions.
+  void setPlace(int64_t batch, int64_t head, int64_t queryOrigin,
+                int64_t keyOrigin);
 
   /// The positions of keys that some query of [qFirst, qLast] may see.
   llvm::FailureOr<KeyRange> visibleKeys(int64_t qFirst, int64_t qLast);
-  /// Whether no query of a block sees any key of it.
-  llvm::FailureOr<bool> isHidden(int64_t qFirst, int64_t qLast, int64_t kFirst,
-                                 int64_t kLast);
-  /// Whether each query of a block sees each key of it; of a block that a list
+  /// Whether no query of a block sees any key of it; of a block that a list
   /// names, with the number of the list.
+  llvm::FailureOr<bool> isHidden(int64_t qFirst, int64_t qLast, int64_t kFirst,
+                                 int64_t kLast,
+                                 std::optional<size_t> list = std::nullopt);
+  /// Whether each query of a block sees each key of it.
   llvm::FailureOr<bool> isFull(int64_t qFirst, int64_t qLast, int64_t kFirst,
                                int64_t kLast,
                                std::optional<size_t> list = std::nullopt);
@@ -83,10 +86,10 @@ private:
   AttentionOp op;
   const IndexInterpreter &known;
   MaskAttrInterface mask;
-  int64_t qOffset, kvOffset;
-  int64_t batch = 0, head = 0;
+  /// Batch, head and the two origins.
+  std::array<int64_t, 4> place{};
   llvm::SmallVector<int64_t> listSizes;
-  Question visible, hidden, full, listCounts, listFull;
+  Question visible, hidden, full, listCounts, listHidden, listFull;
   /// One for each list: what another list holds at a number may not exist.
   std::vector<Question> listNumbers;
   IndexInterpreter interpreter;
