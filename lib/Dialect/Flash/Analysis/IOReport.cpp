@@ -152,7 +152,7 @@ static void printOperation(const OperationIO &op, size_t number,
                 op.order, target.getFastMemory());
   if (op.sweep.empty())
     return;
-  os << "sweep      of fast memory; the tallest tile that fits, and what then "
+  os << "sweep      of fast memory; the largest tile that fits, and what then "
         "crosses into it\n";
   os << "           fast memory          tile        on-chip bytes   order "
         "(bytes)\n";

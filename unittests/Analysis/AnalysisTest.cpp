@@ -1,0 +1,193 @@
+//===- AnalysisTest.cpp - The IO model and what it stands on --------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Dialect/Flash/Analysis/IOCounters.h"
+#include "flash/Dialect/Flash/Analysis/MaskBlocks.h"
+#include "flash/InitAll.h"
+#include "flash/Target/TargetInfo.h"
+
+#include "mlir/Parser/Parser.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace flash;
+
+namespace {
+
+class AnalysisTest : public ::testing::Test {
+protected:
+  AnalysisTest() {
+    DialectRegistry registry;
+    registerAllDialects(registry);
+    context.appendDialectRegistry(registry);
+  }
+
+  func::FuncOp parse(StringRef text) {
+    module = parseSourceString<ModuleOp>(text, &context);
+    return module ? *module->getOps<func::FuncOp>().begin() : func::FuncOp();
+  }
+
+  TargetAttr target(StringRef name) {
+    return *parseTarget(&context, name,
+                        [&] { return emitError(UnknownLoc::get(&context)); });
+  }
+
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+};
+
+std::shared_ptr<const std::vector<int64_t>> data(std::vector<int64_t> values) {
+  return std::make_shared<const std::vector<int64_t>>(std::move(values));
+}
+
+TEST_F(AnalysisTest, InterpretsIndexArithmetic) {
+  func::FuncOp func = parse(R"(
+    func.func @f(%a: index, %t: tensor<?x2xi32>) -> (index, index, index, index, index) {
+      %c3 = arith.constant 3 : index
+      %minus = arith.constant -7 : index
+      %sum = arith.addi %a, %minus : index
+      %least = arith.minsi %sum, %c3 : index
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %d = tensor.dim %t, %c0 : tensor<?x2xi32>
+      %e = tensor.extract %t[%c1, %c0] : tensor<?x2xi32>
+      %i = arith.index_cast %e : i32 to index
+      %true = arith.constant true
+      %below = arith.cmpi slt, %sum, %c0 : index
+      %no = arith.xori %below, %true : i1
+      %s = scf.if %no -> (index) { scf.yield %c1 : index } else { scf.yield %minus : index }
+      %q = arith.ceildivsi %a, %c3 : index
+      %acc = scf.for %n = %c0 to %a step %c1 iter_args(%x = %c0) -> (index) {
+        %y = arith.addi %x, %n : index
+        scf.yield %y : index
+      }
+      %m = arith.addi %acc, %q : index
+      return %least, %d, %i, %s, %m : index, index, index, index, index
+    })");
+  ASSERT_TRUE(func);
+  IndexInterpreter interpreter;
+  ASSERT_TRUE(succeeded(interpreter.run(
+      func, {KnownValue::number(5),
+             KnownValue::tensor({3, 2}, data({1, 2, -30, 4, 5, 6}))})));
+  auto returned = func.getBody().front().getTerminator()->getOperands();
+  const int64_t expected[] = {-2, 3, -30, -7, 10 + 2};
+  for (auto [value, number] : llvm::zip(returned, expected))
+    EXPECT_EQ(interpreter.number(value), number);
+}
+
+TEST_F(AnalysisTest, DoesNotReadBeyondATensor) {
+  func::FuncOp func = parse(R"(
+    func.func @f(%a: index, %t: tensor<?xi32>) -> i32 {
+      %e = tensor.extract %t[%a] : tensor<?xi32>
+      return %e : i32
+    })");
+  ASSERT_TRUE(func);
+  ScopedDiagnosticHandler silence(&context,
+                                  [](Diagnostic &) { return success(); });
+  for (int64_t at : {-1, 2}) {
+    IndexInterpreter interpreter;
+    EXPECT_TRUE(
+        failed(interpreter.run(func, {KnownValue::number(at),
+                                      KnownValue::tensor({2}, data({1, 2}))})));
+  }
+}
+
+/// A mask with a hole and data: the window or the prefix.
+TEST_F(AnalysisTest, AsksMasksWithHolesAndData) {
+  func::FuncOp func = parse(R"(
+    func.func @f(%q: tensor<2x1x100x16xf32>, %k: tensor<2x1x100x16xf32>, %p: tensor<2xi32>) -> tensor<2x1x100x16xf32> {
+      %o = flash.attention %q, %k, %k mask_operands(%p : tensor<2xi32>)
+          {mask = #flash.or<#flash.window<left = 4, right = 0>, #flash.prefix>}
+          : tensor<2x1x100x16xf32>, tensor<2x1x100x16xf32>, tensor<2x1x100x16xf32> -> tensor<2x1x100x16xf32>
+      return %o : tensor<2x1x100x16xf32>
+    })");
+  ASSERT_TRUE(func);
+  IndexInterpreter known;
+  KnownValue tensor = KnownValue::tensor({2, 1, 100, 16});
+  ASSERT_TRUE(succeeded(known.run(
+      func, {tensor, tensor, KnownValue::tensor({2}, data({10, 0}))})));
+  AttentionOp op = *func.getOps<AttentionOp>().begin();
+  MaskBlocks mask(op, known);
+  EXPECT_TRUE(mask.hasMask() && mask.dependsOnPlace() && mask.hasHoles());
+  EXPECT_FALSE(mask.hasLists());
+  mask.setPlace(0, 0, 0, 0);
+  EXPECT_FALSE(*mask.isHidden(50, 57, 8, 15)); // key 9 is of the prefix
+  EXPECT_TRUE(*mask.isHidden(50, 57, 16, 23));
+  EXPECT_FALSE(*mask.isHidden(50, 57, 40, 47)); // key 46 is in the window
+  EXPECT_TRUE(*mask.isFull(50, 57, 0, 7));
+  mask.setPlace(1, 0, 0, 0);
+  EXPECT_TRUE(*mask.isHidden(50, 57, 0, 7));
+}
+
+TEST_F(AnalysisTest, CountsListedBlocksAndSharedPages) {
+  // Two batches of 32 queries and 64 keys in pages of 16; both have page 3
+  // first. The lists name block 1 (of 32 keys) for batch 0, none for batch 1.
+  func::FuncOp func = parse(R"(
+    func.func @f(%q: tensor<2x1x32x16xf32>, %k: tensor<8x1x16x16xf32>, %table: tensor<2x4xi32>, %lengths: tensor<2xi32>,
+                 %n0: tensor<2x1x1xi32>, %l0: tensor<2x1x1x2xi32>, %n1: tensor<2x1x1xi32>, %l1: tensor<2x1x1x2xi32>)
+        -> tensor<2x1x32x16xf32> {
+      %o = flash.attention %q, %k, %k kv_lengths(%lengths : tensor<2xi32>) page_table(%table : tensor<2x4xi32>)
+          mask_operands(%n0, %l0, %n1, %l1 : tensor<2x1x1xi32>, tensor<2x1x1x2xi32>, tensor<2x1x1xi32>, tensor<2x1x1x2xi32>)
+          {mask = #flash.block_sparse<bq = 32, bk = 32>, schedule = #flash.schedule<m = 16, n = 16>}
+          : tensor<2x1x32x16xf32>, tensor<8x1x16x16xf32>, tensor<8x1x16x16xf32> -> tensor<2x1x32x16xf32>
+      return %o : tensor<2x1x32x16xf32>
+    })");
+  ASSERT_TRUE(func);
+  auto report = [&](std::vector<int64_t> counts) {
+    auto lists = KnownValue::tensor({2, 1, 1, 2}, data({1, 0, 1, 0}));
+    KnownValue none = KnownValue::tensor({2, 1, 1}, data({0, 0}));
+    return analyzeIO(
+        func,
+        {KnownValue::tensor({2, 1, 32, 16}), KnownValue::tensor({8, 1, 16, 16}),
+         KnownValue::tensor({2, 4}, data({3, 1, 0, 2, 3, 7, 0, 2})),
+         KnownValue::tensor({2}, data({64, 64})), none, lists,
+         KnownValue::tensor({2, 1, 1}, data(std::move(counts))), lists},
+        target("cpu"));
+  };
+  FailureOr<FunctionIO> one = report({1, 0});
+  ASSERT_TRUE(succeeded(one));
+  const OperationIO &sparse = one->operations[0];
+  // 2 blocks of queries take 2 steps each, of 16 that there are.
+  EXPECT_EQ(sparse.blocks.all, 16);
+  EXPECT_EQ(sparse.blocks.visited, 4);
+  EXPECT_EQ(sparse.blocks.full, 4);
+  EXPECT_EQ(sparse.operands[1].schedule.onChip.read, 4 * 16 * 16 * 4);
+  EXPECT_EQ(sparse.operands[1].compulsory.read, 32 * 16 * 4);
+  // Batch 1 sees nothing: its queries need not be read.
+  EXPECT_EQ(sparse.operands[0].compulsory.read, 32 * 16 * 4);
+  // Both batches have block 1 and then block 0: pages 3, 0 and 2 are shared.
+  FailureOr<FunctionIO> two = report({2, 2});
+  ASSERT_TRUE(succeeded(two));
+  EXPECT_EQ(two->operations[0].blocks.visited, 16);
+  EXPECT_EQ(two->operations[0].operands[1].compulsory.read, 5 * 16 * 16 * 4);
+}
+
+TEST_F(AnalysisTest, FindsWhatDiffers) {
+  std::vector<IOCounter> predicted{
+      {0, "arg0", true, 64}, {0, "arg1", true, 128}, {0, "op0.0", false, 64}};
+  std::vector<IOCounter> counted{{0, "op0.0", false, 64},
+                                 {0, "arg0", true, 64},
+                                 {0, "arg1", true, 128},
+                                 {0, "arg2", true, 0}};
+  EXPECT_EQ(compareIOCounters(predicted, counted), "");
+  counted[2].bytes += 1;
+  EXPECT_EQ(compareIOCounters(predicted, counted),
+            "op0 loads arg1: the report says 128 bytes, the program counted "
+            "129\n");
+  counted[2].bytes -= 1;
+  counted.push_back({1, "arg1", true, 4});
+  EXPECT_EQ(compareIOCounters(predicted, counted),
+            "op1 loads arg1: the report says 0 bytes, the program counted 4\n");
+  counted.pop_back();
+  counted.erase(counted.begin());
+  EXPECT_EQ(compareIOCounters(predicted, counted),
+            "op0 stores op0.0: the report says 64 bytes, the program counted "
+            "0\n");
+}
+
+} // namespace
