@@ -1,5 +1,4 @@
 import os
-import sys
 import shutil
 import subprocess
 import sys
@@ -56,11 +55,15 @@ config.substitutions.append(("%flash_src", config.flash_src_root))
 config.substitutions.append(("%flash_obj", config.flash_obj_root))
 config.substitutions.append(("%cc", config.cc))
 config.substitutions.append(("%cxx", config.cxx))
-# Debian's mlir-opt with our plugin in it.
+# Debian's mlir-opt with our plugin in it. It is not instrumented: the sanitizer that the plugin needs is loaded before it.
 plugin = os.path.join(config.flash_obj_root, "lib", "flash-plugin.so")
+preload = ""
+if config.sanitize:
+    runtime = subprocess.check_output([config.cxx, "-print-file-name=libclang_rt.asan-x86_64.so"], text=True).strip()
+    preload = f"env LD_PRELOAD={runtime} "
 config.substitutions.append(
     ("%mlir-opt-with-flash",
-     f"{config.llvm_tools_dir}/mlir-opt --load-dialect-plugin={plugin} --load-pass-plugin={plugin}"))
+     f"{preload}{config.llvm_tools_dir}/mlir-opt --load-dialect-plugin={plugin} --load-pass-plugin={plugin}"))
 
 # Features: gpu, and sm_90 and the like for what the first GPU is (`sm_80-or-newer` for any that runs sm_80 code).
 architectures = gpu_architectures()
@@ -69,7 +72,7 @@ if architectures:
     config.available_features.add("sm_" + architectures[0])
     if int(architectures[0]) >= 80:
         config.available_features.add("sm_80-or-newer")
-if not config.sanitize and not config.static_llvm:
+if not config.static_llvm:
     config.available_features.add("plugin")
 if config.sanitize:
     config.available_features.add("asan")
