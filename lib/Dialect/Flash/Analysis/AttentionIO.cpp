@@ -41,6 +41,8 @@ struct Step {
 /// What the key loop does, over batches and query heads.
 struct KeyLoop {
   int64_t loadedKeys = 0;
+  /// Scores that are computed, padding left out.
+  int64_t pairs = 0;
   BlockCounts blocks;
 };
 
@@ -86,7 +88,9 @@ private:
                         int64_t end, IntervalSet &keys);
   void addOperands(OperationIO &io, const KeyLoop &loop, const Totals &totals,
                    std::optional<unsigned> part, const NeededRows &needed);
-  LogicalResult sweep(OperationIO &io, int64_t pairs);
+  void addBiases(OperationIO &io, const KeyLoop &loop, const Totals &totals,
+                 function_ref<OperandIO &(StringRef)> add);
+  LogicalResult sweep(OperationIO &io, const KeyLoop &chosen, int64_t pairs);
   int64_t streamedKeys(const KeyLoop &loop, int64_t once, int64_t m);
   double order(int64_t fastMemory, double pairs, bool &large) const;
 
@@ -336,6 +340,7 @@ FailureOr<KeyLoop> AttentionModel::countBlocks(int64_t m, int64_t n,
       loop.blocks.visited += copies * int64_t(taken->size());
       for (const Step &step : *taken) {
         loop.loadedKeys += copies * step.count;
+        loop.pairs += copies * step.count * std::min(m, rows.queries - q);
         loop.blocks.full += copies * int64_t(step.full);
       }
     }
@@ -468,6 +473,35 @@ int64_t AttentionModel::streamedKeys(const KeyLoop &loop, int64_t once,
   return std::min(once * times, loop.loadedKeys);
 }
 
+/// Biases are read an element at a time, one for each score that is computed:
+/// no tile of theirs is loaded, so no counter sees them.
+void AttentionModel::addBiases(OperationIO &io, const KeyLoop &loop,
+                               const Totals &totals,
+                               function_ref<OperandIO &(StringRef)> add) {
+  ValueRange operands = op.getScoreOperands();
+  for (ScoreAttrInterface score : op.getEffectiveScores()) {
+    unsigned count = score.getNumScoreOperands();
+    if (isa<BiasAttr>(score)) {
+      const KnownValue *bias = known.find(operands[0]);
+      int64_t size =
+          getElementTypeOrSelf(operands[0].getType()).getIntOrFloatBitWidth() /
+          8;
+      int64_t whole = size;
+      for (size_t dim = 0; bias && dim < bias->shape.size(); ++dim)
+        whole *= bias->shape[dim];
+      OperandIO &operand = add("bias");
+      // A mask may hide any of it.
+      operand.compulsory.read =
+          mask->hasMask() ? 0 : std::min(whole, totals.pairs * size);
+      operand.schedule.onChip.read = loop.pairs * size;
+      operand.schedule.hbm.read = std::min(whole, loop.pairs * size);
+      operand.unfused.onChip.read = totals.pairs * size;
+      operand.unfused.hbm.read = std::min(whole, totals.pairs * size);
+    }
+    operands = operands.drop_front(count);
+  }
+}
+
 void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
                                  const Totals &totals,
                                  std::optional<unsigned> part,
@@ -508,6 +542,8 @@ void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
       totals.pairs * sizes.elementBytes;
   p.unfused.onChip = p.unfused.hbm;
 
+  addBiases(io, loop, totals, add);
+
   auto addResult = [&](StringRef name, int64_t rowBytes) {
     OperandIO &result = add(name);
     result.compulsory.written = totals.rows * rowBytes;
@@ -546,7 +582,8 @@ double AttentionModel::order(int64_t fastMemory, double pairs,
 /// For each size of fast memory the largest tile that fits, square up to the
 /// schedule's block of keys and then taller: the number of queries sets how
 /// often K and V are loaded, the number of keys only the grain of the mask.
-LogicalResult AttentionModel::sweep(OperationIO &io, int64_t pairs) {
+LogicalResult AttentionModel::sweep(OperationIO &io, const KeyLoop &chosen,
+                                    int64_t pairs) {
   // Tiles that lie in the blocks of a list are not free to grow.
   if (mask->hasLists())
     return success();
@@ -556,7 +593,8 @@ LogicalResult AttentionModel::sweep(OperationIO &io, int64_t pairs) {
       return std::min(m, std::max<int64_t>(io.schedule.getN(), 16));
     };
     int64_t m = 0;
-    while (stepBytes(problem, m + 16, keysOf(m + 16)) <= memory)
+    while (m < sizes.queries &&
+           stepBytes(problem, m + 16, keysOf(m + 16)) <= memory)
       m += 16;
     if (m == 0)
       continue; // not even the smallest
@@ -567,9 +605,13 @@ LogicalResult AttentionModel::sweep(OperationIO &io, int64_t pairs) {
     SweepPoint point{memory, m, n, 0, 0, false};
     point.bytes =
         loop->loadedKeys * (sizes.qkDim + sizes.vDim) * sizes.keyBytes;
-    for (const OperandIO &operand : io.operands)
+    for (const OperandIO &operand : io.operands) {
+      int64_t bytes = operand.schedule.onChip.total();
+      if (operand.name == "bias" && chosen.pairs)
+        bytes = bytes / chosen.pairs * loop->pairs;
       if (operand.name != "key" && operand.name != "value")
-        point.bytes += operand.schedule.onChip.total();
+        point.bytes += bytes;
+    }
     point.order =
         order(memory, double(pairs) * io.blocks.density(), point.large);
     io.sweep.push_back(point);
@@ -604,7 +646,7 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   io.resources = describeTile(target, io.schedule, problem);
   io.order = order(target.getFastMemory(),
                    double(totals->pairs) * io.blocks.density(), io.largeMemory);
-  return sweep(io, totals->pairs);
+  return sweep(io, *loop, totals->pairs);
 }
 
 LogicalResult flash::modelAttention(AttentionOp op, TargetAttr target,

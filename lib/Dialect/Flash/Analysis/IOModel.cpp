@@ -16,6 +16,7 @@
 #include "AttentionIO.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using namespace flash;
@@ -191,14 +192,18 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
       if (failed(
               modelAttention(attention, target, known, part, operation, rows)))
         return failure();
-      values = {attention.getQuery(),
-                attention.getKey(),
-                attention.getValue(),
-                Value(),
-                Value(),
-                attention.getOutput(),
-                attention.getLse()};
-      for (int i = 0; i < 3; ++i) {
+      for (const OperandIO &operand : operation.operands)
+        values.push_back(llvm::StringSwitch<Value>(operand.name)
+                             .Case("query", attention.getQuery())
+                             .Case("key", attention.getKey())
+                             .Case("value", attention.getValue())
+                             .Case("output", attention.getOutput())
+                             .Case("lse", attention.getLse())
+                             .Default(Value()));
+      for (const OperandIO &operand : operation.operands)
+        if (operand.name == "bias")
+          otherReads += operand.compulsory.read;
+      for (int i = 0; i < 3; ++i) { // Q, K and V come first
         Value root = traceTensor(values[i]);
         int64_t read = operation.operands[i].compulsory.read;
         if (!isa<BlockArgument>(root) || read == 0)
@@ -228,7 +233,7 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
       values.push_back(merge.getLse());
     }
     for (auto [value, operand] : llvm::zip(values, operation.operands))
-      if (value && operand.name != "fill")
+      if (value)
         operand.value = nameTensor(value, ops);
   }
 

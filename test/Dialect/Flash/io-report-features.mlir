@@ -1,0 +1,32 @@
+// RUN: flash-opt %s --split-input-file --verify-diagnostics --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule="#flash.schedule<m = 16, n = 16>"}),flash-io-report)' | FileCheck %s
+
+// A window of 17 keys over 4 blocks of queries: 1, 2, 2 and 2 blocks of keys.
+// CHECK: mask       #flash.window<left = 16, right = 0>
+// CHECK: blocks     7 of 16 loaded (density 0.4375); 0 full, 7 with a predicate
+// A bias moves an element for each score that is computed: 7 blocks of 256; unfused, of all.
+// CHECK: bias          read                     -              16,384               7,168              16,384               7,168
+func.func @window(%q: tensor<1x1x64x16xf32>, %k: tensor<1x1x64x16xf32>, %bias: tensor<1x1x64x64xf32>) -> tensor<1x1x64x16xf32> {
+  %o = flash.attention %q, %k, %k score_operands(%bias : tensor<1x1x64x64xf32>)
+      {mask = #flash.window<left = 16, right = 0>, scores = [#flash.bias]}
+      : tensor<1x1x64x16xf32>, tensor<1x1x64x16xf32>, tensor<1x1x64x16xf32> -> tensor<1x1x64x16xf32>
+  return %o : tensor<1x1x64x16xf32>
+}
+
+// -----
+
+// What is data is known to flash-run alone.
+func.func @data(%q: tensor<2x1x64x16xf32>, %k: tensor<2x1x64x16xf32>, %p: tensor<2xi32>) -> tensor<2x1x64x16xf32> {
+  // expected-error @below {{reads an element that is not known here; flash-run --io-report knows a call's data}}
+  %o = flash.attention %q, %k, %k mask_operands(%p : tensor<2xi32>) {mask = #flash.prefix}
+      : tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32> -> tensor<2x1x64x16xf32>
+  return %o : tensor<2x1x64x16xf32>
+}
+
+// -----
+
+func.func @lengths(%q: tensor<2x1x64x16xf32>, %k: tensor<2x1x64x16xf32>, %n: tensor<2xi32>) -> tensor<2x1x64x16xf32> {
+  // expected-error @below {{its lengths or pages are data that is not known here; flash-run --io-report knows a call's}}
+  %o = flash.attention %q, %k, %k kv_lengths(%n : tensor<2xi32>)
+      : tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32> -> tensor<2x1x64x16xf32>
+  return %o : tensor<2x1x64x16xf32>
+}
