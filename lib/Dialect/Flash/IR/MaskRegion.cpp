@@ -6,11 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// #flash.region as a mask: the body of the attention's mask region, inlined.
+// #flash.region as a mask: the body of the attention's mask region, inlined;
+// for a block, what MaskIntervals.cpp finds.
 //
 //===----------------------------------------------------------------------===//
 
-#include "MaskUtils.h"
+#include "MaskIntervals.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -58,13 +59,47 @@ std::pair<Value, Value> RegionAttr::buildVisibleKeys(OpBuilder &, Location,
 Value RegionAttr::buildIsFull(OpBuilder &builder, Location loc,
                               const TilePlace &at, Value qFirst, Value qLast,
                               Value kFirst, Value kLast) const {
-  return MaskBuilder(builder, loc).boolean(false);
+  MaskBuilder b(builder, loc);
+  Interval visible = IntervalBuilder(builder, loc)
+                         .run(*at.body, at, qFirst, qLast, kFirst, kLast);
+  if (!visible.low)
+    return b.boolean(false);
+  return visible.valid ? b.both(visible.valid, visible.low) : visible.low;
 }
 
 Value RegionAttr::buildIsHidden(OpBuilder &builder, Location loc,
                                 const TilePlace &at, Value qFirst, Value qLast,
                                 Value kFirst, Value kLast) const {
-  return Value();
+  MaskBuilder b(builder, loc);
+  Interval visible = IntervalBuilder(builder, loc)
+                         .run(*at.body, at, qFirst, qLast, kFirst, kLast);
+  if (!visible.high)
+    return Value();
+  Value hidden = b.no(visible.high);
+  return visible.valid ? b.both(visible.valid, hidden) : hidden;
+}
+
+Operation *flash::findUnfollowed(Region &mask) {
+  // The analysis writes IR; it is made in a block of its own and dropped.
+  Block scratch;
+  Location loc = mask.getLoc();
+  OpBuilder builder(mask.getContext());
+  for (BlockArgument argument : mask.getArguments())
+    scratch.addArgument(argument.getType(), loc);
+  Value last[2] = {scratch.addArgument(builder.getIndexType(), loc),
+                   scratch.addArgument(builder.getIndexType(), loc)};
+  builder.setInsertionPointToEnd(&scratch);
+  SmallVector<Value> captures;
+  for (unsigned i = 4; i < mask.getNumArguments(); ++i)
+    captures.push_back(scratch.getArgument(i));
+  TilePlace at;
+  at.batch = scratch.getArgument(0);
+  at.head = scratch.getArgument(1);
+  at.captures = captures;
+  IntervalBuilder intervals(builder, loc);
+  (void)intervals.run(mask, at, scratch.getArgument(2), last[0],
+                      scratch.getArgument(3), last[1]);
+  return intervals.getCulprit();
 }
 
 bool RegionAttr::hasHoles() const { return true; }

@@ -219,6 +219,16 @@ static LogicalResult checkDivides(AttentionOp op, ScheduleAttr schedule) {
   return success();
 }
 
+/// Says why all blocks get the predicate of a mask region, if they do.
+static void remarkOnMask(AttentionOp op) {
+  if (op.getMaskBody().empty())
+    return;
+  if (Operation *culprit = findUnfollowed(op.getMaskBody()))
+    culprit->emitRemark() << "blocks of the mask are not classified, for '"
+                          << culprit->getName()
+                          << "' is not followed here; each gets the predicate";
+}
+
 /// The schedule of an op, complete, or an error at the op.
 static FailureOr<ScheduleAttr> getSchedule(Operation *op) {
   auto schedule = op->getAttrOfType<ScheduleAttr>(
@@ -248,6 +258,7 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
         if (failed(checkSupported(attention)) ||
             failed(checkDivides(attention, *schedule)))
           return signalPassFailure();
+        remarkOnMask(attention);
         rewriter.replaceOp(
             op, AttentionTiler(rewriter, attention, *schedule).tile());
       } else if (failed(tileMerge(rewriter, cast<MergeOp>(op), *schedule))) {

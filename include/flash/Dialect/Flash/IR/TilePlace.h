@@ -70,6 +70,10 @@ struct KeyBlocks {
   llvm::SmallVector<mlir::Value> operands;
 };
 
+/// The op of a mask region because of which its blocks are not classified, and
+/// each gets the predicate; null if they are.
+mlir::Operation *findUnfollowed(mlir::Region &mask);
+
 } // namespace flash
 
 #endif // FLASH_DIALECT_FLASH_IR_TILEPLACE_H
