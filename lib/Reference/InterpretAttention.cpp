@@ -76,6 +76,45 @@ Result<Sizes> Interpreter::sizesOf(AttentionOp op) {
   return sizes;
 }
 
+/// Whether the run-time data of masks and score functions have the sizes of
+/// the call: what verifiers ask of types, asked of shapes.
+Status Interpreter::checkOperandShapes(AttentionOp op, const Sizes &sizes) {
+  AttentionDims dims{sizes.batch, sizes.heads, sizes.kvHeads, sizes.sq,
+                     sizes.sk};
+  if (op.isRagged())
+    dims.batch = tensor(op.getCuSeqlensQ()).shape[0] - 1;
+  dims.rowBatch = sizes.batch;
+  SmallVector<Type> types;
+  auto note = [&](ValueRange operands) {
+    types.clear();
+    for (Value operand : operands) {
+      auto type = dyn_cast<RankedTensorType>(operand.getType());
+      types.push_back(type ? type.clone(tensor(operand).shape)
+                           : operand.getType());
+    }
+  };
+  std::string message;
+  ScopedDiagnosticHandler handler(op.getContext(), [&](Diagnostic &diagnostic) {
+    message = diagnostic.str();
+    return success();
+  });
+  auto emitError = [&] { return mlir::emitError(op.getLoc()); };
+  note(op.getMaskOperands());
+  if (MaskAttrInterface mask = op.getEffectiveMask();
+      mask && failed(mask.verifyMaskOperands(emitError, dims, types)))
+    return Status::error(message);
+  note(op.getScoreOperands());
+  TypeRange rest(types);
+  for (ScoreAttrInterface score : op.getEffectiveScores()) {
+    unsigned count = score.getNumScoreOperands();
+    if (failed(
+            score.verifyScoreOperands(emitError, dims, rest.take_front(count))))
+      return Status::error(message);
+    rest = rest.drop_front(count);
+  }
+  return Status::success();
+}
+
 static std::vector<int64_t> integers(const Array &array) {
   std::vector<int64_t> values(array.dataAs<int32_t>(),
                               array.dataAs<int32_t>() + array.numElements());
@@ -127,6 +166,8 @@ Status Interpreter::visit(AttentionOp op) {
   Result<Sizes> sizes = sizesOf(op);
   if (sizes.failed())
     return errorAt(op, sizes.message());
+  if (Status shapes = checkOperandShapes(op, *sizes); shapes.failed())
+    return errorAt(op, shapes.message());
   std::shared_ptr<const ScalarBody> body;
   Status masked = setMaskOf(op, options, body);
   if (masked.failed())

@@ -45,6 +45,7 @@ private:
   rt::Status visit(AttentionOp op);
   rt::Status visit(MergeOp op);
   rt::Result<Sizes> sizesOf(AttentionOp op);
+  rt::Status checkOperandShapes(AttentionOp op, const Sizes &sizes);
   Sequences sequencesOf(AttentionOp op);
   rt::Status setMaskOf(AttentionOp op, Options &options,
                        std::shared_ptr<const ScalarBody> &body);

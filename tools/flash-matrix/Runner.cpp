@@ -11,6 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Fence.h"
+#include "Guarded.h"
 #include "Matrix.h"
 
 #include "flash/Compiler/Executable.h"
@@ -38,83 +40,13 @@ using rt::Status;
 
 namespace {
 
-/// An array between NaNs, in host memory and (for a GPU) in device memory.
-class Guarded {
-public:
-  static Result<Guarded> create(rt::DType type,
-                                const std::vector<int64_t> &shape,
-                                const rt::cuda::Driver *cuda) {
-    Result<int64_t> count = rt::countElements(shape);
-    if (count.failed())
-      return count.status();
-    Result<Array> raw = Array::create(type, {*count + 2 * kGuard});
-    if (raw.failed())
-      return raw.status();
-    reference::poison(*raw);
-    Guarded guarded(std::move(*raw), shape);
-    if (cuda) {
-      Result<rt::cuda::DeviceBuffer> buffer =
-          rt::cuda::DeviceBuffer::allocate(*cuda, guarded.raw.sizeInBytes());
-      if (buffer.failed())
-        return buffer.status();
-      guarded.device.emplace(std::move(*buffer));
-    }
-    return guarded;
-  }
-
-  void set(const Array &values) {
-    std::memcpy(inner(), values.data(), values.sizeInBytes());
-  }
-  void poison() { reference::poison(raw); }
-  Status toDevice() {
-    return device ? device->copyFromHost(raw.data(), raw.sizeInBytes())
-                  : Status::success();
-  }
-  Status fromDevice() {
-    return device ? device->copyToHost(raw.data(), raw.sizeInBytes())
-                  : Status::success();
-  }
-
-  rt::Argument argument() const {
-    int64_t offset = kGuard * rt::sizeOf(raw.dtype());
-    uint64_t base =
-        device ? device->address() : reinterpret_cast<uint64_t>(raw.data());
-    return rt::Argument::tensor(base + offset, shape);
-  }
-
-  /// Whether the guards are as they were.
-  bool intact() const {
-    const auto *bytes = raw.dataAs<unsigned char>();
-    int64_t guard = kGuard * rt::sizeOf(raw.dtype()), end = raw.sizeInBytes();
-    for (int64_t i = 0; i < guard; ++i)
-      if (bytes[i] != 0xff || bytes[end - 1 - i] != 0xff)
-        return false;
-    return true;
-  }
-
-  Result<Array> values() const {
-    Result<Array> array = Array::create(raw.dtype(), shape);
-    if (array.ok())
-      std::memcpy(array->data(), inner(), array->sizeInBytes());
-    return array;
-  }
-
-private:
-  /// Elements; 1 KiB of 16-bit ones keeps the alignment that TMA needs.
-  static constexpr int64_t kGuard = 512;
-
-  Guarded(Array raw, std::vector<int64_t> shape)
-      : raw(std::move(raw)), shape(std::move(shape)) {}
-  char *inner() {
-    return raw.dataAs<char>() + kGuard * rt::sizeOf(raw.dtype());
-  }
-  const char *inner() const {
-    return raw.dataAs<char>() + kGuard * rt::sizeOf(raw.dtype());
-  }
-
-  Array raw;
-  std::vector<int64_t> shape;
-  std::optional<rt::cuda::DeviceBuffer> device;
+/// The arguments of one call, for the reference and for the kernel.
+struct Operands {
+  std::vector<std::unique_ptr<Array>> arrays;
+  std::vector<Guarded> guarded;
+  std::vector<Fence> fenced;
+  std::vector<RuntimeValue> values;
+  std::vector<rt::Argument> arguments;
 };
 
 /// What the whole run counts.
@@ -219,27 +151,31 @@ private:
             keys(kernel.dv)};
   }
 
-  /// An operand in memory of its own, between guards.
-  Status addInput(Array array, const rt::cuda::Driver *cuda,
-                  std::vector<Array> &inputs,
-                  std::vector<Guarded> &guardedInputs) {
-    Result<Guarded> guarded =
-        Guarded::create(array.dtype(), array.shape(), cuda);
-    if (guarded.failed())
-      return guarded.status();
-    guarded->set(array);
-    Status status = guarded->toDevice();
-    inputs.push_back(std::move(array));
-    guardedInputs.push_back(std::move(*guarded));
-    return status;
-  }
-
-  static void addOffsets(const Shape &shape, std::vector<RuntimeValue> &values,
-                         std::vector<rt::Argument> &arguments) {
-    for (int64_t offset : {shape.qOffset, shape.kvOffset}) {
-      values.push_back(offset);
-      arguments.push_back(rt::Argument::index(offset));
+  /// An operand in memory of its own: between guards on a GPU, between pages
+  /// that cannot be read on a CPU.
+  static Status addInput(Array array, const rt::cuda::Driver *cuda,
+                         Operands &operands) {
+    if (cuda) {
+      Result<Guarded> guarded =
+          Guarded::create(array.dtype(), array.shape(), cuda);
+      if (guarded.failed())
+        return guarded.status();
+      guarded->set(array);
+      if (Status copied = guarded->toDevice(); copied.failed())
+        return copied;
+      operands.arguments.push_back(guarded->argument());
+      operands.guarded.push_back(std::move(*guarded));
+    } else {
+      Result<Fence> fence = Fence::create(array);
+      if (fence.failed())
+        return fence.status();
+      operands.arguments.push_back(rt::Argument::tensor(
+          reinterpret_cast<uint64_t>(fence->data()), array.shape()));
+      operands.fenced.push_back(std::move(*fence));
     }
+    operands.arrays.push_back(std::make_unique<Array>(std::move(array)));
+    operands.values.push_back(Tensor::view(*operands.arrays.back()));
+    return Status::success();
   }
 
   /// Returns what failed, or an empty string.
@@ -258,47 +194,45 @@ private:
       scope.emplace(std::move(*entered));
     }
 
-    std::vector<Array> inputs;
-    std::vector<Guarded> guardedInputs, guardedResults;
-    std::vector<RuntimeValue> values;
-    std::vector<rt::Argument> arguments, results;
+    Fence::setCase(kernel.name() + describe(shape));
+    Operands operands;
     uint64_t seed = options.seed * 1009 + shape.sq * 31 + shape.sk;
     for (const std::vector<int64_t> &dims : inputShapes(shape)) {
       Result<Array> array = Array::create(kernel.type, dims);
       Status status = array.status();
       if (array.ok())
         status = rt::fillNormal(*array, seed++);
-      if (status.failed())
-        return status.message();
-      status = addInput(std::move(*array), cuda, inputs, guardedInputs);
+      if (status.ok())
+        status = addInput(std::move(*array), cuda, operands);
       if (status.failed())
         return status.message();
     }
+    if (kernel.offsets)
+      for (int64_t offset : {shape.qOffset, shape.kvOffset}) {
+        operands.values.push_back(offset);
+        operands.arguments.push_back(rt::Argument::index(offset));
+      }
     for (const Extra &extra : kernel.extras) {
       Result<Array> array =
           Array::create(extra.element, extra.shape(kernel, shape));
       if (array.failed())
         return array.message();
       extra.fill(kernel, shape, seed++, *array);
-      Status status = addInput(std::move(*array), cuda, inputs, guardedInputs);
+      Status status = addInput(std::move(*array), cuda, operands);
       if (status.failed())
         return status.message();
     }
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      // Offsets stand before the other operands.
-      if (i == 3 && kernel.offsets)
-        addOffsets(shape, values, arguments);
-      values.push_back(Tensor::view(inputs[i]));
-      arguments.push_back(guardedInputs[i].argument());
-    }
-    if (inputs.size() == 3 && kernel.offsets)
-      addOffsets(shape, values, arguments);
 
     if (options.io)
-      return checkIO(func, compileOptions, *executable, values, arguments);
+      return checkIO(func, compileOptions, *executable, operands.values,
+                     operands.arguments);
 
-    auto truth = reference::run(func, values, reference::Arithmetic::Float64);
-    auto unfused = reference::run(func, values, reference::Arithmetic::Unfused);
+    std::vector<Guarded> guardedResults;
+    std::vector<rt::Argument> results;
+    auto truth =
+        reference::run(func, operands.values, reference::Arithmetic::Float64);
+    auto unfused =
+        reference::run(func, operands.values, reference::Arithmetic::Unfused);
     if (truth.failed() || unfused.failed())
       return "reference: " + truth.message() + unfused.message();
     for (const RuntimeValue &value : *unfused) {
@@ -319,7 +253,7 @@ private:
         if (Status copied = result.toDevice(); copied.failed())
           return copied.message();
       }
-      Status status = executable->launch(arguments, results, nullptr);
+      Status status = executable->launch(operands.arguments, results, nullptr);
       if (cuda && status.ok())
         status = rt::cuda::synchronize(*cuda, nullptr);
       if (status.failed())

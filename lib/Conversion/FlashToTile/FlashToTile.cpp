@@ -316,7 +316,7 @@ LogicalResult FunctionConverter::convert(Operation *op) {
   if (!ours)
     return op->emitError("on a GPU, a function may hold attention and what "
                          "belongs to it, but not '")
-           << op->getName() << "'";
+           << op->getName() << "', which is not supported there yet";
 
   if (auto forall = dyn_cast<scf::ForallOp>(op)) {
     if (failed(outline(forall)))

@@ -42,7 +42,8 @@ FailureOr<rt::DType> ProgramBuilder::dtype(Location loc, Type type) {
     return rt::DType::F16;
   if (type.isBF16())
     return rt::DType::BF16;
-  return emitError(loc) << "a launch plan has no tensors of " << type;
+  return emitError(loc) << "tensors of " << type
+                        << " are not supported in a launch plan yet";
 }
 
 Expr ProgramBuilder::index(Value value) {
