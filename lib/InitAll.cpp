@@ -10,6 +10,7 @@
 
 #include "flash/Conversion/FlashToCPU/Passes.h"
 #include "flash/Conversion/FlashToTile/Passes.h"
+#include "flash/Conversion/LinalgToFlash/Passes.h"
 #include "flash/Conversion/TileToNVVM/Passes.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
@@ -22,6 +23,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -44,6 +46,7 @@ void flash::registerAllDialects(DialectRegistry &registry) {
                   linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
                   memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
                   tensor::TensorDialect, vector::VectorDialect>();
+  func::registerInlinerExtension(registry);
   registerCPUPipelineInterfaces(registry);
   registerGPUPipelineInterfaces(registry);
 }
@@ -55,6 +58,7 @@ void flash::registerOwnPasses() {
   registerGPUPipelines();
   registerTileToNVVMPasses();
   registerFlashToTilePasses();
+  registerLinalgToFlashPasses();
   tile::registerFlashTilePasses();
 }
 

@@ -1,0 +1,41 @@
+//===- Passes.td - From linalg to attention ----------------*- tablegen -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_CONVERSION_LINALGTOFLASH_PASSES
+#define FLASH_CONVERSION_LINALGTOFLASH_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def Raise : Pass<"flash-raise", "::mlir::func::FuncOp"> {
+  let summary = "Recognise attention in linalg on tensors (to L0)";
+  let description = [{
+    Numerics change: scores and softmax are in f32 whatever the source rounds in
+    between, and a row that sees no key gives 0 where the source gives NaN.
+
+    ```mlir
+    %s = linalg.batch_matmul ins(%q, %kt : ...) outs(%zero : ...) -> tensor<8x6x9xf32>
+    %p = ...                                          // softmax of %s * 0.125 over the last dimension
+    %o = linalg.batch_matmul ins(%p, %v : ...) outs(%zero : ...) -> tensor<8x6x64xf32>
+    // becomes
+    %o = flash.attention %q4, %k4, %v4 {scale = 0.125 : f32} : ...
+    ```
+
+    Calls have to be inlined before. An attention that cannot be raised leaves a
+    remark that says why. docs/Raise.md has what is recognised.
+  }];
+  let options = [
+    Option<"roundProbabilities", "round-probabilities", "bool", /*default=*/"false",
+           "Take 16-bit operands where the source widens them and keeps probabilities in f32: these are rounded then">
+  ];
+  let statistics = [Statistic<"numRaised", "num-raised", "Number of attentions raised">];
+  let dependentDialects = ["::flash::FlashDialect", "::mlir::affine::AffineDialect",
+                           "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+#endif // FLASH_CONVERSION_LINALGTOFLASH_PASSES

@@ -1,0 +1,181 @@
+//===- Domain.cpp - The dimensions of an attention -----------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Index arithmetic of reshapes, on sums of dimensions whose ranges are known:
+// 4 * d0 + d1 with d1 < 4, divided by 4, is d0 and d1.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Domain.h"
+
+using namespace mlir;
+using namespace flash::raise;
+
+static bool addTerms(AffineExpr expr, int64_t factor,
+                     std::map<unsigned, int64_t> &terms, int64_t &constant) {
+  if (auto number = dyn_cast<AffineConstantExpr>(expr)) {
+    constant += factor * number.getValue();
+    return true;
+  }
+  if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
+    terms[dim.getPosition()] += factor;
+    return true;
+  }
+  auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
+  if (!binary)
+    return false;
+  if (binary.getKind() == AffineExprKind::Add)
+    return addTerms(binary.getLHS(), factor, terms, constant) &&
+           addTerms(binary.getRHS(), factor, terms, constant);
+  auto scale = dyn_cast<AffineConstantExpr>(binary.getRHS());
+  if (binary.getKind() == AffineExprKind::Mul && scale)
+    return addTerms(binary.getLHS(), factor * scale.getValue(), terms,
+                    constant);
+  return false;
+}
+
+std::optional<LinearSum> LinearSum::get(AffineExpr expr) {
+  std::map<unsigned, int64_t> factors;
+  LinearSum sum;
+  if (!addTerms(expr, 1, factors, sum.constant))
+    return std::nullopt;
+  for (auto [dim, factor] : factors)
+    if (factor != 0)
+      sum.terms.push_back({dim, factor});
+  llvm::sort(sum.terms, [](const Term &a, const Term &b) {
+    return std::pair(b.factor, a.dim) < std::pair(a.factor, b.dim);
+  });
+  return sum;
+}
+
+AffineExpr LinearSum::toExpr(MLIRContext *context) const {
+  AffineExpr expr = getAffineConstantExpr(constant, context);
+  for (const Term &term : terms)
+    expr = expr + getAffineDimExpr(term.dim, context) * term.factor;
+  return expr;
+}
+
+AffineExpr Domain::addLoop(int64_t size) {
+  unsigned loop = numLoops++;
+  AffineExpr expr = getAffineConstantExpr(0, context);
+  if (size == 1)
+    return expr;
+  // From the outermost part to the innermost: the cuts say how far a step of
+  // the part before goes.
+  int64_t outer = size;
+  auto addDim = [&](int64_t step) {
+    int64_t part = ShapedType::isDynamic(outer) ? outer : outer / step;
+    if (part != 1) {
+      expr = expr + getAffineDimExpr(dims.size(), context) * step;
+      dims.push_back({loop, part, step});
+    }
+    outer = step;
+  };
+  const std::set<int64_t> &cuts = splits[loop];
+  for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut)
+    addDim(*cut);
+  addDim(1);
+  return expr;
+}
+
+std::optional<int64_t> Domain::bound(const LinearSum &sum, bool upper) const {
+  int64_t value = sum.constant;
+  for (const LinearSum::Term &term : sum.terms) {
+    if ((term.factor > 0) != upper)
+      continue; // its bound is at 0
+    if (ShapedType::isDynamic(dims[term.dim].size))
+      return std::nullopt;
+    value += term.factor * (dims[term.dim].size - 1);
+  }
+  return value;
+}
+
+std::optional<int64_t> Domain::lowerBound(const LinearSum &sum) const {
+  return bound(sum, /*upper=*/false);
+}
+
+std::optional<int64_t> Domain::upperBound(const LinearSum &sum) const {
+  return bound(sum, /*upper=*/true);
+}
+
+std::optional<std::pair<AffineExpr, AffineExpr>>
+Domain::divide(AffineExpr index, int64_t divisor) {
+  std::optional<LinearSum> sum = LinearSum::get(index);
+  if (!sum || sum->constant != 0)
+    return std::nullopt;
+  LinearSum quotient, remainder;
+  for (LinearSum::Term term : sum->terms) {
+    if (term.factor < 0)
+      return std::nullopt;
+    if (term.factor % divisor == 0) {
+      quotient.terms.push_back({term.dim, term.factor / divisor});
+      continue;
+    }
+    const Dim &dim = dims[term.dim];
+    bool fits = !ShapedType::isDynamic(dim.size) &&
+                term.factor * (dim.size - 1) < divisor;
+    if (!fits) {
+      // The dimension straddles the boundary: cut it there.
+      if (divisor % term.factor != 0)
+        return std::nullopt;
+      int64_t inner = divisor / term.factor;
+      if (!ShapedType::isDynamic(dim.size) && dim.size % inner != 0)
+        return std::nullopt;
+      splits[dim.loop].insert(dim.step * inner);
+      restart = true;
+      return std::nullopt;
+    }
+    remainder.terms.push_back(term);
+  }
+  std::optional<int64_t> largest = upperBound(remainder);
+  if (!largest || *largest >= divisor)
+    return std::nullopt;
+  return std::pair(quotient.toExpr(context), remainder.toExpr(context));
+}
+
+std::optional<AffineExpr> Domain::linearize(ArrayRef<AffineExpr> indices,
+                                            ArrayRef<int64_t> sizes) const {
+  AffineExpr index = getAffineConstantExpr(0, context);
+  for (auto [expr, size] : llvm::zip(indices, sizes)) {
+    if (size == 1)
+      continue;
+    if (index == getAffineConstantExpr(0, context)) {
+      // Nothing but units, or index 0, stands before.
+      index = expr;
+      continue;
+    }
+    if (ShapedType::isDynamic(size))
+      return std::nullopt;
+    index = index * size + expr;
+  }
+  return index;
+}
+
+std::optional<SmallVector<AffineExpr>>
+Domain::delinearize(AffineExpr index, ArrayRef<int64_t> sizes) {
+  SmallVector<AffineExpr> indices(sizes.size(),
+                                  getAffineConstantExpr(0, context));
+  // The outermost size that is not 1 takes what is left.
+  auto outermost = llvm::find_if(sizes, [](int64_t s) { return s != 1; });
+  if (outermost == sizes.end())
+    return indices;
+  for (int64_t i = int64_t(sizes.size()) - 1; i > outermost - sizes.begin();
+       --i) {
+    if (sizes[i] == 1)
+      continue;
+    if (ShapedType::isDynamic(sizes[i]))
+      return std::nullopt;
+    auto parts = divide(index, sizes[i]);
+    if (!parts)
+      return std::nullopt;
+    index = parts->first;
+    indices[i] = parts->second;
+  }
+  indices[outermost - sizes.begin()] = index;
+  return indices;
+}

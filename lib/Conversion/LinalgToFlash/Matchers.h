@@ -1,0 +1,166 @@
+//===- Matchers.h - The parts of an attention in linalg -------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// One matcher for each idea: contraction, softmax, scores (scale and mask),
+// visible keys, operands. Each returns what it found, or fails; once something
+// is an attention by its looks, a failure leaves the reason and its place.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_CONVERSION_LINALGTOFLASH_MATCHERS_H
+#define FLASH_CONVERSION_LINALGTOFLASH_MATCHERS_H
+
+#include "Scalars.h"
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+
+namespace flash::raise {
+
+/// Why something that looks like attention is not one that can be raised.
+struct NearMiss {
+  mlir::Location loc;
+  std::string reason;
+};
+
+/// What the matchers share: how to trace, and the first reason of a failure.
+struct Match {
+  Tracer &tracer;
+  std::optional<NearMiss> nearMiss = std::nullopt;
+
+  llvm::LogicalResult miss(mlir::Location loc, const llvm::Twine &reason) {
+    if (!nearMiss)
+      nearMiss = NearMiss{loc, reason.str()};
+    return llvm::failure();
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Contraction
+//===----------------------------------------------------------------------===//
+
+/// A linalg op whose body is `accumulator + lhs * rhs`, at given loops.
+struct Contraction {
+  mlir::linalg::LinalgOp op;
+  Scalar lhs, rhs;
+  Indices loops;
+};
+
+/// Whether the op's body is that of a contraction.
+bool isContraction(mlir::linalg::LinalgOp op);
+
+/// The contraction at these loops.
+std::optional<Contraction> getContraction(Tracer &tracer,
+                                          mlir::linalg::LinalgOp op,
+                                          Indices loops);
+
+/// The contraction that a scalar is an element of. The dimensions that it sums
+/// over are new ones of the domain.
+std::optional<Contraction> matchContraction(Tracer &tracer,
+                                            const Scalar &element);
+
+//===----------------------------------------------------------------------===//
+// Softmax
+//===----------------------------------------------------------------------===//
+
+/// Probabilities as exp(factor * scores) over its sum along the keys.
+struct Softmax {
+  Scalar scores;
+  double factor = 1;
+  /// The exponential; set where it is not divided by its sum yet.
+  std::optional<Scalar> unnormalized = std::nullopt;
+  /// Bits of the narrowest type that the probabilities are rounded to.
+  unsigned bits = 64;
+  /// Rows with no visible key are 0, not an average or NaN.
+  bool emptyRowsAreZero = false;
+};
+
+/// The exponentials, or the probabilities, that a scalar is; `key` is the index
+/// of the key. Leaves no reason where there is no exponential.
+mlir::FailureOr<Softmax> matchSoftmax(Match &match, Scalar probability,
+                                      mlir::AffineExpr key);
+
+/// Whether `divisor` is the sum of `exponential` over the keys.
+llvm::LogicalResult matchSum(Match &match, const Scalar &divisor,
+                             const Scalar &exponential, mlir::AffineExpr key);
+
+//===----------------------------------------------------------------------===//
+// Scores
+//===----------------------------------------------------------------------===//
+
+/// A mask: where `condition` equals `hidden`, the score is `value`.
+struct Mask {
+  Scalar condition;
+  bool hidden;
+  /// Whether the value is -inf, not the lowest number or the like.
+  bool infinite;
+};
+
+struct Scores {
+  Contraction product;
+  /// Of the product of query and key as the contraction reads them.
+  double scale = 1;
+  llvm::SmallVector<Mask> masks;
+};
+
+mlir::FailureOr<Scores> matchScores(Match &match, const Softmax &softmax);
+
+//===----------------------------------------------------------------------===//
+// Visible keys
+//===----------------------------------------------------------------------===//
+
+/// A condition on the dimensions that is a conjunction of sums >= 0.
+struct VisibleKeys {
+  llvm::SmallVector<LinearSum> atLeastZero;
+};
+
+/// The masks' conjunction. Fails where a mask says something else.
+mlir::FailureOr<VisibleKeys> matchVisibleKeys(Match &match,
+                                              llvm::ArrayRef<Mask> masks);
+
+//===----------------------------------------------------------------------===//
+// Operands and dimensions
+//===----------------------------------------------------------------------===//
+
+/// A tensor's element, with what was taken off on the way.
+struct Operand {
+  Scalar element;
+  double scale = 1;
+};
+
+/// Peels data movement, constant factors and, if `casts`, changes of precision
+/// off a factor of a contraction.
+Operand peelOperand(Tracer &tracer, Scalar factor, bool casts);
+
+/// What each dimension of the domain is to the attention.
+struct Roles {
+  llvm::SmallVector<unsigned> batch, keyHeads, groups;
+  std::optional<unsigned> query, key, headDim, valueDim;
+
+  /// The dimensions of Q, K, V and O in a layout: four lists.
+  using Shape = std::array<llvm::SmallVector<unsigned>, 4>;
+  Shape getShape(Layout layout, bool keyHeadsOnly, unsigned length,
+                 std::optional<unsigned> last) const;
+};
+
+/// From how Q, K, V and O are indexed; `queryHint` is the dimension that a mask
+/// compares with the key's.
+mlir::FailureOr<Roles> matchRoles(Match &match, const Operand &query,
+                                  const Operand &key, const Operand &value,
+                                  const Indices &output, mlir::Location loc,
+                                  std::optional<unsigned> queryHint,
+                                  unsigned keyDim);
+
+/// The dimensions that a tensor's dimensions are made of, from the outermost to
+/// the innermost; nothing if it is not read whole and in order.
+std::optional<llvm::SmallVector<llvm::SmallVector<unsigned>>>
+getAtoms(const Domain &domain, llvm::ArrayRef<mlir::AffineExpr> at,
+         mlir::RankedTensorType type);
+
+} // namespace flash::raise
+
+#endif // FLASH_CONVERSION_LINALGTOFLASH_MATCHERS_H

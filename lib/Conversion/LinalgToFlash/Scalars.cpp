@@ -1,0 +1,231 @@
+//===- Scalars.cpp - Values as functions of dimensions -------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Stepping through linalg ops and reshapes; comparing and evaluating scalars.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Scalars.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace flash::raise;
+
+std::optional<Indices>
+flash::raise::expandIndices(Domain &domain, ArrayRef<AffineExpr> collapsed,
+                            ArrayRef<ReassociationIndices> groups,
+                            RankedTensorType expandedType) {
+  Indices expanded;
+  for (auto [index, group] : llvm::zip(collapsed, groups)) {
+    SmallVector<int64_t> sizes;
+    for (int64_t dim : group)
+      sizes.push_back(expandedType.getDimSize(dim));
+    auto parts = domain.delinearize(index, sizes);
+    if (!parts)
+      return std::nullopt;
+    llvm::append_range(expanded, *parts);
+  }
+  return expanded;
+}
+
+std::optional<Indices>
+flash::raise::collapseIndices(Domain &domain, ArrayRef<AffineExpr> expanded,
+                              ArrayRef<ReassociationIndices> groups,
+                              RankedTensorType expandedType) {
+  Indices collapsed;
+  for (const ReassociationIndices &group : groups) {
+    SmallVector<int64_t> sizes;
+    Indices indices;
+    for (int64_t dim : group) {
+      sizes.push_back(expandedType.getDimSize(dim));
+      indices.push_back(expanded[dim]);
+    }
+    auto index = domain.linearize(indices, sizes);
+    if (!index)
+      return std::nullopt;
+    collapsed.push_back(*index);
+  }
+  return collapsed;
+}
+
+std::optional<Indices> Tracer::loopsOf(linalg::LinalgOp op,
+                                       unsigned resultNumber,
+                                       ArrayRef<AffineExpr> at,
+                                       ArrayRef<AffineExpr> reduced) {
+  AffineMap map = op.getIndexingMapMatchingResult(
+      op->getResult(resultNumber));
+  Indices loops(op.getNumLoops());
+  for (auto [result, index] : llvm::zip(map.getResults(), at)) {
+    if (auto dim = dyn_cast<AffineDimExpr>(result))
+      loops[dim.getPosition()] = index;
+    else if (!isa<AffineConstantExpr>(result))
+      return std::nullopt;
+  }
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  for (auto [loop, kind, size] :
+       llvm::zip(loops, op.getIteratorTypesArray(), ranges)) {
+    if (loop)
+      continue;
+    if (size == 1) {
+      loop = getAffineConstantExpr(0, domain.getContext());
+      continue;
+    }
+    if (kind != utils::IteratorType::reduction || reduced.empty())
+      return std::nullopt;
+    loop = reduced.front();
+    reduced = reduced.drop_front();
+  }
+  return reduced.empty() ? std::optional(loops) : std::nullopt;
+}
+
+std::optional<Scalar> Tracer::stepElement(const Scalar &scalar) {
+  Operation *def = scalar.getDefiningOp();
+  if (!def)
+    return std::nullopt;
+  if (auto op = dyn_cast<tensor::ExpandShapeOp>(def)) {
+    if (auto at = collapseIndices(domain, scalar.at, op.getReassociationIndices(),
+                                  op.getResultType()))
+      return Scalar{op.getSrc(), *at};
+    return std::nullopt;
+  }
+  if (auto op = dyn_cast<tensor::CollapseShapeOp>(def)) {
+    if (auto at = expandIndices(domain, scalar.at, op.getReassociationIndices(),
+                                op.getSrcType()))
+      return Scalar{op.getSrc(), *at};
+    return std::nullopt;
+  }
+  if (auto op = dyn_cast<tensor::CastOp>(def)) {
+    if (isa<RankedTensorType>(op.getSource().getType()))
+      return Scalar{op.getSource(), scalar.at};
+    return std::nullopt;
+  }
+  auto op = dyn_cast<linalg::LinalgOp>(def);
+  if (!op || !op.hasPureTensorSemantics() ||
+      op.getNumLoops() != op.getNumParallelLoops())
+    return std::nullopt;
+  unsigned number = cast<OpResult>(scalar.value).getResultNumber();
+  auto loops = loopsOf(op, number, scalar.at, /*reduced=*/{});
+  if (!loops)
+    return std::nullopt;
+  return Scalar{op.getBlock()->getTerminator()->getOperand(number), *loops};
+}
+
+std::optional<Scalar> Tracer::stepBody(const Scalar &scalar) {
+  if (auto arg = dyn_cast<BlockArgument>(scalar.value)) {
+    auto op = dyn_cast<linalg::LinalgOp>(arg.getOwner()->getParentOp());
+    if (!op)
+      return std::nullopt;
+    OpOperand *operand = op.getMatchingOpOperand(arg);
+    if (!isa<RankedTensorType>(operand->get().getType()))
+      return Scalar{operand->get(), {}};
+    Indices at;
+    for (AffineExpr result : op.getMatchingIndexingMap(operand).getResults())
+      at.push_back(result.replaceDims(scalar.at));
+    return Scalar{operand->get(), at};
+  }
+  return std::nullopt;
+}
+
+std::optional<Scalar> Tracer::step(const Scalar &scalar) {
+  std::optional<Scalar> next =
+      scalar.isElement() ? stepElement(scalar) : stepBody(scalar);
+  if (next && scalar.isElement())
+    visited.insert(scalar.getDefiningOp());
+  return next;
+}
+
+Scalar Tracer::trace(Scalar scalar) {
+  while (auto next = step(scalar))
+    scalar = *next;
+  return scalar;
+}
+
+Scalar Tracer::operand(const Scalar &scalar, unsigned index) {
+  return trace({scalar.getDefiningOp()->getOperand(index), scalar.at});
+}
+
+Scalar Tracer::traceCasts(Scalar scalar) {
+  scalar = trace(scalar);
+  while (!scalar.isElement() &&
+         isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(scalar.getDefiningOp()))
+    scalar = operand(scalar, 0);
+  return scalar;
+}
+
+std::optional<double> Tracer::getNumber(const Scalar &start) {
+  Scalar scalar = traceCasts(start);
+  Attribute attr;
+  if (!matchPattern(scalar.value, m_Constant(&attr)))
+    return std::nullopt;
+  if (auto elements = dyn_cast<DenseElementsAttr>(attr)) {
+    if (!elements.isSplat())
+      return std::nullopt;
+    attr = elements.getSplatValue<Attribute>();
+  }
+  if (auto number = dyn_cast<FloatAttr>(attr)) {
+    APFloat value = number.getValue();
+    bool lost;
+    value.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lost);
+    return value.convertToDouble();
+  }
+  return std::nullopt;
+}
+
+bool Tracer::same(const Scalar &first, const Scalar &second) {
+  Scalar a = traceCasts(first), b = traceCasts(second);
+  if (a.value == b.value && a.at == b.at)
+    return true;
+  if (std::optional<double> number = getNumber(a))
+    return number == getNumber(b);
+  Operation *opA = a.getDefiningOp(), *opB = b.getDefiningOp();
+  if (a.isElement() || b.isElement() || !opA || !opB ||
+      opA->getName() != opB->getName() || opA->getNumRegions() != 0 ||
+      opA->getNumOperands() != opB->getNumOperands())
+    return false;
+  if (auto index = dyn_cast<linalg::IndexOp>(opA))
+    return a.at[index.getDim()] == b.at[cast<linalg::IndexOp>(opB).getDim()];
+  // Comparisons carry their predicate, constants their value; fast-math flags
+  // are permissions.
+  for (StringRef name : {"predicate", "value"})
+    if (opA->getAttr(name) != opB->getAttr(name))
+      return false;
+  for (unsigned i = 0; i < opA->getNumOperands(); ++i)
+    if (!same({opA->getOperand(i), a.at}, {opB->getOperand(i), b.at}))
+      return false;
+  return true;
+}
+
+std::optional<Reduction> Tracer::matchReduction(const Scalar &element,
+                                                AffineExpr reduced) {
+  if (!element.isElement())
+    return std::nullopt;
+  auto op = element.value.getDefiningOp<linalg::LinalgOp>();
+  if (!op || !op.hasPureTensorSemantics() || op.getNumReductionLoops() != 1)
+    return std::nullopt;
+  unsigned number = cast<OpResult>(element.value).getResultNumber();
+  auto loops = loopsOf(op, number, element.at, {reduced});
+  if (!loops)
+    return std::nullopt;
+  Value accumulator =
+      op.getMatchingBlockArgument(op.getDpsInitOperand(number));
+  Operation *combiner =
+      op.getBlock()->getTerminator()->getOperand(number).getDefiningOp();
+  if (!combiner || combiner->getNumOperands() != 2)
+    return std::nullopt;
+  for (unsigned i = 0; i < 2; ++i) {
+    if (combiner->getOperand(i) != accumulator)
+      continue;
+    visited.insert(op);
+    return Reduction{op, combiner,
+                     trace({combiner->getOperand(1 - i), *loops})};
+  }
+  return std::nullopt;
+}
