@@ -49,21 +49,20 @@ bool flash::raise::isContraction(linalg::LinalgOp op) {
   return bool(getProduct(op));
 }
 
-std::optional<Contraction>
-flash::raise::getContraction(Tracer &tracer, linalg::LinalgOp op,
-                             Indices loops) {
+std::optional<Contraction> flash::raise::getContraction(Tracer &tracer,
+                                                        linalg::LinalgOp op,
+                                                        Indices loops) {
   arith::MulFOp product = getProduct(op);
   if (!product)
     return std::nullopt;
-  AffineMap initMap =
-      op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  AffineMap initMap = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   Indices init;
   for (AffineExpr result : initMap.getResults())
     init.push_back(result.replaceDims(loops));
   if (tracer.getNumber({op.getDpsInitOperand(0)->get(), init}) != 0.0)
     return std::nullopt;
-  return Contraction{op, {product.getLhs(), loops}, {product.getRhs(), loops},
-                     loops};
+  return Contraction{
+      op, {product.getLhs(), loops}, {product.getRhs(), loops}, loops};
 }
 
 std::optional<Contraction>

@@ -54,9 +54,8 @@ struct Contraction {
 bool isContraction(mlir::linalg::LinalgOp op);
 
 /// The contraction at these loops.
-std::optional<Contraction> getContraction(Tracer &tracer,
-                                          mlir::linalg::LinalgOp op,
-                                          Indices loops);
+std::optional<Contraction>
+getContraction(Tracer &tracer, mlir::linalg::LinalgOp op, Indices loops);
 
 /// The contraction that a scalar is an element of. The dimensions that it sums
 /// over are new ones of the domain.
@@ -100,27 +99,43 @@ struct Mask {
   bool infinite;
 };
 
+/// One step from the scaled product to what the softmax takes.
+struct ScoreFunction {
+  enum Kind { Softcap, Bias, Region } kind;
+  /// Softcap: the cap. Region: a factor of the whole.
+  double factor = 1;
+  /// Bias: an element of the tensor that is added. Region: the new score, which
+  /// holds the product.
+  Scalar scalar = {};
+};
+
 struct Scores {
   Contraction product;
   /// Of the product of query and key as the contraction reads them.
   double scale = 1;
+  /// In the order in which they apply.
+  llvm::SmallVector<ScoreFunction> functions;
   llvm::SmallVector<Mask> masks;
 };
 
-mlir::FailureOr<Scores> matchScores(Match &match, const Softmax &softmax);
+mlir::FailureOr<Scores> matchScores(Match &match, const Softmax &softmax,
+                                    mlir::AffineExpr key);
+
+/// The factor, if a scalar is the product times a constant.
+std::optional<double> getScaleOf(Tracer &tracer, Scalar scalar,
+                                 mlir::linalg::LinalgOp product);
 
 //===----------------------------------------------------------------------===//
 // Visible keys
 //===----------------------------------------------------------------------===//
 
-/// A condition on the dimensions that is a conjunction of sums >= 0.
-struct VisibleKeys {
-  llvm::SmallVector<LinearSum> atLeastZero;
-};
+/// The sum of dimensions that an integer is.
+std::optional<mlir::AffineExpr> matchIndex(Tracer &tracer, Scalar scalar);
 
-/// The masks' conjunction. Fails where a mask says something else.
-mlir::FailureOr<VisibleKeys> matchVisibleKeys(Match &match,
-                                              llvm::ArrayRef<Mask> masks);
+/// What holds where the mask shows the key: each of the sums is at least 0.
+/// Nothing where the mask says something else.
+std::optional<llvm::SmallVector<LinearSum>> matchVisibleKeys(Tracer &tracer,
+                                                             const Mask &mask);
 
 //===----------------------------------------------------------------------===//
 // Operands and dimensions
@@ -132,9 +147,12 @@ struct Operand {
   double scale = 1;
 };
 
-/// Peels data movement, constant factors and, if `casts`, changes of precision
-/// off a factor of a contraction.
-Operand peelOperand(Tracer &tracer, Scalar factor, bool casts);
+/// What is taken off an operand besides data movement: changes of precision,
+/// constant factors.
+struct Peeling {
+  bool casts, factors;
+};
+Operand peelOperand(Tracer &tracer, Scalar factor, Peeling peeling);
 
 /// What each dimension of the domain is to the attention.
 struct Roles {

@@ -52,7 +52,8 @@ flash::raise::getAtoms(const Domain &domain, ArrayRef<AffineExpr> at,
   return atoms;
 }
 
-Operand flash::raise::peelOperand(Tracer &tracer, Scalar factor, bool casts) {
+Operand flash::raise::peelOperand(Tracer &tracer, Scalar factor,
+                                  Peeling peeling) {
   Operand best{factor};
   double scale = 1;
   std::optional<Scalar> next = factor;
@@ -74,15 +75,15 @@ Operand flash::raise::peelOperand(Tracer &tracer, Scalar factor, bool casts) {
     auto inBody = [&](unsigned index) {
       return Scalar{def->getOperand(index), scalar.at};
     };
-    if (casts && isa<arith::ExtFOp, arith::TruncFOp>(def)) {
+    if (peeling.casts && isa<arith::ExtFOp, arith::TruncFOp>(def)) {
       next = inBody(0);
-    } else if (isa<arith::MulFOp, arith::DivFOp>(def)) {
+    } else if (peeling.factors && isa<arith::MulFOp, arith::DivFOp>(def)) {
       bool isMul = isa<arith::MulFOp>(def);
       if (auto number = tracer.getNumber(inBody(1))) {
         scale = isMul ? scale * *number : scale / *number;
         next = inBody(0);
-      } else if (auto number = isMul ? tracer.getNumber(inBody(0))
-                                     : std::nullopt) {
+      } else if (auto number =
+                     isMul ? tracer.getNumber(inBody(0)) : std::nullopt) {
         scale *= *number;
         next = inBody(1);
       }
@@ -116,11 +117,11 @@ struct Owners {
 
 static std::string describeMissing(const Owners &owners) {
   std::string text;
-  for (auto [has, name] :
-       llvm::zip(owners.list(), ArrayRef<StringRef>{"query", "key", "value",
-                                                    "output"}))
+  constexpr std::array<StringLiteral, 4> names{"query", "key", "value",
+                                               "output"};
+  for (auto [has, name] : llvm::zip(owners.list(), names))
     if (!has)
-      text += (text.empty() ? "" : " and the ") + name.str();
+      text += (text.empty() ? "the " : " and the ") + name.str();
   return text;
 }
 
@@ -161,8 +162,9 @@ FailureOr<Roles> flash::raise::matchRoles(Match &match, const Operand &query,
     } else if (list == List{false, true, true, false} && dim == keyDim)
       roles.key = dim;
     else if (list != List{false, false, false, false})
-      return match.miss(loc, "a dimension is not one of an attention: the " +
-                                 describeMissing(owners) + " lack it");
+      return match.miss(loc, "a dimension is not one of an attention: it is "
+                             "missing in " +
+                                 describeMissing(owners));
   }
   if (!roles.key)
     return match.miss(loc, "the second contraction is not over the keys");
@@ -185,9 +187,8 @@ FailureOr<Roles> flash::raise::matchRoles(Match &match, const Operand &query,
                           : size);
   };
   if (!rows.empty()) {
-    auto best = llvm::max_element(rows, [&](unsigned a, unsigned b) {
-      return rank(a) < rank(b);
-    });
+    auto best = llvm::max_element(
+        rows, [&](unsigned a, unsigned b) { return rank(a) < rank(b); });
     roles.query = *best;
     rows.erase(best);
   }

@@ -125,9 +125,8 @@ std::optional<Output> OutputFollower::step(const Output &output) {
     return std::nullopt;
   }
   if (auto op = dyn_cast<tensor::CollapseShapeOp>(user)) {
-    if (auto at = collapseIndices(domain, output.at,
-                                  op.getReassociationIndices(),
-                                  op.getSrcType()))
+    if (auto at = collapseIndices(
+            domain, output.at, op.getReassociationIndices(), op.getSrcType()))
       return Output{op.getResult(), *at};
     return std::nullopt;
   }

@@ -36,12 +36,11 @@ void flash::raise::addAtomSizes(
     for (unsigned atom : list) {
       if (sizes.count(atom))
         continue;
-      sizes[atom] =
-          ShapedType::isDynamic(staticSize(atom))
-              ? affine::makeComposedFoldedAffineApply(
-                    builder, loc, size.floorDiv(known),
-                    {tensor::getMixedSize(builder, loc, tensor, dim)})
-              : OpFoldResult(builder.getIndexAttr(staticSize(atom)));
+      sizes[atom] = ShapedType::isDynamic(staticSize(atom))
+                        ? affine::makeComposedFoldedAffineApply(
+                              builder, loc, size.floorDiv(known),
+                              {tensor::getMixedSize(builder, loc, tensor, dim)})
+                        : OpFoldResult(builder.getIndexAttr(staticSize(atom)));
     }
   }
 }
@@ -52,8 +51,7 @@ static Value expand(OpBuilder &builder, Location loc, Value tensor,
   auto type = cast<RankedTensorType>(tensor.getType());
   SmallVector<int64_t> shape;
   for (OpFoldResult size : sizes)
-    shape.push_back(
-        getConstantIntValue(size).value_or(ShapedType::kDynamic));
+    shape.push_back(getConstantIntValue(size).value_or(ShapedType::kDynamic));
   return tensor::ExpandShapeOp::create(builder, loc, type.clone(shape), tensor,
                                        groups, sizes);
 }
@@ -114,9 +112,8 @@ static Value toAtoms(OpBuilder &builder, Location loc, Value tensor,
   if (groups.size() == flat.size())
     return tensor;
   return expand(builder, loc, tensor, groups,
-                llvm::map_to_vector(flat, [&](unsigned atom) {
-                  return sizes.lookup(atom);
-                }));
+                llvm::map_to_vector(
+                    flat, [&](unsigned atom) { return sizes.lookup(atom); }));
 }
 
 /// The inverse.
@@ -140,8 +137,8 @@ static Value fromAtoms(OpBuilder &builder, Location loc, Value tensor,
 static Value transpose(OpBuilder &builder, Location loc, Value tensor,
                        ArrayRef<int64_t> permutation) {
   SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, loc, tensor);
-  auto permuted = llvm::map_to_vector(
-      permutation, [&](int64_t dim) { return sizes[dim]; });
+  auto permuted =
+      llvm::map_to_vector(permutation, [&](int64_t dim) { return sizes[dim]; });
   Value init = tensor::EmptyOp::create(
       builder, loc, permuted,
       cast<RankedTensorType>(tensor.getType()).getElementType());
@@ -157,10 +154,9 @@ Value flash::raise::rearrange(OpBuilder &builder, Location loc, Value tensor,
   SmallVector<unsigned> before = flatten(from), after = flatten(to);
   tensor = toAtoms(builder, loc, tensor, from, sizes);
   if (before != after)
-    tensor = transpose(builder, loc, tensor,
-                       llvm::map_to_vector(after, [&](unsigned atom) {
-                         return int64_t(llvm::find(before, atom) -
-                                        before.begin());
-                       }));
+    tensor = transpose(
+        builder, loc, tensor, llvm::map_to_vector(after, [&](unsigned atom) {
+          return int64_t(llvm::find(before, atom) - before.begin());
+        }));
   return fromAtoms(builder, loc, tensor, to);
 }

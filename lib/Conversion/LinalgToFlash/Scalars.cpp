@@ -10,7 +10,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Scalars.h"
+#include "Matchers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -60,8 +60,7 @@ std::optional<Indices> Tracer::loopsOf(linalg::LinalgOp op,
                                        unsigned resultNumber,
                                        ArrayRef<AffineExpr> at,
                                        ArrayRef<AffineExpr> reduced) {
-  AffineMap map = op.getIndexingMapMatchingResult(
-      op->getResult(resultNumber));
+  AffineMap map = op.getIndexingMapMatchingResult(op->getResult(resultNumber));
   Indices loops(op.getNumLoops());
   for (auto [result, index] : llvm::zip(map.getResults(), at)) {
     if (auto dim = dyn_cast<AffineDimExpr>(result))
@@ -91,8 +90,9 @@ std::optional<Scalar> Tracer::stepElement(const Scalar &scalar) {
   if (!def)
     return std::nullopt;
   if (auto op = dyn_cast<tensor::ExpandShapeOp>(def)) {
-    if (auto at = collapseIndices(domain, scalar.at, op.getReassociationIndices(),
-                                  op.getResultType()))
+    if (auto at =
+            collapseIndices(domain, scalar.at, op.getReassociationIndices(),
+                            op.getResultType()))
       return Scalar{op.getSrc(), *at};
     return std::nullopt;
   }
@@ -131,6 +131,16 @@ std::optional<Scalar> Tracer::stepBody(const Scalar &scalar) {
       at.push_back(result.replaceDims(scalar.at));
     return Scalar{operand->get(), at};
   }
+  if (auto extract = scalar.value.getDefiningOp<tensor::ExtractOp>()) {
+    Indices at;
+    for (Value index : extract.getIndices()) {
+      auto expr = matchIndex(*this, {index, scalar.at});
+      if (!expr)
+        return std::nullopt;
+      at.push_back(*expr);
+    }
+    return Scalar{extract.getTensor(), at};
+  }
   return std::nullopt;
 }
 
@@ -154,8 +164,8 @@ Scalar Tracer::operand(const Scalar &scalar, unsigned index) {
 
 Scalar Tracer::traceCasts(Scalar scalar) {
   scalar = trace(scalar);
-  while (!scalar.isElement() &&
-         isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(scalar.getDefiningOp()))
+  while (!scalar.isElement() && isa_and_nonnull<arith::ExtFOp, arith::TruncFOp>(
+                                    scalar.getDefiningOp()))
     scalar = operand(scalar, 0);
   return scalar;
 }
@@ -214,8 +224,7 @@ std::optional<Reduction> Tracer::matchReduction(const Scalar &element,
   auto loops = loopsOf(op, number, element.at, {reduced});
   if (!loops)
     return std::nullopt;
-  Value accumulator =
-      op.getMatchingBlockArgument(op.getDpsInitOperand(number));
+  Value accumulator = op.getMatchingBlockArgument(op.getDpsInitOperand(number));
   Operation *combiner =
       op.getBlock()->getTerminator()->getOperand(number).getDefiningOp();
   if (!combiner || combiner->getNumOperands() != 2)

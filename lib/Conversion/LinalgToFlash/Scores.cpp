@@ -1,4 +1,4 @@
-//===- Scores.cpp - Scale and mask between product and softmax -*- C++ -*-===//
+//===- Scores.cpp - From the product of Q and K to the softmax -*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -8,7 +8,10 @@
 //
 // From the softmax inwards to the first contraction:
 //
-//   select(visible, q.k * scale, -inf), q.k / c + select(visible, 0, -inf), ...
+//   select(visible, q.k * scale, -inf)            scale, mask
+//   q.k / c + select(visible, 0, -inf)            the same
+//   tanh(q.k * a) * cap + bias[..]                softcap, bias
+//   anything else that is made of q.k             a score region
 //
 // with constant factors anywhere, casts, and any order. The lowest numbers of a
 // type, down from half the lowest, count as -inf: no score comes near them.
@@ -18,6 +21,7 @@
 #include "Matchers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 
 #include <cmath>
 
@@ -27,129 +31,209 @@ using namespace flash::raise;
 namespace {
 class ScoreMatcher {
 public:
-  ScoreMatcher(Match &match) : match(match), tracer(match.tracer) {}
+  ScoreMatcher(Match &match, AffineExpr key)
+      : match(match), tracer(match.tracer), key(key) {}
 
   LogicalResult visit(Scalar scalar, double factor);
-  Scores take() {
-    scores.product = *product;
-    return std::move(scores);
-  }
+  Scores take();
 
 private:
-  /// Whether a scalar is made from a contraction over new dimensions.
-  bool holdsProduct(Scalar scalar);
-  /// The mask that a scalar is, which is added or selected against a score.
-  LogicalResult addMask(const Scalar &condition, bool hidden,
-                        const Scalar &value, double factor);
-  std::optional<double> getHiddenValue(const Scalar &scalar, double factor);
+  /// The element of a contraction's result that a scalar is made of.
+  std::optional<Scalar> findProduct(Scalar scalar);
+  LogicalResult setProduct(const Scalar &scalar);
+
+  /// Takes the mask that select(condition, yes, no) is, where what is not
+  /// hidden is to be seen by `isScore`.
+  std::optional<Scalar> takeMask(const Scalar &select, double factor,
+                                 llvm::function_ref<bool(Scalar)> isScore);
+  bool isHidden(const Scalar &value, double factor);
+  bool takeBias(const Scalar &term, double factor);
+  LogicalResult takeRegion(const Scalar &scalar, double factor);
 
   Match &match;
   Tracer &tracer;
+  AffineExpr key;
   Scores scores;
   std::optional<Contraction> product;
+  /// A mask inside of a score function is not one.
+  bool mayMask = true;
 };
 } // namespace
 
-bool ScoreMatcher::holdsProduct(Scalar scalar) {
+static bool isOne(double factor) { return std::abs(factor - 1) < 1e-6; }
+
+std::optional<double> flash::raise::getScaleOf(Tracer &tracer, Scalar scalar,
+                                               linalg::LinalgOp product) {
+  scalar = tracer.traceCasts(scalar);
+  Operation *def = scalar.getDefiningOp();
+  if (scalar.isElement())
+    return def == product.getOperation() ? std::optional(1.0) : std::nullopt;
+  if (!isa_and_nonnull<arith::MulFOp, arith::DivFOp>(def))
+    return std::nullopt;
+  for (unsigned i = 0; i < 2; ++i) {
+    auto number = tracer.getNumber(tracer.operand(scalar, 1 - i));
+    bool isMul = isa<arith::MulFOp>(def);
+    if (!number || (i == 1 && !isMul))
+      continue;
+    if (auto inner = getScaleOf(tracer, tracer.operand(scalar, i), product))
+      return isMul ? *inner * *number : *inner / *number;
+  }
+  return std::nullopt;
+}
+
+std::optional<Scalar> ScoreMatcher::findProduct(Scalar scalar) {
   scalar = tracer.traceCasts(scalar);
   Operation *def = scalar.getDefiningOp();
   if (!def)
-    return false;
+    return std::nullopt;
   if (scalar.isElement()) {
     auto op = dyn_cast<linalg::LinalgOp>(def);
-    return op && isContraction(op);
+    return op && isContraction(op) ? std::optional(scalar) : std::nullopt;
   }
   for (unsigned i = 0; i < def->getNumOperands(); ++i)
-    if (holdsProduct(tracer.operand(scalar, i)))
-      return true;
-  return false;
+    if (auto found = findProduct(tracer.operand(scalar, i)))
+      return found;
+  return std::nullopt;
 }
 
-/// The value, if it takes any score out of the softmax.
-std::optional<double> ScoreMatcher::getHiddenValue(const Scalar &scalar,
-                                                   double factor) {
-  std::optional<double> number = tracer.getNumber(scalar);
-  if (!number || !(factor > 0))
-    return std::nullopt;
-  auto type = dyn_cast<FloatType>(scalar.getElementType());
-  if (!type)
-    return std::nullopt;
+LogicalResult ScoreMatcher::setProduct(const Scalar &scalar) {
+  product = matchContraction(tracer, scalar);
+  if (!product)
+    return match.miss(scalar.getLoc(),
+                      "the scores are not a product of queries and keys");
+  return success();
+}
+
+bool ScoreMatcher::isHidden(const Scalar &value, double factor) {
+  std::optional<double> number = tracer.getNumber(value);
+  auto type = dyn_cast<FloatType>(value.getElementType());
+  if (!number || !type || !(factor > 0))
+    return false;
   APFloat lowest = APFloat::getLargest(type.getFloatSemantics());
   bool lost;
   lowest.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lost);
-  if (*number * std::min(factor, 1.0) > -lowest.convertToDouble() / 2)
-    return std::nullopt;
-  return number;
+  return *number * std::min(factor, 1.0) <= -lowest.convertToDouble() / 2;
 }
 
-LogicalResult ScoreMatcher::addMask(const Scalar &condition, bool hidden,
-                                    const Scalar &value, double factor) {
-  std::optional<double> number = getHiddenValue(value, factor);
-  if (!number)
-    return failure();
-  scores.masks.push_back({condition, hidden, std::isinf(*number)});
-  return success();
+std::optional<Scalar>
+ScoreMatcher::takeMask(const Scalar &select, double factor,
+                       llvm::function_ref<bool(Scalar)> isScore) {
+  Scalar condition = tracer.operand(select, 0);
+  for (unsigned i : {1, 2}) {
+    Scalar hidden = tracer.operand(select, i),
+           seen = tracer.operand(select, 3 - i);
+    if (!mayMask || !isHidden(hidden, factor) || !isScore(seen))
+      continue;
+    Mask mask{condition, /*hidden=*/i == 1,
+              std::isinf(*tracer.getNumber(hidden))};
+    // Rows where all is hidden by a finite number average the values. Of a mask
+    // that is not one of positions it is not known whether there are any.
+    if (!mask.infinite && !matchVisibleKeys(tracer, mask))
+      continue;
+    scores.masks.push_back(mask);
+    return seen;
+  }
+  return std::nullopt;
+}
+
+bool ScoreMatcher::takeBias(const Scalar &term, double factor) {
+  if (!isOne(factor))
+    return false;
+  // The element that lies deepest, before arithmetic.
+  std::optional<Scalar> element;
+  std::optional<Scalar> next = term;
+  bool computed = false;
+  while (next && !computed) {
+    if (next->isElement() &&
+        getAtoms(tracer.getDomain(), next->at,
+                 cast<RankedTensorType>(next->value.getType())))
+      element = next;
+    Operation *def = next->isElement() ? nullptr : next->getDefiningOp();
+    computed = def && !isa<arith::ExtFOp, arith::TruncFOp>(def);
+    next = def && !computed ? Scalar{def->getOperand(0), next->at}
+                            : tracer.step(*next);
+  }
+  if (!element || !isa<FloatType>(element->getElementType()))
+    return false;
+  // One number for each query and key that the program computes: better done
+  // for each score than kept.
+  bool perKey = false, more = false;
+  auto keyDim = cast<AffineDimExpr>(key).getPosition();
+  for (AffineExpr index : element->at) {
+    perKey |= index.isFunctionOfDim(keyDim);
+    for (unsigned dim = 0; dim < tracer.getDomain().getNumDims(); ++dim)
+      more |= dim != keyDim && index.isFunctionOfDim(dim);
+  }
+  if (computed && perKey && more)
+    return false;
+  scores.functions.push_back({ScoreFunction::Bias, 1, *element});
+  return true;
+}
+
+LogicalResult ScoreMatcher::takeRegion(const Scalar &scalar, double factor) {
+  std::optional<Scalar> element = findProduct(scalar);
+  if (!element)
+    return match.miss(scalar.getLoc(),
+                      "the scores are not a product of queries and keys");
+  scores.functions.push_back({ScoreFunction::Region, factor, scalar});
+  return setProduct(*element);
 }
 
 LogicalResult ScoreMatcher::visit(Scalar scalar, double factor) {
   scalar = tracer.traceCasts(scalar);
   if (scalar.isElement()) {
-    product = matchContraction(tracer, scalar);
-    if (!product)
-      return match.miss(scalar.getLoc(), "the scores are not a product of "
-                                         "queries and keys");
     scores.scale = factor;
-    return success();
+    return setProduct(scalar);
   }
   Operation *def = scalar.getDefiningOp();
   if (!def)
     return match.miss(scalar.getLoc(),
                       "the scores are not a product of queries and keys");
 
+  auto operand = [&](unsigned index) { return tracer.operand(scalar, index); };
   if (isa<arith::NegFOp>(def))
-    return visit(tracer.operand(scalar, 0), -factor);
+    return visit(operand(0), -factor);
   if (isa<arith::MulFOp, arith::DivFOp>(def)) {
-    for (unsigned i = 0; i < 2; ++i) {
-      auto number = tracer.getNumber(tracer.operand(scalar, 1 - i));
-      if (!number || (i == 1 && isa<arith::DivFOp>(def)))
-        continue;
-      return visit(tracer.operand(scalar, i),
-                   isa<arith::MulFOp>(def) ? factor * *number
-                                           : factor / *number);
-    }
+    bool isMul = isa<arith::MulFOp>(def);
+    for (unsigned i = 0; i < 2; ++i)
+      if (auto number = tracer.getNumber(operand(1 - i));
+          number && (i == 0 || isMul))
+        return visit(operand(i), isMul ? factor * *number : factor / *number);
+  }
+  if (isa<math::TanhOp>(def) && factor > 0) {
+    scores.functions.push_back({ScoreFunction::Softcap, factor});
+    mayMask = false;
+    return visit(operand(0), factor);
   }
   if (isa<arith::SelectOp>(def)) {
-    Scalar condition = tracer.operand(scalar, 0),
-           yes = tracer.operand(scalar, 1), no = tracer.operand(scalar, 2);
-    if (succeeded(addMask(condition, /*hidden=*/true, yes, factor)))
-      return visit(no, factor);
-    if (succeeded(addMask(condition, /*hidden=*/false, no, factor)))
-      return visit(yes, factor);
+    auto isScore = [&](Scalar seen) { return findProduct(seen).has_value(); };
+    if (auto seen = takeMask(scalar, factor, isScore))
+      return visit(*seen, factor);
   }
   if (isa<arith::AddFOp>(def)) {
+    auto isZero = [&](Scalar seen) { return tracer.getNumber(seen) == 0.0; };
     for (unsigned i = 0; i < 2; ++i) {
-      Scalar term = tracer.traceCasts(tracer.operand(scalar, i));
-      if (!term.getOp<arith::SelectOp>())
+      if (findProduct(operand(i)) || !findProduct(operand(1 - i)))
         continue;
-      Scalar condition = tracer.operand(term, 0),
-             yes = tracer.operand(term, 1), no = tracer.operand(term, 2);
-      if ((tracer.getNumber(no) == 0.0 &&
-           succeeded(addMask(condition, /*hidden=*/true, yes, factor))) ||
-          (tracer.getNumber(yes) == 0.0 &&
-           succeeded(addMask(condition, /*hidden=*/false, no, factor))))
-        return visit(tracer.operand(scalar, 1 - i), factor);
+      Scalar term = tracer.traceCasts(operand(i));
+      if ((term.getOp<arith::SelectOp>() && takeMask(term, factor, isZero)) ||
+          takeBias({def->getOperand(i), scalar.at}, factor))
+        return visit(operand(1 - i), factor);
     }
   }
-  if (!holdsProduct(scalar))
-    return match.miss(scalar.getLoc(),
-                      "the scores are not a product of queries and keys");
-  return match.miss(scalar.getLoc(), "'" + def->getName().getStringRef() +
-                                         "' of scores is not recognised");
+  return takeRegion(scalar, factor);
+}
+
+Scores ScoreMatcher::take() {
+  scores.product = *product;
+  std::reverse(scores.functions.begin(), scores.functions.end());
+  return std::move(scores);
 }
 
 FailureOr<Scores> flash::raise::matchScores(Match &match,
-                                            const Softmax &softmax) {
-  ScoreMatcher matcher(match);
+                                            const Softmax &softmax,
+                                            AffineExpr key) {
+  ScoreMatcher matcher(match, key);
   if (failed(matcher.visit(softmax.scores, softmax.factor)))
     return failure();
   return matcher.take();

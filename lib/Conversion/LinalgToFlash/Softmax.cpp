@@ -8,9 +8,9 @@
 //
 // Over the keys, of scores s:
 //
-//   e = exp(s - max(s)), exp(s), exp2(c * (s - max(s))), exp2(c * s - max(c * s))
-//   e / sum(e), e * (1 / sum(e)), linalg.softmax
-//   select(no key is visible, 0, any of these)
+//   e = exp(s - max(s)), exp(s), exp2(c * (s - max(s))), exp2(c * s - max(c *
+//   s)) e / sum(e), e * (1 / sum(e)), linalg.softmax select(no key is visible,
+//   0, any of these)
 //
 // The maximum only keeps numbers in range: flash.attention has its own.
 //
@@ -201,8 +201,8 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
     Scalar exponential = tracer.traceCasts(tracer.operand(probability, 0));
     softmax = matchExponential(match, exponential, key);
     if (failed(softmax) ||
-        failed(matchSum(match, tracer.operand(probability, 1), exponential,
-                        key)))
+        failed(
+            matchSum(match, tracer.operand(probability, 1), exponential, key)))
       return failure();
   } else if (probability.getOp<arith::MulFOp>()) {
     for (unsigned i = 0; i < 2 && failed(softmax); ++i) {
@@ -214,8 +214,8 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
           tracer.traceCasts(tracer.operand(probability, 1 - i));
       softmax = matchExponential(match, exponential, key);
       if (failed(softmax) ||
-          failed(matchSum(match, tracer.operand(reciprocal, 1), exponential,
-                          key)))
+          failed(
+              matchSum(match, tracer.operand(reciprocal, 1), exponential, key)))
         return failure();
     }
   } else {

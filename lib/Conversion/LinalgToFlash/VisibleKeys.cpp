@@ -11,7 +11,8 @@
 // that are at least 0:
 //
 //   cmpi sge, %q, %k          -> q - k >= 0
-//   cmpf oeq, select(cmpi sle (%k - %q), 0), 1.0, 0.0), 0.0, hidden  -> the same
+//   cmpf oeq, select(cmpi sle (%k - %q), 0), 1.0, 0.0), 0.0, hidden  -> the
+//   same
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,8 +27,8 @@ using namespace flash::raise;
 namespace {
 class ConditionMatcher {
 public:
-  ConditionMatcher(Tracer &tracer, VisibleKeys &keys)
-      : tracer(tracer), keys(keys) {}
+  ConditionMatcher(Tracer &tracer, SmallVector<LinearSum> &atLeastZero)
+      : tracer(tracer), atLeastZero(atLeastZero) {}
 
   /// Adds what holds where the condition is `wanted`; fails where that is not
   /// a conjunction of inequalities.
@@ -41,20 +42,50 @@ private:
   bool requireCompare(const Scalar &compare, arith::CmpIPredicate predicate,
                       bool wanted);
   bool requireAtLeastZero(AffineExpr expr);
-  std::optional<AffineExpr> getIndex(Scalar scalar);
+  std::optional<AffineExpr> getIndex(Scalar scalar) {
+    return matchIndex(tracer, scalar);
+  }
 
   Tracer &tracer;
-  VisibleKeys &keys;
+  SmallVector<LinearSum> &atLeastZero;
 };
 } // namespace
 
-std::optional<AffineExpr> ConditionMatcher::getIndex(Scalar scalar) {
+/// start + step * i, if the constant is that along its only long dimension.
+static std::optional<AffineExpr> getProgression(const Scalar &scalar) {
+  DenseIntElementsAttr elements;
+  if (!matchPattern(scalar.value, m_Constant(&elements)))
+    return std::nullopt;
+  std::optional<AffineExpr> index;
+  for (auto [expr, size] :
+       llvm::zip(scalar.at, elements.getType().getShape())) {
+    if (size != 1 && index)
+      return std::nullopt;
+    if (size != 1)
+      index = expr;
+  }
+  auto values = llvm::map_to_vector(elements.getValues<APInt>(),
+                                    [](APInt v) { return v.getSExtValue(); });
+  if (!index || values.size() < 2)
+    return std::nullopt;
+  int64_t step = values[1] - values[0];
+  for (auto [i, value] : llvm::enumerate(values))
+    if (value != values[0] + int64_t(i) * step)
+      return std::nullopt;
+  return *index * step + values[0];
+}
+
+std::optional<AffineExpr> flash::raise::matchIndex(Tracer &tracer,
+                                                   Scalar scalar) {
+  auto getIndex = [&](Scalar inner) { return matchIndex(tracer, inner); };
   scalar = tracer.trace(scalar);
   MLIRContext *context = tracer.getDomain().getContext();
   APInt number;
   if (matchPattern(scalar.value, m_ConstantInt(&number)) &&
       number.getSignificantBits() <= 64)
     return getAffineConstantExpr(number.getSExtValue(), context);
+  if (scalar.isElement() && isa<IntegerType>(scalar.getElementType()))
+    return getProgression(scalar);
   Operation *def = scalar.getDefiningOp();
   if (!def || scalar.isElement())
     return std::nullopt;
@@ -85,7 +116,7 @@ bool ConditionMatcher::requireAtLeastZero(AffineExpr expr) {
     return false;
   std::optional<int64_t> lowest = tracer.getDomain().lowerBound(*sum);
   if (!lowest || *lowest < 0)
-    keys.atLeastZero.push_back(*sum);
+    atLeastZero.push_back(*sum);
   return true;
 }
 
@@ -178,8 +209,7 @@ bool ConditionMatcher::require(Scalar condition, bool wanted) {
   if (isa<arith::SelectOp>(def)) {
     std::optional<bool> yes = getBool(operand(1)), no = getBool(operand(2));
     if (yes && no)
-      return *yes == *no ? *yes == wanted
-                         : require(operand(0), *yes == wanted);
+      return *yes == *no ? *yes == wanted : require(operand(0), *yes == wanted);
     // select(c, x, false) is and(c, x).
     if (no && *no != wanted)
       return require(operand(0), true) && require(operand(1), wanted);
@@ -190,8 +220,8 @@ bool ConditionMatcher::require(Scalar condition, bool wanted) {
   if (auto compare = dyn_cast<arith::CmpIOp>(def)) {
     bool equal = compare.getPredicate() == arith::CmpIPredicate::eq;
     std::optional<bool> constant = getBool(operand(1));
-    if (constant && (equal || compare.getPredicate() ==
-                                  arith::CmpIPredicate::ne)) {
+    if (constant &&
+        (equal || compare.getPredicate() == arith::CmpIPredicate::ne)) {
       // (x == false), (x != 0): x is a boolean, perhaps widened.
       Scalar tested = operand(0);
       if (tested.getOp<arith::ExtUIOp>())
@@ -205,13 +235,11 @@ bool ConditionMatcher::require(Scalar condition, bool wanted) {
   return requireSelected(condition, wanted, handled) && handled;
 }
 
-FailureOr<VisibleKeys>
-flash::raise::matchVisibleKeys(Match &match, ArrayRef<Mask> masks) {
-  VisibleKeys keys;
-  ConditionMatcher matcher(match.tracer, keys);
-  for (const Mask &mask : masks)
-    if (!matcher.require(mask.condition, !mask.hidden))
-      return match.miss(mask.condition.getLoc(),
-                        "the mask is not one of positions");
-  return keys;
+std::optional<SmallVector<LinearSum>>
+flash::raise::matchVisibleKeys(Tracer &tracer, const Mask &mask) {
+  SmallVector<LinearSum> atLeastZero;
+  if (!ConditionMatcher(tracer, atLeastZero)
+           .require(mask.condition, !mask.hidden))
+    return std::nullopt;
+  return atLeastZero;
 }

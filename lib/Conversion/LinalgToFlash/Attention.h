@@ -1,0 +1,49 @@
+//===- Attention.h - A recognised attention -------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+#ifndef FLASH_CONVERSION_LINALGTOFLASH_ATTENTION_H
+#define FLASH_CONVERSION_LINALGTOFLASH_ATTENTION_H
+
+#include "Output.h"
+#include "Positions.h"
+#include "Regions.h"
+
+namespace flash::raise {
+
+/// Everything about an attention that was recognised.
+struct Attention {
+  Operand query, key, value;
+  Roles roles;
+  Output output;
+  double scale;
+  Window window;
+  llvm::SmallVector<ScoreFunction> functions;
+  std::unique_ptr<RegionWriter> regions;
+};
+
+/// Matches an attention whose second contraction is `op`. With `mayRound`,
+/// 16-bit operands are taken where the source widens them.
+mlir::FailureOr<Attention>
+matchAttention(Match &match, mlir::linalg::LinalgOp op, bool mayRound);
+
+/// How a bias is rearranged to batch x heads x queries x keys: the dimensions
+/// that its own are made of, before and after. Nothing if it cannot be.
+struct BiasShape {
+  llvm::SmallVector<llvm::SmallVector<unsigned>> from, to;
+};
+std::optional<BiasShape> getBiasShape(const Domain &domain, const Roles &roles,
+                                      const Scalar &bias);
+
+/// Puts flash.attention in the place of the output, in the layout that needs
+/// fewer transposes.
+void buildAttention(mlir::RewriterBase &rewriter, const Domain &domain,
+                    const Attention &attention, mlir::Location loc);
+
+} // namespace flash::raise
+
+#endif // FLASH_CONVERSION_LINALGTOFLASH_ATTENTION_H

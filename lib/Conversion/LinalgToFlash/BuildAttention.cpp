@@ -1,0 +1,212 @@
+//===- BuildAttention.cpp - The op for a recognised attention -*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Operands rearranged, mask and score functions as attributes and regions:
+//
+//   %q4 = linalg.transpose, %o = flash.attention %q4, %k4, %v4, %r = reshape %o
+//
+//===----------------------------------------------------------------------===//
+
+#include "Attention.h"
+#include "Rearrange.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::raise;
+
+namespace {
+/// Q, K, V and O with the dimensions that each is made of.
+struct Arrangement {
+  SmallVector<SmallVector<unsigned>> query, key, value, output;
+
+  static Arrangement get(const Domain &domain, const Attention &attention) {
+    auto atoms = [&](Value tensor, ArrayRef<AffineExpr> at) {
+      return *getAtoms(domain, at, cast<RankedTensorType>(tensor.getType()));
+    };
+    auto ofOperand = [&](const Operand &operand) {
+      return atoms(operand.element.value, operand.element.at);
+    };
+    return {ofOperand(attention.query), ofOperand(attention.key),
+            ofOperand(attention.value),
+            atoms(attention.output.value, attention.output.at)};
+  }
+};
+} // namespace
+
+static SmallVector<SmallVector<unsigned>> toList(const Roles::Shape &shape) {
+  return SmallVector<SmallVector<unsigned>>(shape.begin(), shape.end());
+}
+
+static Arrangement getTarget(const Roles &roles, Layout layout) {
+  unsigned query = roles.query.value_or(~0u);
+  return {toList(roles.getShape(layout, false, query, roles.headDim)),
+          toList(roles.getShape(layout, true, *roles.key, roles.headDim)),
+          toList(roles.getShape(layout, true, *roles.key, roles.valueDim)),
+          toList(roles.getShape(layout, false, query, roles.valueDim))};
+}
+
+/// How many of Q, K, V and O have to be transposed.
+static int countTransposes(const Arrangement &from, const Arrangement &to) {
+  auto differ = [](AtomLists a, AtomLists b) {
+    SmallVector<unsigned> flatA, flatB;
+    for (const auto &list : a)
+      llvm::append_range(flatA, list);
+    for (const auto &list : b)
+      llvm::append_range(flatB, list);
+    return flatA != flatB ? 1 : 0;
+  };
+  return differ(from.query, to.query) + differ(from.key, to.key) +
+         differ(from.value, to.value) + differ(from.output, to.output);
+}
+
+std::optional<BiasShape> flash::raise::getBiasShape(const Domain &domain,
+                                                    const Roles &roles,
+                                                    const Scalar &bias) {
+  auto atoms =
+      getAtoms(domain, bias.at, cast<RankedTensorType>(bias.value.getType()));
+  if (!atoms)
+    return std::nullopt;
+  SmallVector<unsigned> present;
+  for (const SmallVector<unsigned> &list : *atoms)
+    llvm::append_range(present, list);
+  auto isPresent = [&](unsigned dim) {
+    return llvm::is_contained(present, dim);
+  };
+  SmallVector<SmallVector<unsigned>> to = getTarget(roles, Layout::BHSD).query;
+  to[3] = {*roles.key};
+  size_t placed = 0;
+  for (SmallVector<unsigned> &list : to) {
+    if (llvm::none_of(list, isPresent))
+      list.clear(); // size 1
+    if (!llvm::all_of(list, isPresent))
+      return std::nullopt;
+    placed += list.size();
+  }
+  if (placed != present.size())
+    return std::nullopt;
+  return BiasShape{*atoms, to};
+}
+
+/// Creates the op with its mask, score functions and regions.
+static AttentionOp createOp(RewriterBase &rewriter, Location loc,
+                            const Domain &domain, const Attention &attention,
+                            Type outputType, std::array<Value, 3> operands,
+                            Layout layout, AtomSizes &sizes) {
+  MLIRContext *context = rewriter.getContext();
+  const Roles &roles = attention.roles;
+  RegionWriter &regions = *attention.regions;
+  SmallVector<Attribute> scores;
+  SmallVector<Value> scoreOperands;
+  for (const ScoreFunction &function : attention.functions) {
+    switch (function.kind) {
+    case ScoreFunction::Softcap:
+      scores.push_back(
+          SoftcapAttr::get(context, rewriter.getF32FloatAttr(function.factor)));
+      break;
+    case ScoreFunction::Region:
+      scores.push_back(RegionAttr::get(context));
+      break;
+    case ScoreFunction::Bias: {
+      scores.push_back(BiasAttr::get(context));
+      BiasShape shape = *getBiasShape(domain, roles, function.scalar);
+      scoreOperands.push_back(rearrange(rewriter, loc, function.scalar.value,
+                                        shape.from, shape.to, sizes));
+      break;
+    }
+    }
+  }
+  SmallVector<MaskAttrInterface> masks;
+  int64_t firstQuery = 0;
+  if (!attention.window.isAll()) {
+    auto [mask, offset] = attention.window.getMask(context);
+    masks.push_back(mask);
+    firstQuery = offset;
+  }
+  if (regions.hasMask())
+    masks.push_back(cast<MaskAttrInterface>(RegionAttr::get(context)));
+  MaskAttrInterface mask;
+  if (masks.size() == 1)
+    mask = masks.front();
+  else if (!masks.empty())
+    mask = AndAttr::get(context, masks);
+
+  // Bottom-right alignment puts the first query at Sk - Sq.
+  Value qOffset;
+  int64_t queries = roles.query ? domain.getSize(*roles.query) : 1,
+          keys = domain.getSize(*roles.key);
+  bool aligned = !ShapedType::isDynamic(queries) &&
+                 !ShapedType::isDynamic(keys) && firstQuery == keys - queries;
+  bool readsPositions = mask || regions.hasScore();
+  if (readsPositions && !aligned)
+    qOffset = arith::ConstantIndexOp::create(rewriter, loc, firstQuery);
+  auto op = AttentionOp::create(
+      rewriter, loc, outputType, /*lse=*/Type(), operands[0], operands[1],
+      operands[2], qOffset, /*kv_offset=*/Value(), /*cu_seqlens_q=*/Value(),
+      /*cu_seqlens_k=*/Value(), /*kv_lengths=*/Value(), /*page_table=*/Value(),
+      /*key_scale=*/Value(), /*value_scale=*/Value(),
+      /*mask_operands=*/ValueRange(), scoreOperands, /*sinks=*/Value(),
+      /*seed=*/Value(), /*dropout_offset=*/Value(), regions.getCaptures(),
+      layout, mask,
+      scores.empty() ? ArrayAttr() : rewriter.getArrayAttr(scores),
+      /*dropout_p=*/FloatAttr(), rewriter.getF32FloatAttr(attention.scale),
+      ScheduleAttr());
+  regions.moveTo(op);
+  return op;
+}
+
+void flash::raise::buildAttention(RewriterBase &rewriter, const Domain &domain,
+                                  const Attention &attention, Location loc) {
+  rewriter.setInsertionPoint(attention.output.value.getDefiningOp());
+  Arrangement from = Arrangement::get(domain, attention);
+  Layout layout =
+      countTransposes(from, getTarget(attention.roles, Layout::BSHD)) <
+              countTransposes(from, getTarget(attention.roles, Layout::BHSD))
+          ? Layout::BSHD
+          : Layout::BHSD;
+  Arrangement to = getTarget(attention.roles, layout);
+
+  AtomSizes sizes;
+  auto staticSize = [&](unsigned dim) { return domain.getSize(dim); };
+  auto learn = [&](const Operand &operand, AtomLists atoms) {
+    addAtomSizes(rewriter, loc, operand.element.value, atoms, staticSize,
+                 sizes);
+  };
+  learn(attention.query, from.query);
+  learn(attention.key, from.key);
+  learn(attention.value, from.value);
+  auto arrange = [&](const Operand &operand, AtomLists from, AtomLists to) {
+    return rearrange(rewriter, loc, operand.element.value, from, to, sizes);
+  };
+  for (const ScoreFunction &function : attention.functions)
+    if (function.kind == ScoreFunction::Bias)
+      addAtomSizes(
+          rewriter, loc, function.scalar.value,
+          *getAtoms(domain, function.scalar.at,
+                    cast<RankedTensorType>(function.scalar.value.getType())),
+          staticSize, sizes);
+  Value query = arrange(attention.query, from.query, to.query);
+  Value key = arrange(attention.key, from.key, to.key);
+  Value value = arrange(attention.value, from.value, to.value);
+
+  auto queryType = cast<RankedTensorType>(query.getType()),
+       valueType = cast<RankedTensorType>(value.getType());
+  auto target = cast<RankedTensorType>(attention.output.value.getType());
+  SmallVector<int64_t> shape(queryType.getShape());
+  shape[3] = valueType.getDimSize(3);
+  auto outputType = RankedTensorType::get(shape, target.getElementType());
+  AttentionOp op = createOp(rewriter, loc, domain, attention, outputType,
+                            {query, key, value}, layout, sizes);
+  Value result =
+      rearrange(rewriter, loc, op.getOutput(), to.output, from.output, sizes);
+  if (result.getType() != target)
+    result = tensor::CastOp::create(rewriter, loc, target, result);
+  rewriter.replaceAllUsesWith(attention.output.value, result);
+}

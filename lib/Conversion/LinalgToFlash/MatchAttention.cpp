@@ -1,0 +1,222 @@
+//===- MatchAttention.cpp - The matchers, one after the other -*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// From the second contraction inwards: softmax, scores, first contraction,
+// operands, output, dimensions, masks.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Attention.h"
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::raise;
+
+static bool isInputType(Type type) {
+  return type.isF64() || type.isF32() || type.isF16() || type.isBF16();
+}
+
+/// Q, K and V, as 16-bit tensors if the probabilities are rounded alike.
+static LogicalResult matchOperands(Match &match, bool mayRound,
+                                   const Softmax &softmax,
+                                   const Contraction &scores, Scalar value,
+                                   Attention &attention) {
+  Tracer &tracer = match.tracer;
+  linalg::LinalgOp product = scores.op;
+  // The value as it is: a factor would have to go to the output.
+  attention.value =
+      peelOperand(tracer, value, {/*casts=*/true, /*factors=*/false});
+  Type type = attention.value.element.getElementType();
+  bool casts = mayRound || softmax.bits <= type.getIntOrFloatBitWidth();
+  if (!casts) {
+    attention.value =
+        peelOperand(tracer, value, {/*casts=*/false, /*factors=*/false});
+    type = attention.value.element.getElementType();
+  }
+  if (!attention.value.element.isElement() || softmax.bits > 64 ||
+      (!casts && type.getIntOrFloatBitWidth() < 32))
+    return match.miss(value.getLoc(),
+                      "the probabilities are not rounded to the value's type");
+  attention.query = peelOperand(tracer, scores.lhs, {casts, /*factors=*/true});
+  attention.key = peelOperand(tracer, scores.rhs, {casts, /*factors=*/true});
+  for (auto [name, operand] :
+       {std::pair("query", &attention.query), {"key", &attention.key}}) {
+    if (!operand->element.isElement())
+      return match.miss(product.getLoc(),
+                        Twine("the ") + name + " is not a tensor");
+    if (operand->element.getElementType() != type)
+      return match.miss(product.getLoc(),
+                        Twine("the ") + name +
+                            " and the value have different element types");
+  }
+  if (!isInputType(type))
+    return match.miss(product.getLoc(), "the element type is not f64, f32, f16 "
+                                        "or bf16");
+  return success();
+}
+
+/// Masks of positions make a window, the others a region.
+static LogicalResult matchMasks(Match &match, const Scores &scores,
+                                Attention &attention,
+                                SmallVectorImpl<Mask> &others) {
+  Tracer &tracer = match.tracer;
+  bool infinite = true;
+  for (const Mask &mask : scores.masks) {
+    auto keys = matchVisibleKeys(tracer, mask);
+    auto window = keys ? matchWindow(*keys, attention.roles) : std::nullopt;
+    if (window)
+      attention.window.intersect(*window);
+    else
+      others.push_back(mask);
+    infinite &= mask.infinite;
+  }
+  if (!infinite && (!others.empty() ||
+                    !showsEachQueryAKey(attention.window, tracer.getDomain(),
+                                        attention.roles)))
+    return match.miss(scores.masks.front().condition.getLoc(),
+                      "a query that sees no key takes the average of the "
+                      "values here, and 0 in flash.attention");
+  return success();
+}
+
+/// The factor of the product where it first stands in a scalar.
+static std::optional<double> findScale(Tracer &tracer, Scalar scalar,
+                                       linalg::LinalgOp product) {
+  if (auto scale = getScaleOf(tracer, scalar, product))
+    return scale;
+  scalar = tracer.traceCasts(scalar);
+  Operation *def = scalar.getDefiningOp();
+  if (!def || scalar.isElement())
+    return std::nullopt;
+  for (unsigned i = 0; i < def->getNumOperands(); ++i)
+    if (auto scale = findScale(tracer, tracer.operand(scalar, i), product))
+      return scale;
+  return std::nullopt;
+}
+
+/// Score functions as attributes where there is one, and the region.
+static LogicalResult matchFunctions(Match &match, Scores &scores,
+                                    ArrayRef<Mask> masks, Attention &attention,
+                                    Location loc) {
+  Type element = attention.query.element.getElementType();
+  Type scoreType =
+      element.isF64() ? element : Float32Type::get(element.getContext());
+  int64_t firstQuery = attention.window.getMask(element.getContext()).second;
+  linalg::LinalgOp product = scores.product.op;
+  attention.regions = std::make_unique<RegionWriter>(
+      match, attention.roles, product, scoreType, firstQuery);
+  double operandScale = attention.query.scale * attention.key.scale;
+  for (ScoreFunction &function : scores.functions) {
+    if (function.kind == ScoreFunction::Bias &&
+        !getBiasShape(match.tracer.getDomain(), attention.roles,
+                      function.scalar))
+      return match.miss(function.scalar.getLoc(),
+                        "the bias is not one of batch, heads, queries and "
+                        "keys");
+    if (function.kind != ScoreFunction::Region)
+      continue;
+    // The region is given the scaled product: its scale is the first in it.
+    scores.scale =
+        findScale(match.tracer, function.scalar, product).value_or(1);
+    if (failed(attention.regions->writeScore(function.scalar, function.factor,
+                                             scores.scale)))
+      return failure();
+  }
+  attention.scale = scores.scale * operandScale;
+  if (!std::isfinite(attention.scale))
+    return match.miss(loc, "the scale is not finite");
+  attention.functions = scores.functions;
+  return masks.empty() ? success() : attention.regions->writeMask(masks);
+}
+
+FailureOr<Attention>
+flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
+  Tracer &tracer = match.tracer;
+  Domain &domain = tracer.getDomain();
+  Indices loops;
+  std::optional<AffineExpr> key;
+  for (auto [kind, size] :
+       llvm::zip(op.getIteratorTypesArray(), op.getStaticLoopRanges())) {
+    loops.push_back(domain.addLoop(size));
+    if (kind != utils::IteratorType::reduction || size == 1)
+      continue;
+    if (key)
+      return failure(); // sums over more than keys
+    key = loops.back();
+  }
+  std::optional<Contraction> product = getContraction(tracer, op, loops);
+  if (!product || !key)
+    return failure();
+
+  Scalar value = product->rhs;
+  FailureOr<Softmax> softmax = matchSoftmax(match, product->lhs, *key);
+  if (failed(softmax) && !match.nearMiss) {
+    value = product->lhs;
+    softmax = matchSoftmax(match, product->rhs, *key);
+  }
+  if (failed(softmax))
+    return failure();
+  auto keyDim = dyn_cast<AffineDimExpr>(*key);
+  if (!keyDim)
+    return match.miss(op.getLoc(), "the keys are several dimensions");
+
+  FailureOr<Scores> scores = matchScores(match, *softmax, *key);
+  if (failed(scores))
+    return failure();
+  Attention attention;
+  if (failed(matchOperands(match, mayRound, *softmax, scores->product, value,
+                           attention)))
+    return failure();
+  // Which factor is the query shows by the dimension of keys.
+  auto hasKey = [&](const Operand &operand) {
+    return llvm::any_of(operand.element.at, [&](AffineExpr index) {
+      return index.isFunctionOfDim(keyDim.getPosition());
+    });
+  };
+  if (hasKey(attention.query))
+    std::swap(attention.query, attention.key);
+
+  auto output = followOutput(match, *product, *softmax, *key,
+                             attention.query.element.getElementType());
+  if (failed(output))
+    return failure();
+  attention.output = *output;
+
+  // A mask that compares another dimension with the key's says which is the
+  // query's.
+  std::optional<unsigned> queryHint;
+  for (const Mask &mask : scores->masks)
+    if (auto keys = matchVisibleKeys(tracer, mask))
+      for (const LinearSum &sum : *keys)
+        for (const LinearSum::Term &term : sum.terms)
+          if (term.dim != keyDim.getPosition())
+            queryHint = term.dim;
+  FailureOr<Roles> roles = matchRoles(
+      match, attention.query, attention.key, attention.value,
+      attention.output.at, op.getLoc(), queryHint, keyDim.getPosition());
+  if (failed(roles))
+    return failure();
+  attention.roles = *roles;
+  SmallVector<Mask> masks;
+  if (failed(checkOnlyUse(match, scores->product, *output)) ||
+      failed(matchMasks(match, *scores, attention, masks)))
+    return failure();
+  for (const Operand *operand : {&attention.query, &attention.value}) {
+    auto headDim =
+        operand == &attention.query ? roles->headDim : roles->valueDim;
+    if (!headDim)
+      continue;
+    int64_t size = domain.getSize(*headDim);
+    if (ShapedType::isDynamic(size) || size > 256)
+      return match.miss(op.getLoc(),
+                        "a head dim is dynamic, or larger than 256");
+  }
+  if (failed(matchFunctions(match, *scores, masks, attention, op.getLoc())))
+    return failure();
+  return attention;
+}

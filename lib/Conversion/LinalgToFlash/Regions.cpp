@@ -1,0 +1,284 @@
+//===- Regions.cpp - Score and mask functions as regions ------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Writes an expression of scalars again, over (batch, head, query, key):
+//
+//   s + slope[h] * (k - q)     ^bb0(%s, %b, %h, %i, %j, %slope: tensor<4xf32>):
+//                                %0 = tensor.extract %slope[%h]; ...
+//
+// Tensors become captures, at the first place on the way that does not hold a
+// number for each pair of a query and a key, so that nothing of that size is
+// computed before. Floating point is in the score's type throughout.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Regions.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::raise;
+
+Type RegionWriter::convert(Type type) const {
+  return isa<FloatType>(type) ? scoreType : type;
+}
+
+Value RegionWriter::constant(Location loc, TypedAttr value) {
+  return arith::ConstantOp::create(builder, loc, value);
+}
+
+void RegionWriter::begin(Region &region, bool isScore, Location loc) {
+  SmallVector<Type> types(4, builder.getIndexType());
+  if (isScore)
+    types.insert(types.begin(), scoreType);
+  Block *block = builder.createBlock(&region, region.end(), types,
+                                     SmallVector<Location>(types.size(), loc));
+  auto arguments = block->getArguments().take_back(4);
+  score = isScore ? Value(block->getArgument(0)) : Value();
+  batch = arguments[0];
+  head = arguments[1];
+  query = arguments[2];
+  key = arguments[3];
+}
+
+void RegionWriter::moveTo(AttentionOp op) {
+  for (auto [body, target] : {std::pair(scoreBody.get(), &op.getScoreBody()),
+                              {maskBody.get(), &op.getMaskBody()}}) {
+    if (body->empty())
+      continue;
+    Region &region = *target;
+    region.takeBody(*body);
+    for (Value capture : captures) {
+      Value argument =
+          region.front().addArgument(capture.getType(), capture.getLoc());
+      capture.replaceUsesWithIf(argument, [&](OpOperand &use) {
+        return region.isAncestor(use.getOwner()->getParentRegion());
+      });
+    }
+  }
+}
+
+/// The dimension from the argument that it is a part of: of heads
+/// (key heads, groups), say, head / groups and head % groups.
+FailureOr<Value> RegionWriter::writeDim(unsigned dim, Location loc) {
+  const Domain &domain = tracer.getDomain();
+  auto constantIndex = [&](int64_t value) {
+    return constant(loc, builder.getIndexAttr(value));
+  };
+  if (roles.key == dim)
+    return key;
+  if (roles.query == dim) {
+    if (firstQuery == 0)
+      return query;
+    return Value(
+        arith::SubIOp::create(builder, loc, query, constantIndex(firstQuery)));
+  }
+  SmallVector<unsigned> heads = roles.keyHeads;
+  llvm::append_range(heads, roles.groups);
+  for (auto [list, whole] : {std::pair(&roles.batch, batch), {&heads, head}}) {
+    auto *place = llvm::find(*list, dim);
+    if (place == list->end())
+      continue;
+    int64_t inner = 1;
+    for (unsigned other : llvm::make_range(place + 1, list->end())) {
+      if (ShapedType::isDynamic(domain.getSize(other)))
+        return match.miss(loc, "a score function reads a dimension whose place "
+                               "in the batch or heads is dynamic");
+      inner *= domain.getSize(other);
+    }
+    Value value = whole;
+    if (inner != 1)
+      value = arith::DivUIOp::create(builder, loc, value, constantIndex(inner));
+    if (place != list->begin()) {
+      if (ShapedType::isDynamic(domain.getSize(dim)))
+        return match.miss(loc, "a score function reads a dimension whose place "
+                               "in the batch or heads is dynamic");
+      value = arith::RemUIOp::create(builder, loc, value,
+                                     constantIndex(domain.getSize(dim)));
+    }
+    return value;
+  }
+  return match.miss(loc,
+                    "a score function reads a dimension that is not batch, "
+                    "head, query or key");
+}
+
+FailureOr<Value> RegionWriter::writeIndex(AffineExpr index, Location loc) {
+  std::optional<LinearSum> sum = LinearSum::get(index);
+  if (!sum)
+    return match.miss(loc, "a score function reads at an index that is not a "
+                           "sum of dimensions");
+  auto constantIndex = [&](int64_t value) {
+    return constant(loc, builder.getIndexAttr(value));
+  };
+  Value total;
+  auto add = [&](Value value) {
+    total = total ? arith::AddIOp::create(builder, loc, total, value) : value;
+  };
+  for (const LinearSum::Term &term : sum->terms) {
+    FailureOr<Value> value = writeDim(term.dim, loc);
+    if (failed(value))
+      return failure();
+    if (term.factor == 1)
+      add(*value);
+    else
+      add(arith::MulIOp::create(builder, loc, *value,
+                                constantIndex(term.factor)));
+  }
+  if (sum->constant != 0 || !total)
+    add(constantIndex(sum->constant));
+  return total;
+}
+
+/// Whether there is an element for each pair of a query and a key.
+bool RegionWriter::isPerScore(ArrayRef<AffineExpr> at) const {
+  auto reads = [&](std::optional<unsigned> dim) {
+    return dim && llvm::any_of(at, [&](AffineExpr index) {
+             return index.isFunctionOfDim(*dim);
+           });
+  };
+  return reads(roles.query) && reads(roles.key);
+}
+
+Value RegionWriter::toScoreType(Value value, Location loc) {
+  Type type = value.getType();
+  if (!isa<FloatType>(type) || type == scoreType)
+    return value;
+  if (type.getIntOrFloatBitWidth() < scoreType.getIntOrFloatBitWidth())
+    return arith::ExtFOp::create(builder, loc, scoreType, value);
+  return arith::TruncFOp::create(builder, loc, scoreType, value);
+}
+
+FailureOr<Value> RegionWriter::writeElement(const Scalar &element) {
+  Location loc = element.getLoc();
+  SmallVector<Value> indices;
+  for (AffineExpr index : element.at) {
+    FailureOr<Value> value = writeIndex(index, loc);
+    if (failed(value))
+      return failure();
+    indices.push_back(*value);
+  }
+  captures.insert(element.value);
+  Value read = tensor::ExtractOp::create(builder, loc, element.value, indices);
+  return toScoreType(read, loc);
+}
+
+FailureOr<Value> RegionWriter::writeOp(const Scalar &scalar) {
+  Operation *def = scalar.getDefiningOp();
+  Location loc = scalar.getLoc();
+  // A number of the function around, such as a scale that is an argument.
+  Value value = scalar.value;
+  if (!value.getParentRegion()->getParentOfType<linalg::LinalgOp>()) {
+    captures.insert(value);
+    return toScoreType(value, loc);
+  }
+  if (auto extract = dyn_cast_or_null<tensor::ExtractOp>(def)) {
+    SmallVector<Value> indices;
+    for (Value index : extract.getIndices()) {
+      FailureOr<Value> value = write({index, scalar.at});
+      if (failed(value))
+        return failure();
+      indices.push_back(*value);
+    }
+    captures.insert(extract.getTensor());
+    Value read =
+        tensor::ExtractOp::create(builder, loc, extract.getTensor(), indices);
+    return toScoreType(read, loc);
+  }
+  if (!def || def->getNumRegions() != 0 || def->getNumResults() != 1 ||
+      !isa<arith::ArithDialect, math::MathDialect>(def->getDialect()))
+    return match.miss(loc, Twine("a score function cannot hold ") +
+                               (def ? "'" + def->getName().getStringRef() + "'"
+                                    : "an accumulator"));
+  SmallVector<Value> operands;
+  for (Value operand : def->getOperands()) {
+    FailureOr<Value> value = write({operand, scalar.at});
+    if (failed(value))
+      return failure();
+    operands.push_back(*value);
+  }
+  // Changes of precision are gone.
+  if (isa<arith::ExtFOp, arith::TruncFOp>(def))
+    return operands.front();
+  Operation *copy =
+      builder.create(def->getLoc(), def->getName().getIdentifier(), operands,
+                     {convert(def->getResult(0).getType())}, def->getAttrs());
+  return copy->getResult(0);
+}
+
+FailureOr<Value> RegionWriter::write(Scalar scalar) {
+  Location loc = scalar.getLoc();
+  Type type = scalar.getElementType();
+  if (isa<FloatType>(type)) {
+    if (auto factor = getScaleOf(tracer, scalar, product)) {
+      if (*factor == scale)
+        return score;
+      Value ratio =
+          constant(loc, builder.getFloatAttr(scoreType, *factor / scale));
+      return Value(arith::MulFOp::create(builder, loc, score, ratio));
+    }
+    if (auto number = tracer.getNumber(scalar))
+      return constant(loc, builder.getFloatAttr(scoreType, *number));
+  } else if (auto index = matchIndex(tracer, scalar);
+             index && !type.isInteger(1)) {
+    FailureOr<Value> value = writeIndex(*index, loc);
+    if (failed(value) || type.isIndex())
+      return value;
+    return Value(arith::IndexCastOp::create(builder, loc, type, *value));
+  }
+  std::optional<Scalar> next = scalar;
+  while (next) {
+    scalar = *next;
+    if (scalar.isElement() && !isPerScore(scalar.at))
+      break;
+    next = tracer.step(scalar);
+  }
+  APInt integer;
+  if (matchPattern(scalar.value, m_ConstantInt(&integer)) &&
+      isa<IntegerType>(type))
+    return constant(loc, builder.getIntegerAttr(type, integer));
+  return scalar.isElement() ? writeElement(scalar) : writeOp(scalar);
+}
+
+LogicalResult RegionWriter::writeScore(const Scalar &scalar, double factor,
+                                       double scale) {
+  this->scale = scale;
+  Location loc = scalar.getLoc();
+  begin(*scoreBody, /*isScore=*/true, loc);
+  FailureOr<Value> value = write(scalar);
+  if (failed(value))
+    return failure();
+  if (factor != 1)
+    value = Value(arith::MulFOp::create(
+        builder, loc, *value,
+        constant(loc, builder.getFloatAttr(scoreType, factor))));
+  YieldOp::create(builder, loc, *value);
+  return success();
+}
+
+LogicalResult RegionWriter::writeMask(ArrayRef<Mask> masks) {
+  Location loc = masks.front().condition.getLoc();
+  begin(*maskBody, /*isScore=*/false, loc);
+  Value visible;
+  for (const Mask &mask : masks) {
+    FailureOr<Value> condition = write(mask.condition);
+    if (failed(condition))
+      return failure();
+    Value shows = *condition;
+    if (mask.hidden)
+      shows = arith::XOrIOp::create(builder, loc, shows,
+                                    constant(loc, builder.getBoolAttr(true)));
+    visible =
+        visible ? arith::AndIOp::create(builder, loc, visible, shows) : shows;
+  }
+  YieldOp::create(builder, loc, visible);
+  return success();
+}
