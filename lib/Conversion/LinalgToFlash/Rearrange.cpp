@@ -101,8 +101,8 @@ static SmallVector<unsigned> flatten(AtomLists atoms) {
 }
 
 /// Takes a tensor apart, so that each dimension is one of the domain.
-static Value toAtoms(OpBuilder &builder, Location loc, Value tensor,
-                     AtomLists from, const AtomSizes &sizes) {
+static Value takeApart(OpBuilder &builder, Location loc, Value tensor,
+                       AtomLists from, const AtomSizes &sizes) {
   SmallVector<bool> units = getUnits(from);
   if (llvm::is_contained(units, true))
     tensor = tensor::CollapseShapeOp::create(builder, loc, tensor,
@@ -117,8 +117,8 @@ static Value toAtoms(OpBuilder &builder, Location loc, Value tensor,
 }
 
 /// The inverse.
-static Value fromAtoms(OpBuilder &builder, Location loc, Value tensor,
-                       AtomLists to) {
+static Value putTogether(OpBuilder &builder, Location loc, Value tensor,
+                         AtomLists to) {
   auto groups = groupAtoms(to);
   if (int64_t(groups.size()) !=
       cast<RankedTensorType>(tensor.getType()).getRank())
@@ -146,17 +146,51 @@ static Value transpose(OpBuilder &builder, Location loc, Value tensor,
       ->getResult(0);
 }
 
+using Lists = SmallVector<SmallVector<unsigned>>;
+
+/// Whether `second` follows `first` inside of one of the lists.
+static bool follows(AtomLists lists, unsigned first, unsigned second) {
+  return llvm::any_of(lists, [&](const SmallVector<unsigned> &list) {
+    const auto *place = llvm::find(list, first);
+    return place != list.end() && place + 1 != list.end() && place[1] == second;
+  });
+}
+
+/// Makes one of dimensions that stay together, such as the heads of keys and
+/// their groups, where sizes are static.
+static void joinAtoms(OpBuilder &builder, Lists &from, Lists &to,
+                      AtomSizes &sizes) {
+  for (SmallVector<unsigned> &list : from) {
+    for (size_t i = 0; i + 1 < list.size();) {
+      unsigned first = list[i], second = list[i + 1];
+      std::optional<int64_t> a = getConstantIntValue(sizes.lookup(first)),
+                             b = getConstantIntValue(sizes.lookup(second));
+      if (!a || !b || !follows(to, first, second)) {
+        ++i;
+        continue;
+      }
+      sizes[first] = builder.getIndexAttr(*a * *b);
+      list.erase(list.begin() + i + 1);
+      for (SmallVector<unsigned> &other : to)
+        llvm::erase(other, second);
+    }
+  }
+}
+
 Value flash::raise::rearrange(OpBuilder &builder, Location loc, Value tensor,
-                              AtomLists from, AtomLists to,
-                              const AtomSizes &sizes) {
-  if (from == to)
+                              AtomLists fromAtoms, AtomLists toAtoms,
+                              const AtomSizes &atomSizes) {
+  if (fromAtoms == toAtoms)
     return tensor;
+  Lists from(fromAtoms), to(toAtoms);
+  AtomSizes sizes = atomSizes;
+  joinAtoms(builder, from, to, sizes);
   SmallVector<unsigned> before = flatten(from), after = flatten(to);
-  tensor = toAtoms(builder, loc, tensor, from, sizes);
+  tensor = takeApart(builder, loc, tensor, from, sizes);
   if (before != after)
     tensor = transpose(
         builder, loc, tensor, llvm::map_to_vector(after, [&](unsigned atom) {
           return int64_t(llvm::find(before, atom) - before.begin());
         }));
-  return fromAtoms(builder, loc, tensor, to);
+  return putTogether(builder, loc, tensor, to);
 }
