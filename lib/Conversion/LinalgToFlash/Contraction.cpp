@@ -62,7 +62,7 @@ std::optional<Contraction> flash::raise::getContraction(Tracer &tracer,
   if (tracer.getNumber({op.getDpsInitOperand(0)->get(), init}) != 0.0)
     return std::nullopt;
   return Contraction{
-      op, {product.getLhs(), loops}, {product.getRhs(), loops}, loops};
+      op, {product.getLhs(), loops}, {product.getRhs(), loops}, loops, init};
 }
 
 std::optional<Contraction>

@@ -86,7 +86,7 @@ static LogicalResult matchMasks(Match &match, const Scores &scores,
 
 /// The factor of the product where it first stands in a scalar.
 static std::optional<double> findScale(Tracer &tracer, Scalar scalar,
-                                       linalg::LinalgOp product) {
+                                       const Contraction &product) {
   if (auto scale = getScaleOf(tracer, scalar, product))
     return scale;
   scalar = tracer.traceCasts(scalar);
@@ -107,9 +107,8 @@ static LogicalResult matchFunctions(Match &match, Scores &scores,
   Type scoreType =
       element.isF64() ? element : Float32Type::get(element.getContext());
   int64_t firstQuery = attention.window.getMask(element.getContext()).second;
-  linalg::LinalgOp product = scores.product.op;
   attention.regions = std::make_unique<RegionWriter>(
-      match, attention.roles, product, scoreType, firstQuery);
+      match, attention.roles, scores.product, scoreType, firstQuery);
   double operandScale = attention.query.scale * attention.key.scale;
   for (ScoreFunction &function : scores.functions) {
     if (function.kind == ScoreFunction::Bias &&
@@ -122,7 +121,7 @@ static LogicalResult matchFunctions(Match &match, Scores &scores,
       continue;
     // The region is given the scaled product: its scale is the first in it.
     scores.scale =
-        findScale(match.tracer, function.scalar, product).value_or(1);
+        findScale(match.tracer, function.scalar, scores.product).value_or(1);
     if (failed(attention.regions->writeScore(function.scalar, function.factor,
                                              scores.scale)))
       return failure();
@@ -186,6 +185,11 @@ flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
   if (failed(output))
     return failure();
   attention.output = *output;
+  Type type = attention.query.element.getElementType(),
+       outputType = getElementTypeOrSelf(output->value.getType());
+  if (outputType != type && !outputType.isF32())
+    return match.miss(op.getLoc(), "the output's element type is neither that "
+                                   "of the query nor f32");
 
   // A mask that compares another dimension with the key's says which is the
   // query's.

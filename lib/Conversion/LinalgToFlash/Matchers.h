@@ -48,6 +48,8 @@ struct Contraction {
   mlir::linalg::LinalgOp op;
   Scalar lhs, rhs;
   Indices loops;
+  /// The element of the result.
+  Indices at;
 };
 
 /// Whether the op's body is that of a contraction.
@@ -123,7 +125,7 @@ mlir::FailureOr<Scores> matchScores(Match &match, const Softmax &softmax,
 
 /// The factor, if a scalar is the product times a constant.
 std::optional<double> getScaleOf(Tracer &tracer, Scalar scalar,
-                                 mlir::linalg::LinalgOp product);
+                                 const Contraction &product);
 
 //===----------------------------------------------------------------------===//
 // Visible keys

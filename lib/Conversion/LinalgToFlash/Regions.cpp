@@ -159,6 +159,10 @@ Value RegionWriter::toScoreType(Value value, Location loc) {
 
 FailureOr<Value> RegionWriter::writeElement(const Scalar &element) {
   Location loc = element.getLoc();
+  linalg::LinalgOp op = product.op;
+  if (element.getDefiningOp() == op.getOperation())
+    return match.miss(loc, "a score function reads the score of another query "
+                           "or key");
   SmallVector<Value> indices;
   for (AffineExpr index : element.at) {
     FailureOr<Value> value = writeIndex(index, loc);

@@ -20,11 +20,11 @@ namespace flash::raise {
 class RegionWriter {
 public:
   /// `firstQuery` is the position of query 0.
-  RegionWriter(Match &match, const Roles &roles, mlir::linalg::LinalgOp product,
+  RegionWriter(Match &match, const Roles &roles, const Contraction &product,
                mlir::Type scoreType, int64_t firstQuery)
       : match(match), tracer(match.tracer), roles(roles), product(product),
         scoreType(scoreType), firstQuery(firstQuery),
-        builder(product.getContext()) {}
+        builder(scoreType.getContext()) {}
 
   /// The region's score is `scale` times the product; it yields `factor` times
   /// the scalar.
@@ -59,7 +59,7 @@ private:
   Match &match;
   Tracer &tracer;
   const Roles &roles;
-  mlir::linalg::LinalgOp product;
+  Contraction product;
   mlir::Type scoreType;
   int64_t firstQuery;
   double scale = 1;

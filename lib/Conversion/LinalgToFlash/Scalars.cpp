@@ -63,10 +63,13 @@ std::optional<Indices> Tracer::loopsOf(linalg::LinalgOp op,
   AffineMap map = op.getIndexingMapMatchingResult(op->getResult(resultNumber));
   Indices loops(op.getNumLoops());
   for (auto [result, index] : llvm::zip(map.getResults(), at)) {
-    if (auto dim = dyn_cast<AffineDimExpr>(result))
-      loops[dim.getPosition()] = index;
-    else if (!isa<AffineConstantExpr>(result))
+    // An element that the op does not write is the destination's.
+    auto dim = dyn_cast<AffineDimExpr>(result);
+    if (!dim ? result != index
+             : loops[dim.getPosition()] && loops[dim.getPosition()] != index)
       return std::nullopt;
+    if (dim)
+      loops[dim.getPosition()] = index;
   }
   SmallVector<int64_t> ranges = op.getStaticLoopRanges();
   for (auto [loop, kind, size] :
@@ -124,6 +127,9 @@ std::optional<Scalar> Tracer::stepBody(const Scalar &scalar) {
     if (!op)
       return std::nullopt;
     OpOperand *operand = op.getMatchingOpOperand(arg);
+    // An accumulator is the destination's element in the first step only.
+    if (op.getNumReductionLoops() != 0 && op.isDpsInit(operand))
+      return std::nullopt;
     if (!isa<RankedTensorType>(operand->get().getType()))
       return Scalar{operand->get(), {}};
     Indices at;
@@ -233,8 +239,12 @@ std::optional<Reduction> Tracer::matchReduction(const Scalar &element,
     if (combiner->getOperand(i) != accumulator)
       continue;
     visited.insert(op);
-    return Reduction{op, combiner,
-                     trace({combiner->getOperand(1 - i), *loops})};
+    OpOperand *init = op.getDpsInitOperand(number);
+    Indices initAt;
+    for (AffineExpr result : op.getMatchingIndexingMap(init).getResults())
+      initAt.push_back(result.replaceDims(*loops));
+    return Reduction{op, combiner, trace({combiner->getOperand(1 - i), *loops}),
+                     trace({init->get(), initAt})};
   }
   return std::nullopt;
 }

@@ -53,7 +53,7 @@ struct Scalar {
 struct Reduction {
   mlir::linalg::LinalgOp op;
   mlir::Operation *combiner;
-  Scalar operand;
+  Scalar operand, init;
 };
 
 class Tracer {

@@ -63,11 +63,14 @@ private:
 static bool isOne(double factor) { return std::abs(factor - 1) < 1e-6; }
 
 std::optional<double> flash::raise::getScaleOf(Tracer &tracer, Scalar scalar,
-                                               linalg::LinalgOp product) {
+                                               const Contraction &product) {
   scalar = tracer.traceCasts(scalar);
   Operation *def = scalar.getDefiningOp();
+  linalg::LinalgOp op = product.op;
   if (scalar.isElement())
-    return def == product.getOperation() ? std::optional(1.0) : std::nullopt;
+    return def == op.getOperation() && scalar.at == product.at
+               ? std::optional(1.0)
+               : std::nullopt;
   if (!isa_and_nonnull<arith::MulFOp, arith::DivFOp>(def))
     return std::nullopt;
   for (unsigned i = 0; i < 2; ++i) {

@@ -48,6 +48,7 @@ LogicalResult flash::raise::matchSum(Match &match, const Scalar &divisor,
                       "that the second contraction sums over");
   auto reduction = tracer.matchReduction(sum, key);
   if (!reduction || !isa<arith::AddFOp>(reduction->combiner) ||
+      tracer.getNumber(reduction->init) != 0.0 ||
       !tracer.same(reduction->operand, exponential))
     return match.miss(sum.getLoc(), "the exponentials are divided by something "
                                     "else than their sum over the keys");
@@ -146,6 +147,10 @@ static bool matchEmptyRow(Tracer &tracer, Scalar condition, AffineExpr key,
   // not any(visible), or all(hidden).
   bool isAny = isa<arith::OrIOp>(reduction->combiner),
        isAll = isa<arith::AndIOp>(reduction->combiner);
+  APInt init;
+  if (!matchPattern(reduction->init.value, m_ConstantInt(&init)) ||
+      init.isZero() == isAll)
+    return false;
   if (!(isAny && negated) && !(isAll && !negated))
     return false;
   bool elementNegated = false;

@@ -80,6 +80,10 @@ std::optional<AffineExpr> flash::raise::matchIndex(Tracer &tracer,
   auto getIndex = [&](Scalar inner) { return matchIndex(tracer, inner); };
   scalar = tracer.trace(scalar);
   MLIRContext *context = tracer.getDomain().getContext();
+  // Positions are far from the ends of 32-bit integers, not of smaller ones.
+  auto integer = dyn_cast<IntegerType>(scalar.getElementType());
+  if (integer && integer.getWidth() < 32)
+    return std::nullopt;
   APInt number;
   if (matchPattern(scalar.value, m_ConstantInt(&number)) &&
       number.getSignificantBits() <= 64)
@@ -91,7 +95,6 @@ std::optional<AffineExpr> flash::raise::matchIndex(Tracer &tracer,
     return std::nullopt;
   if (auto index = dyn_cast<linalg::IndexOp>(def))
     return scalar.at[index.getDim()];
-  // Positions are far from the ends of 32-bit integers.
   if (isa<arith::IndexCastOp, arith::IndexCastUIOp, arith::ExtSIOp,
           arith::TruncIOp, arith::SIToFPOp, arith::FPToSIOp>(def))
     return getIndex(tracer.operand(scalar, 0));
@@ -149,9 +152,11 @@ bool ConditionMatcher::requireCompare(const Scalar &compare,
 std::optional<bool> ConditionMatcher::getBool(const Scalar &condition) {
   APInt number;
   Scalar scalar = tracer.trace(condition);
-  if (matchPattern(scalar.value, m_ConstantInt(&number)))
-    return !number.isZero();
-  return std::nullopt;
+  if (!matchPattern(scalar.value, m_ConstantInt(&number)))
+    return std::nullopt;
+  if (number.isZero())
+    return false;
+  return number.isOne() ? std::optional(true) : std::nullopt;
 }
 
 bool ConditionMatcher::requireSelected(const Scalar &compare, bool wanted,
@@ -188,8 +193,11 @@ bool ConditionMatcher::require(Scalar condition, bool wanted) {
   auto operand = [&](unsigned index) {
     return tracer.operand(condition, index);
   };
-  if (isa<arith::ExtUIOp, arith::TruncIOp>(def))
-    return require(operand(0), wanted);
+  if (isa<arith::TruncIOp>(def)) {
+    Scalar widened = operand(0);
+    return widened.getOp<arith::ExtUIOp>() &&
+           require(tracer.operand(widened, 0), wanted);
+  }
   if (isa<arith::AndIOp, arith::OrIOp>(def)) {
     // One constant decides, or leaves the other.
     bool isAnd = isa<arith::AndIOp>(def);

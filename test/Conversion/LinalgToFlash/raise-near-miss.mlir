@@ -270,3 +270,232 @@ func.func @callee_in_scores(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: t
   %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
   return %o : tensor<2x4x8xf32>
 }
+
+// -----
+
+// Scores made symmetric: that of another query and key is read.
+#id = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#tr = affine_map<(d0, d1, d2) -> (d0, d2, d1)>
+func.func @symmetric(%q: tensor<2x6x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8xf32>) -> tensor<2x6x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x6x6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
+  // expected-note @+1 {{seen here}}
+  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x6x8xf32>, tensor<2x8x6xf32>) outs(%z : tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
+  %m = linalg.generic {indexing_maps = [#id, #tr, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%s, %s : tensor<2x6x6xf32>, tensor<2x6x6xf32>) outs(%e : tensor<2x6x6xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %0 = arith.addf %x, %y : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x6x6xf32>
+  %p = linalg.softmax dimension(2) ins(%m : tensor<2x6x6xf32>) outs(%e : tensor<2x6x6xf32>) -> tensor<2x6x6xf32>
+  %eo = tensor.empty() : tensor<2x6x8xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x6x8xf32>) -> tensor<2x6x8xf32>
+  // expected-remark @+1 {{not raised to flash.attention: a score function reads the score of another query or key}}
+  %o = linalg.batch_matmul ins(%p, %v : tensor<2x6x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x6x8xf32>) -> tensor<2x6x8xf32>
+  return %o : tensor<2x6x8xf32>
+}
+
+// -----
+
+// The sum starts at 1.
+#id = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#row = affine_map<(d0, d1, d2) -> (d0, d1)>
+func.func @one_more_in_sum(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8xf32>) -> tensor<2x4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %one = arith.constant 1.0 : f32
+  %e = tensor.empty() : tensor<2x4x6xf32>
+  %er = tensor.empty() : tensor<2x4xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %zr = linalg.fill ins(%one : f32) outs(%er : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %x = linalg.exp ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  // expected-note @+1 {{seen here}}
+  %l = linalg.reduce { arith.addf } ins(%x : tensor<2x4x6xf32>) outs(%zr : tensor<2x4xf32>) dimensions = [2]
+  %p = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x, %l : tensor<2x4x6xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4x6xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.divf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x4x6xf32>
+  %eo = tensor.empty() : tensor<2x4x8xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  // expected-remark @+1 {{not raised to flash.attention: the exponentials are divided by something else than their sum over the keys}}
+  %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return %o : tensor<2x4x8xf32>
+}
+
+// -----
+
+// The product is added to something that is not 0.
+func.func @product_added(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8xf32>, %b: tensor<2x4x6xf32>) -> tensor<2x4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4x6xf32>
+  // expected-note @+1 {{seen here}}
+  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%b : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %eo = tensor.empty() : tensor<2x4x8xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  // expected-remark @+1 {{not raised to flash.attention: the scores are not a product of queries and keys}}
+  %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return %o : tensor<2x4x8xf32>
+}
+
+// -----
+
+#a = affine_map<(b, i, d, j) -> (b, i, j)>
+#b = affine_map<(b, i, d, j) -> (b, j, d)>
+#c = affine_map<(b, i, d, j) -> (b, i, d)>
+func.func @narrow_output(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8xf32>) -> tensor<2x4x8xf16> {
+  %zero = arith.constant 0.0 : f32
+  %zero16 = arith.constant 0.0 : f16
+  %e = tensor.empty() : tensor<2x4x6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %eo = tensor.empty() : tensor<2x4x8xf16>
+  %zo = linalg.fill ins(%zero16 : f16) outs(%eo : tensor<2x4x8xf16>) -> tensor<2x4x8xf16>
+  // expected-remark @+1 {{not raised to flash.attention: the output's element type is neither that of the query nor f32}}
+  %o = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf16>) {
+  ^bb0(%x: f32, %y: f32, %acc: f16):
+    %x16 = arith.truncf %x : f32 to f16
+    %y16 = arith.truncf %y : f32 to f16
+    %0 = arith.mulf %x16, %y16 : f16
+    %1 = arith.addf %acc, %0 : f16
+    linalg.yield %1 : f16
+  } -> tensor<2x4x8xf16>
+  return %o : tensor<2x4x8xf16>
+}
+
+// -----
+
+// A bias for each group of heads, but not for each head.
+#bias = affine_map<(b, h, g, i, j) -> (g, j)>
+#id = affine_map<(b, h, g, i, j) -> (b, h, g, i, j)>
+#q = affine_map<(b, h, g, i, j, d) -> (b, h, g, i, d)>
+#k = affine_map<(b, h, g, i, j, d) -> (b, h, j, d)>
+#s = affine_map<(b, h, g, i, j, d) -> (b, h, g, i, j)>
+#p = affine_map<(b, h, g, i, d, j) -> (b, h, g, i, j)>
+#v = affine_map<(b, h, g, i, d, j) -> (b, h, j, d)>
+#o = affine_map<(b, h, g, i, d, j) -> (b, h, g, i, d)>
+// expected-note @+1 {{seen here}}
+func.func @bias_of_groups(%q: tensor<2x3x2x7x8xf32>, %k: tensor<2x3x6x8xf32>, %v: tensor<2x3x6x8xf32>, %bias: tensor<2x6xf32>) -> tensor<2x3x2x7x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x3x2x7x6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x3x2x7x6xf32>) -> tensor<2x3x2x7x6xf32>
+  %s = linalg.contract indexing_maps = [#q, #k, #s] ins(%q, %k : tensor<2x3x2x7x8xf32>, tensor<2x3x6x8xf32>) outs(%z : tensor<2x3x2x7x6xf32>) -> tensor<2x3x2x7x6xf32>
+  %m = linalg.generic {indexing_maps = [#id, #bias, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%s, %bias : tensor<2x3x2x7x6xf32>, tensor<2x6xf32>) outs(%e : tensor<2x3x2x7x6xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %0 = arith.addf %x, %y : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x3x2x7x6xf32>
+  %p = linalg.softmax dimension(4) ins(%m : tensor<2x3x2x7x6xf32>) outs(%e : tensor<2x3x2x7x6xf32>) -> tensor<2x3x2x7x6xf32>
+  %eo = tensor.empty() : tensor<2x3x2x7x8xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x3x2x7x8xf32>) -> tensor<2x3x2x7x8xf32>
+  // expected-remark @+1 {{not raised to flash.attention: the bias is not one of batch, heads, queries and keys}}
+  %o = linalg.contract indexing_maps = [#p, #v, #o] ins(%p, %v : tensor<2x3x2x7x6xf32>, tensor<2x3x6x8xf32>) outs(%zo : tensor<2x3x2x7x8xf32>) -> tensor<2x3x2x7x8xf32>
+  return %o : tensor<2x3x2x7x8xf32>
+}
+
+// -----
+
+// Queries and keys over two dimensions.
+#q = affine_map<(b, i, j, d, t) -> (b, i, d, t)>
+#k = affine_map<(b, i, j, d, t) -> (b, j, d, t)>
+#s = affine_map<(b, i, j, d, t) -> (b, i, j)>
+func.func @two_head_dims(%q: tensor<2x4x8x3xf32>, %k: tensor<2x6x8x3xf32>, %v: tensor<2x6x8xf32>) -> tensor<2x4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4x6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %s = linalg.contract indexing_maps = [#q, #k, #s] ins(%q, %k : tensor<2x4x8x3xf32>, tensor<2x6x8x3xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %eo = tensor.empty() : tensor<2x4x8xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  // expected-remark @+1 {{not raised to flash.attention: queries and keys are contracted over more than one dimension}}
+  %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return %o : tensor<2x4x8xf32>
+}
+
+// -----
+
+// A value with two dimensions of its own.
+#p = affine_map<(b, i, d, t, j) -> (b, i, j)>
+#v = affine_map<(b, i, d, t, j) -> (b, j, d, t)>
+#o = affine_map<(b, i, d, t, j) -> (b, i, d, t)>
+func.func @two_value_dims(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8x3xf32>) -> tensor<2x4x8x3xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4x6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %eo = tensor.empty() : tensor<2x4x8x3xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8x3xf32>) -> tensor<2x4x8x3xf32>
+  // expected-remark @+1 {{not raised to flash.attention: the value has more than one head dim}}
+  %o = linalg.contract indexing_maps = [#p, #v, #o] ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8x3xf32>) outs(%zo : tensor<2x4x8x3xf32>) -> tensor<2x4x8x3xf32>
+  return %o : tensor<2x4x8x3xf32>
+}
+
+// -----
+
+// A factor of the first contraction that is computed in its body.
+#q = affine_map<(b, i, j, d) -> (b, i, d)>
+#k = affine_map<(b, i, j, d) -> (b, j, d)>
+#s = affine_map<(b, i, j, d) -> (b, i, j)>
+func.func @computed_query(%q: tensor<2x4x8xf32>, %k: tensor<2x6x8xf32>, %v: tensor<2x6x8xf32>) -> tensor<2x4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4x6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  // expected-note @+1 {{seen here}}
+  %s = linalg.generic {indexing_maps = [#q, #k, #s], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+      ins(%q, %k : tensor<2x4x8xf32>, tensor<2x6x8xf32>) outs(%z : tensor<2x4x6xf32>) {
+  ^bb0(%a: f32, %b: f32, %acc: f32):
+    %0 = math.sin %a : f32
+    %1 = arith.mulf %0, %b : f32
+    %2 = arith.addf %acc, %1 : f32
+    linalg.yield %2 : f32
+  } -> tensor<2x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %eo = tensor.empty() : tensor<2x4x8xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  // expected-remark @+1 {{not raised to flash.attention: the query is not a tensor}}
+  %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return %o : tensor<2x4x8xf32>
+}
+
+// -----
+
+// Rows are set to 0 where something else than the scores is -inf.
+#id = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#row = affine_map<(d0, d1, d2) -> (d0, d1)>
+func.func @zero_by_other(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8xf32>, %t: tensor<2x4x6xf32>) -> tensor<2x4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %inf = arith.constant 0xFF800000 : f32
+  %true = arith.constant true
+  %e = tensor.empty() : tensor<2x4x6xf32>
+  %er = tensor.empty() : tensor<2x4xi1>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %zr = linalg.fill ins(%true : i1) outs(%er : tensor<2x4xi1>) -> tensor<2x4xi1>
+  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  // expected-note @+1 {{seen here}}
+  %soft = linalg.softmax dimension(2) ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %empty = linalg.generic {indexing_maps = [#id, #row], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%t : tensor<2x4x6xf32>) outs(%zr : tensor<2x4xi1>) {
+  ^bb0(%x: f32, %acc: i1):
+    %0 = arith.cmpf oeq, %x, %inf : f32
+    %1 = arith.andi %acc, %0 : i1
+    linalg.yield %1 : i1
+  } -> tensor<2x4xi1>
+  %p = linalg.generic {indexing_maps = [#row, #id, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%empty, %soft : tensor<2x4xi1>, tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) {
+  ^bb0(%c: i1, %x: f32, %o: f32):
+    %0 = arith.select %c, %zero, %x : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x4x6xf32>
+  %eo = tensor.empty() : tensor<2x4x8xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  // expected-remark @+1 {{not raised to flash.attention: rows are set to 0 by a condition that is not on the scores}}
+  %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return %o : tensor<2x4x8xf32>
+}
