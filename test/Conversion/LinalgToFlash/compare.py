@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs a module as it stands and raised to attention, on the same inputs, and compares the results.
 
-    compare.py MODULE [--dims 2,5,7] [--round-probabilities] [--expect-raised N]
+    compare.py MODULE [--definition] [--dims 2,5,7] [--round-probabilities] [--expect-raised N]
 
 @main of the module takes and gives tensors. As it stands, it is lowered to loops by stock mlir-opt and run by mlir-runner: no part of the
-compiler's leg for attention is in that. Raised, it is tiled and decomposed first.
+compiler's leg for attention is in that. Raised, it is tiled and decomposed first; with --definition the attention is what expand.py makes of it.
 """
 
 import argparse
@@ -15,6 +15,9 @@ import re
 import subprocess
 import sys
 import tempfile
+
+sys.dont_write_bytecode = True
+from expand import expand
 
 TO_LLVM = [
     "--one-shot-bufferize=bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map",
@@ -125,9 +128,11 @@ def which(tool):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("module")
+    parser.add_argument("--definition", action="store_true", help="run the attention's definition, not the compiler's code")
     parser.add_argument("--dims", default="", help="sizes for the dynamic dimensions of the arguments, in order")
     parser.add_argument("--round-probabilities", action="store_true")
     parser.add_argument("--expect-raised", type=int, default=1)
+    parser.add_argument("--change", nargs=2, help="a text of the raised program, and what to put in its place")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
 
@@ -140,7 +145,10 @@ def main():
     count = len(re.findall(r"= flash\.attention ", raised))
     if count != arguments.expect_raised:
         sys.exit(f"{count} attentions were raised, not {arguments.expect_raised}")
-    steps, _ = run("flash-opt", TO_STEPS, raised)
+    if arguments.change:
+        assert arguments.change[0] in raised
+        raised = raised.replace(*arguments.change)
+    steps = expand(raised) if arguments.definition else run("flash-opt", TO_STEPS, raised)[0]
 
     entry, element = driver(module, [int(size) for size in arguments.dims.split(",") if size], arguments.seed)
     before, after = execute(module, entry), execute(steps, entry)
