@@ -1,4 +1,4 @@
-//===- Attention.h - A recognised attention -------------------*- C++ -*-===//
+//===- Attention.h - A recognised attention ---------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- BuildAttention.cpp - The op for a recognised attention -*- C++ -*-===//
+//===- BuildAttention.cpp - The op for a recognised attention ---*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Contraction.cpp - Products summed over a dimension -----*- C++ -*-===//
+//===- Contraction.cpp - Products summed over a dimension -------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

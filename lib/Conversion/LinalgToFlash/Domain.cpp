@@ -1,4 +1,4 @@
-//===- Domain.cpp - The dimensions of an attention -----------*- C++ -*-===//
+//===- Domain.cpp - The dimensions of an attention --------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- MatchAttention.cpp - The matchers, one after the other -*- C++ -*-===//
+//===- MatchAttention.cpp - The matchers, one after the other ---*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

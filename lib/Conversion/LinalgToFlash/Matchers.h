@@ -1,4 +1,4 @@
-//===- Matchers.h - The parts of an attention in linalg -------*- C++ -*-===//
+//===- Matchers.h - The parts of an attention in linalg ---------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Operands.cpp - What each dimension is to an attention ---*- C++ -*-===//
+//===- Operands.cpp - What each dimension is to an attention ----*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

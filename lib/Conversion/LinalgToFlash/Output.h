@@ -1,4 +1,4 @@
-//===- Output.h - What becomes of the second contraction ------*- C++ -*-===//
+//===- Output.h - What becomes of the second contraction --------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Positions.cpp - Masks of positions as attributes -------*- C++ -*-===//
+//===- Positions.cpp - Masks of positions as attributes ---------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Raise.cpp - From linalg to attention -------------------*- C++ -*-===//
+//===- Raise.cpp - From linalg to attention ---------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

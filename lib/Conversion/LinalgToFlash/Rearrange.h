@@ -1,4 +1,4 @@
-//===- Rearrange.h - Tensors in another order of dimensions ----*- C++ -*-===//
+//===- Rearrange.h - Tensors in another order of dimensions -----*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

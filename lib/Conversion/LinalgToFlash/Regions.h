@@ -1,4 +1,4 @@
-//===- Regions.h - Score and mask functions as regions --------*- C++ -*-===//
+//===- Regions.h - Score and mask functions as regions ----------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Scalars.h - Values as functions of dimensions ---------*- C++ -*-===//
+//===- Scalars.h - Values as functions of dimensions ------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Scores.cpp - From the product of Q and K to the softmax -*- C++ -*-===//
+//===- Scores.cpp - From the product of Q and K to the softmax --*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- Softmax.cpp - The usual decompositions of softmax ------*- C++ -*-===//
+//===- Softmax.cpp - The usual decompositions of softmax --------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -1,4 +1,4 @@
-//===- VisibleKeys.cpp - Masks as inequalities of positions ----*- C++ -*-===//
+//===- VisibleKeys.cpp - Masks as inequalities of positions -----*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
