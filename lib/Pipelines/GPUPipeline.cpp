@@ -50,15 +50,23 @@ static void addVerifier(OpPassManager &pm, StringRef level) {
   pm.addPass(createVerifyLevel(options));
 }
 
-/// Bytes of shared memory of a block on the target; what an unknown target has
-/// is found out by whoever parses its name.
-static int64_t sharedMemoryLimit(StringRef target) {
+namespace {
+/// What passes over tiles need to know of a target; what an unknown one has is
+/// found out by whoever parses its name.
+struct Limits {
+  int64_t sharedMemory = 48 << 10, cores = 1;
+};
+} // namespace
+
+static Limits getLimits(StringRef target) {
   MLIRContext context;
   context.loadDialect<FlashDialect>();
   ScopedDiagnosticHandler silent(&context, [](Diagnostic &) {});
   FailureOr<TargetAttr> description = parseTarget(
       &context, target, [&] { return emitError(UnknownLoc::get(&context)); });
-  return succeeded(description) ? description->getFastMemory() : 48 << 10;
+  if (failed(description))
+    return {};
+  return {description->getFastMemory(), description->getCores()};
 }
 
 void flash::buildGPUTilePipeline(OpPassManager &pm,
@@ -69,7 +77,13 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
   auto onKernels = [&](auto pass) {
     pm.nest<gpu::GPUModuleOp>().addNestedPass<gpu::GPUFuncOp>(std::move(pass));
   };
-  onKernels(tile::createTileLowerSoftmax());
+  Limits limits = getLimits(options.target);
+  if (options.persistent) {
+    tile::TilePersistentOptions persistent;
+    persistent.cores = limits.cores;
+    pm.addPass(tile::createTilePersistent(persistent));
+  }
+  onKernels(tile::createTilePartialSums());
   if (options.keepOperands)
     onKernels(tile::createTileKeepOperands());
   if (options.specialize)
@@ -78,6 +92,9 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTilePrefetch());
   if (options.overlap)
     onKernels(tile::createTileOverlap());
+  if (options.lazySoftmax)
+    onKernels(tile::createTileLazySoftmax());
+  onKernels(tile::createTileLowerSoftmax());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   if (!options.delayRole.empty()) {
@@ -86,7 +103,7 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTileDelayRole(delay));
   }
   tile::TileAllocateSharedOptions allocate;
-  allocate.limit = sharedMemoryLimit(options.target);
+  allocate.limit = limits.sharedMemory;
   onKernels(tile::createTileAllocateShared(allocate));
 }
 

@@ -44,6 +44,15 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       *this, "overlap",
       llvm::cl::desc("Q*K^T of an iteration beside P*V of the one before"),
       llvm::cl::init(true)};
+  Option<bool> persistent{
+      *this, "persistent",
+      llvm::cl::desc("Blocks that work through several tiles, where the "
+                     "schedule says so"),
+      llvm::cl::init(true)};
+  Option<bool> lazySoftmax{
+      *this, "lazy-softmax",
+      llvm::cl::desc("A maximum that stays, where the schedule says so"),
+      llvm::cl::init(true)};
   Option<std::string> delayRole{
       *this, "delay-role",
       llvm::cl::desc("Make a role late, to test barriers: producer, consumers, "

@@ -94,17 +94,20 @@ LogicalResult KernelBuilder::convertSoftmax(OnlineSoftmaxOp op) {
       return failure();
     inputs.push_back(*value);
   }
-  SmallVector<Type> types;
-  for (Value result : op->getResults()) {
-    FailureOr<tile::FragmentType> type = fragmentType(result);
-    if (failed(type) || !*type)
-      return failure();
-    types.push_back(*type);
-  }
-  auto softmax =
-      tile::OnlineSoftmaxOp::create(builder, op.getLoc(), types, inputs[0],
-                                    inputs[1], inputs[2], op.getScaleAttr());
-  for (auto [from, to] : llvm::zip(op->getResults(), softmax->getResults()))
+  FailureOr<tile::FragmentType> type = fragmentType(op.getP());
+  if (failed(type) || !*type)
+    return failure();
+  Type row = inputs[1].getType();
+  auto softmax = tile::OnlineSoftmaxOp::create(
+      builder, op.getLoc(), TypeRange{inputs[0].getType(), row, row, row},
+      inputs[0], inputs[1], inputs[2], op.getScaleAttr());
+  Value p = softmax.getExponentials();
+  tiles[op.getP()] =
+      p.getType() == *type
+          ? p
+          : tile::ConvertOp::create(builder, op.getLoc(), *type, p).getResult();
+  for (auto [from, to] : llvm::zip(llvm::drop_begin(op->getResults()),
+                                   llvm::drop_begin(softmax->getResults())))
     tiles[from] = to;
   return success();
 }

@@ -119,6 +119,64 @@ FailureOr<Value> FunctionConverter::allocateResult(scf::ForallOp op,
       .getResult();
 }
 
+/// Place `rest` in dimensions of `counts` points, the last one fastest.
+static SmallVector<Value> delinearize(OpBuilder &builder, Location loc,
+                                      Value rest, ArrayRef<Value> counts) {
+  SmallVector<Value> position(counts.size());
+  for (int64_t dim = counts.size() - 1; dim > 0; --dim) {
+    position[dim] = arith::RemUIOp::create(builder, loc, rest, counts[dim]);
+    rest = arith::DivUIOp::create(builder, loc, rest, counts[dim]);
+  }
+  position[0] = rest;
+  return position;
+}
+
+/// The last point first: under a causal mask the last blocks of queries are the
+/// longest.
+static Value fromEnd(OpBuilder &builder, Location loc, Value count, Value id) {
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  return arith::SubIOp::create(
+      builder, loc, arith::SubIOp::create(builder, loc, count, one), id);
+}
+
+/// Point of a loop from the number of the block. The last dimension is the
+/// fastest, from its end: neighbours share what does not depend on it.
+static SmallVector<Value> positionInOrder(OpBuilder &builder, Location loc,
+                                          Value block, ArrayRef<Value> counts) {
+  SmallVector<Value> position = delinearize(builder, loc, block, counts);
+  position.back() = fromEnd(builder, loc, counts.back(), position.back());
+  return position;
+}
+
+/// The same with `group` points of the outer dimensions taking turns: all tiles
+/// of a group from the longest on, while what they share stays in the cache.
+static SmallVector<Value> positionInGroups(OpBuilder &builder, Location loc,
+                                           Value block, ArrayRef<Value> counts,
+                                           int64_t group) {
+  auto mul = [&](Value a, Value b) -> Value {
+    return arith::MulIOp::create(builder, loc, a, b);
+  };
+  Value size = arith::ConstantIndexOp::create(builder, loc, group);
+  Value outer = counts.front();
+  for (Value count : counts.drop_front().drop_back())
+    outer = mul(outer, count);
+  Value last = counts.back();
+  Value whole = mul(size, last);
+  Value first =
+      mul(arith::DivUIOp::create(builder, loc, block, whole), size);
+  Value inGroup = arith::RemUIOp::create(builder, loc, block, whole);
+  // The last group may be smaller.
+  Value members = arith::MinUIOp::create(
+      builder, loc, size, arith::SubIOp::create(builder, loc, outer, first));
+  Value member = arith::RemUIOp::create(builder, loc, inGroup, members);
+  Value turn = arith::DivUIOp::create(builder, loc, inGroup, members);
+  SmallVector<Value> position = delinearize(
+      builder, loc, arith::AddIOp::create(builder, loc, first, member),
+      counts.drop_back());
+  position.push_back(fromEnd(builder, loc, last, turn));
+  return position;
+}
+
 LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
                                           gpu::GPUFuncOp kernel,
                                           ArrayRef<Value> captures,
@@ -174,37 +232,30 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
     }
   }
 
-  // Point of the loop from the number of the block. The last dimension is the
-  // fastest, from its end: neighbours share what does not depend on it, and
-  // under a causal mask the last blocks, which are the longest, start first.
-  Value rest = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
-  SmallVector<Value> position(op.getRank());
+  SmallVector<Value> counts;
   SmallVector<OpFoldResult> lower = op.getMixedLowerBound(),
                             upper = op.getMixedUpperBound(),
                             step = op.getMixedStep();
-  for (int64_t dim = op.getRank() - 1; dim >= 0; --dim) {
+  for (int64_t dim = 0; dim < op.getRank(); ++dim) {
     Value count = bound(upper[dim]);
-    if (!op.isNormalized()) {
-      Value extent =
-          builder.createOrFold<arith::SubIOp>(loc, count, bound(lower[dim]));
-      count =
-          arith::CeilDivSIOp::create(builder, loc, extent, bound(step[dim]));
-    }
-    Value id = rest;
-    if (dim > 0) {
-      id = arith::RemUIOp::create(builder, loc, rest, count);
-      rest = arith::DivUIOp::create(builder, loc, rest, count);
-    }
-    if (dim == op.getRank() - 1)
-      id = arith::SubIOp::create(
-          builder, loc, arith::SubIOp::create(builder, loc, count, constant(1)),
-          id);
     if (!op.isNormalized())
-      id = arith::AddIOp::create(
-          builder, loc, bound(lower[dim]),
-          arith::MulIOp::create(builder, loc, id, bound(step[dim])));
-    position[dim] = id;
+      count = arith::CeilDivSIOp::create(
+          builder, loc,
+          builder.createOrFold<arith::SubIOp>(loc, count, bound(lower[dim])),
+          bound(step[dim]));
+    counts.push_back(count);
   }
+  Value block = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
+  SmallVector<Value> position =
+      schedule && schedule.getHeadGroup() && op.getRank() > 1
+          ? positionInGroups(builder, loc, block, counts,
+                             schedule.getHeadGroup())
+          : positionInOrder(builder, loc, block, counts);
+  if (!op.isNormalized())
+    for (int64_t dim = 0; dim < op.getRank(); ++dim)
+      position[dim] = arith::AddIOp::create(
+          builder, loc, bound(lower[dim]),
+          arith::MulIOp::create(builder, loc, position[dim], bound(step[dim])));
   for (auto [from, to] : llvm::zip(op.getInductionVars(), position))
     body.map(from, to);
   if (failed(body.convertBlock(*op.getBody())))

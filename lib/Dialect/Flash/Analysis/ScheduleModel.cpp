@@ -29,6 +29,9 @@ struct Choice {
   Instruction instruction = Instruction::None;
   bool specialize = false, tma = false;
   int64_t producerRegisters = 0, consumerRegisters = 0;
+  bool lazy = false, persistent = false;
+  int64_t queryStages = 0, headGroup = 0;
+  bool storeTma = false;
 
   static Choice get(ScheduleAttr s) {
     Choice c;
@@ -44,13 +47,19 @@ struct Choice {
     c.tma = s.getTma();
     c.producerRegisters = s.getProducerRegisters();
     c.consumerRegisters = s.getConsumerRegisters();
+    c.lazy = s.getLazy();
+    c.persistent = s.getPersistent();
+    c.queryStages = s.getQueryStages();
+    c.headGroup = s.getHeadGroup();
+    c.storeTma = s.getStoreTma();
     return c;
   }
 
   ScheduleAttr get(MLIRContext *context) const {
     return ScheduleAttr::get(context, m, n, d, transposed, peel, warps, stages,
                              instruction, specialize, tma, producerRegisters,
-                             consumerRegisters);
+                             consumerRegisters, lazy, persistent, queryStages,
+                             headGroup, storeTma);
   }
 
   int64_t registerLimit() const {
@@ -147,7 +156,7 @@ static int64_t sharedBytes(const Choice &c, const TileProblem &p) {
   // Panels of 64 columns: what is stored is rounded up to whole ones.
   int64_t qkDim = llvm::alignTo(p.qkDim, 64), vDim = llvm::alignTo(p.vDim, 64);
   int64_t row = (qkDim + vDim) * p.elementBytes;
-  int64_t query = c.m * qkDim * p.elementBytes;
+  int64_t query = std::max<int64_t>(c.queryStages, 1) * c.m * qkDim * p.elementBytes;
   return query + c.stages * c.n * row + 1024;
 }
 
@@ -209,7 +218,7 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
   c.stages = 2;
   if (onHopper) {
     c.instruction = Instruction::Wgmma;
-    c.specialize = c.tma = true;
+    c.specialize = c.tma = c.lazy = true;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
     // share 64 K registers.
     for (int64_t warpgroups : {2, 3}) {

@@ -48,7 +48,12 @@ static ScheduleAttr overlay(ScheduleAttr base, ScheduleAttr over) {
       over.getSpecialize() || base.getSpecialize(),
       over.getTma() || base.getTma(),
       pick(over.getProducerRegisters(), base.getProducerRegisters()),
-      pick(over.getConsumerRegisters(), base.getConsumerRegisters()));
+      pick(over.getConsumerRegisters(), base.getConsumerRegisters()),
+      over.getLazy() || base.getLazy(),
+      over.getPersistent() || base.getPersistent(),
+      pick(over.getQueryStages(), base.getQueryStages()),
+      pick(over.getHeadGroup(), base.getHeadGroup()),
+      over.getStoreTma() || base.getStoreTma());
 }
 
 namespace {

@@ -14,6 +14,7 @@
 #include "flash/Dialect/Tile/IR/Tile.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -82,6 +83,10 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
     return isa<FunctionOpInterface>(op)
                ? success()
                : op->emitError() << "'" << name << "' belongs on a function";
+  if (name == getTilesAttrName())
+    return isa<scf::ForOp>(op) ? success()
+                               : op->emitError()
+                                     << "'" << name << "' belongs on an scf.for";
   if (name != getWarpsAttrName() && name != getSharedBytesAttrName())
     return op->emitError() << "unknown attribute '" << name
                            << "' of the flash_tile dialect";

@@ -197,15 +197,20 @@ LogicalResult ConvertOp::verify() {
 
 LogicalResult OnlineSoftmaxOp::verify() {
   FragmentType scores = getScores().getType();
-  FragmentType p = getP().getType();
   if (!isa<AccLayoutAttr>(scores.getLayout()) ||
       !scores.getElementType().isF32())
     return emitOpError() << "takes scores in an acc fragment of f32, not in "
                          << scores;
-  if (p.getShape() != scores.getShape() || p.getWarps() != scores.getWarps())
-    return emitOpError() << "gives " << p << " for scores " << scores;
-  FragmentType row = getMax().getType();
+  FragmentType row = getMax().getType(), sum = getSum().getType();
   if (!isa<RowLayoutAttr>(row.getLayout()) || !row.getElementType().isF32())
-    return emitOpError() << "keeps a row fragment of f32, not " << row;
-  return verifyKeepsRows(*this, scores, row);
+    return emitOpError() << "keeps its maximum in a row fragment of f32, not "
+                         << row;
+  if (!isa<RowLayoutAttr, RowPartialLayoutAttr>(sum.getLayout()) ||
+      !sum.getElementType().isF32())
+    return emitOpError() << "keeps its sum in a row or row_partial fragment of "
+                            "f32, not "
+                         << sum;
+  if (failed(verifyKeepsRows(*this, scores, row)))
+    return failure();
+  return verifyKeepsRows(*this, scores, sum);
 }

@@ -6,15 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   %p, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum
+//   %e, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum
 //   ->  %r = reduce max %s ; %max1, %shift, %alpha = map(%max, %r)
 //       %e = map(%s, %shift) { exp2(fma(s, c, shift)) }
-//       %sum1 = map(%sum, %alpha, reduce add %e) ; %p = convert %e
+//       %sum1 = map(%sum, %alpha, reduce add %e)
 //
 // with c = scale * log2(e). A row without a visible score has the maximum -inf;
-// its shift is 0, so that exp2 gives 0 and not NaN. The conversion to the A
-// operand comes last: it may not start while the product before reads those
-// registers.
+// its shift is 0, so that exp2 gives 0 and not NaN. It runs after the passes
+// that schedule products, for which the softmax is one op.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,49 +35,12 @@ static Value constant(OpBuilder &b, Location loc, float value) {
   return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
 }
 
-/// Whether the row sum lives in a loop where it starts at zero and is only
-/// passed from softmax to softmax: then each lane may keep a part of it.
-static bool isPrivateToLoop(OnlineSoftmaxOp op) {
-  auto sum = dyn_cast<BlockArgument>(op.getSum());
-  auto loop =
-      sum ? dyn_cast<scf::ForOp>(sum.getOwner()->getParentOp()) : scf::ForOp();
-  if (!loop || sum.getArgNumber() == 0 || !sum.hasOneUse() ||
-      !op.getSumOut().hasOneUse())
-    return false;
-  auto splat = loop.getTiedLoopInit(sum)->get().getDefiningOp<SplatOp>();
-  return splat && matchPattern(splat.getValue(), m_AnyZeroFloat()) &&
-         loop.getTiedLoopYieldedValue(sum)->get() == op.getSumOut();
-}
-
-/// Makes the loop carry partial sums, joined after it.
-static void keepPartialSum(OnlineSoftmaxOp op, RowPartialLayoutAttr layout) {
-  auto sum = cast<BlockArgument>(op.getSum());
-  auto loop = cast<scf::ForOp>(sum.getOwner()->getParentOp());
-  auto type = cast<FragmentType>(sum.getType());
-  auto partial =
-      FragmentType::get(type.getShape(), type.getElementType(), layout);
-  OpBuilder builder(loop);
-  OpOperand *init = loop.getTiedLoopInit(sum);
-  init->set(SplatOp::create(builder, loop.getLoc(), partial,
-                            init->get().getDefiningOp<SplatOp>().getValue()));
-  sum.setType(partial);
-  OpResult result = loop.getTiedLoopResult(sum);
-  result.setType(partial);
-  builder.setInsertionPointAfter(loop);
-  auto joined = AllReduceOp::create(builder, loop.getLoc(), type,
-                                    ReduceKind::Add, result);
-  result.replaceAllUsesExcept(joined.getResult(), joined);
-}
-
-static void lowerSoftmax(OnlineSoftmaxOp op, bool partialSum) {
+static void lowerSoftmax(OnlineSoftmaxOp op) {
   OpBuilder builder(op);
   Location loc = op.getLoc();
   auto scores = cast<FragmentType>(op.getScores().getType());
   auto row = cast<FragmentType>(op.getMax().getType());
   float c = op.getScale().convertToFloat() * 1.44269504088896340736f;
-  if (partialSum)
-    keepPartialSum(
-        op, RowPartialLayoutAttr::get(op.getContext(), scores.getWarps()));
   Type sumType = op.getSum().getType();
 
   Value blockMax =
@@ -121,12 +83,8 @@ static void lowerSoftmax(OnlineSoftmaxOp op, bool partialSum) {
                               .getResult());
                     })
           .getResult(0);
-  Value p = ConvertOp::create(builder, loc, op.getP().getType(), exponentials);
-  // The new results stand in for p, max, sum and alpha one by one: the type of
-  // the sum may have changed.
-  Value replacements[] = {p, state.getResult(0), sum, state.getResult(2)};
-  for (auto [from, to] : llvm::zip(op->getResults(), replacements))
-    from.replaceAllUsesWith(to);
+  op->replaceAllUsesWith(ValueRange{exponentials, state.getResult(0), sum,
+                                    state.getResult(2)});
   op.erase();
 }
 
@@ -136,11 +94,8 @@ struct TileLowerSoftmaxPass
   void runOnOperation() override {
     SmallVector<OnlineSoftmaxOp> ops;
     getOperation().walk([&](OnlineSoftmaxOp op) { ops.push_back(op); });
-    for (OnlineSoftmaxOp op : ops) {
-      bool partial = isPrivateToLoop(op);
-      numPartialSums += partial;
-      lowerSoftmax(op, partial);
-    }
+    for (OnlineSoftmaxOp op : ops)
+      lowerSoftmax(op);
   }
 };
 } // namespace

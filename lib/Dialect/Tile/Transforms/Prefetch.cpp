@@ -69,7 +69,10 @@ static GetOp makeGet(LoadOp load, Block *block, Value ring, Value iteration,
 }
 
 static void prefetch(KernelLoads loads, int64_t stages) {
-  scf::ForOp loop = addCounter(loads.loop);
+  OpBuilder before(loads.loop);
+  scf::ForOp loop = addCounter(
+      loads.loop,
+      arith::ConstantIndexOp::create(before, loads.loop.getLoc(), 0));
   Block *body = loop.getBody();
   Location loc = loop.getLoc();
   OpBuilder builder(loop);
@@ -153,7 +156,7 @@ struct TilePrefetchPass
       return;
     std::string reason;
     FailureOr<KernelLoads> loads = findLoads(kernel, reason);
-    if (failed(loads))
+    if (failed(loads) || loads->tiles)
       return;
     // The order of gets is that of the loads; a use out of order would wait for
     // the wrong group.

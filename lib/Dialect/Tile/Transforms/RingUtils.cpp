@@ -44,7 +44,9 @@ static LogicalResult collect(Value value, Block *scope,
 FailureOr<KernelLoads> tile::findLoads(gpu::GPUFuncOp kernel,
                                        std::string &reason) {
   KernelLoads loads;
-  Block &body = kernel.getBody().front();
+  loads.tiles = getTileLoop(kernel);
+  Block &body =
+      loads.tiles ? *loads.tiles.getBody() : kernel.getBody().front();
   auto fail = [&](StringRef why) {
     reason = why;
     return failure();
@@ -108,17 +110,22 @@ Operation *tile::lastUser(Value value, Block *block) {
   return last;
 }
 
-scf::ForOp tile::addCounter(scf::ForOp loop) {
+scf::ForOp tile::getTileLoop(gpu::GPUFuncOp kernel) {
+  for (auto loop : kernel.getBody().front().getOps<scf::ForOp>())
+    if (loop->hasAttr(FlashTileDialect::getTilesAttrName()))
+      return loop;
+  return {};
+}
+
+scf::ForOp tile::addCounter(scf::ForOp loop, Value first) {
   IRRewriter rewriter(loop.getContext());
   rewriter.setInsertionPoint(loop);
-  Location loc = loop.getLoc();
-  Value zero = arith::ConstantIndexOp::create(rewriter, loc, 0);
   auto next = [&](OpBuilder &b, Location l, ArrayRef<BlockArgument> fresh) {
     Value one = arith::ConstantIndexOp::create(b, l, 1);
     return SmallVector<Value>{
         arith::AddIOp::create(b, l, fresh.back(), one).getResult()};
   };
   auto counted = loop.replaceWithAdditionalYields(
-      rewriter, zero, /*replaceInitOperandUsesInLoop=*/false, next);
+      rewriter, first, /*replaceInitOperandUsesInLoop=*/false, next);
   return cast<scf::ForOp>(counted->getOperation());
 }

@@ -20,15 +20,17 @@
 namespace flash::tile {
 
 /// The loads of a kernel, in program order: those before its loop, and those in
-/// the loop's body.
+/// the loop's body. In a persistent kernel both stand in a loop over tiles.
 struct KernelLoads {
+  mlir::scf::ForOp tiles; ///< null, or the loop around everything
   mlir::scf::ForOp loop;
   llvm::SmallVector<LoadOp> before, inside;
 };
 
 /// Finds the kernel's loop with loads. Fails, with the reason, when there is
-/// not exactly one at the top level, when a load stands elsewhere, or when an
-/// address in the loop is not plain arithmetic on its induction variable.
+/// not exactly one at the top level (or in the loop over tiles there), when a
+/// load stands elsewhere, or when an address in the loop is not plain arithmetic
+/// on its induction variable.
 llvm::FailureOr<KernelLoads> findLoads(mlir::gpu::GPUFuncOp kernel,
                                        std::string &reason);
 
@@ -44,10 +46,13 @@ mlir::Operation *ancestorIn(mlir::Block *block, mlir::Operation *user);
 mlir::Operation *firstUser(mlir::Value value, mlir::Block *block);
 mlir::Operation *lastUser(mlir::Value value, mlir::Block *block);
 
-/// Adds an iteration counter from 0 to the loop's iteration arguments; the loop
-/// is replaced. Returns the new loop, whose last iteration argument is the
-/// counter.
-mlir::scf::ForOp addCounter(mlir::scf::ForOp loop);
+/// Adds an iteration counter, which starts at `first`, to the loop's iteration
+/// arguments; the loop is replaced. Returns the new loop, whose last iteration
+/// argument is the counter.
+mlir::scf::ForOp addCounter(mlir::scf::ForOp loop, mlir::Value first);
+
+/// The loop over the tiles of a persistent kernel, or null.
+mlir::scf::ForOp getTileLoop(mlir::gpu::GPUFuncOp kernel);
 
 } // namespace flash::tile
 

@@ -13,7 +13,8 @@
 //       ... } ; store }
 //
 // Scalars stay above, where both roles see them; everything else moves into the
-// consumers, and the producer gets copies of the loop and of the addresses. The
+// consumers, and the producer gets copies of the loops and of the addresses: in
+// a persistent kernel it runs ahead into the next tile. The
 // tensor memory accelerator fills with zero what lies outside of the tensor, so
 // that a load qualifies if it is cut off by the tensor's end only.
 //
@@ -152,27 +153,121 @@ static void makeGet(LoadOp load, Block *block, Value ring, Value iteration) {
   load.erase();
 }
 
-static void specialize(gpu::GPUFuncOp kernel, KernelLoads loads,
+namespace {
+/// The rings of a kernel and where they are filled from.
+struct Rings {
+  SmallVector<Value> single, singleMaps, inside, insideMaps;
+};
+} // namespace
+
+static Rings makeRings(OpBuilder &builder, KernelLoads loads,
                        ScheduleAttr schedule, TensorMaps &maps) {
-  Block &body = kernel.getBody().front();
-  scf::ForOp loop = addCounter(loads.loop);
-  OpBuilder builder = OpBuilder::atBlockBegin(&body);
   auto makeRing = [&](LoadOp load, int64_t stages) -> Value {
     return RingOp::create(
         builder, load.getLoc(),
-        RingType::get(stages, load.getTile().getType(), RingKind::MBarrier),
+        RingType::get(std::max<int64_t>(stages, 1), load.getTile().getType(),
+                      RingKind::MBarrier),
         IntegerAttr());
   };
-  SmallVector<Value> single, rings, singleMaps, ringMaps;
+  Rings rings;
   for (LoadOp load : loads.before) {
-    single.push_back(makeRing(load, 1));
-    singleMaps.push_back(maps.get(load));
+    rings.single.push_back(
+        makeRing(load, loads.tiles ? schedule.getQueryStages() : 1));
+    rings.singleMaps.push_back(maps.get(load));
   }
   for (LoadOp load : loads.inside) {
-    rings.push_back(makeRing(load, std::max<int64_t>(schedule.getStages(), 1)));
-    ringMaps.push_back(maps.get(load));
+    rings.inside.push_back(makeRing(load, schedule.getStages()));
+    rings.insideMaps.push_back(maps.get(load));
   }
+  return rings;
+}
+
+static bool isScalar(Operation &op) {
+  return op.getNumRegions() == 0 &&
+         !isa<FlashTileDialect>(op.getDialect()) && isMemoryEffectFree(&op);
+}
+
+/// The puts of a tile: its own loads, then those of the loop, which is counted
+/// from `counter` on. Returns the count after the loop.
+static Value makePuts(OpBuilder &builder, KernelLoads loads,
+                      scf::ForOp loop, const Rings &rings, Value tile,
+                      Value counter, const IRMapping &outer) {
+  for (auto [load, ring, map] :
+       llvm::zip(loads.before, rings.single, rings.singleMaps))
+    makePut(builder, load, ring, tile, map, outer);
+  auto copies = scf::ForOp::create(
+      builder, loop.getLoc(), outer.lookupOrDefault(loop.getLowerBound()),
+      outer.lookupOrDefault(loop.getUpperBound()),
+      outer.lookupOrDefault(loop.getStep()), counter,
+      [&](OpBuilder &b, Location loc, Value position, ValueRange args) {
+        IRMapping mapping(outer);
+        mapping.map(loop.getInductionVar(), position);
+        for (auto [load, ring, map] :
+             llvm::zip(loads.inside, rings.inside, rings.insideMaps)) {
+          cloneArithmetic(b, loop.getBody(), load.getOffsets(), mapping);
+          makePut(b, load, ring, args[0], map, mapping);
+        }
+        Value one = arith::ConstantIndexOp::create(b, loc, 1);
+        scf::YieldOp::create(
+            b, loc, arith::AddIOp::create(b, loc, args[0], one).getResult());
+      });
+  return copies.getResult(0);
+}
+
+/// The producer of a persistent kernel: its loop over tiles, with the scalars
+/// that positions are computed from.
+static void makeTilePuts(OpBuilder &builder, KernelLoads loads,
+                         scf::ForOp loop, const Rings &rings, Value zero) {
+  scf::ForOp tiles = loads.tiles;
+  scf::ForOp::create(
+      builder, tiles.getLoc(), tiles.getLowerBound(), tiles.getUpperBound(),
+      tiles.getStep(), zero,
+      [&](OpBuilder &b, Location loc, Value tile, ValueRange args) {
+        IRMapping mapping;
+        mapping.map(tiles.getInductionVar(), tile);
+        for (Operation &op : tiles.getBody()->without_terminator()) {
+          if (&op == loop)
+            break;
+          if (isScalar(op))
+            b.clone(op, mapping);
+        }
+        scf::YieldOp::create(
+            b, loc, makePuts(b, loads, loop, rings, tile, args[0], mapping));
+      });
+}
+
+/// Makes a loop over tiles carry the counter of the loop in it.
+static scf::ForOp carryCounter(scf::ForOp tiles, Value zero) {
+  IRRewriter rewriter(tiles.getContext());
+  rewriter.setInsertionPoint(tiles);
+  // The counter is passed on as it came in until the loop within exists.
+  auto carried = tiles.replaceWithAdditionalYields(
+      rewriter, zero, /*replaceInitOperandUsesInLoop=*/false,
+      [](OpBuilder &, Location, ArrayRef<BlockArgument> fresh) {
+        return SmallVector<Value>{fresh.back()};
+      });
+  return cast<scf::ForOp>(carried->getOperation());
+}
+
+static void specialize(gpu::GPUFuncOp kernel, KernelLoads loads,
+                       ScheduleAttr schedule, TensorMaps &maps) {
+  Block &body = kernel.getBody().front();
+  OpBuilder builder = OpBuilder::atBlockBegin(&body);
+  Rings rings = makeRings(builder, loads, schedule, maps);
   Value zero = arith::ConstantIndexOp::create(builder, kernel.getLoc(), 0);
+
+  // Iterations are counted on from tile to tile: stages have phases.
+  Value tile = zero, first = zero;
+  if (loads.tiles) {
+    loads.tiles = carryCounter(loads.tiles, zero);
+    tile = loads.tiles.getInductionVar();
+    first = loads.tiles.getRegionIterArgs().back();
+  }
+  scf::ForOp loop = addCounter(loads.loop, first);
+  if (loads.tiles) {
+    Operation *yield = loads.tiles.getBody()->getTerminator();
+    yield->setOperand(yield->getNumOperands() - 1, loop.getResults().back());
+  }
 
   // Everything that is not scalar arithmetic or a ring is the consumers'.
   Operation *terminator = body.getTerminator();
@@ -184,37 +279,20 @@ static void specialize(gpu::GPUFuncOp kernel, KernelLoads loads,
   for (Operation &op : llvm::make_early_inc_range(body)) {
     if (&op == roles.getOperation())
       break;
-    bool scalar = op.getNumRegions() == 0 &&
-                  !isa<FlashTileDialect>(op.getDialect()) &&
-                  isMemoryEffectFree(&op);
-    if (!scalar && !isa<RingOp>(op))
+    if (!isScalar(op) && !isa<RingOp>(op))
       op.moveBefore(end);
   }
 
   builder.setInsertionPoint(roles.getProducer().front().getTerminator());
-  for (auto [load, ring, map] : llvm::zip(loads.before, single, singleMaps))
-    makePut(builder, load, ring, zero, map, IRMapping());
-  auto copies = scf::ForOp::create(
-      builder, loop.getLoc(), loop.getLowerBound(), loop.getUpperBound(),
-      loop.getStep(), zero,
-      [&](OpBuilder &b, Location loc, Value position, ValueRange args) {
-        IRMapping mapping;
-        mapping.map(loop.getInductionVar(), position);
-        for (auto [load, ring, map] :
-             llvm::zip(loads.inside, rings, ringMaps)) {
-          cloneArithmetic(b, loop.getBody(), load.getOffsets(), mapping);
-          makePut(b, load, ring, args[0], map, mapping);
-        }
-        Value one = arith::ConstantIndexOp::create(b, loc, 1);
-        scf::YieldOp::create(
-            b, loc, arith::AddIOp::create(b, loc, args[0], one).getResult());
-      });
-  (void)copies;
+  if (loads.tiles)
+    makeTilePuts(builder, loads, loop, rings, zero);
+  else
+    makePuts(builder, loads, loop, rings, zero, zero, IRMapping());
 
-  for (auto [load, ring] : llvm::zip(loads.before, single))
-    makeGet(load, load->getBlock(), ring, zero);
+  for (auto [load, ring] : llvm::zip(loads.before, rings.single))
+    makeGet(load, load->getBlock(), ring, tile);
   Value counter = loop.getRegionIterArgs().back();
-  for (auto [load, ring] : llvm::zip(loads.inside, rings))
+  for (auto [load, ring] : llvm::zip(loads.inside, rings.inside))
     makeGet(load, loop.getBody(), ring, counter);
 }
 

@@ -73,7 +73,12 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"bool", "false", "producer and consumer warps (Hopper)">:$specialize,
     DefaultValuedParameter<"bool", "false", "tensor memory accelerator (Hopper)">:$tma,
     DefaultValuedParameter<"int64_t", "0", "registers a thread of the producer">:$producerRegisters,
-    DefaultValuedParameter<"int64_t", "0", "registers a thread of the consumers">:$consumerRegisters
+    DefaultValuedParameter<"int64_t", "0", "registers a thread of the consumers">:$consumerRegisters,
+    DefaultValuedParameter<"bool", "false", "the first block's maximum stays the reference while row sums are in range (GPU)">:$lazy,
+    DefaultValuedParameter<"bool", "false", "as many blocks as the target has cores, each with several tiles (specialised kernels)">:$persistent,
+    DefaultValuedParameter<"int64_t", "0", "stages of the ring of Q (persistent kernels; 0: one)">:$queryStages,
+    DefaultValuedParameter<"int64_t", "0", "heads whose tiles take turns, longest first (persistent kernels; 0: those of a batch)">:$headGroup,
+    DefaultValuedParameter<"bool", "false", "results go through shared memory and the tensor memory accelerator">:$storeTma
   );
   let assemblyFormat = "`<` struct(params) `>`";
 }

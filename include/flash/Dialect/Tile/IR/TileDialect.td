@@ -43,6 +43,7 @@ def FlashTile_Dialect : Dialect {
     |---|---|---|
     | `flash_tile.warps` | kernel | how many warps compute: the `W` of every layout in the kernel. Threads of a block are `32 * W`, and 128 more when the kernel has a `flash_tile.specialize` |
     | `flash_tile.shared_bytes` | kernel | dynamic shared memory of a block, set by `flash-tile-allocate-shared` for the launch |
+    | `flash_tile.tiles` | `scf.for` | the loop over tiles of a block that stays, made by `flash-tile-persistent` |
 
     The layout of kernel parameters at L4: a memref of rank r is its
     descriptor, expanded (allocated pointer, aligned pointer, offset, r sizes,
@@ -60,6 +61,10 @@ def FlashTile_Dialect : Dialect {
     /// Kernel attribute: bytes of dynamic shared memory of a block.
     static constexpr ::llvm::StringLiteral getSharedBytesAttrName() {
       return "flash_tile.shared_bytes";
+    }
+    /// Attribute of the loop over the tiles of a persistent kernel's block.
+    static constexpr ::llvm::StringLiteral getTilesAttrName() {
+      return "flash_tile.tiles";
     }
     /// L4 function attribute: which parameters are tensor maps, until
     /// `flash-tile-finalize-kernels`.

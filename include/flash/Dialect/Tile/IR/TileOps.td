@@ -495,28 +495,33 @@ def FlashTile_ConvertOp : FlashTile_Op<"convert", [Pure]> {
 }
 
 def FlashTile_OnlineSoftmaxOp : FlashTile_Op<"online_softmax", [Pure,
-    AllTypesMatch<["max", "max_out", "sum", "sum_out", "alpha"]>]> {
+    AllTypesMatch<["scores", "exponentials"]>, AllTypesMatch<["max", "max_out", "alpha"]>,
+    AllTypesMatch<["sum", "sum_out"]>]> {
   let summary = "running softmax over one block of scores, in fragments";
   let description = [{
-    `flash.online_softmax` on fragments: what it computes is defined there. Which
-    form it takes is the choice of the pass `flash-tile-lower-softmax`, which
-    replaces it by maps and reductions.
+    `flash.online_softmax` on fragments: what it computes is defined there, only
+    that the exponentials are not rounded yet. The sum is that of each row, or,
+    as `row_partial`, each lane's part of it.
+
+    Which form it takes is the choice of passes: `flash-tile-lazy-softmax` keeps
+    the maximum of the first block where it can, `flash-tile-lower-softmax`
+    writes what is left as maps and reductions with a running maximum.
 
     Example:
 
     ```mlir
-    %p, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum {scale = 0.125 : f32}
-        : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>, !flash_tile.fragment<128xf32, #flash_tile.row<8>>
-        -> !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
+    %e, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum {scale = 0.125 : f32}
+        : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>, !flash_tile.fragment<128xf32, #flash_tile.row<8>>,
+          !flash_tile.fragment<128xf32, #flash_tile.row_partial<8>>
     ```
   }];
   let arguments = (ins FlashTile_Fragment:$scores, FlashTile_Fragment:$max, FlashTile_Fragment:$sum,
                        F32Attr:$scale);
-  let results = (outs FlashTile_Fragment:$p, FlashTile_Fragment:$max_out, FlashTile_Fragment:$sum_out,
-                      FlashTile_Fragment:$alpha);
+  let results = (outs FlashTile_Fragment:$exponentials, FlashTile_Fragment:$max_out,
+                      FlashTile_Fragment:$sum_out, FlashTile_Fragment:$alpha);
   let assemblyFormat = [{
     $scores `,` $max `,` $sum attr-dict
-    `:` qualified(type($scores)) `,` qualified(type($max)) `->` qualified(type($p))
+    `:` qualified(type($scores)) `,` qualified(type($max)) `,` qualified(type($sum))
   }];
   let hasVerifier = 1;
 }

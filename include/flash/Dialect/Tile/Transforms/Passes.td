@@ -11,24 +11,82 @@
 
 include "mlir/Pass/PassBase.td"
 
+def TilePersistent : Pass<"flash-tile-persistent", "::mlir::ModuleOp"> {
+  let summary = "Launch as many blocks as there are cores, each with several tiles";
+  let description = [{
+    For kernels whose schedule says `persistent` and `specialize`. The kernel gets
+    the number of tiles as its last parameter and works through those of its block,
+    to and fro: in even rounds the first block has the first tile, in odd ones the
+    last.
+
+    ```mlir
+    flash_tile.launch @k grid(%n) ; %b = gpu.block_id x ; ...
+    // becomes
+    flash_tile.launch @k grid(min(%n, 132)) args(..., %n)
+    scf.for %t = %c0 to %visits step %c1 { %b = ... ; ... } {flash_tile.tiles}
+    ```
+  }];
+  let options = [Option<"cores", "cores", "int64_t", "132", "Blocks that run at the same time">];
+  let statistics = [Statistic<"numPersistent", "num-persistent", "Kernels made persistent">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+def TilePartialSums : Pass<"flash-tile-partial-sums", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Keep row sums by lane while a loop runs";
+  let description = [{
+    A row sum that a loop only passes from softmax to softmax stays a partial sum
+    of each lane, and is joined once after the loop.
+
+    ```mlir
+    scf.for ... iter_args(%sum = %zero : !row) { flash_tile.online_softmax %s, %max, %sum : !acc, !row, !row }
+    // becomes
+    %l = scf.for ... iter_args(%sum = %zero : !row_partial) { flash_tile.online_softmax ... : !acc, !row, !row_partial }
+    flash_tile.all_reduce add %l
+    ```
+  }];
+  let statistics = [Statistic<"numPartialSums", "num-partial-sums", "Row sums kept by lane">];
+}
+
+def TileLazySoftmax : Pass<"flash-tile-lazy-softmax", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Keep the first block's maximum as the reference of online softmax";
+  let description = [{
+    Changes numerics: the reference of a row's exponentials is no longer its exact
+    running maximum but an older one, so that probabilities before normalisation may
+    exceed 1. The result is the same function, rounded elsewhere.
+
+    For kernels whose schedule says `lazy`, in every step but the first. When a row
+    sum of a warp is not below 2^30 (2^12 where probabilities are rounded to f16),
+    the warp computes its scores again with mma.sync and takes the textbook step.
+
+    ```mlir
+    %e, %m1, %l1, %a = flash_tile.online_softmax %s, %m, %l ; %o1 = flash_tile.map(%a, %o) {a * o}
+    // becomes
+    %e0 = flash_tile.map(%s, %m) {exp2(s * c - m * c)} ; %t = flash_tile.reduce add %e0
+    %e, %m1, %l1, %o1 = scf.if %out_of_range {
+      %s2 = flash_tile.mma #flash_tile.mma_sync %q, %k
+      flash_tile.online_softmax %s2, %m, %l ; flash_tile.map(%a, %o) {a * o}
+    } else { %e0, %m, %l + %t, %o }
+    ```
+  }];
+  let statistics = [Statistic<"numLazy", "num-lazy", "Steps made lazy">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect"];
+}
+
 def TileLowerSoftmax : Pass<"flash-tile-lower-softmax", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Write online softmax as maps and reductions of fragments";
   let description = [{
-    The textbook form, with a running maximum. The row sum stays a partial sum of
-    each lane while the loop runs, and is joined once after it.
+    The textbook form, with a running maximum.
 
     ```mlir
-    %p, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum {scale = 0.125 : f32}
+    %e, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum {scale = 0.125 : f32}
     // becomes
     %r = flash_tile.reduce max %s
     %max1, %shift, %alpha = flash_tile.map(%max, %r) {...}
     %e = flash_tile.map(%s, %shift) { exp2(s * c - shift) }
-    %t = flash_tile.reduce add %e : !acc -> !row_partial
+    %t = flash_tile.reduce add %e
     %sum1 = flash_tile.map(%sum, %alpha, %t) {...}
-    %p = flash_tile.convert %e
     ```
   }];
-  let statistics = [Statistic<"numPartialSums", "num-partial-sums", "Row sums kept by lane">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }
 

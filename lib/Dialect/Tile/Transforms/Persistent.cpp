@@ -1,0 +1,146 @@
+//===- Persistent.cpp - Blocks that work through several tiles ------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   launch @k grid(%n) ; %b = gpu.block_id ; tile(%b)
+//   ->  launch @k grid(min(%n, cores)) args(.., %n)
+//       scf.for %t = 0 to %visits step 1 {
+//         %b = %t * grid + (%t odd ? grid - 1 - block_id : block_id) ; tile(%b)
+//       } {flash_tile.tiles}
+//
+// A block that stays sets its barriers up once, and its producer fetches the
+// next tile under the last products and stores of the one before. Going through
+// the tiles to and fro spreads what shrinks along them (a causal mask's) evenly.
+// It runs first on L3, when a kernel still works on one tile.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+#include "flash/Dialect/Tile/Transforms/Passes.h"
+
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+namespace flash::tile {
+#define GEN_PASS_DEF_TILEPERSISTENT
+#include "flash/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace flash::tile
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::tile;
+
+/// The kernel's one block id, along x; null if it has others.
+static gpu::BlockIdOp findBlockId(gpu::GPUFuncOp kernel) {
+  SmallVector<gpu::BlockIdOp> ids;
+  kernel.walk([&](gpu::BlockIdOp id) { ids.push_back(id); });
+  if (ids.size() != 1 || ids[0].getDimension() != gpu::Dimension::x ||
+      ids[0]->getBlock() != &kernel.getBody().front())
+    return {};
+  return ids[0];
+}
+
+/// Gives the launches a grid of at most `cores` blocks, and the kernel the
+/// number of tiles, which is returned.
+static Value limitGrid(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
+                       int64_t cores) {
+  for (LaunchOp launch : launches) {
+    OpBuilder builder(launch);
+    Value tiles = launch.getGrid()[0];
+    Value most =
+        arith::ConstantIndexOp::create(builder, launch.getLoc(), cores);
+    launch.getArgsMutable().append(tiles);
+    launch.getGridMutable()[0].set(
+        arith::MinSIOp::create(builder, launch.getLoc(), tiles, most));
+  }
+  Value tiles = kernel.getBody().addArgument(
+      IndexType::get(kernel.getContext()), kernel.getLoc());
+  kernel.setFunctionType(FunctionType::get(
+      kernel.getContext(), kernel.getBody().getArgumentTypes(), {}));
+  return tiles;
+}
+
+/// Moves what depends on the block into a loop over its tiles.
+static void makePersistent(gpu::GPUFuncOp kernel, gpu::BlockIdOp id,
+                           Value tiles) {
+  Block &body = kernel.getBody().front();
+  SmallVector<OpOperand *> uses;
+  for (OpOperand &use : id.getResult().getUses())
+    uses.push_back(&use);
+  OpBuilder builder(id->getContext());
+  builder.setInsertionPointAfter(id);
+  Location loc = id.getLoc();
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  Value zero = constant(0), one = constant(1);
+  Value grid = gpu::GridDimOp::create(builder, loc, gpu::Dimension::x);
+  auto mirrored = arith::SubIOp::create(
+      builder, loc, arith::SubIOp::create(builder, loc, grid, one), id);
+  // This block's place in a round, to or fro.
+  auto place = [&](Value round) -> Value {
+    Value odd = arith::CmpIOp::create(
+        builder, loc, arith::CmpIPredicate::ne,
+        arith::AndIOp::create(builder, loc, round, one), zero);
+    return arith::SelectOp::create(builder, loc, odd, mirrored, id);
+  };
+  // All have the full rounds; the last one only reaches the first places.
+  Value rounds = arith::DivUIOp::create(builder, loc, tiles, grid);
+  Value rest = arith::RemUIOp::create(builder, loc, tiles, grid);
+  Value more = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ult,
+                                     place(rounds), rest);
+  Value visits = arith::SelectOp::create(
+      builder, loc, more, arith::AddIOp::create(builder, loc, rounds, one),
+      rounds);
+  auto loop = scf::ForOp::create(builder, loc, zero, visits, one);
+  loop->setAttr(FlashTileDialect::getTilesAttrName(), builder.getUnitAttr());
+
+  Operation *end = loop.getBody()->getTerminator();
+  for (Operation &op : llvm::make_early_inc_range(
+           llvm::make_range(std::next(loop->getIterator()),
+                            body.getTerminator()->getIterator())))
+    if (!op.hasTrait<OpTrait::ConstantLike>())
+      op.moveBefore(end);
+    else
+      op.moveBefore(loop);
+  builder.setInsertionPointToStart(loop.getBody());
+  Value tile = arith::AddIOp::create(
+      builder, loc,
+      arith::MulIOp::create(builder, loc, loop.getInductionVar(), grid),
+      place(loop.getInductionVar()));
+  for (OpOperand *use : uses)
+    use->set(tile);
+}
+
+namespace {
+struct TilePersistentPass
+    : flash::tile::impl::TilePersistentBase<TilePersistentPass> {
+  using TilePersistentBase::TilePersistentBase;
+
+  void runOnOperation() override {
+    DenseMap<Operation *, SmallVector<LaunchOp>> launches;
+    SymbolTableCollection symbols;
+    getOperation().walk([&](LaunchOp launch) {
+      if (Operation *kernel =
+              symbols.lookupNearestSymbolFrom(launch, launch.getKernelAttr()))
+        launches[kernel].push_back(launch);
+    });
+    getOperation().walk([&](gpu::GPUFuncOp kernel) {
+      auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
+      if (!schedule || !schedule.getPersistent() || !schedule.getSpecialize())
+        return;
+      gpu::BlockIdOp id = findBlockId(kernel);
+      if (!id) {
+        kernel.emitRemark("flash-tile-persistent leaves '")
+            << kernel.getName() << "' as it is: it has no one block id along x";
+        return;
+      }
+      makePersistent(kernel, id, limitGrid(kernel, launches[kernel], cores));
+      ++numPersistent;
+    });
+  }
+};
+} // namespace
