@@ -88,6 +88,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTileKeepOperands());
   if (options.specialize)
     pm.addPass(tile::createTileSpecialize());
+  if (options.storeTma)
+    pm.addPass(tile::createTileStoreTma());
   if (options.prefetch)
     onKernels(tile::createTilePrefetch());
   if (options.overlap)

@@ -79,6 +79,8 @@ struct MatrixOptions {
   std::string target = "cpu";
   /// Options of the GPU's pipeline.
   std::string passes;
+  /// Attribute that overrides parts of the chosen schedules.
+  std::string schedule;
   uint64_t seed = 0;
   /// Launches of each case; all must give the same bits.
   int64_t repeats = 1;

@@ -124,6 +124,7 @@ private:
     compileOptions.splitKV = kernel.splitKV;
     compileOptions.passes = options.passes;
     compileOptions.countIO = options.io;
+    compileOptions.schedule = options.schedule;
     Result<std::unique_ptr<Executable>> compiled =
         Executable::compile(func, compileOptions);
     if (compiled.failed())

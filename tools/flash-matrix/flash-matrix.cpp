@@ -40,6 +40,9 @@ int main(int argc, char **argv) {
   cl::opt<std::string> target(
       "target", cl::init("cpu"), cl::value_desc("cpu|auto|sm_90a|..."),
       cl::desc("What to compile for and run on"), cl::cat(category));
+  cl::opt<std::string> schedule(
+      "schedule", cl::value_desc("#flash.schedule<...>"),
+      cl::desc("Overrides parts of the compiler's choice of tiles"));
   cl::opt<std::string> passes(
       "passes", cl::value_desc("name=value ..."),
       cl::desc("Options of flash-gpu-pipeline, as delay-role=producer"),
@@ -87,6 +90,7 @@ int main(int argc, char **argv) {
     return fail("--repeats and --stride must be at least 1");
   options.target = target == "auto" ? flash::chooseTarget() : target;
   options.passes = passes;
+  options.schedule = schedule;
   options.repeats = repeats;
   options.filters.assign(filters.begin(), filters.end());
   options.stride = stride;

@@ -49,6 +49,10 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("Blocks that work through several tiles, where the "
                      "schedule says so"),
       llvm::cl::init(true)};
+  Option<bool> storeTma{
+      *this, "store-tma",
+      llvm::cl::desc("Results by TMA where the schedule says so"),
+      llvm::cl::init(true)};
   Option<bool> lazySoftmax{
       *this, "lazy-softmax",
       llvm::cl::desc("A maximum that stays, where the schedule says so"),

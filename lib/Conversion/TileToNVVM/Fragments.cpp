@@ -71,6 +71,28 @@ struct ConvertLowering : TilePattern<ConvertOp> {
   }
 };
 
+/// The elements in f32. A bf16 is the upper half of an f32: two integer
+/// operations widen a pair, where a conversion would be a slow instruction.
+SmallVector<Value> unpackWide(Emitter &e, Value lowered, FragmentType type) {
+  SmallVector<Value> elements;
+  if (isPacked(type) && type.getElementType().isBF16()) {
+    int64_t count = cast<VectorType>(lowered.getType()).getNumElements();
+    for (int64_t i = 0; i < count; ++i) {
+      Value pair = e.extract(lowered, i);
+      for (Value half : {e.shl(pair, 16), e.bitAnd(pair, 0xFFFF0000)})
+        elements.push_back(
+            arith::BitcastOp::create(e, e.getF32Type(), half));
+    }
+    return elements;
+  }
+  for (Value element : unpack(e, lowered, type))
+    elements.push_back(element.getType().isF32()
+                           ? element
+                           : arith::ExtFOp::create(e, e.getF32Type(), element)
+                                 .getResult());
+  return elements;
+}
+
 struct ReduceLowering : TilePattern<ReduceOp> {
   using TilePattern::TilePattern;
   LogicalResult
@@ -78,7 +100,7 @@ struct ReduceLowering : TilePattern<ReduceOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Emitter e(op.getLoc(), rewriter);
     FragmentType type = op.getSource().getType();
-    SmallVector<Value> elements = unpack(e, adaptor.getSource(), type);
+    SmallVector<Value> elements = unpackWide(e, adaptor.getSource(), type);
     bool toRow = isa<RowLayoutAttr>(op.getResult().getType().getLayout());
     int64_t blocks = type.getColumns() / 8;
     SmallVector<Value> rows;

@@ -10,7 +10,12 @@
 //
 //   store %o, %m[...] rows(%n)  ->  scf.if row < n { st.global.b32 ... }
 //
-// A row vector is stored by the first lane of each quad.
+// A row vector is stored by the first lane of each quad. Asynchronously, a warp
+// writes its 16 rows of a panel to shared memory, and one lane has them copied:
+//
+//   store_async %o, %map[...]  ->  bulk.wait_group.read 0; bar.warp.sync;
+//                                  stmatrix.x4 ...; fence.proxy.async; bar.warp;
+//                                  cp.async.bulk.tensor.global; commit_group
 //
 //===----------------------------------------------------------------------===//
 
@@ -115,10 +120,137 @@ struct StoreLowering : TilePattern<StoreOp> {
   }
 };
 
+/// Lane 0 starts and waits for all copies of its warp.
+void onLane0(Emitter &e, const KernelValues &kernel,
+             llvm::function_ref<void()> body) {
+  Value first = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                              kernel.lane, e.i32(0));
+  auto once = scf::IfOp::create(e, first, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(e);
+  e.setInsertionPointToStart(once.thenBlock());
+  body();
+}
+
+struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(StoreAsyncOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    if (!op.getSharedOffset())
+      return op.emitOpError()
+             << "has no shared_offset; run flash-tile-allocate-shared";
+    Emitter e(op.getLoc(), rewriter);
+    FragmentType type = op.getValue().getType();
+    SharedType tile = op.getTile();
+    // This warp's 16 rows, 128 bytes each, of the first panel.
+    Value rows = e.add(e.add(kernel->shared, *op.getSharedOffset()),
+                       e.shl(kernel->warp, 11));
+    onLane0(e, *kernel, [&] {
+      e.ptx("cp.async.bulk.wait_group.read 0;", "", {});
+    });
+    e.ptx("bar.warp.sync 0xffffffff;", "", {});
+    writeRows(e, *kernel, adaptor.getValue(), type, tile, rows);
+    e.ptx("fence.proxy.async.shared::cta;", "", {});
+    e.ptx("bar.warp.sync 0xffffffff;", "", {});
+    onLane0(e, *kernel, [&] { startCopies(e, *kernel, op, adaptor, rows); });
+    rewriter.eraseOp(op);
+    return success();
+  }
+
+  /// stmatrix of two blocks of 8 columns at a time: lane l gives the address of
+  /// row l % 16 and of block l / 16.
+  static void writeRows(Emitter &e, const KernelValues &kernel, Value value,
+                        FragmentType type, SharedType tile, Value rows) {
+    Value row = e.bitAnd(kernel.lane, 15);
+    Value lane = e.add(rows, e.shl(row, 7));
+    Value swizzle = e.bitXor(e.bitAnd(row, 7), e.shr(kernel.lane, 4));
+    int64_t blocks = type.getColumns() / 8;
+    for (int64_t r = 0; r < type.getRepetitions(); ++r)
+      for (int64_t i = 0; i < blocks; i += 2) {
+        int64_t column = i * 8 % tile.getPanelColumns() / 8;
+        Value chunk = e.shl(e.bitXor(swizzle, e.i32(column)), 4);
+        int64_t offset = i * 8 / tile.getPanelColumns() * tile.getPanelBytes() +
+                         r * 16 * kernel.warps * 128;
+        Value address = e.add(e.add(lane, chunk), offset);
+        SmallVector<Value> operands{address};
+        int64_t count = std::min<int64_t>(2, blocks - i) * 2;
+        std::string text = "stmatrix.sync.aligned.m8n8.x" +
+                           std::to_string(count) + ".shared.b16 [$0], {";
+        std::string constraints = "r";
+        for (int64_t k = 0; k < count; ++k) {
+          operands.push_back(e.extract(value, (r * blocks + i) * 2 + k));
+          text += (k ? ", $" : "$") + std::to_string(k + 1);
+          constraints += ",r";
+        }
+        e.ptx(text + "};", constraints, operands);
+      }
+  }
+
+  static void startCopies(Emitter &e, const KernelValues &kernel,
+                          StoreAsyncOp op, OpAdaptor adaptor, Value rows) {
+    FragmentType type = op.getValue().getType();
+    SharedType tile = op.getTile();
+    ArrayRef<int64_t> box = op.getDestination().getType().getBox();
+    SmallVector<Value> coordinates;
+    for (Value offset : llvm::reverse(op.getOffsets()))
+      coordinates.push_back(e.toI32(offset));
+    int64_t rank = coordinates.size();
+    // The dimension of the rows, as the coordinates count.
+    int64_t rowDim = 1;
+    for (int64_t i = 0; i < rank - 1; ++i)
+      if (box[i] == 16)
+        rowDim = rank - 1 - i;
+    std::string text =
+        "cp.async.bulk.tensor." + std::to_string(rank) +
+        "d.global.shared::cta.bulk_group [$0, {";
+    std::string constraints = "l";
+    for (int64_t i = 0; i < rank; ++i) {
+      text += (i ? ", $" : "$") + std::to_string(i + 1);
+      constraints += ",r";
+    }
+    text += "}], [$" + std::to_string(rank + 1) + "];";
+    constraints += ",r";
+    Value firstRow = e.add(coordinates[rowDim], e.shl(kernel.warp, 4));
+    for (int64_t r = 0; r < type.getRepetitions(); ++r)
+      for (int64_t panel = 0; panel < tile.getPanels(); ++panel) {
+        SmallVector<Value> operands{adaptor.getDestination()};
+        llvm::append_range(operands, coordinates);
+        operands[1] = e.add(coordinates[0], panel * tile.getPanelColumns());
+        operands[1 + rowDim] = e.add(firstRow, r * 16 * kernel.warps);
+        operands.push_back(e.add(rows, panel * tile.getPanelBytes() +
+                                           r * 16 * kernel.warps * 128));
+        e.ptx(text, constraints, operands);
+      }
+    e.ptx("cp.async.bulk.commit_group;", "", {});
+  }
+};
+
+struct StoreWaitLowering : TilePattern<StoreWaitOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(StoreWaitOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    onLane0(e, *kernel, [&] {
+      e.ptx("cp.async.bulk.wait_group.read 0;", "", {});
+    });
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 } // namespace
 
 void flash::tile::populateStorePatterns(const TileTypeConverter &converter,
                                         RewritePatternSet &patterns,
                                         const KernelMap &kernels) {
-  patterns.add<StoreLowering>(converter, patterns.getContext(), kernels);
+  patterns.add<StoreLowering, StoreAsyncLowering, StoreWaitLowering>(
+      converter, patterns.getContext(), kernels);
 }

@@ -154,11 +154,16 @@ static LogicalResult verifyKeepsRows(Operation *op, FragmentType source,
 
 LogicalResult ReduceOp::verify() {
   FragmentType source = getSource().getType(), result = getResult().getType();
-  if (!isa<AccLayoutAttr>(source.getLayout()) ||
+  if (!isa<AccLayoutAttr, LhsLayoutAttr>(source.getLayout()) ||
       !isa<RowLayoutAttr, RowPartialLayoutAttr>(result.getLayout()))
-    return emitOpError() << "reduces acc to row or row_partial, not "
+    return emitOpError() << "reduces acc or lhs to row or row_partial, not "
                          << source.getLayout() << " to " << result.getLayout();
-  return verifyKeepsRows(*this, source, result);
+  // What is rounded is added up in f32.
+  auto wide = FragmentType::get(source.getShape(), result.getElementType(),
+                                source.getLayout());
+  bool rounded =
+      source.getElementType().isBF16() || source.getElementType().isF16();
+  return verifyKeepsRows(*this, rounded ? wide : source, result);
 }
 
 LogicalResult AllReduceOp::verify() {

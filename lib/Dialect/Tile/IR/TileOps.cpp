@@ -91,6 +91,29 @@ LogicalResult StoreOp::verify() {
                      getRowDimension(), getAlignment());
 }
 
+LogicalResult StoreAsyncOp::verify() {
+  FragmentType value = getValue().getType();
+  TensorMapType map = getDestination().getType();
+  if (!isa<AccLayoutAttr>(value.getLayout()) ||
+      value.getElementType().getIntOrFloatBitWidth() != 16)
+    return emitOpError() << "stores an acc fragment of 16-bit elements, not "
+                         << value;
+  if (value.getElementType() != map.getElementType())
+    return emitOpError() << "stores " << value.getElementType()
+                         << " by a map of " << map.getElementType();
+  if (static_cast<int64_t>(getOffsets().size()) != map.getRank())
+    return emitOpError() << "has " << getOffsets().size()
+                         << " offsets for a box of rank " << map.getRank();
+  int64_t elements = 1;
+  for (int64_t size : map.getBox())
+    elements *= size;
+  int64_t panel = getTile().getPanelColumns();
+  if (map.getBox().back() != panel || elements != 16 * panel)
+    return emitOpError() << "needs a box of 16 rows and " << panel
+                         << " columns, not that of " << map;
+  return success();
+}
+
 /// A box is one panel of the tile: rows along `rowDim`, a panel of columns.
 static LogicalResult verifyBox(PutOp op, TensorMapType map, SharedType tile) {
   if (map.getRank() != op.getTransferRank())

@@ -46,6 +46,8 @@ struct TileAllocateSharedPass
     kernel.walk([&](Operation *op) {
       if (auto load = dyn_cast<LoadOp>(op))
         place(load, load.getTile().getType().getSizeInBytes());
+      else if (auto store = dyn_cast<StoreAsyncOp>(op))
+        place(store, store.getTile().getSizeInBytes());
       else if (auto ring = dyn_cast<RingOp>(op))
         place(ring, ring.getRing().getType().getSizeInBytes());
     });

@@ -6,19 +6,22 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   %e, %m1, %l1, %a = online_softmax %s, %m, %l ; %o1 = map(%a, %o) { a * o }
-//   ->  %e0 = map(%s, %m) { exp2(s * c - m * c) } ; %t = reduce add %e0
-//       %e, %m1, %l1, %o1 = scf.if any(!(%t < 2^30)) {       // cold
+//   %e, %m1, %l1, %a = online_softmax %s, %m, %l
+//   %p = convert %e ; %o1 = map(%a, %o) { a * o }
+//   ->  %p0 = convert (map(%s, %m) { exp2(s * c - m * c) }) ; %t = reduce add %p0
+//       %p, %m1, %l1, %o1 = scf.if any(!(%t < 2^30)) {       // cold
 //         %s = mma #flash_tile.mma_sync %q, %k               // once more
-//         online_softmax %s, %m, %l ; map(%a, %o) { a * o }
-//       } else { %e0, %m, %l + %t, %o }
+//         online_softmax %s, %m, %l ; convert ; map(%a, %o) { a * o }
+//       } else { %p0, %m, %l + %t, %o }
 //
 // Softmax is the same with any reference in place of the maximum, as long as
 // nothing overflows: no maximum, no shuffles, no rescaling. The first block's
 // maxima are the references; where a row sum grows out of range (a NaN is never
 // in range), the warp takes the textbook step with its scores computed again:
-// the exponentials have taken their registers. It runs after the products are
-// scheduled, so that the first block is on its own and stays as it is.
+// the exponentials have taken their registers. What is summed are the rounded
+// probabilities: the largest is no longer exactly 1, and its rounding has to
+// cancel. It runs after the products are scheduled, so that the first block is
+// on its own and stays as it is.
 //
 //===----------------------------------------------------------------------===//
 
@@ -62,7 +65,7 @@ private:
   Operation *findPlace();
   Value recomputeScores(OpBuilder &builder);
   void releaseLater(Operation *place);
-  std::pair<Value, Value> emitFast(OpBuilder &builder);
+  Value emitExponentials(OpBuilder &builder);
   Value emitOutOfRange(OpBuilder &builder, Value sum);
 
   OnlineSoftmaxOp op;
@@ -73,6 +76,8 @@ private:
   /// The product: an mma, or a start whose result comes through a wait.
   Operation *product = nullptr;
   Value productResult;
+  /// What rounds the exponentials.
+  ConvertOp convert;
   /// acc * alpha, done in the cold path only; null if alpha has other uses.
   MapOp rescale;
 };
@@ -155,6 +160,11 @@ StringRef LazySoftmax::match() {
     return "its scores do not come from a product";
   if (product->getNumOperands() != 2)
     return "its scores come from a product with an accumulator";
+  if (!op.getExponentials().hasOneUse())
+    return "its exponentials have more than one use";
+  convert = dyn_cast<ConvertOp>(*op.getExponentials().getUsers().begin());
+  if (!convert || convert->getBlock() != block)
+    return "its exponentials are not rounded beside it";
   rescale = findRescale();
   if (rescale) {
     Value acc = rescale.getInputs()[rescale.getInputs()[0] == op.getAlpha()];
@@ -194,8 +204,8 @@ void LazySoftmax::releaseLater(Operation *place) {
       release->moveAfter(place);
 }
 
-/// Exponentials with the old reference, and their sum.
-std::pair<Value, Value> LazySoftmax::emitFast(OpBuilder &builder) {
+/// Exponentials with the old reference.
+Value LazySoftmax::emitExponentials(OpBuilder &builder) {
   float c = op.getScale().convertToFloat() * 1.44269504088896340736f;
   Type row = op.getMax().getType(), scores = op.getScores().getType();
   // A row that has seen nothing yet has no reference: any visible score
@@ -218,31 +228,22 @@ std::pair<Value, Value> LazySoftmax::emitFast(OpBuilder &builder) {
                                           .getResult());
                     })
           .getResult(0);
-  Value exponentials =
-      MapOp::create(builder, loc, TypeRange(scores),
-                    ValueRange{op.getScores(), shift},
-                    [&](OpBuilder &b, Location l, ValueRange args) {
-                      Value exponent = math::FmaOp::create(
-                          b, l, args[2], constant(b, l, c), args[3]);
-                      YieldOp::create(
-                          b, l,
-                          math::Exp2Op::create(b, l, exponent).getResult());
-                    })
-          .getResult(0);
-  Value sum = ReduceOp::create(builder, loc, op.getSum().getType(),
-                               ReduceKind::Add, exponentials);
-  return {exponentials, sum};
+  return MapOp::create(builder, loc, TypeRange(scores),
+                       ValueRange{op.getScores(), shift},
+                       [&](OpBuilder &b, Location l, ValueRange args) {
+                         Value exponent = math::FmaOp::create(
+                             b, l, args[2], constant(b, l, c), args[3]);
+                         YieldOp::create(
+                             b, l,
+                             math::Exp2Op::create(b, l, exponent).getResult());
+                       })
+      .getResult(0);
 }
 
 /// Whether a sum of this warp is not below the limit, or not a number.
 Value LazySoftmax::emitOutOfRange(OpBuilder &builder, Value sum) {
-  // What is multiplied is rounded to the input's type: f16 ends at 2^16.
-  bool narrow = llvm::any_of(
-      op.getExponentials().getUsers(), [](Operation *user) {
-        auto convert = dyn_cast<ConvertOp>(user);
-        return convert &&
-               convert.getResult().getType().getElementType().isF16();
-      });
+  // f16 ends at 2^16; bf16 has the exponents of f32.
+  bool narrow = convert.getResult().getType().getElementType().isF16();
   float limit = narrow ? 0x1p12f : 0x1p30f;
   auto sumType = cast<FragmentType>(sum.getType());
   auto flags = FragmentType::get(sumType.getShape(), builder.getI1Type(),
@@ -263,29 +264,27 @@ Value LazySoftmax::emitOutOfRange(OpBuilder &builder, Value sum) {
 
 void LazySoftmax::rewrite() {
   OpBuilder builder(op);
-  auto [exponentials, sum] = emitFast(builder);
+  IRMapping fast;
+  fast.map(op.getExponentials(), emitExponentials(builder));
   Operation *place = findPlace();
   builder.setInsertionPoint(place);
+  Value rounded = builder.clone(*convert, fast)->getResult(0);
+  Value sum = ReduceOp::create(builder, loc, op.getSum().getType(),
+                               ReduceKind::Add, rounded);
   Value outOfRange = emitOutOfRange(builder, sum);
-  Value acc = rescale
-                  ? rescale.getInputs()[rescale.getInputs()[0] == op.getAlpha()]
-                  : Value();
   auto branch = scf::IfOp::create(
       builder, loc, outOfRange,
       [&](OpBuilder &b, Location l) {
         auto step = OnlineSoftmaxOp::create(
             b, l, op->getResultTypes(), recomputeScores(b), op.getMax(),
             op.getSum(), op.getScaleAttr());
-        Value last = step.getAlpha();
-        if (rescale) {
-          IRMapping mapping;
-          mapping.map(op.getAlpha(), step.getAlpha());
-          last = b.clone(*rescale, mapping)->getResult(0);
-        }
-        scf::YieldOp::create(b, l,
-                             ValueRange{step.getExponentials(),
-                                        step.getMaxOut(), step.getSumOut(),
-                                        last});
+        IRMapping mapping;
+        mapping.map(op->getResults(), step->getResults());
+        Value p = b.clone(*convert, mapping)->getResult(0);
+        Value last = rescale ? Value(b.clone(*rescale, mapping)->getResult(0))
+                             : Value(step.getAlpha());
+        scf::YieldOp::create(
+            b, l, ValueRange{p, step.getMaxOut(), step.getSumOut(), last});
       },
       [&](OpBuilder &b, Location l) {
         Value added = MapOp::create(
@@ -298,23 +297,25 @@ void LazySoftmax::rewrite() {
                                                 .getResult());
                           })
                           .getResult(0);
-        Value last = acc ? acc
-                         : SplatOp::create(b, l, op.getAlpha().getType(),
-                                           constant(b, l, 1.0f))
-                               .getResult();
-        scf::YieldOp::create(
-            b, l, ValueRange{exponentials, op.getMax(), added, last});
+        Value last =
+            rescale
+                ? Value(rescale.getInputs()[rescale.getInputs()[0] ==
+                                            op.getAlpha()])
+                : Value(SplatOp::create(b, l, op.getAlpha().getType(),
+                                        constant(b, l, 1.0f)));
+        scf::YieldOp::create(b, l,
+                             ValueRange{rounded, op.getMax(), added, last});
       });
   releaseLater(branch);
-  op.getExponentials().replaceAllUsesWith(branch.getResult(0));
+  convert.getResult().replaceAllUsesWith(branch.getResult(0));
   op.getMaxOut().replaceAllUsesWith(branch.getResult(1));
   op.getSumOut().replaceAllUsesWith(branch.getResult(2));
-  if (rescale) {
-    rescale.getResult(0).replaceAllUsesWith(branch.getResult(3));
+  Value replaced =
+      rescale ? Value(rescale.getResult(0)) : Value(op.getAlpha());
+  replaced.replaceAllUsesWith(branch.getResult(3));
+  convert.erase();
+  if (rescale)
     rescale.erase();
-  } else {
-    op.getAlpha().replaceAllUsesWith(branch.getResult(3));
-  }
   op.erase();
 }
 

@@ -19,8 +19,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "TensorMaps.h"
+
 #include "flash/Dialect/Flash/IR/Flash.h"
-#include "flash/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -121,13 +122,7 @@ struct TilePersistentPass
   using TilePersistentBase::TilePersistentBase;
 
   void runOnOperation() override {
-    DenseMap<Operation *, SmallVector<LaunchOp>> launches;
-    SymbolTableCollection symbols;
-    getOperation().walk([&](LaunchOp launch) {
-      if (Operation *kernel =
-              symbols.lookupNearestSymbolFrom(launch, launch.getKernelAttr()))
-        launches[kernel].push_back(launch);
-    });
+    LaunchMap launches = findLaunches(getOperation());
     getOperation().walk([&](gpu::GPUFuncOp kernel) {
       auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
       if (!schedule || !schedule.getPersistent() || !schedule.getSpecialize())

@@ -21,10 +21,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "RingUtils.h"
+#include "TensorMaps.h"
 
 #include "flash/Dialect/Flash/IR/Flash.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 namespace flash::tile {
 #define GEN_PASS_DEF_TILESPECIALIZE
@@ -35,97 +34,19 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::tile;
 
-//===----------------------------------------------------------------------===//
-// What qualifies
-//===----------------------------------------------------------------------===//
-
-/// Whether `count` is what the tensor has left from `offset` on, or more than
-/// the tile takes: min(tile, size - offset).
-static bool isRest(Value count, Value offset, int64_t tile) {
-  if (auto number = getConstantIntValue(getAsOpFoldResult(count)))
-    return *number >= tile;
-  auto isDifference = [&](Value value) {
-    auto difference = value.getDefiningOp<arith::SubIOp>();
-    return difference && difference.getRhs() == offset;
-  };
-  auto min = count.getDefiningOp<arith::MinSIOp>();
-  if (!min)
-    return isDifference(count);
-  for (auto [a, b] : {std::pair(min.getLhs(), min.getRhs()),
-                      std::pair(min.getRhs(), min.getLhs())})
-    if (getConstantIntValue(getAsOpFoldResult(a)).value_or(0) >= tile &&
-        isDifference(b))
-      return true;
-  return false;
-}
-
 /// Why the accelerator cannot make this load, or an empty string.
 static StringRef reasonAgainst(LoadOp load) {
-  auto argument = dyn_cast<BlockArgument>(load.getSource());
-  if (!argument || !isa<gpu::GPUFuncOp>(argument.getOwner()->getParentOp()))
-    return "its source is not a parameter of the kernel";
-  if (load.getAlignment() < 16)
-    return "rows are not known to be aligned to 16 bytes";
-  SharedType tile = load.getTile().getType();
-  if (tile.getRows() > 256)
+  if (load.getTile().getType().getRows() > 256)
     return "the tile has more than 256 rows";
-  auto memref = cast<MemRefType>(load.getSource().getType());
-  if (memref.getRank() > 5)
-    return "the tensor has more than 5 dimensions";
-  if (load.getRows() &&
-      !isRest(load.getRows(), load.getOffsets()[load.getRowDimension()],
-              tile.getRows()))
-    return "its rows are not cut off at the tensor's end";
-  if (load.getCols()) {
-    auto columns = getConstantIntValue(getAsOpFoldResult(load.getCols()));
-    auto first =
-        getConstantIntValue(getAsOpFoldResult(load.getOffsets().back()));
-    if (!columns || !first || *first + *columns != memref.getShape().back())
-      return "its columns are not cut off at the tensor's end";
-  }
-  return "";
+  return reasonAgainstTma(load, load.getSource(),
+                          load.getTile().getType().getRows());
 }
 
-//===----------------------------------------------------------------------===//
-// Tensor maps
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// Gives a kernel tensor maps as parameters, and its launches the arguments.
-class TensorMaps {
-public:
-  TensorMaps(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches)
-      : kernel(kernel), launches(launches) {}
-
-  Value get(LoadOp load) {
-    SharedType tile = load.getTile().getType();
-    auto source = cast<BlockArgument>(load.getSource());
-    SmallVector<int64_t> box(load.getTransferRank(), 1);
-    box[load.getRowDimension()] = tile.getRows();
-    box.back() = tile.getPanelColumns();
-    auto type = TensorMapType::get(box, tile.getElementType());
-    Value &map = maps[{source, type}];
-    if (map)
-      return map;
-    map = kernel.getBody().addArgument(type, load.getLoc());
-    kernel.setFunctionType(FunctionType::get(
-        kernel.getContext(), kernel.getBody().getArgumentTypes(), {}));
-    for (LaunchOp launch : launches) {
-      OpBuilder builder(launch);
-      Value argument =
-          TensorMapOp::create(builder, launch.getLoc(), type,
-                              launch.getArgs()[source.getArgNumber()]);
-      launch.getArgsMutable().append(argument);
-    }
-    return map;
-  }
-
-private:
-  gpu::GPUFuncOp kernel;
-  ArrayRef<LaunchOp> launches;
-  DenseMap<std::pair<Value, Type>, Value> maps;
-};
-} // namespace
+static Value getMap(TensorMaps &maps, LoadOp load) {
+  SharedType tile = load.getTile().getType();
+  return maps.get(load.getLoc(), load.getSource(), load.getRowDimension(),
+                  tile.getRows(), tile.getPanelColumns());
+}
 
 //===----------------------------------------------------------------------===//
 // Roles
@@ -173,11 +94,11 @@ static Rings makeRings(OpBuilder &builder, KernelLoads loads,
   for (LoadOp load : loads.before) {
     rings.single.push_back(
         makeRing(load, loads.tiles ? schedule.getQueryStages() : 1));
-    rings.singleMaps.push_back(maps.get(load));
+    rings.singleMaps.push_back(getMap(maps, load));
   }
   for (LoadOp load : loads.inside) {
     rings.inside.push_back(makeRing(load, schedule.getStages()));
-    rings.insideMaps.push_back(maps.get(load));
+    rings.insideMaps.push_back(getMap(maps, load));
   }
   return rings;
 }
@@ -302,13 +223,7 @@ struct TileSpecializePass
   using TileSpecializeBase::TileSpecializeBase;
 
   void runOnOperation() override {
-    DenseMap<Operation *, SmallVector<LaunchOp>> launches;
-    SymbolTableCollection symbols;
-    getOperation().walk([&](LaunchOp launch) {
-      if (Operation *kernel =
-              symbols.lookupNearestSymbolFrom(launch, launch.getKernelAttr()))
-        launches[kernel].push_back(launch);
-    });
+    LaunchMap launches = findLaunches(getOperation());
     SmallVector<gpu::GPUFuncOp> kernels;
     getOperation().walk(
         [&](gpu::GPUFuncOp kernel) { kernels.push_back(kernel); });

@@ -239,6 +239,52 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
   }];
 }
 
+def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "starts storing a fragment through shared memory";
+  let description = [{
+    Each warp waits until its last `store_async` has left the op's tile in shared
+    memory, writes its rows of the fragment there, and has the copy engine store
+    them; it does not wait for that. Rows and columns outside of the tensor are not
+    written. The box of the map is 16 rows of a panel.
+
+    `flash_tile.store_wait` stands behind the last one: a block may not end before
+    its shared memory has been read. `shared_offset` is the place in shared memory,
+    set by `flash-tile-allocate-shared`.
+
+    Example:
+
+    ```mlir
+    flash_tile.store_async %o, %map[%b, %h, %i, %c0]
+        : !flash_tile.fragment<128x128xbf16, #flash_tile.acc<8>>, !flash_tile.tensor_map<1x1x16x64xbf16>
+    ```
+  }];
+  let arguments = (ins FlashTile_Fragment:$value, FlashTile_TensorMap:$destination,
+    Variadic<Index>:$offsets, OptionalAttr<I64Attr>:$shared_offset);
+  let assemblyFormat = [{
+    $value `,` $destination `[` $offsets `]` attr-dict
+    `:` qualified(type($value)) `,` qualified(type($destination))
+  }];
+  let extraClassDeclaration = [{
+    /// What the op owns in shared memory.
+    SharedType getTile() {
+      FragmentType type = getValue().getType();
+      return SharedType::get(type.getRows(), type.getColumns(), type.getElementType());
+    }
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_StoreWaitOp : FlashTile_Op<"store_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits until asynchronous stores have read shared memory";
+  let description = [{
+    For those of the executing warps. What they store is visible when the kernel
+    has ended.
+
+    Example: `flash_tile.store_wait`
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
 //===----------------------------------------------------------------------===//
 // Matrix products
 //===----------------------------------------------------------------------===//

@@ -159,6 +159,23 @@ def TileSpecialize : Pass<"flash-tile-specialize", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
+def TileStoreTma : Pass<"flash-tile-store-tma", "::mlir::ModuleOp"> {
+  let summary = "Store results through shared memory and the tensor memory accelerator";
+  let description = [{
+    In specialised kernels whose schedule says `storeTma`, for results of 16-bit
+    elements whose rows are aligned to 16 bytes. Other stores stay as they are.
+
+    ```mlir
+    flash_tile.store %o, %out[...] rows(%n)
+    // becomes
+    flash_tile.store_async %o, %map[...]
+    ... // at the role's end
+    flash_tile.store_wait
+    ```
+  }];
+  let statistics = [Statistic<"numStores", "num-stores", "Stores made asynchronous">];
+}
+
 def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Run the last matrix product of an iteration beside the next iteration";
   let description = [{

@@ -1,0 +1,85 @@
+//===- StoreTma.cpp - Results through the copy engine ---------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   specialize ... consumers { scf.for { ... ; store %o, %out[...] rows(%n) } }
+//   ->  consumers { scf.for { ... ; store_async %o, %map[...] } ; store_wait }
+//
+// A lane has two neighbouring columns of a row: stored from registers, a row
+// leaves in pieces of 16 bytes. Through shared memory it leaves whole, and the
+// warp goes on to its next tile meanwhile. It runs when roles exist: the
+// producer's waits leave the copy engine to it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TensorMaps.h"
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+
+namespace flash::tile {
+#define GEN_PASS_DEF_TILESTORETMA
+#include "flash/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace flash::tile
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::tile;
+
+/// Why the store stays as it is, or an empty string.
+static StringRef reasonAgainst(StoreOp store) {
+  FragmentType type = store.getValue().getType();
+  if (type.getRank() != 2)
+    return "it stores a row vector";
+  if (type.getElementType().getIntOrFloatBitWidth() != 16)
+    return "its elements have not 16 bits";
+  return reasonAgainstTma(store, store.getDestination(), type.getRows());
+}
+
+static void makeAsync(StoreOp store, TensorMaps &maps) {
+  FragmentType type = store.getValue().getType();
+  auto tile = SharedType::get(type.getRows(),
+                              type.getColumns(), type.getElementType());
+  Value map = maps.get(store.getLoc(), store.getDestination(),
+                       store.getRowDimension(), /*rows=*/16,
+                       tile.getPanelColumns());
+  OpBuilder builder(store);
+  StoreAsyncOp::create(builder, store.getLoc(), store.getValue(), map,
+                       store.getOffsets(), IntegerAttr());
+  store.erase();
+}
+
+namespace {
+struct TileStoreTmaPass
+    : flash::tile::impl::TileStoreTmaBase<TileStoreTmaPass> {
+  using TileStoreTmaBase::TileStoreTmaBase;
+
+  void runOnOperation() override {
+    LaunchMap launches = findLaunches(getOperation());
+    SmallVector<SpecializeOp> kernels;
+    getOperation().walk([&](SpecializeOp roles) { kernels.push_back(roles); });
+    for (SpecializeOp roles : kernels) {
+      auto kernel = roles->getParentOfType<gpu::GPUFuncOp>();
+      auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
+      if (!schedule || !schedule.getStoreTma())
+        continue;
+      SmallVector<StoreOp> stores;
+      roles.getConsumers().walk([&](StoreOp store) {
+        if (reasonAgainst(store).empty())
+          stores.push_back(store);
+      });
+      if (stores.empty())
+        continue;
+      TensorMaps maps(kernel, launches[kernel]);
+      for (StoreOp store : stores)
+        makeAsync(store, maps);
+      OpBuilder builder(roles.getConsumers().front().getTerminator());
+      StoreWaitOp::create(builder, roles.getLoc());
+      numStores += stores.size();
+    }
+  }
+};
+} // namespace

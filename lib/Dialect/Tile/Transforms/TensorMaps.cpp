@@ -1,0 +1,97 @@
+//===- TensorMaps.cpp - Kernels with tensor maps --------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See TensorMaps.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TensorMaps.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
+using namespace mlir;
+using namespace flash::tile;
+
+LaunchMap flash::tile::findLaunches(ModuleOp module) {
+  LaunchMap launches;
+  SymbolTableCollection symbols;
+  module.walk([&](LaunchOp launch) {
+    if (Operation *kernel =
+            symbols.lookupNearestSymbolFrom(launch, launch.getKernelAttr()))
+      launches[kernel].push_back(launch);
+  });
+  return launches;
+}
+
+bool flash::tile::isRest(Value count, Value offset, int64_t tile) {
+  if (auto number = getConstantIntValue(getAsOpFoldResult(count)))
+    return *number >= tile;
+  auto isDifference = [&](Value value) {
+    auto difference = value.getDefiningOp<arith::SubIOp>();
+    return difference && difference.getRhs() == offset;
+  };
+  auto min = count.getDefiningOp<arith::MinSIOp>();
+  if (!min)
+    return isDifference(count);
+  for (auto [a, b] : {std::pair(min.getLhs(), min.getRhs()),
+                      std::pair(min.getRhs(), min.getLhs())})
+    if (getConstantIntValue(getAsOpFoldResult(a)).value_or(0) >= tile &&
+        isDifference(b))
+      return true;
+  return false;
+}
+
+template <typename TransferOp>
+StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
+                                        int64_t tileRows) {
+  auto argument = dyn_cast<BlockArgument>(memref);
+  if (!argument || !isa<gpu::GPUFuncOp>(argument.getOwner()->getParentOp()))
+    return "its tensor is not a parameter of the kernel";
+  if (op.getAlignment() < 16)
+    return "rows are not known to be aligned to 16 bytes";
+  auto type = cast<MemRefType>(memref.getType());
+  if (type.getRank() > 5)
+    return "the tensor has more than 5 dimensions";
+  if (op.getRows() &&
+      !isRest(op.getRows(), op.getOffsets()[op.getRowDimension()], tileRows))
+    return "its rows are not cut off at the tensor's end";
+  if (op.getCols()) {
+    auto columns = getConstantIntValue(getAsOpFoldResult(op.getCols()));
+    auto first = getConstantIntValue(getAsOpFoldResult(op.getOffsets().back()));
+    if (!columns || !first || *first + *columns != type.getShape().back())
+      return "its columns are not cut off at the tensor's end";
+  }
+  return "";
+}
+
+template StringRef flash::tile::reasonAgainstTma(LoadOp, Value, int64_t);
+template StringRef flash::tile::reasonAgainstTma(StoreOp, Value, int64_t);
+
+Value TensorMaps::get(Location loc, Value memref, int64_t rowDim, int64_t rows,
+                      int64_t columns) {
+  auto source = cast<BlockArgument>(memref);
+  auto memrefType = cast<MemRefType>(memref.getType());
+  SmallVector<int64_t> box(memrefType.getRank(), 1);
+  box[rowDim] = rows;
+  box.back() = columns;
+  auto type = TensorMapType::get(box, memrefType.getElementType());
+  Value &map = maps[{source, type}];
+  if (map)
+    return map;
+  map = kernel.getBody().addArgument(type, loc);
+  kernel.setFunctionType(FunctionType::get(
+      kernel.getContext(), kernel.getBody().getArgumentTypes(), {}));
+  for (LaunchOp launch : launches) {
+    OpBuilder builder(launch);
+    Value argument = TensorMapOp::create(
+        builder, launch.getLoc(), type, launch.getArgs()[source.getArgNumber()]);
+    launch.getArgsMutable().append(argument);
+  }
+  return map;
+}

@@ -1,0 +1,57 @@
+//===- TensorMaps.h - Kernels with tensor maps ------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What passes need that hand copies over to the tensor memory accelerator:
+// whether it can make them, the maps as parameters, and the launches that pass
+// them.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_DIALECT_TILE_TRANSFORMS_TENSORMAPS_H
+#define FLASH_LIB_DIALECT_TILE_TRANSFORMS_TENSORMAPS_H
+
+#include "flash/Dialect/Tile/Transforms/Passes.h"
+
+namespace flash::tile {
+
+/// The launches of each kernel of a module.
+using LaunchMap =
+    llvm::DenseMap<mlir::Operation *, llvm::SmallVector<LaunchOp>>;
+LaunchMap findLaunches(mlir::ModuleOp module);
+
+/// Whether `count` is what the tensor has left from `offset` on, or more than
+/// the tile takes: min(tile, size - offset).
+bool isRest(mlir::Value count, mlir::Value offset, int64_t tile);
+
+/// Why the accelerator cannot copy between `memref` and a tile of `tileRows`
+/// rows, or an empty string. It reads zeros, and writes nothing, outside of the
+/// tensor: a transfer qualifies if it is cut off by the tensor's end only.
+template <typename TransferOp>
+llvm::StringRef reasonAgainstTma(TransferOp op, mlir::Value memref,
+                                 int64_t tileRows);
+
+/// Gives a kernel tensor maps as parameters, and its launches the arguments.
+class TensorMaps {
+public:
+  TensorMaps(mlir::gpu::GPUFuncOp kernel, llvm::ArrayRef<LaunchOp> launches)
+      : kernel(kernel), launches(launches) {}
+
+  /// The map of a memref that is a parameter of the kernel, for boxes of some
+  /// rows along `rowDim` and some columns.
+  mlir::Value get(mlir::Location loc, mlir::Value memref, int64_t rowDim,
+                  int64_t rows, int64_t columns);
+
+private:
+  mlir::gpu::GPUFuncOp kernel;
+  llvm::ArrayRef<LaunchOp> launches;
+  llvm::DenseMap<std::pair<mlir::Value, mlir::Type>, mlir::Value> maps;
+};
+
+} // namespace flash::tile
+
+#endif // FLASH_LIB_DIALECT_TILE_TRANSFORMS_TENSORMAPS_H

@@ -1,0 +1,118 @@
+// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-lazy-softmax)))' --split-input-file --verify-diagnostics | FileCheck %s
+
+!s = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+!o = !flash_tile.fragment<128x128xf32, #flash_tile.acc<8>>
+!p = !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
+!row = !flash_tile.fragment<128xf32, #flash_tile.row<8>>
+!partial = !flash_tile.fragment<128xf32, #flash_tile.row_partial<8>>
+!q = !flash_tile.shared<128x64xbf16>
+!k = !flash_tile.shared<64x64xbf16>
+
+#lazy = #flash.schedule<m = 128, n = 64, lazy = true>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @kernel
+  gpu.func @kernel(%query: memref<?x64xbf16>, %out: memref<?x128xf32>, %rows: memref<?x128xf32>, %masked: i1, %n: index)
+      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #lazy} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant 0.0 : f32
+    %ninf = arith.constant 0xFF800000 : f32
+    %q = flash_tile.load %query[%c0, %c0] : memref<?x64xbf16> -> !q
+    %rk = flash_tile.ring : !flash_tile.ring<2, 64x64xbf16, mbarrier>
+    %o0 = flash_tile.splat %zero : !o
+    %m0 = flash_tile.splat %ninf : !row
+    %l0 = flash_tile.splat %zero : !partial
+    // The first block takes its maximum as it is.
+    // CHECK: flash_tile.mma #flash_tile.wgmma
+    // CHECK: %{{.*}}, %[[M0:[a-z0-9_]+]], {{.*}} = flash_tile.online_softmax
+    %k0 = flash_tile.get %rk[%c0] : !flash_tile.ring<2, 64x64xbf16, mbarrier>
+    %s0 = flash_tile.mma #flash_tile.wgmma %q, %k0 transpose_b : !q, !k -> !s
+    flash_tile.release %rk[%c0] : !flash_tile.ring<2, 64x64xbf16, mbarrier>
+    %e0, %m1, %l1, %a0 = flash_tile.online_softmax %s0, %m0, %l0 {scale = 0.125 : f32} : !s, !row, !partial
+    // CHECK: scf.for {{.*}} iter_args(%[[MAX:[a-z0-9_]+]] = %[[M0]], %[[SUM:[a-z0-9_]+]] = %{{.*}}, %[[O:[a-z0-9_]+]] = %{{.*}}, %[[I:[a-z0-9_]+]] =
+    %r:4 = scf.for %j = %c64 to %n step %c64 iter_args(%max = %m1, %sum = %l1, %acc = %o0, %i = %c1) -> (!row, !partial, !o, index) {
+      // CHECK: %[[K:[a-z0-9_]+]] = flash_tile.get %[[RK:[a-z0-9_]+]][%[[I]]]
+      %k = flash_tile.get %rk[%i] : !flash_tile.ring<2, 64x64xbf16, mbarrier>
+      // CHECK: %[[WAIT:[a-z0-9_]+]] = flash_tile.mma_wait
+      %pending = flash_tile.mma_start #flash_tile.wgmma %q, %k transpose_b : !q, !k -> !flash_tile.pending<!s>
+      %s = flash_tile.mma_wait %pending : !flash_tile.pending<!s> -> !s
+      // CHECK-NOT: flash_tile.release
+      flash_tile.release %rk[%i] : !flash_tile.ring<2, 64x64xbf16, mbarrier>
+      // CHECK: %[[S:[a-z0-9_]+]] = scf.if %[[MASKED:[a-z0-9_]+]]
+      %t = scf.if %masked -> (!s) {
+        %hidden = flash_tile.map(%s) : (!s) -> !s {
+        ^bb0(%row: index, %column: index, %x: f32):
+          %less = arith.cmpi slt, %column, %n : index
+          %y = arith.select %less, %x, %ninf : f32
+          flash_tile.yield %y : f32
+        }
+        scf.yield %hidden : !s
+      } else {
+        scf.yield %s : !s
+      }
+      // CHECK: %[[SHIFT:[a-z0-9_]+]] = flash_tile.map(%[[MAX]])
+      // CHECK: %[[E:[a-z0-9_]+]] = flash_tile.map(%[[S]], %[[SHIFT]])
+      // CHECK: %[[P:[a-z0-9_]+]] = flash_tile.convert %[[E]]
+      // What is rounded is what is summed.
+      // CHECK: %[[T:[a-z0-9_]+]] = flash_tile.reduce add %[[P]]
+      // CHECK: %[[FLAGS:[a-z0-9_]+]] = flash_tile.map(%[[T]])
+      // CHECK:   arith.cmpf uge, %{{.*}}, %[[LIMIT:[a-z0-9_]+]]
+      // CHECK: %[[ANY:[a-z0-9_]+]] = flash_tile.any %[[FLAGS]]
+      // CHECK: %[[R:[a-z0-9_]+]]:4 = scf.if %[[ANY]]
+      // CHECK:   %[[AGAIN:[a-z0-9_]+]] = flash_tile.mma #flash_tile.mma_sync %{{.*}}, %[[K]] transpose_b
+      // CHECK:   %[[MASK:[a-z0-9_]+]] = scf.if %[[MASKED]]
+      // CHECK:     flash_tile.map(%[[AGAIN]])
+      // CHECK:   %[[EC:[a-z0-9_]+]], %[[MC:[a-z0-9_]+]], %[[LC:[a-z0-9_]+]], %[[ALPHA:[a-z0-9_]+]] = flash_tile.online_softmax %[[MASK]], %[[MAX]], %[[SUM]]
+      // CHECK:   %[[PC:[a-z0-9_]+]] = flash_tile.convert %[[EC]]
+      // CHECK:   %[[OC:[a-z0-9_]+]] = flash_tile.map(%[[ALPHA]], %[[O]])
+      // CHECK:   scf.yield %[[PC]], %[[MC]], %[[LC]], %[[OC]]
+      // CHECK: } else {
+      // CHECK:   %[[ADDED:[a-z0-9_]+]] = flash_tile.map(%[[SUM]], %[[T]])
+      // CHECK:   scf.yield %[[P]], %[[MAX]], %[[ADDED]], %[[O]]
+      // CHECK: }
+      // CHECK-NEXT: flash_tile.release %[[RK]][%[[I]]]
+      %e, %max1, %sum1, %alpha = flash_tile.online_softmax %t, %max, %sum {scale = 0.125 : f32} : !s, !row, !partial
+      %p = flash_tile.convert %e : !s -> !p
+      %scaled = flash_tile.map(%alpha, %acc) : (!row, !o) -> !o {
+      ^bb0(%row: index, %column: index, %a: f32, %x: f32):
+        %y = arith.mulf %x, %a : f32
+        flash_tile.yield %y : f32
+      }
+      %v = flash_tile.load %query[%j, %c0] : memref<?x64xbf16> -> !flash_tile.shared<64x128xbf16>
+      // CHECK: flash_tile.mma #flash_tile.wgmma %[[R]]#0, %{{.*}} acc(%[[R]]#3)
+      %o = flash_tile.mma #flash_tile.wgmma %p, %v acc(%scaled) : !p, !flash_tile.shared<64x128xbf16> -> !o
+      %next = arith.addi %i, %c1 : index
+      // CHECK: scf.yield %[[R]]#1, %[[R]]#2
+      scf.yield %max1, %sum1, %o, %next : !row, !partial, !o, index
+    }
+    flash_tile.store %r#2, %out[%c0, %c0] : !o, memref<?x128xf32>
+    flash_tile.store %r#0, %rows[%c0, %c0] : !row, memref<?x128xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+!s = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+!row = !flash_tile.fragment<128xf32, #flash_tile.row<8>>
+#lazy = #flash.schedule<m = 128, n = 64, lazy = true>
+
+// Scores that cannot be computed again keep the running maximum.
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @unknown
+  gpu.func @unknown(%out: memref<?x64xf32>, %rows: memref<?x128xf32>) kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #lazy} {
+    %c0 = arith.constant 0 : index
+    %zero = arith.constant 0.0 : f32
+    %s = flash_tile.splat %zero : !s
+    %r = flash_tile.splat %zero : !row
+    // CHECK: flash_tile.online_softmax
+    // expected-remark @below {{keeps the running maximum: its scores are not a product with element-wise functions}}
+    %e, %max, %sum, %alpha = flash_tile.online_softmax %s, %r, %r {scale = 0.5 : f32} : !s, !row, !row
+    flash_tile.store %e, %out[%c0, %c0] : !s, memref<?x64xf32>
+    flash_tile.store %max, %rows[%c0, %c0] : !row, memref<?x128xf32>
+    gpu.return
+  }
+}
