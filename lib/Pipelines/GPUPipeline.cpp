@@ -94,6 +94,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTilePrefetch());
   if (options.overlap)
     onKernels(tile::createTileOverlap());
+  if (options.pingPong)
+    onKernels(tile::createTilePingPong());
   if (options.lazySoftmax)
     onKernels(tile::createTileLazySoftmax());
   onKernels(tile::createTileLowerSoftmax());

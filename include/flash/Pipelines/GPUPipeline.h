@@ -53,6 +53,10 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       *this, "store-tma",
       llvm::cl::desc("Results by TMA where the schedule says so"),
       llvm::cl::init(true)};
+  Option<bool> pingPong{
+      *this, "ping-pong",
+      llvm::cl::desc("Warpgroups that take turns where the schedule says so"),
+      llvm::cl::init(true)};
   Option<bool> lazySoftmax{
       *this, "lazy-softmax",
       llvm::cl::desc("A maximum that stays, where the schedule says so"),

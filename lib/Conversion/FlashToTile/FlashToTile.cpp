@@ -148,32 +148,33 @@ static SmallVector<Value> positionInOrder(OpBuilder &builder, Location loc,
   return position;
 }
 
-/// The same with `group` points of the outer dimensions taking turns: all tiles
-/// of a group from the longest on, while what they share stays in the cache.
-static SmallVector<Value> positionInGroups(OpBuilder &builder, Location loc,
-                                           Value block, ArrayRef<Value> counts,
-                                           int64_t group) {
-  auto mul = [&](Value a, Value b) -> Value {
-    return arith::MulIOp::create(builder, loc, a, b);
-  };
-  Value size = arith::ConstantIndexOp::create(builder, loc, group);
+/// The same with all points of the outer dimensions taking turns, from the
+/// longest tiles on, where they are at most `most`: the work of blocks that go
+/// through tiles to and fro is even. More of them share no keys while they take
+/// turns, and go one after the other.
+static SmallVector<Value> positionInTurns(OpBuilder &builder, Location loc,
+                                          Value block, ArrayRef<Value> counts,
+                                          int64_t most) {
   Value outer = counts.front();
   for (Value count : counts.drop_front().drop_back())
-    outer = mul(outer, count);
+    outer = arith::MulIOp::create(builder, loc, outer, count);
   Value last = counts.back();
-  Value whole = mul(size, last);
-  Value first =
-      mul(arith::DivUIOp::create(builder, loc, block, whole), size);
-  Value inGroup = arith::RemUIOp::create(builder, loc, block, whole);
-  // The last group may be smaller.
-  Value members = arith::MinUIOp::create(
-      builder, loc, size, arith::SubIOp::create(builder, loc, outer, first));
-  Value member = arith::RemUIOp::create(builder, loc, inGroup, members);
-  Value turn = arith::DivUIOp::create(builder, loc, inGroup, members);
-  SmallVector<Value> position = delinearize(
-      builder, loc, arith::AddIOp::create(builder, loc, first, member),
-      counts.drop_back());
-  position.push_back(fromEnd(builder, loc, last, turn));
+  Value few =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, outer,
+                            arith::ConstantIndexOp::create(builder, loc, most));
+  auto divide = [&](Value by) {
+    return std::pair<Value, Value>(
+        arith::DivUIOp::create(builder, loc, block, by),
+        arith::RemUIOp::create(builder, loc, block, by));
+  };
+  auto [turn, member] = divide(outer);
+  auto [head, tile] = divide(last);
+  auto pick = [&](Value a, Value b) -> Value {
+    return arith::SelectOp::create(builder, loc, few, a, b);
+  };
+  SmallVector<Value> position =
+      delinearize(builder, loc, pick(member, head), counts.drop_back());
+  position.push_back(fromEnd(builder, loc, last, pick(turn, tile)));
   return position;
 }
 
@@ -247,9 +248,9 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
   }
   Value block = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
   SmallVector<Value> position =
-      schedule && schedule.getHeadGroup() && op.getRank() > 1
-          ? positionInGroups(builder, loc, block, counts,
-                             schedule.getHeadGroup())
+      schedule && schedule.getHeadTurns() && op.getRank() > 1
+          ? positionInTurns(builder, loc, block, counts,
+                            schedule.getHeadTurns())
           : positionInOrder(builder, loc, block, counts);
   if (!op.isNormalized())
     for (int64_t dim = 0; dim < op.getRank(); ++dim)

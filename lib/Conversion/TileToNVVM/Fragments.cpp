@@ -80,16 +80,15 @@ SmallVector<Value> unpackWide(Emitter &e, Value lowered, FragmentType type) {
     for (int64_t i = 0; i < count; ++i) {
       Value pair = e.extract(lowered, i);
       for (Value half : {e.shl(pair, 16), e.bitAnd(pair, 0xFFFF0000)})
-        elements.push_back(
-            arith::BitcastOp::create(e, e.getF32Type(), half));
+        elements.push_back(arith::BitcastOp::create(e, e.getF32Type(), half));
     }
     return elements;
   }
   for (Value element : unpack(e, lowered, type))
-    elements.push_back(element.getType().isF32()
-                           ? element
-                           : arith::ExtFOp::create(e, e.getF32Type(), element)
-                                 .getResult());
+    elements.push_back(
+        element.getType().isF32()
+            ? element
+            : arith::ExtFOp::create(e, e.getF32Type(), element).getResult());
   return elements;
 }
 

@@ -12,7 +12,11 @@
 //     ->  bar.sync 0
 //         if warp < W { setmaxnreg.inc 232; C }
 //         else { setmaxnreg.dec 40; if first lane of warp W { P } }
+//   take_turn  ->  bar.sync own, 256
+//   pass_turn  ->  bar.arrive next, 256
 //
+// A turn is a named barrier of each warpgroup, on which it waits and the one
+// before it arrives; the last one arrives first of all, for the first one.
 // The producer is the last warpgroup, so that the computing threads count from
 // 0.
 //
@@ -40,6 +44,19 @@ static void setRegisters(Emitter &e, int64_t registers, int64_t atLaunch) {
         "", {});
 }
 
+/// Barriers of turns come after those of the block and of the consumers.
+constexpr int64_t firstTurnBarrier = consumerBarrier + 1;
+
+static void giveFirstTurn(Emitter &e, const KernelValues &kernel) {
+  Value isLast = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                               e.shr(kernel.warp, 2),
+                                               e.i32(kernel.warps / 4 - 1));
+  auto once = scf::IfOp::create(e, isLast, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(e);
+  e.setInsertionPointToStart(once.thenBlock());
+  e.ptx("bar.arrive $0, 256;", "r", e.i32(firstTurnBarrier));
+}
+
 namespace {
 
 struct SpecializeLowering : TilePattern<SpecializeOp> {
@@ -61,6 +78,10 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
 
     e.setInsertionPointToStart(roles.thenBlock());
     setRegisters(e, op.getConsumerRegisters(), atLaunch);
+    bool hasTurns = false;
+    op.getConsumers().walk([&](TakeTurnOp) { hasTurns = true; });
+    if (hasTurns)
+      giveFirstTurn(e, *kernel);
     inlineRole(rewriter, op.getConsumers(), roles.thenBlock());
 
     e.setInsertionPointToStart(roles.elseBlock());
@@ -77,6 +98,41 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
                          Block *target) {
     rewriter.eraseOp(role.front().getTerminator());
     rewriter.inlineBlockBefore(&role.front(), target->getTerminator());
+  }
+};
+
+struct TakeTurnLowering : TilePattern<TakeTurnOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(TakeTurnOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    e.ptx("bar.sync $0, 256;", "r",
+          e.add(e.shr(kernel->warp, 2), firstTurnBarrier));
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct PassTurnLowering : TilePattern<PassTurnOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(PassTurnOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    Value group = e.shr(kernel->warp, 2);
+    Value isLast = e.createOrFold<arith::CmpIOp>(
+        arith::CmpIPredicate::eq, group, e.i32(kernel->warps / 4 - 1));
+    Value next = e.select(isLast, e.i32(0), e.add(group, 1));
+    e.ptx("bar.arrive $0, 256;", "r", e.add(next, firstTurnBarrier));
+    rewriter.eraseOp(op);
+    return success();
   }
 };
 
@@ -107,6 +163,6 @@ struct DelayLowering : TilePattern<DelayOp> {
 void flash::tile::populateSpecializePatterns(const TileTypeConverter &converter,
                                              RewritePatternSet &patterns,
                                              const KernelMap &kernels) {
-  patterns.add<SpecializeLowering, DelayLowering>(
-      converter, patterns.getContext(), kernels);
+  patterns.add<SpecializeLowering, TakeTurnLowering, PassTurnLowering,
+               DelayLowering>(converter, patterns.getContext(), kernels);
 }

@@ -14,8 +14,9 @@
 // writes its 16 rows of a panel to shared memory, and one lane has them copied:
 //
 //   store_async %o, %map[...]  ->  bulk.wait_group.read 0; bar.warp.sync;
-//                                  stmatrix.x4 ...; fence.proxy.async; bar.warp;
-//                                  cp.async.bulk.tensor.global; commit_group
+//                                  stmatrix.x4 ...; fence.proxy.async;
+//                                  bar.warp; cp.async.bulk.tensor.global;
+//                                  commit_group
 //
 //===----------------------------------------------------------------------===//
 
@@ -149,9 +150,8 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
     // This warp's 16 rows, 128 bytes each, of the first panel.
     Value rows = e.add(e.add(kernel->shared, *op.getSharedOffset()),
                        e.shl(kernel->warp, 11));
-    onLane0(e, *kernel, [&] {
-      e.ptx("cp.async.bulk.wait_group.read 0;", "", {});
-    });
+    onLane0(e, *kernel,
+            [&] { e.ptx("cp.async.bulk.wait_group.read 0;", "", {}); });
     e.ptx("bar.warp.sync 0xffffffff;", "", {});
     writeRows(e, *kernel, adaptor.getValue(), type, tile, rows);
     e.ptx("fence.proxy.async.shared::cta;", "", {});
@@ -204,9 +204,8 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
     for (int64_t i = 0; i < rank - 1; ++i)
       if (box[i] == 16)
         rowDim = rank - 1 - i;
-    std::string text =
-        "cp.async.bulk.tensor." + std::to_string(rank) +
-        "d.global.shared::cta.bulk_group [$0, {";
+    std::string text = "cp.async.bulk.tensor." + std::to_string(rank) +
+                       "d.global.shared::cta.bulk_group [$0, {";
     std::string constraints = "l";
     for (int64_t i = 0; i < rank; ++i) {
       text += (i ? ", $" : "$") + std::to_string(i + 1);
@@ -238,9 +237,8 @@ struct StoreWaitLowering : TilePattern<StoreWaitOp> {
     if (!kernel)
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
     Emitter e(op.getLoc(), rewriter);
-    onLane0(e, *kernel, [&] {
-      e.ptx("cp.async.bulk.wait_group.read 0;", "", {});
-    });
+    onLane0(e, *kernel,
+            [&] { e.ptx("cp.async.bulk.wait_group.read 0;", "", {}); });
     rewriter.eraseOp(op);
     return success();
   }

@@ -135,8 +135,8 @@ func.func @attention(%q: tensor<?x4x?x59xf16>, %k: tensor<?x2x?x59xf16>, %v: ten
 // CHECK: %[[S:.*]] = flash_tile.mma #flash_tile.mma_sync %[[QT]], %[[KT]] transpose_b
 // CHECK: scf.if
 // CHECK:   flash_tile.map(%[[S]])
-// CHECK: %[[P:.*]], %{{.*}}, %{{.*}}, %[[ALPHA:.*]] = flash_tile.online_softmax
-// CHECK-SAME: -> !flash_tile.fragment<64x32xf16, #flash_tile.lhs<4>>
+// CHECK: %[[E:.*]], %{{.*}}, %{{.*}}, %[[ALPHA:.*]] = flash_tile.online_softmax
+// CHECK: %[[P:.*]] = flash_tile.convert %[[E]] {{.*}} -> !flash_tile.fragment<64x32xf16, #flash_tile.lhs<4>>
 // CHECK: %[[SC:.*]] = flash_tile.map(%{{.*}}, %[[ALPHA]])
 // CHECK: flash_tile.mma #flash_tile.mma_sync %[[P]], %[[VT]] acc(%[[SC]])
 // CHECK: flash_tile.map

@@ -142,7 +142,7 @@ func.func @map_yield_count(%a: !acc) {
 // -----
 !acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
 func.func @reduce_layout(%a: !acc) {
-  // expected-error @below {{reduces acc to row or row_partial, not #flash_tile.acc<4> to #flash_tile.acc<4>}}
+  // expected-error @below {{reduces acc or lhs to row or row_partial, not #flash_tile.acc<4> to #flash_tile.acc<4>}}
   %r = flash_tile.reduce max %a : !acc -> !acc
   return
 }
@@ -205,5 +205,34 @@ func.func @convert_shape(%a: !acc) {
 func.func @convert_type(%a: !acc) {
   // expected-error @below {{rounds f32 to f16 or bf16, not 'f32' to 'f64'}}
   %r = flash_tile.convert %a : !acc -> !wide
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+!half = !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
+func.func @softmax_scores(%s: !half, %r: !row) {
+  // expected-error @below {{takes scores in an acc fragment of f32, not in '!flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>'}}
+  %e, %m, %l, %a = flash_tile.online_softmax %s, %r, %r {scale = 0.5 : f32} : !half, !row, !row
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+!partial = !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>
+func.func @softmax_max(%s: !acc, %r: !row, %p: !partial) {
+  // expected-error @below {{keeps its maximum in a row fragment of f32, not '!flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>'}}
+  %e, %m, %l, %a = flash_tile.online_softmax %s, %p, %r {scale = 0.5 : f32} : !acc, !partial, !row
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+!row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+func.func @softmax_sum(%s: !acc, %r: !row) {
+  // expected-error @below {{keeps its sum in a row or row_partial fragment of f32, not '!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>'}}
+  %e, %m, %l, %a = flash_tile.online_softmax %s, %r, %s {scale = 0.5 : f32} : !acc, !row, !acc
   return
 }

@@ -442,3 +442,45 @@ func.func @arguments(%n: index) {
   flash_tile.launch @m::@k grid(%n) args(%n : index)
   return
 }
+
+// -----
+func.func @store_async_type(%v: !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, %m: !flash_tile.tensor_map<16x64xbf16>, %i: index) {
+  // expected-error @below {{stores an acc fragment of 16-bit elements, not '!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>'}}
+  flash_tile.store_async %v, %m[%i, %i] : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xbf16>
+  return
+}
+
+// -----
+func.func @store_async_element(%v: !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, %m: !flash_tile.tensor_map<16x64xbf16>, %i: index) {
+  // expected-error @below {{stores 'f16' by a map of 'bf16'}}
+  flash_tile.store_async %v, %m[%i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xbf16>
+  return
+}
+
+// -----
+func.func @store_async_offsets(%v: !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, %m: !flash_tile.tensor_map<16x64xf16>, %i: index) {
+  // expected-error @below {{has 3 offsets for a box of rank 2}}
+  flash_tile.store_async %v, %m[%i, %i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+  return
+}
+
+// -----
+func.func @store_async_box(%v: !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, %m: !flash_tile.tensor_map<64x64xf16>, %i: index) {
+  // expected-error @below {{needs a box of 16 rows and 64 columns}}
+  flash_tile.store_async %v, %m[%i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<64x64xf16>
+  return
+}
+
+// -----
+func.func @turn() {
+  // expected-error @below {{stands in the consumers of a specialised kernel}}
+  flash_tile.take_turn
+  return
+}
+
+// -----
+func.func @tiles(%n: index) {
+  // expected-error @below {{'flash_tile.tiles' belongs on an scf.for}}
+  %x = arith.addi %n, %n {flash_tile.tiles} : index
+  return
+}

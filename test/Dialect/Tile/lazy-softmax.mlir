@@ -26,7 +26,7 @@ gpu.module @kernels {
     %l0 = flash_tile.splat %zero : !partial
     // The first block takes its maximum as it is.
     // CHECK: flash_tile.mma #flash_tile.wgmma
-    // CHECK: %{{.*}}, %[[M0:[a-z0-9_]+]], {{.*}} = flash_tile.online_softmax
+    // CHECK: %{{[a-z0-9_]+}}, %[[M0:[a-z0-9_]+]], %{{[a-z0-9_]+}}, %{{[a-z0-9_]+}} = flash_tile.online_softmax
     %k0 = flash_tile.get %rk[%c0] : !flash_tile.ring<2, 64x64xbf16, mbarrier>
     %s0 = flash_tile.mma #flash_tile.wgmma %q, %k0 transpose_b : !q, !k -> !s
     flash_tile.release %rk[%c0] : !flash_tile.ring<2, 64x64xbf16, mbarrier>

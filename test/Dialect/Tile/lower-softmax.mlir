@@ -1,67 +1,38 @@
-// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-lower-softmax)))' --split-input-file | FileCheck %s
+// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-lower-softmax)))' | FileCheck %s
 
 !acc = !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>
 !row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
-
-// The sum lives in the loop only: lanes keep their own part of it.
+!partial = !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>
 
 gpu.module @kernels {
-  // CHECK-LABEL: gpu.func @in_loop
-  gpu.func @in_loop(%out: memref<?x64x32xf16>, %rows: memref<?x64xf32>, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  // CHECK-LABEL: gpu.func @kernel
+  gpu.func @kernel(%out: memref<?x64x32xf32>, %rows: memref<?x64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
     %c0 = arith.constant 0 : index
-    %c1 = arith.constant 1 : index
     %zero = arith.constant 0.0 : f32
     %ninf = arith.constant 0xFF800000 : f32
     %s = flash_tile.splat %zero : !acc
-    %max0 = flash_tile.splat %ninf : !row
-    %sum0 = flash_tile.splat %zero : !row
-    // CHECK: %[[INIT:[a-z0-9_]+]] = flash_tile.splat {{.*}} : !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>
-    // CHECK: %[[LOOP:[a-z0-9_]+]]:2 = scf.for {{.*}} iter_args(%[[MAX:[a-z0-9_]+]] = %{{.*}}, %[[SUM:[a-z0-9_]+]] = %[[INIT]])
-    %l:2 = scf.for %i = %c0 to %n step %c1 iter_args(%max = %max0, %sum = %sum0) -> (!row, !row) {
-      // CHECK: %[[BLOCK:[a-z0-9_]+]] = flash_tile.reduce max %[[S:[a-z0-9_]+]] :
-      // CHECK: %[[STATE:[a-z0-9_]+]]:3 = flash_tile.map(%[[MAX]], %[[BLOCK]])
-      // CHECK:   arith.maxnumf
-      // CHECK:   arith.cmpf oeq
-      // CHECK:   math.exp2
-      // CHECK: %[[E:[a-z0-9_]+]] = flash_tile.map(%[[S]], %[[STATE]]#1)
-      // CHECK:   math.fma
-      // CHECK-NEXT:   math.exp2
-      // CHECK: %[[T:[a-z0-9_]+]] = flash_tile.reduce add %[[E]] {{.*}} -> !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>
-      // CHECK: %[[SUM1:[a-z0-9_]+]] = flash_tile.map(%[[SUM]], %[[STATE]]#2, %[[T]])
-      // CHECK: %[[P:[a-z0-9_]+]] = flash_tile.convert %[[E]] {{.*}} -> !flash_tile.fragment<64x32xf16, #flash_tile.acc<4>>
-      %p, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum {scale = 0.5 : f32}
-          : !acc, !row -> !flash_tile.fragment<64x32xf16, #flash_tile.acc<4>>
-      flash_tile.store %p, %out[%i, %c0, %c0] : !flash_tile.fragment<64x32xf16, #flash_tile.acc<4>>, memref<?x64x32xf16>
-      // CHECK: scf.yield %[[STATE]]#0, %[[SUM1]]
-      scf.yield %max1, %sum1 : !row, !row
-    }
-    // CHECK: %[[JOINED:[a-z0-9_]+]] = flash_tile.all_reduce add %[[LOOP]]#1
-    // CHECK: flash_tile.store %[[JOINED]]
-    flash_tile.store %l#1, %rows[%c0, %c0] : !row, memref<?x64xf32>
-    gpu.return
-  }
-}
-
-// -----
-
-!acc = !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>
-!row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
-
-// Elsewhere the sum is that of the whole row.
-
-gpu.module @kernels {
-  // CHECK-LABEL: gpu.func @alone
-  // CHECK: flash_tile.reduce add {{.*}} -> !flash_tile.fragment<64xf32, #flash_tile.row<4>>
-  // CHECK-NOT: all_reduce
-  gpu.func @alone(%rows: memref<?x64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
-    %c0 = arith.constant 0 : index
-    %zero = arith.constant 0.0 : f32
-    %s = flash_tile.splat %zero : !acc
-    %r = flash_tile.splat %zero : !row
-    %p, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %r, %r {scale = 0.5 : f32}
-        : !acc, !row -> !flash_tile.fragment<64x32xf16, #flash_tile.lhs<4>>
-    flash_tile.store %sum1, %rows[%c0, %c0] : !row, memref<?x64xf32>
+    // CHECK: %[[MAX:[a-z0-9_]+]] = flash_tile.splat {{.*}} : !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+    %max = flash_tile.splat %ninf : !row
+    // CHECK: %[[SUM:[a-z0-9_]+]] = flash_tile.splat {{.*}} : !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>
+    %sum = flash_tile.splat %zero : !partial
+    // CHECK: %[[BLOCK:[a-z0-9_]+]] = flash_tile.reduce max %[[S:[a-z0-9_]+]] :
+    // CHECK: %[[STATE:[a-z0-9_]+]]:3 = flash_tile.map(%[[MAX]], %[[BLOCK]])
+    // CHECK:   arith.maxnumf
+    // CHECK:   arith.cmpf oeq
+    // CHECK:   math.exp2
+    // CHECK: %[[E:[a-z0-9_]+]] = flash_tile.map(%[[S]], %[[STATE]]#1)
+    // CHECK:   math.fma
+    // CHECK-NEXT:   math.exp2
+    // CHECK: %[[T:[a-z0-9_]+]] = flash_tile.reduce add %[[E]] {{.*}} -> !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>
+    // CHECK: %[[SUM1:[a-z0-9_]+]] = flash_tile.map(%[[SUM]], %[[STATE]]#2, %[[T]])
+    %e, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum {scale = 0.5 : f32} : !acc, !row, !partial
+    // CHECK: flash_tile.store %[[E]]
+    flash_tile.store %e, %out[%c0, %c0, %c0] : !acc, memref<?x64x32xf32>
+    // CHECK: flash_tile.store %[[STATE]]#0
     flash_tile.store %max1, %rows[%c0, %c0] : !row, memref<?x64xf32>
+    // CHECK: flash_tile.all_reduce add %[[SUM1]]
+    %joined = flash_tile.all_reduce add %sum1 : !partial -> !row
+    flash_tile.store %joined, %rows[%c0, %c0] : !row, memref<?x64xf32>
     gpu.return
   }
 }

@@ -20,8 +20,8 @@ module attributes {gpu.container_module} {
       // CHECK: %[[MORE:[a-z0-9_]+]] = arith.cmpi ult, %[[PLACE]], %[[REST]]
       // CHECK: %[[VISITS:[a-z0-9_]+]] = arith.select %[[MORE]], %{{.*}}, %[[ROUNDS]]
       // CHECK: scf.for %[[T:[a-z0-9_]+]] = %{{.*}} to %[[VISITS]]
-      // CHECK:   %[[HERE:[a-z0-9_]+]] = arith.select %{{.*}}, %[[MIRROR]], %[[ID]]
       // CHECK:   %[[BASE:[a-z0-9_]+]] = arith.muli %[[T]], %[[GRID]]
+      // CHECK:   %[[HERE:[a-z0-9_]+]] = arith.select %{{.*}}, %[[MIRROR]], %[[ID]]
       // CHECK:   %[[TILE:[a-z0-9_]+]] = arith.addi %[[BASE]], %[[HERE]]
       // CHECK:   %[[HEAD:[a-z0-9_]+]] = arith.remui %[[TILE]], %[[NH]]
       %head = arith.remui %id, %nh : index

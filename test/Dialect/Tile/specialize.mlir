@@ -52,6 +52,58 @@ module {
 
 // -----
 
+// A persistent kernel: both roles go through the tiles, the stages are counted
+// on from one to the next.
+
+!acc = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @persistent
+  gpu.func @persistent(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %out: memref<?x64xf32>, %tiles: index, %n: index) kernel
+      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
+          instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232,
+          persistent = true, queryStages = 2>} {
+    // CHECK: %[[RQ:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 128x64xf16, mbarrier>
+    // CHECK: %[[RK:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
+    // CHECK: flash_tile.specialize producer(40)
+    // CHECK:   scf.for %[[T:[a-z0-9_]+]] = {{.*}} iter_args(%[[C:[a-z0-9_]+]] = %{{.*}}) -> (index)
+    // CHECK:     %[[FIRST:[a-z0-9_]+]] = arith.muli %[[T]]
+    // CHECK:     flash_tile.put %[[RQ]][%[[T]]], %{{.*}}[%[[FIRST]],
+    // CHECK:     %[[END:[a-z0-9_]+]] = scf.for {{.*}} iter_args(%[[I:[a-z0-9_]+]] = %[[C]])
+    // CHECK:       flash_tile.put %[[RK]][%[[I]]]
+    // CHECK:     scf.yield %[[END]]
+    // CHECK: consumers(232)
+    // CHECK:   scf.for %[[T:[a-z0-9_]+]] = {{.*}} iter_args(%[[C:[a-z0-9_]+]] = %{{.*}}) -> (index)
+    // CHECK:     flash_tile.get %[[RQ]][%[[T]]]
+    // CHECK:     %[[LOOP:[a-z0-9_]+]]:2 = scf.for {{.*}} iter_args(%{{.*}} = %{{.*}}, %[[I:[a-z0-9_]+]] = %[[C]])
+    // CHECK:       flash_tile.get %[[RK]][%[[I]]]
+    // CHECK:       flash_tile.release %[[RK]][%[[I]]]
+    // CHECK:     flash_tile.release %[[RQ]][%[[T]]]
+    // CHECK:     flash_tile.store
+    // CHECK:     scf.yield %[[LOOP]]#1
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %c128 = arith.constant 128 : index
+    %zero = arith.constant 0.0 : f32
+    scf.for %t = %c0 to %tiles step %c1 {
+      %first = arith.muli %t, %c128 : index
+      %q = flash_tile.load %query[%first, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
+      %o0 = flash_tile.splat %zero : !acc
+      %o = scf.for %j = %c0 to %n step %c64 iter_args(%acc = %o0) -> (!acc) {
+        %k = flash_tile.load %key[%j, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
+        %s = flash_tile.mma #flash_tile.wgmma %q, %k acc(%acc) transpose_b
+            : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !acc
+        scf.yield %s : !acc
+      }
+      flash_tile.store %o, %out[%first, %c0] : !acc, memref<?x64xf32>
+    } {flash_tile.tiles}
+    gpu.return
+  }
+}
+
+// -----
+
 // Rows that are not aligned cannot be copied by the accelerator.
 
 !acc = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>

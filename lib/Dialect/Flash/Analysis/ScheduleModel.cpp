@@ -30,8 +30,8 @@ struct Choice {
   bool specialize = false, tma = false;
   int64_t producerRegisters = 0, consumerRegisters = 0;
   bool lazy = false, persistent = false;
-  int64_t queryStages = 0, headGroup = 0;
-  bool storeTma = false;
+  int64_t queryStages = 0, headTurns = 0;
+  bool storeTma = false, pingPong = false;
 
   static Choice get(ScheduleAttr s) {
     Choice c;
@@ -50,8 +50,9 @@ struct Choice {
     c.lazy = s.getLazy();
     c.persistent = s.getPersistent();
     c.queryStages = s.getQueryStages();
-    c.headGroup = s.getHeadGroup();
+    c.headTurns = s.getHeadTurns();
     c.storeTma = s.getStoreTma();
+    c.pingPong = s.getPingPong();
     return c;
   }
 
@@ -59,7 +60,7 @@ struct Choice {
     return ScheduleAttr::get(context, m, n, d, transposed, peel, warps, stages,
                              instruction, specialize, tma, producerRegisters,
                              consumerRegisters, lazy, persistent, queryStages,
-                             headGroup, storeTma);
+                             headTurns, storeTma, pingPong);
   }
 
   int64_t registerLimit() const {
@@ -73,6 +74,7 @@ TileProblem TileProblem::get(AttentionOp op) {
   TileProblem problem{op.getQKHeadDim(), op.getVHeadDim(), int64_t(bits / 8)};
   if (MaskAttrInterface mask = op.getEffectiveMask())
     std::tie(problem.rowDivisor, problem.keyDivisor) = mask.getTileDivisors();
+  problem.uneven = static_cast<bool>(op.getEffectiveMask());
   if (op.isPaged())
     problem.pageSize = std::max<int64_t>(
         op.getKey().getType().getDimSize(op.getLengthDim()), 0);
@@ -135,29 +137,32 @@ static TileCandidate tileForCPU(TargetAttr target, const TileProblem &problem) {
 
 /// Registers for addresses, rows and what the assembler keeps besides, found by
 /// assembling the list of kernels: the least that spills nowhere.
-static int64_t otherRegisters(TargetAttr target, Instruction instruction) {
+static int64_t otherRegisters(TargetAttr target, Instruction instruction,
+                              bool masked) {
   if (instruction == Instruction::Wgmma)
-    return 36;
+    return masked ? 48 : 36;
   return target.getKind().getValue().starts_with("sm_1") ? 88 : 48;
 }
 
 /// 32-bit registers a thread needs: O and S in f32; beside them P in 16 bits
 /// where the next S is computed before P is used up (wgmma, asynchronous).
 static int64_t registersPerThread(const Choice &c, TargetAttr target,
-                                  int64_t vDim) {
+                                  int64_t vDim, bool masked) {
   int64_t rowsPerWarp = c.m / c.warps;
   int64_t tiles = rowsPerWarp * (vDim + c.n) / 32;
   if (c.instruction == Instruction::Wgmma)
     tiles += rowsPerWarp * c.n / 64;
-  return tiles + otherRegisters(target, c.instruction);
+  return tiles + otherRegisters(target, c.instruction, masked);
 }
 
 static int64_t sharedBytes(const Choice &c, const TileProblem &p) {
   // Panels of 64 columns: what is stored is rounded up to whole ones.
   int64_t qkDim = llvm::alignTo(p.qkDim, 64), vDim = llvm::alignTo(p.vDim, 64);
   int64_t row = (qkDim + vDim) * p.elementBytes;
-  int64_t query = std::max<int64_t>(c.queryStages, 1) * c.m * qkDim * p.elementBytes;
-  return query + c.stages * c.n * row + 1024;
+  int64_t query =
+      std::max<int64_t>(c.queryStages, 1) * c.m * qkDim * p.elementBytes;
+  int64_t output = c.storeTma ? c.m * vDim * p.elementBytes : 0;
+  return query + output + c.stages * c.n * row + 1024;
 }
 
 /// What a score costs, in bytes read from shared memory: K and V come from L2
@@ -186,7 +191,7 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
   candidate.reason = llvm::formatv(
       "{0} keys a block are the most that the model tries", kMostKeys);
   for (c.n = kMostKeys; c.n > 0; c.n -= kStep) {
-    int64_t registers = registersPerThread(c, target, vDim);
+    int64_t registers = registersPerThread(c, target, vDim, p.uneven);
     int64_t shared = sharedBytes(c, p);
     if (registers > c.registerLimit()) {
       candidate.limit = "registers";
@@ -219,6 +224,9 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
   if (onHopper) {
     c.instruction = Instruction::Wgmma;
     c.specialize = c.tma = c.lazy = true;
+    c.persistent = c.storeTma = c.pingPong = true;
+    c.queryStages = 2;
+    c.headTurns = problem.uneven ? 32 : 0;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
     // share 64 K registers.
     for (int64_t warpgroups : {2, 3}) {
@@ -295,7 +303,8 @@ std::vector<TileResource> flash::describeTile(TargetAttr target,
     resources.push_back(
         {"registers", "a thread",
          registersPerThread(
-             c, target, llvm::alignTo(problem.vDim, std::max<int64_t>(c.d, 1))),
+             c, target, llvm::alignTo(problem.vDim, std::max<int64_t>(c.d, 1)),
+             problem.uneven),
          c.registerLimit()});
   resources.push_back({"shared memory", "bytes", sharedBytes(c, problem),
                        target.getFastMemory()});

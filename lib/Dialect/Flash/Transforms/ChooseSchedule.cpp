@@ -52,8 +52,9 @@ static ScheduleAttr overlay(ScheduleAttr base, ScheduleAttr over) {
       over.getLazy() || base.getLazy(),
       over.getPersistent() || base.getPersistent(),
       pick(over.getQueryStages(), base.getQueryStages()),
-      pick(over.getHeadGroup(), base.getHeadGroup()),
-      over.getStoreTma() || base.getStoreTma());
+      pick(over.getHeadTurns(), base.getHeadTurns()),
+      over.getStoreTma() || base.getStoreTma(),
+      over.getPingPong() || base.getPingPong());
 }
 
 namespace {

@@ -84,9 +84,9 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
                ? success()
                : op->emitError() << "'" << name << "' belongs on a function";
   if (name == getTilesAttrName())
-    return isa<scf::ForOp>(op) ? success()
-                               : op->emitError()
-                                     << "'" << name << "' belongs on an scf.for";
+    return isa<scf::ForOp>(op)
+               ? success()
+               : op->emitError() << "'" << name << "' belongs on an scf.for";
   if (name != getWarpsAttrName() && name != getSharedBytesAttrName())
     return op->emitError() << "unknown attribute '" << name
                            << "' of the flash_tile dialect";

@@ -332,6 +332,17 @@ LogicalResult SpecializeOp::verify() {
   return success();
 }
 
+static LogicalResult verifyTurn(Operation *op) {
+  auto roles = op->getParentOfType<SpecializeOp>();
+  if (!roles || !roles.getConsumers().isAncestor(op->getParentRegion()))
+    return op->emitOpError() << "stands in the consumers of a specialised "
+                                "kernel";
+  return success();
+}
+
+LogicalResult TakeTurnOp::verify() { return verifyTurn(*this); }
+LogicalResult PassTurnOp::verify() { return verifyTurn(*this); }
+
 //===----------------------------------------------------------------------===//
 // Host
 //===----------------------------------------------------------------------===//

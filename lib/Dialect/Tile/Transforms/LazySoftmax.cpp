@@ -8,7 +8,8 @@
 //
 //   %e, %m1, %l1, %a = online_softmax %s, %m, %l
 //   %p = convert %e ; %o1 = map(%a, %o) { a * o }
-//   ->  %p0 = convert (map(%s, %m) { exp2(s * c - m * c) }) ; %t = reduce add %p0
+//   ->  %p0 = convert (map(%s, %m) { exp2(s * c - m * c) }) ; %t = reduce add
+//   %p0
 //       %p, %m1, %l1, %o1 = scf.if any(!(%t < 2^30)) {       // cold
 //         %s = mma #flash_tile.mma_sync %q, %k               // once more
 //         online_softmax %s, %m, %l ; convert ; map(%a, %o) { a * o }
@@ -91,11 +92,9 @@ StringRef LazySoftmax::matchScores(Value value) {
   if (slice.contains(definition))
     return "";
   if (auto wait = dyn_cast<MmaWaitOp>(definition)) {
-    Value pending =
-        wait.getPending()[cast<OpResult>(value).getResultNumber()];
+    Value pending = wait.getPending()[cast<OpResult>(value).getResultNumber()];
     while (auto earlier = pending.getDefiningOp<MmaWaitOp>())
-      pending =
-          earlier.getPending()[cast<OpResult>(pending).getResultNumber()];
+      pending = earlier.getPending()[cast<OpResult>(pending).getResultNumber()];
     definition = pending.getDefiningOp<MmaStartOp>();
   }
   if (isa_and_nonnull<MmaOp, MmaStartOp>(definition)) {
@@ -196,8 +195,7 @@ void LazySoftmax::releaseLater(Operation *place) {
   auto get = product->getOperand(1).getDefiningOp<GetOp>();
   if (!get)
     return;
-  for (auto release :
-       llvm::make_early_inc_range(block->getOps<ReleaseOp>()))
+  for (auto release : llvm::make_early_inc_range(block->getOps<ReleaseOp>()))
     if (release.getRing() == get.getRing() && get->isBeforeInBlock(release) &&
         release.getIteration() == get.getIteration() &&
         release->isBeforeInBlock(place))
@@ -211,32 +209,29 @@ Value LazySoftmax::emitExponentials(OpBuilder &builder) {
   // A row that has seen nothing yet has no reference: any visible score
   // overflows.
   Value shift =
-      MapOp::create(builder, loc, TypeRange(row), ValueRange(op.getMax()),
-                    [&](OpBuilder &b, Location l, ValueRange args) {
-                      constexpr float inf =
-                          std::numeric_limits<float>::infinity();
-                      constexpr float huge = std::numeric_limits<float>::max();
-                      Value none = arith::CmpFOp::create(
-                          b, l, arith::CmpFPredicate::OEQ, args[1],
-                          constant(b, l, -inf));
-                      Value scaled = arith::MulFOp::create(
-                          b, l, args[1], constant(b, l, -c));
-                      YieldOp::create(b, l,
-                                      arith::SelectOp::create(
-                                          b, l, none, constant(b, l, huge),
-                                          scaled)
-                                          .getResult());
-                    })
+      MapOp::create(
+          builder, loc, TypeRange(row), ValueRange(op.getMax()),
+          [&](OpBuilder &b, Location l, ValueRange args) {
+            constexpr float inf = std::numeric_limits<float>::infinity();
+            constexpr float huge = std::numeric_limits<float>::max();
+            Value none = arith::CmpFOp::create(b, l, arith::CmpFPredicate::OEQ,
+                                               args[1], constant(b, l, -inf));
+            Value scaled =
+                arith::MulFOp::create(b, l, args[1], constant(b, l, -c));
+            YieldOp::create(b, l,
+                            arith::SelectOp::create(
+                                b, l, none, constant(b, l, huge), scaled)
+                                .getResult());
+          })
           .getResult(0);
-  return MapOp::create(builder, loc, TypeRange(scores),
-                       ValueRange{op.getScores(), shift},
-                       [&](OpBuilder &b, Location l, ValueRange args) {
-                         Value exponent = math::FmaOp::create(
-                             b, l, args[2], constant(b, l, c), args[3]);
-                         YieldOp::create(
-                             b, l,
-                             math::Exp2Op::create(b, l, exponent).getResult());
-                       })
+  return MapOp::create(
+             builder, loc, TypeRange(scores), ValueRange{op.getScores(), shift},
+             [&](OpBuilder &b, Location l, ValueRange args) {
+               Value exponent = math::FmaOp::create(b, l, args[2],
+                                                    constant(b, l, c), args[3]);
+               YieldOp::create(
+                   b, l, math::Exp2Op::create(b, l, exponent).getResult());
+             })
       .getResult(0);
 }
 
@@ -248,17 +243,17 @@ Value LazySoftmax::emitOutOfRange(OpBuilder &builder, Value sum) {
   auto sumType = cast<FragmentType>(sum.getType());
   auto flags = FragmentType::get(sumType.getShape(), builder.getI1Type(),
                                  sumType.getLayout());
-  Value out = MapOp::create(builder, loc, TypeRange(flags), ValueRange(sum),
-                            [&](OpBuilder &b, Location l, ValueRange args) {
-                              // Unordered: true for NaN.
-                              YieldOp::create(
-                                  b, l,
-                                  arith::CmpFOp::create(
-                                      b, l, arith::CmpFPredicate::UGE, args[1],
-                                      constant(b, l, limit))
-                                      .getResult());
-                            })
-                  .getResult(0);
+  Value out =
+      MapOp::create(builder, loc, TypeRange(flags), ValueRange(sum),
+                    [&](OpBuilder &b, Location l, ValueRange args) {
+                      // Unordered: true for NaN.
+                      YieldOp::create(
+                          b, l,
+                          arith::CmpFOp::create(b, l, arith::CmpFPredicate::UGE,
+                                                args[1], constant(b, l, limit))
+                              .getResult());
+                    })
+          .getResult(0);
   return AnyOp::create(builder, loc, builder.getI1Type(), out);
 }
 
@@ -275,9 +270,9 @@ void LazySoftmax::rewrite() {
   auto branch = scf::IfOp::create(
       builder, loc, outOfRange,
       [&](OpBuilder &b, Location l) {
-        auto step = OnlineSoftmaxOp::create(
-            b, l, op->getResultTypes(), recomputeScores(b), op.getMax(),
-            op.getSum(), op.getScaleAttr());
+        auto step = OnlineSoftmaxOp::create(b, l, op->getResultTypes(),
+                                            recomputeScores(b), op.getMax(),
+                                            op.getSum(), op.getScaleAttr());
         IRMapping mapping;
         mapping.map(op->getResults(), step->getResults());
         Value p = b.clone(*convert, mapping)->getResult(0);
@@ -287,22 +282,21 @@ void LazySoftmax::rewrite() {
             b, l, ValueRange{p, step.getMaxOut(), step.getSumOut(), last});
       },
       [&](OpBuilder &b, Location l) {
-        Value added = MapOp::create(
-                          b, l, TypeRange(op.getSum().getType()),
+        Value added =
+            MapOp::create(b, l, TypeRange(op.getSum().getType()),
                           ValueRange{op.getSum(), sum},
                           [&](OpBuilder &n, Location nl, ValueRange args) {
-                            YieldOp::create(n, nl,
-                                            arith::AddFOp::create(
-                                                n, nl, args[1], args[2])
-                                                .getResult());
+                            YieldOp::create(
+                                n, nl,
+                                arith::AddFOp::create(n, nl, args[1], args[2])
+                                    .getResult());
                           })
-                          .getResult(0);
-        Value last =
-            rescale
-                ? Value(rescale.getInputs()[rescale.getInputs()[0] ==
-                                            op.getAlpha()])
-                : Value(SplatOp::create(b, l, op.getAlpha().getType(),
-                                        constant(b, l, 1.0f)));
+                .getResult(0);
+        Value last = rescale
+                         ? Value(rescale.getInputs()[rescale.getInputs()[0] ==
+                                                     op.getAlpha()])
+                         : Value(SplatOp::create(b, l, op.getAlpha().getType(),
+                                                 constant(b, l, 1.0f)));
         scf::YieldOp::create(b, l,
                              ValueRange{rounded, op.getMax(), added, last});
       });
@@ -310,8 +304,7 @@ void LazySoftmax::rewrite() {
   convert.getResult().replaceAllUsesWith(branch.getResult(0));
   op.getMaxOut().replaceAllUsesWith(branch.getResult(1));
   op.getSumOut().replaceAllUsesWith(branch.getResult(2));
-  Value replaced =
-      rescale ? Value(rescale.getResult(0)) : Value(op.getAlpha());
+  Value replaced = rescale ? Value(rescale.getResult(0)) : Value(op.getAlpha());
   replaced.replaceAllUsesWith(branch.getResult(3));
   convert.erase();
   if (rescale)
@@ -325,7 +318,8 @@ struct TileLazySoftmaxPass
   using TileLazySoftmaxBase::TileLazySoftmaxBase;
 
   void runOnOperation() override {
-    auto schedule = getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
+    auto schedule =
+        getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
     if (!schedule || !schedule.getLazy())
       return;
     SmallVector<OnlineSoftmaxOp> ops;

@@ -83,8 +83,8 @@ static void lowerSoftmax(OnlineSoftmaxOp op) {
                               .getResult());
                     })
           .getResult(0);
-  op->replaceAllUsesWith(ValueRange{exponentials, state.getResult(0), sum,
-                                    state.getResult(2)});
+  op->replaceAllUsesWith(
+      ValueRange{exponentials, state.getResult(0), sum, state.getResult(2)});
   op.erase();
 }
 

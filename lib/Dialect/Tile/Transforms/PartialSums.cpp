@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   scf.for iter_args(%sum = splat 0 : !row) { ... online_softmax %s, %m, %sum }
+//   scf.for iter_args(%sum = splat 0 : !row) { ... online_softmax %s, %m, %sum
+//   }
 //   ->  %l = scf.for iter_args(%sum = splat 0 : !row_partial) { ... }
 //       all_reduce add %l
 //

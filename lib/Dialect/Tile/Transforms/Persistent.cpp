@@ -14,8 +14,8 @@
 //
 // A block that stays sets its barriers up once, and its producer fetches the
 // next tile under the last products and stores of the one before. Going through
-// the tiles to and fro spreads what shrinks along them (a causal mask's) evenly.
-// It runs first on L3, when a kernel still works on one tile.
+// the tiles to and fro spreads what shrinks along them (a causal mask's)
+// evenly. It runs first on L3, when a kernel still works on one tile.
 //
 //===----------------------------------------------------------------------===//
 
@@ -108,10 +108,10 @@ static void makePersistent(gpu::GPUFuncOp kernel, gpu::BlockIdOp id,
     else
       op.moveBefore(loop);
   builder.setInsertionPointToStart(loop.getBody());
-  Value tile = arith::AddIOp::create(
-      builder, loc,
-      arith::MulIOp::create(builder, loc, loop.getInductionVar(), grid),
-      place(loop.getInductionVar()));
+  Value first =
+      arith::MulIOp::create(builder, loc, loop.getInductionVar(), grid);
+  Value tile =
+      arith::AddIOp::create(builder, loc, first, place(loop.getInductionVar()));
   for (OpOperand *use : uses)
     use->set(tile);
 }

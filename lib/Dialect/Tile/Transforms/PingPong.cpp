@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   scf.for { get %k ; mma_start %q, %k ; get %v ; mma_start %p, %v ; mma_wait }
+//   scf.for { get %k ; mma_start %q, %k ; get %v ; mma_start %p, %v ; mma_wait
+//   }
 //   ->  scf.for { get %k ; take_turn ; mma_start ; get %v ; mma_start ;
 //                 pass_turn ; mma_wait }
 //

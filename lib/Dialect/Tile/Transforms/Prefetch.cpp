@@ -70,9 +70,8 @@ static GetOp makeGet(LoadOp load, Block *block, Value ring, Value iteration,
 
 static void prefetch(KernelLoads loads, int64_t stages) {
   OpBuilder before(loads.loop);
-  scf::ForOp loop = addCounter(
-      loads.loop,
-      arith::ConstantIndexOp::create(before, loads.loop.getLoc(), 0));
+  scf::ForOp loop = addCounter(loads.loop, arith::ConstantIndexOp::create(
+                                               before, loads.loop.getLoc(), 0));
   Block *body = loop.getBody();
   Location loc = loop.getLoc();
   OpBuilder builder(loop);

@@ -45,8 +45,7 @@ FailureOr<KernelLoads> tile::findLoads(gpu::GPUFuncOp kernel,
                                        std::string &reason) {
   KernelLoads loads;
   loads.tiles = getTileLoop(kernel);
-  Block &body =
-      loads.tiles ? *loads.tiles.getBody() : kernel.getBody().front();
+  Block &body = loads.tiles ? *loads.tiles.getBody() : kernel.getBody().front();
   auto fail = [&](StringRef why) {
     reason = why;
     return failure();

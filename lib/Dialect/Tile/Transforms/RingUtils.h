@@ -29,8 +29,8 @@ struct KernelLoads {
 
 /// Finds the kernel's loop with loads. Fails, with the reason, when there is
 /// not exactly one at the top level (or in the loop over tiles there), when a
-/// load stands elsewhere, or when an address in the loop is not plain arithmetic
-/// on its induction variable.
+/// load stands elsewhere, or when an address in the loop is not plain
+/// arithmetic on its induction variable.
 llvm::FailureOr<KernelLoads> findLoads(mlir::gpu::GPUFuncOp kernel,
                                        std::string &reason);
 

@@ -84,11 +84,11 @@ struct Rings {
 static Rings makeRings(OpBuilder &builder, KernelLoads loads,
                        ScheduleAttr schedule, TensorMaps &maps) {
   auto makeRing = [&](LoadOp load, int64_t stages) -> Value {
-    return RingOp::create(
-        builder, load.getLoc(),
-        RingType::get(std::max<int64_t>(stages, 1), load.getTile().getType(),
-                      RingKind::MBarrier),
-        IntegerAttr());
+    return RingOp::create(builder, load.getLoc(),
+                          RingType::get(std::max<int64_t>(stages, 1),
+                                        load.getTile().getType(),
+                                        RingKind::MBarrier),
+                          IntegerAttr());
   };
   Rings rings;
   for (LoadOp load : loads.before) {
@@ -104,15 +104,15 @@ static Rings makeRings(OpBuilder &builder, KernelLoads loads,
 }
 
 static bool isScalar(Operation &op) {
-  return op.getNumRegions() == 0 &&
-         !isa<FlashTileDialect>(op.getDialect()) && isMemoryEffectFree(&op);
+  return op.getNumRegions() == 0 && !isa<FlashTileDialect>(op.getDialect()) &&
+         isMemoryEffectFree(&op);
 }
 
 /// The puts of a tile: its own loads, then those of the loop, which is counted
 /// from `counter` on. Returns the count after the loop.
-static Value makePuts(OpBuilder &builder, KernelLoads loads,
-                      scf::ForOp loop, const Rings &rings, Value tile,
-                      Value counter, const IRMapping &outer) {
+static Value makePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
+                      const Rings &rings, Value tile, Value counter,
+                      const IRMapping &outer) {
   for (auto [load, ring, map] :
        llvm::zip(loads.before, rings.single, rings.singleMaps))
     makePut(builder, load, ring, tile, map, outer);
@@ -137,8 +137,8 @@ static Value makePuts(OpBuilder &builder, KernelLoads loads,
 
 /// The producer of a persistent kernel: its loop over tiles, with the scalars
 /// that positions are computed from.
-static void makeTilePuts(OpBuilder &builder, KernelLoads loads,
-                         scf::ForOp loop, const Rings &rings, Value zero) {
+static void makeTilePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
+                         const Rings &rings, Value zero) {
   scf::ForOp tiles = loads.tiles;
   scf::ForOp::create(
       builder, tiles.getLoc(), tiles.getLowerBound(), tiles.getUpperBound(),

@@ -41,11 +41,11 @@ static StringRef reasonAgainst(StoreOp store) {
 
 static void makeAsync(StoreOp store, TensorMaps &maps) {
   FragmentType type = store.getValue().getType();
-  auto tile = SharedType::get(type.getRows(),
-                              type.getColumns(), type.getElementType());
-  Value map = maps.get(store.getLoc(), store.getDestination(),
-                       store.getRowDimension(), /*rows=*/16,
-                       tile.getPanelColumns());
+  auto tile =
+      SharedType::get(type.getRows(), type.getColumns(), type.getElementType());
+  Value map =
+      maps.get(store.getLoc(), store.getDestination(), store.getRowDimension(),
+               /*rows=*/16, tile.getPanelColumns());
   OpBuilder builder(store);
   StoreAsyncOp::create(builder, store.getLoc(), store.getValue(), map,
                        store.getOffsets(), IntegerAttr());

@@ -89,8 +89,9 @@ Value TensorMaps::get(Location loc, Value memref, int64_t rowDim, int64_t rows,
       kernel.getContext(), kernel.getBody().getArgumentTypes(), {}));
   for (LaunchOp launch : launches) {
     OpBuilder builder(launch);
-    Value argument = TensorMapOp::create(
-        builder, launch.getLoc(), type, launch.getArgs()[source.getArgNumber()]);
+    Value argument =
+        TensorMapOp::create(builder, launch.getLoc(), type,
+                            launch.getArgs()[source.getArgNumber()]);
     launch.getArgsMutable().append(argument);
   }
   return map;

@@ -27,6 +27,8 @@ struct TileProblem {
   /// What a tile's rows and keys must divide, 0: nothing (a mask made of
   /// blocks); and what keys should divide (the size of a page).
   int64_t rowDivisor = 0, keyDivisor = 0, pageSize = 0;
+  /// Whether a mask gives blocks of queries different numbers of keys.
+  bool uneven = false;
 
   static TileProblem get(AttentionOp op);
 };

@@ -77,8 +77,9 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"bool", "false", "the first block's maximum stays the reference while row sums are in range (GPU)">:$lazy,
     DefaultValuedParameter<"bool", "false", "as many blocks as the target has cores, each with several tiles (specialised kernels)">:$persistent,
     DefaultValuedParameter<"int64_t", "0", "stages of the ring of Q (persistent kernels; 0: one)">:$queryStages,
-    DefaultValuedParameter<"int64_t", "0", "heads whose tiles take turns, longest first (persistent kernels; 0: those of a batch)">:$headGroup,
-    DefaultValuedParameter<"bool", "false", "results go through shared memory and the tensor memory accelerator">:$storeTma
+    DefaultValuedParameter<"int64_t", "0", "up to so many heads take turns, longest tiles first; more go one after the other (GPU)">:$headTurns,
+    DefaultValuedParameter<"bool", "false", "results go through shared memory and the tensor memory accelerator">:$storeTma,
+    DefaultValuedParameter<"bool", "false", "consumer warpgroups take turns to issue their products">:$pingPong
   );
   let assemblyFormat = "`<` struct(params) `>`";
 }

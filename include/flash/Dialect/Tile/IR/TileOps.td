@@ -612,6 +612,29 @@ def FlashTile_SpecializeOp : FlashTile_Op<"specialize", [RecursiveMemoryEffects,
   let hasVerifier = 1;
 }
 
+def FlashTile_TakeTurnOp : FlashTile_Op<"take_turn", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits for this warpgroup's turn";
+  let description = [{
+    The consumer warpgroups have the turn one after the other, the first one
+    first. A role takes and passes its turn equally often.
+
+    Example: `flash_tile.take_turn`
+  }];
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
+}
+
+def FlashTile_PassTurnOp : FlashTile_Op<"pass_turn", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "gives the turn to the next warpgroup";
+  let description = [{
+    Does not wait.
+
+    Example: `flash_tile.pass_turn`
+  }];
+  let assemblyFormat = "attr-dict";
+  let hasVerifier = 1;
+}
+
 def FlashTile_DelayOp : FlashTile_Op<"delay", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "makes whoever runs it late";
   let description = [{

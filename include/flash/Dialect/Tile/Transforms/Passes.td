@@ -198,6 +198,21 @@ def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
+def TilePingPong : Pass<"flash-tile-ping-pong", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Consumer warpgroups take turns to issue their products";
+  let description = [{
+    For specialised kernels whose schedule says `pingPong`, in loops that start two
+    products or more in an iteration.
+
+    ```mlir
+    scf.for { flash_tile.mma_start ... ; flash_tile.mma_start ... ; flash_tile.mma_wait }
+    // becomes
+    scf.for { flash_tile.take_turn ; flash_tile.mma_start ... ; flash_tile.mma_start ... ; flash_tile.pass_turn ; flash_tile.mma_wait }
+    ```
+  }];
+  let statistics = [Statistic<"numLoops", "num-loops", "Loops with turns">];
+}
+
 def TileDelayRole : Pass<"flash-tile-delay-role", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Make one role of a specialised kernel late (a test of its barriers)";
   let description = [{

@@ -1,0 +1,49 @@
+// RUN: flash-opt %s --flash-tile-store-tma | FileCheck %s
+
+!acc = !flash_tile.fragment<128x64xf16, #flash_tile.acc<8>>
+!row = !flash_tile.fragment<128xf32, #flash_tile.row<8>>
+
+#schedule = #flash.schedule<m = 128, n = 64, specialize = true, storeTma = true>
+
+module {
+  // CHECK-LABEL: func.func @host
+  // CHECK: %[[MAP:[a-z0-9_]+]] = flash_tile.tensor_map %{{.*}} : memref<?x?x64xf16> -> !flash_tile.tensor_map<16x1x64xf16>
+  // CHECK: flash_tile.launch @kernels::@kernel {{.*}} args({{.*}}, %[[MAP]] :
+  func.func @host(%o: memref<?x?x64xf16>, %l: memref<?x?xf32>, %n: index) {
+    flash_tile.launch @kernels::@kernel grid(%n) args(%o, %l, %n : memref<?x?x64xf16>, memref<?x?xf32>, index)
+    return
+  }
+  gpu.module @kernels {
+    // CHECK: gpu.func @kernel(
+    // CHECK-SAME: %[[MAPO:[a-z0-9_]+]]: !flash_tile.tensor_map<16x1x64xf16>)
+    gpu.func @kernel(%out: memref<?x?x64xf16>, %stat: memref<?x?xf32>, %n: index) kernel
+        attributes {flash_tile.warps = 8 : i64, flash.schedule = #schedule} {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c128 = arith.constant 128 : index
+      %zero = arith.constant 0.0 : f16
+      %wide = arith.constant 0.0 : f32
+      %size = memref.dim %out, %c0 : memref<?x?x64xf16>
+      flash_tile.specialize producer(40) {
+      } consumers(232) {
+        scf.for %i = %c0 to %n step %c128 {
+          %o = flash_tile.splat %zero : !acc
+          %l = flash_tile.splat %wide : !row
+          %left = arith.subi %size, %i : index
+          // The rows are the first dimension; the accelerator cuts them off.
+          // CHECK: flash_tile.store_async %{{.*}}, %[[MAPO]][%{{.*}}, %{{.*}}, %{{.*}}]
+          flash_tile.store %o, %out[%i, %c1, %c0] rows(%left) {row_dim = 0 : i64, alignment = 16 : i64} : !acc, memref<?x?x64xf16>
+          // Cut off elsewhere, not aligned, or a row vector: as they are.
+          // CHECK: flash_tile.store %{{.*}} rows(%{{.*}})
+          flash_tile.store %o, %out[%i, %c1, %c0] rows(%n) {row_dim = 0 : i64, alignment = 16 : i64} : !acc, memref<?x?x64xf16>
+          // CHECK: flash_tile.store %{{.*}}
+          flash_tile.store %o, %out[%i, %c1, %c0] {row_dim = 0 : i64, alignment = 8 : i64} : !acc, memref<?x?x64xf16>
+          // CHECK: flash_tile.store %{{.*}}
+          flash_tile.store %l, %stat[%c0, %i] : !row, memref<?x?xf32>
+        }
+        // CHECK: flash_tile.store_wait
+      }
+      gpu.return
+    }
+  }
+}
