@@ -438,6 +438,10 @@ FailureOr<int64_t> FunctionConverter::run() {
     BlockArgument argument = entry.getArgument(i);
     Type type = argument.getType();
     if (isa<RankedTensorType>(type)) {
+      if (!isa<FloatType>(getElementTypeOrSelf(type)))
+        return emitError(argument.getLoc(), "tensors of ")
+               << getElementTypeOrSelf(type)
+               << " are not supported on a GPU yet";
       type = denseType(type);
       memrefs[argument] = entry.addArgument(type, argument.getLoc());
     } else if (type.isIndex()) {

@@ -60,3 +60,10 @@ func.func @op_in_loop() -> tensor<64xf32> {
   }
   return %r : tensor<64xf32>
 }
+
+// -----
+
+// expected-error @below {{tensors of 'i32' are not supported on a GPU yet}}
+func.func @segments(%ids: tensor<?x?xi32>) {
+  return
+}

@@ -55,7 +55,7 @@ gpu.module @kernels {
       // CHECK: %[[SHIFT:[a-z0-9_]+]] = flash_tile.map(%[[MAX]])
       // CHECK: %[[E:[a-z0-9_]+]] = flash_tile.map(%[[S]], %[[SHIFT]])
       // CHECK: %[[P:[a-z0-9_]+]] = flash_tile.convert %[[E]]
-      // What is rounded is what is summed.
+      // What is rounded is what is summed, unless row vectors are stored.
       // CHECK: %[[T:[a-z0-9_]+]] = flash_tile.reduce add %[[P]]
       // CHECK: %[[FLAGS:[a-z0-9_]+]] = flash_tile.map(%[[T]])
       // CHECK:   arith.cmpf uge, %{{.*}}, %[[LIMIT:[a-z0-9_]+]]
@@ -88,7 +88,47 @@ gpu.module @kernels {
       scf.yield %max1, %sum1, %o, %next : !row, !partial, !o, index
     }
     flash_tile.store %r#2, %out[%c0, %c0] : !o, memref<?x128xf32>
-    flash_tile.store %r#0, %rows[%c0, %c0] : !row, memref<?x128xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+!s = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+!p = !flash_tile.fragment<128x64xf16, #flash_tile.lhs<8>>
+!o = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+!row = !flash_tile.fragment<128xf32, #flash_tile.row<8>>
+!q = !flash_tile.shared<128x64xf16>
+!k = !flash_tile.shared<64x64xf16>
+#lazy = #flash.schedule<m = 128, n = 64, lazy = true>
+
+// With the sum stored, the exact exponentials are summed. f16 ends at 2^16: the
+// limit is 2^12. Alpha without a product is 1 where nothing changes.
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @with_sum
+  gpu.func @with_sum(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %rows: memref<?x128xf32>, %max: !row, %sum: !row)
+      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #lazy} {
+    %c0 = arith.constant 0 : index
+    %q = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !q
+    %k = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !k
+    %s = flash_tile.mma #flash_tile.wgmma %q, %k transpose_b : !q, !k -> !s
+    // CHECK: %[[E:[a-z0-9_]+]] = flash_tile.map(%{{.*}}, %{{.*}})
+    // CHECK: flash_tile.convert %[[E]]
+    // CHECK: %[[T:[a-z0-9_]+]] = flash_tile.reduce add %[[E]]
+    // CHECK: %[[LIMIT:[a-z0-9_]+]] = arith.constant 4.096000e+03 : f32
+    // CHECK: arith.cmpf uge, %{{.*}}, %[[LIMIT]]
+    // CHECK: scf.if
+    // CHECK: } else {
+    // CHECK:   %[[ONE:[a-z0-9_]+]] = arith.constant 1.000000e+00
+    // CHECK:   %[[KEEP:[a-z0-9_]+]] = flash_tile.splat %[[ONE]]
+    // CHECK:   scf.yield %{{.*}}, %{{.*}}, %{{.*}}, %[[KEEP]]
+    %e, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum {scale = 0.125 : f32} : !s, !row, !row
+    %p = flash_tile.convert %e : !s -> !p
+    %o = flash_tile.mma #flash_tile.wgmma %p, %k : !p, !k -> !o
+    flash_tile.store %o, %out[%c0, %c0] : !o, memref<?x64xf32>
+    flash_tile.store %sum1, %rows[%c0, %c0] : !row, memref<?x128xf32>
+    flash_tile.store %alpha, %rows[%c0, %c0] : !row, memref<?x128xf32>
     gpu.return
   }
 }

@@ -226,7 +226,7 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
     c.specialize = c.tma = c.lazy = true;
     c.persistent = c.storeTma = c.pingPong = true;
     c.queryStages = 2;
-    c.headTurns = problem.uneven ? 32 : 0;
+    c.headTurns = problem.uneven ? 16 : 0;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
     // share 64 K registers.
     for (int64_t warpgroups : {2, 3}) {

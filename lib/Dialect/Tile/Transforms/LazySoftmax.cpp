@@ -21,7 +21,8 @@
 // in range), the warp takes the textbook step with its scores computed again:
 // the exponentials have taken their registers. What is summed are the rounded
 // probabilities: the largest is no longer exactly 1, and its rounding has to
-// cancel. It runs after the products are scheduled, so that the first block is
+// cancel; only where the kernel also stores the logarithm of the sum, that has
+// to be exact. It runs after the products are scheduled, so that the first block is
 // on its own and stays as it is.
 //
 //===----------------------------------------------------------------------===//
@@ -257,6 +258,17 @@ Value LazySoftmax::emitOutOfRange(OpBuilder &builder, Value sum) {
   return AnyOp::create(builder, loc, builder.getI1Type(), out);
 }
 
+/// Whether the kernel stores row vectors: the LSE.
+static bool storesRows(OnlineSoftmaxOp op) {
+  WalkResult walk =
+      op->getParentOfType<gpu::GPUFuncOp>().walk([](StoreOp store) {
+        return store.getValue().getType().getRank() == 1
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      });
+  return walk.wasInterrupted();
+}
+
 void LazySoftmax::rewrite() {
   OpBuilder builder(op);
   IRMapping fast;
@@ -264,8 +276,9 @@ void LazySoftmax::rewrite() {
   Operation *place = findPlace();
   builder.setInsertionPoint(place);
   Value rounded = builder.clone(*convert, fast)->getResult(0);
-  Value sum = ReduceOp::create(builder, loc, op.getSum().getType(),
-                               ReduceKind::Add, rounded);
+  Value sum = ReduceOp::create(
+      builder, loc, op.getSum().getType(), ReduceKind::Add,
+      storesRows(op) ? fast.lookup(op.getExponentials()) : rounded);
   Value outOfRange = emitOutOfRange(builder, sum);
   auto branch = scf::IfOp::create(
       builder, loc, outOfRange,
