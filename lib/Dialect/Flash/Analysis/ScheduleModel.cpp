@@ -75,6 +75,7 @@ TileProblem TileProblem::get(AttentionOp op) {
   if (MaskAttrInterface mask = op.getEffectiveMask())
     std::tie(problem.rowDivisor, problem.keyDivisor) = mask.getTileDivisors();
   problem.uneven = static_cast<bool>(op.getEffectiveMask());
+  problem.lse = static_cast<bool>(op.getLse());
   if (op.isPaged())
     problem.pageSize = std::max<int64_t>(
         op.getKey().getType().getDimSize(op.getLengthDim()), 0);
@@ -138,21 +139,21 @@ static TileCandidate tileForCPU(TargetAttr target, const TileProblem &problem) {
 /// Registers for addresses, rows and what the assembler keeps besides, found by
 /// assembling the list of kernels: the least that spills nowhere.
 static int64_t otherRegisters(TargetAttr target, Instruction instruction,
-                              bool masked) {
+                              const TileProblem &p) {
   if (instruction == Instruction::Wgmma)
-    return masked ? 48 : 36;
+    return 36 + (p.uneven ? 12 : 0) + (p.lse ? 12 : 0);
   return target.getKind().getValue().starts_with("sm_1") ? 88 : 48;
 }
 
 /// 32-bit registers a thread needs: O and S in f32; beside them P in 16 bits
 /// where the next S is computed before P is used up (wgmma, asynchronous).
 static int64_t registersPerThread(const Choice &c, TargetAttr target,
-                                  int64_t vDim, bool masked) {
+                                  int64_t vDim, const TileProblem &p) {
   int64_t rowsPerWarp = c.m / c.warps;
   int64_t tiles = rowsPerWarp * (vDim + c.n) / 32;
   if (c.instruction == Instruction::Wgmma)
     tiles += rowsPerWarp * c.n / 64;
-  return tiles + otherRegisters(target, c.instruction, masked);
+  return tiles + otherRegisters(target, c.instruction, p);
 }
 
 static int64_t sharedBytes(const Choice &c, const TileProblem &p) {
@@ -176,8 +177,10 @@ static double costPerScore(const Choice &c, const TileProblem &p) {
   double fromShared = c.instruction == Instruction::Wgmma
                           ? 0.0
                           : keyBytes * double(c.warps) / double(c.m);
-  constexpr double kStepOverhead = 320.0;
-  return fromL2 + fromShared + kStepOverhead / double(c.n);
+  // A third warpgroup hides a part of it.
+  double stepOverhead =
+      c.instruction == Instruction::Wgmma && c.warps > 8 ? 300.0 : 320.0;
+  return fromL2 + fromShared + stepOverhead / double(c.n);
 }
 
 /// The largest block of keys that fits registers and shared memory, for one
@@ -191,7 +194,7 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
   candidate.reason = llvm::formatv(
       "{0} keys a block are the most that the model tries", kMostKeys);
   for (c.n = kMostKeys; c.n > 0; c.n -= kStep) {
-    int64_t registers = registersPerThread(c, target, vDim, p.uneven);
+    int64_t registers = registersPerThread(c, target, vDim, p);
     int64_t shared = sharedBytes(c, p);
     if (registers > c.registerLimit()) {
       candidate.limit = "registers";
@@ -234,7 +237,11 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.warps = 4 * warpgroups;
       c.producerRegisters = warpgroups == 2 ? 40 : 32;
       c.consumerRegisters = warpgroups == 2 ? 232 : 160;
-      candidates.push_back(withMostKeys(c, target, problem));
+      TileCandidate candidate = withMostKeys(c, target, problem);
+      // With fewer keys the assembler serialises the third one's products.
+      constexpr int64_t leastKeysOfThree = 96;
+      if (warpgroups == 2 || candidate.schedule.getN() >= leastKeysOfThree)
+        candidates.push_back(candidate);
     }
     return candidates;
   }
@@ -304,7 +311,7 @@ std::vector<TileResource> flash::describeTile(TargetAttr target,
         {"registers", "a thread",
          registersPerThread(
              c, target, llvm::alignTo(problem.vDim, std::max<int64_t>(c.d, 1)),
-             problem.uneven),
+             problem),
          c.registerLimit()});
   resources.push_back({"shared memory", "bytes", sharedBytes(c, problem),
                        target.getFastMemory()});
