@@ -34,12 +34,12 @@
 // CHECK: * an estimate
 
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a}),flash-io-report{target=sm_90a})' -o /dev/null | FileCheck %s --check-prefix=BOUND
-// BOUND: tile       192 queries x 112 keys
-// BOUND: bound by   registers: 128 keys a block need 164 registers a thread of 160
+// BOUND: tile       192 queries x 96 keys
+// BOUND: bound by   registers: 112 keys a block need 172 registers a thread of 160
 // BOUND: uses       registers: {{[0-9]+}} of {{[0-9]+}} a thread
 // BOUND: uses       shared memory: {{[0-9,]+}} of 232,448 bytes
 // BOUND: considered 128 x 128, 8 warps, cost {{.*}} (keys a block: 128 keys a block are the most that the model tries)
-// BOUND: considered 192 x 112, 12 warps, cost
+// BOUND: considered 192 x 96, 12 warps, cost
 
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule="#flash.schedule<m = 7, n = 5>"}),flash-io-report{dims=sq=9,sk=11})' -o /dev/null | FileCheck %s --check-prefix=GIVEN
 // GIVEN: tile       7 queries x 5 keys, given and not chosen by the model

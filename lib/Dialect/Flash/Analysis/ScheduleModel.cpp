@@ -76,6 +76,7 @@ TileProblem TileProblem::get(AttentionOp op) {
     std::tie(problem.rowDivisor, problem.keyDivisor) = mask.getTileDivisors();
   problem.uneven = static_cast<bool>(op.getEffectiveMask());
   problem.lse = static_cast<bool>(op.getLse());
+  problem.offsets = op.getQOffset() || op.getKvOffset();
   if (op.isPaged())
     problem.pageSize = std::max<int64_t>(
         op.getKey().getType().getDimSize(op.getLengthDim()), 0);
@@ -141,7 +142,7 @@ static TileCandidate tileForCPU(TargetAttr target, const TileProblem &problem) {
 static int64_t otherRegisters(TargetAttr target, Instruction instruction,
                               const TileProblem &p) {
   if (instruction == Instruction::Wgmma)
-    return 36 + (p.uneven ? 12 : 0) + (p.lse ? 12 : 0);
+    return 36 + (p.uneven ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0);
   return target.getKind().getValue().starts_with("sm_1") ? 88 : 48;
 }
 

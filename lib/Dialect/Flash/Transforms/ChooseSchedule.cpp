@@ -78,12 +78,25 @@ struct ChooseSchedulePass
         return signalPassFailure();
       }
     }
-    func.walk([&](AttentionOp op) {
-      ScheduleAttr chosen =
-          chooseTile(*description, TileProblem::get(op)).schedule;
+    WalkResult walk = func.walk([&](AttentionOp op) {
+      TileProblem problem = TileProblem::get(op);
+      ScheduleAttr chosen = chooseTile(*description, problem).schedule;
       chosen = overlay(overlay(chosen, fromOption), op.getScheduleAttr());
       op.setScheduleAttr(chosen);
+      // On the CPU a tile follows the mask's blocks; a GPU's has its own size.
+      if (!description->isCPU() && problem.rowDivisor &&
+          (problem.rowDivisor % chosen.getM() ||
+           problem.keyDivisor % chosen.getN())) {
+        op.emitOpError("has a mask of blocks of ")
+            << problem.rowDivisor << " queries and " << problem.keyDivisor
+            << " keys, which tiles of " << chosen.getM() << " and "
+            << chosen.getN() << " do not divide: not supported on a GPU yet";
+        return WalkResult::interrupt();
+      }
+      return WalkResult::advance();
     });
+    if (walk.wasInterrupted())
+      return signalPassFailure();
     func.walk([&](MergeOp op) {
       op->setAttr(kScheduleAttrName, chooseMergeSchedule(*description));
     });

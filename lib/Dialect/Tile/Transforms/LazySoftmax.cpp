@@ -22,8 +22,8 @@
 // the exponentials have taken their registers. What is summed are the rounded
 // probabilities: the largest is no longer exactly 1, and its rounding has to
 // cancel; only where the kernel also stores the logarithm of the sum, that has
-// to be exact. It runs after the products are scheduled, so that the first block is
-// on its own and stays as it is.
+// to be exact. It runs after the products are scheduled, so that the first
+// block is on its own and stays as it is.
 //
 //===----------------------------------------------------------------------===//
 

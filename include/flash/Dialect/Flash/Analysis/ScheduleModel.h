@@ -29,8 +29,8 @@ struct TileProblem {
   int64_t rowDivisor = 0, keyDivisor = 0, pageSize = 0;
   /// Whether a mask gives blocks of queries different numbers of keys.
   bool uneven = false;
-  /// Whether the LSE is asked for.
-  bool lse = false;
+  /// Whether the LSE is asked for, and whether positions have offsets.
+  bool lse = false, offsets = false;
 
   static TileProblem get(AttentionOp op);
 };
