@@ -280,6 +280,23 @@ LogicalResult IndexInterpreter::visit(Operation *op) {
   return success(fold(op));
 }
 
+/// Shapes of the results of an op that is not understood.
+void IndexInterpreter::takeShapes(Operation *op) {
+  auto destinations = dyn_cast<DestinationStyleOpInterface>(op);
+  for (OpResult result : op->getResults()) {
+    auto type = dyn_cast<RankedTensorType>(result.getType());
+    if (type && type.hasStaticShape()) {
+      set(result, KnownValue::tensor(type.getShape()));
+    } else if (type && destinations) {
+      if (const KnownValue *known =
+              find(destinations.getTiedOpOperand(result)->get())) {
+        KnownValue shape = KnownValue::tensor(known->shape);
+        set(result, std::move(shape));
+      }
+    }
+  }
+}
+
 LogicalResult IndexInterpreter::run(Block &block) {
   for (Operation &op : block.without_terminator())
     if (failed(visit(&op))) {
@@ -302,5 +319,8 @@ LogicalResult IndexInterpreter::run(func::FuncOp func,
                             << " arguments, not " << arguments.size();
   for (auto [argument, known] : llvm::zip(func.getArguments(), arguments))
     set(argument, known);
-  return run(func.getBody().front());
+  for (Operation &op : func.getBody().front().without_terminator())
+    if (failed(visit(&op)))
+      takeShapes(&op);
+  return success();
 }

@@ -49,12 +49,13 @@ struct KnownValue {
 
 class IndexInterpreter {
 public:
-  /// Runs the body of a function on the sizes of a call. An op whose result is
-  /// needed and cannot be told is an error at the op.
+  /// Runs the body of a function on the sizes of a call. What cannot be told
+  /// stays unknown; of other ops' tensors what types and destinations say is.
   llvm::LogicalResult run(mlir::func::FuncOp func,
                           llvm::ArrayRef<KnownValue> arguments);
 
-  /// Runs the ops of a block up to its terminator.
+  /// Runs the ops of a block up to its terminator. An op that is not understood
+  /// is an error at the op.
   llvm::LogicalResult run(mlir::Block &block);
 
   void set(mlir::Value value, KnownValue known) {
@@ -81,6 +82,7 @@ private:
   llvm::LogicalResult visitTensor(mlir::Operation *op);
   llvm::LogicalResult visitLoop(mlir::Operation *op);
   bool fold(mlir::Operation *op);
+  void takeShapes(mlir::Operation *op);
 
   llvm::DenseMap<mlir::Value, KnownValue> values;
 };
