@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <random>
+#include <tuple>
 
 using namespace flash;
 using namespace flash::matrix;
@@ -170,7 +171,8 @@ static const std::vector<Shape> kShapes = {
 
 std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   std::vector<Kernel> kernels;
-  int turn = 0;
+  // Layouts take turns, and begin with another one for each type.
+  int turn = static_cast<int>(type);
   auto add = [&](std::string feature, std::string mask,
                  std::vector<Extra> extras) -> Kernel & {
     Kernel kernel;
@@ -214,6 +216,22 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   add("segments-or-window",
       "#flash.or<#flash.segments, #flash.window<left = 9, right = 9>>",
       {segments("sq", true), segments("sk", false)});
+  // Head dims off every tile, other ratios of heads, run-time numbers of heads.
+  Kernel &odd =
+      add("segments-odd", "#flash.and<#flash.causal, #flash.segments>",
+          {segments("sq", true), segments("sk", false)});
+  odd.dqk = 59;
+  odd.dv = 111;
+  odd.heads = 6;
+  odd.kvHeads = 1;
+  Kernel &dynamic =
+      add("prefix-dynamic", "#flash.or<#flash.causal, #flash.prefix>",
+          {prefixLengths()});
+  dynamic.dynamicHeads = true;
+  for (Shape &shape : dynamic.shapes)
+    std::tie(shape.heads, shape.kvHeads) = std::pair(6, 3);
+  add("window-f32-output", "#flash.window<left = 77, right = 0>", {})
+      .wideOutput = true;
   // Regions.
   add("region-causal", "", {}).region = R"(mask {
   ^bb0(%b: index, %h: index, %x: index, %y: index):

@@ -139,7 +139,9 @@ static bool mayPad(Value existing, int64_t size) {
 /// Scores with -inf where the key does not exist or the mask hides it.
 Value StepBuilder::maskScores(Value scores) {
   Value lastQuery, lastKey;
-  if (op.getQueries()) {
+  bool readsData = !op.getMaskOperands().empty() ||
+                   (!op.getMaskBody().empty() && !op.getCaptures().empty());
+  if (readsData) {
     lastQuery = index.sub(op.getQueries(), index.constant(1));
     lastKey = index.sub(op.getKeys(), index.constant(1));
   }
@@ -152,9 +154,9 @@ Value StepBuilder::maskScores(Value scores) {
                                       op.getKeys());
     if (MaskAttrInterface mask = op.getMaskAttr()) {
       // Where the mask reads operands, padding asks for the last that exists.
-      if (op.getQueries() && mayPad(op.getQueries(), rows))
+      if (readsData && mayPad(op.getQueries(), rows))
         i = arith::MinSIOp::create(nested, l, i, lastQuery);
-      if (op.getQueries() && mayPad(op.getKeys(), keys))
+      if (readsData && mayPad(op.getKeys(), keys))
         j = arith::MinSIOp::create(nested, l, j, lastKey);
       Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
       Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);

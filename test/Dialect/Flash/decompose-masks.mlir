@@ -1,0 +1,44 @@
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-decompose-attention),canonicalize,flash-verify-level{level=L2})' | FileCheck %s
+
+// Run-time data are read where queries and keys exist: padding asks for the last row that does.
+// CHECK-LABEL: @segments
+// CHECK-SAME: %[[KEYS:[^:]*]]: index, %[[QUERIES:[^:]*]]: index, %[[B:[^:]*]]: index, %{{.*}}: index, %[[QIDS:[^:]*]]: tensor<2x?xi32>, %[[KIDS:[^:]*]]: tensor<2x?xi32>
+// CHECK: %[[LASTQ:.*]] = arith.subi %[[QUERIES]], %{{.*}} : index
+// CHECK: %[[LASTK:.*]] = arith.subi %[[KEYS]], %{{.*}} : index
+// CHECK: linalg.generic
+// CHECK: %[[I:.*]] = linalg.index 0
+// CHECK: %[[J:.*]] = linalg.index 1
+// CHECK-DAG: %[[EXISTS:.*]] = arith.cmpi slt, %[[J]], %[[KEYS]]
+// CHECK-DAG: arith.minsi %[[I]], %[[LASTQ]]
+// CHECK-DAG: arith.minsi %[[J]], %[[LASTK]]
+// CHECK: %[[X:.*]] = tensor.extract %[[QIDS]][%[[B]], %{{.*}}]
+// CHECK: %[[Y:.*]] = tensor.extract %[[KIDS]][%[[B]], %{{.*}}]
+// CHECK: %[[SAME:.*]] = arith.cmpi eq, %[[X]], %[[Y]] : i32
+// CHECK: arith.andi %[[EXISTS]], %[[SAME]]
+// CHECK: flash.online_softmax
+func.func @segments(%keys: index, %queries: index, %b: index, %h: index, %qids: tensor<2x?xi32>, %kids: tensor<2x?xi32>, %p: index,
+                    %q: tensor<64x32xf32>, %k: tensor<32x32xf32>, %acc: tensor<64x32xf32>, %r: tensor<64xf32>) -> tensor<64x32xf32> {
+  %a:3 = flash.online_attention ins(%q, %k, %k : tensor<64x32xf32>, tensor<32x32xf32>, tensor<32x32xf32>)
+      outs(%acc, %r, %r : tensor<64x32xf32>, tensor<64xf32>, tensor<64xf32>) positions(%p, %p) keys(%keys)
+      queries(%queries) place(%b, %h) origins(%p, %p) mask_operands(%qids, %kids : tensor<2x?xi32>, tensor<2x?xi32>) {scale = 1.0 : f32, mask = #flash.segments}
+  return %a#0 : tensor<64x32xf32>
+}
+
+// -----
+
+// What is alike for all elements, here the prefix of the batch, is read before them.
+// CHECK-LABEL: @prefix
+// CHECK-SAME: %[[LENGTHS:[^:]*]]: tensor<2xi32>
+// CHECK: scf.if
+// CHECK: tensor.extract %[[LENGTHS]]
+// CHECK: linalg.generic
+// CHECK-NOT: tensor.extract
+// CHECK: linalg.yield
+func.func @prefix(%b: index, %h: index, %lengths: tensor<2xi32>, %p: index, %queries: index,
+                  %q: tensor<64x32xf32>, %k: tensor<32x32xf32>, %acc: tensor<64x32xf32>, %r: tensor<64xf32>) -> tensor<64x32xf32> {
+  %keys = arith.constant 32 : index
+  %a:3 = flash.online_attention ins(%q, %k, %k : tensor<64x32xf32>, tensor<32x32xf32>, tensor<32x32xf32>)
+      outs(%acc, %r, %r : tensor<64x32xf32>, tensor<64xf32>, tensor<64xf32>) positions(%p, %p) keys(%keys)
+      queries(%queries) place(%b, %h) origins(%p, %p) mask_operands(%lengths : tensor<2xi32>) {scale = 1.0 : f32, mask = #flash.prefix}
+  return %a#0 : tensor<64x32xf32>
+}
