@@ -22,6 +22,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelBuilder.h"
+#include "TileOrder.h"
 
 #include "flash/Conversion/FlashToTile/Passes.h"
 
@@ -94,20 +95,6 @@ private:
 };
 } // namespace
 
-/// Warps for a loop without a schedule: those that share the rows of its tiles.
-static int64_t defaultWarps(scf::ForallOp op) {
-  int64_t warps = 8;
-  op.walk([&](tensor::ParallelInsertSliceOp insert) {
-    Value source = insert.getSource();
-    if (auto slice = source.getDefiningOp<tensor::ExtractSliceOp>())
-      source = slice.getSource();
-    int64_t rows = cast<RankedTensorType>(source.getType()).getDimSize(0);
-    while (warps > 1 && rows % (16 * warps))
-      warps /= 2;
-  });
-  return warps;
-}
-
 FailureOr<Value> FunctionConverter::allocateResult(scf::ForallOp op,
                                                    OpOperand &init) {
   auto empty = init.get().getDefiningOp<tensor::EmptyOp>();
@@ -117,65 +104,6 @@ FailureOr<Value> FunctionConverter::allocateResult(scf::ForallOp op,
                                  denseType(empty.getType()),
                                  empty.getDynamicSizes())
       .getResult();
-}
-
-/// Place `rest` in dimensions of `counts` points, the last one fastest.
-static SmallVector<Value> delinearize(OpBuilder &builder, Location loc,
-                                      Value rest, ArrayRef<Value> counts) {
-  SmallVector<Value> position(counts.size());
-  for (int64_t dim = counts.size() - 1; dim > 0; --dim) {
-    position[dim] = arith::RemUIOp::create(builder, loc, rest, counts[dim]);
-    rest = arith::DivUIOp::create(builder, loc, rest, counts[dim]);
-  }
-  position[0] = rest;
-  return position;
-}
-
-/// The last point first: under a causal mask the last blocks of queries are the
-/// longest.
-static Value fromEnd(OpBuilder &builder, Location loc, Value count, Value id) {
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-  return arith::SubIOp::create(
-      builder, loc, arith::SubIOp::create(builder, loc, count, one), id);
-}
-
-/// Point of a loop from the number of the block. The last dimension is the
-/// fastest, from its end: neighbours share what does not depend on it.
-static SmallVector<Value> positionInOrder(OpBuilder &builder, Location loc,
-                                          Value block, ArrayRef<Value> counts) {
-  SmallVector<Value> position = delinearize(builder, loc, block, counts);
-  position.back() = fromEnd(builder, loc, counts.back(), position.back());
-  return position;
-}
-
-/// The same with all points of the outer dimensions taking turns, from the
-/// longest tiles on, where they are at most `most`: the work of blocks that go
-/// through tiles to and fro is even. More of them share no keys while they take
-/// turns, and go one after the other.
-static SmallVector<Value> positionInTurns(OpBuilder &builder, Location loc,
-                                          Value block, ArrayRef<Value> counts,
-                                          int64_t most) {
-  Value outer = counts.front();
-  for (Value count : counts.drop_front().drop_back())
-    outer = arith::MulIOp::create(builder, loc, outer, count);
-  Value last = counts.back();
-  Value few =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, outer,
-                            arith::ConstantIndexOp::create(builder, loc, most));
-  auto divide = [&](Value by) {
-    return std::pair<Value, Value>(
-        arith::DivUIOp::create(builder, loc, block, by),
-        arith::RemUIOp::create(builder, loc, block, by));
-  };
-  auto [turn, member] = divide(outer);
-  auto [head, tile] = divide(last);
-  auto pick = [&](Value a, Value b) -> Value {
-    return arith::SelectOp::create(builder, loc, few, a, b);
-  };
-  SmallVector<Value> position =
-      delinearize(builder, loc, pick(member, head), counts.drop_back());
-  position.push_back(fromEnd(builder, loc, last, pick(turn, tile)));
-  return position;
 }
 
 LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
@@ -233,30 +161,8 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
     }
   }
 
-  SmallVector<Value> counts;
-  SmallVector<OpFoldResult> lower = op.getMixedLowerBound(),
-                            upper = op.getMixedUpperBound(),
-                            step = op.getMixedStep();
-  for (int64_t dim = 0; dim < op.getRank(); ++dim) {
-    Value count = bound(upper[dim]);
-    if (!op.isNormalized())
-      count = arith::CeilDivSIOp::create(
-          builder, loc,
-          builder.createOrFold<arith::SubIOp>(loc, count, bound(lower[dim])),
-          bound(step[dim]));
-    counts.push_back(count);
-  }
-  Value block = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
   SmallVector<Value> position =
-      schedule && schedule.getHeadTurns() && op.getRank() > 1
-          ? positionInTurns(builder, loc, block, counts,
-                            schedule.getHeadTurns())
-          : positionInOrder(builder, loc, block, counts);
-  if (!op.isNormalized())
-    for (int64_t dim = 0; dim < op.getRank(); ++dim)
-      position[dim] = arith::AddIOp::create(
-          builder, loc, bound(lower[dim]),
-          arith::MulIOp::create(builder, loc, position[dim], bound(step[dim])));
+      findTile(builder, op, schedule ? schedule.getHeadTurns() : 0, bound);
   for (auto [from, to] : llvm::zip(op.getInductionVars(), position))
     body.map(from, to);
   if (failed(body.convertBlock(*op.getBody())))

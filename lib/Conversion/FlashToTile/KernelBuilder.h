@@ -41,6 +41,9 @@ struct DeviceTile {
   mlir::TypedAttr padding;
 };
 
+/// Warps for a loop without a schedule: those that share the rows of its tiles.
+int64_t defaultWarps(mlir::scf::ForallOp op);
+
 class KernelBuilder {
 public:
   KernelBuilder(mlir::OpBuilder &builder, int64_t warps,

@@ -1,0 +1,106 @@
+//===- TileOrder.cpp - Which tile a block works on ------------------------
+//===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// See TileOrder.h.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TileOrder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+
+using namespace mlir;
+
+/// Place `rest` in dimensions of `counts` points, the last one fastest.
+static SmallVector<Value> delinearize(OpBuilder &builder, Location loc,
+                                      Value rest, ArrayRef<Value> counts) {
+  SmallVector<Value> position(counts.size());
+  for (int64_t dim = counts.size() - 1; dim > 0; --dim) {
+    position[dim] = arith::RemUIOp::create(builder, loc, rest, counts[dim]);
+    rest = arith::DivUIOp::create(builder, loc, rest, counts[dim]);
+  }
+  position[0] = rest;
+  return position;
+}
+
+/// The last point first: under a causal mask the last blocks of queries are the
+/// longest.
+static Value fromEnd(OpBuilder &builder, Location loc, Value count, Value id) {
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  return arith::SubIOp::create(
+      builder, loc, arith::SubIOp::create(builder, loc, count, one), id);
+}
+
+static SmallVector<Value> positionInOrder(OpBuilder &builder, Location loc,
+                                          Value block, ArrayRef<Value> counts) {
+  SmallVector<Value> position = delinearize(builder, loc, block, counts);
+  position.back() = fromEnd(builder, loc, counts.back(), position.back());
+  return position;
+}
+
+/// All points of the outer dimensions take turns, from the longest tiles on,
+/// where they are at most `most`: the work of blocks that go
+/// through tiles to and fro is even. More of them share no keys while they take
+/// turns, and go one after the other.
+static SmallVector<Value> positionInTurns(OpBuilder &builder, Location loc,
+                                          Value block, ArrayRef<Value> counts,
+                                          int64_t most) {
+  Value outer = counts.front();
+  for (Value count : counts.drop_front().drop_back())
+    outer = arith::MulIOp::create(builder, loc, outer, count);
+  Value last = counts.back();
+  Value few =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, outer,
+                            arith::ConstantIndexOp::create(builder, loc, most));
+  auto divide = [&](Value by) {
+    return std::pair<Value, Value>(
+        arith::DivUIOp::create(builder, loc, block, by),
+        arith::RemUIOp::create(builder, loc, block, by));
+  };
+  auto [turn, member] = divide(outer);
+  auto [head, tile] = divide(last);
+  auto pick = [&](Value a, Value b) -> Value {
+    return arith::SelectOp::create(builder, loc, few, a, b);
+  };
+  SmallVector<Value> position =
+      delinearize(builder, loc, pick(member, head), counts.drop_back());
+  position.push_back(fromEnd(builder, loc, last, pick(turn, tile)));
+  return position;
+}
+
+SmallVector<Value> flash::findTile(OpBuilder &builder, scf::ForallOp op,
+                                   int64_t turns,
+                                   function_ref<Value(OpFoldResult)> bound) {
+  Location loc = op.getLoc();
+  SmallVector<Value> counts;
+  SmallVector<OpFoldResult> lower = op.getMixedLowerBound(),
+                            upper = op.getMixedUpperBound(),
+                            step = op.getMixedStep();
+  for (int64_t dim = 0; dim < op.getRank(); ++dim) {
+    Value count = bound(upper[dim]);
+    if (!op.isNormalized())
+      count = arith::CeilDivSIOp::create(
+          builder, loc,
+          builder.createOrFold<arith::SubIOp>(loc, count, bound(lower[dim])),
+          bound(step[dim]));
+    counts.push_back(count);
+  }
+  Value block = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
+  SmallVector<Value> position =
+      turns && op.getRank() > 1
+          ? positionInTurns(builder, loc, block, counts, turns)
+          : positionInOrder(builder, loc, block, counts);
+  if (!op.isNormalized())
+    for (int64_t dim = 0; dim < op.getRank(); ++dim)
+      position[dim] = arith::AddIOp::create(
+          builder, loc, bound(lower[dim]),
+          arith::MulIOp::create(builder, loc, position[dim], bound(step[dim])));
+  return position;
+}
