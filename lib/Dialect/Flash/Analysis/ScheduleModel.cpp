@@ -142,7 +142,8 @@ static TileCandidate tileForCPU(TargetAttr target, const TileProblem &problem) {
 static int64_t otherRegisters(TargetAttr target, Instruction instruction,
                               const TileProblem &p) {
   if (instruction == Instruction::Wgmma)
-    return 36 + (p.uneven ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0);
+    return 36 + (p.uneven ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0) +
+           (p.uneven && p.vDim > 128 ? 12 : 0);
   return target.getKind().getValue().starts_with("sm_1") ? 88 : 48;
 }
 
@@ -216,12 +217,35 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
   return candidate;
 }
 
+/// Gives up the second stage of Q, then the tile of results in shared memory,
+/// where they leave no room for blocks of 64 keys.
+static Choice fitShared(Choice c, TargetAttr target, const TileProblem &p) {
+  c.n = 64;
+  if (sharedBytes(c, p) > target.getFastMemory())
+    c.queryStages = 1;
+  if (sharedBytes(c, p) > target.getFastMemory())
+    c.storeTma = false;
+  return c;
+}
+
+/// A third stage of K and V where there is room for it: short sequences wait
+/// for memory.
+static TileCandidate withThirdStage(TileCandidate candidate, TargetAttr target,
+                                    const TileProblem &p) {
+  Choice c = Choice::get(candidate.schedule);
+  c.stages = 3;
+  if (sharedBytes(c, p) <= target.getFastMemory())
+    candidate.schedule = c.get(target.getContext());
+  return candidate;
+}
+
 static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
                                               const TileProblem &problem) {
   std::vector<TileCandidate> candidates;
+  // Rows of 16 bytes are what the tensor memory accelerator copies.
   bool onHopper = target.hasWgmma() && problem.elementBytes == 2 &&
-                  problem.qkDim == problem.vDim &&
-                  (problem.qkDim == 64 || problem.qkDim == 128);
+                  problem.qkDim % 8 == 0 && problem.vDim % 8 == 0 &&
+                  std::max(problem.qkDim, problem.vDim) <= 256;
   Choice c;
   c.d = 16;
   c.stages = 2;
@@ -230,7 +254,7 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
     c.specialize = c.tma = c.lazy = true;
     c.persistent = c.storeTma = c.pingPong = true;
     c.queryStages = 2;
-    c.headTurns = problem.uneven ? 16 : 0;
+    c.headTurns = problem.uneven ? 24 : 0;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
     // share 64 K registers.
     for (int64_t warpgroups : {2, 3}) {
@@ -238,7 +262,15 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.warps = 4 * warpgroups;
       c.producerRegisters = warpgroups == 2 ? 40 : 32;
       c.consumerRegisters = warpgroups == 2 ? 232 : 160;
-      TileCandidate candidate = withMostKeys(c, target, problem);
+      // Wide results need all there are; positions under a mask cost the
+      // producer more than 24.
+      if (warpgroups == 2 && problem.vDim > 128 && !problem.uneven) {
+        c.producerRegisters = 24;
+        c.consumerRegisters = 240;
+      }
+      TileCandidate candidate = withThirdStage(
+          withMostKeys(fitShared(c, target, problem), target, problem), target,
+          problem);
       // With fewer keys the assembler serialises the third one's products.
       constexpr int64_t leastKeysOfThree = 96;
       if (warpgroups == 2 || candidate.schedule.getN() >= leastKeysOfThree)
