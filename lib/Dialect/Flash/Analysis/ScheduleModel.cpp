@@ -229,12 +229,12 @@ static Choice fitShared(Choice c, TargetAttr target, const TileProblem &p) {
 }
 
 /// A third stage of K and V where there is room for it: short sequences wait
-/// for memory.
+/// for memory. Counting to three costs registers, which a mask has not.
 static TileCandidate withThirdStage(TileCandidate candidate, TargetAttr target,
                                     const TileProblem &p) {
   Choice c = Choice::get(candidate.schedule);
   c.stages = 3;
-  if (sharedBytes(c, p) <= target.getFastMemory())
+  if (!p.uneven && sharedBytes(c, p) <= target.getFastMemory())
     candidate.schedule = c.get(target.getContext());
   return candidate;
 }
