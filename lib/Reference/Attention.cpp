@@ -198,6 +198,16 @@ private:
     for (int64_t j = 0; j < end; j += kColumns)
       blockProduct(sizes.dqk, q.data(), sizes.dqk, keyTransposed.data() + j,
                    skPadded, s.data() + j, skPadded);
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t j = 0; j < end; ++j) {
+        T &score = s[r * skPadded + j];
+        score *= scale;
+        if (options.score && seen[r * sizes.sk + j])
+          score = static_cast<T>(options.score(
+              score,
+              {options.firstBatch + b, h, options.firstQueryRow + first + r,
+               options.firstKeyRow + j, qOffset + first + r, kvOffset + j}));
+      }
     T lse[kRows];
     for (int64_t r = 0; r < rows; ++r)
       lse[r] =
@@ -225,7 +235,6 @@ private:
     bool any = false;
     for (int64_t j = 0; j < end; ++j)
       if (seen[j]) {
-        s[j] *= scale;
         any = true;
         // A NaN must survive: std::max would drop it.
         if (s[j] > max || std::isnan(s[j]))

@@ -12,6 +12,7 @@
 
 #include "InterpreterImpl.h"
 #include "MaskMeaning.h"
+#include "ScoreMeaning.h"
 
 using namespace mlir;
 using namespace flash;
@@ -23,8 +24,6 @@ using rt::Status;
 
 /// What the reference cannot run yet.
 static const char *unsupported(AttentionOp op) {
-  if (!op.getEffectiveScores().empty())
-    return "score functions";
   if (op.getSinks())
     return "sinks";
   if (op.getDropoutP())
@@ -136,23 +135,36 @@ Sequences Interpreter::sequencesOf(AttentionOp op) {
   return sequences;
 }
 
-/// Sets the mask of an attention; `body` is kept for what goes wrong in it.
-Status Interpreter::setMaskOf(AttentionOp op, Options &options,
-                              std::shared_ptr<const ScalarBody> &body) {
-  std::vector<Tensor> operands;
-  for (Value operand : op.getMaskOperands())
-    operands.push_back(tensor(operand));
-  if (!op.getMaskBody().empty()) {
-    std::vector<RuntimeValue> captures;
-    for (Value capture : op.getCaptures())
-      captures.push_back(values[capture]);
+/// Sets the mask and the score functions of an attention; `bodies` are kept for
+/// what goes wrong in them.
+Status Interpreter::setFunctions(
+    AttentionOp op, Options &options,
+    std::vector<std::shared_ptr<const ScalarBody>> &bodies) {
+  auto tensors = [&](ValueRange operands) {
+    std::vector<Tensor> result;
+    for (Value operand : operands)
+      result.push_back(tensor(operand));
+    return result;
+  };
+  std::vector<RuntimeValue> captures;
+  for (Value capture : op.getCaptures())
+    captures.push_back(values[capture]);
+  for (Region *region : {&op.getMaskBody(), &op.getScoreBody()}) {
+    bodies.emplace_back();
+    if (region->empty())
+      continue;
     Result<std::shared_ptr<const ScalarBody>> made = ScalarBody::get(
-        op.getMaskBody(), captures, arithmetic.value_or(Arithmetic::Float64));
+        *region, captures, arithmetic.value_or(Arithmetic::Float64));
     if (made.failed())
       return made.status();
-    body = *made;
+    bodies.back() = *made;
   }
-  return setMask(options, op.getEffectiveMask(), operands, body);
+  Status status = setMask(options, op.getEffectiveMask(),
+                          tensors(op.getMaskOperands()), bodies[0]);
+  if (status.failed())
+    return status;
+  return setScore(options, op.getEffectiveScores(),
+                  tensors(op.getScoreOperands()), bodies[1]);
 }
 
 Status Interpreter::visit(AttentionOp op) {
@@ -168,10 +180,9 @@ Status Interpreter::visit(AttentionOp op) {
     return errorAt(op, sizes.message());
   if (Status shapes = checkOperandShapes(op, *sizes); shapes.failed())
     return errorAt(op, shapes.message());
-  std::shared_ptr<const ScalarBody> body;
-  Status masked = setMaskOf(op, options, body);
-  if (masked.failed())
-    return errorAt(op, masked.message());
+  std::vector<std::shared_ptr<const ScalarBody>> bodies;
+  if (Status status = setFunctions(op, options, bodies); status.failed())
+    return errorAt(op, status.message());
   if (op.getScale())
     options.scale = op.getScale()->convertToFloat();
   if (op.getQOffset())
@@ -211,8 +222,9 @@ Status Interpreter::visit(AttentionOp op) {
                                *value.array, options);
   if (result.failed())
     return errorAt(op, result.message());
-  if (body && body->status().failed())
-    return errorAt(op, body->status().message());
+  for (const std::shared_ptr<const ScalarBody> &body : bodies)
+    if (body && body->status().failed())
+      return errorAt(op, body->status().message());
   ++attentionsDone;
   Status status = bind(op.getOutput(), std::move(result->output), element);
   if (status.ok() && op.getLse())

@@ -47,8 +47,9 @@ private:
   rt::Result<Sizes> sizesOf(AttentionOp op);
   rt::Status checkOperandShapes(AttentionOp op, const Sizes &sizes);
   Sequences sequencesOf(AttentionOp op);
-  rt::Status setMaskOf(AttentionOp op, Options &options,
-                       std::shared_ptr<const ScalarBody> &body);
+  rt::Status
+  setFunctions(AttentionOp op, Options &options,
+               std::vector<std::shared_ptr<const ScalarBody>> &bodies);
   rt::Status visit(mlir::tensor::ExtractSliceOp op);
   rt::Status visit(mlir::tensor::EmptyOp op);
   rt::Status visit(mlir::tensor::DimOp op);

@@ -53,10 +53,15 @@ struct Element {
 /// Whether the query of an element sees its key.
 using Visible = std::function<bool(const Element &)>;
 
+/// What a scaled score becomes before the mask.
+using Score = std::function<double(double, const Element &)>;
+
 struct Options {
   bool bshd = false;
   /// All keys when empty.
   Visible visible;
+  /// Unchanged when empty.
+  Score score;
   /// Whether `visible` looks at positions alone, so that all heads see alike.
   bool positionsOnly = true;
   /// How many of the keys at positions [first, end) a query sees, where that

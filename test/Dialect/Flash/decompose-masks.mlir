@@ -42,3 +42,29 @@ func.func @prefix(%b: index, %h: index, %lengths: tensor<2xi32>, %p: index, %que
       queries(%queries) place(%b, %h) origins(%p, %p) mask_operands(%lengths : tensor<2xi32>) {scale = 1.0 : f32, mask = #flash.prefix}
   return %a#0 : tensor<64x32xf32>
 }
+
+// -----
+
+// Score functions work on scaled scores, in their order; softmax then has nothing to scale.
+// CHECK-LABEL: @scores
+// CHECK-SAME: %[[SLOPES:[^:]*]]: tensor<4xf32>
+// CHECK: arith.mulf
+// CHECK: tensor.extract %[[SLOPES]]
+// CHECK: linalg.generic
+// CHECK: arith.subf
+// CHECK: %[[TWICE:.*]] = arith.addf
+// CHECK: linalg.yield %[[TWICE]]
+// CHECK: flash.online_softmax
+// CHECK-SAME: scale = 1.000000e+00
+func.func @scores(%b: index, %h: index, %slopes: tensor<4xf32>, %p: index, %queries: index,
+                  %q: tensor<64x32xf32>, %k: tensor<32x32xf32>, %acc: tensor<64x32xf32>, %r: tensor<64xf32>) -> tensor<64x32xf32> {
+  %keys = arith.constant 32 : index
+  %a:3 = flash.online_attention ins(%q, %k, %k : tensor<64x32xf32>, tensor<32x32xf32>, tensor<32x32xf32>)
+      outs(%acc, %r, %r : tensor<64x32xf32>, tensor<64xf32>, tensor<64xf32>) positions(%p, %p) keys(%keys)
+      queries(%queries) place(%b, %h) origins(%p, %p) score_operands(%slopes : tensor<4xf32>) {scale = 0.5 : f32, scores = [#flash.alibi, #flash.region]} score {
+    ^bb0(%s: f32, %rb: index, %rh: index, %ri: index, %rj: index):
+      %t = arith.addf %s, %s : f32
+      flash.yield %t : f32
+    }
+  return %a#0 : tensor<64x32xf32>
+}

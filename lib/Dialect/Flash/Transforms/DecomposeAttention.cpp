@@ -72,6 +72,7 @@ public:
 private:
   Value scores();
   Value isPartial();
+  Value applyScores(Value scores);
   Value maskScores(Value scores);
   TilePlace maskPlace() {
     return op.getPlace(op.getMaskOperands(), op.getMaskBody());
@@ -99,7 +100,8 @@ Value StepBuilder::scores() {
       transposed
           ? contract(b, loc, op.getKey(), op.getQuery(), zero, {0, 2}, {2, 1})
           : contract(b, loc, op.getQuery(), op.getKey(), zero, {0, 2}, {1, 2});
-  if (scale > 0)
+  // Score functions want scaled scores too.
+  if (scale > 0 && !op.getScores())
     return s;
   return mapTiles(b, loc, scoreShape, s, b.getMultiDimIdentityMap(2),
                   b.getF32Type(),
@@ -134,6 +136,41 @@ Value StepBuilder::isPartial() {
 /// Whether fewer than all `size` rows of a tile may exist.
 static bool mayPad(Value existing, int64_t size) {
   return getConstantIntValue(existing).value_or(0) < size;
+}
+
+/// The score functions in their order, each on what the one before made. Where
+/// they read data, padding asks for the last row that exists.
+Value StepBuilder::applyScores(Value scores) {
+  if (!op.getScores())
+    return scores;
+  bool readsData = !op.getScoreOperands().empty() || !op.getCaptures().empty();
+  Value lastQuery = index.sub(op.getQueries(), index.constant(1)),
+        lastKey = index.sub(op.getKeys(), index.constant(1));
+  auto body = [&](OpBuilder &nested, Location l, ValueRange in) {
+    Value i = linalg::IndexOp::create(nested, l, transposed ? 1 : 0);
+    Value j = linalg::IndexOp::create(nested, l, transposed ? 0 : 1);
+    if (readsData && mayPad(op.getQueries(), rows))
+      i = arith::MinSIOp::create(nested, l, i, lastQuery);
+    if (readsData && mayPad(op.getKeys(), keys))
+      j = arith::MinSIOp::create(nested, l, j, lastKey);
+    Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
+    Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
+    Value score = in[0];
+    ValueRange operands = op.getScoreOperands();
+    for (auto function : op.getScoresAttr().getAsRange<ScoreAttrInterface>()) {
+      unsigned count = function.getNumScoreOperands();
+      TilePlace place =
+          op.getPlace(operands.take_front(count), op.getScoreBody());
+      score = function.buildScore(nested, l, place, score, q, k);
+      operands = operands.drop_front(count);
+    }
+    return SmallVector<Value>{score};
+  };
+  Value changed = mapTiles(b, loc, scoreShape, scores,
+                           b.getMultiDimIdentityMap(2), b.getF32Type(), body)
+                      .front();
+  hoistInvariants(changed.getDefiningOp<linalg::GenericOp>());
+  return changed;
 }
 
 /// Scores with -inf where the key does not exist or the mask hides it.
@@ -180,7 +217,7 @@ Value StepBuilder::maskScores(Value scores) {
 SmallVector<Value> StepBuilder::build() {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(op);
-  Value s = scores();
+  Value s = applyScores(scores());
   if (Value partial = isPartial()) {
     auto masked = scf::IfOp::create(
         b, loc, partial,
@@ -194,7 +231,8 @@ SmallVector<Value> StepBuilder::build() {
   Type element = op.getValue().getType().getElementType();
   auto softmax = OnlineSoftmaxOp::create(
       b, loc, s, empty(scoreShape, element), op.getMax(), op.getSum(),
-      empty(rows, b.getF32Type()), b.getF32FloatAttr(softmaxScale(scale)),
+      empty(rows, b.getF32Type()),
+      b.getF32FloatAttr(op.getScores() ? 1.0f : softmaxScale(scale)),
       b.getI64IntegerAttr(transposed ? 0 : 1));
 
   RankedTensorType accType = op.getAcc().getType();

@@ -193,7 +193,9 @@ Value AttentionTiler::queryTile(Value first, Value existing) {
 /// What an attention has that cannot be tiled yet.
 static LogicalResult checkSupported(AttentionOp op) {
   RankedTensorType key = op.getKey().getType();
-  StringRef what = !op.getEffectiveScores().empty()    ? "score functions"
+  bool softcap = llvm::any_of(op.getEffectiveScores(),
+                              [](Attribute a) { return isa<SoftcapAttr>(a); });
+  StringRef what = softcap                             ? "#flash.softcap"
                    : op.getSinks()                     ? "sinks"
                    : op.getDropoutP()                  ? "dropout"
                    : key.getElementTypeBitWidth() == 8 ? "8-bit keys"

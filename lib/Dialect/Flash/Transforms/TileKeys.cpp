@@ -117,6 +117,11 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
   // What only some masks and score functions look at.
   bool wantsPlace = needsPlace(op);
   auto ifWanted = [&](Value value) { return wantsPlace ? value : Value(); };
+  SmallVector<Attribute> functions;
+  for (ScoreAttrInterface function : op.getEffectiveScores())
+    functions.push_back(function);
+  ArrayAttr scores =
+      functions.empty() ? ArrayAttr() : rewriter.getArrayAttr(functions);
   auto online = OnlineAttentionOp::create(
       rewriter, loc, query, keysHere, valuesHere, state[0], state[1], state[2],
       qPosition, index.add(kvOffset, k0),
@@ -126,7 +131,7 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       ifWanted(index.sub(kvOffset, keyRow)), maskOperands,
       op.getScoreOperands(), op.getSeed(), op.getDropoutOffset(),
       op.getCaptures(), rewriter.getF32FloatAttr(op.getScaleOrDefault()), mask,
-      op.getScoresAttr(), op.getDropoutPAttr(),
+      scores, op.getDropoutPAttr(),
       schedule.getTransposed() ? rewriter.getUnitAttr() : UnitAttr());
   IRMapping mapping;
   op.getScoreBody().cloneInto(&online.getScoreBody(), mapping);

@@ -58,7 +58,9 @@ Value AttentionTiler::output(const State &state) {
 
 /// max * scale + ln(sum); -inf where no key was seen.
 Value AttentionTiler::logSumExp(const State &state) {
-  float scale = softmaxScale(op.getScaleOrDefault());
+  float scale = op.getEffectiveScores().empty()
+                    ? softmaxScale(op.getScaleOrDefault())
+                    : 1.0f; // applied before the score functions
   AffineMap identity = rewriter.getMultiDimIdentityMap(1);
   return mapTiles(
              rewriter, loc, rows, {state[1], state[2]}, {identity, identity},
