@@ -254,7 +254,6 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
     c.specialize = c.tma = c.lazy = true;
     c.persistent = c.storeTma = c.pingPong = true;
     c.queryStages = 2;
-    c.headTurns = problem.uneven ? 24 : 0;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
     // share 64 K registers.
     for (int64_t warpgroups : {2, 3}) {
@@ -262,6 +261,8 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.warps = 4 * warpgroups;
       c.producerRegisters = warpgroups == 2 ? 40 : 32;
       c.consumerRegisters = warpgroups == 2 ? 232 : 160;
+      // Measured: docs/rationale/gpu.md. Larger tiles are fewer a head.
+      c.headTurns = !problem.uneven ? 0 : warpgroups == 2 ? 24 : 32;
       // Wide results need all there are; positions under a mask cost the
       // producer more than 24.
       if (warpgroups == 2 && problem.vDim > 128 && !problem.uneven) {
