@@ -143,7 +143,7 @@ static int64_t otherRegisters(TargetAttr target, Instruction instruction,
                               const TileProblem &p) {
   if (instruction == Instruction::Wgmma)
     return 36 + (p.uneven ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0) +
-           (p.uneven && p.vDim > 128 ? 12 : 0);
+           (p.vDim > 128 ? 12 : 0);
   return target.getKind().getValue().starts_with("sm_1") ? 88 : 48;
 }
 
@@ -228,13 +228,13 @@ static Choice fitShared(Choice c, TargetAttr target, const TileProblem &p) {
   return c;
 }
 
-/// A third stage of K and V where there is room for it: short sequences wait
-/// for memory. Counting to three costs registers, which a mask has not.
-static TileCandidate withThirdStage(TileCandidate candidate, TargetAttr target,
+/// Four stages of K and V where there is room for them: short sequences wait
+/// for memory. Counting to three would cost registers.
+static TileCandidate withMoreStages(TileCandidate candidate, TargetAttr target,
                                     const TileProblem &p) {
   Choice c = Choice::get(candidate.schedule);
-  c.stages = 3;
-  if (!p.uneven && sharedBytes(c, p) <= target.getFastMemory())
+  c.stages = 4;
+  if (sharedBytes(c, p) <= target.getFastMemory())
     candidate.schedule = c.get(target.getContext());
   return candidate;
 }
@@ -263,13 +263,7 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.consumerRegisters = warpgroups == 2 ? 232 : 160;
       // Measured: docs/rationale/gpu.md. Larger tiles are fewer a head.
       c.headTurns = !problem.uneven ? 0 : warpgroups == 2 ? 24 : 32;
-      // Wide results need all there are; positions under a mask cost the
-      // producer more than 24.
-      if (warpgroups == 2 && problem.vDim > 128 && !problem.uneven) {
-        c.producerRegisters = 24;
-        c.consumerRegisters = 240;
-      }
-      TileCandidate candidate = withThirdStage(
+      TileCandidate candidate = withMoreStages(
           withMostKeys(fitShared(c, target, problem), target, problem), target,
           problem);
       // With fewer keys the assembler serialises the third one's products.
