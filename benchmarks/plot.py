@@ -48,9 +48,10 @@ def draw(summary, path):
         ticks = sorted(lengths)
         axis.set_xticks(ticks, [length_name(n) for n in ticks])
         axis.minorticks_off()
-        axis.set_ylim(bottom=0)
         axis.grid(axis="y", color="#dddddd", linewidth=0.7)
         axis.set_title(f"{dims(dqk, dv)}, {'causal' if case == 'causal' else 'no mask'}", fontsize=10)
+    # The panels share their scale: a limit set before the last is drawn would cut it off.
+    axes[0][0].set_ylim(bottom=0)
     for row in axes:
         row[0].set_ylabel("TFLOP/s")
     for axis in axes[-1]:
