@@ -244,6 +244,7 @@ private:
         return guarded.message();
       guardedResults.push_back(std::move(*guarded));
     }
+    results.reserve(guardedResults.size());
     for (const Guarded &result : guardedResults)
       results.push_back(result.argument());
 
