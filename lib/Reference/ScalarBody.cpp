@@ -253,8 +253,8 @@ ScalarBody::Slot ScalarBody::run(const Element &e, const double *score) const {
   SmallVector<Slot, 64> slots(initial.begin(), initial.end());
   if (score)
     slots[0].real = *score;
-  for (auto [n, value] :
-       llvm::enumerate(ArrayRef<int64_t>{e.batch, e.head, e.query, e.key}))
+  const int64_t position[] = {e.batch, e.head, e.query, e.key};
+  for (auto [n, value] : llvm::enumerate(position))
     slots[firstIndex + n].integer = value;
   for (const Step &step : steps)
     step(slots.data());

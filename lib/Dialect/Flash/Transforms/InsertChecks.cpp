@@ -97,7 +97,8 @@ static void insertChecks(MergeOp op) {
   Value first = op.getOutputs().front();
   static constexpr StringRef kNames[] = {"batch", "number of heads", "length"};
   for (auto [output, lse] : llvm::zip(op.getOutputs(), op.getLses()))
-    for (auto [i, dim] : llvm::enumerate(ArrayRef<int64_t>{0, heads, length})) {
+    const int64_t dims[] = {0, heads, length};
+    for (auto [i, dim] : llvm::enumerate(dims)) {
       Dim reference{first, dim, "first part"};
       if (output != first)
         checkEqual(builder, op.getLoc(), kNames[i], reference,
