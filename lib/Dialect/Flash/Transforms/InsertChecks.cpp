@@ -96,8 +96,8 @@ static void insertChecks(MergeOp op) {
   int64_t heads = headFirst ? 1 : 2, length = headFirst ? 2 : 1;
   Value first = op.getOutputs().front();
   static constexpr StringRef kNames[] = {"batch", "number of heads", "length"};
+  const int64_t dims[] = {0, heads, length};
   for (auto [output, lse] : llvm::zip(op.getOutputs(), op.getLses()))
-    const int64_t dims[] = {0, heads, length};
     for (auto [i, dim] : llvm::enumerate(dims)) {
       Dim reference{first, dim, "first part"};
       if (output != first)
