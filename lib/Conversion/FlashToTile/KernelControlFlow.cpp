@@ -1,5 +1,4 @@
-//===- KernelControlFlow.cpp - Loops and branches over tiles --------------
-//===//
+//===- KernelControlFlow.cpp - Loops and branches over tiles --------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -10,9 +9,8 @@
 // Rebuilds loops and branches with fragments in place of tile tensors, and
 // hands each other op to its conversion:
 //
-//   scf.for ... iter_args(%acc = %zero) -> (tensor<128x64xf32>)
-//   ->  scf.for ... iter_args(%acc = %zero) ->
-//   (!flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>)
+//   scf.for ... iter_args(%acc) -> (tensor<128x64xf32>)
+//   ->  scf.for ... iter_args(%acc) -> (!flash_tile.fragment<128x64xf32, ...>)
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,10 +18,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Utils/StaticValueUtils.h"
-#include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;

@@ -138,6 +138,17 @@ protected:
   const KernelMap &kernels;
 };
 
+/// Address of what an op owns in shared memory; an error at the op where it has
+/// no place yet.
+template <typename OpT>
+llvm::FailureOr<mlir::Value>
+getSharedAddress(Emitter &e, const KernelValues &kernel, OpT op) {
+  if (!op.getSharedOffset())
+    return op.emitOpError()
+           << "has no shared_offset; run flash-tile-allocate-shared";
+  return e.add(kernel.shared, *op.getSharedOffset());
+}
+
 /// Compares positions in a converted kernel in 32 bits.
 void narrowComparisons(mlir::gpu::GPUFuncOp function,
                        const KernelValues &kernel);

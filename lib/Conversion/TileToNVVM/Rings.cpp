@@ -44,12 +44,12 @@ struct RingLowering : TilePattern<RingOp> {
     const KernelValues *kernel = getKernel(op);
     if (!kernel)
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
-    if (!op.getSharedOffset())
-      return op.emitOpError()
-             << "has no shared_offset; run flash-tile-allocate-shared";
     Emitter e(op.getLoc(), rewriter);
+    FailureOr<Value> shared = getSharedAddress(e, *kernel, op);
+    if (failed(shared))
+      return failure();
     RingType ring = op.getRing().getType();
-    Value base = e.add(kernel->shared, *op.getSharedOffset());
+    Value base = *shared;
     rewriter.replaceOp(op, base);
     if (ring.getKind() != RingKind::MBarrier)
       return success();

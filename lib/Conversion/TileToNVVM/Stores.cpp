@@ -141,15 +141,14 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
     const KernelValues *kernel = getKernel(op);
     if (!kernel)
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
-    if (!op.getSharedOffset())
-      return op.emitOpError()
-             << "has no shared_offset; run flash-tile-allocate-shared";
     Emitter e(op.getLoc(), rewriter);
+    FailureOr<Value> shared = getSharedAddress(e, *kernel, op);
+    if (failed(shared))
+      return failure();
     FragmentType type = op.getValue().getType();
     SharedType tile = op.getTile();
     // This warp's 16 rows, 128 bytes each, of the first panel.
-    Value rows = e.add(e.add(kernel->shared, *op.getSharedOffset()),
-                       e.shl(kernel->warp, 11));
+    Value rows = e.add(*shared, e.shl(kernel->warp, 11));
     onLane0(e, *kernel,
             [&] { e.ptx("cp.async.bulk.wait_group.read 0;", "", {}); });
     e.ptx("bar.warp.sync 0xffffffff;", "", {});

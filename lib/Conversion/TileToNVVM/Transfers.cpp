@@ -180,12 +180,12 @@ struct LoadLowering : TilePattern<LoadOp> {
     const KernelValues *kernel = getKernel(op);
     if (!kernel)
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
-    if (!op.getSharedOffset())
-      return op.emitOpError()
-             << "has no shared_offset; run flash-tile-allocate-shared";
     Emitter e(op.getLoc(), rewriter);
+    FailureOr<Value> shared = getSharedAddress(e, *kernel, op);
+    if (failed(shared))
+      return failure();
     SharedType tile = op.getTile().getType();
-    Value destination = e.add(kernel->shared, *op.getSharedOffset());
+    Value destination = *shared;
     TileCopy copy(e, *kernel, tile, destination,
                   Place::get(e, adaptor.getSource(), adaptor.getOffsets(),
                              op.getRowDimension()),
