@@ -62,6 +62,8 @@ struct Kernel {
 
   /// `bf16 bshd causal d=59,111 heads=4/2 split=3`.
   std::string name() const;
+  /// ` B=1 Sq=63 Sk=113`, and what else a call chooses.
+  std::string describe(const Shape &shape) const;
   /// The function, with the first shape's sizes if it is static.
   std::string program() const;
 };

@@ -1,0 +1,273 @@
+//===- CaseRunner.cpp - Compiles one kernel and checks its calls ----------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Inputs in memory of their own, results between NaNs, both references, and a
+// verdict. The matrix and the fuzzer share it.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CaseRunner.h"
+#include "Fence.h"
+#include "Guarded.h"
+
+#include "flash/InitAll.h"
+#include "flash/Reference/Check.h"
+#include "flash/Runtime/Random.h"
+
+#include "mlir/Parser/Parser.h"
+
+#include <cstring>
+
+using namespace flash;
+using namespace flash::matrix;
+using reference::RuntimeValue;
+using reference::Tensor;
+using rt::Array;
+using rt::Result;
+using rt::Status;
+
+/// The arguments of one call, for the reference and for the kernel.
+struct CaseRunner::Operands {
+  std::vector<std::unique_ptr<Array>> arrays;
+  std::vector<Guarded> guarded;
+  std::vector<Fence> fenced;
+  std::vector<RuntimeValue> values;
+  std::vector<rt::Argument> arguments;
+};
+
+std::string Kernel::describe(const Shape &shape) const {
+  std::string text = " B=" + std::to_string(shape.batch) +
+                     " Sq=" + std::to_string(shape.sq) +
+                     " Sk=" + std::to_string(shape.sk);
+  if (offsets)
+    text += " q_offset=" + std::to_string(shape.qOffset) +
+            " kv_offset=" + std::to_string(shape.kvOffset);
+  if (dynamicHeads)
+    text += " heads=" + std::to_string(shape.heads) + "/" +
+            std::to_string(shape.kvHeads);
+  return text;
+}
+
+Status CaseRunner::compile() {
+  mlir::DialectRegistry registry;
+  registerAllDialects(registry);
+  context.appendDialectRegistry(registry);
+  {
+    DiagnosticCollector diagnostics(&context);
+    module =
+        mlir::parseSourceString<mlir::ModuleOp>(kernel.program(), &context);
+    if (!module)
+      return diagnostics.takeError("the program does not parse");
+  }
+  Result<mlir::func::FuncOp> entry = findEntry(*module, "");
+  if (entry.failed())
+    return entry.status();
+  func = *entry;
+  compileOptions.target = options.target;
+  compileOptions.splitKV = kernel.splitKV;
+  compileOptions.passes = options.passes;
+  compileOptions.countIO = options.io;
+  compileOptions.schedule = options.schedule;
+  Result<std::unique_ptr<Executable>> compiled =
+      Executable::compile(func, compileOptions);
+  if (compiled.failed())
+    return compiled.status();
+  executable = std::move(*compiled);
+  return Status::success();
+}
+
+std::vector<std::vector<int64_t>>
+CaseRunner::inputShapes(const Shape &shape) const {
+  int64_t heads = kernel.dynamicHeads ? shape.heads : kernel.heads,
+          kvHeads = kernel.dynamicHeads ? shape.kvHeads : kernel.kvHeads;
+  auto dims = [&](int64_t headCount, int64_t length, int64_t dim) {
+    return kernel.bshd
+               ? std::vector<int64_t>{shape.batch, length, headCount, dim}
+               : std::vector<int64_t>{shape.batch, headCount, length, dim};
+  };
+  auto keys = [&](int64_t dim) {
+    std::vector<int64_t> all =
+        dims(kvHeads, kernel.pageSize ? kernel.pageSize : shape.sk, dim);
+    if (kernel.pageSize)
+      all[0] = pagesOf(kernel, shape);
+    return all;
+  };
+  return {dims(heads, shape.sq, kernel.dqk), keys(kernel.dqk), keys(kernel.dv)};
+}
+
+/// An operand in memory of its own: between guards on a GPU, between pages that
+/// cannot be read on a CPU.
+Status CaseRunner::addInput(Array array, Operands &operands) const {
+  if (cuda) {
+    Result<Guarded> guarded =
+        Guarded::create(array.dtype(), array.shape(), cuda);
+    if (guarded.failed())
+      return guarded.status();
+    guarded->set(array);
+    if (Status copied = guarded->toDevice(); copied.failed())
+      return copied;
+    operands.arguments.push_back(guarded->argument());
+    operands.guarded.push_back(std::move(*guarded));
+  } else {
+    Result<Fence> fence = Fence::create(array);
+    if (fence.failed())
+      return fence.status();
+    operands.arguments.push_back(rt::Argument::tensor(
+        reinterpret_cast<uint64_t>(fence->data()), array.shape()));
+    operands.fenced.push_back(std::move(*fence));
+  }
+  operands.arrays.push_back(std::make_unique<Array>(std::move(array)));
+  operands.values.push_back(Tensor::view(*operands.arrays.back()));
+  return Status::success();
+}
+
+Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
+  uint64_t seed = options.seed * 1009 + shape.sq * 31 + shape.sk;
+  for (const std::vector<int64_t> &dims : inputShapes(shape)) {
+    Result<Array> array = Array::create(kernel.type, dims);
+    Status status = array.status();
+    if (array.ok())
+      status = rt::fillNormal(*array, seed++);
+    if (status.ok())
+      status = addInput(std::move(*array), operands);
+    if (status.failed())
+      return status;
+  }
+  if (kernel.offsets)
+    for (int64_t offset : {shape.qOffset, shape.kvOffset}) {
+      operands.values.push_back(offset);
+      operands.arguments.push_back(rt::Argument::index(offset));
+    }
+  for (const Extra &extra : kernel.extras) {
+    Result<Array> array =
+        Array::create(extra.element, extra.shape(kernel, shape));
+    if (array.failed())
+      return array.status();
+    extra.fill(kernel, shape, seed++, *array);
+    Status status = addInput(std::move(*array), operands);
+    if (status.failed())
+      return status;
+  }
+  return Status::success();
+}
+
+/// Launches as often as the options say. `like` are results of the right types
+/// and shapes; `first` becomes those of the first launch.
+Status CaseRunner::launch(const Operands &operands,
+                          const std::vector<RuntimeValue> &like,
+                          std::vector<Array> &first) {
+  std::vector<Guarded> guardedResults;
+  std::vector<rt::Argument> results;
+  for (const RuntimeValue &value : like) {
+    const Tensor &tensor = std::get<Tensor>(value);
+    Result<Guarded> guarded = Guarded::create(tensor.type, tensor.shape, cuda);
+    if (guarded.failed())
+      return guarded.status();
+    guardedResults.push_back(std::move(*guarded));
+  }
+  results.reserve(guardedResults.size());
+  for (const Guarded &result : guardedResults)
+    results.push_back(result.argument());
+
+  for (int64_t repeat = 0; repeat < options.repeats; ++repeat) {
+    for (Guarded &result : guardedResults) {
+      result.poison();
+      if (Status copied = result.toDevice(); copied.failed())
+        return copied;
+    }
+    Status status = executable->launch(operands.arguments, results, nullptr);
+    if (cuda && status.ok())
+      status = rt::cuda::synchronize(*cuda, nullptr);
+    if (status.failed())
+      return status;
+    for (size_t i = 0; i < guardedResults.size(); ++i) {
+      Guarded &result = guardedResults[i];
+      if (Status copied = result.fromDevice(); copied.failed())
+        return copied;
+      if (!result.intact())
+        return Status::error("result " + std::to_string(i) +
+                             ": written outside of its memory");
+      Result<Array> array = result.values();
+      if (array.failed())
+        return array.status();
+      if (repeat == 0)
+        first.push_back(std::move(*array));
+      else if (std::memcmp(array->data(), first[i].data(),
+                           array->sizeInBytes()) != 0)
+        return Status::error("result " + std::to_string(i) + ": launch " +
+                             std::to_string(repeat) +
+                             " gave other bits than the first");
+    }
+  }
+  return Status::success();
+}
+
+Status CaseRunner::check(const Shape &shape, CaseResult &result) {
+  std::optional<rt::cuda::ContextScope> scope;
+  if (executable->onDevice()) {
+    Result<const rt::cuda::Driver *> driver = rt::cuda::Driver::get();
+    if (driver.failed())
+      return driver.status();
+    cuda = *driver;
+    Result<rt::cuda::ContextScope> entered =
+        rt::cuda::ContextScope::enter(*cuda);
+    if (entered.failed())
+      return entered.status();
+    scope.emplace(std::move(*entered));
+  }
+
+  Fence::setCase(kernel.name() + kernel.describe(shape));
+  Operands operands;
+  if (Status status = makeOperands(shape, operands); status.failed())
+    return status;
+  if (options.io) {
+    result.failure = checkIO(func, compileOptions, *executable, operands.values,
+                             operands.arguments);
+    return Status::success();
+  }
+
+  auto truth =
+      reference::run(func, operands.values, reference::Arithmetic::Float64);
+  auto unfused =
+      reference::run(func, operands.values, reference::Arithmetic::Unfused);
+  if (truth.failed() || unfused.failed())
+    return Status::error("reference: " + truth.message() + unfused.message());
+  std::vector<Array> first;
+  if (Status status = launch(operands, *unfused, first); status.failed())
+    return status;
+
+  for (size_t i = 0; i < first.size(); ++i) {
+    bool isLse = i == 1;
+    reference::Verdict verdict = reference::judge(
+        first[i], *std::get<Tensor>((*truth)[i]).array,
+        *std::get<Tensor>((*unfused)[i]).array,
+        isLse ? reference::ResultKind::Lse : reference::ResultKind::Output,
+        kernel.type);
+    if (!verdict.passed())
+      return Status::error((isLse ? "lse: " : "o: ") + verdict.failure);
+    auto ratio = [](double error, double limit) {
+      return error > 0 ? error / limit : 0;
+    };
+    double part =
+        std::max({ratio(verdict.error.relative, verdict.limit.relative),
+                  ratio(verdict.error.maximum, verdict.limit.maximum),
+                  ratio(verdict.error.row, verdict.limit.row)});
+    if (part > result.part) {
+      result.part = part;
+      result.partOf = isLse ? "lse" : "o";
+    }
+  }
+  return Status::success();
+}
+
+CaseResult CaseRunner::run(const Shape &shape) {
+  CaseResult result;
+  if (Status status = check(shape, result); status.failed())
+    result.failure = status.message();
+  return result;
+}
