@@ -12,7 +12,7 @@
 //             pads to fills and copies
 //   buffers   one-shot bufferization, scratch out of the parallel loop, which
 //             becomes a function
-//   vectors   loops over register tiles; exp2 as arithmetic
+//   vectors   loops over register tiles; exp2, tanh, ... as arithmetic
 //   LLVM      upstream conversions
 //
 // Common subexpressions are not merged before bufferization: two fills that are
@@ -100,6 +100,7 @@ void flash::buildCPULoweringPipeline(OpPassManager &pm,
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
   pm.addNestedPass<func::FuncOp>(createExpandExp2Pass());
+  pm.addNestedPass<func::FuncOp>(createExpandMathPass());
   // LLVM would call a function for each bf16; here it is integer arithmetic.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;

@@ -221,6 +221,8 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
     }
     for (Kernel &kernel : makeMaskKernels(type))
       add(std::move(kernel));
+    for (Kernel &kernel : makeScoreKernels(type))
+      add(std::move(kernel));
   }
   return kernels;
 }

@@ -169,65 +169,6 @@ static const std::vector<Shape> kShapes = {
     {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},
     {1, 97, 200}, {3, 64, 128}, {1, 1, 1023}, {1, 300, 1023}, {1, 517, 517}};
 
-/// Floats of a shape of their own, drawn from [low, high).
-static Extra floats(std::string name, std::string type, DType element,
-                    double low, double high,
-                    std::function<Dims(const Kernel &, const Shape &)> shape) {
-  return {std::move(name), std::move(type), element, std::move(shape),
-          [=](const Kernel &, const Shape &, uint64_t seed, Array &array) {
-            std::mt19937_64 random(seed);
-            std::uniform_real_distribution<double> draw(low, high);
-            for (int64_t i = 0; i < array.numElements(); ++i)
-              array.set(i, draw(random));
-          }};
-}
-
-/// Score functions, with masks.
-static void addScoreKernels(std::vector<Kernel> &kernels, DType type) {
-  Kernel base;
-  base.type = type;
-  base.shapes = kShapes;
-  auto slopes =
-      floats("a", "tensor<?xf32>", DType::F32, 0.0, 0.1,
-             [](const Kernel &k, const Shape &) { return Dims{k.heads}; });
-  auto bias = floats("w", "tensor<1x?x?x?xf32>", DType::F32, -2.0, 2.0,
-                     [](const Kernel &k, const Shape &s) {
-                       return Dims{1, k.heads, s.sq, s.sk};
-                     });
-  Kernel alibi = base;
-  alibi.feature = "score-alibi";
-  alibi.extras = {slopes};
-  alibi.operands = "score_operands(%a : tensor<?xf32>)";
-  alibi.attributes = "scores = [#flash.alibi], mask = #flash.causal";
-  kernels.push_back(alibi);
-  Kernel biased = base;
-  biased.bshd = true;
-  biased.feature = "score-bias";
-  biased.extras = {bias};
-  biased.operands = "score_operands(%w : tensor<1x?x?x?xf32>)";
-  biased.attributes = "scores = [#flash.bias]";
-  kernels.push_back(biased);
-  Kernel region = base;
-  region.feature = "score-region";
-  region.scale = "-0.1";
-  region.extras = {slopes, bias};
-  region.operands = "score_operands(%w : tensor<1x?x?x?xf32>) captures(%a : "
-                    "tensor<?xf32>)";
-  region.attributes = "scores = [#flash.region, #flash.bias], mask = "
-                      "#flash.window<left = 90, right = 20>";
-  region.region = R"(score {
-  ^bb0(%s: f32, %b: index, %h: index, %x: index, %y: index, %slopes: tensor<?xf32>):
-    %slope = tensor.extract %slopes[%h] : tensor<?xf32>
-    %d = arith.subi %x, %y : index
-    %di = arith.index_cast %d : index to i32
-    %df = arith.sitofp %di : i32 to f32
-    %p = arith.mulf %slope, %df : f32
-    %r = arith.subf %s, %p : f32
-    flash.yield %r : f32
-  })";
-  kernels.push_back(region);
-}
-
 std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   std::vector<Kernel> kernels;
   // Layouts take turns, and begin with another one for each type.
@@ -389,6 +330,5 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   sparse("block-sparse-causal",
          "#flash.and<#flash.causal, #flash.block_sparse<bq = 64, bk = 64>>", 64,
          64, {});
-  addScoreKernels(kernels, type);
   return kernels;
 }

@@ -71,6 +71,9 @@ struct Kernel {
 /// Kernels with masks other than causal, of one element type.
 std::vector<Kernel> makeMaskKernels(rt::DType type);
 
+/// Kernels with score functions, of one element type.
+std::vector<Kernel> makeScoreKernels(rt::DType type);
+
 /// Pages that a call has.
 int64_t pagesOf(const Kernel &kernel, const Shape &shape);
 

@@ -60,15 +60,17 @@ void flash::lowerOnlineSoftmax(RewriterBase &rewriter, OnlineSoftmaxOp op) {
   auto minusInfinity = [&](OpBuilder &b) -> Value {
     return f32(b, -std::numeric_limits<float>::infinity());
   };
-  // -m * c, where a row that has seen no key has m = 0 rather than -inf.
-  auto minusReference = [&](OpBuilder &b, Value max) -> Value {
+  // m; 0 rather than -inf for a row that has seen no key.
+  auto reference = [&](OpBuilder &b, Value max) -> Value {
     Value none = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, max,
                                        minusInfinity(b));
-    Value m = arith::SelectOp::create(b, loc, none, f32(b, 0.0f), max);
-    return arith::MulFOp::create(b, loc, m, f32(b, -c));
+    return arith::SelectOp::create(b, loc, none, f32(b, 0.0f), max);
   };
-  auto power = [&](OpBuilder &b, Value s, Value minusMC) -> Value {
-    Value x = math::FmaOp::create(b, loc, s, f32(b, c), minusMC);
+  // s * c - m * c would be one instruction, but what m * c is rounded by is
+  // more than a score is worth where scores are large (2^24 and more).
+  auto power = [&](OpBuilder &b, Value s, Value m) -> Value {
+    Value x = arith::SubFOp::create(b, loc, s, m);
+    x = arith::MulFOp::create(b, loc, x, f32(b, c));
     return math::Exp2Op::create(b, loc, x);
   };
   auto generic =
@@ -107,8 +109,7 @@ void flash::lowerOnlineSoftmax(RewriterBase &rewriter, OnlineSoftmaxOp op) {
           .getResult(0);
   Value alpha = generic({max}, {old}, {line, line}, parallel,
                         [&](OpBuilder &b, ValueRange args) {
-                          Value v =
-                              power(b, args[1], minusReference(b, args[0]));
+                          Value v = power(b, args[1], reference(b, args[0]));
                           return SmallVector<Value>{v};
                         })
                     .getResult(0);
@@ -133,7 +134,7 @@ void flash::lowerOnlineSoftmax(RewriterBase &rewriter, OnlineSoftmaxOp op) {
       [&](OpBuilder &b, ValueRange args) {
         // (s, max, p, sum), or (max, s, sum) in place.
         Value s = args[inPlace ? 1 : 0], m = args[inPlace ? 0 : 1];
-        Value p = power(b, s, minusReference(b, m));
+        Value p = power(b, s, reference(b, m));
         Value sum = arith::AddFOp::create(b, loc, args.back(), p);
         if (narrow) {
           p = arith::TruncFOp::create(b, loc, pType.getElementType(), p);

@@ -14,8 +14,9 @@
 // CHECK: %[[SA:.+]] = linalg.generic {{.*}} ins(%[[ALPHA]] : tensor<96xf32>) outs(%[[SUM]] : tensor<96xf32>)
 // CHECK: %[[P:.+]]:2 = linalg.generic {indexing_maps = [#[[$ROW]], #[[$TILE]], #[[$ROW]]], iterator_types = ["reduction", "parallel"]} ins(%[[M1]] : tensor<96xf32>) outs(%[[S]], %[[SA]] : tensor<64x96xf32>, tensor<96xf32>)
 // CHECK: arith.cmpf oeq
+// CHECK: %[[D:.+]] = arith.subf
 // CHECK: %[[C:.+]] = arith.constant 0.180336878 : f32
-// CHECK: math.fma %{{.+}}, %[[C]]
+// CHECK: arith.mulf %[[D]], %[[C]]
 // CHECK: math.exp2
 // CHECK: arith.addf
 // CHECK: return %[[P]]#0, %[[M1]], %[[P]]#1, %[[ALPHA]]

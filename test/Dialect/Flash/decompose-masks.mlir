@@ -48,9 +48,9 @@ func.func @prefix(%b: index, %h: index, %lengths: tensor<2xi32>, %p: index, %que
 // Score functions work on scaled scores, in their order; softmax then has nothing to scale.
 // CHECK-LABEL: @scores
 // CHECK-SAME: %[[SLOPES:[^:]*]]: tensor<4xf32>
-// CHECK: arith.mulf
 // CHECK: tensor.extract %[[SLOPES]]
 // CHECK: linalg.generic
+// CHECK: arith.mulf
 // CHECK: arith.subf
 // CHECK: %[[TWICE:.*]] = arith.addf
 // CHECK: linalg.yield %[[TWICE]]
@@ -67,4 +67,28 @@ func.func @scores(%b: index, %h: index, %slopes: tensor<4xf32>, %p: index, %quer
       flash.yield %t : f32
     }
   return %a#0 : tensor<64x32xf32>
+}
+
+// -----
+
+// Softcap is a scalar body on scaled scores: cap * tanh(s / cap).
+
+// CHECK-LABEL: func @softcap(
+// CHECK-DAG: %[[SCALE:.+]] = arith.constant 1.250000e-01 : f32
+// CHECK-DAG: %[[CAP:.+]] = arith.constant 3.000000e+01 : f32
+// CHECK-DAG: %[[INVERSE:.+]] = arith.constant 0.0333333351 : f32
+// CHECK: linalg.matmul
+// CHECK: linalg.generic
+// CHECK: %[[S:.+]] = arith.mulf %{{.+}}, %[[SCALE]]
+// CHECK: %[[X:.+]] = arith.mulf %[[S]], %[[INVERSE]]
+// CHECK: %[[T:.+]] = math.tanh %[[X]]
+// CHECK: arith.mulf %[[T]], %[[CAP]]
+// CHECK-NOT: linalg.generic
+// CHECK: flash.online_softmax {{.*}} {dim = 1 : i64, scale = 1.000000e+00 : f32}
+func.func @softcap(%q: tensor<4x8xf32>, %k: tensor<16x8xf32>, %acc: tensor<4x8xf32>, %m: tensor<4xf32>, %l: tensor<4xf32>, %i: index) -> tensor<4x8xf32> {
+  %n = arith.constant 16 : index
+  %r:3 = flash.online_attention ins(%q, %k, %k : tensor<4x8xf32>, tensor<16x8xf32>, tensor<16x8xf32>)
+    outs(%acc, %m, %l : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%n)
+    queries(%i) place(%i, %i) origins(%i, %i) {scale = 0.125 : f32, scores = [#flash.softcap<30.0>]}
+  return %r#0 : tensor<4x8xf32>
 }

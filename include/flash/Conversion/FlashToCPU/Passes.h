@@ -37,6 +37,12 @@ mlir::Value expandExp2(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value x);
 void populateExpandExp2Patterns(mlir::RewritePatternSet &patterns);
 
+/// tanh of an f32 value or vector as arithmetic.
+mlir::Value expandTanh(mlir::OpBuilder &builder, mlir::Location loc,
+                       mlir::Value x);
+/// tanh, exp, log and the like on f32 as arithmetic; not exp2.
+void populateExpandMathPatterns(mlir::RewritePatternSet &patterns);
+
 /// Turns the results of an entry point into output buffers.
 llvm::LogicalResult resultsToOutputs(mlir::func::FuncOp func);
 

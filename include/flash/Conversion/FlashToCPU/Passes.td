@@ -152,4 +152,16 @@ def ExpandExp2Pass : Pass<"flash-expand-exp2"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
 }
 
+def ExpandMathPass : Pass<"flash-expand-math"> {
+  let summary = "Expand tanh, exp, log and the like on f32 into arithmetic";
+  let description = [{
+    For what score functions call. Changes numerics: tanh has a relative error up
+    to 2.7e-7 and is 1 within a unit in the last place beyond 8.5; the others are
+    upstream's approximations (a few units in the last place). NaNs stay NaNs.
+    Functions of other types, and those for which no polynomial is known, remain.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 #endif // FLASH_CONVERSION_FLASHTOCPU_PASSES

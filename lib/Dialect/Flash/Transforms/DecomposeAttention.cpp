@@ -93,15 +93,15 @@ private:
 } // namespace
 
 /// S = Q K^T in f32, scaled here only if the scale is not positive: softmax
-/// looks for the maximum before it scales.
+/// looks for the maximum before it scales. Score functions scale for
+/// themselves.
 Value StepBuilder::scores() {
   Value zero = filledTile(b, loc, scoreShape, 0.0);
   Value s =
       transposed
           ? contract(b, loc, op.getKey(), op.getQuery(), zero, {0, 2}, {2, 1})
           : contract(b, loc, op.getQuery(), op.getKey(), zero, {0, 2}, {1, 2});
-  // Score functions want scaled scores too.
-  if (scale > 0 && !op.getScores())
+  if (scale > 0 || op.getScores())
     return s;
   return mapTiles(b, loc, scoreShape, s, b.getMultiDimIdentityMap(2),
                   b.getF32Type(),
@@ -138,8 +138,9 @@ static bool mayPad(Value existing, int64_t size) {
   return getConstantIntValue(existing).value_or(0) < size;
 }
 
-/// The score functions in their order, each on what the one before made. Where
-/// they read data, padding asks for the last row that exists.
+/// The scale, then the score functions in their order, each on what the one
+/// before made. Where they read data, padding asks for the last row that
+/// exists.
 Value StepBuilder::applyScores(Value scores) {
   if (!op.getScores())
     return scores;
@@ -155,7 +156,9 @@ Value StepBuilder::applyScores(Value scores) {
       j = arith::MinSIOp::create(nested, l, j, lastKey);
     Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
     Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
-    Value score = in[0];
+    Value factor =
+        arith::ConstantOp::create(nested, l, nested.getF32FloatAttr(scale));
+    Value score = arith::MulFOp::create(nested, l, in[0], factor);
     ValueRange operands = op.getScoreOperands();
     for (auto function : op.getScoresAttr().getAsRange<ScoreAttrInterface>()) {
       unsigned count = function.getNumScoreOperands();

@@ -193,10 +193,7 @@ Value AttentionTiler::queryTile(Value first, Value existing) {
 /// What an attention has that cannot be tiled yet.
 static LogicalResult checkSupported(AttentionOp op) {
   RankedTensorType key = op.getKey().getType();
-  bool softcap = llvm::any_of(op.getEffectiveScores(),
-                              [](Attribute a) { return isa<SoftcapAttr>(a); });
-  StringRef what = softcap                             ? "#flash.softcap"
-                   : op.getSinks()                     ? "sinks"
+  StringRef what = op.getSinks()                       ? "sinks"
                    : op.getDropoutP()                  ? "dropout"
                    : key.getElementTypeBitWidth() == 8 ? "8-bit keys"
                    : key.getElementType().isF64()      ? "f64"

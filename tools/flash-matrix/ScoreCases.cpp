@@ -1,0 +1,173 @@
+//===- ScoreCases.cpp - Kernels with score functions ----------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What changes a score before the mask: each function alone and in company,
+// with data of its own, where it makes a difference (scores are drawn from
+// N(0, 1) after the default scale, so caps are small and scales large).
+//
+//===----------------------------------------------------------------------===//
+
+#include "Matrix.h"
+
+#include <limits>
+#include <random>
+
+using namespace flash;
+using namespace flash::matrix;
+using rt::Array;
+using rt::DType;
+
+using Dims = std::vector<int64_t>;
+
+static const std::vector<Shape> kShapes = {
+    {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},
+    {1, 97, 200}, {3, 64, 128}, {1, 1, 1023}, {1, 300, 1023}, {1, 517, 517}};
+
+/// Floats of a shape of their own, drawn from [low, high).
+static Extra floats(std::string name, std::string type, DType element,
+                    double low, double high,
+                    std::function<Dims(const Kernel &, const Shape &)> shape) {
+  return {std::move(name), std::move(type), element, std::move(shape),
+          [=](const Kernel &, const Shape &, uint64_t seed, Array &array) {
+            std::mt19937_64 random(seed);
+            std::uniform_real_distribution<double> draw(low, high);
+            for (int64_t i = 0; i < array.numElements(); ++i)
+              array.set(i, draw(random));
+          }};
+}
+
+static Extra slopes() {
+  return floats("a", "tensor<?xf32>", DType::F32, 0.0, 0.1,
+                [](const Kernel &k, const Shape &) { return Dims{k.heads}; });
+}
+
+/// A bias of all batches, each head.
+static Extra bias(double low = -2, double high = 2) {
+  return floats("w", "tensor<1x?x?x?xf32>", DType::F32, low, high,
+                [](const Kernel &k, const Shape &s) {
+                  return Dims{1, k.heads, s.sq, s.sk};
+                });
+}
+
+/// A bias that hides keys: a third of the elements, all of every fifth row.
+static Extra hidingBias() {
+  Extra extra = bias();
+  auto draw = extra.fill;
+  extra.fill = [draw](const Kernel &k, const Shape &s, uint64_t seed,
+                      Array &array) {
+    draw(k, s, seed, array);
+    for (int64_t i = 0; i < array.numElements(); ++i)
+      if (i / s.sk % 5 == 2 || i % 3 == 0)
+        array.set(i, -std::numeric_limits<double>::infinity());
+  };
+  return extra;
+}
+
+std::vector<Kernel> matrix::makeScoreKernels(DType type) {
+  std::vector<Kernel> kernels;
+  // Layouts take turns, and begin with another one for each type.
+  int turn = static_cast<int>(type);
+  auto add = [&](std::string feature, std::string attributes,
+                 std::vector<Extra> extras = {},
+                 std::string operands = "") -> Kernel & {
+    Kernel kernel;
+    kernel.type = type;
+    kernel.bshd = ++turn & 1;
+    kernel.feature = "score-" + feature;
+    kernel.attributes = std::move(attributes);
+    kernel.extras = std::move(extras);
+    kernel.operands = std::move(operands);
+    kernel.shapes = kShapes;
+    kernels.push_back(std::move(kernel));
+    return kernels.back();
+  };
+  const std::string takesSlopes = "score_operands(%a : tensor<?xf32>)",
+                    takesBias = "score_operands(%w : tensor<1x?x?x?xf32>)";
+  add("alibi", "scores = [#flash.alibi], mask = #flash.causal", {slopes()},
+      takesSlopes);
+  add("bias", "scores = [#flash.bias]", {bias()}, takesBias);
+  add("bias-hides", "scores = [#flash.bias], mask = #flash.causal",
+      {hidingBias()}, takesBias);
+  add("bias-large", "scores = [#flash.bias]", {bias(-1e30, 1e30)}, takesBias);
+  // Softcap: of scores far beyond the cap, with others around it.
+  add("softcap", "scores = [#flash.softcap<5.0>]").scale = "1.0";
+  Kernel &capped = add("softcap-causal",
+                       "scores = [#flash.softcap<1.5>], mask = #flash.causal");
+  capped.heads = 6;
+  capped.kvHeads = 1;
+  capped.dqk = 59;
+  capped.dv = 111;
+  Kernel &split = add("softcap-window", "scores = [#flash.softcap<2.0>], mask "
+                                        "= #flash.window<left = 70, right = "
+                                        "30>");
+  split.offsets = true;
+  split.splitKV = 3;
+  split.shapes = {{1, 113, 113, 0, 0},
+                  {1, 63, 200, 5, 0},
+                  {1, 113, 113, -3, 4},
+                  {1, 113, 113, 1000000, 999990},
+                  {1, 63, 200, 0, 2000}};
+  add("softcap-alibi-bias",
+      "scores = [#flash.softcap<3.0>, #flash.alibi, #flash.bias]",
+      {slopes(), bias()},
+      "score_operands(%a, %w : tensor<?xf32>, tensor<1x?x?x?xf32>)")
+      .scale = "0.5";
+  add("bias-softcap", "scores = [#flash.bias, #flash.softcap<3.0>]",
+      {hidingBias()}, takesBias);
+  // Regions: one that reads data, before a bias and with a negative scale, and
+  // the functions that one may call.
+  Kernel &region =
+      add("region",
+          "scores = [#flash.region, #flash.bias], mask = "
+          "#flash.window<left = 90, right = 20>",
+          {slopes(), bias()}, takesBias + " captures(%a : tensor<?xf32>)");
+  region.scale = "-0.1";
+  region.region = R"(score {
+  ^bb0(%s: f32, %b: index, %h: index, %x: index, %y: index, %slopes: tensor<?xf32>):
+    %slope = tensor.extract %slopes[%h] : tensor<?xf32>
+    %d = arith.subi %x, %y : index
+    %di = arith.index_cast %d : index to i32
+    %df = arith.sitofp %di : i32 to f32
+    %p = arith.mulf %slope, %df : f32
+    %r = arith.subf %s, %p : f32
+    flash.yield %r : f32
+  })";
+  add("functions", "").region = R"(score {
+  ^bb0(%s: f32, %b: index, %h: index, %x: index, %y: index):
+    %half = arith.constant 0.5 : f32
+    %abs = math.absf %s : f32
+    %more = arith.addf %abs, %half : f32
+    %exp = math.exp %s : f32
+    %exp2 = math.exp2 %s : f32
+    %log = math.log %more : f32
+    %log2 = math.log2 %more : f32
+    %log1p = math.log1p %abs : f32
+    %tanh = math.tanh %s : f32
+    %erf = math.erf %s : f32
+    %sin = math.sin %s : f32
+    %cos = math.cos %s : f32
+    %sqrt = math.sqrt %abs : f32
+    %rsqrt = math.rsqrt %more : f32
+    %floor = math.floor %s : f32
+    %pow = math.powf %more, %half : f32
+    %s0 = arith.minimumf %exp, %exp2 : f32
+    %s1 = arith.addf %s0, %log : f32
+    %s2 = arith.subf %s1, %log2 : f32
+    %s3 = arith.addf %s2, %log1p : f32
+    %s4 = arith.addf %s3, %tanh : f32
+    %s5 = arith.subf %s4, %erf : f32
+    %s6 = arith.addf %s5, %sin : f32
+    %s7 = arith.mulf %s6, %cos : f32
+    %s8 = arith.addf %s7, %sqrt : f32
+    %s9 = arith.mulf %s8, %rsqrt : f32
+    %s10 = arith.subf %s9, %floor : f32
+    %s11 = arith.addf %s10, %pow : f32
+    flash.yield %s11 : f32
+  })";
+  return kernels;
+}
