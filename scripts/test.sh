@@ -6,7 +6,8 @@
 #     lit       the dev build; lit tests (passes, levels, diagnostics, plugin, kernels through ptxas) and unit tests
 #     matrix    shapes, masks and types on the CPU against float64
 #     io        bytes that tiles move, counted while the matrix runs on the CPU, against the IO report
-#     gpu       the same on the GPU, where there is one
+#     fuzz      random attentions on the CPU against float64: the same each time, and others each time
+#     gpu       the matrix on the GPU, where there is one
 #     consumer  a project outside the tree, with a mask of its own, that does find_package(Flash)
 #     docs      what the documentation quotes is what the compiler does; the generated references
 #     format    clang-format
@@ -17,7 +18,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 passed=0
 failed=0
 failures=()
-suites=(lit matrix io gpu consumer docs format tidy asan portable)
+suites=(lit matrix io fuzz gpu consumer docs format tidy asan portable)
 [ $# -eq 0 ] || suites=("$@")
 cd "$FLASH_ROOT"
 
@@ -82,11 +83,11 @@ remember() {
   echo $((passed - seen_passed)) >"$seen_stamp"
 }
 
-# matrix <name> <arguments of flash-matrix>...: its last line says what passed.
+# matrix <name> <tool> <arguments>...: its last line says what passed.
 matrix() {
-  local name=$1 log="$FLASH_BUILD/$1.log" good bad status=0
-  shift
-  "$FLASH_BUILD/bin/flash-matrix" "$@" </dev/null 2>&1 | tee "$log" || status=$?
+  local name=$1 log="$FLASH_BUILD/$1.log" tool=$2 good bad status=0
+  shift 2
+  "$FLASH_BUILD/bin/$tool" "$@" </dev/null 2>&1 | tee "$log" || status=$?
   good=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1/p' "$log" | tail -n 1)
   bad=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\2/p' "$log" | tail -n 1)
   pass "${good:-0}"
@@ -100,15 +101,23 @@ matrix() {
 suite_matrix() {
   check "building flash-matrix" need_build dev flash-matrix
   seen matrix "$FLASH_BUILD/bin/flash-matrix" && return
-  matrix matrix-cpu --target=cpu
+  matrix matrix-cpu flash-matrix --target=cpu
   remember
 }
 
 suite_io() {
   check "building flash-matrix" need_build dev flash-matrix
   seen io "$FLASH_BUILD/bin/flash-matrix" && return
-  matrix matrix-io --target=cpu --io
+  matrix matrix-io flash-matrix --target=cpu --io
   remember
+}
+
+# Draws that the clock ends count as far as they came; what they find stands in the log with its seed.
+suite_fuzz() {
+  check "building flash-fuzz" need_build dev flash-fuzz
+  matrix fuzz-same flash-fuzz --seed=1 --count=300 --time=60
+  matrix fuzz-fresh flash-fuzz --seed=fresh --count=100000 --time=75
+  matrix fuzz-optimized flash-fuzz --seed=fresh --count=100000 --time=20 --opt-level=3
 }
 
 suite_gpu() {
@@ -192,7 +201,7 @@ need_packages "${FLASH_PACKAGES_BUILD[@]}" "${FLASH_PACKAGES_TEST[@]}"
 need_llvm
 mkdir -p "$FLASH_BUILD"
 for suite in "${suites[@]}"; do
-  [ "$(type -t "suite_$suite")" = function ] || die "There is no suite '$suite'; the suites are: lit matrix io gpu consumer docs format tidy asan portable."
+  [ "$(type -t "suite_$suite")" = function ] || die "There is no suite '$suite'; the suites are: lit matrix io fuzz gpu consumer docs format tidy asan portable."
   step "$suite"
   "suite_$suite"
 done

@@ -105,7 +105,8 @@ Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
   DiagnosticCollector diagnostics(pipeline.module->getContext());
   std::unique_ptr<CPUKernel> kernel;
   status = pipeline.time("LLVM", [&] {
-    auto loaded = CPUKernel::load(*pipeline.module, name, type);
+    auto loaded = CPUKernel::load(*pipeline.module, name, type,
+                                  pipeline.options.optLevel);
     if (failed(loaded))
       return diagnostics.takeError("LLVM could not compile the function");
     kernel = std::move(*loaded);

@@ -83,7 +83,8 @@ getRuntimeSymbols(llvm::orc::MangleAndInterner mangle) {
 }
 
 llvm::FailureOr<std::unique_ptr<CPUKernel>>
-CPUKernel::load(ModuleOp module, StringRef entry, FunctionType type) {
+CPUKernel::load(ModuleOp module, StringRef entry, FunctionType type,
+                unsigned optLevel) {
   static std::once_flag initialized;
   std::call_once(initialized, [] {
     llvm::InitializeNativeTarget();
@@ -95,16 +96,20 @@ CPUKernel::load(ModuleOp module, StringRef entry, FunctionType type) {
   auto builder = llvm::orc::JITTargetMachineBuilder::detectHost();
   if (!builder)
     return report(module, builder.takeError());
-  builder->setCodeGenOptLevel(llvm::CodeGenOptLevel::Default);
+  llvm::CodeGenOptLevel codeGenLevel =
+      optLevel == 0   ? llvm::CodeGenOptLevel::None
+      : optLevel == 1 ? llvm::CodeGenOptLevel::Less
+                      : llvm::CodeGenOptLevel::Default;
+  builder->setCodeGenOptLevel(codeGenLevel);
   auto machine = builder->createTargetMachine();
   if (!machine)
     return report(module, machine.takeError());
 
-  auto optimize = makeOptimizingTransformer(/*optLevel=*/3, /*sizeLevel=*/0,
+  auto optimize = makeOptimizingTransformer(optLevel, /*sizeLevel=*/0,
                                             machine->get());
   ExecutionEngineOptions options;
   options.transformer = optimize;
-  options.jitCodeGenOptLevel = llvm::CodeGenOptLevel::Default;
+  options.jitCodeGenOptLevel = codeGenLevel;
   options.enableObjectDump = true;
   options.enableGDBNotificationListener = false;
   auto engine = ExecutionEngine::create(module, options, std::move(*machine));

@@ -73,6 +73,7 @@ Status CaseRunner::compile() {
   compileOptions.passes = options.passes;
   compileOptions.countIO = options.io;
   compileOptions.schedule = options.schedule;
+  compileOptions.optLevel = options.optLevel;
   Result<std::unique_ptr<Executable>> compiled =
       Executable::compile(func, compileOptions);
   if (compiled.failed())

@@ -95,6 +95,8 @@ struct MatrixOptions {
   /// Count what tiles load and store, and compare with the IO report instead of
   /// results with float64.
   bool io = false;
+  /// LLVM's level on the CPU.
+  unsigned optLevel = 3;
   /// Every n-th kernel only.
   int64_t stride = 1;
 };

@@ -42,6 +42,8 @@ struct CompileOptions {
   bool countIO = false;
   /// Assemble PTX, if there is a ptxas. Not needed by who only wants its text.
   bool assemble = true;
+  /// LLVM's level, from 0 to 3, for the CPU.
+  unsigned optLevel = 3;
   /// Called after each level, with verified IR.
   std::function<void(llvm::StringRef level, mlir::ModuleOp module)> onLevel;
 };

@@ -48,7 +48,8 @@ public:
   /// Compiles a module that is in the LLVM dialect by the pipeline; `type` is
   /// what the entry's was before.
   static llvm::FailureOr<std::unique_ptr<CPUKernel>>
-  load(mlir::ModuleOp module, llvm::StringRef entry, mlir::FunctionType type);
+  load(mlir::ModuleOp module, llvm::StringRef entry, mlir::FunctionType type,
+       unsigned optLevel = 3);
 
   /// Calls the function. Results go to `outputs`, which the caller allocates;
   /// inputs are not written. Fails, and says at `error` why, if ranks, static
