@@ -82,9 +82,10 @@ getRuntimeSymbols(llvm::orc::MangleAndInterner mangle) {
   return symbols;
 }
 
-llvm::FailureOr<std::unique_ptr<CPUKernel>>
-CPUKernel::load(ModuleOp module, StringRef entry, FunctionType type,
-                unsigned optLevel) {
+llvm::FailureOr<std::unique_ptr<CPUKernel>> CPUKernel::load(ModuleOp module,
+                                                            StringRef entry,
+                                                            FunctionType type,
+                                                            unsigned optLevel) {
   static std::once_flag initialized;
   std::call_once(initialized, [] {
     llvm::InitializeNativeTarget();
@@ -105,8 +106,8 @@ CPUKernel::load(ModuleOp module, StringRef entry, FunctionType type,
   if (!machine)
     return report(module, machine.takeError());
 
-  auto optimize = makeOptimizingTransformer(optLevel, /*sizeLevel=*/0,
-                                            machine->get());
+  auto optimize =
+      makeOptimizingTransformer(optLevel, /*sizeLevel=*/0, machine->get());
   ExecutionEngineOptions options;
   options.transformer = optimize;
   options.jitCodeGenOptLevel = codeGenLevel;

@@ -25,3 +25,26 @@ func.func @causal(%q: tensor<2x?x4x64xf32>, %k: tensor<2x?x4x64xf32>, %v: tensor
   %o, %l = flash.attention %q, %k, %v {mask = #flash.causal, layout = #flash.layout<bshd>} : tensor<2x?x4x64xf32>, tensor<2x?x4x64xf32>, tensor<2x?x4x64xf32> -> tensor<2x?x4x64xf32>, tensor<2x4x?xf32>
   return %o, %l : tensor<2x?x4x64xf32>, tensor<2x4x?xf32>
 }
+
+// -----
+
+// Fewer keys than parts: what would have none is left out.
+// CHECK-LABEL: @two_keys
+// CHECK: tensor.extract_slice %arg1[0, 0, 0, 0] [1, 1, 1, 8]
+// CHECK: tensor.extract_slice %arg1[0, 0, 1, 0] [1, 1, 1, 8]
+// CHECK-NOT: extract_slice %arg1
+// CHECK: flash.merge
+func.func @two_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x2x8xf32>, %v: tensor<1x1x2x8xf32>) -> tensor<1x1x4x8xf32> {
+  %o = flash.attention %q, %k, %v : tensor<1x1x4x8xf32>, tensor<1x1x2x8xf32>, tensor<1x1x2x8xf32> -> tensor<1x1x4x8xf32>
+  return %o : tensor<1x1x4x8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @no_keys
+// CHECK-NEXT: flash.attention %arg0, %arg1, %arg2 :
+// CHECK-NEXT: return
+func.func @no_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x0x8xf32>, %v: tensor<1x1x0x8xf32>) -> tensor<1x1x4x8xf32> {
+  %o = flash.attention %q, %k, %v : tensor<1x1x4x8xf32>, tensor<1x1x0x8xf32>, tensor<1x1x0x8xf32> -> tensor<1x1x4x8xf32>
+  return %o : tensor<1x1x4x8xf32>
+}

@@ -75,6 +75,15 @@ static LogicalResult checkSplits(AttentionOp op) {
                           << " is not supported";
 }
 
+/// How many of `parts` have keys; a slice of none, at the end of a static
+/// dimension, is not even legal.
+static int64_t countParts(AttentionOp op, int64_t parts) {
+  int64_t keys = op.getKey().getType().getDimSize(op.getLengthDim());
+  if (ShapedType::isDynamic(keys))
+    return parts;
+  return keys == 0 ? 1 : llvm::divideCeil(keys, llvm::divideCeil(keys, parts));
+}
+
 /// Replaces `op` by `parts` attentions over slices of the keys, merged.
 static void splitAttention(RewriterBase &rewriter, AttentionOp op,
                            int64_t parts) {
@@ -150,7 +159,10 @@ struct SplitKVPass : flash::impl::SplitKVBase<SplitKVPass> {
     for (AttentionOp op : ops) {
       if (failed(checkSplits(op)))
         return signalPassFailure();
-      splitAttention(rewriter, op, parts);
+      int64_t count = countParts(op, parts);
+      if (parts > 1 && count == 1)
+        continue;
+      splitAttention(rewriter, op, count);
       ++numSplit;
     }
   }
