@@ -66,6 +66,8 @@ FLASH_C_EXPORT const char *flashGetLastError(void);
  *
  *    entry=NAME                     the function, if there are several
  *    schedule=#flash.schedule<...>  overrides parts of the compiler's choice
+ *    schedule-table=FILE            a table of measured schedules in the place
+ *                                   of those that are built in; none for none
  *    split-kv=N                     N parts of the keys, merged
  *    passes=NAME=VALUE ...          options of flash-gpu-pipeline
  *
@@ -92,9 +94,10 @@ FLASH_C_EXPORT int flashFunctionIsOnDevice(const FlashFunction *function);
 
 /** The code: `kind` is "llvm", "ptx", "cubin" or "plan", as far as the target
  *  has it; or "report": JSON with the target, the schedule of each attention
- *  and the milliseconds of each stage of the compilation. NULL on error. The
- *  bytes, `*size` of them (and a zero after them), live until the next call for
- *  the same function, or its destruction. */
+ *  and where it came from, and the milliseconds of each stage of the
+ *  compilation. NULL on error. The bytes, `*size` of them (and a zero after
+ *  them), live until the next call for the same function, or its
+ *  destruction. */
 FLASH_C_EXPORT const char *flashFunctionGetCode(FlashFunction *function,
                                                 const char *kind, size_t *size);
 

@@ -52,11 +52,14 @@ static Status parseOptions(StringRef text, std::string &entry,
       entry = value.str();
     else if (key == "schedule")
       options.schedule = value.str();
+    else if (key == "schedule-table")
+      options.scheduleTable = value.str();
     else if (key == "passes")
       options.passes = value.str();
     else if (key != "split-kv")
       return Status::error("there is no option '" + key.str() +
-                           "'; there are entry, schedule, split-kv and passes");
+                           "'; there are entry, schedule, schedule-table, "
+                           "split-kv and passes");
     else if (value.getAsInteger(10, options.splitKV) || options.splitKV < 0)
       return Status::error("split-kv must be a number, not '" + value.str() +
                            "'");
@@ -193,6 +196,8 @@ static std::string describe(const FlashFunction &function) {
                        llvm::json::Value(Object{
                            {"target", function.target},
                            {"schedules", Array(function.executable->schedules)},
+                           {"schedule_sources",
+                            Array(function.executable->scheduleSources)},
                            {"compile_ms", std::move(compile)}}))
       .str();
 }

@@ -15,6 +15,7 @@
 #include "flash/Compiler/Executable.h"
 
 #include "Pipeline.h"
+#include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 #include "flash/Target/HostCPU.h"
 #include "flash/Target/TargetInfo.h"
@@ -189,7 +190,32 @@ static Status schedule(compiler::Pipeline &pipeline, bool insertChecks) {
     ChooseScheduleOptions choose;
     choose.target = compiler::toString(pipeline.target);
     choose.schedule = pipeline.options.schedule;
+    choose.exact = pipeline.options.exactSchedule;
+    choose.table = pipeline.options.scheduleTable;
     manager.addNestedPass<func::FuncOp>(createChooseSchedule(choose));
+  });
+}
+
+/// The schedules of the attentions, each once, and where they came from.
+static void describeSchedules(compiler::Pipeline &pipeline,
+                              std::vector<std::string> &schedules,
+                              std::vector<std::string> &sources) {
+  llvm::Expected<std::vector<ScheduleTable>> tables = loadScheduleTables(
+      pipeline.options.scheduleTable, pipeline.module->getContext());
+  if (!tables) // flash-choose-schedule has said it
+    return llvm::consumeError(tables.takeError());
+  pipeline.module->walk([&](AttentionOp op) {
+    std::string text = compiler::toString(op.getScheduleAttr());
+    if (llvm::is_contained(schedules, text))
+      return;
+    ScheduleChoice choice =
+        chooseSchedule(pipeline.target, TileProblem::get(op), *tables);
+    std::string source =
+        choice.table.empty() ? "model" : "table " + choice.table;
+    if (choice.schedule != op.getScheduleAttr())
+      source = "given; by itself: " + source;
+    schedules.push_back(std::move(text));
+    sources.push_back(std::move(source));
   });
 }
 
@@ -258,12 +284,9 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
   compiler::Pipeline pipeline(copyToModule(func), options, *target);
   // A plan carries checks; callers on the CPU have run the shapes before.
   Status status = schedule(pipeline, /*insertChecks=*/!target->isCPU());
-  std::vector<std::string> schedules;
-  pipeline.module->walk([&](AttentionOp op) {
-    if (std::string text = compiler::toString(op.getScheduleAttr());
-        !llvm::is_contained(schedules, text))
-      schedules.push_back(text);
-  });
+  std::vector<std::string> schedules, sources;
+  if (status.ok())
+    describeSchedules(pipeline, schedules, sources);
   if (status.ok())
     status = pipeline.lower("L1", [](OpPassManager &manager) {
       manager.addNestedPass<func::FuncOp>(createTileAttention());
@@ -284,5 +307,6 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
     return executable;
   (*executable)->stages = std::move(pipeline.stages);
   (*executable)->schedules = std::move(schedules);
+  (*executable)->scheduleSources = std::move(sources);
   return executable;
 }

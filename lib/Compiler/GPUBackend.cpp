@@ -106,7 +106,7 @@ Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
     return status;
 
   DiagnosticCollector diagnostics(context);
-  std::string llvmIR, ptx, image;
+  std::string llvmIR, ptx, image, log;
   status = pipeline.time("PTX", [&] {
     auto kernels = pipeline.module->getOps<gpu::GPUModuleOp>();
     if (kernels.empty())
@@ -123,7 +123,7 @@ Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
   // Without an assembler the driver's own compiles the PTX when it is loaded.
   if (pipeline.options.assemble && hasAssembler()) {
     status = pipeline.time("ptxas", [&] {
-      std::string log, error;
+      std::string error;
       FailureOr<std::string> cubin =
           assemblePTX(ptx, assembleFor(target), log, error);
       if (failed(cubin))
@@ -145,6 +145,8 @@ Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
   Result<rt::Executor> executor = rt::Executor::create(std::move(*plan));
   if (executor.failed())
     return executor.status();
-  return std::unique_ptr<Executable>(new GPUExecutable(
-      target, std::move(llvmIR), std::move(ptx), std::move(*executor)));
+  auto executable = std::make_unique<GPUExecutable>(
+      target, std::move(llvmIR), std::move(ptx), std::move(*executor));
+  executable->assemblerLog = std::move(log);
+  return std::unique_ptr<Executable>(std::move(executable));
 }

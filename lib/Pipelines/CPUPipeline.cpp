@@ -66,6 +66,7 @@ void flash::buildCPUTilingPipeline(OpPassManager &pm,
   ChooseScheduleOptions choose;
   choose.target = options.target;
   choose.schedule = options.schedule;
+  choose.table = options.scheduleTable;
   pm.addNestedPass<func::FuncOp>(createChooseSchedule(choose));
   pm.addNestedPass<func::FuncOp>(createTileAttention());
   pm.addNestedPass<func::FuncOp>(createDecomposeAttention());

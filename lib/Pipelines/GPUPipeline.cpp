@@ -147,6 +147,7 @@ void flash::buildGPUPipeline(OpPassManager &pm,
   ChooseScheduleOptions schedule;
   schedule.target = options.target;
   schedule.schedule = options.schedule;
+  schedule.table = options.scheduleTable;
   pm.addNestedPass<func::FuncOp>(createChooseSchedule(schedule));
   pm.addNestedPass<func::FuncOp>(createTileAttention());
   addVerifier(pm, "L1");

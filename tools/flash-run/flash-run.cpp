@@ -112,6 +112,11 @@ int main(int argc, char **argv) {
       "schedule", cl::value_desc("#flash.schedule<...>"),
       cl::desc("Overrides parts of the compiler's choice of tiles"),
       cl::cat(category));
+  cl::opt<std::string> scheduleTable(
+      "schedule-table", cl::value_desc("FILE|none"),
+      cl::desc("Measured schedules to choose from, as --tune writes them, in "
+               "the place of those that are built in (docs/Tuning.md)"),
+      cl::cat(category));
   cl::opt<int64_t> splitKV(
       "split-kv", cl::init(0), cl::value_desc("N"),
       cl::desc("Split the keys into N parts and merge them"),
@@ -148,6 +153,7 @@ int main(int argc, char **argv) {
     options.ioReport = ioReport.empty() ? "text" : std::string(ioReport);
   options.countIO = countIO;
   options.schedule = schedule;
+  options.scheduleTable = scheduleTable;
   options.splitKV = splitKV;
   options.passes = passes;
   options.threads = threads;

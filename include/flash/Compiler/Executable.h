@@ -33,6 +33,11 @@ struct CompileOptions {
   std::string target = "cpu";
   /// A #flash.schedule attribute; what it leaves open is chosen.
   std::string schedule;
+  /// The schedule is whole: what it leaves open is not chosen.
+  bool exactSchedule = false;
+  /// Tables of measured schedules: files, separated by commas; `none`; or,
+  /// empty, those that are built in.
+  std::string scheduleTable;
   /// Parts that the keys are split into; 0 and 1 leave them whole.
   int64_t splitKV = 0;
   /// Options of the GPU's pipeline, as `flash-gpu-pipeline` takes them:
@@ -92,7 +97,11 @@ public:
 
   /// The schedule of each attention, in order.
   std::vector<std::string> schedules;
+  /// Where each came from: `table NAME`, `model`, or `given` (and over what).
+  std::vector<std::string> scheduleSources;
   std::vector<StageTime> stages;
+  /// What ptxas said (with -v), if it ran.
+  std::string assemblerLog;
 };
 
 /// What a call of `func`, compiled with these options, moves, by the model of

@@ -21,6 +21,11 @@ struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
       *this, "target",
       llvm::cl::desc("'cpu' or a #flash.target attribute: what tiles fit"),
       llvm::cl::init("cpu")};
+  Option<std::string> scheduleTable{
+      *this, "schedule-table",
+      llvm::cl::desc("Tables of measured schedules: files, none, or (empty) "
+                     "those that are built in"),
+      llvm::cl::init("")};
   Option<std::string> schedule{
       *this, "schedule",
       llvm::cl::desc("A #flash.schedule attribute that overrides the model"),

@@ -21,6 +21,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("sm_80, sm_86, sm_89, sm_90a, sm_100, sm_120, or a "
                      "#flash.target attribute"),
       llvm::cl::init("sm_80")};
+  Option<std::string> scheduleTable{
+      *this, "schedule-table",
+      llvm::cl::desc("Tables of measured schedules: files, none, or (empty) "
+                     "those that are built in"),
+      llvm::cl::init("")};
   Option<std::string> schedule{
       *this, "schedule",
       llvm::cl::desc("A #flash.schedule attribute that overrides the choice"),

@@ -111,6 +111,7 @@ CompileOptions Runner::compileOptions() const {
   CompileOptions compile;
   compile.target = report.target;
   compile.schedule = options.schedule;
+  compile.scheduleTable = options.scheduleTable;
   compile.splitKV = options.splitKV;
   compile.passes = options.passes;
   compile.countIO = options.countIO;
@@ -170,6 +171,7 @@ Status Runner::compile() {
   executable = std::move(*result);
   report.stages = executable->stages;
   report.schedules = executable->schedules;
+  report.scheduleSources = executable->scheduleSources;
   return Status::success();
 }
 

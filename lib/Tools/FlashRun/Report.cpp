@@ -65,8 +65,8 @@ void RunReport::printText(llvm::raw_ostream &os) const {
   if (!defaults.empty())
     os << "defaults  " << llvm::join(defaults, ", ")
        << "  (set with --dim, --scalar)\n";
-  for (const std::string &schedule : schedules)
-    os << "schedule  " << schedule << "\n";
+  for (auto [schedule, source] : llvm::zip(schedules, scheduleSources))
+    os << "schedule  " << schedule << "  (" << source << ")\n";
   os << "compile  ";
   for (const StageTime &stage : stages)
     os << " " << stage.name << format(" %.1f ms,", stage.milliseconds);
@@ -125,6 +125,7 @@ void RunReport::printJson(llvm::raw_ostream &os) const {
                 {"results", Array(results)},
                 {"defaults", Array(defaults)},
                 {"schedules", Array(schedules)},
+                {"schedule_sources", Array(scheduleSources)},
                 {"input_bytes", inputBytes},
                 {"output_bytes", outputBytes}};
   Object compile;

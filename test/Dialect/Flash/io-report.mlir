@@ -42,7 +42,7 @@
 // BOUND: considered 192 x 96, 12 warps, cost
 
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule="#flash.schedule<m = 7, n = 5>"}),flash-io-report{dims=sq=9,sk=11})' -o /dev/null | FileCheck %s --check-prefix=GIVEN
-// GIVEN: tile       7 queries x 5 keys, given and not chosen by the model
+// GIVEN: tile       7 queries x 5 keys, given or from a table, not chosen by the model
 // GIVEN-NOT: bound by
 
 // Parts of the keys are one attention when unfused, and need their inputs once.

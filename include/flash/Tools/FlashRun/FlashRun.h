@@ -45,7 +45,7 @@ struct FlashRunOptions {
   /// Run the program with counters; they must be what the report says.
   bool countIO = false;
   bool json = false;
-  std::string schedule;
+  std::string schedule, scheduleTable;
   int64_t splitKV = 0;
   std::string passes;
   int threads = 0;
@@ -64,7 +64,7 @@ struct RunReport {
   std::vector<std::string> arguments, results;
   /// Sizes that nobody set: `sq = 1024`.
   std::vector<std::string> defaults;
-  std::vector<std::string> schedules;
+  std::vector<std::string> schedules, scheduleSources;
   std::vector<StageTime> stages;
   int64_t inputBytes = 0, outputBytes = 0;
   std::vector<rt::cuda::KernelAttributes> kernels;

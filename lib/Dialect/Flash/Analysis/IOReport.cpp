@@ -91,7 +91,8 @@ static void printTable(llvm::raw_ostream &os, ArrayRef<OperandIO> rows) {
 static void printTile(llvm::raw_ostream &os, const OperationIO &op) {
   os << "tile       " << op.schedule.getM() << " queries x "
      << op.schedule.getN() << " keys"
-     << (op.chosen ? "" : ", given and not chosen by the model") << "\n";
+     << (op.chosen ? "" : ", given or from a table, not chosen by the model")
+     << "\n";
   if (op.chosen)
     os << "bound by   " << op.chosen->limit << ": " << op.chosen->reason
        << "\n";

@@ -12,66 +12,47 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
+#include "ScheduleFields.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace flash;
 
-namespace {
-/// The fields of a schedule, as something that can be filled in.
-struct Choice {
-  int64_t m = 0, n = 0, d = 0;
-  bool transposed = false, peel = false;
-  int64_t warps = 0, stages = 0;
-  Instruction instruction = Instruction::None;
-  bool specialize = false, tma = false;
-  int64_t producerRegisters = 0, consumerRegisters = 0;
-  bool lazy = false, persistent = false;
-  int64_t queryStages = 0, headTurns = 0;
-  bool storeTma = false, pingPong = false;
+using Choice = ScheduleFields;
 
-  static Choice get(ScheduleAttr s) {
-    Choice c;
-    c.m = s.getM();
-    c.n = s.getN();
-    c.d = s.getD();
-    c.transposed = s.getTransposed();
-    c.peel = s.getPeel();
-    c.warps = s.getWarps();
-    c.stages = s.getStages();
-    c.instruction = s.getInstruction();
-    c.specialize = s.getSpecialize();
-    c.tma = s.getTma();
-    c.producerRegisters = s.getProducerRegisters();
-    c.consumerRegisters = s.getConsumerRegisters();
-    c.lazy = s.getLazy();
-    c.persistent = s.getPersistent();
-    c.queryStages = s.getQueryStages();
-    c.headTurns = s.getHeadTurns();
-    c.storeTma = s.getStoreTma();
-    c.pingPong = s.getPingPong();
-    return c;
-  }
+static int64_t registerLimit(const Choice &c) {
+  return c.consumerRegisters ? c.consumerRegisters : 255;
+}
 
-  ScheduleAttr get(MLIRContext *context) const {
-    return ScheduleAttr::get(context, m, n, d, transposed, peel, warps, stages,
-                             instruction, specialize, tma, producerRegisters,
-                             consumerRegisters, lazy, persistent, queryStages,
-                             headTurns, storeTma, pingPong);
-  }
+/// `#flash.softcap<3.0 : f32>` is `softcap`.
+static std::string nameOf(Attribute attribute, bool parameters) {
+  std::string text;
+  llvm::raw_string_ostream(text) << attribute;
+  for (size_t at; (at = text.find("#flash.")) != std::string::npos;)
+    text.erase(at, StringRef("#flash.").size());
+  return parameters ? text : text.substr(0, text.find('<'));
+}
 
-  int64_t registerLimit() const {
-    return consumerRegisters ? consumerRegisters : 255;
-  }
-};
-} // namespace
+/// The longer of queries and keys.
+static int64_t lengthOf(AttentionOp op) {
+  if (op.isRagged() || op.isPaged() || op.getKvLengths())
+    return TileProblem::kLengthInData;
+  int64_t queries = op.getQuery().getType().getDimSize(op.getLengthDim());
+  int64_t keys = op.getKey().getType().getDimSize(op.getLengthDim());
+  if (ShapedType::isDynamic(queries) || ShapedType::isDynamic(keys))
+    return TileProblem::kLengthAtRunTime;
+  return std::max(queries, keys);
+}
 
 TileProblem TileProblem::get(AttentionOp op) {
   unsigned bits = op.getQuery().getType().getElementTypeBitWidth();
-  TileProblem problem{op.getQKHeadDim(), op.getVHeadDim(), int64_t(bits / 8)};
+  TileProblem problem;
+  problem.qkDim = op.getQKHeadDim();
+  problem.vDim = op.getVHeadDim();
+  problem.elementBytes = int64_t(bits / 8);
   if (MaskAttrInterface mask = op.getEffectiveMask())
     std::tie(problem.rowDivisor, problem.keyDivisor) = mask.getTileDivisors();
   problem.uneven = static_cast<bool>(op.getEffectiveMask());
@@ -80,6 +61,18 @@ TileProblem TileProblem::get(AttentionOp op) {
   if (op.isPaged())
     problem.pageSize = std::max<int64_t>(
         op.getKey().getType().getDimSize(op.getLengthDim()), 0);
+  if (MaskAttrInterface mask = op.getEffectiveMask())
+    problem.mask = nameOf(mask, /*parameters=*/!isa<WindowAttr>(mask));
+  SmallVector<std::string> scores;
+  for (ScoreAttrInterface score : op.getEffectiveScores())
+    scores.push_back(nameOf(score, /*parameters=*/false));
+  if (op.getSinks())
+    scores.push_back("sinks");
+  if (op.getDropoutP())
+    scores.push_back("dropout");
+  problem.scores = llvm::join(scores, ", ");
+  problem.paged = op.isPaged();
+  problem.length = lengthOf(op);
   return problem;
 }
 
@@ -198,11 +191,11 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
   for (c.n = kMostKeys; c.n > 0; c.n -= kStep) {
     int64_t registers = registersPerThread(c, target, vDim, p);
     int64_t shared = sharedBytes(c, p);
-    if (registers > c.registerLimit()) {
+    if (registers > registerLimit(c)) {
       candidate.limit = "registers";
       candidate.reason =
           llvm::formatv("{0} keys a block need {1} registers a thread of {2}",
-                        c.n, registers, c.registerLimit());
+                        c.n, registers, registerLimit(c));
     } else if (shared > target.getFastMemory()) {
       candidate.limit = "shared memory";
       candidate.reason = llvm::formatv(
@@ -239,17 +232,20 @@ static TileCandidate withMoreStages(TileCandidate candidate, TargetAttr target,
   return candidate;
 }
 
+bool flash::usesWgmma(TargetAttr target, const TileProblem &problem) {
+  // Rows of 16 bytes are what the tensor memory accelerator copies.
+  return target.hasWgmma() && problem.elementBytes == 2 &&
+         problem.qkDim % 8 == 0 && problem.vDim % 8 == 0 &&
+         std::max(problem.qkDim, problem.vDim) <= 256;
+}
+
 static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
                                               const TileProblem &problem) {
   std::vector<TileCandidate> candidates;
-  // Rows of 16 bytes are what the tensor memory accelerator copies.
-  bool onHopper = target.hasWgmma() && problem.elementBytes == 2 &&
-                  problem.qkDim % 8 == 0 && problem.vDim % 8 == 0 &&
-                  std::max(problem.qkDim, problem.vDim) <= 256;
   Choice c;
   c.d = 16;
   c.stages = 2;
-  if (onHopper) {
+  if (usesWgmma(target, problem)) {
     c.instruction = Instruction::Wgmma;
     c.specialize = c.tma = c.lazy = true;
     c.persistent = c.storeTma = c.pingPong = true;
@@ -312,6 +308,21 @@ TileCandidate flash::chooseTile(TargetAttr target, const TileProblem &problem) {
   return smallest;
 }
 
+double flash::tileCost(TargetAttr target, ScheduleAttr schedule,
+                       const TileProblem &problem) {
+  Choice c = Choice::get(schedule);
+  if (!target.isCPU())
+    return costPerScore(c, problem);
+  // K and V are streamed once for each block of queries; a step has a cost of
+  // its own, and what does not stay in fast memory is read twice.
+  double keyBytes = double(problem.qkDim + problem.vDim) * 4;
+  double bytes = keyBytes / double(c.m) + 64.0 / double(c.n);
+  TileProblem wide = problem;
+  wide.elementBytes = 4;
+  return stepBytes(wide, c.m, c.n) <= target.getFastMemory() ? bytes
+                                                             : 2 * bytes;
+}
+
 ScheduleAttr flash::chooseMergeSchedule(TargetAttr target) {
   // Row blocks of one warp-row each, no contraction and so no rings.
   Choice choice;
@@ -340,7 +351,7 @@ std::vector<TileResource> flash::describeTile(TargetAttr target,
          registersPerThread(
              c, target, llvm::alignTo(problem.vDim, std::max<int64_t>(c.d, 1)),
              problem),
-         c.registerLimit()});
+         registerLimit(c)});
   resources.push_back({"shared memory", "bytes", sharedBytes(c, problem),
                        target.getFastMemory()});
   return resources;

@@ -11,7 +11,8 @@
 //   flash.attention %q, %k, %v {schedule = #flash.schedule<m = 128, n = 64,
 //   warps = 4, ...>}
 //
-// The one place that chooses, by the model of Analysis/ScheduleModel.h. Later
+// The one place that chooses: what a table of measurements has
+// (Analysis/ScheduleTable.h), else by a model (Analysis/ScheduleModel.h). Later
 // passes only read the attribute, so that a choice can be printed, overridden
 // and measured.
 //
@@ -20,7 +21,7 @@
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 
 #include "TileUtils.h"
-#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
+#include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "flash/Target/TargetInfo.h"
 #include "mlir/AsmParser/AsmParser.h"
 
@@ -78,10 +79,26 @@ struct ChooseSchedulePass
         return signalPassFailure();
       }
     }
+    if (exact && !fromOption) {
+      error() << "exact needs a schedule";
+      return signalPassFailure();
+    }
+    llvm::Expected<std::vector<ScheduleTable>> tables =
+        loadScheduleTables(table, &getContext());
+    if (!tables) {
+      error() << llvm::toString(tables.takeError());
+      return signalPassFailure();
+    }
     WalkResult walk = func.walk([&](AttentionOp op) {
       TileProblem problem = TileProblem::get(op);
-      ScheduleAttr chosen = chooseTile(*description, problem).schedule;
-      chosen = overlay(overlay(chosen, fromOption), op.getScheduleAttr());
+      ScheduleAttr chosen = fromOption;
+      if (!exact) {
+        ScheduleChoice choice = chooseSchedule(*description, problem, *tables);
+        if (!choice.remark.empty())
+          op.emitRemark() << choice.remark;
+        chosen = overlay(choice.schedule, fromOption);
+      }
+      chosen = overlay(chosen, op.getScheduleAttr());
       op.setScheduleAttr(chosen);
       // On the CPU a tile follows the mask's blocks; a GPU's has its own size.
       if (!description->isCPU() && problem.rowDivisor &&

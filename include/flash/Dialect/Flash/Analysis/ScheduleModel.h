@@ -21,9 +21,10 @@
 
 namespace flash {
 
-/// What the model needs of an attention.
+/// What the model needs of an attention, and what a table of measured schedules
+/// (ScheduleTable.h) knows it by.
 struct TileProblem {
-  int64_t qkDim, vDim, elementBytes;
+  int64_t qkDim = 0, vDim = 0, elementBytes = 2;
   /// What a tile's rows and keys must divide, 0: nothing (a mask made of
   /// blocks); and what keys should divide (the size of a page).
   int64_t rowDivisor = 0, keyDivisor = 0, pageSize = 0;
@@ -31,6 +32,13 @@ struct TileProblem {
   bool uneven = false;
   /// Whether the LSE is asked for, and whether positions have offsets.
   bool lse = false, offsets = false;
+  /// Names, for the table: `none`, `causal`, `window`, ...; score functions and
+  /// what else happens to scores, as `alibi, softcap`; keys in pages.
+  std::string mask = "none", scores;
+  bool paged = false;
+  /// The longer of queries and keys, where types say both; else one of these.
+  static constexpr int64_t kLengthAtRunTime = -1, kLengthInData = -2;
+  int64_t length = kLengthAtRunTime;
 
   static TileProblem get(AttentionOp op);
 };
@@ -54,6 +62,14 @@ std::vector<TileCandidate> considerTiles(TargetAttr target,
 
 /// The cheapest candidate.
 TileCandidate chooseTile(TargetAttr target, const TileProblem &problem);
+
+/// Whether the target's model takes Hopper's instructions for the problem.
+bool usesWgmma(TargetAttr target, const TileProblem &problem);
+
+/// What the model says a score costs under a schedule, relative to others of
+/// the target; smaller is better.
+double tileCost(TargetAttr target, ScheduleAttr schedule,
+                const TileProblem &problem);
 
 /// The schedule of a merge: element-wise on blocks of rows.
 ScheduleAttr chooseMergeSchedule(TargetAttr target);

@@ -12,10 +12,13 @@
 include "mlir/Pass/PassBase.td"
 
 def ChooseSchedule : Pass<"flash-choose-schedule", "::mlir::func::FuncOp"> {
-  let summary = "Give each attention a schedule from a model of the target";
+  let summary = "Give each attention a schedule: a measured one, or a model's";
   let description = [{
     Fills in what the op's own `schedule` attribute and the option `schedule`
-    leave open (the attribute wins over the option, the option over the model).
+    leave open. The attribute wins over the option, the option over the choice:
+    the schedule that a table of measurements has for the problem on this target
+    (docs/Tuning.md), else the cheapest by a model of the target. An entry of a
+    table that the target cannot run is left out, and a remark says why.
 
     ```mlir
     flash.attention %q, %k, %v : ...
@@ -27,7 +30,11 @@ def ChooseSchedule : Pass<"flash-choose-schedule", "::mlir::func::FuncOp"> {
     Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
            "A target's name (cpu, sm_80, sm_86, sm_89, sm_90a, sm_100, sm_120) or a #flash.target attribute">,
     Option<"schedule", "schedule", "std::string", /*default=*/"\"\"",
-           "A #flash.schedule attribute that overrides the model's choice">
+           "A #flash.schedule attribute that overrides the choice">,
+    Option<"exact", "exact", "bool", /*default=*/"false",
+           "The option schedule is the whole schedule: nothing is chosen">,
+    Option<"table", "table", "std::string", /*default=*/"\"\"",
+           "Tables of measured schedules: files, separated by commas; none; or those that are built in">
   ];
   let dependentDialects = ["::flash::FlashDialect"];
 }

@@ -1,0 +1,129 @@
+//===- ScheduleChoice.cpp - The table's schedule, else the model's --------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   16 bit, head dim 64, causal, on sm_90a
+//   ->  up to 1408: 128 x 128; else: 192 x 96        (a table's entry)
+//   ->  192 x 96                                     (the model's cheapest
+//   tile)
+//
+// What was measured wins over what is modelled. An entry that cannot be run
+// (a file may say anything) is left out, and the reason told.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Dialect/Flash/Analysis/ScheduleSpace.h"
+#include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
+
+#include "mlir/AsmParser/AsmParser.h"
+
+using namespace mlir;
+using namespace flash;
+
+/// How near a table's device is to a target; negative where code for one does
+/// not suit the other.
+static int nearness(const ScheduleTable &table, TargetAttr target) {
+  auto measured = cast<TargetAttr>(
+      parseAttribute(table.target, target.getContext())); // has been verified
+  if (measured.getKind() != target.getKind() ||
+      measured.getVectorBits() != target.getVectorBits())
+    return -1;
+  return (measured.getCores() == target.getCores()) +
+         (measured.getFastMemory() == target.getFastMemory()) +
+         (measured.getL2() == target.getL2());
+}
+
+/// The entry of the problem; or of the one that has neither LSE nor offsets,
+/// which cost registers: `exact` is false then.
+static const ScheduleEntry *findEntry(const ScheduleTable &table,
+                                      ScheduleKey key, bool &exact) {
+  auto find = [&]() -> const ScheduleEntry * {
+    for (const ScheduleEntry &entry : table.entries)
+      if (entry.key == key)
+        return &entry;
+    return nullptr;
+  };
+  exact = true;
+  if (const ScheduleEntry *entry = find())
+    return entry;
+  exact = key.lse = key.offsets = false;
+  return find();
+}
+
+/// Why a schedule that was measured without LSE and offsets may not do for a
+/// problem with them: by the model, it needs more registers than there are.
+static std::string findSpill(TargetAttr target, ScheduleAttr schedule,
+                             const TileProblem &problem) {
+  for (const TileResource &resource : describeTile(target, schedule, problem))
+    if (resource.name == "registers" && resource.used > resource.limit)
+      return "was measured without LSE and offsets, with which it is short of "
+             "registers";
+  return "";
+}
+
+/// Fills in `choice` for the problem's length, if the entry's schedules can be
+/// run.
+static bool takeEntry(const ScheduleEntry &entry, bool exact, TargetAttr target,
+                      const TileProblem &problem, ScheduleChoice &choice) {
+  for (const ScheduleRange &range : entry.ranges) {
+    if (problem.length >= 0 && range.upTo && problem.length > range.upTo)
+      continue;
+    ScheduleAttr schedule = parseSchedule(range.schedule, target.getContext());
+    std::string problemWithIt = findMisfit(target, schedule, problem);
+    if (problemWithIt.empty() && !exact)
+      problemWithIt = findSpill(target, schedule, problem);
+    if (!problemWithIt.empty()) {
+      choice.remark = "its schedule of " + std::to_string(schedule.getM()) +
+                      " queries and " + std::to_string(schedule.getN()) +
+                      " keys " + problemWithIt;
+      return false;
+    }
+    if (!range.upTo || problem.length >= 0) {
+      choice.schedule = schedule;
+      break;
+    }
+    if (problem.length == TileProblem::kLengthAtRunTime)
+      choice.shorter.push_back({range.upTo, schedule});
+  }
+  // Beyond the last bound the model goes on; not, if that is all.
+  if (!choice.schedule && !choice.shorter.empty())
+    choice.schedule = chooseTile(target, problem).schedule;
+  return static_cast<bool>(choice.schedule);
+}
+
+ScheduleChoice flash::chooseSchedule(TargetAttr target,
+                                     const TileProblem &problem,
+                                     ArrayRef<ScheduleTable> tables) {
+  SmallVector<std::pair<int, const ScheduleTable *>> near;
+  for (const ScheduleTable &table : tables)
+    if (int points = nearness(table, target); points >= 0)
+      near.push_back({points, &table});
+  llvm::sort(near, [](auto &a, auto &b) {
+    return std::tie(b.first, a.second) < std::tie(a.first, b.second);
+  });
+
+  std::string remark;
+  for (auto [points, table] : near) {
+    bool exact;
+    const ScheduleEntry *entry =
+        findEntry(*table, ScheduleKey::get(problem), exact);
+    if (!entry)
+      continue;
+    ScheduleChoice choice;
+    if (takeEntry(*entry, exact, target, problem, choice)) {
+      choice.table = table->name;
+      return choice;
+    }
+    if (!choice.remark.empty() && remark.empty())
+      remark = "schedule table '" + table->name + "': " + choice.remark +
+               "; not taken";
+  }
+  ScheduleChoice choice;
+  choice.schedule = chooseTile(target, problem).schedule;
+  choice.remark = std::move(remark);
+  return choice;
+}
