@@ -156,7 +156,7 @@ Status flash::checkTargetIsHere(StringRef target) {
 // Compilation
 //===----------------------------------------------------------------------===//
 
-static Result<TargetAttr> resolveTarget(MLIRContext *context, StringRef text) {
+Result<TargetAttr> flash::resolveTarget(MLIRContext *context, StringRef text) {
   if (text == "cpu")
     return getHostCPUTarget(context);
   DiagnosticCollector diagnostics(context);

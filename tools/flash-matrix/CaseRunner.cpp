@@ -74,6 +74,7 @@ Status CaseRunner::compile() {
   compileOptions.countIO = options.io;
   compileOptions.schedule = options.schedule;
   compileOptions.optLevel = options.optLevel;
+  compileOptions.scheduleTable = options.scheduleTable;
   Result<std::unique_ptr<Executable>> compiled =
       Executable::compile(func, compileOptions);
   if (compiled.failed())

@@ -86,6 +86,8 @@ struct MatrixOptions {
   std::string passes;
   /// Attribute that overrides parts of the chosen schedules.
   std::string schedule;
+  /// Tables of measured schedules, as CompileOptions has them.
+  std::string scheduleTable;
   uint64_t seed = 0;
   /// Launches of each case; all must give the same bits.
   int64_t repeats = 1;

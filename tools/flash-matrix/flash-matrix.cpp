@@ -43,6 +43,9 @@ int main(int argc, char **argv) {
   cl::opt<std::string> schedule(
       "schedule", cl::value_desc("#flash.schedule<...>"),
       cl::desc("Overrides parts of the compiler's choice of tiles"));
+  cl::opt<std::string> scheduleTable(
+      "schedule-table", cl::value_desc("FILE|none"),
+      cl::desc("Measured schedules in the place of those that are built in"));
   cl::opt<std::string> passes(
       "passes", cl::value_desc("name=value ..."),
       cl::desc("Options of flash-gpu-pipeline, as delay-role=producer"),
@@ -91,6 +94,7 @@ int main(int argc, char **argv) {
   options.target = target == "auto" ? flash::chooseTarget() : target;
   options.passes = passes;
   options.schedule = schedule;
+  options.scheduleTable = scheduleTable;
   options.repeats = repeats;
   options.filters.assign(filters.begin(), filters.end());
   options.stride = stride;

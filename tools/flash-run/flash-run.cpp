@@ -6,11 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The command line of flash::flashRun.
+// The command line of flash::flashRun and flash::tune.
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Tools/FlashRun/FlashRun.h"
+#include "flash/Tools/Tuner/Tuner.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
@@ -27,11 +27,19 @@ static constexpr llvm::StringLiteral kOverview =
   flash-run examples/attention.mlir --target=sm_90a --emit=ptx -o attention.ptx
   flash-run examples/attention.mlir --target=sm_90a --io-report --dim=sq=4096 --dim=sk=4096
   flash-run examples/attention.mlir --target=cpu --count-io
+  flash-run --tune --target=sm_90a --tune-budget=600                 # a table of the fastest schedules
+  flash-run examples/attention.mlir --tune --dim=sq=4096 --dim=sk=4096   # the same for one function
 
 Sizes that the types leave open are set by name: batch, heads, kv_heads, sq and sk
 (lengths of queries and of keys), or argK.D for dimension D of argument K. Arguments
 without a file are normal random numbers. The exit status is 0 when all went well
 and --check, if given, passed; else 1, with one line that says why.
+
+--tune measures schedules on this machine's device and writes the fastest to a table: JSON
+that --schedule-table reads, and that the compiler has built in once it lies in data/schedules.
+Candidates are compiled, compared with the compiler's own choice, and timed in turns. Each
+measurement is in a log at once, so that a run that was interrupted, or whose budget was
+spent, goes on where it ended (docs/Tuning.md).
 )";
 
 int main(int argc, char **argv) {
@@ -43,7 +51,7 @@ int main(int argc, char **argv) {
 
   cl::opt<std::string> file(cl::Positional,
                             cl::desc("FILE.mlir (- for standard input)"),
-                            cl::Required, cl::cat(category));
+                            cl::cat(category));
   cl::opt<std::string> target(
       "target", cl::init("auto"), cl::value_desc("cpu|auto|sm_90a|..."),
       cl::desc(
@@ -131,6 +139,54 @@ int main(int argc, char **argv) {
       cl::desc("CPU threads (default: FLASH_NUM_THREADS, else all)"),
       cl::cat(category));
 
+  cl::opt<bool> tune(
+      "tune",
+      cl::desc("Find the fastest schedules by measurement and write a table of "
+               "them; without FILE, for a list of standard problems"),
+      cl::cat(category));
+  cl::opt<bool> tuneDryRun(
+      "tune-dry-run",
+      cl::desc("List the candidates and what the assembler says of each; "
+               "measure nothing. No GPU is needed"),
+      cl::cat(category));
+  cl::opt<double> tuneBudget(
+      "tune-budget", cl::init(0), cl::value_desc("SECONDS"),
+      cl::desc("Begin no measurement after this time; run again to go on"),
+      cl::cat(category));
+  cl::opt<int64_t> tuneCandidates(
+      "tune-candidates", cl::init(16), cl::value_desc("N"),
+      cl::desc("Measure at most N tiles of each problem, and N variants of the "
+               "best (default: 16)"),
+      cl::cat(category));
+  cl::list<int64_t> tuneLengths(
+      "tune-lengths", cl::CommaSeparated, cl::value_desc("N,..."),
+      cl::desc("Lengths of queries and keys to measure at, where types leave "
+               "them open (default: those of --dim; standard problems: 512 to "
+               "16384)"),
+      cl::cat(category));
+  cl::list<std::string> tuneHeadDims(
+      "tune-head-dims", cl::CommaSeparated, cl::value_desc("D,QK/V,..."),
+      cl::desc("Head dims of the standard problems (default: 128, 64, 256, "
+               "192/128, 96)"),
+      cl::cat(category));
+  cl::list<std::string> tuneMasks(
+      "tune-masks", cl::CommaSeparated, cl::value_desc("full,causal,window"),
+      cl::desc("Masks of the standard problems (default: all three)"),
+      cl::cat(category));
+  cl::opt<std::string> tuneTable(
+      "tune-table", cl::value_desc("FILE.json"),
+      cl::desc("The table; entries of other problems stay in it (default: "
+               "named after the target and the device)"),
+      cl::cat(category));
+  cl::opt<std::string> tuneLog(
+      "tune-log", cl::value_desc("FILE.jsonl"),
+      cl::desc("The log of measurements (default: beside the table)"),
+      cl::cat(category));
+  cl::opt<int> tuneJobs(
+      "tune-jobs", cl::init(0), cl::value_desc("N"),
+      cl::desc("Threads that compile candidates (default: all)"),
+      cl::cat(category));
+
   cl::HideUnrelatedOptions(category);
   cl::ParseCommandLineOptions(argc, argv, kOverview);
 
@@ -186,5 +242,30 @@ int main(int argc, char **argv) {
       options.emit != "plan")
     return fail("--emit is llvm, ptx, cubin or plan, not '" + options.emit +
                 "'");
+  if (tune || tuneDryRun) {
+    if (check || repeat || countIO || compileOnly || !emit.empty() ||
+        !options.ioReport.empty() || !options.outputs.empty() ||
+        !options.printAfterLevels.empty() || !options.schedule.empty() ||
+        !options.scheduleTable.empty() || splitKV)
+      return fail("--tune compiles, runs and compares by itself: not with "
+                  "options that say how");
+    if (tuneCandidates < 1 || tuneBudget < 0 || tuneJobs < 0)
+      return fail("--tune-candidates, --tune-budget and --tune-jobs are "
+                  "positive numbers");
+    flash::TuneOptions tuning;
+    tuning.run = options;
+    tuning.lengths = tuneLengths;
+    tuning.headDims = tuneHeadDims;
+    tuning.masks = tuneMasks;
+    tuning.candidates = tuneCandidates;
+    tuning.budget = tuneBudget;
+    tuning.table = tuneTable;
+    tuning.log = tuneLog;
+    tuning.dryRun = tuneDryRun;
+    tuning.jobs = tuneJobs;
+    return flash::tune(tuning);
+  }
+  if (options.file.empty())
+    return fail("a FILE is needed (--help shows examples)");
   return flash::flashRun(options);
 }

@@ -112,6 +112,10 @@ rt::Result<FunctionIO> reportIO(mlir::func::FuncOp func,
                                 const CompileOptions &options,
                                 const std::vector<rt::Argument> &arguments);
 
+/// The description of a target's name or attribute; this machine's of `cpu`.
+rt::Result<TargetAttr> resolveTarget(mlir::MLIRContext *context,
+                                     llvm::StringRef text);
+
 /// The target that `auto` means here: the first GPU's, else `cpu`.
 std::string chooseTarget();
 

@@ -169,8 +169,8 @@ private:
   /// An IO report does not look at numbers, so that it can be had for sizes
   /// beyond this machine's memory; at run-time data of masks it does.
   bool onlyShape(const SignatureArgument &argument) const {
-    return !options.ioReport.empty() && argument.dtype != rt::DType::I32 &&
-           argument.dtype != rt::DType::I64;
+    return (options.shapesOnly || !options.ioReport.empty()) &&
+           argument.dtype != rt::DType::I32 && argument.dtype != rt::DType::I64;
   }
 
   Status makeArrays() {

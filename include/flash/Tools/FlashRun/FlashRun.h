@@ -42,6 +42,8 @@ struct FlashRunOptions {
   bool compileOnly = false;
   /// `text` or `json`: report what the function moves, and run nothing.
   std::string ioReport;
+  /// Random inputs are not made: only what has to do with shapes is.
+  bool shapesOnly = false;
   /// Run the program with counters; they must be what the report says.
   bool countIO = false;
   bool json = false;

@@ -18,6 +18,8 @@
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace flash;
 
@@ -313,14 +315,10 @@ double flash::tileCost(TargetAttr target, ScheduleAttr schedule,
   Choice c = Choice::get(schedule);
   if (!target.isCPU())
     return costPerScore(c, problem);
-  // K and V are streamed once for each block of queries; a step has a cost of
-  // its own, and what does not stay in fast memory is read twice.
-  double keyBytes = double(problem.qkDim + problem.vDim) * 4;
-  double bytes = keyBytes / double(c.m) + 64.0 / double(c.n);
-  TileProblem wide = problem;
-  wide.elementBytes = 4;
-  return stepBytes(wide, c.m, c.n) <= target.getFastMemory() ? bytes
-                                                             : 2 * bytes;
+  // The CPU's model has one answer, without a cost: how far from it.
+  ScheduleAttr best = tileForCPU(target, problem).schedule;
+  return std::abs(std::log2(double(c.m) / double(best.getM()))) +
+         std::abs(std::log2(double(c.n) / double(best.getN())));
 }
 
 ScheduleAttr flash::chooseMergeSchedule(TargetAttr target) {

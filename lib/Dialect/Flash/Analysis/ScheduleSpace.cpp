@@ -78,7 +78,7 @@ std::string flash::findMisfit(TargetAttr target, ScheduleAttr schedule,
 /// Whether a candidate can be, and by the model nearly has the registers.
 static bool isWorthwhile(TargetAttr target, ScheduleAttr schedule,
                          const TileProblem &problem) {
-  constexpr int64_t kSlack = 24;
+  constexpr int64_t kSlack = 8;
   TileResource registers = getResource(target, schedule, problem, "registers");
   return registers.used <= registers.limit + kSlack &&
          findMisfit(target, schedule, problem).empty();
