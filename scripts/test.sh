@@ -12,7 +12,7 @@
 #     docs      what the documentation quotes is what the compiler does; the generated references
 #     format    clang-format
 #     tidy      clang-tidy
-#     asan      the lit and unit tests with the address and undefined-behaviour sanitizers
+#     asan      the lit and unit tests with the address and undefined-behaviour sanitizers; IR that is not meant to work
 #     portable  self-contained tools: size, what they need of the system, and one run
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 passed=0
@@ -83,11 +83,11 @@ remember() {
   echo $((passed - seen_passed)) >"$seen_stamp"
 }
 
-# matrix <name> <tool> <arguments>...: its last line says what passed.
+# matrix <name> <program> <arguments>...: its last line says what passed.
 matrix() {
   local name=$1 log="$FLASH_BUILD/$1.log" tool=$2 good bad status=0
   shift 2
-  "$FLASH_BUILD/bin/$tool" "$@" </dev/null 2>&1 | tee "$log" || status=$?
+  "$tool" "$@" </dev/null 2>&1 | tee "$log" || status=$?
   good=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\1/p' "$log" | tail -n 1)
   bad=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed.*/\2/p' "$log" | tail -n 1)
   pass "${good:-0}"
@@ -101,23 +101,23 @@ matrix() {
 suite_matrix() {
   check "building flash-matrix" need_build dev flash-matrix
   seen matrix "$FLASH_BUILD/bin/flash-matrix" && return
-  matrix matrix-cpu flash-matrix --target=cpu
+  matrix matrix-cpu "$FLASH_BUILD/bin/flash-matrix" --target=cpu
   remember
 }
 
 suite_io() {
   check "building flash-matrix" need_build dev flash-matrix
   seen io "$FLASH_BUILD/bin/flash-matrix" && return
-  matrix matrix-io flash-matrix --target=cpu --io
+  matrix matrix-io "$FLASH_BUILD/bin/flash-matrix" --target=cpu --io
   remember
 }
 
 # Draws that the clock ends count as far as they came; what they find stands in the log with its seed.
 suite_fuzz() {
   check "building flash-fuzz" need_build dev flash-fuzz
-  matrix fuzz-same flash-fuzz --seed=1 --count=300 --time=60
-  matrix fuzz-fresh flash-fuzz --seed=fresh --count=100000 --time=75
-  matrix fuzz-optimized flash-fuzz --seed=fresh --count=100000 --time=20 --opt-level=3
+  matrix fuzz-same "$FLASH_BUILD/bin/flash-fuzz" --seed=1 --count=300 --time=60
+  matrix fuzz-fresh "$FLASH_BUILD/bin/flash-fuzz" --seed=fresh --count=100000 --time=75
+  matrix fuzz-optimized "$FLASH_BUILD/bin/flash-fuzz" --seed=fresh --count=100000 --time=20 --opt-level=3
 }
 
 suite_gpu() {
@@ -190,6 +190,8 @@ suite_tidy() {
 
 suite_asan() {
   check "the build with sanitizers" need_build asan all
+  # Other mutants each time: what did not change since it passed is not run again, these are.
+  matrix mutants test/mutate.py --build=build-asan --seed=fresh --time=70
   seen asan build-asan/bin build-asan/unittests/bin test && return
   run_lit asan asan check-flash
   remember

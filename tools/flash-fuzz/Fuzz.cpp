@@ -84,6 +84,10 @@ private:
 
 void Fuzzer::note(uint64_t number, const std::string &kind,
                   const std::string &message) {
+  // At once; the report, at the end, has it smaller.
+  llvm::outs() << "draw " << number << " fails: " << kind << ": " << message
+               << "\n";
+  llvm::outs().flush();
   uint64_t slot = shared->failed++;
   if (slot >= std::size(shared->failures))
     return;

@@ -92,3 +92,23 @@ func.func @softcap(%q: tensor<4x8xf32>, %k: tensor<16x8xf32>, %acc: tensor<4x8xf
     queries(%i) place(%i, %i) origins(%i, %i) {scale = 0.125 : f32, scores = [#flash.softcap<30.0>]}
   return %r#0 : tensor<4x8xf32>
 }
+
+// -----
+
+// A bias is read at rows, of which padding asks for the last that exists, and at 0 where it has one for all.
+// CHECK-LABEL: @bias
+// CHECK: %[[LAST:.*]] = arith.subi %arg1, %c1
+// CHECK: linalg.generic
+// CHECK: %[[J:.*]] = linalg.index 1
+// CHECK: %[[ROW:.*]] = arith.minsi %[[J]], %[[LAST]]
+// CHECK: %[[AT:.*]] = arith.select %{{.*}}, %c0, %[[ROW]] : index
+// CHECK: %[[B:.*]] = tensor.extract %{{.*}}[%c0, %arg4, %c0, %[[AT]]] : tensor<1x4x1x?xf16>
+// CHECK: %[[WIDE:.*]] = arith.extf %[[B]]
+// CHECK: arith.addf %{{.*}}, %[[WIDE]]
+func.func @bias(%p: index, %n: index, %queries: index, %b: index, %h: index, %q: tensor<8x16xf32>, %k: tensor<8x16xf32>, %bias: tensor<1x4x1x?xf16>,
+    %a: tensor<8x16xf32>, %m: tensor<8xf32>, %s: tensor<8xf32>) -> tensor<8x16xf32> {
+  %r:3 = flash.online_attention ins(%q, %k, %k : tensor<8x16xf32>, tensor<8x16xf32>, tensor<8x16xf32>)
+      outs(%a, %m, %s : tensor<8x16xf32>, tensor<8xf32>, tensor<8xf32>) positions(%p, %p) keys(%n)
+      queries(%queries) place(%b, %h) origins(%p, %p) score_operands(%bias : tensor<1x4x1x?xf16>) {scale = 0.5 : f32, scores = [#flash.bias]}
+  return %r#0 : tensor<8x16xf32>
+}

@@ -127,10 +127,9 @@ Value BiasAttr::buildScore(OpBuilder &builder, Location loc,
   Value bias = at.operands[0];
   Value row = arith::SubIOp::create(builder, loc, q, at.queryOrigin),
         column = arith::SubIOp::create(builder, loc, k, at.keyOrigin);
-  SmallVector<Value> indices;
-  for (auto [dim, index] :
-       llvm::enumerate(ArrayRef<Value>{at.batch, at.head, row, column}))
-    indices.push_back(b.broadcastIndex(bias, dim, index));
+  SmallVector<Value> indices{at.batch, at.head, row, column};
+  for (auto [dim, index] : llvm::enumerate(indices))
+    index = b.broadcastIndex(bias, dim, index);
   Value element = tensor::ExtractOp::create(builder, loc, bias, indices);
   return arith::AddFOp::create(builder, loc, score,
                                toScore(builder, loc, score, element));
