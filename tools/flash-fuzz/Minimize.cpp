@@ -45,7 +45,11 @@ Outcome fuzz::runDraw(const Draw &draw, const FuzzOptions &options) {
     matrix::CaseResult result = runner.run(shape);
     ++outcome.calls;
     outcome.part = std::max(outcome.part, result.part);
-    if (!result.failure.empty()) {
+    // Steps of a few keys round the state more often than the limit has room
+    // for, which knows the compiler's tiles.
+    constexpr double kSlackOfGivenTiles = 2;
+    bool slack = draw.m && result.part > 1 && result.part < kSlackOfGivenTiles;
+    if (!result.failure.empty() && !slack) {
       outcome.kind = "wrong";
       outcome.message =
           kernel.describe(shape).substr(1) + ": " + result.failure;
@@ -128,10 +132,12 @@ Outcome fuzz::runApart(const Draw &draw, const FuzzOptions &options) {
   return decode(text);
 }
 
-/// What has to stay the same: the kind, and what the compiler complains about.
+/// What has to stay the same: the kind, what the compiler complains about, and
+/// whether a result is far off.
 static std::string essence(const Outcome &outcome) {
+  constexpr double kFarOff = 20;
   if (outcome.kind != "compile")
-    return outcome.kind;
+    return outcome.kind + (outcome.part > kFarOff ? " far off" : "");
   std::string text;
   for (char c : outcome.message)
     if (!llvm::isDigit(c))

@@ -250,8 +250,6 @@ Status CaseRunner::check(const Shape &shape, CaseResult &result) {
         *std::get<Tensor>((*unfused)[i]).array,
         isLse ? reference::ResultKind::Lse : reference::ResultKind::Output,
         kernel.type);
-    if (!verdict.passed())
-      return Status::error((isLse ? "lse: " : "o: ") + verdict.failure);
     auto ratio = [](double error, double limit) {
       return error > 0 ? error / limit : 0;
     };
@@ -263,6 +261,8 @@ Status CaseRunner::check(const Shape &shape, CaseResult &result) {
       result.part = part;
       result.partOf = isLse ? "lse" : "o";
     }
+    if (!verdict.passed())
+      return Status::error((isLse ? "lse: " : "o: ") + verdict.failure);
   }
   return Status::success();
 }

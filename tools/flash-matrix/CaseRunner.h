@@ -17,7 +17,8 @@ namespace flash::matrix {
 struct CaseResult {
   /// Why it failed; empty when it passed.
   std::string failure;
-  /// The largest error as a part of its limit, and the result that has it.
+  /// The largest error as a part of its limit, and the result that has it. A
+  /// failure with less than 1 has no tolerance: a NaN, a crash.
   double part = 0;
   std::string partOf;
 };

@@ -108,3 +108,18 @@ func.func @lists(%q: tensor<?x4x?x64xf32>, %pn: tensor<1x4x?xi32>, %pl: tensor<1
       : tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32> -> tensor<?x4x?x64xf32>
   return %o : tensor<?x4x?x64xf32>
 }
+
+// -----
+
+// 96 keys in blocks of 64: the second half of the last block is beyond them, though tiles of 32 divide them.
+// CHECK-LABEL: @past_the_end
+// CHECK: scf.for
+// CHECK: %[[K0:.*]] = arith.minsi %{{.*}}, %c96
+// CHECK: %[[LEFT:.*]] = arith.subi %c96, %[[K0]]
+// CHECK: %[[EXIST:.*]] = arith.minsi %[[LEFT]], %c32
+// CHECK: flash.online_attention {{.*}} keys(%[[EXIST]])
+func.func @past_the_end(%q: tensor<1x1x64x64xf32>, %k: tensor<1x1x96x64xf32>, %n: tensor<1x1x1xi32>, %l: tensor<1x1x1x2xi32>) -> tensor<1x1x64x64xf32> {
+  %o = flash.attention %q, %k, %k mask_operands(%n, %l, %n, %l : tensor<1x1x1xi32>, tensor<1x1x1x2xi32>, tensor<1x1x1xi32>, tensor<1x1x1x2xi32>)
+      {mask = #flash.block_sparse<bq = 64, bk = 64>} : tensor<1x1x64x64xf32>, tensor<1x1x96x64xf32>, tensor<1x1x96x64xf32> -> tensor<1x1x64x64xf32>
+  return %o : tensor<1x1x64x64xf32>
+}

@@ -97,7 +97,7 @@ private:
   bool batchesDiffer() {
     return mask->dependsOnPlace() || op.isRagged() || op.getKvLengths();
   }
-  /// Whether a step's block count is known to be a multiple of the tile's.
+  /// Whether the number of keys is known to be a multiple of n.
   bool allWhole(int64_t n) {
     int64_t keys = op.getKey().getType().getDimSize(op.getLengthDim());
     return !ShapedType::isDynamic(keys) && !op.isPaged() && !op.isRagged() &&
@@ -270,7 +270,7 @@ FailureOr<SmallVector<Step>> AttentionModel::listedSteps(const Rows &rows,
     for (int64_t number : list.numbers)
       for (int64_t offset = 0; offset < list.size; offset += n) {
         // The list is data: what lies outside of the keys is no key.
-        int64_t last = allWhole(n) ? rows.keys - n : rows.keys;
+        int64_t last = allWhole(list.size) ? rows.keys - n : rows.keys;
         int64_t k = std::clamp<int64_t>(number * list.size + offset, 0, last);
         int64_t count = std::min(n, rows.keys - k);
         if (count == 0)

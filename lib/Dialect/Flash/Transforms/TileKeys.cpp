@@ -241,7 +241,8 @@ AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
   maskOperands = list.operands;
   Value stepsEach = index.constant(list.size / keys), zero = index.constant(0);
   std::optional<int64_t> known = getConstantIntValue(numKeys);
-  bool whole = known && *known > 0 && *known % keys == 0;
+  // The last block of a list can lie beyond the keys by whole tiles.
+  bool whole = known && *known > 0 && *known % list.size == 0;
   auto forOp = scf::ForOp::create(
       rewriter, loc, zero, index.mul(list.count, stepsEach), index.constant(1),
       state, [&](OpBuilder &, Location, Value n, ValueRange args) {
