@@ -94,11 +94,20 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTilePrefetch());
   if (options.overlap)
     onKernels(tile::createTileOverlap());
+  if (options.prefetchTiles)
+    onKernels(tile::createTilePrefetchTiles());
+  if (options.peelMasks)
+    onKernels(tile::createTilePeelMasks());
+  if (options.overlapTiles)
+    onKernels(tile::createTileOverlapTiles());
   if (options.pingPong)
     onKernels(tile::createTilePingPong());
   if (options.lazySoftmax)
     onKernels(tile::createTileLazySoftmax());
   onKernels(tile::createTileLowerSoftmax());
+  tile::TileDynamicOrderOptions order;
+  order.counted = options.dynamicOrder;
+  onKernels(tile::createTileDynamicOrder(order));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   if (!options.delayRole.empty()) {

@@ -15,8 +15,10 @@
 #include "Call.h"
 #include "LoadedProgram.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
+#include <numeric>
 
 using namespace flash::rt;
 using namespace flash::rt::cuda;
@@ -117,10 +119,15 @@ Result<std::vector<BufferView>>
 Executor::Impl::placeBuffers(StreamState &state, Stream stream,
                              const std::vector<Argument> &arguments,
                              const std::vector<Argument> &results) {
-  std::vector<BufferView> views;
+  std::vector<BufferView> views(program.buffers.size());
+  // What is zero between launches lies first: sizes of the others change.
+  std::vector<size_t> order(views.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_partition(order.begin(), order.end(),
+                        [&](size_t i) { return program.buffers[i].zeroed; });
   // Of a temporary, the address is first its offset.
   int64_t total = 0;
-  for (size_t i = 0; i < program.buffers.size(); ++i) {
+  for (size_t i : order) {
     const Buffer &buffer = program.buffers[i];
     size_t index = static_cast<size_t>(buffer.index);
     BufferView view;
@@ -147,7 +154,7 @@ Executor::Impl::placeBuffers(StreamState &state, Stream stream,
       // No overflow: the call has been checked.
       view = {tensor.address, *countElements(tensor.dims) * sizeOf(dtype)};
     }
-    views.push_back(view);
+    views[i] = view;
   }
   if (total > 0 && (!state.memory || state.memory->size() < total)) {
     // Kernels on the stream may still use the old one.
@@ -162,6 +169,20 @@ Executor::Impl::placeBuffers(StreamState &state, Stream stream,
       return memory.status().withContext("temporaries of '" +
                                          program.signature.name + "'");
     state.memory.emplace(std::move(*memory));
+    for (size_t i = 0; i < views.size(); ++i) {
+      if (!program.buffers[i].zeroed)
+        continue;
+      Status status = driver->check(
+          driver->memsetD8Async(state.memory->address() + views[i].address, 0,
+                                static_cast<size_t>(views[i].bytes), stream),
+          "clearing " + program.nameOfBuffer(static_cast<int>(i)) + " of '" +
+              program.signature.name + "'",
+          "cuMemsetD8Async");
+      if (status.failed()) {
+        state.memory.reset();
+        return status;
+      }
+    }
   }
   for (size_t i = 0; i < views.size(); ++i)
     if (program.buffers[i].kind == Buffer::Kind::Temporary && state.memory)

@@ -131,7 +131,8 @@ std::string Program::str() const {
     text += "  buffer #" + std::to_string(i) + " = " +
             nameOfBuffer(static_cast<int>(i));
     if (buffers[i].kind == Buffer::Kind::Temporary)
-      text += ", " + buffers[i].bytes.str() + " bytes";
+      text += ", " + buffers[i].bytes.str() + " bytes" +
+              (buffers[i].zeroed ? ", zeroed" : "");
     text += "\n";
   }
   for (const Check &check : checks)

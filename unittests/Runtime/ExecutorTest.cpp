@@ -90,6 +90,43 @@ TEST_F(ExecutorTest, LaunchesToTheByte) {
   EXPECT_EQ(fake.sharedAsked["flash_kernel"], 200000);
 }
 
+/// What must be zero is cleared once, and does not move when sizes change.
+TEST_F(ExecutorTest, ClearsCountersOnce) {
+  Program program = testProgram();
+  int counter = static_cast<int>(program.buffers.size());
+  program.buffers.push_back(Buffer::temporary("counter", 4, /*zeroed=*/true));
+  auto *launch = std::get_if<Launch>(&program.steps[1]);
+  ASSERT_TRUE(launch);
+  launch->params.push_back(PointerParam{counter, 0});
+  fake.paramSizes.push_back(8);
+  Executor executor = make(std::move(program));
+
+  auto run = [&](int64_t batch, int64_t queries) {
+    Status status = executor.launch(arguments(batch, queries, 777),
+                                    results(batch, queries), fakeStream(1));
+    ASSERT_TRUE(status.ok()) << status.message();
+  };
+  auto cleared = [&] {
+    size_t count = 0;
+    for (const RecordedLaunch &step : fake.launches)
+      count += step.call == "cuMemsetD8Async" &&
+               step.kernel.find(" 0 4") != std::string::npos;
+    return count;
+  };
+  run(2, 1000);
+  ASSERT_EQ(fake.allocations.size(), 1u);
+  uint64_t memory = fake.allocations.begin()->first;
+  EXPECT_EQ(cleared(), 1u);
+  EXPECT_EQ(fake.launches.back().param<uint64_t>(7), memory);
+  // Less memory for the other: the counter stays where it is.
+  run(1, 500);
+  EXPECT_EQ(cleared(), 1u);
+  EXPECT_EQ(fake.launches.back().param<uint64_t>(7), memory);
+  // More: all memory is new.
+  run(1, 4000);
+  EXPECT_EQ(cleared(), 2u);
+}
+
 TEST_F(ExecutorTest, KeepsWhatItCan) {
   Executor executor = make();
   for (int i = 0; i < 3; ++i)

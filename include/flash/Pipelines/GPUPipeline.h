@@ -58,6 +58,26 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       *this, "store-tma",
       llvm::cl::desc("Results by TMA where the schedule says so"),
       llvm::cl::init(true)};
+  Option<bool> peelMasks{
+      *this, "peel-masks",
+      llvm::cl::desc("A loop of its own for blocks that masks cut, where the "
+                     "schedule says so"),
+      llvm::cl::init(true)};
+  Option<bool> dynamicOrder{
+      *this, "dynamic-order",
+      llvm::cl::desc("Tiles as blocks are done with others, where the schedule "
+                     "says so"),
+      llvm::cl::init(true)};
+  Option<bool> prefetchTiles{
+      *this, "prefetch-tiles",
+      llvm::cl::desc("The next tile's operands into L2, where the schedule "
+                     "says so"),
+      llvm::cl::init(true)};
+  Option<bool> overlapTiles{
+      *this, "overlap-tiles",
+      llvm::cl::desc("The next tile's first product beside the end of a tile, "
+                     "where the schedule says so"),
+      llvm::cl::init(true)};
   Option<bool> pingPong{
       *this, "ping-pong",
       llvm::cl::desc("Warpgroups that take turns where the schedule says so"),

@@ -68,8 +68,8 @@ struct Buffer {
   enum class Kind { Argument, Result, Temporary };
   static Buffer argument(int index) { return {Kind::Argument, index, 0, {}}; }
   static Buffer result(int index) { return {Kind::Result, index, 0, {}}; }
-  static Buffer temporary(std::string name, Expr bytes) {
-    return {Kind::Temporary, -1, std::move(bytes), std::move(name)};
+  static Buffer temporary(std::string name, Expr bytes, bool zeroed = false) {
+    return {Kind::Temporary, -1, std::move(bytes), std::move(name), zeroed};
   }
 
   Kind kind = Kind::Argument;
@@ -77,6 +77,9 @@ struct Buffer {
   /// Of a temporary.
   Expr bytes;
   std::string name;
+  /// Of a temporary: zero when the first kernel sees it. Kernels that change it
+  /// put zeros back.
+  bool zeroed = false;
 };
 
 /// What must hold before anything is launched.

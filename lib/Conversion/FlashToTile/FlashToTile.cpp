@@ -161,8 +161,9 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
     }
   }
 
-  SmallVector<Value> position =
-      findTile(builder, op, schedule ? schedule.getHeadTurns() : 0, bound);
+  SmallVector<Value> position = findTile(
+      builder, op,
+      schedule && !schedule.getDynamic() ? schedule.getHeadTurns() : 0, bound);
   for (auto [from, to] : llvm::zip(op.getInductionVars(), position))
     body.map(from, to);
   if (failed(body.convertBlock(*op.getBody())))

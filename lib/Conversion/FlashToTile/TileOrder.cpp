@@ -18,13 +18,28 @@
 
 using namespace mlir;
 
+/// Quotient and remainder, in 32 bits: a grid has no more blocks, and a
+/// division of 64 bits takes hundreds of cycles.
+static std::pair<Value, Value> divide(OpBuilder &builder, Location loc, Value a,
+                                      Value b) {
+  Type narrow = builder.getI32Type(), wide = builder.getIndexType();
+  auto toNarrow = [&](Value value) -> Value {
+    return arith::IndexCastUIOp::create(builder, loc, narrow, value);
+  };
+  auto toWide = [&](Value value) -> Value {
+    return arith::IndexCastUIOp::create(builder, loc, wide, value);
+  };
+  Value x = toNarrow(a), y = toNarrow(b);
+  return {toWide(arith::DivUIOp::create(builder, loc, x, y)),
+          toWide(arith::RemUIOp::create(builder, loc, x, y))};
+}
+
 /// Place `rest` in dimensions of `counts` points, the last one fastest.
 static SmallVector<Value> delinearize(OpBuilder &builder, Location loc,
                                       Value rest, ArrayRef<Value> counts) {
   SmallVector<Value> position(counts.size());
   for (int64_t dim = counts.size() - 1; dim > 0; --dim) {
-    position[dim] = arith::RemUIOp::create(builder, loc, rest, counts[dim]);
-    rest = arith::DivUIOp::create(builder, loc, rest, counts[dim]);
+    std::tie(rest, position[dim]) = divide(builder, loc, rest, counts[dim]);
   }
   position[0] = rest;
   return position;
@@ -59,13 +74,8 @@ static SmallVector<Value> positionInTurns(OpBuilder &builder, Location loc,
   Value few =
       arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, outer,
                             arith::ConstantIndexOp::create(builder, loc, most));
-  auto divide = [&](Value by) {
-    return std::pair<Value, Value>(
-        arith::DivUIOp::create(builder, loc, block, by),
-        arith::RemUIOp::create(builder, loc, block, by));
-  };
-  auto [turn, member] = divide(outer);
-  auto [head, tile] = divide(last);
+  auto [turn, member] = divide(builder, loc, block, outer);
+  auto [head, tile] = divide(builder, loc, block, last);
   auto pick = [&](Value a, Value b) -> Value {
     return arith::SelectOp::create(builder, loc, few, a, b);
   };

@@ -124,6 +124,7 @@ struct ConvertTileToNVVMPass
     populateTransferPatterns(converter, patterns, kernels);
     populateStorePatterns(converter, patterns, kernels);
     populateRingPatterns(converter, patterns, kernels);
+    populateQueuePatterns(converter, patterns, kernels);
     populateMmaSyncPatterns(converter, patterns, kernels);
     populateWgmmaPatterns(converter, patterns, kernels);
     populateSpecializePatterns(converter, patterns, kernels);

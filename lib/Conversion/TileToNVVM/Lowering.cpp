@@ -48,6 +48,9 @@ TileTypeConverter::TileTypeConverter(MLIRContext *context) {
   addConversion([](RingType type) -> Type {
     return IntegerType::get(type.getContext(), 32);
   });
+  addConversion([](QueueType type) -> Type {
+    return IntegerType::get(type.getContext(), 32);
+  });
   addConversion([](TensorMapType type) -> Type {
     return LLVM::LLVMPointerType::get(type.getContext());
   });

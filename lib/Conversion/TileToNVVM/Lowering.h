@@ -121,6 +121,11 @@ struct StageAddress {
 StageAddress getStage(Emitter &e, mlir::Value ring, RingType type,
                       mlir::Value iteration);
 
+/// Waits until the phase of a barrier with the given parity has completed; not
+/// at all where `when` is false.
+void waitBarrier(Emitter &e, mlir::Value barrier, mlir::Value parity,
+                 mlir::Value when = {});
+
 /// Pattern with access to the values of the kernel around an op.
 template <typename OpT>
 class TilePattern : public mlir::OpConversionPattern<OpT> {
@@ -168,6 +173,9 @@ void populateStorePatterns(const TileTypeConverter &converter,
 void populateRingPatterns(const TileTypeConverter &converter,
                           mlir::RewritePatternSet &patterns,
                           const KernelMap &kernels);
+void populateQueuePatterns(const TileTypeConverter &converter,
+                           mlir::RewritePatternSet &patterns,
+                           const KernelMap &kernels);
 void populateMmaSyncPatterns(const TileTypeConverter &converter,
                              mlir::RewritePatternSet &patterns,
                              const KernelMap &kernels);

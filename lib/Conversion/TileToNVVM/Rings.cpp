@@ -26,10 +26,21 @@
 using namespace mlir;
 using namespace flash::tile;
 
-/// Spins until the phase of the given parity has completed.
-static void waitBarrier(Emitter &e, Value barrier, Value parity) {
+// The hint, 10 ms, keeps a waiting warp from asking all the time.
+void flash::tile::waitBarrier(Emitter &e, Value barrier, Value parity,
+                              Value when) {
+  if (when) {
+    e.ptx("{\n.reg .pred done;\nsetp.eq.s32 done, $2, 0;\n"
+          "@done bra DONE;\nWAIT:\n"
+          "mbarrier.try_wait.parity.shared::cta.b64 done, [$0], $1, 0x989680;\n"
+          "@!done bra WAIT;\nDONE:\n}",
+          "r,r,r",
+          {barrier, parity,
+           arith::ExtUIOp::create(e, e.getI32Type(), when).getResult()});
+    return;
+  }
   e.ptx("{\n.reg .pred done;\nWAIT:\n"
-        "mbarrier.try_wait.parity.shared::cta.b64 done, [$0], $1;\n"
+        "mbarrier.try_wait.parity.shared::cta.b64 done, [$0], $1, 0x989680;\n"
         "@!done bra WAIT;\n}",
         "r,r", {barrier, parity});
 }
@@ -87,7 +98,7 @@ struct GetLowering : TilePattern<GetOp> {
     StageAddress stage =
         getStage(e, adaptor.getRing(), ring, op.getIteration());
     if (ring.getKind() == RingKind::MBarrier) {
-      waitBarrier(e, stage.full, stage.phase);
+      waitBarrier(e, stage.full, stage.phase, op.getWhen());
     } else {
       e.ptx("cp.async.wait_group " + std::to_string(op.getInFlight()) + ";", "",
             {});
@@ -124,8 +135,23 @@ struct ReleaseLowering : TilePattern<ReleaseOp> {
   }
 };
 
-/// TMA. The box is one panel of the tile; its coordinates are those of the
-/// memref, reversed.
+/// Coordinates of a tile in a tensor map: those of the memref, reversed.
+static SmallVector<Value> getCoordinates(Emitter &e, ValueRange offsets) {
+  SmallVector<Value> coordinates;
+  for (Value offset : llvm::reverse(offsets))
+    coordinates.push_back(e.toI32(offset));
+  return coordinates;
+}
+
+/// `[$map, {$map+1, ...}]`: a tensor map and as many coordinates.
+static std::string placeText(int64_t map, int64_t rank) {
+  std::string text = "[$" + std::to_string(map) + ", {";
+  for (int64_t i = 0; i < rank; ++i)
+    text += (i ? ", $" : "$") + std::to_string(map + 1 + i);
+  return text + "}]";
+}
+
+/// TMA. The box is one panel of the tile.
 struct PutTensorLowering : TilePattern<PutOp> {
   using TilePattern::TilePattern;
   LogicalResult
@@ -143,20 +169,16 @@ struct PutTensorLowering : TilePattern<PutOp> {
               std::to_string(tile.getSizeInBytes()) + ";",
           "r", stage.full);
 
-    SmallVector<Value> coordinates;
-    for (Value offset : llvm::reverse(op.getOffsets()))
-      coordinates.push_back(e.toI32(offset));
+    SmallVector<Value> coordinates = getCoordinates(e, op.getOffsets());
     int64_t rank = coordinates.size();
     std::string text = "cp.async.bulk.tensor." + std::to_string(rank) +
                        "d.shared::cluster.global.mbarrier::complete_tx::bytes "
-                       "[$0], [$1, {";
+                       "[$0], " +
+                       placeText(1, rank) + ", [$" + std::to_string(rank + 2) +
+                       "];";
     std::string constraints = "r,l";
-    for (int64_t i = 0; i < rank; ++i) {
-      text += (i ? ", $" : "$") + std::to_string(i + 2);
+    for (int64_t i = 0; i <= rank; ++i)
       constraints += ",r";
-    }
-    text += "}], [$" + std::to_string(rank + 2) + "];";
-    constraints += ",r";
     for (int64_t panel = 0; panel < tile.getPanels(); ++panel) {
       SmallVector<Value> operands{
           e.add(stage.tile, panel * tile.getPanelBytes()), adaptor.getSource()};
@@ -170,11 +192,37 @@ struct PutTensorLowering : TilePattern<PutOp> {
   }
 };
 
+/// The same places, to the L2 cache.
+struct PrefetchLowering : TilePattern<PrefetchOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(PrefetchOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter e(op.getLoc(), rewriter);
+    auto tile = cast<SharedType>(op.getTile());
+    SmallVector<Value> coordinates = getCoordinates(e, op.getOffsets());
+    int64_t rank = coordinates.size();
+    std::string text = "cp.async.bulk.prefetch.tensor." + std::to_string(rank) +
+                       "d.L2.global.tile " + placeText(0, rank) + ";";
+    std::string constraints = "l";
+    for (int64_t i = 0; i < rank; ++i)
+      constraints += ",r";
+    for (int64_t panel = 0; panel < tile.getPanels(); ++panel) {
+      SmallVector<Value> operands{adaptor.getSource()};
+      operands.push_back(e.add(coordinates[0], panel * tile.getPanelColumns()));
+      llvm::append_range(operands, llvm::drop_begin(coordinates));
+      e.ptx(text, constraints, operands);
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 } // namespace
 
 void flash::tile::populateRingPatterns(const TileTypeConverter &converter,
                                        RewritePatternSet &patterns,
                                        const KernelMap &kernels) {
-  patterns.add<RingLowering, GetLowering, ReleaseLowering, PutTensorLowering>(
-      converter, patterns.getContext(), kernels);
+  patterns.add<RingLowering, GetLowering, ReleaseLowering, PutTensorLowering,
+               PrefetchLowering>(converter, patterns.getContext(), kernels);
 }

@@ -98,8 +98,9 @@ LogicalResult ProgramBuilder::convert(Operation *op) {
         for (const Expr &size : sizes)
           bytes = bytes * size;
         int buffer = static_cast<int>(program.buffers.size());
-        program.buffers.push_back(
-            rt::Buffer::temporary("temporary" + std::to_string(buffer), bytes));
+        program.buffers.push_back(rt::Buffer::temporary(
+            "temporary" + std::to_string(buffer), bytes,
+            op->hasAttr(tile::FlashTileDialect::getCounterAttrName())));
         views[op.getResult()] = dense(buffer, std::move(sizes));
         return success();
       })

@@ -127,7 +127,8 @@ func.func @attention(%q: tensor<?x4x?x59xf16>, %k: tensor<?x2x?x59xf16>, %v: ten
 // CHECK-SAME: memref<?x4x?x59xf16, strided<[?, ?, ?, 1], offset: ?>>
 // CHECK-SAME: flash_tile.warps = 4
 // CHECK: %[[X:.*]] = gpu.block_id x
-// CHECK: arith.remui %[[X]]
+// CHECK: %[[X32:.*]] = arith.index_castui %[[X]] : index to i32
+// CHECK: arith.remui %[[X32]], %{{.*}} : i32
 // CHECK: %[[QT:.*]] = flash_tile.load {{.*}} rows(%{{.*}}) cols(%{{.*}}) {alignment = 2 : i64} : {{.*}} -> !flash_tile.shared<64x64xf16>
 // CHECK: scf.for
 // CHECK: %[[KT:.*]] = flash_tile.load

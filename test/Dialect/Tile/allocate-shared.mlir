@@ -16,6 +16,27 @@ gpu.module @kernels {
 
 // -----
 
+// A queue lies where the alignment of tiles leaves room. Stores wait for each
+// other, so that tiles of one type share their place.
+gpu.module @kernels {
+  // CHECK: gpu.func @shared
+  // CHECK-SAME: flash_tile.shared_bytes = 17408
+  gpu.func @shared(%map: !flash_tile.tensor_map<16x64xf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+    %zero = arith.constant 0.0 : f16
+    // CHECK: flash_tile.ring {shared_offset = 0 : i64}
+    %r = flash_tile.ring : !flash_tile.ring<2, 32x64xf16, mbarrier>
+    // CHECK: flash_tile.queue {shared_offset = 8224 : i64}
+    %queue = flash_tile.queue
+    %o = flash_tile.splat %zero : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
+    // CHECK-COUNT-2: flash_tile.store_async {{.*}}shared_offset = 9216
+    flash_tile.store_async %o, %map[%i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+    flash_tile.store_async %o, %map[%i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+    gpu.return
+  }
+}
+
+// -----
+
 gpu.module @kernels {
   // expected-error @+1 {{kernel 'kernel' needs 65536 bytes of shared memory for a block, but the target has 40000: choose smaller tiles or fewer stages}}
   gpu.func @kernel(%key: memref<?x64xf16>) kernel attributes {flash_tile.warps = 4 : i64} {

@@ -239,6 +239,44 @@ gpu.module @m {
 }
 
 // -----
+func.func @get_when(%i: index, %p: i1) {
+  %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, cp_async>
+  // expected-error @below {{of a ring of kind cp_async waits in any case: 'when' is for rings of kind mbarrier}}
+  %t = flash_tile.get %r[%i] when %p : !flash_tile.ring<2, 16x64xbf16, cp_async>
+  return
+}
+
+// -----
+gpu.module @kernels {
+  gpu.func @prefetch_consumer(%m: !flash_tile.tensor_map<64x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      // expected-error @below {{is for a producer}}
+      flash_tile.prefetch %m[%i, %i] : !flash_tile.tensor_map<64x64xbf16> as !flash_tile.shared<64x64xbf16>
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @kernels {
+  gpu.func @prefetch_rank(%m: !flash_tile.tensor_map<64x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+    flash_tile.specialize producer(40) {
+      // expected-error @below {{has 1 offsets for a map of rank 2}}
+      flash_tile.prefetch %m[%i] : !flash_tile.tensor_map<64x64xbf16> as !flash_tile.shared<64x64xbf16>
+    } consumers(232) {
+    }
+    gpu.return
+  }
+}
+
+// -----
+// expected-error @below {{'flash_tile.counter' belongs on a memref.alloc}}
+func.func @counter_elsewhere() attributes {flash_tile.counter} {
+  return
+}
+
+// -----
 func.func @get_in_flight(%i: index) {
   %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, mbarrier>
   // expected-error @below {{of a ring of kind mbarrier has no in_flight}}

@@ -8,7 +8,7 @@
 !q = !flash_tile.shared<128x64xbf16>
 !k = !flash_tile.shared<64x64xbf16>
 
-#lazy = #flash.schedule<m = 128, n = 64, lazy = true>
+#lazy = #flash.schedule<m = 128, n = 64, lazy = true, earlyCheck = true>
 
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @kernel
@@ -38,7 +38,6 @@ gpu.module @kernels {
       // CHECK: %[[WAIT:[a-z0-9_]+]] = flash_tile.mma_wait
       %pending = flash_tile.mma_start #flash_tile.wgmma %q, %k transpose_b : !q, !k -> !flash_tile.pending<!s>
       %s = flash_tile.mma_wait %pending : !flash_tile.pending<!s> -> !s
-      // CHECK-NOT: flash_tile.release
       flash_tile.release %rk[%i] : !flash_tile.ring<2, 64x64xbf16, mbarrier>
       // CHECK: %[[S:[a-z0-9_]+]] = scf.if %[[MASKED:[a-z0-9_]+]]
       %t = scf.if %masked -> (!s) {
@@ -54,13 +53,23 @@ gpu.module @kernels {
       }
       // CHECK: %[[SHIFT:[a-z0-9_]+]] = flash_tile.map(%[[MAX]])
       // CHECK: %[[E:[a-z0-9_]+]] = flash_tile.map(%[[S]], %[[SHIFT]])
-      // CHECK: %[[P:[a-z0-9_]+]] = flash_tile.convert %[[E]]
-      // What is rounded is what is summed, unless row vectors are stored.
-      // CHECK: %[[T:[a-z0-9_]+]] = flash_tile.reduce add %[[P]]
+      // CHECK: %[[T:[a-z0-9_]+]] = flash_tile.reduce add %[[E]]
       // CHECK: %[[FLAGS:[a-z0-9_]+]] = flash_tile.map(%[[T]])
-      // CHECK:   arith.cmpf uge, %{{.*}}, %[[LIMIT:[a-z0-9_]+]]
+      // CHECK:   %[[LARGE:[a-z0-9_]+]] = arith.constant 1.600000e+01 : f32
+      // CHECK:   arith.cmpf uge, %{{.*}}, %[[LARGE]]
       // CHECK: %[[ANY:[a-z0-9_]+]] = flash_tile.any %[[FLAGS]]
+      // Keys that are not read again go back at once.
+      // CHECK: scf.if %[[ANY]] {
+      // CHECK: } else {
+      // CHECK-NEXT: flash_tile.release %[[RK]][%[[I]]]
+      // CHECK: %[[P:[a-z0-9_]+]] = flash_tile.convert %[[E]]
       // CHECK: %[[R:[a-z0-9_]+]]:4 = scf.if %[[ANY]]
+      // Where few probabilities may make up a row, the rounded ones are summed.
+      // CHECK:   %[[TR:[a-z0-9_]+]] = flash_tile.reduce add %[[P]]
+      // CHECK:   flash_tile.map(%[[TR]])
+      // CHECK:     %[[LIMIT:[a-z0-9_]+]] = arith.constant 1.07374182E+9 : f32
+      // CHECK:   %[[COLD:[a-z0-9_]+]] = flash_tile.any
+      // CHECK:   %[[W:[a-z0-9_]+]]:4 = scf.if %[[COLD]]
       // CHECK:   %[[AGAIN:[a-z0-9_]+]] = flash_tile.mma #flash_tile.mma_sync %{{.*}}, %[[K]] transpose_b
       // CHECK:   %[[MASK:[a-z0-9_]+]] = scf.if %[[MASKED]]
       // CHECK:     flash_tile.map(%[[AGAIN]])
@@ -69,10 +78,13 @@ gpu.module @kernels {
       // CHECK:   %[[OC:[a-z0-9_]+]] = flash_tile.map(%[[ALPHA]], %[[O]])
       // CHECK:   scf.yield %[[PC]], %[[MC]], %[[LC]], %[[OC]]
       // CHECK: } else {
+      // CHECK:   flash_tile.map(%[[SUM]], %[[TR]])
+      // CHECK: flash_tile.release %[[RK]][%[[I]]]
+      // CHECK-NEXT: scf.yield %[[W]]#0, %[[W]]#1, %[[W]]#2, %[[W]]#3
+      // CHECK: } else {
       // CHECK:   %[[ADDED:[a-z0-9_]+]] = flash_tile.map(%[[SUM]], %[[T]])
       // CHECK:   scf.yield %[[P]], %[[MAX]], %[[ADDED]], %[[O]]
-      // CHECK: }
-      // CHECK-NEXT: flash_tile.release %[[RK]][%[[I]]]
+      // CHECK-NOT: flash_tile.release
       %e, %max1, %sum1, %alpha = flash_tile.online_softmax %t, %max, %sum {scale = 0.125 : f32} : !s, !row, !partial
       %p = flash_tile.convert %e : !s -> !p
       %scaled = flash_tile.map(%alpha, %acc) : (!row, !o) -> !o {
@@ -114,7 +126,6 @@ gpu.module @kernels {
     %k = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !k
     %s = flash_tile.mma #flash_tile.wgmma %q, %k transpose_b : !q, !k -> !s
     // CHECK: %[[E:[a-z0-9_]+]] = flash_tile.map(%{{.*}}, %{{.*}})
-    // CHECK: flash_tile.convert %[[E]]
     // CHECK: %[[T:[a-z0-9_]+]] = flash_tile.reduce add %[[E]]
     // CHECK: %[[LIMIT:[a-z0-9_]+]] = arith.constant 4.096000e+03 : f32
     // CHECK: arith.cmpf uge, %{{.*}}, %[[LIMIT]]

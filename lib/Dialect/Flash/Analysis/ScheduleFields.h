@@ -26,7 +26,9 @@ struct ScheduleFields {
   int64_t producerRegisters = 0, consumerRegisters = 0;
   bool lazy = false, persistent = false;
   int64_t queryStages = 0, headTurns = 0;
-  bool storeTma = false, pingPong = false;
+  bool storeTma = false, pingPong = false, overlapTiles = false;
+  int64_t prefetchBlocks = 0;
+  bool earlyCheck = false, dynamic = false, peelMasks = false;
 
   static ScheduleFields get(ScheduleAttr s) {
     ScheduleFields c;
@@ -48,6 +50,11 @@ struct ScheduleFields {
     c.headTurns = s.getHeadTurns();
     c.storeTma = s.getStoreTma();
     c.pingPong = s.getPingPong();
+    c.overlapTiles = s.getOverlapTiles();
+    c.prefetchBlocks = s.getPrefetchBlocks();
+    c.earlyCheck = s.getEarlyCheck();
+    c.dynamic = s.getDynamic();
+    c.peelMasks = s.getPeelMasks();
     return c;
   }
 
@@ -55,7 +62,8 @@ struct ScheduleFields {
     return ScheduleAttr::get(context, m, n, d, transposed, peel, warps, stages,
                              instruction, specialize, tma, producerRegisters,
                              consumerRegisters, lazy, persistent, queryStages,
-                             headTurns, storeTma, pingPong);
+                             headTurns, storeTma, pingPong, overlapTiles,
+                             prefetchBlocks, earlyCheck, dynamic, peelMasks);
   }
 };
 

@@ -250,7 +250,7 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
   if (usesWgmma(target, problem)) {
     c.instruction = Instruction::Wgmma;
     c.specialize = c.tma = c.lazy = true;
-    c.persistent = c.storeTma = c.pingPong = true;
+    c.persistent = c.storeTma = true;
     c.queryStages = 2;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
     // share 64 K registers.
@@ -258,9 +258,16 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.m = 64 * warpgroups;
       c.warps = 4 * warpgroups;
       c.producerRegisters = warpgroups == 2 ? 40 : 32;
+      // Measured: docs/rationale/gpu.md. Three warpgroups keep each other's
+      // exponentials waiting, and gain from tiles as they come; of two with
+      // few head dims, one's products fill the other's pauses without turns.
+      c.earlyCheck = c.peelMasks = warpgroups == 2;
+      c.dynamic = warpgroups == 3;
+      c.pingPong =
+          warpgroups == 3 || std::max(problem.qkDim, problem.vDim) > 128;
       c.consumerRegisters = warpgroups == 2 ? 232 : 160;
       // Measured: docs/rationale/gpu.md. Larger tiles are fewer a head.
-      c.headTurns = !problem.uneven ? 0 : warpgroups == 2 ? 24 : 32;
+      c.headTurns = problem.uneven && !c.dynamic ? 24 : 0;
       TileCandidate candidate = withMoreStages(
           withMostKeys(fitShared(c, target, problem), target, problem), target,
           problem);

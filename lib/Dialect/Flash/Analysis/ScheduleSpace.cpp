@@ -224,7 +224,7 @@ std::vector<ScheduleAttr> flash::enumerateVariants(TargetAttr target,
     return variants;
   }
   // Where all blocks of queries have as many keys, order hardly matters.
-  if (problem.uneven)
+  if (problem.uneven && !base.dynamic)
     for (int64_t turns : {0, 8, 16, 24, 32, 64})
       add([&](ScheduleFields &s) { s.headTurns = turns; });
   for (int64_t stages : {1, 2, 3, 4})
@@ -236,6 +236,14 @@ std::vector<ScheduleAttr> flash::enumerateVariants(TargetAttr target,
   add([](ScheduleFields &s) { s.storeTma = !s.storeTma; });
   add([](ScheduleFields &s) { s.queryStages = s.queryStages > 1 ? 1 : 2; });
   add([](ScheduleFields &s) { s.lazy = !s.lazy; });
+  // Tiles that blocks take as they come have one order.
+  add([](ScheduleFields &s) {
+    s.dynamic = !s.dynamic;
+    s.headTurns = 0;
+  });
+  add([](ScheduleFields &s) { s.peelMasks = !s.peelMasks; });
+  add([](ScheduleFields &s) { s.earlyCheck = !s.earlyCheck; });
+  add([](ScheduleFields &s) { s.overlapTiles = !s.overlapTiles; });
   add([](ScheduleFields &s) { s.persistent = !s.persistent; });
   // Registers go from the producer to the consumers, eight at a time.
   if (base.warps == 8)
@@ -261,6 +269,10 @@ std::string flash::describeSchedule(ScheduleAttr schedule) {
   for (auto [set, name] : {std::pair{s.pingPong, "ping-pong"},
                            {s.lazy, "lazy"},
                            {s.persistent, "persistent"},
+                           {s.dynamic, "dynamic"},
+                           {s.peelMasks, "masks peeled"},
+                           {s.earlyCheck, "early check"},
+                           {s.overlapTiles, "tiles overlap"},
                            {s.storeTma, "tma store"}})
     if (set)
       text += std::string(", ") + name;

@@ -55,7 +55,12 @@ static ScheduleAttr overlay(ScheduleAttr base, ScheduleAttr over) {
       pick(over.getQueryStages(), base.getQueryStages()),
       pick(over.getHeadTurns(), base.getHeadTurns()),
       over.getStoreTma() || base.getStoreTma(),
-      over.getPingPong() || base.getPingPong());
+      over.getPingPong() || base.getPingPong(),
+      over.getOverlapTiles() || base.getOverlapTiles(),
+      pick(over.getPrefetchBlocks(), base.getPrefetchBlocks()),
+      over.getEarlyCheck() || base.getEarlyCheck(),
+      over.getDynamic() || base.getDynamic(),
+      over.getPeelMasks() || base.getPeelMasks());
 }
 
 namespace {

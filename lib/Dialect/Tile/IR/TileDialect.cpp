@@ -83,6 +83,11 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
     return isa<FunctionOpInterface>(op)
                ? success()
                : op->emitError() << "'" << name << "' belongs on a function";
+  if (name == getCounterAttrName())
+    return isa<memref::AllocOp>(op) ? success()
+                                    : op->emitError()
+                                          << "'" << name
+                                          << "' belongs on a memref.alloc";
   if (name == getTilesAttrName())
     return isa<scf::ForOp>(op)
                ? success()

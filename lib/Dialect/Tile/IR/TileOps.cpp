@@ -174,11 +174,24 @@ LogicalResult PutOp::verify() {
                      getAlignment());
 }
 
+LogicalResult PrefetchOp::verify() {
+  if (!isInProducer(*this))
+    return emitOpError() << "is for a producer";
+  int64_t rank = getSource().getType().getBox().size();
+  if (static_cast<int64_t>(getOffsets().size()) != rank)
+    return emitOpError() << "has " << getOffsets().size()
+                         << " offsets for a map of rank " << rank;
+  return success();
+}
+
 LogicalResult GetOp::verify() {
   if (isInProducer(*this))
     return emitOpError() << "is not for a producer";
   if (getRing().getType().getKind() == RingKind::MBarrier && getInFlight() != 0)
     return emitOpError() << "of a ring of kind mbarrier has no in_flight";
+  if (getRing().getType().getKind() != RingKind::MBarrier && getWhen())
+    return emitOpError() << "of a ring of kind cp_async waits in any case: "
+                            "'when' is for rings of kind mbarrier";
   return success();
 }
 

@@ -9,7 +9,8 @@
 //   %r = flash_tile.ring : !flash_tile.ring<2, 64x128xbf16, cp_async>
 //   ->  %r = flash_tile.ring {shared_offset = 32768 : i64} : ...
 //
-// One after the other: rings and tiles of these kernels live to the end. It
+// One after the other: rings and tiles of these kernels live to the end. Only
+// asynchronous stores share their tile: each waits for the one before. It
 // runs last on L3, when the number of stages is decided.
 //
 //===----------------------------------------------------------------------===//
@@ -38,18 +39,27 @@ struct TileAllocateSharedPass
       return;
     Builder builder(&getContext());
     int64_t offset = 0, end = 0;
-    auto place = [&](auto op, int64_t bytes) {
-      op.setSharedOffsetAttr(builder.getI64IntegerAttr(offset));
-      end = offset + bytes;
+    auto placeAt = [&](auto op, int64_t at, int64_t bytes) {
+      op.setSharedOffsetAttr(builder.getI64IntegerAttr(at));
+      end = at + bytes;
       offset = llvm::alignTo(end, 1024);
     };
+    auto place = [&](auto op, int64_t bytes) { placeAt(op, offset, bytes); };
+    llvm::DenseMap<Type, IntegerAttr> stores;
     kernel.walk([&](Operation *op) {
       if (auto load = dyn_cast<LoadOp>(op))
         place(load, load.getTile().getType().getSizeInBytes());
-      else if (auto store = dyn_cast<StoreAsyncOp>(op))
+      else if (auto store = dyn_cast<StoreAsyncOp>(op)) {
+        IntegerAttr &shared = stores[store.getTile()];
+        if (shared)
+          return store.setSharedOffsetAttr(shared);
         place(store, store.getTile().getSizeInBytes());
-      else if (auto ring = dyn_cast<RingOp>(op))
+        shared = store.getSharedOffsetAttr();
+      } else if (auto ring = dyn_cast<RingOp>(op))
         place(ring, ring.getRing().getType().getSizeInBytes());
+      else if (auto queue = dyn_cast<QueueOp>(op))
+        // In what the alignment of tiles leaves free.
+        placeAt(queue, llvm::alignTo(end, 8), QueueType::sizeInBytes);
     });
     if (end > limit) {
       kernel.emitError("kernel '")

@@ -8,22 +8,26 @@
 //
 //   %e, %m1, %l1, %a = online_softmax %s, %m, %l
 //   %p = convert %e ; %o1 = map(%a, %o) { a * o }
-//   ->  %p0 = convert (map(%s, %m) { exp2(s * c - m * c) }) ; %t = reduce add
-//   %p0
-//       %p, %m1, %l1, %o1 = scf.if any(!(%t < 2^30)) {       // cold
-//         %s = mma #flash_tile.mma_sync %q, %k               // once more
-//         online_softmax %s, %m, %l ; convert ; map(%a, %o) { a * o }
-//       } else { %p0, %m, %l + %t, %o }
+//   ->  %e = map(%s, %m) { exp2(s * c - m * c) } ; %t = reduce add %e
+//       %p, %m1, %l1, %o1 = scf.if any(!(%t < 2^4)) {          // warm
+//         %p0 = convert %e ; %r = reduce add %p0
+//         scf.if any(!(%r < 2^30)) {                           // cold
+//           %s = mma #flash_tile.mma_sync %q, %k               // once more
+//           online_softmax %s, %m, %l ; convert ; map(%a, %o) { a * o }
+//         } else { %p0, %m, %l + %r, %o }
+//       } else { convert %e, %m, %l + %t, %o }
 //
-// Softmax is the same with any reference in place of the maximum, as long as
-// nothing overflows: no maximum, no shuffles, no rescaling. The first block's
-// maxima are the references; where a row sum grows out of range (a NaN is never
-// in range), the warp takes the textbook step with its scores computed again:
-// the exponentials have taken their registers. What is summed are the rounded
-// probabilities: the largest is no longer exactly 1, and its rounding has to
-// cancel; only where the kernel also stores the logarithm of the sum, that has
-// to be exact. It runs after the products are scheduled, so that the first
-// block is on its own and stays as it is.
+// Softmax is the same
+// with any reference in place of the maximum, as long as nothing overflows: no
+// maximum, no shuffles, no rescaling. The first block's maxima are the
+// references; where a row sum grows out of range (a NaN is never in range), the
+// warp takes the textbook step with its scores computed again: the exponentials
+// have taken their registers. Where probabilities exceed the reference's by
+// much, few of them may make up the row; the largest is then not exactly 1, and
+// its rounding has to cancel: the rounded ones are summed. To sum them always
+// costs 2 % (docs/rationale/gpu.md). Where the kernel also stores the logarithm
+// of the sum, that has to be exact. It runs after the products are scheduled,
+// so that the first block is on its own and stays as it is.
 //
 //===----------------------------------------------------------------------===//
 
@@ -59,16 +63,20 @@ public:
 
   /// Empty if the op can be rewritten, else the reason.
   StringRef match();
-  void rewrite();
+  void rewrite(bool checkEarly);
 
 private:
   StringRef matchScores(Value value);
   MapOp findRescale();
   Operation *findPlace();
   Value recomputeScores(OpBuilder &builder);
-  void releaseLater(Operation *place);
+  SmallVector<ReleaseOp> findReleases(Operation *place);
+  bool releaseEarly(OpBuilder &builder, ArrayRef<ReleaseOp> releases,
+                    Value again);
   Value emitExponentials(OpBuilder &builder);
-  Value emitOutOfRange(OpBuilder &builder, Value sum);
+  Value emitReaches(OpBuilder &builder, Value sum, float limit);
+  SmallVector<Value> emitCold(OpBuilder &builder);
+  SmallVector<Value> emitKept(OpBuilder &builder, Value rounded, Value sum);
 
   OnlineSoftmaxOp op;
   Block *block;
@@ -191,16 +199,36 @@ Value LazySoftmax::recomputeScores(OpBuilder &builder) {
   return mapping.lookup(op.getScores());
 }
 
-/// The tile of keys is read again: it is given back after `place`.
-void LazySoftmax::releaseLater(Operation *place) {
+/// What gives the tile of keys back, before `place`: it is read again.
+SmallVector<ReleaseOp> LazySoftmax::findReleases(Operation *place) {
+  SmallVector<ReleaseOp> releases;
   auto get = product->getOperand(1).getDefiningOp<GetOp>();
   if (!get)
-    return;
-  for (auto release : llvm::make_early_inc_range(block->getOps<ReleaseOp>()))
+    return releases;
+  for (auto release : block->getOps<ReleaseOp>())
     if (release.getRing() == get.getRing() && get->isBeforeInBlock(release) &&
         release.getIteration() == get.getIteration() &&
         release->isBeforeInBlock(place))
-      release->moveAfter(place);
+      releases.push_back(release);
+  return releases;
+}
+
+/// Where nothing will be computed again, the keys are given back at once,
+/// before the wait for a product in flight. That also keeps the assembler from
+/// putting exponentials behind the wait. False if a release is a barrier of all
+/// warps: one cannot stand in a warp's branch.
+bool LazySoftmax::releaseEarly(OpBuilder &builder, ArrayRef<ReleaseOp> releases,
+                               Value again) {
+  if (releases.empty() || llvm::any_of(releases, [](ReleaseOp release) {
+        return release.getRing().getType().getKind() != RingKind::MBarrier;
+      }))
+    return false;
+  auto branch = scf::IfOp::create(builder, loc, again,
+                                  /*withElseRegion=*/true);
+  OpBuilder inside = branch.getElseBodyBuilder();
+  for (ReleaseOp release : releases)
+    inside.clone(*release.getOperation());
+  return true;
 }
 
 /// Exponentials with the old reference.
@@ -236,11 +264,8 @@ Value LazySoftmax::emitExponentials(OpBuilder &builder) {
       .getResult(0);
 }
 
-/// Whether a sum of this warp is not below the limit, or not a number.
-Value LazySoftmax::emitOutOfRange(OpBuilder &builder, Value sum) {
-  // f16 ends at 2^16; bf16 has the exponents of f32.
-  bool narrow = convert.getResult().getType().getElementType().isF16();
-  float limit = narrow ? 0x1p12f : 0x1p30f;
+/// Whether a sum of this warp is not below `limit`, or not a number.
+Value LazySoftmax::emitReaches(OpBuilder &builder, Value sum, float limit) {
   auto sumType = cast<FragmentType>(sum.getType());
   auto flags = FragmentType::get(sumType.getShape(), builder.getI1Type(),
                                  sumType.getLayout());
@@ -258,6 +283,42 @@ Value LazySoftmax::emitOutOfRange(OpBuilder &builder, Value sum) {
   return AnyOp::create(builder, loc, builder.getI1Type(), out);
 }
 
+/// The textbook step: probabilities, maximum, sum, and the accumulator or the
+/// factor that rescales it.
+SmallVector<Value> LazySoftmax::emitCold(OpBuilder &builder) {
+  auto step = OnlineSoftmaxOp::create(builder, loc, op->getResultTypes(),
+                                      recomputeScores(builder), op.getMax(),
+                                      op.getSum(), op.getScaleAttr());
+  IRMapping mapping;
+  mapping.map(op->getResults(), step->getResults());
+  Value p = builder.clone(*convert, mapping)->getResult(0);
+  Value last = rescale ? Value(builder.clone(*rescale, mapping)->getResult(0))
+                       : Value(step.getAlpha());
+  return {p, step.getMaxOut(), step.getSumOut(), last};
+}
+
+/// The same where the reference stays: `sum` is added, nothing rescaled.
+SmallVector<Value> LazySoftmax::emitKept(OpBuilder &builder, Value rounded,
+                                         Value sum) {
+  Value added =
+      MapOp::create(
+          builder, loc, TypeRange(op.getSum().getType()),
+          ValueRange{op.getSum(), sum},
+          [&](OpBuilder &b, Location l, ValueRange args) {
+            YieldOp::create(
+                b, l,
+                arith::AddFOp::create(b, l, args[1], args[2]).getResult());
+          })
+          .getResult(0);
+  Value last;
+  if (rescale)
+    last = rescale.getInputs()[rescale.getInputs()[0] == op.getAlpha()];
+  else
+    last = SplatOp::create(builder, loc, op.getAlpha().getType(),
+                           constant(builder, loc, 1.0f));
+  return {rounded, op.getMax(), added, last};
+}
+
 /// Whether the kernel stores row vectors: the LSE.
 static bool storesRows(OnlineSoftmaxOp op) {
   WalkResult walk =
@@ -269,51 +330,58 @@ static bool storesRows(OnlineSoftmaxOp op) {
   return walk.wasInterrupted();
 }
 
-void LazySoftmax::rewrite() {
+void LazySoftmax::rewrite(bool checkEarly) {
   OpBuilder builder(op);
+  Operation *place = findPlace();
   IRMapping fast;
   fast.map(op.getExponentials(), emitExponentials(builder));
-  Operation *place = findPlace();
+  auto sumUp = [&](OpBuilder &b, Value probabilities) -> Value {
+    return ReduceOp::create(b, loc, op.getSum().getType(), ReduceKind::Add,
+                            probabilities);
+  };
+  // f16 ends at 2^16; bf16 has the exponents of f32.
+  bool narrow = convert.getResult().getType().getElementType().isF16();
+  float outOfRange = narrow ? 0x1p12f : 0x1p30f, large = 0x1p4f;
+  bool exact = storesRows(op);
+  if (!checkEarly)
+    builder.setInsertionPoint(place);
+  Value sum = sumUp(builder, fast.lookup(op.getExponentials()));
+  Value reaches = emitReaches(builder, sum, exact ? outOfRange : large);
+  SmallVector<ReleaseOp> releases = findReleases(place);
+  bool early = checkEarly && releaseEarly(builder, releases, reaches);
+
   builder.setInsertionPoint(place);
   Value rounded = builder.clone(*convert, fast)->getResult(0);
-  Value sum = ReduceOp::create(
-      builder, loc, op.getSum().getType(), ReduceKind::Add,
-      storesRows(op) ? fast.lookup(op.getExponentials()) : rounded);
-  Value outOfRange = emitOutOfRange(builder, sum);
+  auto warm = [&](OpBuilder &b, Location l) -> SmallVector<Value> {
+    Value roundedSum = sumUp(b, rounded);
+    return scf::IfOp::create(
+               b, l, emitReaches(b, roundedSum, outOfRange),
+               [&](OpBuilder &n, Location nl) {
+                 scf::YieldOp::create(n, nl, emitCold(n));
+               },
+               [&](OpBuilder &n, Location nl) {
+                 scf::YieldOp::create(n, nl, emitKept(n, rounded, roundedSum));
+               })
+        .getResults();
+  };
   auto branch = scf::IfOp::create(
-      builder, loc, outOfRange,
+      builder, loc, reaches,
       [&](OpBuilder &b, Location l) {
-        auto step = OnlineSoftmaxOp::create(b, l, op->getResultTypes(),
-                                            recomputeScores(b), op.getMax(),
-                                            op.getSum(), op.getScaleAttr());
-        IRMapping mapping;
-        mapping.map(op->getResults(), step->getResults());
-        Value p = b.clone(*convert, mapping)->getResult(0);
-        Value last = rescale ? Value(b.clone(*rescale, mapping)->getResult(0))
-                             : Value(step.getAlpha());
-        scf::YieldOp::create(
-            b, l, ValueRange{p, step.getMaxOut(), step.getSumOut(), last});
+        SmallVector<Value> results = exact ? emitCold(b) : warm(b, l);
+        if (early)
+          for (ReleaseOp release : releases)
+            b.clone(*release);
+        scf::YieldOp::create(b, l, results);
       },
       [&](OpBuilder &b, Location l) {
-        Value added =
-            MapOp::create(b, l, TypeRange(op.getSum().getType()),
-                          ValueRange{op.getSum(), sum},
-                          [&](OpBuilder &n, Location nl, ValueRange args) {
-                            YieldOp::create(
-                                n, nl,
-                                arith::AddFOp::create(n, nl, args[1], args[2])
-                                    .getResult());
-                          })
-                .getResult(0);
-        Value last = rescale
-                         ? Value(rescale.getInputs()[rescale.getInputs()[0] ==
-                                                     op.getAlpha()])
-                         : Value(SplatOp::create(b, l, op.getAlpha().getType(),
-                                                 constant(b, l, 1.0f)));
-        scf::YieldOp::create(b, l,
-                             ValueRange{rounded, op.getMax(), added, last});
+        scf::YieldOp::create(b, l, emitKept(b, rounded, sum));
       });
-  releaseLater(branch);
+  for (ReleaseOp release : releases) {
+    if (early)
+      release.erase();
+    else
+      release->moveAfter(branch);
+  }
   convert.getResult().replaceAllUsesWith(branch.getResult(0));
   op.getMaxOut().replaceAllUsesWith(branch.getResult(1));
   op.getSumOut().replaceAllUsesWith(branch.getResult(2));
@@ -322,6 +390,7 @@ void LazySoftmax::rewrite() {
   convert.erase();
   if (rescale)
     rescale.erase();
+
   op.erase();
 }
 
@@ -345,7 +414,7 @@ struct TileLazySoftmaxPass
               << reason;
         continue;
       }
-      softmax.rewrite();
+      softmax.rewrite(schedule.getEarlyCheck());
       ++numLazy;
     }
   }

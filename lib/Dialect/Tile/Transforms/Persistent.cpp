@@ -64,9 +64,26 @@ static Value limitGrid(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
   return tiles;
 }
 
+/// Gives the kernel a counter in device memory, for blocks that take tiles as
+/// they come.
+static Value addCounter(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches) {
+  auto type = MemRefType::get({1}, IntegerType::get(kernel.getContext(), 32));
+  for (LaunchOp launch : launches) {
+    OpBuilder builder(launch);
+    auto counter = memref::AllocOp::create(builder, launch.getLoc(), type);
+    counter->setAttr(FlashTileDialect::getCounterAttrName(),
+                     builder.getUnitAttr());
+    launch.getArgsMutable().append(counter.getResult());
+  }
+  Value counter = kernel.getBody().addArgument(type, kernel.getLoc());
+  kernel.setFunctionType(FunctionType::get(
+      kernel.getContext(), kernel.getBody().getArgumentTypes(), {}));
+  return counter;
+}
+
 /// Moves what depends on the block into a loop over its tiles.
 static void makePersistent(gpu::GPUFuncOp kernel, gpu::BlockIdOp id,
-                           Value tiles) {
+                           Value tiles, Value counter) {
   Block &body = kernel.getBody().front();
   SmallVector<OpOperand *> uses;
   for (OpOperand &use : id.getResult().getUses())
@@ -112,6 +129,8 @@ static void makePersistent(gpu::GPUFuncOp kernel, gpu::BlockIdOp id,
       arith::MulIOp::create(builder, loc, loop.getInductionVar(), grid);
   Value tile =
       arith::AddIOp::create(builder, loc, first, place(loop.getInductionVar()));
+  if (counter)
+    tile = TileOfOp::create(builder, loc, tile, tiles, counter);
   for (OpOperand *use : uses)
     use->set(tile);
 }
@@ -133,7 +152,11 @@ struct TilePersistentPass
             << kernel.getName() << "' as it is: it has no one block id along x";
         return;
       }
-      makePersistent(kernel, id, limitGrid(kernel, launches[kernel], cores));
+      Value tiles = limitGrid(kernel, launches[kernel], cores);
+      makePersistent(kernel, id, tiles,
+                     schedule.getDynamic()
+                         ? addCounter(kernel, launches[kernel])
+                         : Value());
       ++numPersistent;
     });
   }

@@ -22,20 +22,23 @@ using namespace flash;
 using namespace flash::tile;
 
 /// Collects the ops of `scope` that `value` needs, in order; fails where one is
-/// more than arithmetic.
+/// more than arithmetic. A division by what may be zero can be repeated where
+/// it is done anyway.
 static LogicalResult collect(Value value, Block *scope,
-                             SetVector<Operation *> &ops) {
+                             SetVector<Operation *> &ops,
+                             bool divides = false) {
   if (auto argument = dyn_cast<BlockArgument>(value))
     return success(argument.getOwner() != scope ||
                    argument.getArgNumber() == 0);
   Operation *op = value.getDefiningOp();
   if (op->getBlock() != scope || ops.contains(op))
     return success();
-  if (op->getNumRegions() != 0 || !isPure(op) ||
-      isa<FlashTileDialect>(op->getDialect()))
+  if (op->getNumRegions() != 0 ||
+      !(divides ? isMemoryEffectFree(op) : isPure(op)) ||
+      (isa<FlashTileDialect>(op->getDialect()) && !isa<TileOfOp>(op)))
     return failure();
   for (Value operand : op->getOperands())
-    if (failed(collect(operand, scope, ops)))
+    if (failed(collect(operand, scope, ops, divides)))
       return failure();
   ops.insert(op);
   return success();
@@ -77,11 +80,16 @@ FailureOr<KernelLoads> tile::findLoads(gpu::GPUFuncOp kernel,
   return loads;
 }
 
+bool tile::isArithmetic(Block *scope, Value value) {
+  SetVector<Operation *> ops;
+  return succeeded(collect(value, scope, ops, /*divides=*/true));
+}
+
 void tile::cloneArithmetic(OpBuilder &builder, Block *scope, ValueRange values,
                            IRMapping &mapping) {
   SetVector<Operation *> ops;
   for (Value value : values)
-    (void)collect(value, scope, ops);
+    (void)collect(value, scope, ops, /*divides=*/true);
   for (Operation *op : ops)
     if (!mapping.contains(op->getResult(0)))
       builder.clone(*op, mapping);

@@ -34,6 +34,10 @@ struct KernelLoads {
 llvm::FailureOr<KernelLoads> findLoads(mlir::gpu::GPUFuncOp kernel,
                                        std::string &reason);
 
+/// Whether `value` is arithmetic on the first argument of `scope`, a loop's
+/// induction variable, and on values from outside.
+bool isArithmetic(mlir::Block *scope, mlir::Value value);
+
 /// Clones the arithmetic in `scope` that `values` depend on, at the insertion
 /// point, and maps it in `mapping` (which maps `scope`'s arguments).
 void cloneArithmetic(mlir::OpBuilder &builder, mlir::Block *scope,

@@ -67,7 +67,8 @@ static void makeGet(LoadOp load, Block *block, Value ring, Value iteration) {
   OpBuilder builder(firstUser(load.getTile(), block));
   Operation *last = lastUser(load.getTile(), block);
   auto get = GetOp::create(builder, load.getLoc(), load.getTile().getType(),
-                           ring, iteration, builder.getI64IntegerAttr(0));
+                           ring, iteration, builder.getI64IntegerAttr(0),
+                           /*when=*/Value());
   load.getTile().replaceAllUsesWith(get.getTile());
   builder.setInsertionPointAfter(last);
   ReleaseOp::create(builder, load.getLoc(), ring, iteration);
@@ -104,7 +105,8 @@ static Rings makeRings(OpBuilder &builder, KernelLoads loads,
 }
 
 static bool isScalar(Operation &op) {
-  return op.getNumRegions() == 0 && !isa<FlashTileDialect>(op.getDialect()) &&
+  return op.getNumRegions() == 0 &&
+         (!isa<FlashTileDialect>(op.getDialect()) || isa<TileOfOp>(op)) &&
          isMemoryEffectFree(&op);
 }
 

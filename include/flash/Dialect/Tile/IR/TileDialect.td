@@ -68,6 +68,10 @@ def FlashTile_Dialect : Dialect {
     }
     /// L4 function attribute: which parameters are tensor maps, until
     /// `flash-tile-finalize-kernels`.
+    /// Of an allocation: counts tiles, is 0 between launches.
+    static constexpr ::llvm::StringLiteral getCounterAttrName() {
+      return "flash_tile.counter";
+    }
     static constexpr ::llvm::StringLiteral getTensorMapsAttrName() {
       return "flash_tile.tensor_map_parameters";
     }

@@ -143,6 +143,93 @@ def FlashTile_PutOp : FlashTile_TransferOp<"put", [MemoryEffects<[MemRead, MemWr
   }];
 }
 
+def FlashTile_QueueOp : FlashTile_Op<"queue", [MemoryEffects<[MemAlloc, MemWrite]>]> {
+  let summary = "a queue of tile numbers in shared memory";
+  let description = [{
+    Reserves the queue and initialises its barriers. Stands at the top of the kernel.
+
+    Example: `%queue = flash_tile.queue`
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset);
+  let results = (outs FlashTile_Queue:$queue);
+  let assemblyFormat = "attr-dict";
+}
+
+def FlashTile_PostOp : FlashTile_Op<"post", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "tells the consumers a tile number";
+  let description = [{
+    In the producer. Waits until all consumers have received what was posted two
+    iterations before, then writes the number.
+
+    Example: `flash_tile.post %queue[%i], %tile`
+  }];
+  let arguments = (ins FlashTile_Queue:$queue, Index:$iteration, Index:$number);
+  let assemblyFormat = "$queue `[` $iteration `]` `,` $number attr-dict";
+}
+
+def FlashTile_ReceiveOp : FlashTile_Op<"receive", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits for a tile number of the producer";
+  let description = [{
+    In consumers. Waits for what is posted in this iteration, reads it, and gives
+    the place back.
+
+    Example: `%tile = flash_tile.receive %queue[%i]`
+  }];
+  let arguments = (ins FlashTile_Queue:$queue, Index:$iteration);
+  let results = (outs Index:$number);
+  let assemblyFormat = "$queue `[` $iteration `]` attr-dict";
+}
+
+def FlashTile_NextTileOp : FlashTile_Op<"next_tile", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "takes a tile that no block has taken yet";
+  let description = [{
+    In the producer, once for each tile that the block has. Every block has one at
+    launch, that of its own number; further ones are counted in device memory. The
+    result is not below `tiles` where none is left. Who counts last puts 0 back:
+    between launches the counter is 0.
+
+    Example: `%next = flash_tile.next_tile %counter of %tiles : memref<1xi32>`
+  }];
+  let arguments = (ins AnyStridedMemRef:$counter, Index:$tiles);
+  let results = (outs Index:$tile);
+  let assemblyFormat = "$counter `of` $tiles attr-dict `:` type($counter)";
+}
+
+def FlashTile_TileOfOp : FlashTile_Op<"tile_of", [Pure]> {
+  let summary = "the tile of this turn of a persistent block";
+  let description = [{
+    Is `number`, the tile that a fixed order gives the block in this turn, unless
+    `flash-tile-dynamic-order` makes the loop over tiles ask the counter.
+
+    Example: `%tile = flash_tile.tile_of %number of %tiles counter(%counter : memref<1xi32>)`
+  }];
+  let arguments = (ins Index:$number, Index:$tiles, AnyStridedMemRef:$counter);
+  let results = (outs Index:$tile);
+  let assemblyFormat = [{
+    $number `of` $tiles `counter` `(` $counter `:` type($counter) `)` attr-dict
+  }];
+}
+
+def FlashTile_PrefetchOp : FlashTile_Op<"prefetch", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "asks for a tile to be brought into the L2 cache";
+  let description = [{
+    In the producer. A hint: nothing waits for it, and what lies outside of the
+    tensor is not fetched. `tile` is what a `put` of the same place would fill.
+
+    Example:
+
+    ```mlir
+    flash_tile.prefetch %map[%b, %h, %k0, %c0] : !flash_tile.tensor_map<1x1x128x64xbf16> as !flash_tile.shared<128x128xbf16>
+    ```
+  }];
+  let arguments = (ins FlashTile_TensorMap:$source, Variadic<Index>:$offsets,
+    TypeAttr:$tile);
+  let assemblyFormat = [{
+    $source `[` $offsets `]` attr-dict `:` qualified(type($source)) `as` $tile
+  }];
+  let hasVerifier = 1;
+}
+
 def FlashTile_GetOp : FlashTile_Op<"get", [MemoryEffects<[MemRead, MemWrite]>,
     TypesMatchWith<"tile has the type of the ring's tiles", "ring", "tile",
       "::llvm::cast<::flash::tile::RingType>($_self).getTile()">]> {
@@ -154,7 +241,8 @@ def FlashTile_GetOp : FlashTile_Op<"get", [MemoryEffects<[MemRead, MemWrite]>,
     Ring of kind `cp_async`: waits until at most `in_flight` of the latest
     commit groups (puts of all rings) are unfinished, and is a barrier of all
     computing warps. Ring of kind `mbarrier`: waits for the stage's barrier;
-    `in_flight` is not allowed.
+    `in_flight` is not allowed. With `when`, does not wait where that is false:
+    what the tile holds then is not known.
 
     Example:
 
@@ -163,10 +251,11 @@ def FlashTile_GetOp : FlashTile_Op<"get", [MemoryEffects<[MemRead, MemWrite]>,
     ```
   }];
   let arguments = (ins FlashTile_Ring:$ring, Index:$iteration,
-    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$in_flight);
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$in_flight,
+    Optional<I1>:$when);
   let results = (outs FlashTile_Shared:$tile);
   let assemblyFormat = [{
-    $ring `[` $iteration `]` (`in_flight` $in_flight^)? attr-dict `:` qualified(type($ring))
+    $ring `[` $iteration `]` (`in_flight` $in_flight^)? (`when` $when^)? attr-dict `:` qualified(type($ring))
   }];
   let hasVerifier = 1;
 }

@@ -142,6 +142,20 @@ def FlashTile_Pending : FlashTile_Type<"Pending", "pending"> {
   let skipDefaultBuilders = 1;
 }
 
+def FlashTile_Queue : FlashTile_Type<"Queue", "queue"> {
+  let summary = "tile numbers on their way from the producer to the consumers";
+  let description = [{
+    Two numbers in shared memory, each with a full and an empty barrier. The
+    producer posts, all consumers receive. At L4: a 32-bit shared address.
+  }];
+  let extraClassDeclaration = [{
+    static constexpr int64_t stages = 2;
+    /// Full barriers stand behind the numbers, empty ones behind those.
+    static constexpr int64_t barrierOffset = 8 * stages;
+    static constexpr int64_t sizeInBytes = barrierOffset + 16 * stages;
+  }];
+}
+
 def FlashTile_TensorMap : FlashTile_Type<"TensorMap", "tensor_map"> {
   let summary = "a TMA descriptor of a tensor in device memory";
   let description = [{

@@ -198,6 +198,91 @@ def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
 
+def TilePrefetchTiles : Pass<"flash-tile-prefetch-tiles", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Bring the operands of the next tile into the L2 cache";
+  let description = [{
+    For persistent, specialised kernels whose schedule says `prefetchBlocks`: the
+    producer asks for the first blocks of keys and values of the tile after the one
+    that it begins. Of these, each thread block asks for every fourth, and its
+    neighbours, which work on the same head, for the others.
+
+    ```mlir
+    scf.for %t { put %q ; scf.for %j { put %k ; put %v } }
+    // becomes
+    scf.for %t {
+      scf.if %more { prefetch %q1 ; scf.for { prefetch %k1 ; prefetch %v1 } }
+      put %q ; scf.for %j { put %k ; put %v }
+    }
+    ```
+  }];
+  let statistics = [Statistic<"numPrefetched", "num-prefetched", "Producers that fetch ahead">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+def TileDynamicOrder : Pass<"flash-tile-dynamic-order", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Blocks of a persistent kernel take the next tile when they are done with one";
+  let description = [{
+    For persistent, specialised kernels whose schedule says `dynamic`. The producer
+    counts tiles in device memory and tells the consumers; both loop until none is
+    left. In other kernels the fixed order stays.
+
+    ```mlir
+    producer { scf.for %t { %tile = tile_of %number of %tiles counter(%c) ; P } }
+    consumers { scf.for %t { %tile = tile_of %number of %tiles counter(%c) ; C } }
+    // becomes
+    producer { scf.while (%t = 0, %tile = block_id) { post %queue[%t], %tile ; condition(%tile < %tiles) }
+               do { %next = next_tile %c of %tiles ; P ; yield %t + 1, %next } }
+    consumers { scf.while (%t = 0) { %tile = receive %queue[%t] ; condition(%tile < %tiles) %t, %tile }
+                do { C ; yield %t + 1 } }
+    ```
+  }];
+  let options = [
+    Option<"counted", "counted", "bool", /*default=*/"true", "false: the fixed order stays everywhere">
+  ];
+  let statistics = [Statistic<"numDynamic", "num-dynamic", "Kernels that count tiles">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+def TilePeelMasks : Pass<"flash-tile-peel-masks", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Split loops over keys where masks begin to cut blocks";
+  let description = [{
+    For kernels whose schedule says `peelMasks`, in loops that overlap products. Blocks
+    before the diagonal and before the end of the keys need no predicate; the first
+    loop, over these, loses the branch.
+
+    ```mlir
+    scf.for %j = %lo to %hi step %n { ... ; scf.if %cut { mask } ; ... }
+    // becomes
+    scf.for %j = %lo to %mid step %n { ... }
+    scf.for %j = %mid to %hi step %n { ... ; scf.if %cut { mask } ; ... }
+    ```
+  }];
+  let statistics = [Statistic<"numPeeled", "num-peeled", "Loops split">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
+def TileOverlapTiles : Pass<"flash-tile-overlap-tiles", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Run the next tile's first matrix product beside the end of a tile";
+  let description = [{
+    For persistent, specialised kernels whose schedule says `overlapTiles`, and whose
+    ring of queries has two stages. The first product of a tile is carried in from the
+    iteration before, which starts it behind its own last product and waits for it
+    after its results are stored.
+
+    ```mlir
+    scf.for %t { %s = mma %q, %k ; ... ; %o = mma %p, %v ; store %o }
+    // becomes
+    %s0 = mma %q, %k
+    scf.for %t iter_args(%s = %s0) {
+      ... ; %o' = mma_start %p, %v ; %s' = mma_start %q1, %k1
+      %o = mma_wait in_flight 1 ; store %o ; %s1 = mma_wait ; yield %s1
+    }
+    ```
+  }];
+  let statistics = [Statistic<"numRotated", "num-rotated", "Loops over tiles rotated">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def TilePingPong : Pass<"flash-tile-ping-pong", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Consumer warpgroups take turns to issue their products";
   let description = [{

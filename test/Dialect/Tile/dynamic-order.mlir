@@ -1,0 +1,71 @@
+// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-dynamic-order)))' | FileCheck %s
+// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-dynamic-order{counted=false})))' | FileCheck %s --check-prefix=FIXED
+
+// FIXED-NOT: scf.while
+// FIXED-NOT: tile_of
+
+!ring = !flash_tile.ring<2, 64x64xf16, mbarrier>
+!map = !flash_tile.tensor_map<64x64xf16>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @kernel
+  // CHECK-SAME: %[[TILES:[a-z0-9_]+]]: index, %[[COUNTER:[a-z0-9_]+]]: memref<1xi32>)
+  gpu.func @kernel(%map: !map, %visits: index, %tiles: index, %counter: memref<1xi32>) kernel attributes {flash_tile.warps = 8 : i64} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %r = flash_tile.ring : !ring
+    // CHECK: %[[QUEUE:[a-z0-9_]+]] = flash_tile.queue
+    // CHECK: flash_tile.specialize producer(40)
+    flash_tile.specialize producer(40) {
+      // Every block begins with the tile of its number.
+      // CHECK: %[[ID:[a-z0-9_]+]] = gpu.block_id x
+      // CHECK: scf.while (%[[T:[a-z0-9_]+]] = %c0, %[[TILE:[a-z0-9_]+]] = %[[ID]], %[[I:[a-z0-9_]+]] = %c0)
+      // CHECK:   flash_tile.post %[[QUEUE]][%[[T]]], %[[TILE]]
+      // CHECK:   %[[SOME:[a-z0-9_]+]] = arith.cmpi slt, %[[TILE]], %[[TILES]]
+      // CHECK:   scf.condition(%[[SOME]]) %[[T]], %[[TILE]], %[[I]]
+      // CHECK: ^bb0(%[[T1:[a-z0-9_]+]]: index, %[[TILE1:[a-z0-9_]+]]: index, %[[I1:[a-z0-9_]+]]: index)
+      // CHECK:   %[[NEXT_T:[a-z0-9_]+]] = arith.addi %[[T1]], %c1
+      // CHECK:   flash_tile.put %{{.*}}[%[[I1]]], %{{.*}}[%[[TILE1]], %c0]
+      // The next tile is taken when everything of this one is on its way.
+      // CHECK:   %[[NEXT:[a-z0-9_]+]] = flash_tile.next_tile %[[COUNTER]] of %[[TILES]] : memref<1xi32>
+      // CHECK:   scf.yield %[[NEXT_T]], %[[NEXT]], %{{.*}}
+      %end = scf.for %t = %c0 to %visits step %c1 iter_args(%i = %c0) -> (index) {
+        %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi32>)
+        flash_tile.put %r[%i], %map[%tile, %c0] : !ring, !map
+        %i1 = arith.addi %i, %c1 : index
+        scf.yield %i1 : index
+      }
+    } consumers(232) {
+      // CHECK: consumers(232)
+      // CHECK: scf.while (%[[T:[a-z0-9_]+]] = %c0, %[[I:[a-z0-9_]+]] = %c0)
+      // CHECK:   %[[TILE:[a-z0-9_]+]] = flash_tile.receive %[[QUEUE]][%[[T]]]
+      // CHECK:   %[[SOME:[a-z0-9_]+]] = arith.cmpi slt, %[[TILE]], %[[TILES]]
+      // CHECK:   scf.condition(%[[SOME]]) %[[T]], %[[TILE]], %[[I]]
+      // CHECK:   flash_tile.get
+      // CHECK-NOT: next_tile
+      %end = scf.for %t = %c0 to %visits step %c1 iter_args(%i = %c0) -> (index) {
+        %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi32>)
+        %k = flash_tile.get %r[%i] : !ring
+        flash_tile.release %r[%i] : !ring
+        %i1 = arith.addi %i, %tile : index
+        scf.yield %i1 : index
+      }
+    }
+    gpu.return
+  }
+
+  // Without roles the order stays as it was.
+  // CHECK-LABEL: gpu.func @together
+  gpu.func @together(%out: memref<?xindex>, %visits: index, %tiles: index, %counter: memref<1xi32>) kernel attributes {flash_tile.warps = 8 : i64} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    // CHECK: scf.for %[[T:[a-z0-9_]+]] =
+    scf.for %t = %c0 to %visits step %c1 {
+      // CHECK-NOT: tile_of
+      // CHECK: memref.store %[[T]], %{{.*}}[%[[T]]]
+      %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi32>)
+      memref.store %tile, %out[%t] : memref<?xindex>
+    }
+    gpu.return
+  }
+}

@@ -1,0 +1,93 @@
+// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-peel-masks)))' | FileCheck %s
+
+!s = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+!q = !flash_tile.shared<128x64xf16>
+!k = !flash_tile.shared<64x64xf16>
+!ring = !flash_tile.ring<2, 64x64xf16, mbarrier>
+#peel = #flash.schedule<m = 128, n = 64, peelMasks = true>
+
+gpu.module @kernels {
+  // Keys from %n - 63 on are cut by their end, keys behind %row - 63 by the
+  // diagonal: the first block that needs the mask begins at the lesser of
+  // %n - 64 + 1 and %row - 63 + 1, rounded up to a block.
+  // CHECK-LABEL: gpu.func @causal
+  // CHECK-SAME: %[[LO:[a-z0-9_]+]]: index, %[[HI:[a-z0-9_]+]]: index, %[[N:[a-z0-9_]+]]: index, %[[ROW:[a-z0-9_]+]]: index
+  gpu.func @causal(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %lo: index, %hi: index, %n: index, %row: index)
+      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #peel} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c63 = arith.constant 63 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant 0.0 : f32
+    %q = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !q
+    %rk = flash_tile.ring : !ring
+    %s0 = flash_tile.splat %zero : !s
+    // CHECK-DAG: arith.addi %{{.*}}, %[[N]]
+    // CHECK-DAG: arith.addi %{{.*}}, %[[ROW]]
+    // CHECK: %[[FROM:[a-z0-9_]+]] = arith.minsi
+    // CHECK: %[[LEAST:[a-z0-9_]+]] = arith.minsi %[[FROM]], %[[HI]]
+    // CHECK: arith.maxsi %[[LO]], %[[LEAST]]
+    // CHECK: %[[MID:[a-z0-9_]+]] = arith.addi %[[LO]], %{{.*}}
+    // CHECK: %[[NEVER:[a-z0-9_]+]] = arith.constant false
+    // CHECK: %[[FIRST:[a-z0-9_]+]]:2 = scf.for %{{.*}} = %[[LO]] to %[[MID]]
+    // CHECK:   scf.if %[[NEVER]]
+    // CHECK: scf.for %{{.*}} = %[[MID]] to %[[HI]] step %{{.*}} iter_args(%{{.*}} = %[[FIRST]]#0, %{{.*}} = %[[FIRST]]#1)
+    // CHECK:   %[[CUT:[a-z0-9_]+]] = arith.ori
+    // CHECK:   scf.if %[[CUT]]
+    %r:2 = scf.for %j = %lo to %hi step %c64 iter_args(%acc = %s0, %i = %c0) -> (!s, index) {
+      %left = arith.subi %n, %j : index
+      %keys = arith.minsi %left, %c64 : index
+      %k = flash_tile.get %rk[%i] : !ring
+      %pending = flash_tile.mma_start #flash_tile.wgmma %q, %k acc(%acc) transpose_b : !q, !k -> !flash_tile.pending<!s>
+      %s = flash_tile.mma_wait %pending : !flash_tile.pending<!s> -> !s
+      flash_tile.release %rk[%i] : !ring
+      %ragged = arith.cmpi slt, %keys, %c64 : index
+      %last = arith.addi %j, %c63 : index
+      %behind = arith.cmpi sgt, %last, %row : index
+      %cut = arith.ori %ragged, %behind : i1
+      %t = scf.if %cut -> (!s) {
+        %m = flash_tile.map(%s) : (!s) -> !s {
+        ^bb0(%a: index, %b: index, %x: f32):
+          flash_tile.yield %zero : f32
+        }
+        scf.yield %m : !s
+      } else {
+        scf.yield %s : !s
+      }
+      %next = arith.addi %i, %c1 : index
+      scf.yield %t, %next : !s, index
+    }
+    flash_tile.store %r#0, %out[%c0, %c0] : !s, memref<?x64xf32>
+    gpu.return
+  }
+
+  // A window's condition also holds before its first whole block, and ends to
+  // hold: the loop stays one.
+  // CHECK-LABEL: gpu.func @window
+  // CHECK-COUNT-1: scf.for
+  // CHECK-NOT: scf.for
+  gpu.func @window(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %lo: index, %hi: index, %n: index, %row: index)
+      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #peel} {
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant 0.0 : f32
+    %q = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !q
+    %rk = flash_tile.ring : !ring
+    %s0 = flash_tile.splat %zero : !s
+    %r = scf.for %j = %lo to %hi step %c64 iter_args(%acc = %s0) -> (!s) {
+      %k = flash_tile.get %rk[%j] : !ring
+      %pending = flash_tile.mma_start #flash_tile.wgmma %q, %k acc(%acc) transpose_b : !q, !k -> !flash_tile.pending<!s>
+      %s = flash_tile.mma_wait %pending : !flash_tile.pending<!s> -> !s
+      flash_tile.release %rk[%j] : !ring
+      %before = arith.cmpi slt, %j, %row : index
+      %t = scf.if %before -> (!s) {
+        scf.yield %s0 : !s
+      } else {
+        scf.yield %s : !s
+      }
+      scf.yield %t : !s
+    }
+    flash_tile.store %r, %out[%c0, %c0] : !s, memref<?x64xf32>
+    gpu.return
+  }
+}
