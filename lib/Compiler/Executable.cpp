@@ -181,7 +181,7 @@ static OwningOpRef<ModuleOp> copyToModule(func::FuncOp func) {
 
 /// The passes of L0.
 static Status schedule(compiler::Pipeline &pipeline, bool insertChecks) {
-  return pipeline.lower("L0", [&](OpPassManager &manager) {
+  Status status = pipeline.lower("L0", [&](OpPassManager &manager) {
     if (insertChecks)
       manager.addNestedPass<func::FuncOp>(createInsertChecks());
     if (pipeline.options.splitKV > 1)
@@ -194,6 +194,10 @@ static Status schedule(compiler::Pipeline &pipeline, bool insertChecks) {
     choose.table = pipeline.options.scheduleTable;
     manager.addNestedPass<func::FuncOp>(createChooseSchedule(choose));
   });
+  // What is counted is told by one schedule.
+  if (pipeline.options.countIO)
+    pipeline.module->walk([](AttentionOp op) { setShorterSchedules(op, {}); });
+  return status;
 }
 
 /// The schedules of the attentions, each once, and where they came from.
@@ -212,6 +216,11 @@ static void describeSchedules(compiler::Pipeline &pipeline,
         chooseSchedule(pipeline.target, TileProblem::get(op), *tables);
     std::string source =
         choice.table.empty() ? "model" : "table " + choice.table;
+    for (const ScheduleChoice::Bounded &shorter : getShorterSchedules(op)) {
+      schedules.push_back(compiler::toString(shorter.schedule));
+      sources.push_back(source + ", up to length " +
+                        std::to_string(shorter.upTo));
+    }
     if (choice.schedule != op.getScheduleAttr())
       source = "given; by itself: " + source;
     schedules.push_back(std::move(text));

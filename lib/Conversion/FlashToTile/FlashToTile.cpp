@@ -97,6 +97,9 @@ private:
 
 FailureOr<Value> FunctionConverter::allocateResult(scf::ForallOp op,
                                                    OpOperand &init) {
+  // What another loop wrote before, for calls of other lengths.
+  if (init.get().getDefiningOp<scf::ForallOp>() && init.get().hasOneUse())
+    return memrefs.lookup(init.get());
   auto empty = init.get().getDefiningOp<tensor::EmptyOp>();
   if (!empty)
     return op.emitOpError("must write its results to tensor.empty on a GPU");

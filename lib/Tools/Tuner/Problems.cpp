@@ -244,7 +244,7 @@ makeStandardProblems(TuneOptions options, MLIRContext &context, bool onDevice) {
         sizes.push_back(standardSizes(options.run, onDevice, length, v));
       // More blocks of queries than a GPU has cores.
       FlashRunOptions odd = options.run;
-      for (const char *dim : {"batch=3", "heads=40"})
+      for (const char *dim : {"batch=2", "heads=40"})
         odd.dims.push_back(dim);
       if (!onDevice)
         odd.dims = {"batch=1", "heads=2"};

@@ -5,7 +5,11 @@ No GPU is needed. For each kernel and target: PTX by flash-opt and flash-transla
 then ptxas. No spill, no local memory, no serialised wgmma, and in the SASS no
 register of a wgmma in flight that is written (wgmma_hazards.py); the numbers of tensor
 instructions, copies and barriers, registers and shared memory are compared with
-kernels.json beside this file. `--update` writes that file anew.
+kernels.json beside this file. `--update` writes that file anew. Schedules are the
+model's, so that a new table of measurements changes nothing here.
+
+With `--table FILE`, the kernels are those of the problems of a table of measured
+schedules, for its target: the same is looked at, and nothing compared.
 """
 
 import argparse
@@ -41,7 +45,7 @@ def attention(dtype="bf16", dqk=128, dv=None, heads=16, key_heads=None, causal=F
     q, k, v, o = shape(heads, dqk), shape(key_heads, dqk), shape(key_heads, dv), shape(heads, dv)
     attributes = [f"layout = #flash.layout<{layout}>"] if layout != "bhsd" else []
     if causal:
-        attributes.append("mask = #flash.causal")
+        attributes.append(f"mask = {'#flash.causal' if causal is True else causal}")
     results = [o] + ([f"tensor<?x{heads}x?xf32>"] if lse else [])
     names = ["%r0", "%r1"][: len(results)]
     joined = ", ".join(results)
@@ -105,9 +109,28 @@ def wgmma_problems(sass):
     return problems if products else ["no HGMMA in the SASS of a kernel with wgmma"]
 
 
+def table_kernels(path):
+    """The kernels of a table's entries: {name: (MLIR, options of the pipeline)}, and the table's architecture."""
+    with open(path) as file:
+        table = json.load(file)
+    masks = {"none": "", "causal": "#flash.causal", "window": "#flash.window<left = 1023, right = 0>"}
+    kernels = {}
+    for entry in table["entries"]:
+        problem = entry["problem"]
+        if problem["mask"] not in masks or problem.get("scores") or problem.get("paged") or problem.get("offsets"):
+            continue  # a file's own; whoever tuned it has seen it compile
+        name = f"hd{problem['qk']}-{problem['v']}-{problem['mask']}-{problem['bits']}"
+        source = attention(dtype={16: "bf16", 32: "f32"}[problem["bits"]], dqk=problem["qk"], dv=problem["v"],
+                           causal=masks[problem["mask"]], lse=problem.get("lse", False))
+        kernels[name] = (source, f" schedule-table={path}", len(entry["schedules"]))
+    return kernels, re.search(r'kind = "(\w+)"', table["target"]).group(1)
+
+
 def compile_kernel(name, target, options):
     """Returns (facts, problems)."""
-    source, pipeline = KERNELS[name]
+    source, pipeline = KERNELS[name][:2]
+    if not options.table:
+        pipeline += " schedule-table=none"
     extra = f" {options.pipeline}" if options.pipeline else ""
     level4, _ = run([options.flash_opt, f"--flash-gpu-pipeline=target={target}{pipeline}{extra}"],
                     source, "flash-opt")
@@ -139,6 +162,8 @@ def compile_kernel(name, target, options):
         "registers": [int(n) for n in re.findall(r"Used (\d+) registers", log)],
         "shared": [int(n) for n in re.findall(r"flash_tile\.shared_bytes = (\d+)", level4)],
     }
+    if options.table and len(facts["registers"]) != KERNELS[name][2]:
+        problems.append(f"{len(facts['registers'])} kernels for {KERNELS[name][2]} schedules: is one of them not taken?")
     facts.update({key: len(re.findall(pattern, ptx)) for key, pattern in INSTRUCTIONS.items()})
     return facts, problems
 
@@ -165,16 +190,26 @@ def main():
     parser.add_argument("--keep", metavar="DIR", help="keep the PTX there")
     parser.add_argument("--kernel", action="append", help="only this kernel (repeatable)")
     parser.add_argument("--target", action="append", help="only this target (repeatable)")
+    parser.add_argument("--table", metavar="FILE", help="a table's kernels instead")
     parser.add_argument("--pipeline", default="", help="more options of flash-gpu-pipeline")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
+    targets = TARGETS
+    if options.table:
+        kernels, target = table_kernels(options.table)
+        if target == "cpu":
+            print("a CPU's table has no kernels")
+            return 0
+        targets = [target]
+        KERNELS.clear()
+        KERNELS.update(kernels)
     options.ptxas = find_tool("ptxas", "FLASH_PTXAS")
     options.nvdisasm = find_tool("nvdisasm", "FLASH_NVDISASM")
     version = re.search(r"release ([\d.]+), V([\d.]+)",
                         run([options.ptxas, "--version"], None, "ptxas")[0])
     version = version.group(2) if version else "unknown"
 
-    jobs = [(name, target) for name in KERNELS for target in TARGETS
+    jobs = [(name, target) for name in KERNELS for target in targets
             if (not options.kernel or name in options.kernel)
             and (not options.target or target in options.target)]
     baseline = {"ptxas": version, "kernels": {}}
@@ -191,7 +226,7 @@ def main():
                 facts, problems = futures[name, target].result()
             except (RuntimeError, subprocess.TimeoutExpired) as error:
                 facts, problems = None, [str(error)]
-            if facts and not options.update and not options.pipeline:
+            if facts and not options.update and not options.pipeline and not options.table:
                 expected = baseline["kernels"].get(key)
                 problems += (compare(facts, expected, same_assembler) if expected
                              else ["not in the baseline: run with --update"])

@@ -15,6 +15,7 @@
 #include "AttentionIO.h"
 
 #include "flash/Dialect/Flash/Analysis/MaskBlocks.h"
+#include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -625,7 +626,7 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
     return failure();
   io.op = op;
   io.sizes = sizes;
-  io.schedule = op.getScheduleAttr();
+  io.schedule = getScheduleForLength(op, std::max(sizes.queries, sizes.keys));
   if (!io.schedule || io.schedule.getM() < 1 || io.schedule.getN() < 1)
     return op.emitError("has no complete schedule (m and n): run "
                         "flash-choose-schedule before");

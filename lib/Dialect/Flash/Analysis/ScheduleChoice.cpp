@@ -95,6 +95,47 @@ static bool takeEntry(const ScheduleEntry &entry, bool exact, TargetAttr target,
   return static_cast<bool>(choice.schedule);
 }
 
+void flash::setShorterSchedules(AttentionOp op,
+                                ArrayRef<ScheduleChoice::Bounded> shorter) {
+  Builder builder(op.getContext());
+  SmallVector<Attribute> list;
+  for (const ScheduleChoice::Bounded &bounded : shorter)
+    list.push_back(builder.getDictionaryAttr(
+        {builder.getNamedAttr("schedule", bounded.schedule),
+         builder.getNamedAttr("up_to",
+                              builder.getI64IntegerAttr(bounded.upTo))}));
+  if (list.empty())
+    op->removeAttr(kShorterAttrName);
+  else
+    op->setAttr(kShorterAttrName, builder.getArrayAttr(list));
+}
+
+SmallVector<ScheduleChoice::Bounded>
+flash::getShorterSchedules(AttentionOp op) {
+  SmallVector<ScheduleChoice::Bounded> shorter;
+  auto list = op->getAttrOfType<ArrayAttr>(kShorterAttrName);
+  for (Attribute element : list ? list.getValue() : ArrayRef<Attribute>()) {
+    auto dictionary = dyn_cast<DictionaryAttr>(element);
+    if (!dictionary)
+      return {};
+    auto schedule = dictionary.getAs<ScheduleAttr>("schedule");
+    auto upTo = dictionary.getAs<IntegerAttr>("up_to");
+    // What is not of this form is nobody's.
+    if (!schedule || !upTo || schedule.getM() < 1 || schedule.getN() < 1 ||
+        schedule.getD() < 1)
+      return {};
+    shorter.push_back({upTo.getInt(), schedule});
+  }
+  return shorter;
+}
+
+ScheduleAttr flash::getScheduleForLength(AttentionOp op, int64_t length) {
+  for (const ScheduleChoice::Bounded &bounded : getShorterSchedules(op))
+    if (length <= bounded.upTo)
+      return bounded.schedule;
+  return op.getScheduleAttr();
+}
+
 ScheduleChoice flash::chooseSchedule(TargetAttr target,
                                      const TileProblem &problem,
                                      ArrayRef<ScheduleTable> tables) {

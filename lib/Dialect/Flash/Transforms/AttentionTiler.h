@@ -30,7 +30,12 @@ public:
         qkDim(roundUp(op.getQKHeadDim(), schedule.getD())),
         vDim(roundUp(op.getVHeadDim(), schedule.getD())) {}
 
-  llvm::SmallVector<mlir::Value> tile();
+  /// Tiles calls whose length (of queries or keys, whichever is longer) is
+  /// above `above` and, where there is one, at most `upTo`. For others, nothing
+  /// happens and the results are `outs` (none: what has no value).
+  llvm::SmallVector<mlir::Value> tile(int64_t above,
+                                      std::optional<int64_t> upTo,
+                                      llvm::SmallVector<mlir::Value> outs);
 
 private:
   using Value = mlir::Value;
@@ -39,6 +44,7 @@ private:
   // TileAttention.cpp
   llvm::SmallVector<Value> emptyResults();
   Value countQueryBlocks();
+  Value isWithin(int64_t above, std::optional<int64_t> upTo);
   void findRows();
   void buildBlock(mlir::ValueRange ids, mlir::ValueRange outs,
                   mlir::scf::InParallelOp terminator);

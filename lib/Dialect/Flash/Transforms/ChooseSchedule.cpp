@@ -102,6 +102,9 @@ struct ChooseSchedulePass
         if (!choice.remark.empty())
           op.emitRemark() << choice.remark;
         chosen = overlay(choice.schedule, fromOption);
+        // What is given is given for every length.
+        if (!fromOption && !op.getScheduleAttr())
+          setShorterSchedules(op, choice.shorter);
       }
       chosen = overlay(chosen, op.getScheduleAttr());
       op.setScheduleAttr(chosen);

@@ -19,11 +19,16 @@
 // vectors) is; the mask bounds the loop, so that hidden blocks are never
 // loaded.
 //
+// An attention with schedules for several ranges of lengths becomes a forall
+// for each, the results of one the destinations of the next; all but one have
+// no iterations in a call.
+//
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 
 #include "AttentionTiler.h"
+#include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -110,7 +115,22 @@ void AttentionTiler::findRows() {
                 : index.add(kvOffset, index.sub(numKeys, numQueries));
 }
 
-SmallVector<Value> AttentionTiler::tile() {
+/// 1 where the length of the call is in the range, else 0.
+Value AttentionTiler::isWithin(int64_t above, std::optional<int64_t> upTo) {
+  Value length = index.max(index.dim(op.getQuery(), op.getLengthDim()),
+                           index.dim(op.getKey(), op.getLengthDim()));
+  Value zero = index.constant(0), one = index.constant(1);
+  auto exceeds = [&](int64_t bound) {
+    return index.min(index.max(index.sub(length, index.constant(bound)), zero),
+                     one);
+  };
+  Value within = above ? exceeds(above) : one;
+  return upTo ? index.sub(within, exceeds(*upTo)) : within;
+}
+
+SmallVector<Value> AttentionTiler::tile(int64_t above,
+                                        std::optional<int64_t> upTo,
+                                        SmallVector<Value> outs) {
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   int64_t heads = op.getHeadsDim();
@@ -124,10 +144,13 @@ SmallVector<Value> AttentionTiler::tile() {
   Value keyHeads = index.dim(op.getKey(), heads);
   headsPerKeyHead =
       index.div(queryHeads, index.max(keyHeads, index.constant(1)));
-  SmallVector<Value> outs = emptyResults();
+  if (outs.empty())
+    outs = emptyResults();
   Value batches = op.isRagged() ? index.sub(index.dim(op.getCuSeqlensQ(), 0),
                                             index.constant(1))
                                 : index.dim(op.getQuery(), 0);
+  if (above || upTo)
+    batches = index.mul(batches, isWithin(above, upTo));
 
   SmallVector<OpFoldResult> blocks{getAsOpFoldResult(batches),
                                    getAsOpFoldResult(queryHeads),
@@ -143,12 +166,7 @@ SmallVector<Value> AttentionTiler::tile() {
   buildBlock(forall.getInductionVars(), forall.getRegionIterArgs(),
              forall.getTerminator());
 
-  rewriter.setInsertionPointAfter(forall);
-  SmallVector<Value> results;
-  for (auto [result, type] :
-       llvm::zip(forall.getResults(), op->getResultTypes()))
-    results.push_back(rewriter.createOrFold<tensor::CastOp>(loc, type, result));
-  return results;
+  return llvm::to_vector_of<Value>(forall.getResults());
 }
 
 void AttentionTiler::buildBlock(ValueRange ids, ValueRange outs,
@@ -188,6 +206,25 @@ Value AttentionTiler::queryTile(Value first, Value existing) {
   return linalg::TransposeOp::create(rewriter, loc, tile, empty,
                                      ArrayRef<int64_t>{1, 0})
       ->getResult(0);
+}
+
+/// Tiles an attention with the schedule of each range of lengths.
+static SmallVector<Value> tileForLengths(RewriterBase &rewriter, AttentionOp op,
+                                         ScheduleAttr schedule) {
+  int64_t above = 0;
+  SmallVector<Value> outs;
+  for (const ScheduleChoice::Bounded &shorter : getShorterSchedules(op)) {
+    outs = AttentionTiler(rewriter, op, shorter.schedule)
+               .tile(above, shorter.upTo, std::move(outs));
+    above = shorter.upTo;
+  }
+  outs = AttentionTiler(rewriter, op, schedule)
+             .tile(above, std::nullopt, std::move(outs));
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
+  for (auto [out, type] : llvm::zip(outs, op->getResultTypes()))
+    out = rewriter.createOrFold<tensor::CastOp>(op.getLoc(), type, out);
+  return outs;
 }
 
 /// What an attention has that cannot be tiled yet.
@@ -258,8 +295,7 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
             failed(checkDivides(attention, *schedule)))
           return signalPassFailure();
         remarkOnMask(attention);
-        rewriter.replaceOp(
-            op, AttentionTiler(rewriter, attention, *schedule).tile());
+        rewriter.replaceOp(op, tileForLengths(rewriter, attention, *schedule));
       } else if (failed(tileMerge(rewriter, cast<MergeOp>(op), *schedule))) {
         return signalPassFailure();
       }

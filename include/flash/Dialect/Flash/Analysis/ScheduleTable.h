@@ -98,6 +98,18 @@ struct ScheduleChoice {
 ScheduleChoice chooseSchedule(TargetAttr target, const TileProblem &problem,
                               llvm::ArrayRef<ScheduleTable> tables);
 
+/// On an attention that has `schedule`: the ones for shorter calls, where
+/// lengths are known at run time only, as
+/// `[{schedule = #flash.schedule<...>, up_to = 1408 : i64}, ...]`.
+inline constexpr llvm::StringLiteral kShorterAttrName =
+    "flash.shorter_schedules";
+void setShorterSchedules(AttentionOp op,
+                         llvm::ArrayRef<ScheduleChoice::Bounded> shorter);
+llvm::SmallVector<ScheduleChoice::Bounded> getShorterSchedules(AttentionOp op);
+
+/// The schedule that a call takes, by the longer of its queries and keys.
+ScheduleAttr getScheduleForLength(AttentionOp op, int64_t length);
+
 /// The attribute of its text, without a diagnostic; null if it is not one.
 ScheduleAttr parseSchedule(llvm::StringRef text, mlir::MLIRContext *context);
 
