@@ -1,7 +1,7 @@
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80}))' | FileCheck %s --check-prefix=SM80
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a}))' | FileCheck %s --check-prefix=SM90
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu}))' | FileCheck %s --check-prefix=CPU
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 schedule=#flash.schedule<n=16>}))' | FileCheck %s --check-prefix=OPTION
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{table=none target=sm_80}))' | FileCheck %s --check-prefix=SM80
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{table=none target=sm_90a}))' | FileCheck %s --check-prefix=SM90
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{table=none target=cpu}))' | FileCheck %s --check-prefix=CPU
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{table=none target=sm_80 schedule=#flash.schedule<n=16>}))' | FileCheck %s --check-prefix=OPTION
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=#flash.target<kind="sm_80",cores=4,fastMemory=40000,registers=65536>}))' | FileCheck %s --check-prefix=SMALL
 // RUN: not flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_75}))' 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: not flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{schedule=#flash.causal}))' 2>&1 | FileCheck %s --check-prefix=WRONG
