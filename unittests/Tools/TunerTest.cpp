@@ -62,7 +62,11 @@ TEST_F(SelectTest, NoiseChangesNothing) {
   measure(512, {1.0, 0.995});
   measure(1024, {1.0, 0.992});
   EXPECT_EQ(choose(), (Ranges{{0, "model"}}));
-  // Nor do 3 % at one length pay for another kernel.
+}
+
+TEST_F(SelectTest, LittleDoesNotPayForAnotherKernel) {
+  measure(512, {1.0, 1.02});
+  measure(1024, {1.0, 1.02});
   measure(2048, {1.0, 0.97});
   EXPECT_EQ(choose(), (Ranges{{0, "model"}}));
 }
