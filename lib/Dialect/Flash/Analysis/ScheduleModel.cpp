@@ -266,6 +266,12 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.pingPong =
           warpgroups == 3 || std::max(problem.qkDim, problem.vDim) > 128;
       c.consumerRegisters = warpgroups == 2 ? 232 : 160;
+      // Wide heads under a mask: the last registers are worth 64 keys.
+      if (warpgroups == 2 && problem.uneven &&
+          std::max(problem.qkDim, problem.vDim) > 192) {
+        c.producerRegisters = 24;
+        c.consumerRegisters = 240;
+      }
       // Measured: docs/rationale/gpu.md. Larger tiles are fewer a head.
       c.headTurns = problem.uneven && !c.dynamic ? 24 : 0;
       TileCandidate candidate = withMoreStages(
