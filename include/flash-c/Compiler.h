@@ -44,7 +44,10 @@ typedef enum FlashType {
   FLASH_BF16 = 3,
   FLASH_I32 = 4,
   FLASH_I64 = 5,
-  FLASH_F64 = 6
+  FLASH_F64 = 6,
+  FLASH_I8 = 7,
+  FLASH_F8E4M3FN = 8,
+  FLASH_F8E5M2 = 9
 } FlashType;
 
 /** An argument or result. Pointers live as long as the function. */

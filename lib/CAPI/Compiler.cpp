@@ -147,6 +147,12 @@ static FlashType convertType(rt::DType type) {
     return FLASH_I64;
   case rt::DType::F64:
     return FLASH_F64;
+  case rt::DType::I8:
+    return FLASH_I8;
+  case rt::DType::F8E4M3FN:
+    return FLASH_F8E4M3FN;
+  case rt::DType::F8E5M2:
+    return FLASH_F8E5M2;
   case rt::DType::F32:
     return FLASH_F32;
   }

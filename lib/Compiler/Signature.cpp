@@ -166,7 +166,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
     if (tensor) {
       Result<rt::DType> dtype =
           reference::convertElementType(tensor.getElementType());
-      if (dtype.failed() || *dtype == rt::DType::F64)
+      if (dtype.failed())
         return unsupported("argument " + Twine(index), type);
       argument.dtype = *dtype;
       for (int dim = 0; dim < tensor.getRank(); ++dim) {

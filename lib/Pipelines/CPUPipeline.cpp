@@ -102,6 +102,8 @@ void flash::buildCPULoweringPipeline(OpPassManager &pm,
   pm.addPass(createLoopInvariantCodeMotionPass());
   pm.addNestedPass<func::FuncOp>(createExpandExp2Pass());
   pm.addNestedPass<func::FuncOp>(createExpandMathPass());
+  pm.addNestedPass<func::FuncOp>(createExpandFloat8Pass());
+  pm.addPass(createMathToCallsPass());
   // LLVM would call a function for each bf16; here it is integer arithmetic.
   arith::ArithExpandOpsPassOptions expand;
   expand.includeBf16 = true;

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Philox.h"
 #include "Rows.h"
 #include "flash/Runtime/ThreadPool.h"
 
@@ -169,6 +170,14 @@ private:
                 keyTransposed.data() + j, skPadded);
         readRow(value, rowStart(value, options.bshd, b, hk, j), sizes.dv,
                 valuePadded.data() + j * dvPadded);
+        if (!options.keyScales.empty())
+          for (int64_t d = 0; d < sizes.dqk; ++d)
+            keyTransposed[d * skPadded + j] *=
+                static_cast<T>(options.keyScales[hk]);
+        if (!options.valueScales.empty())
+          for (int64_t d = 0; d < sizes.dv; ++d)
+            valuePadded[j * dvPadded + d] *=
+                static_cast<T>(options.valueScales[hk]);
       }
     });
   }
@@ -210,8 +219,8 @@ private:
       }
     T lse[kRows];
     for (int64_t r = 0; r < rows; ++r)
-      lse[r] =
-          softmax(s.data() + r * skPadded, seen.data() + r * sizes.sk, end);
+      lse[r] = softmax(s.data() + r * skPadded, seen.data() + r * sizes.sk, end,
+                       b, h, first + r);
 
     std::vector<T> o(kRows * dvPadded, 0);
     // Without keys there is no memory of values to point into.
@@ -228,11 +237,29 @@ private:
     }
   }
 
-  /// Turns the scores of a row into probabilities; returns the LSE.
-  T softmax(T *s, const char *seen, int64_t end) {
+  /// The part of its value that a probability keeps: 0 if it is dropped.
+  double kept(int64_t b, int64_t h, int64_t i, int64_t j) {
+    if (!options.dropout)
+      return 1;
+    const Dropout &dropout = *options.dropout;
+    int64_t q = qOffset + i, k = kvOffset + j;
+    std::array<uint32_t, 4> words =
+        philox({uint32_t(k >> 1), uint32_t(q >> 1),
+                uint32_t((options.firstBatch + b) * 65536 + h),
+                uint32_t(dropout.offset)},
+               {uint32_t(dropout.seed),
+                uint32_t(dropout.seed >> 32) ^ uint32_t(dropout.offset >> 32)});
+    bool drops = words[(k & 1) + 2 * (q & 1)] < std::ldexp(dropout.p, 32);
+    return drops ? 0 : 1 / (1 - dropout.p);
+  }
+
+  /// Turns the scores of row i into probabilities; returns the LSE.
+  T softmax(T *s, const char *seen, int64_t end, int64_t b, int64_t h,
+            int64_t i) {
     constexpr T kNone = -std::numeric_limits<T>::infinity();
-    T max = kNone;
-    bool any = false;
+    T sink = options.sinks.empty() ? kNone : static_cast<T>(options.sinks[h]);
+    T max = sink;
+    bool any = !options.sinks.empty();
     for (int64_t j = 0; j < end; ++j)
       if (seen[j]) {
         any = true;
@@ -244,13 +271,14 @@ private:
       std::fill(s, s + end, T(0));
       return kNone;
     }
-    T sum = 0;
+    T sum = std::exp(sink - max);
     for (int64_t j = 0; j < end; ++j) {
       s[j] = seen[j] ? std::exp(s[j] - max) : T(0);
       sum += s[j];
     }
     for (int64_t j = 0; j < end; ++j)
-      s[j] = roundTo(value.dtype(), s[j] / sum);
+      s[j] =
+          roundTo(query.dtype(), static_cast<T>(s[j] / sum * kept(b, h, i, j)));
     return max + std::log(sum);
   }
 

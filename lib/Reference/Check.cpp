@@ -36,6 +36,8 @@ static double unitRoundoff(DType type) {
     return 0x1p-8;
   case DType::F16:
     return 0x1p-11;
+  case DType::F64:
+    return 0x1p-53;
   default:
     return 0x1p-24;
   }
@@ -140,8 +142,11 @@ static Errors limits(const Errors &unfused, const Array &reference,
                  4 * u / std::sqrt(elements),
              (5e-6 + u + 4 * u / std::sqrt(elements)) * largest,
              5e-6 + u / 2 + 4 * u / std::sqrt(columns)};
-  auto limit = [](double unfused, double floor) {
-    return 1.25 * unfused + floor;
+  // Floors are roundings of f32. Of f64 there are as many, and the reference,
+  // which is no more exact, has its own.
+  double unit = inputType == DType::F64 ? 0x1p-28 : 1;
+  auto limit = [&](double unfused, double floor) {
+    return 1.25 * unfused + floor * unit;
   };
   return {limit(unfused.relative, floor.relative),
           limit(unfused.maximum, floor.maximum), limit(unfused.row, floor.row)};

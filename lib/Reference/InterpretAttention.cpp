@@ -22,15 +22,6 @@ using rt::DType;
 using rt::Result;
 using rt::Status;
 
-/// What the reference cannot run yet.
-static const char *unsupported(AttentionOp op) {
-  if (op.getSinks())
-    return "sinks";
-  if (op.getDropoutP())
-    return "dropout";
-  return op.getKeyScale() ? "8-bit keys" : nullptr;
-}
-
 /// Sizes of a call, whose keys in pages are as many as the table has room for.
 Result<Sizes> Interpreter::sizesOf(AttentionOp op) {
   const Tensor &query = tensor(op.getQuery()), &key = tensor(op.getKey()),
@@ -67,9 +58,13 @@ Result<Sizes> Interpreter::sizesOf(AttentionOp op) {
                          std::to_string(tensor(operand).shape[0]) +
                          " entries, but must have " + std::to_string(needed));
   };
-  for (Status status : {check("cu_seqlens_k", op.getCuSeqlensK(), count + 1),
-                        check("kv_lengths", op.getKvLengths(), count),
-                        check("page_table", op.getPageTable(), count)})
+  for (Status status :
+       {check("cu_seqlens_k", op.getCuSeqlensK(), count + 1),
+        check("kv_lengths", op.getKvLengths(), count),
+        check("page_table", op.getPageTable(), count),
+        check("sinks", op.getSinks(), sizes->heads),
+        check("key_scale", op.getKeyScale(), sizes->kvHeads),
+        check("value_scale", op.getValueScale(), sizes->kvHeads)})
     if (status.failed())
       return status;
   return sizes;
@@ -172,9 +167,6 @@ Status Interpreter::visit(AttentionOp op) {
                &value = tensor(op.getValue());
   Options options;
   options.bshd = op.getLayout() == Layout::BSHD;
-  if (const char *what = unsupported(op))
-    return errorAt(op,
-                   std::string("the reference cannot run ") + what + " yet");
   Result<Sizes> sizes = sizesOf(op);
   if (sizes.failed())
     return errorAt(op, sizes.message());
@@ -189,6 +181,22 @@ Status Interpreter::visit(AttentionOp op) {
     options.qOffset = integer(op.getQOffset());
   if (op.getKvOffset())
     options.kvOffset = integer(op.getKvOffset());
+
+  auto perHead = [&](Value operand, std::vector<double> &to) {
+    if (!operand || !arithmetic)
+      return;
+    const Array &array = *tensor(operand).array;
+    for (int64_t i = 0; i < array.numElements(); ++i)
+      to.push_back(array.at(i));
+  };
+  perHead(op.getSinks(), options.sinks);
+  perHead(op.getKeyScale(), options.keyScales);
+  perHead(op.getValueScale(), options.valueScales);
+  if (op.getDropoutP())
+    options.dropout =
+        Dropout{op.getDropoutP()->convertToDouble(),
+                static_cast<uint64_t>(integer(op.getSeed())),
+                static_cast<uint64_t>(integer(op.getDropoutOffset()))};
 
   bool hasSequences = op.isRagged() || op.getKvLengths() || op.isPaged();
   if (!arithmetic) {

@@ -39,6 +39,12 @@ Result<DType> reference::convertElementType(Type type) {
     return DType::I64;
   if (type.isInteger(32))
     return DType::I32;
+  if (type.isInteger(8))
+    return DType::I8;
+  if (isa<Float8E4M3FNType>(type))
+    return DType::F8E4M3FN;
+  if (isa<Float8E5M2Type>(type))
+    return DType::F8E5M2;
   std::string text;
   llvm::raw_string_ostream(text) << type;
   return Status::error("element type " + text + " is not supported");
@@ -181,5 +187,10 @@ Result<ShapeRun> reference::runShapes(func::FuncOp func,
 Result<std::vector<RuntimeValue>>
 reference::run(func::FuncOp func, const std::vector<RuntimeValue> &args,
                Arithmetic arithmetic, std::function<void(double)> progress) {
+  // Without fusion, f64 is computed as here.
+  func.walk([&](AttentionOp op) {
+    if (op.getAccumulatorType().isF64())
+      arithmetic = Arithmetic::Float64;
+  });
   return Interpreter(arithmetic, std::move(progress)).run(func, args);
 }

@@ -13,6 +13,7 @@
 
 #include "flash/Runtime/Array.h"
 #include "flash/Runtime/Float16.h"
+#include "flash/Runtime/Float8.h"
 
 #include <cstring>
 
@@ -86,6 +87,12 @@ double Array::at(int64_t index) const {
     return static_cast<double>(dataAs<int64_t>()[index]);
   case DType::I32:
     return dataAs<int32_t>()[index];
+  case DType::I8:
+    return dataAs<int8_t>()[index];
+  case DType::F8E4M3FN:
+    return f8E4M3FNToFloat(dataAs<uint8_t>()[index]);
+  case DType::F8E5M2:
+    return f8E5M2ToFloat(dataAs<uint8_t>()[index]);
   }
   return 0;
 }
@@ -109,6 +116,15 @@ void Array::set(int64_t index, double value) {
     return;
   case DType::I32:
     dataAs<int32_t>()[index] = static_cast<int32_t>(value);
+    return;
+  case DType::I8:
+    dataAs<int8_t>()[index] = static_cast<int8_t>(value);
+    return;
+  case DType::F8E4M3FN:
+    dataAs<uint8_t>()[index] = floatToF8E4M3FN(static_cast<float>(value));
+    return;
+  case DType::F8E5M2:
+    dataAs<uint8_t>()[index] = floatToF8E5M2(static_cast<float>(value));
     return;
   }
 }

@@ -179,6 +179,14 @@ std::string makeHeader(const Array &array) {
   case DType::I32:
     descr = "<i4";
     break;
+  case DType::I8:
+    descr = "|i1";
+    break;
+  case DType::F8E4M3FN:
+  case DType::F8E5M2:
+    // NumPy has no such type; its bytes.
+    descr = "|u1";
+    break;
   }
   std::string text = std::string("{'descr': '") + descr +
                      "', 'fortran_order': False, 'shape': (";

@@ -16,6 +16,7 @@
 
 #include "flash/Runtime/Random.h"
 #include "flash/Runtime/Float16.h"
+#include "flash/Runtime/Float8.h"
 #include "flash/Runtime/ThreadPool.h"
 
 #include <algorithm>
@@ -146,8 +147,19 @@ Status flash::rt::fillNormal(Array &array, uint64_t seed, double mean,
   case DType::F64:
     fill<double>(array, key, mean, stddev, [](double x) { return x; });
     return Status::success();
+  case DType::F8E4M3FN:
+    fill<uint8_t>(array, key, mean, stddev, [](double x) {
+      return floatToF8E4M3FN(static_cast<float>(x));
+    });
+    return Status::success();
+  case DType::F8E5M2:
+    fill<uint8_t>(array, key, mean, stddev, [](double x) {
+      return floatToF8E5M2(static_cast<float>(x));
+    });
+    return Status::success();
   case DType::I64:
   case DType::I32:
+  case DType::I8:
     break;
   }
   return Status::error(std::string("normal numbers do not fit an array of ") +

@@ -21,6 +21,10 @@ using namespace flash::rt;
 /// CUtensorMapDataType.
 static int tensorMapType(DType type) {
   switch (type) {
+  case DType::I8:
+  case DType::F8E4M3FN:
+  case DType::F8E5M2:
+    return 0; // bytes
   case DType::I32:
     return 3;
   case DType::I64:

@@ -21,6 +21,7 @@
 
 #include "mlir/Parser/Parser.h"
 
+#include <algorithm>
 #include <cstring>
 
 using namespace flash;
@@ -128,13 +129,32 @@ Status CaseRunner::addInput(Array array, Operands &operands) const {
   return Status::success();
 }
 
+/// Normal numbers; of 8-bit integers, those that a factor of 1/40 would make of
+/// them.
+static Status fillInput(Array &array, uint64_t seed) {
+  if (array.dtype() != rt::DType::I8)
+    return rt::fillNormal(array, seed);
+  Result<Array> normal = Array::create(rt::DType::F32, array.shape());
+  if (normal.failed())
+    return normal.status();
+  if (Status status = rt::fillNormal(*normal, seed); status.failed())
+    return status;
+  for (int64_t i = 0; i < array.numElements(); ++i)
+    array.set(i, std::clamp(normal->at(i) * 40, -128.0, 127.0));
+  return Status::success();
+}
+
 Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
   uint64_t seed = options.seed * 1009 + shape.sq * 31 + shape.sk;
   for (const std::vector<int64_t> &dims : inputShapes(shape)) {
-    Result<Array> array = Array::create(kernel.type, dims);
+    // The first is the queries.
+    rt::DType element = operands.values.empty()
+                            ? kernel.type
+                            : kernel.keyType.value_or(kernel.type);
+    Result<Array> array = Array::create(element, dims);
     Status status = array.status();
     if (array.ok())
-      status = rt::fillNormal(*array, seed++);
+      status = fillInput(*array, seed++);
     if (status.ok())
       status = addInput(std::move(*array), operands);
     if (status.failed())

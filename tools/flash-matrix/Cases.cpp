@@ -23,9 +23,11 @@ using rt::DType;
 std::string Kernel::name() const {
   std::string text;
   llvm::raw_string_ostream os(text);
-  os << rt::nameOf(type) << (bshd ? " bshd" : " bhsd")
-     << (causal ? " causal" : " full") << " d=" << dqk << "," << dv
-     << " heads=" << heads << "/" << kvHeads
+  os << rt::nameOf(type);
+  if (keyType)
+    os << "/" << rt::nameOf(*keyType);
+  os << (bshd ? " bshd" : " bhsd") << (causal ? " causal" : " full")
+     << " d=" << dqk << "," << dv << " heads=" << heads << "/" << kvHeads
      << (dynamicHeads ? " dynamic-heads" : "") << (offsets ? " offsets" : "")
      << (lse ? "" : " no-lse") << (wideOutput ? " f32-output" : "")
      << (isStatic ? " static" : "");
@@ -51,18 +53,19 @@ std::string Kernel::program() const {
            (bshd ? length + "x" + heads : heads + "x" + length) + "x" +
            std::to_string(dim) + "x" + rt::nameOf(element) + ">";
   };
+  DType keyElement = keyType.value_or(type);
   auto keys = [&](int64_t dim) {
     if (!pageSize)
-      return tensor(sk, kvHeads, dim, type);
+      return tensor(sk, kvHeads, dim, keyElement);
     std::string size = std::to_string(pageSize), head = std::to_string(kvHeads);
     return "tensor<?x" + (bshd ? size + "x" + head : head + "x" + size) + "x" +
-           std::to_string(dim) + "x" + rt::nameOf(type) + ">";
+           std::to_string(dim) + "x" + rt::nameOf(keyElement) + ">";
   };
   std::string q = tensor(sq, heads, dqk, type), k = keys(dqk), v = keys(dv),
               o = tensor(sq, heads, dv, wideOutput ? DType::F32 : type),
               l = "tensor<" + batch + "x" +
                   (dynamicHeads ? "?" : std::to_string(heads)) + "x" + sq +
-                  "xf32>",
+                  (type == DType::F64 ? "xf64>" : "xf32>"),
               results = lse ? o + ", " + l : o;
   std::string text =
       "layout = #flash.layout<" + std::string(bshd ? "bshd" : "bhsd") + ">";
@@ -77,7 +80,7 @@ std::string Kernel::program() const {
     parameters += ", %" + extra.name + ": " + extra.type;
   return "func.func @f(%q: " + q + ", %k: " + k + ", %v: " + v +
          (offsets ? ", %i: index, %j: index" : "") + parameters + ") -> (" +
-         results + ") {\n  %o" + (lse ? ", %l" : "") +
+         results + ") {\n" + prelude + "  %o" + (lse ? ", %l" : "") +
          " = flash.attention %q, %k, %v" +
          (offsets ? " q_offset(%i) kv_offset(%j)" : "") + " " + operands +
          " {" + text + "} " + region + "\n      : " + q + ", " + k + ", " + v +
@@ -126,7 +129,7 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
     kernels.push_back(std::move(kernel));
   };
   int turn = 0; // of features that need not meet all others
-  for (DType type : {DType::F32, DType::F16, DType::BF16}) {
+  for (DType type : {DType::F32, DType::F16, DType::BF16, DType::F64}) {
     Kernel base;
     base.type = type;
     // Head dims that targets are made for, in every layout and with every mask.
@@ -214,7 +217,7 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
       kernel.causal = true;
       add(kernel);
     }
-    if (type != DType::F32) {
+    if (rt::sizeOf(type) == 2) {
       Kernel kernel = base;
       kernel.wideOutput = kernel.causal = true;
       add(kernel);

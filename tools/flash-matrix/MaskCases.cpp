@@ -216,6 +216,13 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   add("segments-or-window",
       "#flash.or<#flash.segments, #flash.window<left = 9, right = 9>>",
       {segments("sq", true), segments("sk", false)});
+  // Split: segments of keys are sliced, prefixes are not.
+  add("segments-split", "#flash.and<#flash.causal, #flash.segments>",
+      {segments("sq", true), segments("sk", false)})
+      .splitKV = 3;
+  add("prefix-split", "#flash.or<#flash.causal, #flash.prefix>",
+      {prefixLengths()})
+      .splitKV = 2;
   // Head dims off every tile, other ratios of heads, run-time numbers of heads.
   Kernel &odd =
       add("segments-odd", "#flash.and<#flash.causal, #flash.segments>",
@@ -231,7 +238,7 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   for (Shape &shape : dynamic.shapes)
     std::tie(shape.heads, shape.kvHeads) = std::pair(6, 3);
   add("window-f32-output", "#flash.window<left = 77, right = 0>", {})
-      .wideOutput = true;
+      .wideOutput = type != DType::F64;
   // Regions.
   add("region-causal", "", {}).region = R"(mask {
   ^bb0(%b: index, %h: index, %x: index, %y: index):

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ struct Extra {
 /// What is compiled once.
 struct Kernel {
   rt::DType type = rt::DType::F32;
+  /// Of keys and values, where it is not the queries'.
+  std::optional<rt::DType> keyType;
   bool bshd = false, causal = false;
   /// A name for `attributes`, `operands` and `region`, which are text of the
   /// program, and the operands that they need.
@@ -58,6 +61,8 @@ struct Kernel {
   /// Text of the scale; empty for the default.
   std::string scale;
   int64_t splitKV = 0;
+  /// Text before the attention.
+  std::string prelude;
   std::vector<Shape> shapes;
 
   /// `bf16 bshd causal d=59,111 heads=4/2 split=3`.

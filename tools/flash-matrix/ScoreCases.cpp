@@ -41,9 +41,29 @@ static Extra floats(std::string name, std::string type, DType element,
           }};
 }
 
-static Extra slopes() {
-  return floats("a", "tensor<?xf32>", DType::F32, 0.0, 0.1,
+static Extra slopes(DType type = DType::F32) {
+  return floats("a", std::string("tensor<?x") + rt::nameOf(type) + ">", type,
+                0.0, 0.1,
                 [](const Kernel &k, const Shape &) { return Dims{k.heads}; });
+}
+
+/// A logit for each query head, from far below to far above all scores; the
+/// first is -inf, which is none.
+static Extra sinks() {
+  return {"z", "tensor<?xf32>", DType::F32,
+          [](const Kernel &k, const Shape &) { return Dims{k.heads}; },
+          [](const Kernel &k, const Shape &, uint64_t, Array &array) {
+            static constexpr double kLogits[] = {
+                -std::numeric_limits<double>::infinity(), 1.5, -30, 60};
+            for (int64_t i = 0; i < array.numElements(); ++i)
+              array.set(i, kLogits[i % 4]);
+          }};
+}
+
+/// Factors of each key head.
+static Extra factors(std::string name, double low, double high) {
+  return floats(std::move(name), "tensor<?xf32>", DType::F32, low, high,
+                [](const Kernel &k, const Shape &) { return Dims{k.kvHeads}; });
 }
 
 /// A bias of all batches, each head.
@@ -119,15 +139,95 @@ std::vector<Kernel> matrix::makeScoreKernels(DType type) {
       .scale = "0.5";
   add("bias-softcap", "scores = [#flash.bias, #flash.softcap<3.0>]",
       {hidingBias()}, takesBias);
+  // Split: what belongs to keys is sliced, positions are of all keys.
+  Kernel &slices = add("split-bias-alibi",
+                       "scores = [#flash.alibi, #flash.bias], mask = "
+                       "#flash.causal",
+                       {slopes(), bias()},
+                       "score_operands(%a, %w : tensor<?xf32>, "
+                       "tensor<1x?x?x?xf32>)");
+  slices.splitKV = 3;
+  Kernel &row = add("split-bias-row", "scores = [#flash.bias]",
+                    {floats("w", "tensor<?x1x?x?xf32>", DType::F32, -2, 2,
+                            [](const Kernel &, const Shape &s) {
+                              return Dims{s.batch, 1, s.sq, 1};
+                            })},
+                    "score_operands(%w : tensor<?x1x?x?xf32>)");
+  row.splitKV = 2;
+  // Sinks.
+  const std::string takesSinks = "sinks(%z : tensor<?xf32>)";
+  add("sinks", "", {sinks()}, takesSinks);
+  Kernel &sinking = add("sinks-softcap",
+                        "scores = [#flash.softcap<2.0>], mask = "
+                        "#flash.window<left = 33, right = 0>",
+                        {sinks()}, takesSinks);
+  sinking.heads = 6;
+  sinking.kvHeads = 3;
+  sinking.dqk = 59;
+  sinking.scale = "-0.2";
+  Kernel &divided =
+      add("sinks-split", "mask = #flash.causal", {sinks()}, takesSinks);
+  divided.splitKV = 3;
+  divided.wideOutput = rt::sizeOf(type) == 2;
+  // Dropout.
+  auto dropped = [&](std::string feature, std::string attributes,
+                     std::string p) -> Kernel & {
+    if (!attributes.empty())
+      attributes += ", ";
+    Kernel &kernel =
+        add("dropout" + feature, attributes + "dropout_p = " + p + " : f32", {},
+            "dropout(%seed, %offset)");
+    kernel.prelude = "  %seed = arith.constant 81985529216486895 : i64\n"
+                     "  %offset = arith.constant 1311768467463790320 : i64\n";
+    return kernel;
+  };
+  dropped("", "", "0.25");
+  Kernel &most = dropped("-causal", "mask = #flash.causal", "0.9");
+  most.heads = 6;
+  most.kvHeads = 1;
+  most.dv = 111;
+  dropped("-none", "", "0.0").lse = false;
+  dropped("-split", "scores = [#flash.softcap<2.0>]", "0.5").splitKV = 3;
+  Kernel &far = dropped("-offsets", "mask = #flash.causal", "0.1");
+  far.offsets = true;
+  far.shapes = {{2, 113, 113, 0, 0},
+                {1, 113, 113, -3, 4},
+                {1, 113, 113, 1000001, 999990},
+                {1, 63, 200, 5, 0}};
+  // 8-bit keys and values.
+  for (DType narrow : {DType::I8, DType::F8E4M3FN, DType::F8E5M2}) {
+    bool integers = narrow == DType::I8;
+    Kernel &kernel =
+        add("narrow",
+            integers                  ? "mask = #flash.causal"
+            : narrow == DType::F8E5M2 ? "scores = [#flash.softcap<3.0>]"
+                                      : "",
+            {factors("x", integers ? 0.02 : 0.5, integers ? 0.03 : 1.5),
+             factors("y", integers ? 0.02 : 0.5, integers ? 0.03 : 1.5)},
+            "key_scale(%x : tensor<?xf32>) value_scale(%y : tensor<?xf32>)");
+    kernel.keyType = narrow;
+    if (integers)
+      kernel.dqk = 59;
+    else if (narrow == DType::F8E5M2)
+      kernel.splitKV = 2;
+  }
   // Regions: one that reads data, before a bias and with a negative scale, and
   // the functions that one may call.
-  Kernel &region =
-      add("region",
-          "scores = [#flash.region, #flash.bias], mask = "
-          "#flash.window<left = 90, right = 20>",
-          {slopes(), bias()}, takesBias + " captures(%a : tensor<?xf32>)");
+  // Of f64, scores are f64.
+  DType scoreType = type == DType::F64 ? type : DType::F32;
+  auto ofType = [&](std::string text) {
+    for (size_t at = 0; type == DType::F64 &&
+                        (at = text.find("f32", at)) != std::string::npos;)
+      text.replace(at, 3, "f64");
+    return text;
+  };
+  Kernel &region = add("region",
+                       "scores = [#flash.region, #flash.bias], mask = "
+                       "#flash.window<left = 90, right = 20>",
+                       {slopes(scoreType), bias()},
+                       takesBias + ofType(" captures(%a : tensor<?xf32>)"));
   region.scale = "-0.1";
-  region.region = R"(score {
+  region.region = ofType(R"(score {
   ^bb0(%s: f32, %b: index, %h: index, %x: index, %y: index, %slopes: tensor<?xf32>):
     %slope = tensor.extract %slopes[%h] : tensor<?xf32>
     %d = arith.subi %x, %y : index
@@ -136,8 +236,8 @@ std::vector<Kernel> matrix::makeScoreKernels(DType type) {
     %p = arith.mulf %slope, %df : f32
     %r = arith.subf %s, %p : f32
     flash.yield %r : f32
-  })";
-  add("functions", "").region = R"(score {
+  })");
+  add("functions", "").region = ofType(R"(score {
   ^bb0(%s: f32, %b: index, %h: index, %x: index, %y: index):
     %half = arith.constant 0.5 : f32
     %abs = math.absf %s : f32
@@ -168,6 +268,6 @@ std::vector<Kernel> matrix::makeScoreKernels(DType type) {
     %s10 = arith.subf %s9, %floor : f32
     %s11 = arith.addf %s10, %pow : f32
     flash.yield %s11 : f32
-  })";
+  })");
   return kernels;
 }

@@ -179,7 +179,7 @@ TEST_F(NpyTest, BadElementType) {
                                "little-endian is supported");
   EXPECT_EQ(withType("'|b1'"),
             "element type '|b1' is not supported; supported are <f4, <f2, <f8, "
-            "<i8, <i4, and |V2 for bf16");
+            "<i8, <i4, |i1, and |V2 for bf16");
   EXPECT_EQ(withType("[('x', '<f4')]"),
             "structured element types are not supported");
 }

@@ -56,12 +56,24 @@ using Visible = std::function<bool(const Element &)>;
 /// What a scaled score becomes before the mask.
 using Score = std::function<double(double, const Element &)>;
 
+/// Which probabilities are dropped: those whose 32 bits, which follow from
+/// seed, offset and place alone (docs/Scores.md), are less than p * 2^32.
+struct Dropout {
+  double p = 0;
+  uint64_t seed = 0, offset = 0;
+};
+
 struct Options {
   bool bshd = false;
   /// All keys when empty.
   Visible visible;
   /// Unchanged when empty.
   Score score;
+  /// A logit of each query head that joins the sum of a row; none when empty.
+  std::vector<double> sinks;
+  /// Factors of each key head's keys and values; 1 when empty.
+  std::vector<double> keyScales, valueScales;
+  std::optional<Dropout> dropout;
   /// Whether `visible` looks at positions alone, so that all heads see alike.
   bool positionsOnly = true;
   /// How many of the keys at positions [first, end) a query sees, where that

@@ -18,11 +18,15 @@
 
 namespace flash::rt {
 
-enum class DType { F32, F16, BF16, F64, I64, I32 };
+enum class DType { F32, F16, BF16, F64, I64, I32, I8, F8E4M3FN, F8E5M2 };
 
 /// Bytes of one element.
 inline int64_t sizeOf(DType type) {
   switch (type) {
+  case DType::I8:
+  case DType::F8E4M3FN:
+  case DType::F8E5M2:
+    return 1;
   case DType::F16:
   case DType::BF16:
     return 2;
@@ -51,12 +55,18 @@ inline const char *nameOf(DType type) {
     return "i64";
   case DType::I32:
     return "i32";
+  case DType::I8:
+    return "i8";
+  case DType::F8E4M3FN:
+    return "f8E4M3FN";
+  case DType::F8E5M2:
+    return "f8E5M2";
   }
   return "?";
 }
 
 inline bool isFloat(DType type) {
-  return type != DType::I64 && type != DType::I32;
+  return type != DType::I64 && type != DType::I32 && type != DType::I8;
 }
 
 } // namespace flash::rt

@@ -53,24 +53,25 @@ void flash::lowerOnlineSoftmax(RewriterBase &rewriter, OnlineSoftmaxOp op) {
   reduction[reduced] = IteratorType::reduction;
   SmallVector<IteratorType> parallel{IteratorType::parallel};
 
-  float c = op.getScale().convertToFloat() * llvm::numbers::log2ef;
-  auto f32 = [&](OpBuilder &b, float v) -> Value {
-    return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(v));
+  Type type = op.getScores().getType().getElementType();
+  double c = op.getScale().convertToDouble() * llvm::numbers::log2e;
+  auto constant = [&](OpBuilder &b, double v) -> Value {
+    return arith::ConstantOp::create(b, loc, b.getFloatAttr(type, v));
   };
   auto minusInfinity = [&](OpBuilder &b) -> Value {
-    return f32(b, -std::numeric_limits<float>::infinity());
+    return constant(b, -std::numeric_limits<double>::infinity());
   };
   // m; 0 rather than -inf for a row that has seen no key.
   auto reference = [&](OpBuilder &b, Value max) -> Value {
     Value none = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OEQ, max,
                                        minusInfinity(b));
-    return arith::SelectOp::create(b, loc, none, f32(b, 0.0f), max);
+    return arith::SelectOp::create(b, loc, none, constant(b, 0.0f), max);
   };
   // s * c - m * c would be one instruction, but what m * c is rounded by is
   // more than a score is worth where scores are large (2^24 and more).
   auto power = [&](OpBuilder &b, Value s, Value m) -> Value {
     Value x = arith::SubFOp::create(b, loc, s, m);
-    x = arith::MulFOp::create(b, loc, x, f32(b, c));
+    x = arith::MulFOp::create(b, loc, x, constant(b, c));
     return math::Exp2Op::create(b, loc, x);
   };
   auto generic =
@@ -86,7 +87,7 @@ void flash::lowerOnlineSoftmax(RewriterBase &rewriter, OnlineSoftmaxOp op) {
 
   Value scores = op.getScores();
   auto pType = cast<RankedTensorType>(op.getP().getType());
-  bool narrow = !pType.getElementType().isF32();
+  bool narrow = pType.getElementType() != type;
   // P takes the place of the scores, unless something else reads those.
   bool inPlace = scores.hasOneUse() || narrow;
   Value old =
@@ -138,7 +139,7 @@ void flash::lowerOnlineSoftmax(RewriterBase &rewriter, OnlineSoftmaxOp op) {
         Value sum = arith::AddFOp::create(b, loc, args.back(), p);
         if (narrow) {
           p = arith::TruncFOp::create(b, loc, pType.getElementType(), p);
-          p = arith::ExtFOp::create(b, loc, b.getF32Type(), p);
+          p = arith::ExtFOp::create(b, loc, type, p);
         }
         return SmallVector<Value>{p, sum};
       });

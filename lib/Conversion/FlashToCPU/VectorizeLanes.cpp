@@ -362,6 +362,11 @@ LogicalResult flash::vectorizeLanes(RewriterBase &rewriter, linalg::LinalgOp op,
   FailureOr<LanePlan> plan = LanePlan::get(rewriter, op);
   if (failed(plan))
     return failure();
+  // Half as many f64 fill a register.
+  if (llvm::any_of(op->getOperandTypes(), [](Type type) {
+        return getElementTypeOrSelf(type).isF64();
+      }))
+    tile.lanes = std::max<int64_t>(1, tile.lanes / 2);
   LaneLoops(rewriter, *plan, tile).emit();
   return success();
 }

@@ -112,3 +112,44 @@ func.func @bias(%p: index, %n: index, %queries: index, %b: index, %h: index, %q:
       queries(%queries) place(%b, %h) origins(%p, %p) score_operands(%bias : tensor<1x4x1x?xf16>) {scale = 0.5 : f32, scores = [#flash.bias]}
   return %r#0 : tensor<8x16xf32>
 }
+
+// -----
+
+// Dropout: P with 0 for what is dropped; the sum is of all. What depends on seed and place alone stands before.
+
+// CHECK-LABEL: func @dropout(
+// CHECK: %[[P:.+]], %{{.+}}, %{{.+}}, %{{.+}} = flash.online_softmax
+// CHECK: arith.shli %{{.+}}, %c16
+// CHECK: linalg.generic {{.*}} ins(%[[P]] : tensor<4x16xf16>)
+// CHECK: %[[FIRST:.+]] = arith.muli %{{.+}}, %{{.+}} : i64
+// CHECK: %[[KEPT:.+]] = arith.cmpi uge, %{{.+}}, %c1073741824_i32 : i32
+// CHECK: arith.select %[[KEPT]], %{{.+}}, %{{.+}} : f16
+// CHECK: linalg.matmul
+func.func @dropout(%q: tensor<4x8xf16>, %k: tensor<16x8xf16>, %acc: tensor<4x8xf32>, %m: tensor<4xf32>, %l: tensor<4xf32>, %i: index, %s: i64) -> tensor<4x8xf32> {
+  %n = arith.constant 16 : index
+  %r:3 = flash.online_attention ins(%q, %k, %k : tensor<4x8xf16>, tensor<16x8xf16>, tensor<16x8xf16>)
+    outs(%acc, %m, %l : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%n)
+    queries(%i) place(%i, %i) origins(%i, %i) dropout(%s, %s) {scale = 0.125 : f32, dropout_p = 0.25 : f32}
+  return %r#0 : tensor<4x8xf32>
+}
+
+// -----
+
+// 8-bit keys and values become the queries' type; the keys' factor joins the scale.
+
+// CHECK-LABEL: func @narrow(
+// CHECK-SAME: %[[FACTOR:[^:]*]]: f32
+// CHECK: %[[K:.+]] = linalg.generic {{.*}} ins(%{{.+}} : tensor<16x8xi8>)
+// CHECK: arith.sitofp %{{.+}} : i8 to f16
+// CHECK: linalg.matmul {{.*}} tensor<16x8xf16>
+// CHECK: %[[SCALE:.+]] = arith.mulf %[[FACTOR]], %{{.+}} : f32
+// CHECK: linalg.generic
+// CHECK: arith.mulf %{{.+}}, %[[SCALE]]
+// CHECK: flash.online_softmax {{.*}} scale = 1.000000e+00 : f32}
+func.func @narrow(%q: tensor<4x8xf16>, %k: tensor<16x8xi8>, %acc: tensor<4x8xf32>, %m: tensor<4xf32>, %l: tensor<4xf32>, %i: index, %f: f32) -> tensor<4x8xf32> {
+  %n = arith.constant 16 : index
+  %r:3 = flash.online_attention ins(%q, %k, %k : tensor<4x8xf16>, tensor<16x8xi8>, tensor<16x8xi8>)
+    outs(%acc, %m, %l : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%n)
+    key_scale(%f) {scale = 0.125 : f32}
+  return %r#0 : tensor<4x8xf32>
+}

@@ -357,3 +357,12 @@ func.func @ragged_blocks(%q: tensor<1x4x6x8xf32>, %cu: tensor<3xi32>, %n: tensor
       : tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32> -> tensor<1x4x6x8xf32>
   return
 }
+
+// -----
+
+func.func @no_key_scale(%q: tensor<4x8xf16>, %k: tensor<4x8xi8>, %acc: tensor<4x8xf32>, %m: tensor<4xf32>, %i: index) {
+  // expected-error @below {{has no key_scale, but keys of type 'i8' need it}}
+  %a:3 = flash.online_attention ins(%q, %k, %k : tensor<4x8xf16>, tensor<4x8xi8>, tensor<4x8xi8>)
+    outs(%acc, %m, %m : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%i) {scale = 1.0 : f32}
+  return
+}

@@ -8,15 +8,6 @@ func.func @no_schedule(%q: tensor<1x4x7x8xf16>) -> tensor<1x4x7x8xf16> {
 
 // -----
 
-func.func @not_yet(%q: tensor<1x4x7x8xf16>, %s: tensor<4xf32>) -> tensor<1x4x7x8xf16> {
-  // expected-error @below {{with sinks is not supported yet}}
-  %o = flash.attention %q, %q, %q sinks(%s : tensor<4xf32>) {schedule = #flash.schedule<m = 4, n = 4, d = 4>}
-      : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
-  return %o : tensor<1x4x7x8xf16>
-}
-
-// -----
-
 func.func @tile_of_blocks(%q: tensor<1x4x7x8xf16>, %n: tensor<1x1x2xi32>, %l: tensor<1x1x2x9xi32>) -> tensor<1x4x7x8xf16> {
   // expected-error @below {{schedule has m = 4, which does not divide the mask's blocks of 6}}
   %o = flash.attention %q, %q, %q mask_operands(%n, %l, %n, %l : tensor<1x1x2xi32>, tensor<1x1x2x9xi32>, tensor<1x1x2xi32>, tensor<1x1x2x9xi32>)

@@ -37,6 +37,23 @@ func.func @causal(%q: tensor<2x?x4x64xf32>, %k: tensor<2x?x4x64xf32>, %v: tensor
 func.func @two_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x2x8xf32>, %v: tensor<1x1x2x8xf32>) -> tensor<1x1x4x8xf32> {
   %o = flash.attention %q, %k, %v : tensor<1x1x4x8xf32>, tensor<1x1x2x8xf32>, tensor<1x1x2x8xf32> -> tensor<1x1x4x8xf32>
   return %o : tensor<1x1x4x8xf32>
+// What belongs to keys is sliced with them, a bias of 1 for all keys is not; a sink joins the sum of the first part alone.
+// CHECK-LABEL: @operands
+// CHECK-SAME: %[[QS:[^:]*]]: tensor<2x9xi32>, %[[KS:[^:]*]]: tensor<2x100xi32>, %[[BIAS:[^:]*]]: tensor<1x1x9x100xf32>, %[[ROW:[^:]*]]: tensor<1x1x9x1xf32>, %[[SINKS:[^:]*]]: tensor<4xf32>
+// CHECK: %[[KS0:.*]] = tensor.extract_slice %[[KS]][0, 0] [2, 34]
+// CHECK: %[[BIAS0:.*]] = tensor.extract_slice %[[BIAS]][0, 0, 0, 0] [1, 1, 9, 34]
+// CHECK: flash.attention {{.*}} mask_operands(%[[QS]], %[[KS0]] : {{.*}}) score_operands(%[[BIAS0]], %[[ROW]] : {{.*}}) sinks(%[[SINKS]]
+// CHECK: %[[KS1:.*]] = tensor.extract_slice %[[KS]][0, 34] [2, 34]
+// CHECK: flash.attention {{.*}} mask_operands(%[[QS]], %[[KS1]]
+// CHECK-NOT: sinks
+// CHECK: tensor.extract_slice %[[BIAS]][0, 0, 0, 68] [1, 1, 9, 32]
+func.func @operands(%q: tensor<2x4x9x64xf32>, %k: tensor<2x4x100x64xf32>, %qs: tensor<2x9xi32>, %ks: tensor<2x100xi32>,
+                    %bias: tensor<1x1x9x100xf32>, %row: tensor<1x1x9x1xf32>, %sinks: tensor<4xf32>) -> tensor<2x4x9x64xf32> {
+  %o = flash.attention %q, %k, %k mask_operands(%qs, %ks : tensor<2x9xi32>, tensor<2x100xi32>)
+      score_operands(%bias, %row : tensor<1x1x9x100xf32>, tensor<1x1x9x1xf32>) sinks(%sinks : tensor<4xf32>)
+      {mask = #flash.segments, scores = [#flash.bias, #flash.bias]}
+      : tensor<2x4x9x64xf32>, tensor<2x4x100x64xf32>, tensor<2x4x100x64xf32> -> tensor<2x4x9x64xf32>
+  return %o : tensor<2x4x9x64xf32>
 }
 
 // -----
@@ -47,4 +64,15 @@ func.func @two_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x2x8xf32>, %v: tensor
 func.func @no_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x0x8xf32>, %v: tensor<1x1x0x8xf32>) -> tensor<1x1x4x8xf32> {
   %o = flash.attention %q, %k, %v : tensor<1x1x4x8xf32>, tensor<1x1x0x8xf32>, tensor<1x1x0x8xf32> -> tensor<1x1x4x8xf32>
   return %o : tensor<1x1x4x8xf32>
+// A bias whose size along the keys only a call knows may be 1 there.
+// CHECK-LABEL: @bias_at_run_time
+// CHECK: %[[SIZE:.*]] = tensor.dim %arg2, %{{.*}}
+// CHECK: %[[ONE:.*]] = arith.cmpi eq, %[[SIZE]], %{{.*}}
+// CHECK: %[[START:.*]] = arith.select %[[ONE]], %{{.*}}, %{{.*}}
+// CHECK: %[[COUNT:.*]] = arith.select %[[ONE]], %{{.*}}, %{{.*}}
+// CHECK: tensor.extract_slice %arg2[0, 0, 0, %[[START]]] [1, 1, 9, %[[COUNT]]]
+func.func @bias_at_run_time(%q: tensor<2x4x9x64xf32>, %k: tensor<2x4x?x64xf32>, %bias: tensor<1x1x9x?xf32>) -> tensor<2x4x9x64xf32> {
+  %o = flash.attention %q, %k, %k score_operands(%bias : tensor<1x1x9x?xf32>) {scores = [#flash.bias]}
+      : tensor<2x4x9x64xf32>, tensor<2x4x?x64xf32>, tensor<2x4x?x64xf32> -> tensor<2x4x9x64xf32>
+  return %o : tensor<2x4x9x64xf32>
 }

@@ -43,6 +43,11 @@ mlir::Value expandTanh(mlir::OpBuilder &builder, mlir::Location loc,
 /// tanh, exp, log and the like on f32 as arithmetic; not exp2.
 void populateExpandMathPatterns(mlir::RewritePatternSet &patterns);
 
+/// An f8E4M3FN or f8E5M2 value or vector as f32, exactly.
+mlir::Value expandFloat8(mlir::OpBuilder &builder, mlir::Location loc,
+                         mlir::Value x);
+void populateExpandFloat8Patterns(mlir::RewritePatternSet &patterns);
+
 /// Turns the results of an entry point into output buffers.
 llvm::LogicalResult resultsToOutputs(mlir::func::FuncOp func);
 

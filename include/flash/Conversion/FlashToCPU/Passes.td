@@ -164,4 +164,23 @@ def ExpandMathPass : Pass<"flash-expand-math"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def ExpandFloat8Pass : Pass<"flash-expand-float8"> {
+  let summary = "Expand extensions of 8-bit floating point into arithmetic";
+  let description = [{
+    `arith.extf` from f8E4M3FN and f8E5M2 becomes integer arithmetic and an
+    extension of f16, which is exact. Scalars and vectors.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def MathToCallsPass : Pass<"flash-math-to-calls", "::mlir::ModuleOp"> {
+  let summary = "Call the C library for functions that LLVM does not know";
+  let description = [{
+    erf, erfc, cbrt, acosh, asinh and atanh of what flash-expand-math left
+    (f64), lane by lane.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 #endif // FLASH_CONVERSION_FLASHTOCPU_PASSES

@@ -293,10 +293,11 @@ AttentionDims AttentionOp::getDims() {
   return dims;
 }
 
-float AttentionOp::getScaleOrDefault() {
+double AttentionOp::getScaleOrDefault() {
   if (getScale())
-    return getScale()->convertToFloat();
-  return static_cast<float>(1.0 / std::sqrt(double(getQKHeadDim())));
+    return getScale()->convertToDouble();
+  double scale = 1.0 / std::sqrt(double(getQKHeadDim()));
+  return getAccumulatorType().isF64() ? scale : static_cast<float>(scale);
 }
 
 LogicalResult

@@ -33,6 +33,11 @@ BlockSparseAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
+/// Lists number the blocks of all keys.
+FailureOr<SmallVector<KeyDim>> BlockSparseAttr::getKeyDims() const {
+  return failure();
+}
+
 unsigned BlockSparseAttr::getNumMaskOperands() const {
   return 4 + (getPartial() ? getPartial().getNumMaskOperands() : 0);
 }

@@ -44,6 +44,17 @@ static unsigned countOperands(Masks masks) {
   return count;
 }
 
+static FailureOr<SmallVector<KeyDim>> joinKeyDims(Masks masks) {
+  SmallVector<KeyDim> all;
+  for (MaskAttrInterface mask : masks) {
+    FailureOr<SmallVector<KeyDim>> dims = mask.getKeyDims();
+    if (failed(dims))
+      return failure();
+    all.append(*dims);
+  }
+  return all;
+}
+
 static LogicalResult verifyParts(Masks masks,
                                  function_ref<InFlightDiagnostic()> emitError,
                                  const AttentionDims &dims,
@@ -84,6 +95,10 @@ static LogicalResult checkParts(function_ref<InFlightDiagnostic()> emitError,
 LogicalResult AndAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                               Masks masks) {
   return checkParts(emitError, masks, /*maxLists=*/1);
+}
+
+FailureOr<SmallVector<KeyDim>> AndAttr::getKeyDims() const {
+  return joinKeyDims(getMasks());
 }
 
 unsigned AndAttr::getNumMaskOperands() const {
@@ -199,6 +214,10 @@ SmallVector<KeyBlocks> AndAttr::buildKeyBlocks(OpBuilder &builder, Location loc,
 LogicalResult OrAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                              Masks masks) {
   return checkParts(emitError, masks, /*maxLists=*/0);
+}
+
+FailureOr<SmallVector<KeyDim>> OrAttr::getKeyDims() const {
+  return joinKeyDims(getMasks());
 }
 
 unsigned OrAttr::getNumMaskOperands() const {

@@ -218,6 +218,10 @@ SegmentsAttr::verifyMaskOperands(function_ref<InFlightDiagnostic()> emitError,
                       {{"batch", dims.rowBatch}, {"length", dims.keys}});
 }
 
+FailureOr<SmallVector<KeyDim>> SegmentsAttr::getKeyDims() const {
+  return SmallVector<KeyDim>{{}, {1}};
+}
+
 std::pair<Value, Value> SegmentsAttr::buildVisibleKeys(OpBuilder &builder,
                                                        Location loc,
                                                        const TilePlace &at,

@@ -108,6 +108,10 @@ Value AlibiAttr::buildScore(OpBuilder &builder, Location loc,
 
 unsigned BiasAttr::getNumScoreOperands() const { return 1; }
 
+SmallVector<KeyDim> BiasAttr::getScoreKeyDims() const {
+  return {{/*dim=*/3, /*broadcasts=*/true}};
+}
+
 LogicalResult
 BiasAttr::verifyScoreOperands(function_ref<InFlightDiagnostic()> emitError,
                               const AttentionDims &dims,

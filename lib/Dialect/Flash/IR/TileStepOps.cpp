@@ -48,6 +48,10 @@ LogicalResult OnlineAttentionOp::verify() {
       failed(
           checkSame(*this, "query rows", {"query", q, row}, {"sum", sum, 0})))
     return failure();
+  if (bool(getKeyScale()) != isNarrow(k))
+    return emitOpError() << (isNarrow(k) ? "has no " : "has ")
+                         << "key_scale, but keys of type " << k.getElementType()
+                         << (isNarrow(k) ? " need it" : " take none");
   unsigned masks = getMask() ? getMaskAttr().getNumMaskOperands() : 0;
   if (masks != getMaskOperands().size())
     return emitOpError() << "mask takes " << masks

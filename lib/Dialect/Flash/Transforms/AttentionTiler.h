@@ -28,7 +28,8 @@ public:
       : rewriter(rewriter), op(op), schedule(schedule), loc(op.getLoc()),
         index(rewriter, loc), rows(schedule.getM()), keys(schedule.getN()),
         qkDim(roundUp(op.getQKHeadDim(), schedule.getD())),
-        vDim(roundUp(op.getVHeadDim(), schedule.getD())) {}
+        vDim(roundUp(op.getVHeadDim(), schedule.getD())),
+        accumulator(op.getAccumulatorType()) {}
 
   /// Tiles calls whose length (of queries or keys, whichever is longer) is
   /// above `above` and, where there is one, at most `upTo`. For others, nothing
@@ -65,8 +66,11 @@ private:
                   int64_t dim);
 
   // TileResults.cpp
+  Value headFactor(Value factors, Value head);
+  Value rowFactor(const State &state);
   Value output(const State &state);
   Value logSumExp(const State &state);
+  double rowScale();
 
   mlir::RewriterBase &rewriter;
   AttentionOp op;
@@ -74,6 +78,7 @@ private:
   mlir::Location loc;
   IndexBuilder index;
   int64_t rows, keys, qkDim, vDim;
+  mlir::Type accumulator;
 
   // Values that hold for the whole operation.
   Value kvOffset, headsPerKeyHead;
@@ -82,6 +87,8 @@ private:
   Value numQueries, numKeys, qOffset, rowBatch, queryRow, keyRow;
   // Values of one block.
   Value batch, keyHead, queryHead, qPosition, existingQueries;
+  // Of its heads; null if there is none.
+  Value keyScale, sink;
   /// The mask of the steps being built: the attention's, or what a list of
   /// blocks leaves of it; with its operands.
   MaskAttrInterface mask;

@@ -11,7 +11,8 @@
 //   %s = linalg.matmul ins(%q, %k)                      S = Q K^T
 //   %m = scf.if %partial { s where visible, else -inf } else { s }
 //   %p, %max1, %sum1, %alpha = flash.online_softmax ins(%m) outs(...)
-//   %a = acc * alpha ;  %o = linalg.matmul ins(%p, %v) outs(%a)
+//   %d = dropout of %p, if there is any
+//   %a = acc * alpha ;  %o = linalg.matmul ins(%d, %v) outs(%a)
 //
 // Contractions and scalar bodies are what both the CPU's and the GPU's legs
 // take over, so this is where they part. The predicate is computed for partial
@@ -22,6 +23,7 @@
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 
 #include "TileUtils.h"
+#include "flash/Dialect/Flash/Transforms/Philox.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <limits>
@@ -61,8 +63,9 @@ public:
       : b(rewriter), op(op), loc(op.getLoc()), index(rewriter, loc),
         transposed(op.getTransposed()),
         rows(op.getMax().getType().getDimSize(0)),
-        keys(op.getKey().getType().getDimSize(0)),
-        scale(op.getScale().convertToFloat()) {
+        keys(op.getKey().getType().getDimSize(0)), scale(op.getScale()),
+        accumulator(op.getAcc().getType().getElementType()),
+        operandType(op.getQuery().getType().getElementType()) {
     scoreShape = transposed ? SmallVector<int64_t>{keys, rows}
                             : SmallVector<int64_t>{rows, keys};
   }
@@ -73,6 +76,12 @@ private:
   Value scores();
   Value isPartial();
   Value applyScores(Value scores);
+  Value widen(Value tile);
+  Value dropOut(Value probabilities);
+  bool scalesBefore() {
+    return scalesFirst(scale, bool(op.getScores()), bool(op.getKeyScale()),
+                       accumulator);
+  }
   Value maskScores(Value scores);
   TilePlace maskPlace() {
     return op.getPlace(op.getMaskOperands(), op.getMaskBody());
@@ -87,31 +96,43 @@ private:
   IndexBuilder index;
   bool transposed;
   int64_t rows, keys;
-  float scale;
+  double scale;
+  Type accumulator, operandType;
   SmallVector<int64_t> scoreShape;
 };
 } // namespace
 
-/// S = Q K^T in f32, scaled here only if the scale is not positive: softmax
-/// looks for the maximum before it scales. Score functions scale for
-/// themselves.
-Value StepBuilder::scores() {
-  Value zero = filledTile(b, loc, scoreShape, 0.0);
-  Value s =
-      transposed
-          ? contract(b, loc, op.getKey(), op.getQuery(), zero, {0, 2}, {2, 1})
-          : contract(b, loc, op.getQuery(), op.getKey(), zero, {0, 2}, {1, 2});
-  if (scale > 0 || op.getScores())
-    return s;
-  return mapTiles(b, loc, scoreShape, s, b.getMultiDimIdentityMap(2),
-                  b.getF32Type(),
+/// An 8-bit tile in the type of the queries, which holds all its values.
+Value StepBuilder::widen(Value tile) {
+  auto type = cast<RankedTensorType>(tile.getType());
+  if (type.getElementTypeBitWidth() != 8)
+    return tile;
+  return mapTiles(b, loc, type.getShape(), tile, b.getMultiDimIdentityMap(2),
+                  operandType,
                   [&](OpBuilder &nested, Location l, ValueRange in) {
-                    Value factor = arith::ConstantOp::create(
-                        nested, l, nested.getF32FloatAttr(scale));
-                    return SmallVector<Value>{
-                        arith::MulFOp::create(nested, l, in[0], factor)};
+                    Type wide = operandType.isF64() ? operandType
+                                                    : Type(nested.getF32Type());
+                    Value value =
+                        isa<IntegerType>(in[0].getType())
+                            ? arith::SIToFPOp::create(nested, l, wide, in[0])
+                                  .getResult()
+                            : arith::ExtFOp::create(nested, l, wide, in[0])
+                                  .getResult();
+                    if (wide != operandType)
+                      value = arith::TruncFOp::create(nested, l, operandType,
+                                                      value);
+                    return SmallVector<Value>{value};
                   })
       .front();
+}
+
+/// S = Q K^T, not scaled.
+Value StepBuilder::scores() {
+  Value zero = filledTile(b, loc, scoreShape, 0.0, accumulator);
+  Value key = widen(op.getKey());
+  return transposed
+             ? contract(b, loc, key, op.getQuery(), zero, {0, 2}, {2, 1})
+             : contract(b, loc, op.getQuery(), key, zero, {0, 2}, {1, 2});
 }
 
 /// An i1: whether some score of the block is hidden, or null if it is known
@@ -142,12 +163,26 @@ static bool mayPad(Value existing, int64_t size) {
 /// before made. Where they read data, padding asks for the last row that
 /// exists.
 Value StepBuilder::applyScores(Value scores) {
-  if (!op.getScores())
+  if (!scalesBefore())
     return scores;
-  bool readsData = !op.getScoreOperands().empty() || !op.getCaptures().empty();
-  Value lastQuery = index.sub(op.getQueries(), index.constant(1)),
-        lastKey = index.sub(op.getKeys(), index.constant(1));
+  bool readsData = op.getScores() && (!op.getScoreOperands().empty() ||
+                                      !op.getCaptures().empty());
+  Value lastQuery, lastKey;
+  if (readsData) {
+    lastQuery = index.sub(op.getQueries(), index.constant(1));
+    lastKey = index.sub(op.getKeys(), index.constant(1));
+  }
+  Value factor =
+      arith::ConstantOp::create(b, loc, b.getFloatAttr(accumulator, scale));
+  if (Value keys = op.getKeyScale()) {
+    if (keys.getType() != accumulator)
+      keys = arith::ExtFOp::create(b, loc, accumulator, keys);
+    factor = arith::MulFOp::create(b, loc, factor, keys);
+  }
   auto body = [&](OpBuilder &nested, Location l, ValueRange in) {
+    Value score = arith::MulFOp::create(nested, l, in[0], factor);
+    if (!op.getScores())
+      return SmallVector<Value>{score};
     Value i = linalg::IndexOp::create(nested, l, transposed ? 1 : 0);
     Value j = linalg::IndexOp::create(nested, l, transposed ? 0 : 1);
     if (readsData && mayPad(op.getQueries(), rows))
@@ -156,9 +191,6 @@ Value StepBuilder::applyScores(Value scores) {
       j = arith::MinSIOp::create(nested, l, j, lastKey);
     Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
     Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
-    Value factor =
-        arith::ConstantOp::create(nested, l, nested.getF32FloatAttr(scale));
-    Value score = arith::MulFOp::create(nested, l, in[0], factor);
     ValueRange operands = op.getScoreOperands();
     for (auto function : op.getScoresAttr().getAsRange<ScoreAttrInterface>()) {
       unsigned count = function.getNumScoreOperands();
@@ -170,7 +202,7 @@ Value StepBuilder::applyScores(Value scores) {
     return SmallVector<Value>{score};
   };
   Value changed = mapTiles(b, loc, scoreShape, scores,
-                           b.getMultiDimIdentityMap(2), b.getF32Type(), body)
+                           b.getMultiDimIdentityMap(2), accumulator, body)
                       .front();
   hoistInvariants(changed.getDefiningOp<linalg::GenericOp>());
   return changed;
@@ -206,15 +238,41 @@ Value StepBuilder::maskScores(Value scores) {
     }
     Value hidden = arith::ConstantOp::create(
         nested, l,
-        nested.getF32FloatAttr(-std::numeric_limits<float>::infinity()));
+        nested.getFloatAttr(accumulator,
+                            -std::numeric_limits<double>::infinity()));
     return SmallVector<Value>{
         arith::SelectOp::create(nested, l, visible, in[0], hidden)};
   };
   Value masked = mapTiles(b, loc, scoreShape, scores,
-                          b.getMultiDimIdentityMap(2), b.getF32Type(), body)
+                          b.getMultiDimIdentityMap(2), accumulator, body)
                      .front();
   hoistInvariants(masked.getDefiningOp<linalg::GenericOp>());
   return masked;
+}
+
+/// P with 0 for what is dropped. What is kept is divided by 1 - p when the row
+/// is done.
+Value StepBuilder::dropOut(Value probabilities) {
+  if (!op.getDropoutP())
+    return probabilities;
+  auto body = [&](OpBuilder &nested, Location l, ValueRange in) {
+    Value i = linalg::IndexOp::create(nested, l, transposed ? 1 : 0);
+    Value j = linalg::IndexOp::create(nested, l, transposed ? 0 : 1);
+    Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
+    Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
+    Value kept =
+        buildIsKept(nested, l, op.getDropoutPAttr().getValue(), op.getSeed(),
+                    op.getDropoutOffset(), op.getBatch(), op.getHead(), q, k);
+    Value zero = arith::ConstantOp::create(nested, l,
+                                           nested.getZeroAttr(in[0].getType()));
+    return SmallVector<Value>{
+        arith::SelectOp::create(nested, l, kept, in[0], zero)};
+  };
+  Value dropped = mapTiles(b, loc, scoreShape, probabilities,
+                           b.getMultiDimIdentityMap(2), operandType, body)
+                      .front();
+  hoistInvariants(dropped.getDefiningOp<linalg::GenericOp>());
+  return dropped;
 }
 
 SmallVector<Value> StepBuilder::build() {
@@ -231,12 +289,12 @@ SmallVector<Value> StepBuilder::build() {
     s = masked.getResult(0);
   }
 
-  Type element = op.getValue().getType().getElementType();
   auto softmax = OnlineSoftmaxOp::create(
-      b, loc, s, empty(scoreShape, element), op.getMax(), op.getSum(),
-      empty(rows, b.getF32Type()),
-      b.getF32FloatAttr(op.getScores() ? 1.0f : softmaxScale(scale)),
+      b, loc, s, empty(scoreShape, operandType), op.getMax(), op.getSum(),
+      empty(rows, accumulator),
+      b.getF32FloatAttr(scalesBefore() ? 1.0f : scale),
       b.getI64IntegerAttr(transposed ? 0 : 1));
+  Value p = dropOut(softmax.getP()), value = widen(op.getValue());
 
   RankedTensorType accType = op.getAcc().getType();
   AffineMap identity = b.getMultiDimIdentityMap(2);
@@ -252,10 +310,8 @@ SmallVector<Value> StepBuilder::build() {
             ValueRange{arith::MulFOp::create(nested, l, args[1], args[0])});
       });
   Value acc = rescaled.getResult(0);
-  acc = transposed ? contract(b, loc, op.getValue(), softmax.getP(), acc,
-                              {2, 0}, {2, 1})
-                   : contract(b, loc, softmax.getP(), op.getValue(), acc,
-                              {0, 2}, {2, 1});
+  acc = transposed ? contract(b, loc, value, p, acc, {2, 0}, {2, 1})
+                   : contract(b, loc, p, value, acc, {0, 2}, {2, 1});
   return {acc, softmax.getMaxOut(), softmax.getSumOut()};
 }
 

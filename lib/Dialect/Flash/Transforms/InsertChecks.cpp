@@ -76,6 +76,76 @@ static void checkDivides(OpBuilder &builder, Location loc, const Dim &heads,
                        "the number of key heads ({rhs})");
 }
 
+/// What a mask's or a score function's operands must have, in their order.
+static void checkOperands(OpBuilder &builder, Location loc, Attribute function,
+                          ValueRange operands, AttentionOp op) {
+  int64_t heads = op.getHeadsDim(), length = op.getLengthDim();
+  Dim queries{op.getQuery(), length, "query"}, keys{op.getKey(), length, "key"},
+      headCount{op.getQuery(), heads, "query"},
+      batch{op.getQuery(), 0, "query"};
+  if (op.isPaged())
+    return;
+  if (isa<SegmentsAttr>(function)) {
+    Dim segments{operands[0], 1, "segments"};
+    checkEqual(builder, loc, "length", queries, segments);
+    checkEqual(builder, loc, "length", keys, {operands[1], 1, "segments"});
+  } else if (isa<PrefixAttr>(function) && !op.isRagged()) {
+    checkEqual(builder, loc, "batch", batch, {operands[0], 0, "prefixes"});
+  } else if (isa<AlibiAttr>(function)) {
+    int64_t rank = cast<RankedTensorType>(operands[0].getType()).getRank();
+    checkEqual(builder, loc, "number of heads", headCount,
+               {operands[0], rank - 1, "slopes"});
+  }
+}
+
+/// The same of the masks of which a mask is composed.
+static ValueRange checkMask(OpBuilder &builder, MaskAttrInterface mask,
+                            ValueRange operands, AttentionOp op) {
+  ArrayRef<MaskAttrInterface> parts;
+  if (auto all = dyn_cast<AndAttr>(mask))
+    parts = all.getMasks();
+  else if (auto any = dyn_cast<OrAttr>(mask))
+    parts = any.getMasks();
+  for (MaskAttrInterface part : parts)
+    operands = checkMask(builder, part, operands, op);
+  if (!parts.empty())
+    return operands;
+  unsigned count = mask.getNumMaskOperands();
+  checkOperands(builder, op.getLoc(), mask, operands.take_front(count), op);
+  return operands.drop_front(count);
+}
+
+/// What belongs to heads, batches and sequences.
+static void checkData(OpBuilder &builder, AttentionOp op) {
+  Location loc = op.getLoc();
+  int64_t heads = op.getHeadsDim();
+  auto check = [&](StringRef what, const Dim &dim, Value operand,
+                   StringRef name) {
+    if (operand)
+      checkEqual(builder, loc, what, dim, {operand, 0, name});
+  };
+  Dim queryHeads{op.getQuery(), heads, "query"},
+      keyHeads{op.getKey(), heads, "key"}, batch{op.getQuery(), 0, "query"};
+  check("number of heads", queryHeads, op.getSinks(), "sinks");
+  check("number of heads", keyHeads, op.getKeyScale(), "key_scale");
+  check("number of heads", keyHeads, op.getValueScale(), "value_scale");
+  if (op.isRagged()) {
+    check("number of sequences", {op.getCuSeqlensQ(), 0, "cu_seqlens_q"},
+          op.getCuSeqlensK(), "cu_seqlens_k");
+  } else {
+    check("batch", batch, op.getKvLengths(), "kv_lengths");
+    check("batch", batch, op.getPageTable(), "page_table");
+  }
+  if (MaskAttrInterface mask = op.getEffectiveMask())
+    checkMask(builder, mask, op.getMaskOperands(), op);
+  ValueRange operands = op.getScoreOperands();
+  for (ScoreAttrInterface score : op.getEffectiveScores()) {
+    unsigned count = score.getNumScoreOperands();
+    checkOperands(builder, loc, score, operands.take_front(count), op);
+    operands = operands.drop_front(count);
+  }
+}
+
 static void insertChecks(AttentionOp op) {
   OpBuilder builder(op);
   Location loc = op.getLoc();
@@ -83,11 +153,14 @@ static void insertChecks(AttentionOp op) {
   auto query = [&](int64_t dim) { return Dim{op.getQuery(), dim, "query"}; };
   auto key = [&](int64_t dim) { return Dim{op.getKey(), dim, "key"}; };
   auto value = [&](int64_t dim) { return Dim{op.getValue(), dim, "value"}; };
-  checkEqual(builder, loc, "batch", query(0), key(0));
-  checkEqual(builder, loc, "batch", key(0), value(0));
+  if (!op.isPaged())
+    checkEqual(builder, loc, "batch", query(0), key(0));
+  checkEqual(builder, loc, op.isPaged() ? "number of pages" : "batch", key(0),
+             value(0));
   checkEqual(builder, loc, "number of heads", key(heads), value(heads));
   checkEqual(builder, loc, "length", key(length), value(length));
   checkDivides(builder, loc, query(heads), key(heads));
+  checkData(builder, op);
 }
 
 static void insertChecks(MergeOp op) {

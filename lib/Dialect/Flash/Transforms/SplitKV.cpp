@@ -47,12 +47,13 @@ static OpFoldResult minimum(OpBuilder &builder, Location loc, OpFoldResult a,
       {a, b});
 }
 
-/// Keys or values [start, start + size) along the length.
+/// Keys, values or data of them [start, start + size) along a dimension.
 static Value sliceLength(OpBuilder &builder, Location loc, Value tensor,
                          int64_t lengthDim, OpFoldResult start,
                          OpFoldResult size) {
-  SmallVector<OpFoldResult> offsets(4, builder.getIndexAttr(0)),
-      strides(4, builder.getIndexAttr(1)),
+  int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
+  SmallVector<OpFoldResult> offsets(rank, builder.getIndexAttr(0)),
+      strides(rank, builder.getIndexAttr(1)),
       sizes = tensor::getMixedSizes(builder, loc, tensor);
   offsets[lengthDim] = start;
   sizes[lengthDim] = size;
@@ -62,13 +63,13 @@ static Value sliceLength(OpBuilder &builder, Location loc, Value tensor,
 
 /// Whether a slice of the keys is an attention of the same kind.
 static LogicalResult checkSplits(AttentionOp op) {
-  StringRef what = op.isPaged()                     ? "paged keys"
-                   : op.isRagged()                  ? "ragged sequences"
-                   : op.getKvLengths()              ? "kv_lengths"
-                   : op.getSinks()                  ? "sinks"
-                   : !op.getMaskOperands().empty()  ? "mask_operands"
-                   : !op.getScoreOperands().empty() ? "score_operands"
-                                                    : "";
+  StringRef what = op.isPaged()        ? "paged keys"
+                   : op.isRagged()     ? "ragged sequences"
+                   : op.getKvLengths() ? "kv_lengths"
+                                       : "";
+  MaskAttrInterface mask = op.getEffectiveMask();
+  if (what.empty() && mask && failed(mask.getKeyDims()))
+    what = "lists of key blocks";
   if (what.empty())
     return success();
   return op.emitOpError() << "splitting the keys of an attention with " << what
@@ -82,6 +83,43 @@ static int64_t countParts(AttentionOp op, int64_t parts) {
   if (ShapedType::isDynamic(keys))
     return parts;
   return keys == 0 ? 1 : llvm::divideCeil(keys, llvm::divideCeil(keys, parts));
+}
+
+/// The part of an operand of a mask or a score function that belongs to keys
+/// [start, start + size).
+static Value sliceOperand(OpBuilder &builder, Location loc, Value operand,
+                          KeyDim key, OpFoldResult start, OpFoldResult size) {
+  if (key.dim < 0)
+    return operand;
+  if (key.broadcasts) {
+    OpFoldResult all = tensor::getMixedSize(builder, loc, operand, key.dim);
+    if (isConstantIntValue(all, 1))
+      return operand;
+    // A size of 1 that only a call knows serves all keys too.
+    if (auto run = dyn_cast<Value>(all)) {
+      Value one = arith::ConstantIndexOp::create(builder, loc, 1),
+            zero = arith::ConstantIndexOp::create(builder, loc, 0);
+      Value isOne = arith::CmpIOp::create(builder, loc,
+                                          arith::CmpIPredicate::eq, run, one);
+      auto unlessOne = [&](Value instead, OpFoldResult value) -> OpFoldResult {
+        return arith::SelectOp::create(
+                   builder, loc, isOne, instead,
+                   getValueOrCreateConstantIndexOp(builder, loc, value))
+            .getResult();
+      };
+      start = unlessOne(zero, start);
+      size = unlessOne(one, size);
+    }
+  }
+  return sliceLength(builder, loc, operand, key.dim, start, size);
+}
+
+/// How the operands of an attention's score functions run along the keys.
+static SmallVector<KeyDim> getScoreKeyDims(AttentionOp op) {
+  SmallVector<KeyDim> all;
+  for (ScoreAttrInterface score : op.getEffectiveScores())
+    all.append(score.getScoreKeyDims());
+  return all;
 }
 
 /// Replaces `op` by `parts` attentions over slices of the keys, merged.
@@ -107,13 +145,24 @@ static void splitAttention(RewriterBase &rewriter, AttentionOp op,
           ? getValueOrCreateConstantIndexOp(rewriter, loc, qOffset)
           : Value();
 
+  SmallVector<KeyDim> maskDims, scoreDims = getScoreKeyDims(op);
+  if (MaskAttrInterface mask = op.getEffectiveMask())
+    maskDims = *mask.getKeyDims();
+  auto slices = [&](ValueRange operands, ArrayRef<KeyDim> dims,
+                    OpFoldResult start, OpFoldResult size) {
+    SmallVector<Value> result;
+    for (auto [operand, dim] : llvm::zip_equal(operands, dims))
+      result.push_back(sliceOperand(rewriter, loc, operand, dim, start, size));
+    return result;
+  };
+
   OpFoldResult chunk = apply(rewriter, loc, a.ceilDiv(parts), {keys});
   RankedTensorType output = op.getOutput().getType();
-  Type partType = output.clone(rewriter.getF32Type());
+  Type partType = output.clone(op.getAccumulatorType());
   RankedTensorType q = op.getQuery().getType();
   auto lseType = RankedTensorType::get(
       {q.getDimSize(0), q.getDimSize(op.getHeadsDim()), q.getDimSize(length)},
-      rewriter.getF32Type());
+      op.getAccumulatorType());
 
   SmallVector<Value> outputs, lses;
   for (int64_t part = 0; part < parts; ++part) {
@@ -128,9 +177,18 @@ static void splitAttention(RewriterBase &rewriter, AttentionOp op,
     Value key = sliceLength(rewriter, loc, op.getKey(), length, start, size);
     Value value =
         sliceLength(rewriter, loc, op.getValue(), length, start, size);
+    SmallVector<Value> maskOperands =
+        slices(op.getMaskOperands(), maskDims, start, size);
+    SmallVector<Value> scoreOperands =
+        slices(op.getScoreOperands(), scoreDims, start, size);
     auto attention = op.cloneWithTypes(rewriter, {partType, lseType});
     attention.getKeyMutable().assign(key);
     attention.getValueMutable().assign(value);
+    attention.getMaskOperandsMutable().assign(maskOperands);
+    attention.getScoreOperandsMutable().assign(scoreOperands);
+    // A sink joins the sum of a row once.
+    if (part > 0)
+      attention.getSinksMutable().clear();
     if (op.usesPositions()) {
       attention.getQOffsetMutable().assign(qOffsetValue);
       attention.getKvOffsetMutable().assign(partOffset);

@@ -174,6 +174,8 @@ void AttentionTiler::buildBlock(ValueRange ids, ValueRange outs,
   queryHead = ids[1];
   keyHead = index.div(queryHead, headsPerKeyHead);
   Value first = index.mul(ids[2], index.constant(rows));
+  keyScale = headFactor(op.getKeyScale(), keyHead);
+  sink = headFactor(op.getSinks(), queryHead);
   // A sequence may have fewer blocks than the longest one.
   if (op.isRagged())
     first = index.min(first, numQueries);
@@ -227,19 +229,6 @@ static SmallVector<Value> tileForLengths(RewriterBase &rewriter, AttentionOp op,
   return outs;
 }
 
-/// What an attention has that cannot be tiled yet.
-static LogicalResult checkSupported(AttentionOp op) {
-  RankedTensorType key = op.getKey().getType();
-  StringRef what = op.getSinks()                       ? "sinks"
-                   : op.getDropoutP()                  ? "dropout"
-                   : key.getElementTypeBitWidth() == 8 ? "8-bit keys"
-                   : key.getElementType().isF64()      ? "f64"
-                                                       : "";
-  if (what.empty())
-    return success();
-  return op.emitOpError() << "with " << what << " is not supported yet";
-}
-
 /// Whether tiles lie within the blocks that the mask names.
 static LogicalResult checkDivides(AttentionOp op, ScheduleAttr schedule) {
   MaskAttrInterface mask = op.getEffectiveMask();
@@ -291,8 +280,7 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
       if (failed(schedule))
         return signalPassFailure();
       if (auto attention = dyn_cast<AttentionOp>(op)) {
-        if (failed(checkSupported(attention)) ||
-            failed(checkDivides(attention, *schedule)))
+        if (failed(checkDivides(attention, *schedule)))
           return signalPassFailure();
         remarkOnMask(attention);
         rewriter.replaceOp(op, tileForLengths(rewriter, attention, *schedule));

@@ -128,10 +128,11 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       getValueOrCreateConstantIndexOp(rewriter, loc, existing),
       ifWanted(existingQueries), ifWanted(batch), ifWanted(queryHead),
       ifWanted(index.sub(qOffset, queryRow)),
-      ifWanted(index.sub(kvOffset, keyRow)), maskOperands,
+      ifWanted(index.sub(kvOffset, keyRow)), keyScale, maskOperands,
       op.getScoreOperands(), op.getSeed(), op.getDropoutOffset(),
-      op.getCaptures(), rewriter.getF32FloatAttr(op.getScaleOrDefault()), mask,
-      scores, op.getDropoutPAttr(),
+      op.getCaptures(),
+      rewriter.getFloatAttr(accumulator, op.getScaleOrDefault()), mask, scores,
+      op.getDropoutPAttr(),
       schedule.getTransposed() ? rewriter.getUnitAttr() : UnitAttr());
   IRMapping mapping;
   op.getScoreBody().cloneInto(&online.getScoreBody(), mapping);
@@ -271,10 +272,10 @@ AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qLast) {
   SmallVector<int64_t> accShape{rows, vDim};
   if (schedule.getTransposed())
     std::swap(accShape[0], accShape[1]);
-  State state{
-      filledTile(rewriter, loc, accShape, 0.0),
-      filledTile(rewriter, loc, rows, -std::numeric_limits<double>::infinity()),
-      filledTile(rewriter, loc, rows, 0.0)};
+  State state{filledTile(rewriter, loc, accShape, 0.0, accumulator),
+              filledTile(rewriter, loc, rows,
+                         -std::numeric_limits<double>::infinity(), accumulator),
+              filledTile(rewriter, loc, rows, 0.0, accumulator)};
 
   mask = op.getEffectiveMask();
   maskOperands = SmallVector<Value>(op.getMaskOperands());

@@ -32,11 +32,12 @@ using namespace flash;
 /// log-sum-exp.
 static SmallVector<Value> buildWeights(OpBuilder &b, Location loc,
                                        ValueRange lses) {
-  auto constant = [&](float value) -> Value {
-    return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
+  Type type = lses.front().getType();
+  auto constant = [&](double value) -> Value {
+    return arith::ConstantOp::create(b, loc, b.getFloatAttr(type, value));
   };
   Value zero = constant(0.0f), one = constant(1.0f);
-  Value none = constant(-std::numeric_limits<float>::infinity());
+  Value none = constant(-std::numeric_limits<double>::infinity());
   Value max = lses.front();
   for (Value lse : lses.drop_front())
     max = arith::MaximumFOp::create(b, loc, max, lse);
@@ -102,25 +103,25 @@ LogicalResult flash::tileMerge(RewriterBase &rewriter, MergeOp op,
                                 first, existing, {rows},
                                 -std::numeric_limits<double>::infinity()));
   size_t parts = lseTiles.size();
-  Type f32 = rewriter.getF32Type();
+  Type wide = getElementTypeOrSelf(op.getLses().front().getType());
   SmallVector<Value> weights = mapTiles(
       rewriter, loc, {rows}, lseTiles,
       SmallVector<AffineMap>(parts, rewriter.getMultiDimIdentityMap(1)),
-      SmallVector<Type>(parts + 1, f32), buildWeights);
+      SmallVector<Type>(parts + 1, wide), buildWeights);
 
   AffineMap whole = rewriter.getMultiDimIdentityMap(2);
   AffineMap row = AffineMap::get(2, 0, {rewriter.getAffineDimExpr(0)},
                                  rewriter.getContext());
-  Value acc = filledTile(rewriter, loc, {rows, paddedDim}, 0.0);
+  Value acc = filledTile(rewriter, loc, {rows, paddedDim}, 0.0, wide);
   for (auto [part, weight] : llvm::zip(op.getOutputs(), weights)) {
     Value tile = readTile(rewriter, loc, part, layout, ids[0], ids[1], first,
                           existing, {rows, paddedDim});
     acc = mapTiles(rewriter, loc, {rows, paddedDim}, {acc, tile, weight},
-                   {whole, whole, row}, f32,
+                   {whole, whole, row}, wide,
                    [&](OpBuilder &b, Location l, ValueRange in) {
                      Value value = in[1];
-                     if (!value.getType().isF32())
-                       value = arith::ExtFOp::create(b, l, f32, value);
+                     if (value.getType() != wide)
+                       value = arith::ExtFOp::create(b, l, wide, value);
                      value = arith::MulFOp::create(b, l, value, in[2]);
                      return SmallVector<Value>{
                          arith::AddFOp::create(b, l, in[0], value)};
@@ -128,7 +129,7 @@ LogicalResult flash::tileMerge(RewriterBase &rewriter, MergeOp op,
               .front();
   }
   Type element = op.getOutput().getType().getElementType();
-  if (!element.isF32())
+  if (element != wide)
     acc = mapTiles(rewriter, loc, {rows, paddedDim}, acc, whole, element,
                    [&](OpBuilder &b, Location l, ValueRange in) {
                      return SmallVector<Value>{

@@ -100,8 +100,11 @@ Value flash::readTile(OpBuilder &builder, Location loc, Value tensor,
           .sub(IndexBuilder(builder, loc).constant(tileShape[0]), rowsValue));
   if (tileShape.size() == 2)
     high[1] = builder.getIndexAttr(tileShape[1] - sliceShape[1]);
-  Value pad = arith::ConstantOp::create(
-      builder, loc, builder.getFloatAttr(type.getElementType(), padValue));
+  TypedAttr padding =
+      isa<IntegerType>(type.getElementType())
+          ? TypedAttr(builder.getIntegerAttr(type.getElementType(), padValue))
+          : builder.getFloatAttr(type.getElementType(), padValue);
+  Value pad = arith::ConstantOp::create(builder, loc, padding);
   return tensor::PadOp::create(
       builder, loc, RankedTensorType::get(tileShape, type.getElementType()),
       slice, low, high, pad);
@@ -131,11 +134,10 @@ void flash::insertTile(OpBuilder &builder, Location loc, Value tile, Value dest,
 }
 
 Value flash::filledTile(OpBuilder &builder, Location loc,
-                        ArrayRef<int64_t> shape, double value) {
+                        ArrayRef<int64_t> shape, double value, Type element) {
   Value scalar = arith::ConstantOp::create(
-      builder, loc, builder.getFloatAttr(builder.getF32Type(), value));
-  Value empty =
-      tensor::EmptyOp::create(builder, loc, shape, builder.getF32Type());
+      builder, loc, builder.getFloatAttr(element, value));
+  Value empty = tensor::EmptyOp::create(builder, loc, shape, element);
   return linalg::FillOp::create(builder, loc, scalar, empty).getResult(0);
 }
 

@@ -71,7 +71,8 @@ void insertTile(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tile,
 
 /// A tile filled with one f32 value.
 mlir::Value filledTile(mlir::OpBuilder &builder, mlir::Location loc,
-                       llvm::ArrayRef<int64_t> shape, double value);
+                       llvm::ArrayRef<int64_t> shape, double value,
+                       mlir::Type element);
 
 /// A linalg.generic over `shape` with parallel loops: one identity map an
 /// output, `maps` for the inputs, and `body` making the scalars from the
@@ -88,9 +89,13 @@ mapTiles(mlir::OpBuilder &builder, mlir::Location loc,
 /// batch and head, sizes of operands) before it.
 void hoistInvariants(mlir::linalg::GenericOp op);
 
-/// The scale that online softmax applies: a scale that is not positive is
-/// applied to the scores before.
-inline float softmaxScale(float scale) { return scale > 0 ? scale : 1.0f; }
+/// Whether scores are scaled before softmax: for score functions, by what is
+/// known at run time only, by a scale that is not positive, and in f64. Else
+/// softmax scales the differences from the maximum.
+inline bool scalesFirst(double scale, bool hasScores, bool hasKeyScale,
+                        mlir::Type accumulator) {
+  return hasScores || hasKeyScale || !(scale > 0) || accumulator.isF64();
+}
 
 /// Tiles a flash.merge (its schedule is the attribute flash.schedule).
 llvm::LogicalResult tileMerge(mlir::RewriterBase &rewriter, MergeOp op,

@@ -53,7 +53,7 @@ def Flash_PrefixAttr : Flash_MaskAttr<"Prefix", "prefix",
 }
 
 def Flash_SegmentsAttr : Flash_MaskAttr<"Segments", "segments",
-    ["getNumMaskOperands", "verifyMaskOperands"]> {
+    ["getNumMaskOperands", "getKeyDims", "verifyMaskOperands"]> {
   let summary = "A query sees the keys of its own segment (document)";
   let description = [{
     Two mask operands: the segment of each query, `tensor<BxSqxi32>`, and of each
@@ -62,7 +62,7 @@ def Flash_SegmentsAttr : Flash_MaskAttr<"Segments", "segments",
 }
 
 def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
-    ["buildKeyBlocks", "getTileDivisors", "getNumMaskOperands",
+    ["buildKeyBlocks", "getTileDivisors", "getNumMaskOperands", "getKeyDims",
      "verifyMaskOperands"]> {
   let summary = "Blocks of queries see the blocks of keys that a list names";
   let description = [{
@@ -94,7 +94,7 @@ def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
 }
 
 class Flash_CompositeMaskAttr<string name, string attrMnemonic, list<string> more = []> : Flash_MaskAttr<name, attrMnemonic,
-    ["buildIsHidden", "hasHoles", "getNumMaskOperands", "verifyMaskOperands"] # more> {
+    ["buildIsHidden", "hasHoles", "getNumMaskOperands", "getKeyDims", "verifyMaskOperands"] # more> {
   let parameters = (ins ArrayRefParameter<"::flash::MaskAttrInterface">:$masks);
   let assemblyFormat = "`<` $masks `>`";
   let genVerifyDecl = 1;
@@ -144,7 +144,8 @@ def Flash_AlibiAttr : Flash_ScoreAttr<"Alibi", "alibi", ["getNumScoreOperands", 
   }];
 }
 
-def Flash_BiasAttr : Flash_ScoreAttr<"Bias", "bias", ["getNumScoreOperands", "verifyScoreOperands"]> {
+def Flash_BiasAttr : Flash_ScoreAttr<"Bias", "bias",
+    ["getNumScoreOperands", "getScoreKeyDims", "verifyScoreOperands"]> {
   let summary = "Adds a tensor: s becomes s + bias[b, h, i, j]";
   let description = [{
     One score operand of rank 4, batch x heads x queries x keys, each of which may

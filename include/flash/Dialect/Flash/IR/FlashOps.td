@@ -26,6 +26,13 @@ def Flash_PageTable : TensorRankOf<[I32], [2]>;
 def Flash_Tile : TensorRankOf<[F64, F32, F16, BF16, F8E4M3FN, F8E5M2, I8], [2]>;
 def Flash_AccTile : TensorRankOf<[F64, F32], [2]>;
 def Flash_RowTile : TensorRankOf<[F64, F32], [1]>;
+def Flash_TileScale : Attr<CPred<"::llvm::isa<::mlir::FloatAttr>($_self) && "
+    "(::llvm::cast<::mlir::FloatAttr>($_self).getType().isF32() || "
+    "::llvm::cast<::mlir::FloatAttr>($_self).getType().isF64())">, "a number of type f32 or f64"> {
+  let storageType = "::mlir::FloatAttr";
+  let returnType = "double";
+  let convertFromStorage = "$_self.getValueAsDouble()";
+}
 def Flash_ScoreArray : TypedArrayAttrBase<ScoreAttrInterface, "score functions, in order">;
 
 //===----------------------------------------------------------------------===//
@@ -96,11 +103,17 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
 
     **Sinks.** `sinks` holds a logit for each query head: exp(sink) joins the sum of
     the row, and so LSE, but has no value. Neither scale nor score functions meet it.
+    A row that sees no key gives O = 0, and its sink as LSE.
 
     **Dropout.** With `dropout_p`, each probability is dropped with chance p, after
     normalisation, and those kept are divided by 1 - p; LSE does not see it. Which
     are dropped follows from (seed, offset) and (batch, head, query position,
-    key position) alone: Philox 4x32-10, whatever the tiling and the target.
+    key position) alone: Philox 4x32-10, whatever the tiling and the target. With
+    query position q and key position k, the counter is (k / 2, q / 2, 65536 *
+    batch + head, offset), the key (seed, seed / 2^32 xor offset / 2^32), each
+    modulo 2^32 and divisions rounding down; of the four words the one with number
+    k mod 2 + 2 (q mod 2) is the element's, which is dropped if that is less than
+    p * 2^32. `batch` is the sequence of ragged ones.
 
     **Ragged sequences.** With `cu_seqlens_q` and `cu_seqlens_k` the batch is 1 and
     sequences lie one after another along the length: sequence n has rows
@@ -168,8 +181,8 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     int64_t getLengthDim() { return getLayout() == Layout::BHSD ? 2 : 1; }
     int64_t getQKHeadDim() { return getQuery().getType().getDimSize(kHeadDimDim); }
     int64_t getVHeadDim() { return getValue().getType().getDimSize(kHeadDimDim); }
-    /// The scale, by default 1/sqrt(dqk).
-    float getScaleOrDefault();
+    /// The scale, by default 1/sqrt(dqk); a number of the accumulator's type.
+    double getScaleOrDefault();
     /// f64 for f64 inputs, else f32.
     ::mlir::Type getAccumulatorType();
     /// The mask, #flash.region if there is only a region; null if none.
@@ -253,17 +266,18 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     What masks and score functions need besides: `queries(%n)`, how many of the
     tile's queries exist, `place(%b, %h)`, batch and query head, and `origins(%q,
     %k)`, the positions of row 0 of tensors that belong to queries and to keys.
-    The other operands and the regions are those of `flash.attention`.
+    `key_scale(%s)` is the factor of 8-bit keys. The other operands and the
+    regions are those of `flash.attention`.
   }];
   let arguments = (ins
     Flash_Tile:$query, Flash_Tile:$key, Flash_Tile:$value,
     Flash_AccTile:$acc, Flash_RowTile:$max, Flash_RowTile:$sum,
     Index:$q_position, Index:$k_position, Index:$keys,
     Optional<Index>:$queries, Optional<Index>:$batch, Optional<Index>:$head,
-    Optional<Index>:$q_origin, Optional<Index>:$k_origin,
+    Optional<Index>:$q_origin, Optional<Index>:$k_origin, Optional<F32>:$key_scale,
     Variadic<AnyType>:$mask_operands, Variadic<AnyType>:$score_operands,
     Optional<I64>:$seed, Optional<I64>:$dropout_offset, Variadic<AnyType>:$captures,
-    F32Attr:$scale, OptionalAttr<MaskAttrInterface>:$mask,
+    Flash_TileScale:$scale, OptionalAttr<MaskAttrInterface>:$mask,
     OptionalAttr<Flash_ScoreArray>:$scores, OptionalAttr<F32Attr>:$dropout_p, UnitAttr:$transposed);
   let results = (outs Flash_AccTile:$acc_out, Flash_RowTile:$max_out, Flash_RowTile:$sum_out);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
@@ -272,7 +286,7 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     `outs` `(` $acc `,` $max `,` $sum `:` type($acc) `,` type($max) `,` type($sum) `)`
     `positions` `(` $q_position `,` $k_position `)` `keys` `(` $keys `)`
     (`queries` `(` $queries^ `)`)? (`place` `(` $batch^ `,` $head `)`)?
-    (`origins` `(` $q_origin^ `,` $k_origin `)`)?
+    (`origins` `(` $q_origin^ `,` $k_origin `)`)? (`key_scale` `(` $key_scale^ `)`)?
     (`mask_operands` `(` $mask_operands^ `:` type($mask_operands) `)`)?
     (`score_operands` `(` $score_operands^ `:` type($score_operands) `)`)?
     (`dropout` `(` $seed^ `,` $dropout_offset `)`)?
@@ -301,13 +315,14 @@ def Flash_OnlineSoftmaxOp : Flash_Op<"online_softmax", [Pure,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
   let summary = "Running softmax over one block of scores";
   let description = [{
-    With c = scale * log2(e), everything in f32 and the reduction along `dim`:
+    With c = scale * log2(e), everything in the type of the scores (f32 or f64) and
+    the reduction along `dim`:
 
     ```
     max' = max(max, rowmax(scores))
     m    = max' == -inf ? 0 : max'
-    p    = exp2(scores * c - m * c)                (rounded to the type of p)
-    alpha = exp2(max * c - m * c)
+    p    = exp2((scores - m) * c)                  (rounded to the type of p)
+    alpha = exp2((max - m) * c)
     sum' = sum * alpha + rowsum(p before rounding)
     ```
 

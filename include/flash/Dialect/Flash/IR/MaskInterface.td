@@ -91,6 +91,15 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
       "unsigned", "getNumMaskOperands", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return 0;">,
     InterfaceMethod<[{
+        How each of its operands runs along the keys: what a slice of the keys
+        slices of it. Fails where operands speak of keys in another way; by
+        default none speaks of them.
+      }],
+      "::llvm::FailureOr<::llvm::SmallVector<::flash::KeyDim>>", "getKeyDims", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/[{
+        return ::llvm::SmallVector<::flash::KeyDim>($_attr.getNumMaskOperands());
+      }]>,
+    InterfaceMethod<[{
         Checks the types of its operands against the attention's sizes.
       }],
       "::llvm::LogicalResult", "verifyMaskOperands",

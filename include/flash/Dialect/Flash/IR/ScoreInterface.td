@@ -35,6 +35,14 @@ def ScoreAttrInterface : AttrInterface<"ScoreAttrInterface"> {
       "unsigned", "getNumScoreOperands", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return 0;">,
     InterfaceMethod<[{
+        How each of its operands runs along the keys: what a slice of the keys
+        slices of it. By default none does.
+      }],
+      "::llvm::SmallVector<::flash::KeyDim>", "getScoreKeyDims", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/[{
+        return ::llvm::SmallVector<::flash::KeyDim>($_attr.getNumScoreOperands());
+      }]>,
+    InterfaceMethod<[{
         Checks the types of its operands against the attention's sizes.
       }],
       "::llvm::LogicalResult", "verifyScoreOperands",

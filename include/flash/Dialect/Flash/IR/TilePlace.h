@@ -54,6 +54,13 @@ struct TilePlace {
   }
 };
 
+/// The dimension of an operand that runs along the keys (-1: none does), and
+/// whether its size may be 1, for all keys.
+struct KeyDim {
+  int64_t dim = -1;
+  bool broadcasts = false;
+};
+
 /// Key blocks to walk, found in a list at run time.
 struct KeyBlocks {
   /// Keys of a block, counted from row 0.
