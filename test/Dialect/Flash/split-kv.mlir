@@ -37,6 +37,20 @@ func.func @causal(%q: tensor<2x?x4x64xf32>, %k: tensor<2x?x4x64xf32>, %v: tensor
 func.func @two_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x2x8xf32>, %v: tensor<1x1x2x8xf32>) -> tensor<1x1x4x8xf32> {
   %o = flash.attention %q, %k, %v : tensor<1x1x4x8xf32>, tensor<1x1x2x8xf32>, tensor<1x1x2x8xf32> -> tensor<1x1x4x8xf32>
   return %o : tensor<1x1x4x8xf32>
+}
+
+// -----
+
+// CHECK-LABEL: @no_keys
+// CHECK-NEXT: flash.attention %arg0, %arg1, %arg2 :
+// CHECK-NEXT: return
+func.func @no_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x0x8xf32>, %v: tensor<1x1x0x8xf32>) -> tensor<1x1x4x8xf32> {
+  %o = flash.attention %q, %k, %v : tensor<1x1x4x8xf32>, tensor<1x1x0x8xf32>, tensor<1x1x0x8xf32> -> tensor<1x1x4x8xf32>
+  return %o : tensor<1x1x4x8xf32>
+}
+
+// -----
+
 // What belongs to keys is sliced with them, a bias of 1 for all keys is not; a sink joins the sum of the first part alone.
 // CHECK-LABEL: @operands
 // CHECK-SAME: %[[QS:[^:]*]]: tensor<2x9xi32>, %[[KS:[^:]*]]: tensor<2x100xi32>, %[[BIAS:[^:]*]]: tensor<1x1x9x100xf32>, %[[ROW:[^:]*]]: tensor<1x1x9x1xf32>, %[[SINKS:[^:]*]]: tensor<4xf32>
@@ -58,12 +72,6 @@ func.func @operands(%q: tensor<2x4x9x64xf32>, %k: tensor<2x4x100x64xf32>, %qs: t
 
 // -----
 
-// CHECK-LABEL: @no_keys
-// CHECK-NEXT: flash.attention %arg0, %arg1, %arg2 :
-// CHECK-NEXT: return
-func.func @no_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x0x8xf32>, %v: tensor<1x1x0x8xf32>) -> tensor<1x1x4x8xf32> {
-  %o = flash.attention %q, %k, %v : tensor<1x1x4x8xf32>, tensor<1x1x0x8xf32>, tensor<1x1x0x8xf32> -> tensor<1x1x4x8xf32>
-  return %o : tensor<1x1x4x8xf32>
 // A bias whose size along the keys only a call knows may be 1 there.
 // CHECK-LABEL: @bias_at_run_time
 // CHECK: %[[SIZE:.*]] = tensor.dim %arg2, %{{.*}}
