@@ -23,7 +23,6 @@
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
-#include "mlir/IR/Matchers.h"
 
 namespace flash::tile {
 #define GEN_PASS_DEF_TILEPEELMASKS
