@@ -33,9 +33,7 @@ struct Answer {
 };
 
 const Answer kAnswers[] = {
-    {{0, 0, 0, 0},
-     {0, 0},
-     {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+    {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
     {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff},
      {0xffffffff, 0xffffffff},
      {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
@@ -91,11 +89,11 @@ TEST_F(PhiloxTest, KnownAnswers) {
   for (const Answer &answer : kAnswers) {
     EXPECT_EQ(flash::reference::philox(answer.counter, answer.key),
               answer.words);
-    std::array<Value, 4> words = flash::buildPhilox(
-        builder, loc,
-        {word(answer.counter[0]), word(answer.counter[1]),
-         word(answer.counter[2]), word(answer.counter[3])},
-        {word(answer.key[0]), word(answer.key[1])});
+    std::array<Value, 4> words =
+        flash::buildPhilox(builder, loc,
+                           {word(answer.counter[0]), word(answer.counter[1]),
+                            word(answer.counter[2]), word(answer.counter[3])},
+                           {word(answer.key[0]), word(answer.key[1])});
     for (auto [built, known] : llvm::zip_equal(words, answer.words))
       EXPECT_EQ(uint32_t(evaluate(built)), known);
   }
@@ -108,13 +106,13 @@ TEST_F(PhiloxTest, Element) {
   for (auto [batch, head] : {std::pair<int64_t, int64_t>{0, 0}, {3, 17}})
     for (int64_t q : {-3, -2, 0, 1, 1000000})
       for (int64_t k : {-1, 0, 1, 2, 77, 999999}) {
-        Value built = flash::buildIsKept(
-            builder, loc, llvm::APFloat(0.25f), wide(int64_t(seed)),
-            wide(int64_t(offset)), index(batch), index(head), index(q),
-            index(k));
+        Value built =
+            flash::buildIsKept(builder, loc, llvm::APFloat(0.25f),
+                               wide(int64_t(seed)), wide(int64_t(offset)),
+                               index(batch), index(head), index(q), index(k));
         auto words = flash::reference::philox(
-            {uint32_t(k >> 1), uint32_t(q >> 1),
-             uint32_t(65536 * batch + head), uint32_t(offset)},
+            {uint32_t(k >> 1), uint32_t(q >> 1), uint32_t(65536 * batch + head),
+             uint32_t(offset)},
             {uint32_t(seed), uint32_t(seed >> 32) ^ uint32_t(offset >> 32)});
         bool expected = words[(k & 1) + 2 * (q & 1)] >= 0x40000000;
         EXPECT_EQ(bool(evaluate(built)), expected) << q << " " << k;

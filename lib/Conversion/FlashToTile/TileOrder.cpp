@@ -1,5 +1,4 @@
-//===- TileOrder.cpp - Which tile a block works on ------------------------
-//===//
+//===- TileOrder.cpp - Which tile a block works on --------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

@@ -61,10 +61,9 @@ static void makePut(OpBuilder &builder, LoadOp load, Value ring,
 static GetOp makeGet(LoadOp load, Block *block, Value ring, Value iteration,
                      int64_t inFlight) {
   OpBuilder builder(firstUser(load.getTile(), block));
-  auto get =
-      GetOp::create(builder, load.getLoc(), load.getTile().getType(), ring,
-                    iteration, builder.getI64IntegerAttr(inFlight),
-                    /*when=*/Value());
+  auto get = GetOp::create(builder, load.getLoc(), load.getTile().getType(),
+                           ring, iteration, builder.getI64IntegerAttr(inFlight),
+                           /*when=*/Value());
   load.getTile().replaceAllUsesWith(get.getTile());
   return get;
 }
