@@ -34,6 +34,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -64,6 +65,23 @@ static MemRefType parameterType(MemRefType type) {
   return MemRefType::get(
       type.getShape(), type.getElementType(),
       StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides));
+}
+
+/// Moves what a loop over keys reads from tensors at the same place in each
+/// iteration (a slope of the head, a length of the batch) in front of it.
+static void hoistReads(scf::ForOp loop) {
+  if (loop.getBody()->getOps<tensor::ExtractOp>().empty())
+    return;
+  moveLoopInvariantCode(
+      {&loop.getRegion()},
+      [&](Value value, Region *) { return loop.isDefinedOutsideOfLoop(value); },
+      [](Operation *op, Region *) {
+        return isPure(op) && op->getNumRegions() == 0 &&
+               llvm::all_of(op->getResultTypes(), [](Type type) {
+                 return type.isIntOrIndexOrFloat();
+               });
+      },
+      [&](Operation *op, Region *) { loop.moveOutOfLoop(op); });
 }
 
 namespace {
@@ -177,6 +195,7 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
 
 LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   Location loc = op.getLoc();
+  op.walk([](scf::ForOp loop) { hoistReads(loop); });
   // Captures in order of use: tensors, then scalars; constants are copied.
   SetVector<Value> above;
   getUsedValuesDefinedAbove(op.getRegion(), above);
@@ -348,10 +367,11 @@ FailureOr<int64_t> FunctionConverter::run() {
     BlockArgument argument = entry.getArgument(i);
     Type type = argument.getType();
     if (isa<RankedTensorType>(type)) {
-      if (!isa<FloatType>(getElementTypeOrSelf(type)))
+      Type element = getElementTypeOrSelf(type);
+      if (!element.isF32() && !element.isF16() && !element.isBF16() &&
+          !element.isSignlessInteger(32) && !element.isSignlessInteger(64))
         return emitError(argument.getLoc(), "tensors of ")
-               << getElementTypeOrSelf(type)
-               << " are not supported on a GPU yet";
+               << element << " are not supported on a GPU yet";
       type = denseType(type);
       memrefs[argument] = entry.addArgument(type, argument.getLoc());
     } else if (type.isIndex()) {

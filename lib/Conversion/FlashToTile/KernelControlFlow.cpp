@@ -18,6 +18,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -149,12 +150,23 @@ LogicalResult KernelBuilder::convert(Operation *op) {
                         .getResult());
         return success();
       })
+      .Case([&](tensor::ExtractOp op) -> LogicalResult {
+        Value memref = scalars.lookupOrNull(op.getTensor());
+        if (!memref)
+          return op.emitOpError("of a tile is not supported in a GPU kernel");
+        SmallVector<Value> indices;
+        for (Value index : op.getIndices())
+          indices.push_back(scalars.lookup(index));
+        scalars.map(op.getResult(), memref::LoadOp::create(builder, op.getLoc(),
+                                                           memref, indices)
+                                        .getResult());
+        return success();
+      })
       .Default([&](Operation *op) -> LogicalResult {
         auto isTensor = llvm::IsaPred<TensorType>;
-        bool known =
-            isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(
-                op->getDialect()) &&
-            op->getNumRegions() == 0;
+        bool known = isa_and_nonnull<arith::ArithDialect, affine::AffineDialect,
+                                     math::MathDialect>(op->getDialect()) &&
+                     op->getNumRegions() == 0;
         if (!known || llvm::any_of(op->getOperandTypes(), isTensor) ||
             llvm::any_of(op->getResultTypes(), isTensor))
           return op->emitOpError("is not supported in a GPU kernel");

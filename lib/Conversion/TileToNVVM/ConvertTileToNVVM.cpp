@@ -107,6 +107,8 @@ struct ConvertTileToNVVMPass
   void runOnOperation() override {
     gpu::GPUModuleOp module = getOperation();
     MLIRContext *context = &getContext();
+    if (failed(lowerMathFunctions(module)))
+      return signalPassFailure();
     KernelMap kernels;
     for (auto kernel : module.getOps<gpu::GPUFuncOp>()) {
       if (getKernelWarps(kernel) == 0)
@@ -135,16 +137,18 @@ struct ConvertTileToNVVMPass
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);
     target.addIllegalDialect<FlashTileDialect>();
-    target.addIllegalOp<math::Exp2Op, math::Log2Op, math::ExpOp, math::LogOp,
-                        math::SqrtOp, math::RsqrtOp, math::AbsFOp>();
     target.addDynamicallyLegalOp<gpu::GPUFuncOp>([&](gpu::GPUFuncOp kernel) {
       return converter.isSignatureLegal(kernel.getFunctionType());
     });
     target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
     if (failed(applyFullConversion(module, target, std::move(patterns))))
       return signalPassFailure();
-    for (auto &entry : kernels)
-      narrowComparisons(cast<gpu::GPUFuncOp>(entry.first), entry.second);
+    for (auto &entry : kernels) {
+      auto kernel = cast<gpu::GPUFuncOp>(entry.first);
+      narrowComparisons(kernel, entry.second);
+      convertDistances(kernel, entry.second);
+      contractProducts(kernel);
+    }
   }
 };
 

@@ -158,6 +158,18 @@ getSharedAddress(Emitter &e, const KernelValues &kernel, OpT op) {
 void narrowComparisons(mlir::gpu::GPUFuncOp function,
                        const KernelValues &kernel);
 
+/// Makes instructions of the functions in a module's kernels; reports what
+/// there is no way to compute.
+llvm::LogicalResult lowerMathFunctions(mlir::gpu::GPUModuleOp module);
+
+/// Makes f32 of positions and distances in a converted kernel, with integers
+/// for a row and not for each element.
+void convertDistances(mlir::gpu::GPUFuncOp function,
+                      const KernelValues &kernel);
+
+/// Joins products and sums of f32 in a converted kernel.
+void contractProducts(mlir::gpu::GPUFuncOp function);
+
 void populateFragmentPatterns(const TileTypeConverter &converter,
                               mlir::RewritePatternSet &patterns,
                               const KernelMap &kernels);

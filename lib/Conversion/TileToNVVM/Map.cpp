@@ -11,14 +11,12 @@
 //
 //   map(%s, %m) { ^bb0(%i, %j, %x, %y): ... }   ->   body per element
 //
-// and the transcendental functions of bodies become the hardware's
-// approximations (ex2, lg2): there is no library on the device.
+// Functions in bodies have become instructions before (MathFunctions.cpp).
 //
 //===----------------------------------------------------------------------===//
 
 #include "Lowering.h"
 
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
@@ -88,65 +86,10 @@ struct MapLowering : TilePattern<MapOp> {
   }
 };
 
-/// A function of f32 that one instruction approximates.
-template <typename OpT> struct UnaryIntrinsic : OpRewritePattern<OpT> {
-  UnaryIntrinsic(MLIRContext *context, StringRef name)
-      : OpRewritePattern<OpT>(context), name(name) {}
-  LogicalResult matchAndRewrite(OpT op,
-                                PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32())
-      return rewriter.notifyMatchFailure(op, "is not f32");
-    Emitter e(op.getLoc(), rewriter);
-    rewriter.replaceOp(op, e.intrinsic(op.getType(), name, op.getOperand()));
-    return success();
-  }
-  std::string name;
-};
-
-/// exp(x) = exp2(x * log2(e)) and log(x) = log2(x) * ln(2).
-struct ExpLowering : OpRewritePattern<math::ExpOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(math::ExpOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32())
-      return rewriter.notifyMatchFailure(op, "is not f32");
-    Value log2e = arith::ConstantOp::create(
-        rewriter, op.getLoc(), rewriter.getF32FloatAttr(1.44269504f));
-    Value scaled =
-        arith::MulFOp::create(rewriter, op.getLoc(), op.getOperand(), log2e);
-    rewriter.replaceOpWithNewOp<math::Exp2Op>(op, scaled);
-    return success();
-  }
-};
-
-struct LogLowering : OpRewritePattern<math::LogOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(math::LogOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!op.getType().isF32())
-      return rewriter.notifyMatchFailure(op, "is not f32");
-    Value ln2 = arith::ConstantOp::create(
-        rewriter, op.getLoc(), rewriter.getF32FloatAttr(0.693147181f));
-    Value log2 = math::Log2Op::create(rewriter, op.getLoc(), op.getOperand());
-    rewriter.replaceOpWithNewOp<arith::MulFOp>(op, log2, ln2);
-    return success();
-  }
-};
-
 } // namespace
 
 void flash::tile::populateMapPatterns(const TileTypeConverter &converter,
                                       RewritePatternSet &patterns,
                                       const KernelMap &kernels) {
-  MLIRContext *context = patterns.getContext();
-  patterns.add<MapLowering>(converter, context, kernels);
-  patterns.add<ExpLowering, LogLowering>(context);
-  patterns.add<UnaryIntrinsic<math::Exp2Op>>(context,
-                                             "llvm.nvvm.ex2.approx.ftz.f");
-  patterns.add<UnaryIntrinsic<math::Log2Op>>(context,
-                                             "llvm.nvvm.lg2.approx.ftz.f");
-  patterns.add<UnaryIntrinsic<math::SqrtOp>>(context, "llvm.nvvm.sqrt.rn.f");
-  patterns.add<UnaryIntrinsic<math::RsqrtOp>>(context,
-                                              "llvm.nvvm.rsqrt.approx.ftz.f");
-  patterns.add<UnaryIntrinsic<math::AbsFOp>>(context, "llvm.fabs.f32");
+  patterns.add<MapLowering>(converter, patterns.getContext(), kernels);
 }

@@ -42,6 +42,10 @@ FailureOr<rt::DType> ProgramBuilder::dtype(Location loc, Type type) {
     return rt::DType::F16;
   if (type.isBF16())
     return rt::DType::BF16;
+  if (type.isSignlessInteger(32))
+    return rt::DType::I32;
+  if (type.isSignlessInteger(64))
+    return rt::DType::I64;
   return emitError(loc) << "tensors of " << type
                         << " are not supported in a launch plan yet";
 }

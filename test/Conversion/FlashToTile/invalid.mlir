@@ -63,7 +63,7 @@ func.func @op_in_loop() -> tensor<64xf32> {
 
 // -----
 
-// expected-error @below {{tensors of 'i32' are not supported on a GPU yet}}
-func.func @segments(%ids: tensor<?x?xi32>) {
+// expected-error @below {{tensors of 'i8' are not supported on a GPU yet}}
+func.func @segments(%ids: tensor<?x?xi8>) {
   return
 }

@@ -1,20 +1,26 @@
 // RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-decompose-attention),canonicalize,flash-verify-level{level=L2})' | FileCheck %s
 
-// Run-time data are read where queries and keys exist: padding asks for the last row that does.
+// Run-time data are read where queries and keys exist: of a tile that is not whole, padding is not asked.
 // CHECK-LABEL: @segments
 // CHECK-SAME: %[[KEYS:[^:]*]]: index, %[[QUERIES:[^:]*]]: index, %[[B:[^:]*]]: index, %{{.*}}: index, %[[QIDS:[^:]*]]: tensor<2x?xi32>, %[[KIDS:[^:]*]]: tensor<2x?xi32>
-// CHECK: %[[LASTQ:.*]] = arith.subi %[[QUERIES]], %{{.*}} : index
-// CHECK: %[[LASTK:.*]] = arith.subi %[[KEYS]], %{{.*}} : index
+// CHECK-DAG: arith.cmpi sgt, %[[QUERIES]], %c63
+// CHECK-DAG: arith.cmpi sgt, %[[KEYS]], %c31
+// CHECK: %[[WHOLE:.*]] = arith.andi
+// CHECK: scf.if %[[WHOLE]]
+// CHECK: linalg.generic
+// CHECK-NOT: scf.if
+// CHECK: %[[X:.*]] = tensor.extract %[[QIDS]][%[[B]], %{{.*}}]
+// CHECK: %[[Y:.*]] = tensor.extract %[[KIDS]][%[[B]], %{{.*}}]
+// CHECK: arith.cmpi eq, %[[X]], %[[Y]] : i32
 // CHECK: linalg.generic
 // CHECK: %[[I:.*]] = linalg.index 0
 // CHECK: %[[J:.*]] = linalg.index 1
-// CHECK-DAG: %[[EXISTS:.*]] = arith.cmpi slt, %[[J]], %[[KEYS]]
-// CHECK-DAG: arith.minsi %[[I]], %[[LASTQ]]
-// CHECK-DAG: arith.minsi %[[J]], %[[LASTK]]
-// CHECK: %[[X:.*]] = tensor.extract %[[QIDS]][%[[B]], %{{.*}}]
-// CHECK: %[[Y:.*]] = tensor.extract %[[KIDS]][%[[B]], %{{.*}}]
-// CHECK: %[[SAME:.*]] = arith.cmpi eq, %[[X]], %[[Y]] : i32
-// CHECK: arith.andi %[[EXISTS]], %[[SAME]]
+// CHECK-DAG: %[[ROW:.*]] = arith.cmpi slt, %[[I]], %[[QUERIES]]
+// CHECK-DAG: %[[COLUMN:.*]] = arith.cmpi slt, %[[J]], %[[KEYS]]
+// CHECK: %[[EXISTS:.*]] = arith.andi %[[ROW]], %[[COLUMN]]
+// CHECK: scf.if %[[EXISTS]]
+// CHECK-NEXT: tensor.extract %[[QIDS]]
+// CHECK-NEXT: tensor.extract %[[KIDS]]
 // CHECK: flash.online_softmax
 func.func @segments(%keys: index, %queries: index, %b: index, %h: index, %qids: tensor<2x?xi32>, %kids: tensor<2x?xi32>, %p: index,
                     %q: tensor<64x32xf32>, %k: tensor<32x32xf32>, %acc: tensor<64x32xf32>, %r: tensor<64xf32>) -> tensor<64x32xf32> {
@@ -95,13 +101,11 @@ func.func @softcap(%q: tensor<4x8xf32>, %k: tensor<16x8xf32>, %acc: tensor<4x8xf
 
 // -----
 
-// A bias is read at rows, of which padding asks for the last that exists, and at 0 where it has one for all.
+// A bias is read at rows, where they exist, and at 0 where it has one for all.
 // CHECK-LABEL: @bias
-// CHECK: %[[LAST:.*]] = arith.subi %arg1, %c1
 // CHECK: linalg.generic
 // CHECK: %[[J:.*]] = linalg.index 1
-// CHECK: %[[ROW:.*]] = arith.minsi %[[J]], %[[LAST]]
-// CHECK: %[[AT:.*]] = arith.select %{{.*}}, %c0, %[[ROW]] : index
+// CHECK: %[[AT:.*]] = arith.select %{{.*}}, %c0, %{{.*}} : index
 // CHECK: %[[B:.*]] = tensor.extract %{{.*}}[%c0, %arg4, %c0, %[[AT]]] : tensor<1x4x1x?xf16>
 // CHECK: %[[WIDE:.*]] = arith.extf %[[B]]
 // CHECK: arith.addf %{{.*}}, %[[WIDE]]

@@ -36,7 +36,7 @@ func.func @what_else_matters(%a: tensor<2x4x512x64xbf16>, %b: tensor<2x4x512x128
   // Other masks and score functions have entries of their own.
   // CHECK: flash.attention {{.*}}m = 192,
   %0 = flash.attention %a, %a, %a : tensor<2x4x512x64xbf16>, tensor<2x4x512x64xbf16>, tensor<2x4x512x64xbf16> -> tensor<2x4x512x64xbf16>
-  // CHECK: flash.attention {{.*}}m = 192,
+  // CHECK: flash.attention {{.*}}peelMasks = true
   %1 = flash.attention %a, %a, %a {mask = #flash.causal, scores = [#flash.softcap<3.0 : f32>]} : tensor<2x4x512x64xbf16>, tensor<2x4x512x64xbf16>, tensor<2x4x512x64xbf16> -> tensor<2x4x512x64xbf16>
   // With the LSE and offsets one without them is taken where registers suffice,
   // CHECK: flash.attention {{.*}} n = 128,

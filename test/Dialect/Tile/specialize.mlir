@@ -32,12 +32,13 @@ module {
       // CHECK:   flash_tile.release %[[RQ]]
       // CHECK:   flash_tile.store
       %c0 = arith.constant 0 : index
+    %size = memref.dim %key, %c0 : memref<?x64xf16>
       %c64 = arith.constant 64 : index
       %zero = arith.constant 0.0 : f32
       %q = flash_tile.load %query[%c0, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
       %o0 = flash_tile.splat %zero : !acc
       %o = scf.for %j = %c0 to %n step %c64 iter_args(%acc = %o0) -> (!acc) {
-        %left = arith.subi %n, %j : index
+        %left = arith.subi %size, %j : index
         %rows = arith.minsi %left, %c64 : index
         %k = flash_tile.load %key[%j, %c0] rows(%rows) {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
         %s = flash_tile.mma #flash_tile.wgmma %q, %k acc(%acc) transpose_b

@@ -55,6 +55,31 @@ def attention(dtype="bf16", dqk=128, dv=None, heads=16, key_heads=None, causal=F
             f"  return {', '.join(names)} : {joined}\n}}\n")
 
 
+def with_features(clauses, operands=(), dqk=128, dtype="bf16", lse=False, heads=16, body=""):
+    """An attention with masks or score functions; operands are (name, type)."""
+    t = f"tensor<?x{heads}x?x{dqk}x{dtype}>"
+    arguments = "".join(f", %{name}: {type}" for name, type in operands)
+    results = ", ".join([t] + ([f"tensor<?x{heads}x?xf32>"] if lse else []))
+    names = ", ".join(["%r0", "%r1"][: 1 + lse])
+    return (f"func.func @attention(%q: {t}, %k: {t}, %v: {t}{arguments}) -> ({results}) {{\n"
+            f"  {names} = flash.attention %q, %k, %v {clauses} {body} : {t}, {t}, {t} -> {results}\n"
+            f"  return {names} : {results}\n}}\n")
+
+
+REGION = """score {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index, %c: tensor<16xbf16>):
+    %x = tensor.extract %c[%h] : tensor<16xbf16>
+    %y = arith.extf %x : bf16 to f32
+    %d = arith.subi %j, %i : index
+    %d64 = arith.index_cast %d : index to i64
+    %f = arith.sitofp %d64 : i64 to f32
+    %m = math.absf %f : f32
+    %l = math.log1p %m : f32
+    %p = arith.mulf %l, %y : f32
+    %z = arith.subf %s, %p : f32
+    flash.yield %z : f32
+  }"""
+
 # name: (MLIR, options of the pipeline)
 KERNELS = {
     "hd64": (attention(dqk=64), ""),
@@ -69,8 +94,23 @@ KERNELS = {
     "hd192-128-causal": (attention(dqk=192, dv=128, causal=True), ""),
     "hd256": (attention(dqk=256), ""),
     "hd256-causal": (attention(dqk=256, dtype="f16", causal=True), ""),
+    "alibi-causal": (with_features("score_operands(%a : tensor<16xf32>) {scores = [#flash.alibi], mask = #flash.causal}",
+                                   [("a", "tensor<16xf32>")]), ""),
+    "alibi-causal-lse": (with_features("score_operands(%a : tensor<16xf32>) {scores = [#flash.alibi], mask = #flash.causal}",
+                                       [("a", "tensor<16xf32>")], lse=True, dqk=64), ""),
+    "softcap-causal": (with_features("{scores = [#flash.softcap<30.0 : f32>], mask = #flash.causal}"), ""),
+    "softcap-lse": (with_features("{scores = [#flash.softcap<30.0 : f32>], mask = #flash.causal}", dtype="f16", lse=True), ""),
+    "bias": (with_features("score_operands(%a : tensor<1x16x?x?xf32>) {scores = [#flash.bias]}",
+                           [("a", "tensor<1x16x?x?xf32>")]), ""),
+    "score-region": (with_features("captures(%a : tensor<16xbf16>) {scores = [#flash.region], mask = #flash.causal}",
+                                   [("a", "tensor<16xbf16>")], body=REGION), ""),
+    "window": (with_features("{mask = #flash.window<left = 1023, right = 0>}", lse=True), ""),
     "merge": (attention(dqk=64, causal=True), " split-kv=3"),
 }
+
+# The model of registers is not calibrated for score functions and wide masks on sm_100 and sm_120.
+FEATURE_TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90a"]
+FEATURES = ["alibi-causal", "alibi-causal-lse", "softcap-causal", "softcap-lse", "bias", "score-region", "window"]
 
 INSTRUCTIONS = {
     "mma": r"\bmma\.sync\.",
@@ -210,7 +250,8 @@ def main():
     version = version.group(2) if version else "unknown"
 
     jobs = [(name, target) for name in KERNELS for target in targets
-            if (not options.kernel or name in options.kernel)
+            if (name not in FEATURES or target in FEATURE_TARGETS)
+            and (not options.kernel or name in options.kernel)
             and (not options.target or target in options.target)]
     baseline = {"ptxas": version, "kernels": {}}
     if os.path.exists(BASELINE):

@@ -14,6 +14,7 @@
 
 #include "ScheduleFields.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
@@ -49,6 +50,31 @@ static int64_t lengthOf(AttentionOp op) {
   return std::max(queries, keys);
 }
 
+/// Whether a region reads a capture at a place that depends on the positions.
+static bool readsAtPositions(Region &body) {
+  if (body.empty())
+    return false;
+  Block &block = body.front();
+  // The score, if any, and the positions; captures stand behind them.
+  DenseSet<Value> varying;
+  for (BlockArgument argument : block.getArguments()) {
+    if (isa<ShapedType>(argument.getType()))
+      break;
+    varying.insert(argument);
+  }
+  unsigned batch = block.getArgument(0).getType().isIndex() ? 0 : 1;
+  varying.erase(block.getArgument(batch));
+  varying.erase(block.getArgument(batch + 1));
+  for (Operation &op : block)
+    if (llvm::any_of(op.getOperands(),
+                     [&](Value value) { return varying.contains(value); })) {
+      if (isa<tensor::ExtractOp>(op))
+        return true;
+      varying.insert(op.getResults().begin(), op.getResults().end());
+    }
+  return false;
+}
+
 TileProblem TileProblem::get(AttentionOp op) {
   unsigned bits = op.getQuery().getType().getElementTypeBitWidth();
   TileProblem problem;
@@ -58,8 +84,16 @@ TileProblem TileProblem::get(AttentionOp op) {
   if (MaskAttrInterface mask = op.getEffectiveMask())
     std::tie(problem.rowDivisor, problem.keyDivisor) = mask.getTileDivisors();
   problem.uneven = static_cast<bool>(op.getEffectiveMask());
+  problem.wideMask = problem.uneven && !isa<CausalAttr>(op.getEffectiveMask());
   problem.lse = static_cast<bool>(op.getLse());
   problem.offsets = op.getQOffset() || op.getKvOffset();
+  for (ScoreAttrInterface function : op.getEffectiveScores()) {
+    problem.drifts |= !isa<SoftcapAttr>(function);
+    problem.functions |= isa<SoftcapAttr, RegionAttr>(function);
+    problem.elementData |= isa<BiasAttr>(function);
+  }
+  problem.elementData |=
+      readsAtPositions(op.getScoreBody()) || readsAtPositions(op.getMaskBody());
   if (op.isPaged())
     problem.pageSize = std::max<int64_t>(
         op.getKey().getType().getDimSize(op.getLengthDim()), 0);
@@ -136,10 +170,13 @@ static TileCandidate tileForCPU(TargetAttr target, const TileProblem &problem) {
 /// assembling the list of kernels: the least that spills nowhere.
 static int64_t otherRegisters(TargetAttr target, Instruction instruction,
                               const TileProblem &p) {
+  int64_t forScores = (p.elementData ? 40 : 0) + (p.wideMask ? 20 : 0);
   if (instruction == Instruction::Wgmma)
     return 36 + (p.uneven ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0) +
-           (p.vDim > 128 ? 12 : 0);
-  return target.getKind().getValue().starts_with("sm_1") ? 88 : 48;
+           (p.vDim > 128 ? 12 : 0) + (p.functions ? 29 : 0) + forScores;
+  if (target.getKind().getValue().starts_with("sm_1"))
+    return 88 + forScores;
+  return 48 + (p.scores.empty() ? 0 : 16) + forScores;
 }
 
 /// 32-bit registers a thread needs: O and S in f32; beside them P in 16 bits
@@ -249,7 +286,10 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
   c.stages = 2;
   if (usesWgmma(target, problem)) {
     c.instruction = Instruction::Wgmma;
-    c.specialize = c.tma = c.lazy = true;
+    c.specialize = c.tma = true;
+    // The first block's maximum is no reference for scores that grow with the
+    // key's position, as those of ALiBi do.
+    c.lazy = !problem.drifts;
     c.persistent = c.storeTma = true;
     c.queryStages = 2;
     // Two or three consumer warpgroups of 64 rows; with the producer's they

@@ -24,6 +24,7 @@
 
 #include "TileUtils.h"
 #include "flash/Dialect/Flash/Transforms/Philox.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <limits>
@@ -75,6 +76,18 @@ public:
 private:
   Value scores();
   Value isPartial();
+  /// (builder, location, score, key within the tile, positions of query and
+  /// key) -> score
+  using PositionBody =
+      function_ref<Value(OpBuilder &, Location, Value, Value, Value, Value)>;
+  Value mapPositions(Value scores, const PositionBody &body);
+  void guardReads(Value mapped);
+  /// Query and key of an element, within the tile.
+  std::pair<Value, Value> placeInTile(OpBuilder &builder, Location l) {
+    Value i = linalg::IndexOp::create(builder, l, transposed ? 1 : 0);
+    Value j = linalg::IndexOp::create(builder, l, transposed ? 0 : 1);
+    return {i, j};
+  }
   Value applyScores(Value scores);
   Value widen(Value tile);
   Value dropOut(Value probabilities);
@@ -159,19 +172,108 @@ static bool mayPad(Value existing, int64_t size) {
   return getConstantIntValue(existing).value_or(0) < size;
 }
 
+/// The reads of a body whose place differs from element to element.
+static SmallVector<tensor::ExtractOp> findElementReads(Value mapped) {
+  auto generic = mapped.getDefiningOp<linalg::GenericOp>();
+  SmallVector<tensor::ExtractOp> reads;
+  generic.walk([&](tensor::ExtractOp extract) {
+    SetVector<Operation *> slice;
+    BackwardSliceOptions options;
+    options.omitBlockArguments = true;
+    options.filter = [&](Operation *op) { return generic->isAncestor(op); };
+    (void)getBackwardSlice(extract.getOperation(), &slice, options);
+    if (llvm::any_of(slice, llvm::IsaPred<linalg::IndexOp>))
+      reads.push_back(extract);
+  });
+  return reads;
+}
+
+/// Makes a body read where both the query and the key exist, and take zero
+/// elsewhere.
+void StepBuilder::guardReads(Value mapped) {
+  OpBuilder::InsertionGuard guard(b);
+  Value exists;
+  for (tensor::ExtractOp read : findElementReads(mapped)) {
+    if (!exists) {
+      b.setInsertionPointToStart(
+          mapped.getDefiningOp<linalg::GenericOp>().getBody());
+      auto [i, j] = placeInTile(b, loc);
+      exists = arith::AndIOp::create(b, loc, index.less(i, op.getQueries()),
+                                     index.less(j, op.getKeys()));
+    }
+    b.setInsertionPoint(read);
+    auto branch = scf::IfOp::create(b, loc, read.getType(), exists,
+                                    /*addThenBlock=*/true,
+                                    /*addElseBlock=*/true);
+    read.replaceAllUsesWith(branch.getResult(0));
+    b.setInsertionPointToEnd(branch.elseBlock());
+    Value zero =
+        arith::ConstantOp::create(b, loc, b.getZeroAttr(read.getType()));
+    scf::YieldOp::create(b, loc, zero);
+    b.setInsertionPointToEnd(branch.thenBlock());
+    auto yield = scf::YieldOp::create(b, loc, read.getResult());
+    read->moveBefore(yield);
+  }
+}
+
+/// Builds an element-wise op whose body may read data at positions. Where some
+/// of the tile's do not exist, padding asks for the last that does (in
+/// vectors), or is not asked (where threads read elements; whole tiles are told
+/// apart, and do not look).
+Value StepBuilder::mapPositions(Value scores, const PositionBody &body) {
+  auto map = [&](bool clamped) {
+    Value lastQuery, lastKey;
+    if (clamped) {
+      lastQuery = index.sub(op.getQueries(), index.constant(1));
+      lastKey = index.sub(op.getKeys(), index.constant(1));
+    }
+    auto inner = [&](OpBuilder &nested, Location l, ValueRange in) {
+      auto [i, j] = placeInTile(nested, l);
+      Value column = j;
+      if (clamped && mayPad(op.getQueries(), rows))
+        i = arith::MinSIOp::create(nested, l, i, lastQuery);
+      if (clamped && mayPad(op.getKeys(), keys))
+        j = arith::MinSIOp::create(nested, l, j, lastKey);
+      Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
+      Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
+      return SmallVector<Value>{body(nested, l, in[0], column, q, k)};
+    };
+    Value mapped = mapTiles(b, loc, scoreShape, scores,
+                            b.getMultiDimIdentityMap(2), accumulator, inner)
+                       .front();
+    hoistInvariants(mapped.getDefiningOp<linalg::GenericOp>());
+    return mapped;
+  };
+  Value mapped = map(/*clamped=*/false);
+  // Nobody looks at positions alone where there is no place.
+  bool pads = op.getQueries() &&
+              (mayPad(op.getQueries(), rows) || mayPad(op.getKeys(), keys));
+  if (!pads || findElementReads(mapped).empty())
+    return mapped;
+  b.eraseOp(mapped.getDefiningOp());
+  if (transposed)
+    return map(/*clamped=*/true);
+  Value whole = arith::AndIOp::create(
+      b, loc, index.less(index.constant(rows - 1), op.getQueries()),
+      index.less(index.constant(keys - 1), op.getKeys()));
+  auto branch = scf::IfOp::create(
+      b, loc, whole,
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(b, loc, map(/*clamped=*/false));
+      },
+      [&](OpBuilder &, Location) {
+        Value guarded = map(/*clamped=*/false);
+        guardReads(guarded);
+        scf::YieldOp::create(b, loc, guarded);
+      });
+  return branch.getResult(0);
+}
+
 /// The scale, then the score functions in their order, each on what the one
-/// before made. Where they read data, padding asks for the last row that
-/// exists.
+/// before made.
 Value StepBuilder::applyScores(Value scores) {
   if (!scalesBefore())
     return scores;
-  bool readsData = op.getScores() && (!op.getScoreOperands().empty() ||
-                                      !op.getCaptures().empty());
-  Value lastQuery, lastKey;
-  if (readsData) {
-    lastQuery = index.sub(op.getQueries(), index.constant(1));
-    lastKey = index.sub(op.getKeys(), index.constant(1));
-  }
   Value factor =
       arith::ConstantOp::create(b, loc, b.getFloatAttr(accumulator, scale));
   if (Value keys = op.getKeyScale()) {
@@ -179,59 +281,35 @@ Value StepBuilder::applyScores(Value scores) {
       keys = arith::ExtFOp::create(b, loc, accumulator, keys);
     factor = arith::MulFOp::create(b, loc, factor, keys);
   }
-  auto body = [&](OpBuilder &nested, Location l, ValueRange in) {
-    Value score = arith::MulFOp::create(nested, l, in[0], factor);
-    if (!op.getScores())
-      return SmallVector<Value>{score};
-    Value i = linalg::IndexOp::create(nested, l, transposed ? 1 : 0);
-    Value j = linalg::IndexOp::create(nested, l, transposed ? 0 : 1);
-    if (readsData && mayPad(op.getQueries(), rows))
-      i = arith::MinSIOp::create(nested, l, i, lastQuery);
-    if (readsData && mayPad(op.getKeys(), keys))
-      j = arith::MinSIOp::create(nested, l, j, lastKey);
-    Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
-    Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
-    ValueRange operands = op.getScoreOperands();
-    for (auto function : op.getScoresAttr().getAsRange<ScoreAttrInterface>()) {
-      unsigned count = function.getNumScoreOperands();
-      TilePlace place =
-          op.getPlace(operands.take_front(count), op.getScoreBody());
-      score = function.buildScore(nested, l, place, score, q, k);
-      operands = operands.drop_front(count);
-    }
-    return SmallVector<Value>{score};
-  };
-  Value changed = mapTiles(b, loc, scoreShape, scores,
-                           b.getMultiDimIdentityMap(2), accumulator, body)
-                      .front();
-  hoistInvariants(changed.getDefiningOp<linalg::GenericOp>());
-  return changed;
+  return mapPositions(
+      scores,
+      [&](OpBuilder &nested, Location l, Value score, Value, Value q,
+          Value k) -> Value {
+        score = arith::MulFOp::create(nested, l, score, factor);
+        if (!op.getScores())
+          return score;
+        ValueRange operands = op.getScoreOperands();
+        for (auto function :
+             op.getScoresAttr().getAsRange<ScoreAttrInterface>()) {
+          unsigned count = function.getNumScoreOperands();
+          TilePlace place =
+              op.getPlace(operands.take_front(count), op.getScoreBody());
+          score = function.buildScore(nested, l, place, score, q, k);
+          operands = operands.drop_front(count);
+        }
+        return score;
+      });
 }
 
 /// Scores with -inf where the key does not exist or the mask hides it.
 Value StepBuilder::maskScores(Value scores) {
-  Value lastQuery, lastKey;
-  bool readsData = !op.getMaskOperands().empty() ||
-                   (!op.getMaskBody().empty() && !op.getCaptures().empty());
-  if (readsData) {
-    lastQuery = index.sub(op.getQueries(), index.constant(1));
-    lastKey = index.sub(op.getKeys(), index.constant(1));
-  }
-  auto body = [&](OpBuilder &nested, Location l, ValueRange in) {
-    Value i = linalg::IndexOp::create(nested, l, transposed ? 1 : 0);
-    Value j = linalg::IndexOp::create(nested, l, transposed ? 0 : 1);
+  return mapPositions(scores, [&](OpBuilder &nested, Location l, Value score,
+                                  Value column, Value q, Value k) {
     Value visible;
     if (getConstantIntValue(op.getKeys()).value_or(0) < keys)
-      visible = arith::CmpIOp::create(nested, l, arith::CmpIPredicate::slt, j,
-                                      op.getKeys());
+      visible = arith::CmpIOp::create(nested, l, arith::CmpIPredicate::slt,
+                                      column, op.getKeys());
     if (MaskAttrInterface mask = op.getMaskAttr()) {
-      // Where the mask reads operands, padding asks for the last that exists.
-      if (readsData && mayPad(op.getQueries(), rows))
-        i = arith::MinSIOp::create(nested, l, i, lastQuery);
-      if (readsData && mayPad(op.getKeys(), keys))
-        j = arith::MinSIOp::create(nested, l, j, lastKey);
-      Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
-      Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
       Value seen = mask.buildIsVisible(nested, l, maskPlace(), q, k);
       visible =
           visible ? arith::AndIOp::create(nested, l, visible, seen) : seen;
@@ -240,14 +318,9 @@ Value StepBuilder::maskScores(Value scores) {
         nested, l,
         nested.getFloatAttr(accumulator,
                             -std::numeric_limits<double>::infinity()));
-    return SmallVector<Value>{
-        arith::SelectOp::create(nested, l, visible, in[0], hidden)};
-  };
-  Value masked = mapTiles(b, loc, scoreShape, scores,
-                          b.getMultiDimIdentityMap(2), accumulator, body)
-                     .front();
-  hoistInvariants(masked.getDefiningOp<linalg::GenericOp>());
-  return masked;
+    return arith::SelectOp::create(nested, l, visible, score, hidden)
+        .getResult();
+  });
 }
 
 /// P with 0 for what is dropped. What is kept is divided by 1 - p when the row

@@ -43,33 +43,42 @@ static void lowerSoftmax(OnlineSoftmaxOp op) {
   float c = op.getScale().convertToFloat() * 1.44269504088896340736f;
   Type sumType = op.getSum().getType();
 
+  // Scores that functions have made can be large: then the difference comes
+  // first, and keeps what a product of each with c would round away.
+  bool differenceFirst = op.getScale().convertToFloat() == 1.0f;
+  auto exponent = [&](OpBuilder &b, Location l, Value score, Value shift) {
+    Value value =
+        differenceFirst
+            ? arith::MulFOp::create(b, l,
+                                    arith::SubFOp::create(b, l, score, shift),
+                                    constant(b, l, c))
+                  .getResult()
+            : math::FmaOp::create(b, l, score, constant(b, l, c), shift);
+    return math::Exp2Op::create(b, l, value).getResult();
+  };
   Value blockMax =
       ReduceOp::create(builder, loc, row, ReduceKind::Max, op.getScores());
   auto state = MapOp::create(
       builder, loc, TypeRange{row, row, row}, ValueRange{op.getMax(), blockMax},
       [&](OpBuilder &b, Location l, ValueRange args) {
         Value none = constant(b, l, -std::numeric_limits<float>::infinity());
-        Value factor = constant(b, l, c);
         Value max = arith::MaxNumFOp::create(b, l, args[1], args[2]);
         Value empty =
             arith::CmpFOp::create(b, l, arith::CmpFPredicate::OEQ, max, none);
-        Value shift = arith::SelectOp::create(
-            b, l, empty, constant(b, l, 0.0f),
-            arith::MulFOp::create(b, l, max, constant(b, l, -c)));
-        Value alpha = math::Exp2Op::create(
-            b, l, math::FmaOp::create(b, l, args[1], factor, shift));
-        YieldOp::create(b, l, ValueRange{max, shift, alpha});
+        Value reference = max;
+        if (!differenceFirst)
+          reference = arith::MulFOp::create(b, l, max, constant(b, l, -c));
+        Value shift = arith::SelectOp::create(b, l, empty, constant(b, l, 0.0f),
+                                              reference);
+        YieldOp::create(b, l,
+                        ValueRange{max, shift, exponent(b, l, args[1], shift)});
       });
   Value exponentials =
-      MapOp::create(
-          builder, loc, TypeRange(scores),
-          ValueRange{op.getScores(), state.getResult(1)},
-          [&](OpBuilder &b, Location l, ValueRange args) {
-            Value exponent =
-                math::FmaOp::create(b, l, args[2], constant(b, l, c), args[3]);
-            YieldOp::create(b, l,
-                            math::Exp2Op::create(b, l, exponent).getResult());
-          })
+      MapOp::create(builder, loc, TypeRange(scores),
+                    ValueRange{op.getScores(), state.getResult(1)},
+                    [&](OpBuilder &b, Location l, ValueRange args) {
+                      YieldOp::create(b, l, exponent(b, l, args[2], args[3]));
+                    })
           .getResult(0);
   Value blockSum =
       ReduceOp::create(builder, loc, sumType, ReduceKind::Add, exponentials);

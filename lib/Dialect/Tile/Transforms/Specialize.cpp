@@ -25,6 +25,8 @@
 
 #include "flash/Dialect/Flash/IR/Flash.h"
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
 namespace flash::tile {
 #define GEN_PASS_DEF_TILESPECIALIZE
 #include "flash/Dialect/Tile/Transforms/Passes.h.inc"
@@ -104,10 +106,12 @@ static Rings makeRings(OpBuilder &builder, KernelLoads loads,
   return rings;
 }
 
+/// Kernels write none of the tensors whose elements they read as scalars.
 static bool isScalar(Operation &op) {
-  return op.getNumRegions() == 0 &&
-         (!isa<FlashTileDialect>(op.getDialect()) || isa<TileOfOp>(op)) &&
-         isMemoryEffectFree(&op);
+  return isa<memref::LoadOp>(op) ||
+         (op.getNumRegions() == 0 &&
+          (!isa<FlashTileDialect>(op.getDialect()) || isa<TileOfOp>(op)) &&
+          isMemoryEffectFree(&op));
 }
 
 /// The puts of a tile: its own loads, then those of the loop, which is counted

@@ -29,12 +29,21 @@ LaunchMap flash::tile::findLaunches(ModuleOp module) {
   return launches;
 }
 
+/// Whether `value` is a size of tensors (those of one attention agree, which is
+/// checked before a launch; that of a slice is a parameter), and not a length
+/// that is data.
+static bool isSize(Value value) {
+  return isa<BlockArgument>(value) || value.getDefiningOp<memref::DimOp>() ||
+         getConstantIntValue(getAsOpFoldResult(value));
+}
+
 bool flash::tile::isRest(Value count, Value offset, int64_t tile) {
   if (auto number = getConstantIntValue(getAsOpFoldResult(count)))
     return *number >= tile;
   auto isDifference = [&](Value value) {
     auto difference = value.getDefiningOp<arith::SubIOp>();
-    return difference && difference.getRhs() == offset;
+    return difference && difference.getRhs() == offset &&
+           isSize(difference.getLhs());
   };
   auto min = count.getDefiningOp<arith::MinSIOp>();
   if (!min)

@@ -39,6 +39,12 @@ struct TileProblem {
   /// The longer of queries and keys, where types say both; else one of these.
   static constexpr int64_t kLengthAtRunTime = -1, kLengthInData = -2;
   int64_t length = kLengthAtRunTime;
+  /// Whether a score function may make scores grow along the keys without a
+  /// bound that is known.
+  bool drifts = false;
+  /// What each score costs besides: functions (softcap, a region), data of its
+  /// own to read (a bias, captures), a mask of more than one comparison.
+  bool functions = false, elementData = false, wideMask = false;
 
   static TileProblem get(AttentionOp op);
 };

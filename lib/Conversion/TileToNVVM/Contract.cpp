@@ -1,0 +1,150 @@
+//===- Contract.cpp - Products and sums in one instruction ------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   addf (mulf %a, %b), %c      ->  fma %a, %b, %c
+//   mulf (mulf %a, 2.0), 3.0    ->  mulf %a, 6.0
+//   mulf (fma %a, -2.0, 1.0), c ->  fma %a, -2c, c
+//
+// The scale, the score functions and the exponent of a softmax meet only here,
+// where an element's bodies stand one behind the other. Rounding once in the
+// place of twice.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Lowering.h"
+
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace flash::tile;
+
+static std::optional<double> getNumber(Value value) {
+  FloatAttr number;
+  if (matchPattern(value, m_Constant(&number)))
+    return number.getValueAsDouble();
+  return std::nullopt;
+}
+
+/// A product with a number, as (factor, number).
+static std::pair<Value, std::optional<double>> getScaled(arith::MulFOp op) {
+  if (auto number = getNumber(op.getRhs()))
+    return {op.getLhs(), number};
+  return {op.getRhs(), getNumber(op.getLhs())};
+}
+
+static Value constant(OpBuilder &b, Location loc, double value) {
+  return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(float(value)));
+}
+
+/// `a * b` where the op is a product that nobody else uses.
+static arith::MulFOp getProduct(Value value) {
+  auto product = value.getDefiningOp<arith::MulFOp>();
+  return product && product->hasOneUse() ? product : arith::MulFOp();
+}
+
+static Value negate(OpBuilder &b, Location loc, Value value) {
+  if (auto number = getNumber(value))
+    return constant(b, loc, -*number);
+  return arith::NegFOp::create(b, loc, value);
+}
+
+static Value contractScaled(OpBuilder &b, arith::MulFOp op) {
+  auto [value, number] = getScaled(op);
+  Operation *inner = value.getDefiningOp();
+  if (!number || !inner || !inner->hasOneUse())
+    return Value();
+  Location loc = op.getLoc();
+  if (auto product = dyn_cast<arith::MulFOp>(inner))
+    if (auto [factor, other] = getScaled(product); other)
+      return arith::MulFOp::create(b, loc, factor,
+                                   constant(b, loc, *number * *other));
+  if (auto fma = dyn_cast<math::FmaOp>(inner)) {
+    auto by = getNumber(fma.getB()), plus = getNumber(fma.getC());
+    if (by && plus)
+      return math::FmaOp::create(b, loc, fma.getA(),
+                                 constant(b, loc, *by * *number),
+                                 constant(b, loc, *plus * *number));
+  }
+  return Value();
+}
+
+static Value contractSum(OpBuilder &b, Operation *op) {
+  Location loc = op->getLoc();
+  Value lhs = op->getOperand(0), rhs = op->getOperand(1);
+  bool isDifference = isa<arith::SubFOp>(op);
+  if (auto product = getProduct(rhs)) {
+    Value a = product.getLhs(), factor = product.getRhs();
+    if (isDifference) {
+      // A number or what is alike for many elements costs least to negate.
+      if (getNumber(a))
+        std::swap(a, factor);
+      factor = negate(b, loc, factor);
+    }
+    return math::FmaOp::create(b, loc, a, factor, lhs);
+  }
+  if (auto product = getProduct(lhs))
+    return math::FmaOp::create(b, loc, product.getLhs(), product.getRhs(),
+                               isDifference ? negate(b, loc, rhs) : rhs);
+  return Value();
+}
+
+/// What was put into a vector is taken from where it came: bodies that follow
+/// one another see each other's arithmetic.
+static void forwardElements(gpu::GPUFuncOp function) {
+  function.walk([](LLVM::ExtractElementOp op) {
+    APInt wanted, place;
+    bool isMultiplied = llvm::any_of(
+        op->getUsers(),
+        llvm::IsaPred<arith::MulFOp, arith::AddFOp, arith::SubFOp>);
+    if (!isMultiplied || !op.getType().isF32() ||
+        !matchPattern(op.getPosition(), m_ConstantInt(&wanted)))
+      return;
+    Value from = op.getVector();
+    while (auto insert = from.getDefiningOp<LLVM::InsertElementOp>()) {
+      if (!matchPattern(insert.getPosition(), m_ConstantInt(&place)))
+        return;
+      if (place == wanted) {
+        op.replaceAllUsesWith(insert.getValue());
+        op.erase();
+        return;
+      }
+      from = insert.getVector();
+    }
+  });
+  // Vectors that nobody reads any more would count as uses of their elements.
+  SmallVector<Operation *> inserts;
+  function.walk([&](LLVM::InsertElementOp op) { inserts.push_back(op); });
+  for (Operation *op : llvm::reverse(inserts))
+    if (op->use_empty())
+      op->erase();
+}
+
+void flash::tile::contractProducts(gpu::GPUFuncOp function) {
+  forwardElements(function);
+  // Uses stand behind definitions, so that chains contract from their begin.
+  function.walk([&](Operation *op) {
+    if (!isa<arith::MulFOp, arith::AddFOp, arith::SubFOp>(op) ||
+        !op->getResult(0).getType().isF32())
+      return;
+    OpBuilder builder(op);
+    auto scaled = dyn_cast<arith::MulFOp>(op);
+    Value value =
+        scaled ? contractScaled(builder, scaled) : contractSum(builder, op);
+    if (!value)
+      return;
+    SmallVector<Value> operands(op->getOperands());
+    op->getResult(0).replaceAllUsesWith(value);
+    op->erase();
+    for (Value operand : operands)
+      if (Operation *product = operand.getDefiningOp();
+          product && isOpTriviallyDead(product))
+        product->erase();
+  });
+}
