@@ -156,6 +156,9 @@ static void populateMathFunctions(RewritePatternSet &patterns) {
   patterns.add<Instruction<math::RsqrtOp>>(context,
                                            "llvm.nvvm.rsqrt.approx.ftz.f");
   patterns.add<Instruction<math::AbsFOp>>(context, "llvm.fabs.f32");
+  patterns.add<Instruction<math::FloorOp>>(context, "llvm.floor.f32");
+  patterns.add<Instruction<math::CeilOp>>(context, "llvm.ceil.f32");
+  patterns.add<Instruction<math::RoundEvenOp>>(context, "llvm.roundeven.f32");
   // Narrow types go through f32; what is left is made of the above.
   populateMathF32ExpansionPatterns(patterns, [](StringRef) { return true; });
   math::populateExpansionPatterns(patterns, {"sinh", "cosh", "tan", "asinh",
@@ -175,8 +178,7 @@ static bool isNative(Operation *op) {
           math::CtPopOp, math::IsFiniteOp, math::IsInfOp, math::IsNaNOp,
           math::IsNormalOp>(op))
     return true;
-  return isa<math::FmaOp, math::FloorOp, math::CeilOp, math::TruncOp,
-             math::RoundEvenOp, math::CopySignOp>(op) &&
+  return isa<math::FmaOp, math::TruncOp, math::CopySignOp>(op) &&
          op->getResult(0).getType().isF32();
 }
 

@@ -16,7 +16,7 @@ gpu.module @kernels {
     // CHECK: math.fma %[[R]], %[[TWO]], %[[ONE]]
     %a = math.tanh %x : f32
     memref.store %a, %m[%c0] : memref<6xf32>
-    // CHECK: math.roundeven
+    // CHECK: llvm.call_intrinsic "llvm.roundeven.f32"
     // CHECK: llvm.call_intrinsic "llvm.nvvm.sin.approx.ftz.f"
     %b = math.sin %x : f32
     memref.store %b, %m[%c0] : memref<6xf32>
@@ -26,6 +26,12 @@ gpu.module @kernels {
     // CHECK: llvm.call_intrinsic "llvm.nvvm.sqrt.approx.ftz.f"
     %d = math.sqrt %x : f32
     memref.store %d, %m[%c0] : memref<6xf32>
+    // CHECK: llvm.call_intrinsic "llvm.floor.f32"
+    %g = math.floor %x : f32
+    memref.store %g, %m[%c0] : memref<6xf32>
+    // CHECK: llvm.call_intrinsic "llvm.ceil.f32"
+    %i = math.ceil %x : f32
+    memref.store %i, %m[%c0] : memref<6xf32>
     // CHECK: arith.extf
     // CHECK: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"
     // CHECK: arith.truncf

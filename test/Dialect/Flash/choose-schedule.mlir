@@ -24,3 +24,17 @@ func.func @attention(%q: tensor<2x4x?x128xbf16>) -> (tensor<2x4x?x128xbf16>, ten
   %p = flash.attention %q, %q, %q {schedule = #flash.schedule<n = 48>} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
   return %o, %p : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>
 }
+
+// What Hopper's instructions do not serve takes the other tensor cores'.
+// SM90-LABEL: @dropped
+// SM90: flash.attention {{.*}}instruction = mma_sync
+// SM90-LABEL: @paged
+// SM90: flash.attention {{.*}}instruction = mma_sync
+func.func @dropped(%q: tensor<2x4x?x128xbf16>, %seed: i64) -> tensor<2x4x?x128xbf16> {
+  %o = flash.attention %q, %q, %q dropout(%seed, %seed) {dropout_p = 0.5 : f32} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
+  return %o : tensor<2x4x?x128xbf16>
+}
+func.func @paged(%q: tensor<2x4x?x128xbf16>, %k: tensor<?x4x16x128xbf16>, %lengths: tensor<2xi32>, %table: tensor<2x?xi32>) -> tensor<2x4x?x128xbf16> {
+  %o = flash.attention %q, %k, %k kv_lengths(%lengths : tensor<2xi32>) page_table(%table : tensor<2x?xi32>) : tensor<2x4x?x128xbf16>, tensor<?x4x16x128xbf16>, tensor<?x4x16x128xbf16> -> tensor<2x4x?x128xbf16>
+  return %o : tensor<2x4x?x128xbf16>
+}

@@ -272,7 +272,11 @@ static TileCandidate withMoreStages(TileCandidate candidate, TargetAttr target,
 }
 
 bool flash::usesWgmma(TargetAttr target, const TileProblem &problem) {
-  // Rows of 16 bytes are what the tensor memory accelerator copies.
+  // Rows of 16 bytes are what the tensor memory accelerator copies, and pages
+  // are not one tensor. Dropout's bits are computed where P's registers are
+  // still read by a product in flight: the assembler would serialise it.
+  if (problem.paged || StringRef(problem.scores).contains("dropout"))
+    return false;
   return target.hasWgmma() && problem.elementBytes == 2 &&
          problem.qkDim % 8 == 0 && problem.vDim % 8 == 0 &&
          std::max(problem.qkDim, problem.vDim) <= 256;
