@@ -15,10 +15,8 @@
 #include "Call.h"
 #include "LoadedProgram.h"
 
-#include <algorithm>
 #include <map>
 #include <mutex>
-#include <numeric>
 
 using namespace flash::rt;
 using namespace flash::rt::cuda;
@@ -121,10 +119,12 @@ Executor::Impl::placeBuffers(StreamState &state, Stream stream,
                              const std::vector<Argument> &results) {
   std::vector<BufferView> views(program.buffers.size());
   // What is zero between launches lies first: sizes of the others change.
-  std::vector<size_t> order(views.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_partition(order.begin(), order.end(),
-                        [&](size_t i) { return program.buffers[i].zeroed; });
+  std::vector<size_t> order;
+  order.reserve(views.size());
+  for (bool zeroed : {true, false})
+    for (size_t i = 0; i < views.size(); ++i)
+      if (program.buffers[i].zeroed == zeroed)
+        order.push_back(i);
   // Of a temporary, the address is first its offset.
   int64_t total = 0;
   for (size_t i : order) {

@@ -249,6 +249,7 @@ std::string Printer::printBit(const Expr &expr) {
   static constexpr llvm::StringLiteral kPredicates[] = {
       "eq", "ne", "slt", "sle", "sgt", "sge", "ult", "ule", "ugt", "uge"};
   std::vector<std::string> in;
+  in.reserve(expr.in.size());
   for (const Expr &operand : expr.in)
     in.push_back(print(operand));
   switch (expr.node) {

@@ -240,6 +240,7 @@ makeStandardProblems(TuneOptions options, MLIRContext &context, bool onDevice) {
         return Status::error("--tune-head-dims: '" + headDim +
                              "' is no head dim, as 64 or 192/128");
       std::vector<FlashRunOptions> sizes;
+      sizes.reserve(lengths.size());
       for (int64_t length : lengths)
         sizes.push_back(standardSizes(options.run, onDevice, length, v));
       // More blocks of queries than a GPU has cores.

@@ -71,6 +71,7 @@ std::vector<std::string> tuner::findBest(const std::vector<CaseResult> &results,
       ++wins[least < -kNoise ? *best : model];
   }
   std::vector<std::string> best;
+  best.reserve(wins.size());
   for (auto &[schedule, count] : wins)
     best.push_back(schedule);
   llvm::sort(best, [&](const std::string &a, const std::string &b) {
@@ -95,6 +96,7 @@ ScheduleEntry tuner::makeEntry(const ScheduleKey &key,
                                const std::string &model) {
   size_t count = results.size();
   std::vector<std::map<std::string, Time>> times;
+  times.reserve(results.size());
   for (const CaseResult &result : results)
     times.push_back(timesOf(result, model));
 

@@ -60,7 +60,7 @@ static std::string findCommit() {
   llvm::SmallString<128> path;
   if (!git || llvm::sys::fs::createTemporaryFile("flash-commit", "", path))
     return "unknown";
-  llvm::scope_exit remove([&] { llvm::sys::fs::remove(path); });
+  llvm::scope_exit remove([&] { (void)llvm::sys::fs::remove(path); });
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(path),
                                           StringRef("")};
   if (llvm::sys::ExecuteAndWait(*git, {*git, "rev-parse", "--short", "HEAD"},

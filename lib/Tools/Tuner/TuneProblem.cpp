@@ -57,7 +57,7 @@ std::string Pace::str() const {
       std::to_string(done + known) + " of " + std::to_string(all);
   if (done > 0)
     text +=
-        ", " + std::to_string(int(seconds() / done * left + 0.5)) + " s left";
+        ", " + std::to_string(std::lround(seconds() / done * left)) + " s left";
   return text;
 }
 
