@@ -20,6 +20,7 @@
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Process.h"
@@ -60,7 +61,7 @@ static std::string findCommit() {
   llvm::SmallString<128> path;
   if (!git || llvm::sys::fs::createTemporaryFile("flash-commit", "", path))
     return "unknown";
-  llvm::scope_exit remove([&] { (void)llvm::sys::fs::remove(path); });
+  llvm::FileRemover remove(path);
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(path),
                                           StringRef("")};
   if (llvm::sys::ExecuteAndWait(*git, {*git, "rev-parse", "--short", "HEAD"},
