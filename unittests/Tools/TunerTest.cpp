@@ -23,6 +23,7 @@ protected:
     cases.back()->length = length;
     cases.back()->flops = 1e9;
     std::vector<Measurement> session;
+    session.reserve(times.size());
     for (size_t i = 0; i < times.size(); ++i)
       session.push_back(
           {i ? std::string(1, char('a' + i - 1)) : "model", times[i], 20});
@@ -32,6 +33,7 @@ protected:
   std::vector<std::pair<int64_t, std::string>> choose() {
     ScheduleEntry entry = makeEntry(ScheduleKey(), results, "model");
     std::vector<std::pair<int64_t, std::string>> ranges;
+    ranges.reserve(entry.ranges.size());
     for (const ScheduleRange &range : entry.ranges)
       ranges.push_back({range.upTo, range.schedule});
     return ranges;

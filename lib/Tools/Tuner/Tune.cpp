@@ -18,7 +18,6 @@
 #include "flash/InitAll.h"
 #include "flash/Runtime/ThreadPool.h"
 
-#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/FormatVariadic.h"
