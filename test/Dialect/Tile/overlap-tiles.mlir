@@ -118,3 +118,25 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+#schedule = #flash.schedule<m = 128, n = 64, specialize = true, persistent = true, overlapTiles = true, dynamic = true>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @dynamic
+  gpu.func @dynamic(%out: memref<?xindex>, %visits: index, %counter: memref<1xi32>) kernel
+      attributes {flash_tile.warps = 8 : i64, flash.schedule = #schedule} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      // expected-remark @+1 {{flash-tile-overlap-tiles leaves the loop over tiles: which tile is the next is not known before it is taken}}
+      scf.for %t = %c0 to %visits step %c1 {
+        %tile = flash_tile.tile_of %t of %visits counter(%counter : memref<1xi32>)
+        memref.store %tile, %out[%t] : memref<?xindex>
+      } {flash_tile.tiles}
+    }
+    gpu.return
+  }
+}

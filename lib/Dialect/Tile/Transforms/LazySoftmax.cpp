@@ -17,17 +17,17 @@
 //         } else { %p0, %m, %l + %r, %o }
 //       } else { convert %e, %m, %l + %t, %o }
 //
-// Softmax is the same
-// with any reference in place of the maximum, as long as nothing overflows: no
-// maximum, no shuffles, no rescaling. The first block's maxima are the
-// references; where a row sum grows out of range (a NaN is never in range), the
-// warp takes the textbook step with its scores computed again: the exponentials
-// have taken their registers. Where probabilities exceed the reference's by
-// much, few of them may make up the row; the largest is then not exactly 1, and
-// its rounding has to cancel: the rounded ones are summed. To sum them always
-// costs 2 % (docs/rationale/gpu.md). Where the kernel also stores the logarithm
-// of the sum, that has to be exact. It runs after the products are scheduled,
-// so that the first block is on its own and stays as it is.
+// Softmax is the same with any reference in place of the maximum, as long as
+// nothing overflows: no maximum, no shuffles, no rescaling. The first block's
+// maxima are the references; where a row sum grows out of range (a NaN is never
+// in range), the warp takes the textbook step with its scores computed again:
+// the exponentials have taken their registers. Where probabilities exceed the
+// reference's by much, few of them may make up the row; the largest is then not
+// exactly 1, and its rounding has to cancel: the rounded ones are summed. To
+// sum them always costs 2 % (docs/rationale/gpu.md). Where the kernel also
+// stores the logarithm of the sum, that has to be exact. It runs after the
+// products are scheduled, so that the first block is on its own and stays as it
+// is.
 //
 //===----------------------------------------------------------------------===//
 

@@ -97,6 +97,8 @@ StringRef TileRotation::matchProducts() {
 
 StringRef TileRotation::match() {
   Block *body = tiles.getBody();
+  if (!body->getOps<TileOfOp>().empty())
+    return "which tile is the next is not known before it is taken";
   for (auto branch : body->getOps<scf::IfOp>()) {
     if (branch.getNumResults() == 0 || !branch.elseBlock())
       continue;

@@ -54,7 +54,8 @@ struct TilePuts {
 static FailureOr<TilePuts> findPuts(scf::ForOp tiles) {
   TilePuts puts;
   puts.tiles = tiles;
-  bool known = true;
+  // A tile that is taken when the one before is done is not known yet.
+  bool known = tiles.getBody()->getOps<TileOfOp>().empty();
   tiles.walk([&](PutOp put) {
     if (put->getBlock() == tiles.getBody()) {
       puts.before.push_back(put);
