@@ -86,10 +86,18 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
   onKernels(tile::createTilePartialSums());
   if (options.keepOperands)
     onKernels(tile::createTileKeepOperands());
-  if (options.specialize)
-    pm.addPass(tile::createTileSpecialize());
-  if (options.storeTma)
-    pm.addPass(tile::createTileStoreTma());
+  if (options.specialize) {
+    tile::TileSpecializeOptions specialize;
+    specialize.cacheHints = options.cacheHints;
+    pm.addPass(tile::createTileSpecialize(specialize));
+  }
+  if (options.storeTma) {
+    tile::TileStoreTmaOptions store;
+    store.cacheHints = options.cacheHints;
+    pm.addPass(tile::createTileStoreTma(store));
+  }
+  if (options.shareTiles)
+    pm.addPass(tile::createTileShareTiles());
   if (options.prefetch)
     onKernels(tile::createTilePrefetch());
   if (options.overlap)

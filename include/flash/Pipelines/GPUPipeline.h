@@ -58,6 +58,16 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       *this, "store-tma",
       llvm::cl::desc("Results by TMA where the schedule says so"),
       llvm::cl::init(true)};
+  Option<bool> cacheHints{
+      *this, "cache-hints",
+      llvm::cl::desc("Tell the L2 cache to keep what several blocks read "
+                     "(copies by TMA)"),
+      llvm::cl::init(false)};
+  Option<bool> shareTiles{
+      *this, "share-tiles",
+      llvm::cl::desc("Tiles that the blocks of a cluster load together, where "
+                     "the schedule has clusters"),
+      llvm::cl::init(true)};
   Option<bool> peelMasks{
       *this, "peel-masks",
       llvm::cl::desc("A loop of its own for blocks that masks cut, where the "

@@ -184,13 +184,25 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
 
   SmallVector<Value> position = findTile(
       builder, op,
-      schedule && !schedule.getDynamic() ? schedule.getHeadTurns() : 0, bound);
+      schedule && !schedule.getDynamic() ? schedule.getHeadTurns() : 0,
+      tile::getKernelCluster(kernel), bound);
   for (auto [from, to] : llvm::zip(op.getInductionVars(), position))
     body.map(from, to);
   if (failed(body.convertBlock(*op.getBody())))
     return failure();
   gpu::ReturnOp::create(builder, loc);
   return success();
+}
+
+/// Blocks of a cluster. The last one of a row may have no queries; where all
+/// tiles are known to be whole, nothing would keep it from storing some.
+static int64_t clusterOf(scf::ForallOp op, ScheduleAttr schedule) {
+  int64_t cluster = schedule ? schedule.getCluster() : 0;
+  if (cluster < 2 || !op.isNormalized())
+    return 1;
+  std::optional<int64_t> count =
+      getConstantIntValue(op.getMixedUpperBound().back());
+  return count && *count % cluster ? 1 : cluster;
 }
 
 LogicalResult FunctionConverter::outline(scf::ForallOp op) {
@@ -255,11 +267,15 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
                   builder.getI64IntegerAttr(warps));
   if (schedule)
     kernel->setAttr(kScheduleName, schedule);
+  int64_t cluster = clusterOf(op, schedule);
+  if (cluster > 1)
+    kernel->setAttr(tile::FlashTileDialect::getClusterAttrName(),
+                    builder.getI64IntegerAttr(cluster));
   symbols.insert(kernel);
   if (failed(makeBody(op, kernel, captures, warps)))
     return failure();
 
-  Value blocks;
+  SmallVector<Value> counts;
   for (auto [lower, upper, step] :
        llvm::zip(op.getLowerBound(builder), op.getUpperBound(builder),
                  op.getStep(builder))) {
@@ -268,9 +284,17 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
       count = arith::CeilDivSIOp::create(
           builder, loc, builder.createOrFold<arith::SubIOp>(loc, upper, lower),
           step);
-    blocks = blocks ? builder.createOrFold<arith::MulIOp>(loc, blocks, count)
-                    : count;
+    counts.push_back(count);
   }
+  if (cluster > 1) {
+    Value size = arith::ConstantIndexOp::create(builder, loc, cluster);
+    counts.back() = arith::MulIOp::create(
+        builder, loc,
+        arith::CeilDivSIOp::create(builder, loc, counts.back(), size), size);
+  }
+  Value blocks = counts.front();
+  for (Value count : ArrayRef(counts).drop_front())
+    blocks = builder.createOrFold<arith::MulIOp>(loc, blocks, count);
   auto symbol = SymbolRefAttr::get(
       kernels.getSymNameAttr(), {FlatSymbolRefAttr::get(kernel.getNameAttr())});
   tile::LaunchOp::create(builder, loc, symbol, blocks, arguments);

@@ -85,7 +85,7 @@ static SmallVector<Value> positionInTurns(OpBuilder &builder, Location loc,
 }
 
 SmallVector<Value> flash::findTile(OpBuilder &builder, scf::ForallOp op,
-                                   int64_t turns,
+                                   int64_t turns, int64_t cluster,
                                    function_ref<Value(OpFoldResult)> bound) {
   Location loc = op.getLoc();
   SmallVector<Value> counts;
@@ -101,11 +101,24 @@ SmallVector<Value> flash::findTile(OpBuilder &builder, scf::ForallOp op,
           bound(step[dim]));
     counts.push_back(count);
   }
-  Value block = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
+  Value block, size;
+  if (cluster > 1) {
+    block = gpu::ClusterIdOp::create(builder, loc, gpu::Dimension::x);
+    size = arith::ConstantIndexOp::create(builder, loc, cluster);
+    counts.back() =
+        arith::CeilDivUIOp::create(builder, loc, counts.back(), size);
+  } else {
+    block = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
+  }
   SmallVector<Value> position =
       turns && op.getRank() > 1
           ? positionInTurns(builder, loc, block, counts, turns)
           : positionInOrder(builder, loc, block, counts);
+  if (cluster > 1)
+    position.back() = arith::AddIOp::create(
+        builder, loc,
+        arith::MulIOp::create(builder, loc, position.back(), size),
+        gpu::ClusterBlockIdOp::create(builder, loc, gpu::Dimension::x));
   if (!op.isNormalized())
     for (int64_t dim = 0; dim < op.getRank(); ++dim)
       position[dim] = arith::AddIOp::create(

@@ -26,6 +26,7 @@ namespace flash {
 /// kernel.
 llvm::SmallVector<mlir::Value>
 findTile(mlir::OpBuilder &builder, mlir::scf::ForallOp op, int64_t turns,
+         int64_t cluster,
          llvm::function_ref<mlir::Value(mlir::OpFoldResult)> bound);
 
 } // namespace flash

@@ -57,6 +57,7 @@ static KernelValues makeKernelValues(gpu::GPUFuncOp kernel,
                                      LLVM::GlobalOp sharedMemory) {
   KernelValues values;
   values.warps = getKernelWarps(kernel);
+  values.cluster = getKernelCluster(kernel);
   kernel.walk([&](Operation *op) {
     values.specialized |= isa<SpecializeOp>(op);
     if (auto mma = dyn_cast<MmaOp>(op))
@@ -72,6 +73,8 @@ static KernelValues makeKernelValues(gpu::GPUFuncOp kernel,
                                      e.shr(values.thread, 5), e.i32(0),
                                      e.i32(31), NVVM::ShflKind::idx,
                                      /*return_value_and_is_valid=*/UnitAttr());
+  if (values.cluster > 1)
+    values.rank = NVVM::BlockInClusterIdXOp::create(e, e.getI32Type());
   Value pointer = LLVM::AddressOfOp::create(e, sharedMemory);
   values.shared = LLVM::PtrToIntOp::create(e, e.getI32Type(), pointer);
   return values;

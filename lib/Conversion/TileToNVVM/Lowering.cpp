@@ -222,6 +222,11 @@ Value flash::tile::pack(Emitter &e, ArrayRef<Value> elements,
   return e.makeVector(pairs);
 }
 
+Value flash::tile::getCachePolicy(Emitter &e, CacheHint hint) {
+  return e.i64(hint == CacheHint::EvictFirst ? 0x12F0000000000000
+                                             : 0x14F0000000000000);
+}
+
 StageAddress flash::tile::getStage(Emitter &e, Value ring, RingType type,
                                    Value iteration) {
   StageAddress address;

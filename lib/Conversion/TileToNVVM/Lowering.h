@@ -46,7 +46,9 @@ struct KernelValues {
   mlir::Value lane;
   mlir::Value warp;   ///< uniform in a warp; W and more are producers
   mlir::Value shared; ///< address of the block's dynamic shared memory
+  mlir::Value rank;   ///< of the block in its cluster; null without clusters
   int64_t warps = 0;
+  int64_t cluster = 1;         ///< blocks of a cluster
   bool specialized = false;    ///< has a producer
   bool usesAsyncProxy = false; ///< wgmma reads shared memory
 };
@@ -120,6 +122,9 @@ struct StageAddress {
 };
 StageAddress getStage(Emitter &e, mlir::Value ring, RingType type,
                       mlir::Value iteration);
+
+/// The policy of the L2 cache that a hint stands for, as `createpolicy` makes it.
+mlir::Value getCachePolicy(Emitter &e, CacheHint hint);
 
 /// Waits until the phase of a barrier with the given parity has completed; not
 /// at all where `when` is false.

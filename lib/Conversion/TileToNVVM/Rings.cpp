@@ -14,6 +14,9 @@
 //   get %ring[%i]             ->  wait full (phase)
 //   release %ring[%i]         ->  one lane of each warp arrives on empty
 //
+// Where the blocks of a cluster share a ring, each copies its part of the rows
+// to the shared memory of all, and a release arrives on empty in all.
+//
 // with stage = i % stages and phase = (i / stages) & 1. Rings of kind cp_async
 // wait for commit groups and for the other warps instead.
 //
@@ -70,13 +73,14 @@ struct RingLowering : TilePattern<RingOp> {
     auto once = scf::IfOp::create(e, isFirst, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(e);
     e.setInsertionPointToStart(once.thenBlock());
-    // Full: one arrival with the bytes to expect. Empty: one of each warp.
+    // Full: one arrival with the bytes to expect. Empty: one of each warp that
+    // releases.
     for (int64_t stage = 0; stage < ring.getStages(); ++stage) {
       Value full = e.add(base, ring.getBarrierOffset() + 8 * stage);
       Value empty = e.add(full, 8 * ring.getStages());
       e.ptx("mbarrier.init.shared::cta.b64 [$0], 1;", "r", full);
       e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
-                std::to_string(kernel->warps) + ";",
+                std::to_string(kernel->warps * ring.getCluster()) + ";",
             "r", empty);
     }
     e.ptx("fence.mbarrier_init.release.cluster;", "", {});
@@ -111,6 +115,19 @@ struct GetLowering : TilePattern<GetOp> {
   }
 };
 
+/// Lane i arrives in block i of the cluster. Without a scope: what reads the
+/// stage has been waited for, and a release at the cluster's would be a fence
+/// of all memory.
+void releaseInCluster(Emitter &e, const KernelValues &kernel, RingType ring,
+                      const StageAddress &stage) {
+  e.ptx("{\n.reg .pred some;\n.reg .b32 there;\nsetp.lt.u32 some, $1, " +
+            std::to_string(ring.getCluster()) +
+            ";\n@some mapa.shared::cluster.u32 there, $0, $1;\n"
+            "@some mbarrier.arrive.shared::cluster.b64 _, "
+            "[there];\n}",
+        "r,r", {stage.empty, kernel.lane});
+}
+
 struct ReleaseLowering : TilePattern<ReleaseOp> {
   using TilePattern::TilePattern;
   LogicalResult
@@ -124,6 +141,11 @@ struct ReleaseLowering : TilePattern<ReleaseOp> {
     if (ring.getKind() == RingKind::MBarrier) {
       StageAddress stage =
           getStage(e, adaptor.getRing(), ring, op.getIteration());
+      if (ring.getCluster() > 1) {
+        releaseInCluster(e, *kernel, ring, stage);
+        rewriter.eraseOp(op);
+        return success();
+      }
       e.ptx("{\n.reg .pred first;\nsetp.eq.s32 first, $1, 0;\n"
             "@first mbarrier.arrive.shared::cta.b64 _, [$0];\n}",
             "r,r", {stage.empty, kernel->lane});
@@ -158,7 +180,8 @@ struct PutTensorLowering : TilePattern<PutOp> {
   matchAndRewrite(PutOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     RingType ring = op.getRing().getType();
-    if (!getKernel(op) || ring.getKind() != RingKind::MBarrier)
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel || ring.getKind() != RingKind::MBarrier)
       return rewriter.notifyMatchFailure(op, "does not copy by the producer");
     Emitter e(op.getLoc(), rewriter);
     SharedType tile = ring.getTile();
@@ -175,16 +198,39 @@ struct PutTensorLowering : TilePattern<PutOp> {
                        "d.shared::cluster.global.mbarrier::complete_tx::bytes "
                        "[$0], " +
                        placeText(1, rank) + ", [$" + std::to_string(rank + 2) +
-                       "];";
+                       "]";
     std::string constraints = "r,l";
     for (int64_t i = 0; i <= rank; ++i)
       constraints += ",r";
+    // This block's rows, to all blocks of the cluster.
+    Value firstRow;
+    if (ring.getCluster() > 1) {
+      text.insert(text.find(" [$0]"), ".multicast::cluster");
+      text += ", $" + std::to_string(rank + 3);
+      constraints += ",h";
+      firstRow = e.mul(kernel->rank, ring.getRowsOfBlock());
+      Value &row = coordinates[rank - 1 - op.getRowDimension()];
+      row = e.add(row, firstRow);
+    }
+    if (op.getHint()) {
+      text.insert(text.find(" [$0]"), ".L2::cache_hint");
+      text += ", $" + std::to_string(rank + (firstRow ? 4 : 3));
+      constraints += ",l";
+    }
+    text += ";";
     for (int64_t panel = 0; panel < tile.getPanels(); ++panel) {
-      SmallVector<Value> operands{
-          e.add(stage.tile, panel * tile.getPanelBytes()), adaptor.getSource()};
+      Value target = e.add(stage.tile, panel * tile.getPanelBytes());
+      if (firstRow)
+        target = e.add(target, e.shl(firstRow, 7));
+      SmallVector<Value> operands{target, adaptor.getSource()};
       operands.push_back(e.add(coordinates[0], panel * tile.getPanelColumns()));
       llvm::append_range(operands, llvm::drop_begin(coordinates));
       operands.push_back(stage.full);
+      if (firstRow)
+        operands.push_back(arith::ConstantOp::create(
+            e, e.getI16IntegerAttr((1 << ring.getCluster()) - 1)));
+      if (op.getHint())
+        operands.push_back(getCachePolicy(e, *op.getHint()));
       e.ptx(text, constraints, operands);
     }
     rewriter.eraseOp(op);

@@ -18,7 +18,8 @@
 // A turn is a named barrier of each warpgroup, on which it waits and the one
 // before it arrives; the last one arrives first of all, for the first one.
 // The producer is the last warpgroup, so that the computing threads count from
-// 0.
+// 0. In a cluster a barrier of all its blocks stands at both ends: they write to
+// one another's shared memory.
 //
 //===----------------------------------------------------------------------===//
 
@@ -71,7 +72,12 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
     int64_t threads = 32 * kernel->warps + 128;
     int64_t atLaunch = getLaunchRegisters(threads);
     // Initialised barriers become visible to both roles.
-    NVVM::BarrierOp::create(e, e.i32(0));
+    if (kernel->cluster > 1)
+      e.ptx("barrier.cluster.arrive.release.aligned;\n"
+            "barrier.cluster.wait.acquire.aligned;",
+            "", {});
+    else
+      NVVM::BarrierOp::create(e, e.i32(0));
     auto roles =
         scf::IfOp::create(e, e.less(kernel->warp, e.i32(kernel->warps)),
                           /*withElseRegion=*/true);
@@ -90,6 +96,11 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
         arith::CmpIPredicate::eq, kernel->thread, e.i32(32 * kernel->warps));
     auto once = scf::IfOp::create(e, elected, /*withElseRegion=*/false);
     inlineRole(rewriter, op.getProducer(), once.thenBlock());
+    if (kernel->cluster > 1) {
+      e.setInsertionPointAfter(roles);
+      e.ptx("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;",
+            "", {});
+    }
     rewriter.eraseOp(op);
     return success();
   }

@@ -135,6 +135,11 @@ void onLane0(Emitter &e, const KernelValues &kernel,
 struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
   using TilePattern::TilePattern;
 
+  /// Columns that go through shared memory together.
+  struct Part {
+    int64_t first, count;
+  };
+
   LogicalResult
   matchAndRewrite(StoreAsyncOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
@@ -149,13 +154,18 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
     SharedType tile = op.getTile();
     // This warp's 16 rows, 128 bytes each, of the first panel.
     Value rows = e.add(*shared, e.shl(kernel->warp, 11));
-    onLane0(e, *kernel,
-            [&] { e.ptx("cp.async.bulk.wait_group.read 0;", "", {}); });
-    e.ptx("bar.warp.sync 0xffffffff;", "", {});
-    writeRows(e, *kernel, adaptor.getValue(), type, tile, rows);
-    e.ptx("fence.proxy.async.shared::cta;", "", {});
-    e.ptx("bar.warp.sync 0xffffffff;", "", {});
-    onLane0(e, *kernel, [&] { startCopies(e, *kernel, op, adaptor, rows); });
+    for (int64_t first = 0; first < type.getColumns();
+         first += tile.getColumns()) {
+      Part part{first, std::min(tile.getColumns(), type.getColumns() - first)};
+      onLane0(e, *kernel,
+              [&] { e.ptx("cp.async.bulk.wait_group.read 0;", "", {}); });
+      e.ptx("bar.warp.sync 0xffffffff;", "", {});
+      writeRows(e, *kernel, adaptor.getValue(), type, tile, part, rows);
+      e.ptx("fence.proxy.async.shared::cta;", "", {});
+      e.ptx("bar.warp.sync 0xffffffff;", "", {});
+      onLane0(e, *kernel,
+              [&] { startCopies(e, *kernel, op, adaptor, part, rows); });
+    }
     rewriter.eraseOp(op);
     return success();
   }
@@ -163,25 +173,26 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
   /// stmatrix of two blocks of 8 columns at a time: lane l gives the address of
   /// row l % 16 and of block l / 16.
   static void writeRows(Emitter &e, const KernelValues &kernel, Value value,
-                        FragmentType type, SharedType tile, Value rows) {
+                        FragmentType type, SharedType tile, Part part, Value rows) {
     Value row = e.bitAnd(kernel.lane, 15);
     Value lane = e.add(rows, e.shl(row, 7));
     Value swizzle = e.bitXor(e.bitAnd(row, 7), e.shr(kernel.lane, 4));
-    int64_t blocks = type.getColumns() / 8;
+    int64_t blocks = type.getColumns() / 8, firstBlock = part.first / 8;
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
-      for (int64_t i = 0; i < blocks; i += 2) {
+      for (int64_t i = 0; i < part.count / 8; i += 2) {
         int64_t column = i * 8 % tile.getPanelColumns() / 8;
         Value chunk = e.shl(e.bitXor(swizzle, e.i32(column)), 4);
         int64_t offset = i * 8 / tile.getPanelColumns() * tile.getPanelBytes() +
                          r * 16 * kernel.warps * 128;
         Value address = e.add(e.add(lane, chunk), offset);
         SmallVector<Value> operands{address};
-        int64_t count = std::min<int64_t>(2, blocks - i) * 2;
+        int64_t count = std::min<int64_t>(2, part.count / 8 - i) * 2;
         std::string text = "stmatrix.sync.aligned.m8n8.x" +
                            std::to_string(count) + ".shared.b16 [$0], {";
         std::string constraints = "r";
         for (int64_t k = 0; k < count; ++k) {
-          operands.push_back(e.extract(value, (r * blocks + i) * 2 + k));
+          operands.push_back(
+              e.extract(value, (r * blocks + firstBlock + i) * 2 + k));
           text += (k ? ", $" : "$") + std::to_string(k + 1);
           constraints += ",r";
         }
@@ -190,7 +201,8 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
   }
 
   static void startCopies(Emitter &e, const KernelValues &kernel,
-                          StoreAsyncOp op, OpAdaptor adaptor, Value rows) {
+                          StoreAsyncOp op, OpAdaptor adaptor, Part part,
+                          Value rows) {
     FragmentType type = op.getValue().getType();
     SharedType tile = op.getTile();
     ArrayRef<int64_t> box = op.getDestination().getType().getBox();
@@ -210,17 +222,26 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
       text += (i ? ", $" : "$") + std::to_string(i + 1);
       constraints += ",r";
     }
-    text += "}], [$" + std::to_string(rank + 1) + "];";
+    text += "}], [$" + std::to_string(rank + 1) + "]";
     constraints += ",r";
+    if (op.getHint()) {
+      text.insert(text.find(" [$0"), ".L2::cache_hint");
+      text += ", $" + std::to_string(rank + 2);
+      constraints += ",l";
+    }
+    text += ";";
     Value firstRow = e.add(coordinates[rowDim], e.shl(kernel.warp, 4));
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
-      for (int64_t panel = 0; panel < tile.getPanels(); ++panel) {
+      for (int64_t column = 0, panel = 0; column < part.count;
+           column += tile.getPanelColumns(), ++panel) {
         SmallVector<Value> operands{adaptor.getDestination()};
         llvm::append_range(operands, coordinates);
-        operands[1] = e.add(coordinates[0], panel * tile.getPanelColumns());
+        operands[1] = e.add(coordinates[0], part.first + column);
         operands[1 + rowDim] = e.add(firstRow, r * 16 * kernel.warps);
         operands.push_back(e.add(rows, panel * tile.getPanelBytes() +
                                            r * 16 * kernel.warps * 128));
+        if (op.getHint())
+          operands.push_back(getCachePolicy(e, *op.getHint()));
         e.ptx(text, constraints, operands);
       }
     e.ptx("cp.async.bulk.commit_group;", "", {});

@@ -32,6 +32,7 @@ LogicalResult ProgramBuilder::setKernel(tile::LaunchOp op, rt::Launch &launch) {
   if (auto shared = kernel->getAttrOfType<IntegerAttr>(
           tile::FlashTileDialect::getSharedBytesAttrName()))
     launch.dynamicSharedBytes = shared.getInt();
+  launch.cluster[0] = static_cast<uint32_t>(tile::getKernelCluster(kernel));
   if (auto threads = kernel->getAttrOfType<DenseI32ArrayAttr>(
           NVVM::NVVMDialect::getReqntidAttrName())) {
     launch.block[0] = threads[0];

@@ -52,6 +52,24 @@ func.func private @shared_rank(!flash_tile.shared<16xbf16>)
 func.func private @stages(!flash_tile.ring<0, 16x64xbf16, cp_async>)
 
 // -----
+// expected-error @below {{a ring is shared by 1 to 8 blocks, not 16}}
+func.func private @many(!flash_tile.ring<2, 128x64xbf16, mbarrier, cluster 16>)
+
+// -----
+// expected-error @below {{a ring of kind cp_async is not shared by blocks}}
+func.func private @alone(!flash_tile.ring<2, 16x64xbf16, cp_async, cluster 2>)
+
+// -----
+// expected-error @below {{each of 2 blocks copies whole groups of 8 rows, which 24 rows are not}}
+func.func private @rows(!flash_tile.ring<2, 24x64xbf16, mbarrier, cluster 2>)
+
+// -----
+gpu.module @clusters {
+  // expected-error @below {{'flash_tile.cluster' is 1, but a cluster has 2 to 8 blocks}}
+  gpu.func @one() kernel attributes {flash_tile.cluster = 1 : i64} { gpu.return }
+}
+
+// -----
 // expected-error @below {{expected cp_async or mbarrier}}
 func.func private @kind(!flash_tile.ring<2, 16x64xbf16, tma>)
 
@@ -506,6 +524,13 @@ func.func @store_async_offsets(%v: !flash_tile.fragment<64x64xf16, #flash_tile.a
 func.func @store_async_box(%v: !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, %m: !flash_tile.tensor_map<64x64xf16>, %i: index) {
   // expected-error @below {{needs a box of 16 rows and 64 columns}}
   flash_tile.store_async %v, %m[%i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<64x64xf16>
+  return
+}
+
+// -----
+func.func @store_async_columns(%v: !flash_tile.fragment<64x128xf16, #flash_tile.acc<4>>, %m: !flash_tile.tensor_map<16x64xf16>, %i: index) {
+  // expected-error @below {{stores 48 of 128 columns at a time, which are not whole panels of 64}}
+  flash_tile.store_async %v, %m[%i, %i] columns 48 : !flash_tile.fragment<64x128xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
   return
 }
 

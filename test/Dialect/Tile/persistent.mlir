@@ -63,3 +63,39 @@ module attributes {gpu.container_module} {
     }
   }
 }
+
+// -----
+
+// The blocks of a cluster count as one: so many tiles, and a grid of whole clusters.
+
+#schedule = #flash.schedule<m = 64, n = 64, specialize = true, persistent = true, cluster = 3>
+
+module attributes {gpu.container_module} {
+  gpu.module @kernels {
+    // CHECK-LABEL: gpu.func @clusters
+    // CHECK-SAME: %[[BLOCKS:[a-z0-9]+]]: index) kernel
+    gpu.func @clusters(%out: memref<?x?x64xf32>, %nh: index) kernel
+        attributes {flash_tile.warps = 4 : i64, flash_tile.cluster = 3 : i64, flash.schedule = #schedule} {
+      %zero = arith.constant 0.0 : f32
+      %c0 = arith.constant 0 : index
+      // CHECK: %[[ID:[a-z0-9_]+]] = gpu.cluster_id x
+      %id = gpu.cluster_id x
+      %rank = gpu.cluster_block_id x
+      // CHECK: %[[DIM:[a-z0-9_]+]] = gpu.grid_dim x
+      // CHECK: %[[GRID:[a-z0-9_]+]] = arith.divui %[[DIM]], %c3
+      // CHECK: %[[TILES:[a-z0-9_]+]] = arith.divui %[[BLOCKS]], %c3
+      // CHECK: arith.divui %[[TILES]], %[[GRID]]
+      // CHECK: scf.for
+      %s = flash_tile.splat %zero : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+      flash_tile.store %s, %out[%id, %rank, %c0] : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, memref<?x?x64xf32>
+      gpu.return
+    }
+  }
+  // CHECK-LABEL: func.func @host
+  func.func @host(%out: memref<?x?x64xf32>, %n: index) {
+    // CHECK: %[[MOST:[a-z0-9_]+]] = arith.constant 99 : index
+    // CHECK: arith.minsi %{{.*}}, %[[MOST]]
+    flash_tile.launch @kernels::@clusters grid(%n) args(%out, %n : memref<?x?x64xf32>, index)
+    return
+  }
+}

@@ -1,4 +1,5 @@
-// RUN: flash-opt %s --flash-tile-store-tma | FileCheck %s
+// RUN: flash-opt %s --flash-tile-store-tma --split-input-file | FileCheck %s
+// RUN: flash-opt %s --flash-tile-store-tma=cache-hints=true --split-input-file | FileCheck %s --check-prefix=HINT
 
 !acc = !flash_tile.fragment<128x64xf16, #flash_tile.acc<8>>
 !row = !flash_tile.fragment<128xf32, #flash_tile.row<8>>
@@ -31,6 +32,7 @@ module {
           %l = flash_tile.splat %wide : !row
           %left = arith.subi %size, %i : index
           // The rows are the first dimension; the accelerator cuts them off.
+          // HINT: flash_tile.store_async {{.*}} {hint = 0 : i32}
           // CHECK: flash_tile.store_async %{{.*}}, %[[MAPO]][%{{.*}}, %{{.*}}, %{{.*}}]
           flash_tile.store %o, %out[%i, %c1, %c0] rows(%left) {row_dim = 0 : i64, alignment = 16 : i64} : !acc, memref<?x?x64xf16>
           // Cut off elsewhere, not aligned, or a row vector: as they are.
@@ -42,6 +44,40 @@ module {
           flash_tile.store %l, %stat[%c0, %i] : !row, memref<?x?xf32>
         }
         // CHECK: flash_tile.store_wait
+      }
+      gpu.return
+    }
+  }
+}
+
+// -----
+
+// A part of the columns at a time; results that have no more go through as they are.
+
+!acc = !flash_tile.fragment<128x256xf16, #flash_tile.acc<8>>
+!narrow = !flash_tile.fragment<128x128xf16, #flash_tile.acc<8>>
+
+#schedule = #flash.schedule<m = 128, n = 64, specialize = true, storeTma = true, storeColumns = 128>
+
+module {
+  func.func @host(%o: memref<?x256xf16>, %p: memref<?x128xf16>, %n: index) {
+    flash_tile.launch @kernels::@parts grid(%n) args(%o, %p, %n : memref<?x256xf16>, memref<?x128xf16>, index)
+    return
+  }
+  gpu.module @kernels {
+    // CHECK-LABEL: gpu.func @parts(
+    gpu.func @parts(%out: memref<?x256xf16>, %other: memref<?x128xf16>, %i: index) kernel
+        attributes {flash_tile.warps = 8 : i64, flash.schedule = #schedule} {
+      %c0 = arith.constant 0 : index
+      %zero = arith.constant 0.0 : f16
+      flash_tile.specialize producer(40) {
+      } consumers(232) {
+        %o = flash_tile.splat %zero : !acc
+        %p = flash_tile.splat %zero : !narrow
+        // CHECK: flash_tile.store_async %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}] columns 128 :
+        flash_tile.store %o, %out[%i, %c0] {alignment = 16 : i64} : !acc, memref<?x256xf16>
+        // CHECK: flash_tile.store_async %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}] :
+        flash_tile.store %p, %other[%i, %c0] {alignment = 16 : i64} : !narrow, memref<?x128xf16>
       }
       gpu.return
     }

@@ -26,9 +26,12 @@ struct ScheduleFields {
   int64_t producerRegisters = 0, consumerRegisters = 0;
   bool lazy = false, persistent = false;
   int64_t queryStages = 0, headTurns = 0;
-  bool storeTma = false, pingPong = false, overlapTiles = false;
+  bool storeTma = false;
+  int64_t storeColumns = 0;
+  bool pingPong = false, overlapTiles = false;
   int64_t prefetchBlocks = 0;
   bool earlyCheck = false, dynamic = false, peelMasks = false;
+  int64_t cluster = 0;
 
   static ScheduleFields get(ScheduleAttr s) {
     ScheduleFields c;
@@ -49,12 +52,14 @@ struct ScheduleFields {
     c.queryStages = s.getQueryStages();
     c.headTurns = s.getHeadTurns();
     c.storeTma = s.getStoreTma();
+    c.storeColumns = s.getStoreColumns();
     c.pingPong = s.getPingPong();
     c.overlapTiles = s.getOverlapTiles();
     c.prefetchBlocks = s.getPrefetchBlocks();
     c.earlyCheck = s.getEarlyCheck();
     c.dynamic = s.getDynamic();
     c.peelMasks = s.getPeelMasks();
+    c.cluster = s.getCluster();
     return c;
   }
 
@@ -62,8 +67,8 @@ struct ScheduleFields {
     return ScheduleAttr::get(context, m, n, d, transposed, peel, warps, stages,
                              instruction, specialize, tma, producerRegisters,
                              consumerRegisters, lazy, persistent, queryStages,
-                             headTurns, storeTma, pingPong, overlapTiles,
-                             prefetchBlocks, earlyCheck, dynamic, peelMasks);
+                             headTurns, storeTma, storeColumns, pingPong, overlapTiles,
+                             prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster);
   }
 };
 

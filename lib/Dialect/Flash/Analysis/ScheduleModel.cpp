@@ -196,7 +196,8 @@ static int64_t sharedBytes(const Choice &c, const TileProblem &p) {
   int64_t row = (qkDim + vDim) * p.elementBytes;
   int64_t query =
       std::max<int64_t>(c.queryStages, 1) * c.m * qkDim * p.elementBytes;
-  int64_t output = c.storeTma ? c.m * vDim * p.elementBytes : 0;
+  int64_t columns = c.storeColumns ? std::min(c.storeColumns, vDim) : vDim;
+  int64_t output = c.storeTma ? c.m * columns * p.elementBytes : 0;
   return query + output + c.stages * c.n * row + 1024;
 }
 
@@ -249,14 +250,21 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
   return candidate;
 }
 
-/// Gives up the second stage of Q, then the tile of results in shared memory,
-/// where they leave no room for blocks of 64 keys.
+/// Gives up the second stage of Q, then parts of the tile of results in shared
+/// memory, then all of it, where they leave no room for blocks of 64 keys.
 static Choice fitShared(Choice c, TargetAttr target, const TileProblem &p) {
   c.n = 64;
   if (sharedBytes(c, p) > target.getFastMemory())
     c.queryStages = 1;
-  if (sharedBytes(c, p) > target.getFastMemory())
-    c.storeTma = false;
+  for (c.storeColumns = 0; sharedBytes(c, p) > target.getFastMemory();) {
+    int64_t columns = c.storeColumns ? c.storeColumns : llvm::alignTo(p.vDim, 64);
+    c.storeColumns = llvm::alignTo(columns / 2, 64);
+    if (c.storeColumns == columns) {
+      c.storeTma = false;
+      c.storeColumns = 0;
+      break;
+    }
+  }
   return c;
 }
 

@@ -55,12 +55,14 @@ static ScheduleAttr overlay(ScheduleAttr base, ScheduleAttr over) {
       pick(over.getQueryStages(), base.getQueryStages()),
       pick(over.getHeadTurns(), base.getHeadTurns()),
       over.getStoreTma() || base.getStoreTma(),
+      pick(over.getStoreColumns(), base.getStoreColumns()),
       over.getPingPong() || base.getPingPong(),
       over.getOverlapTiles() || base.getOverlapTiles(),
       pick(over.getPrefetchBlocks(), base.getPrefetchBlocks()),
       over.getEarlyCheck() || base.getEarlyCheck(),
       over.getDynamic() || base.getDynamic(),
-      over.getPeelMasks() || base.getPeelMasks());
+      over.getPeelMasks() || base.getPeelMasks(),
+      pick(over.getCluster(), base.getCluster()));
 }
 
 namespace {

@@ -58,6 +58,12 @@ int64_t flash::tile::getKernelWarps(Operation *op) {
   return warps ? warps.getInt() : 0;
 }
 
+int64_t flash::tile::getKernelCluster(Operation *kernel) {
+  auto cluster = kernel->getAttrOfType<IntegerAttr>(
+      FlashTileDialect::getClusterAttrName());
+  return cluster ? cluster.getInt() : 1;
+}
+
 static LogicalResult verifyWarps(gpu::GPUFuncOp kernel, int64_t warps) {
   WalkResult result = kernel.walk([&](Operation *op) {
     for (Type type : op->getResultTypes()) {
@@ -92,7 +98,8 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
     return isa<scf::ForOp>(op)
                ? success()
                : op->emitError() << "'" << name << "' belongs on an scf.for";
-  if (name != getWarpsAttrName() && name != getSharedBytesAttrName())
+  if (name != getWarpsAttrName() && name != getSharedBytesAttrName() &&
+      name != getClusterAttrName())
     return op->emitError() << "unknown attribute '" << name
                            << "' of the flash_tile dialect";
   auto kernel = dyn_cast<gpu::GPUFuncOp>(op);
@@ -106,6 +113,12 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
     return value.getInt() >= 0
                ? success()
                : op->emitError() << "'" << name << "' is negative";
+  // What every GPU with clusters can run.
+  if (name == getClusterAttrName())
+    return value.getInt() >= 2 && value.getInt() <= 8
+               ? success()
+               : op->emitError() << "'" << name << "' is " << value.getInt()
+                                 << ", but a cluster has 2 to 8 blocks";
   if (value.getInt() < 1 || value.getInt() > 32)
     return op->emitError() << "'" << name << "' is " << value.getInt()
                            << ", not between 1 and 32";

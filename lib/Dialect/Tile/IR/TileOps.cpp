@@ -108,14 +108,21 @@ LogicalResult StoreAsyncOp::verify() {
   for (int64_t size : map.getBox())
     elements *= size;
   int64_t panel = getTile().getPanelColumns();
+  if (getColumns() && (*getColumns() % panel || *getColumns() > value.getColumns()))
+    return emitOpError() << "stores " << *getColumns() << " of "
+                         << value.getColumns()
+                         << " columns at a time, which are not whole panels of "
+                         << panel;
   if (map.getBox().back() != panel || elements != 16 * panel)
     return emitOpError() << "needs a box of 16 rows and " << panel
                          << " columns, not that of " << map;
   return success();
 }
 
-/// A box is one panel of the tile: rows along `rowDim`, a panel of columns.
-static LogicalResult verifyBox(PutOp op, TensorMapType map, SharedType tile) {
+/// A box is one panel of what this block copies of the tile: rows along
+/// `rowDim`, a panel of columns.
+static LogicalResult verifyBox(PutOp op, TensorMapType map, RingType ring) {
+  SharedType tile = ring.getTile();
   if (map.getRank() != op.getTransferRank())
     return op.emitOpError()
            << "has " << op.getTransferRank()
@@ -130,7 +137,7 @@ static LogicalResult verifyBox(PutOp op, TensorMapType map, SharedType tile) {
            << " is not a row dimension of a tensor map of rank "
            << map.getRank();
   for (int64_t dim = 0; dim < map.getRank() - 1; ++dim) {
-    int64_t expected = dim == rowDim ? tile.getRows() : 1;
+    int64_t expected = dim == rowDim ? ring.getRowsOfBlock() : 1;
     if (map.getBox()[dim] != expected)
       return op.emitOpError()
              << "needs a box of " << expected << " in dimension " << dim
@@ -159,7 +166,7 @@ LogicalResult PutOp::verify() {
     if (!isInProducer(*this))
       return emitOpError() << "to a ring of kind mbarrier belongs in the "
                               "producer of a flash_tile.specialize";
-    return verifyBox(*this, map, ring.getTile());
+    return verifyBox(*this, map, ring);
   }
   auto memref = dyn_cast<MemRefType>(getSource().getType());
   if (!memref)

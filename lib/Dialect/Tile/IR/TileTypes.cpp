@@ -151,31 +151,49 @@ Type RingType::parse(AsmParser &parser) {
       parser.parseComma())
     return {};
   SMLoc kindLoc = parser.getCurrentLocation();
-  if (parser.parseKeyword(&keyword) || parser.parseGreater())
+  if (parser.parseKeyword(&keyword))
     return {};
   std::optional<RingKind> kind = symbolizeRingKind(keyword);
   if (!kind) {
     parser.emitError(kindLoc) << "expected cp_async or mbarrier";
     return {};
   }
+  int64_t cluster = 1;
+  if (succeeded(parser.parseOptionalComma()) &&
+      (parser.parseKeyword("cluster") || parser.parseInteger(cluster)))
+    return {};
+  if (parser.parseGreater())
+    return {};
   auto tile =
       parser.getChecked<SharedType>(loc, shape[0], shape[1], elementType);
   if (!tile)
     return {};
-  return parser.getChecked<RingType>(loc, stages, tile, *kind);
+  return parser.getChecked<RingType>(loc, stages, tile, *kind, cluster);
 }
 
 void RingType::print(AsmPrinter &printer) const {
   printer << '<' << getStages() << ", ";
   printShape(printer, {getTile().getRows(), getTile().getColumns()},
              getTile().getElementType());
-  printer << ", " << stringifyRingKind(getKind()) << '>';
+  printer << ", " << stringifyRingKind(getKind());
+  if (getCluster() > 1)
+    printer << ", cluster " << getCluster();
+  printer << '>';
 }
 
 LogicalResult RingType::verify(EmitError emitError, int64_t stages,
-                               SharedType tile, RingKind kind) {
+                               SharedType tile, RingKind kind,
+                               int64_t cluster) {
   if (stages < 1 || stages > 32)
     return emitError() << "a ring has 1 to 32 stages, not " << stages;
+  if (cluster < 1 || cluster > 8)
+    return emitError() << "a ring is shared by 1 to 8 blocks, not " << cluster;
+  if (cluster > 1 && kind != RingKind::MBarrier)
+    return emitError() << "a ring of kind cp_async is not shared by blocks";
+  if (tile.getRows() % (8 * cluster))
+    return emitError() << "each of " << cluster
+                       << " blocks copies whole groups of 8 rows, which "
+                       << tile.getRows() << " rows are not";
   return success();
 }
 

@@ -34,25 +34,33 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::tile;
 
-/// The kernel's one block id, along x; null if it has others.
-static gpu::BlockIdOp findBlockId(gpu::GPUFuncOp kernel) {
-  SmallVector<gpu::BlockIdOp> ids;
-  kernel.walk([&](gpu::BlockIdOp id) { ids.push_back(id); });
-  if (ids.size() != 1 || ids[0].getDimension() != gpu::Dimension::x ||
+/// The kernel's one block id, or cluster id where blocks of a cluster work
+/// together, along x; null if it has others.
+static Operation *findBlockId(gpu::GPUFuncOp kernel) {
+  SmallVector<Operation *> ids;
+  kernel.walk([&](Operation *op) {
+    if (isa<gpu::BlockIdOp, gpu::ClusterIdOp>(op))
+      ids.push_back(op);
+  });
+  bool clusters = getKernelCluster(kernel) > 1;
+  if (ids.size() != 1 || isa<gpu::ClusterIdOp>(ids[0]) != clusters ||
+      ids[0]->getAttrOfType<gpu::DimensionAttr>("dimension").getValue() !=
+          gpu::Dimension::x ||
       ids[0]->getBlock() != &kernel.getBody().front())
-    return {};
+    return nullptr;
   return ids[0];
 }
 
-/// Gives the launches a grid of at most `cores` blocks, and the kernel the
-/// number of tiles, which is returned.
+/// Gives the launches a grid of at most `cores` blocks, whole clusters of them,
+/// and the kernel the number of tiles, which is returned.
 static Value limitGrid(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
                        int64_t cores) {
   for (LaunchOp launch : launches) {
     OpBuilder builder(launch);
     Value tiles = launch.getGrid()[0];
     Value most =
-        arith::ConstantIndexOp::create(builder, launch.getLoc(), cores);
+        arith::ConstantIndexOp::create(builder, launch.getLoc(),
+                                       cores - cores % getKernelCluster(kernel));
     launch.getArgsMutable().append(tiles);
     launch.getGridMutable()[0].set(
         arith::MinSIOp::create(builder, launch.getLoc(), tiles, most));
@@ -82,28 +90,34 @@ static Value addCounter(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches) {
 }
 
 /// Moves what depends on the block into a loop over its tiles.
-static void makePersistent(gpu::GPUFuncOp kernel, gpu::BlockIdOp id,
+static void makePersistent(gpu::GPUFuncOp kernel, Operation *id,
                            Value tiles, Value counter) {
   Block &body = kernel.getBody().front();
   SmallVector<OpOperand *> uses;
-  for (OpOperand &use : id.getResult().getUses())
+  for (OpOperand &use : id->getUses())
     uses.push_back(&use);
   OpBuilder builder(id->getContext());
   builder.setInsertionPointAfter(id);
-  Location loc = id.getLoc();
+  Location loc = id->getLoc();
   auto constant = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(builder, loc, value);
   };
   Value zero = constant(0), one = constant(1);
   Value grid = gpu::GridDimOp::create(builder, loc, gpu::Dimension::x);
+  // The blocks of a cluster have a tile each of what counts as one.
+  if (int64_t cluster = getKernelCluster(kernel); cluster > 1) {
+    grid = arith::DivUIOp::create(builder, loc, grid, constant(cluster));
+    tiles = arith::DivUIOp::create(builder, loc, tiles, constant(cluster));
+  }
+  Value self = id->getResult(0);
   auto mirrored = arith::SubIOp::create(
-      builder, loc, arith::SubIOp::create(builder, loc, grid, one), id);
+      builder, loc, arith::SubIOp::create(builder, loc, grid, one), self);
   // This block's place in a round, to or fro.
   auto place = [&](Value round) -> Value {
     Value odd = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::ne,
         arith::AndIOp::create(builder, loc, round, one), zero);
-    return arith::SelectOp::create(builder, loc, odd, mirrored, id);
+    return arith::SelectOp::create(builder, loc, odd, mirrored, self);
   };
   // All have the full rounds; the last one only reaches the first places.
   Value rounds = arith::DivUIOp::create(builder, loc, tiles, grid);
@@ -146,7 +160,7 @@ struct TilePersistentPass
       auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
       if (!schedule || !schedule.getPersistent() || !schedule.getSpecialize())
         return;
-      gpu::BlockIdOp id = findBlockId(kernel);
+      Operation *id = findBlockId(kernel);
       if (!id) {
         kernel.emitRemark("flash-tile-persistent leaves '")
             << kernel.getName() << "' as it is: it has no one block id along x";
@@ -154,7 +168,7 @@ struct TilePersistentPass
       }
       Value tiles = limitGrid(kernel, launches[kernel], cores);
       makePersistent(kernel, id, tiles,
-                     schedule.getDynamic()
+                     schedule.getDynamic() && getKernelCluster(kernel) == 1
                          ? addCounter(kernel, launches[kernel])
                          : Value());
       ++numPersistent;

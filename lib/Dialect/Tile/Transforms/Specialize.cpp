@@ -55,12 +55,13 @@ static Value getMap(TensorMaps &maps, LoadOp load) {
 //===----------------------------------------------------------------------===//
 
 static void makePut(OpBuilder &builder, LoadOp load, Value ring,
-                    Value iteration, Value map, const IRMapping &mapping) {
+                    Value iteration, Value map, const IRMapping &mapping,
+                    CacheHintAttr hint) {
   SmallVector<Value> offsets;
   for (Value offset : load.getOffsets())
     offsets.push_back(mapping.lookupOrDefault(offset));
   PutOp::create(builder, load.getLoc(), ring, iteration, map, offsets, Value(),
-                Value(), Value(), load.getRowDimAttr(),
+                Value(), Value(), hint, load.getRowDimAttr(),
                 builder.getI64IntegerAttr(0));
 }
 
@@ -81,11 +82,12 @@ namespace {
 /// The rings of a kernel and where they are filled from.
 struct Rings {
   SmallVector<Value> single, singleMaps, inside, insideMaps;
+  CacheHintAttr singleHint, insideHint;
 };
 } // namespace
 
 static Rings makeRings(OpBuilder &builder, KernelLoads loads,
-                       ScheduleAttr schedule, TensorMaps &maps) {
+                       ScheduleAttr schedule, TensorMaps &maps, bool hints) {
   auto makeRing = [&](LoadOp load, int64_t stages) -> Value {
     return RingOp::create(builder, load.getLoc(),
                           RingType::get(std::max<int64_t>(stages, 1),
@@ -94,6 +96,12 @@ static Rings makeRings(OpBuilder &builder, KernelLoads loads,
                           IntegerAttr());
   };
   Rings rings;
+  // What one block reads makes room for what others read, too.
+  if (hints) {
+    MLIRContext *context = builder.getContext();
+    rings.singleHint = CacheHintAttr::get(context, CacheHint::EvictFirst);
+    rings.insideHint = CacheHintAttr::get(context, CacheHint::EvictLast);
+  }
   for (LoadOp load : loads.before) {
     rings.single.push_back(
         makeRing(load, loads.tiles ? schedule.getQueryStages() : 1));
@@ -121,7 +129,7 @@ static Value makePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
                       const IRMapping &outer) {
   for (auto [load, ring, map] :
        llvm::zip(loads.before, rings.single, rings.singleMaps))
-    makePut(builder, load, ring, tile, map, outer);
+    makePut(builder, load, ring, tile, map, outer, rings.singleHint);
   auto copies = scf::ForOp::create(
       builder, loop.getLoc(), outer.lookupOrDefault(loop.getLowerBound()),
       outer.lookupOrDefault(loop.getUpperBound()),
@@ -132,7 +140,7 @@ static Value makePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
         for (auto [load, ring, map] :
              llvm::zip(loads.inside, rings.inside, rings.insideMaps)) {
           cloneArithmetic(b, loop.getBody(), load.getOffsets(), mapping);
-          makePut(b, load, ring, args[0], map, mapping);
+          makePut(b, load, ring, args[0], map, mapping, rings.insideHint);
         }
         Value one = arith::ConstantIndexOp::create(b, loc, 1);
         scf::YieldOp::create(
@@ -177,10 +185,10 @@ static scf::ForOp carryCounter(scf::ForOp tiles, Value zero) {
 }
 
 static void specialize(gpu::GPUFuncOp kernel, KernelLoads loads,
-                       ScheduleAttr schedule, TensorMaps &maps) {
+                       ScheduleAttr schedule, TensorMaps &maps, bool hints) {
   Block &body = kernel.getBody().front();
   OpBuilder builder = OpBuilder::atBlockBegin(&body);
-  Rings rings = makeRings(builder, loads, schedule, maps);
+  Rings rings = makeRings(builder, loads, schedule, maps, hints);
   Value zero = arith::ConstantIndexOp::create(builder, kernel.getLoc(), 0);
 
   // Iterations are counted on from tile to tile: stages have phases.
@@ -252,7 +260,7 @@ struct TileSpecializePass
         continue;
       }
       TensorMaps maps(kernel, launches[kernel]);
-      specialize(kernel, *loads, schedule, maps);
+      specialize(kernel, *loads, schedule, maps, cacheHints);
       ++numSpecialized;
     }
   }

@@ -39,7 +39,9 @@ static StringRef reasonAgainst(StoreOp store) {
   return reasonAgainstTma(store, store.getDestination(), type.getRows());
 }
 
-static void makeAsync(StoreOp store, TensorMaps &maps) {
+/// Through a tile of at most `columns` columns (0: all).
+static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
+                      CacheHintAttr hint) {
   FragmentType type = store.getValue().getType();
   auto tile =
       SharedType::get(type.getRows(), type.getColumns(), type.getElementType());
@@ -47,8 +49,13 @@ static void makeAsync(StoreOp store, TensorMaps &maps) {
       maps.get(store.getLoc(), store.getDestination(), store.getRowDimension(),
                /*rows=*/16, tile.getPanelColumns());
   OpBuilder builder(store);
+  bool parts = columns && columns < type.getColumns();
   StoreAsyncOp::create(builder, store.getLoc(), store.getValue(), map,
-                       store.getOffsets(), IntegerAttr());
+                       store.getOffsets(),
+                       parts ? builder.getI64IntegerAttr(columns)
+                             : IntegerAttr(),
+                       hint,
+                       /*shared_offset=*/IntegerAttr());
   store.erase();
 }
 
@@ -75,7 +82,10 @@ struct TileStoreTmaPass
         continue;
       TensorMaps maps(kernel, launches[kernel]);
       for (StoreOp store : stores)
-        makeAsync(store, maps);
+        makeAsync(store, maps, schedule.getStoreColumns(),
+                  cacheHints ? CacheHintAttr::get(&getContext(),
+                                                  CacheHint::EvictFirst)
+                             : CacheHintAttr());
       OpBuilder builder(roles.getConsumers().front().getTerminator());
       StoreWaitOp::create(builder, roles.getLoc());
       numStores += stores.size();

@@ -79,12 +79,14 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"int64_t", "0", "stages of the ring of Q (persistent kernels; 0: one)">:$queryStages,
     DefaultValuedParameter<"int64_t", "0", "up to so many heads take turns, longest tiles first; more go one after the other (GPU)">:$headTurns,
     DefaultValuedParameter<"bool", "false", "results go through shared memory and the tensor memory accelerator">:$storeTma,
+    DefaultValuedParameter<"int64_t", "0", "columns of results that lie in shared memory at a time (0: all)">:$storeColumns,
     DefaultValuedParameter<"bool", "false", "consumer warpgroups take turns to issue their products">:$pingPong,
     DefaultValuedParameter<"bool", "false", "the next tile's first product runs beside the end of a tile (persistent kernels)">:$overlapTiles,
     DefaultValuedParameter<"int64_t", "0", "blocks of keys of the next tile that are brought into L2 (persistent kernels)">:$prefetchBlocks,
     DefaultValuedParameter<"bool", "false", "whether a lazy step is out of range is found out before the wait for the product in flight">:$earlyCheck,
     DefaultValuedParameter<"bool", "false", "blocks take the next tile when they are done with one (persistent kernels)">:$dynamic,
-    DefaultValuedParameter<"bool", "false", "a loop over whole blocks, then one over blocks that masks and lengths cut (GPU)">:$peelMasks
+    DefaultValuedParameter<"bool", "false", "a loop over whole blocks, then one over blocks that masks and lengths cut (GPU)">:$peelMasks,
+    DefaultValuedParameter<"int64_t", "0", "blocks of a cluster, on neighbouring query tiles, which share the tiles of K and V (specialised kernels; 0, 1: none)">:$cluster
   );
   let assemblyFormat = "`<` struct(params) `>`";
 }

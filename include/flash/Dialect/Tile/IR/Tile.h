@@ -38,6 +38,9 @@ namespace flash::tile {
 /// The number of computing warps of the kernel around an op, 0 outside of one.
 int64_t getKernelWarps(mlir::Operation *op);
 
+/// The number of blocks of a cluster of the kernel, 1 where it has none.
+int64_t getKernelCluster(mlir::Operation *kernel);
+
 } // namespace flash::tile
 
 #endif // FLASH_DIALECT_TILE_IR_TILE_H

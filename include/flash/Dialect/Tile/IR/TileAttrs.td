@@ -123,6 +123,11 @@ def FlashTile_ReduceKind : I32EnumAttr<"ReduceKind", "reduction over columns", [
   let cppNamespace = "::flash::tile";
 }
 
+def FlashTile_CacheHint : I32EnumAttr<"CacheHint", "what is to become of lines in the L2 cache", [
+    I32EnumAttrCase<"EvictFirst", 0, "evict_first">, I32EnumAttrCase<"EvictLast", 1, "evict_last">]> {
+  let cppNamespace = "::flash::tile";
+}
+
 def FlashTile_RingKind : I32EnumAttr<"RingKind", "how a ring is filled and awaited", [
     I32EnumAttrCase<"CpAsync", 0, "cp_async">,
     I32EnumAttrCase<"MBarrier", 1, "mbarrier">]> {

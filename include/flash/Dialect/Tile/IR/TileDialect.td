@@ -58,6 +58,10 @@ def FlashTile_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getWarpsAttrName() {
       return "flash_tile.warps";
     }
+    /// Kernel attribute: blocks of a cluster, where there are several.
+    static constexpr ::llvm::StringLiteral getClusterAttrName() {
+      return "flash_tile.cluster";
+    }
     /// Kernel attribute: bytes of dynamic shared memory of a block.
     static constexpr ::llvm::StringLiteral getSharedBytesAttrName() {
       return "flash_tile.shared_bytes";

@@ -116,7 +116,10 @@ def FlashTile_PutOp : FlashTile_TransferOp<"put", [MemoryEffects<[MemRead, MemWr
 
     Ring of kind `mbarrier`, source a tensor map: in the producer only. Waits
     until the stage is empty, then has the copy engine fill it; bounds are
-    those of the map, so `rows` and `cols` are not allowed.
+    those of the map, so `rows` and `cols` are not allowed. To a ring that the
+    blocks of a cluster share, each block copies its part of the rows to all:
+    the box has as many, and the offsets are the same in all blocks. `hint` is
+    for the L2 cache.
 
     Example:
 
@@ -131,7 +134,7 @@ def FlashTile_PutOp : FlashTile_TransferOp<"put", [MemoryEffects<[MemRead, MemWr
     FlashTile_Ring:$ring, Index:$iteration,
     AnyTypeOf<[AnyStridedMemRef, FlashTile_TensorMap]>:$source,
     Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
-    Optional<I1>:$condition,
+    Optional<I1>:$condition, OptionalAttr<FlashTile_CacheHint>:$hint,
     OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment);
   let assemblyFormat = [{
     $ring `[` $iteration `]` `,` $source `[` $offsets `]`
@@ -336,6 +339,9 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
     them; it does not wait for that. Rows and columns outside of the tensor are not
     written. The box of the map is 16 rows of a panel.
 
+    With `columns`, a multiple of those of a panel, the op's tile has only so many,
+    and the fragment goes through it a part at a time.
+
     `flash_tile.store_wait` stands behind the last one: a block may not end before
     its shared memory has been read. `shared_offset` is the place in shared memory,
     set by `flash-tile-allocate-shared`.
@@ -348,16 +354,18 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
     ```
   }];
   let arguments = (ins FlashTile_Fragment:$value, FlashTile_TensorMap:$destination,
-    Variadic<Index>:$offsets, OptionalAttr<I64Attr>:$shared_offset);
+    Variadic<Index>:$offsets, OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$columns,
+    OptionalAttr<FlashTile_CacheHint>:$hint, OptionalAttr<I64Attr>:$shared_offset);
   let assemblyFormat = [{
-    $value `,` $destination `[` $offsets `]` attr-dict
+    $value `,` $destination `[` $offsets `]` (`columns` $columns^)? attr-dict
     `:` qualified(type($value)) `,` qualified(type($destination))
   }];
   let extraClassDeclaration = [{
     /// What the op owns in shared memory.
     SharedType getTile() {
       FragmentType type = getValue().getType();
-      return SharedType::get(type.getRows(), type.getColumns(), type.getElementType());
+      return SharedType::get(type.getRows(), getColumns().value_or(type.getColumns()),
+                             type.getElementType());
     }
   }];
   let hasVerifier = 1;

@@ -101,17 +101,23 @@ def FlashTile_Ring : FlashTile_Type<"Ring", "ring"> {
       a full and an empty barrier. `put` waits for empty, `get` for full,
       `release` arrives on empty.
 
+    A ring of kind `mbarrier` may be shared by the blocks of a cluster, whose
+    producers fill it with the same tiles: each copies a part of the rows to all
+    of them, and a stage is empty when the consumers of all have released it.
+
     At L4: the 32-bit shared address of the first stage; the barriers follow
     the last stage.
 
-    Example: `!flash_tile.ring<2, 128x128xbf16, mbarrier>`.
+    Examples: `!flash_tile.ring<2, 128x128xbf16, mbarrier>`,
+    `!flash_tile.ring<2, 128x128xbf16, mbarrier, cluster 2>`.
   }];
   let parameters = (ins "int64_t":$stages, "::flash::tile::SharedType":$tile,
-                        "::flash::tile::RingKind":$kind);
+                        "::flash::tile::RingKind":$kind, "int64_t":$cluster);
   let hasCustomAssemblyFormat = 1;
   let builders = [TypeBuilderWithInferredContext<(ins "int64_t":$stages,
-      "::flash::tile::SharedType":$tile, "::flash::tile::RingKind":$kind), [{
-    return $_get(tile.getContext(), stages, tile, kind);
+      "::flash::tile::SharedType":$tile, "::flash::tile::RingKind":$kind,
+      CArg<"int64_t", "1">:$cluster), [{
+    return $_get(tile.getContext(), stages, tile, kind, cluster);
   }]>];
   let skipDefaultBuilders = 1;
   let extraClassDeclaration = [{
@@ -122,6 +128,8 @@ def FlashTile_Ring : FlashTile_Type<"Ring", "ring"> {
       return getBarrierOffset() +
              (getKind() == ::flash::tile::RingKind::MBarrier ? 16 * getStages() : 0);
     }
+    /// Rows that one block of the cluster copies.
+    int64_t getRowsOfBlock() const { return getTile().getRows() / getCluster(); }
   }];
 }
 

@@ -155,6 +155,8 @@ def TileSpecialize : Pass<"flash-tile-specialize", "::mlir::ModuleOp"> {
     }
     ```
   }];
+  let options = [Option<"cacheHints", "cache-hints", "bool", "false",
+                        "Tell the L2 cache to keep what several blocks read">];
   let statistics = [Statistic<"numSpecialized", "num-specialized", "Kernels specialised">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
@@ -173,7 +175,27 @@ def TileStoreTma : Pass<"flash-tile-store-tma", "::mlir::ModuleOp"> {
     flash_tile.store_wait
     ```
   }];
+  let options = [Option<"cacheHints", "cache-hints", "bool", "false",
+                        "Tell the L2 cache to keep what several blocks read">];
   let statistics = [Statistic<"numStores", "num-stores", "Stores made asynchronous">];
+}
+
+def TileShareTiles : Pass<"flash-tile-share-tiles", "::mlir::ModuleOp"> {
+  let summary = "Let the blocks of a cluster load a tile together";
+  let description = [{
+    For kernels with clusters (schedule `cluster`). A ring whose puts do not depend
+    on the block's rank in its cluster is shared: each block copies a part of the
+    rows to all of them.
+
+    ```mlir
+    flash_tile.put %ring[%i], %map[%b, %h, %j, %c0]
+        : !flash_tile.ring<2, 128x64xbf16, mbarrier>, !flash_tile.tensor_map<1x1x128x64xbf16>
+    // becomes
+    flash_tile.put %ring[%i], %map[%b, %h, %j, %c0]
+        : !flash_tile.ring<2, 128x64xbf16, mbarrier, cluster 2>, !flash_tile.tensor_map<1x1x64x64xbf16>
+    ```
+  }];
+  let statistics = [Statistic<"numShared", "num-shared", "Rings shared">];
 }
 
 def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
