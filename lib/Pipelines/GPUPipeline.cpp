@@ -100,8 +100,11 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     pm.addPass(tile::createTileShareTiles());
   if (options.prefetch)
     onKernels(tile::createTilePrefetch());
-  if (options.overlap)
-    onKernels(tile::createTileOverlap());
+  if (options.overlap) {
+    tile::TileOverlapOptions overlap;
+    overlap.delayPuts = options.delayPuts;
+    onKernels(tile::createTileOverlap(overlap));
+  }
   if (options.prefetchTiles)
     onKernels(tile::createTilePrefetchTiles());
   if (options.peelMasks)

@@ -49,6 +49,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       *this, "overlap",
       llvm::cl::desc("Q*K^T of an iteration beside P*V of the one before"),
       llvm::cl::init(true)};
+  Option<bool> delayPuts{
+      *this, "delay-puts",
+      llvm::cl::desc("The producer fetches K of an iteration before V of the "
+                     "one before, as overlapped consumers use them"),
+      llvm::cl::init(true)};
   Option<bool> persistent{
       *this, "persistent",
       llvm::cl::desc("Blocks that work through several tiles, where the "

@@ -12,7 +12,9 @@
 
 #include "flash/Dialect/Tile/IR/Tile.h"
 
+#include "mlir/IR/IRMapping.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
 using namespace flash::tile;
@@ -133,6 +135,41 @@ LogicalResult MapOp::verifyRegions() {
       return emitOpError() << "has a body that yields " << value.getType()
                            << " for " << type;
   return success();
+}
+
+/// A map of splats is a splat, where it is the same at all positions.
+static LogicalResult mapSplats(MapOp op, PatternRewriter &rewriter) {
+  Block &body = op.getBody().front();
+  IRMapping mapping;
+  for (auto [input, argument] : llvm::zip(
+           op.getInputs(),
+           body.getArguments().drop_front(op.getNumPositions()))) {
+    auto splat = input.getDefiningOp<SplatOp>();
+    if (!splat)
+      return rewriter.notifyMatchFailure(op, "an input is not a splat");
+    mapping.map(argument, splat.getValue());
+  }
+  if (llvm::any_of(body.getArguments().take_front(op.getNumPositions()),
+                   [](Value position) { return !position.use_empty(); }))
+    return rewriter.notifyMatchFailure(op, "looks at positions");
+  if (!llvm::all_of(body.without_terminator(),
+                    [](Operation &inner) { return isPure(&inner); }))
+    return rewriter.notifyMatchFailure(op, "has side effects");
+  for (Operation &inner : body.without_terminator())
+    rewriter.clone(inner, mapping);
+  SmallVector<Value> splats;
+  for (auto [result, value] :
+       llvm::zip(op.getResults(),
+                 cast<YieldOp>(body.getTerminator()).getValues()))
+    splats.push_back(SplatOp::create(rewriter, op.getLoc(), result.getType(),
+                                     mapping.lookupOrDefault(value)));
+  rewriter.replaceOp(op, splats);
+  return success();
+}
+
+void MapOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                        MLIRContext *context) {
+  patterns.add(mapSplats);
 }
 
 //===----------------------------------------------------------------------===//

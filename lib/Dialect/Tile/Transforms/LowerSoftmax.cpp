@@ -35,6 +35,14 @@ static Value constant(OpBuilder &b, Location loc, float value) {
   return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
 }
 
+/// Whether no block has been seen before.
+static bool isFirst(OnlineSoftmaxOp op) {
+  auto max = op.getMax().getDefiningOp<SplatOp>(),
+       sum = op.getSum().getDefiningOp<SplatOp>();
+  return max && sum && matchPattern(max.getValue(), m_NegInfFloat()) &&
+         matchPattern(sum.getValue(), m_AnyZeroFloat());
+}
+
 static void lowerSoftmax(OnlineSoftmaxOp op) {
   OpBuilder builder(op);
   Location loc = op.getLoc();
@@ -82,18 +90,24 @@ static void lowerSoftmax(OnlineSoftmaxOp op) {
           .getResult(0);
   Value blockSum =
       ReduceOp::create(builder, loc, sumType, ReduceKind::Add, exponentials);
-  Value sum =
-      MapOp::create(builder, loc, TypeRange(sumType),
-                    ValueRange{op.getSum(), state.getResult(2), blockSum},
-                    [&](OpBuilder &b, Location l, ValueRange args) {
-                      YieldOp::create(
-                          b, l,
-                          math::FmaOp::create(b, l, args[1], args[2], args[3])
-                              .getResult());
-                    })
-          .getResult(0);
+  Value sum = blockSum, alpha = state.getResult(2);
+  if (isFirst(op)) {
+    // Nothing comes before the first block: whatever is scaled is zero.
+    alpha = SplatOp::create(builder, loc, row, constant(builder, loc, 0.0f));
+  } else {
+    sum = MapOp::create(
+              builder, loc, TypeRange(sumType),
+              ValueRange{op.getSum(), alpha, blockSum},
+              [&](OpBuilder &b, Location l, ValueRange args) {
+                YieldOp::create(
+                    b, l,
+                    math::FmaOp::create(b, l, args[1], args[2], args[3])
+                        .getResult());
+              })
+              .getResult(0);
+  }
   op->replaceAllUsesWith(
-      ValueRange{exponentials, state.getResult(0), sum, state.getResult(2)});
+      ValueRange{exponentials, state.getResult(0), sum, alpha});
   op.erase();
 }
 

@@ -23,7 +23,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Dialect/Tile/Transforms/Passes.h"
+#include "RingUtils.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
@@ -47,6 +47,10 @@ public:
   /// Finds the products; false if the loop does not have the form.
   bool match();
   void rotate();
+  /// The ring of the second product's operand.
+  Value getLateRing() {
+    return second.getB().getDefiningOp<GetOp>().getRing();
+  }
 
 private:
   bool isLate(Operation *op) const { return late.contains(op); }
@@ -242,6 +246,8 @@ void LoopRotation::rotate() {
 
 namespace {
 struct TileOverlapPass : flash::tile::impl::TileOverlapBase<TileOverlapPass> {
+  using TileOverlapBase::TileOverlapBase;
+
   void runOnOperation() override {
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) { loops.push_back(loop); });
@@ -249,7 +255,10 @@ struct TileOverlapPass : flash::tile::impl::TileOverlapBase<TileOverlapPass> {
       LoopRotation rotation(loop);
       if (!rotation.match())
         continue;
+      Value ring = rotation.getLateRing();
       rotation.rotate();
+      if (delayPuts)
+        flash::tile::delayPuts(ring);
       ++numOverlapped;
     }
   }

@@ -55,6 +55,10 @@ mlir::Operation *lastUser(mlir::Value value, mlir::Block *block);
 /// argument is the counter.
 mlir::scf::ForOp addCounter(mlir::scf::ForOp loop, mlir::Value first);
 
+/// Moves the puts of a ring, in loops that fill others before it, to the next
+/// iteration: the order of consumers who use the ring so much later.
+void delayPuts(mlir::Value ring);
+
 /// The loop over the tiles of a persistent kernel, or null.
 mlir::scf::ForOp getTileLoop(mlir::gpu::GPUFuncOp kernel);
 

@@ -538,6 +538,7 @@ def FlashTile_MapOp : FlashTile_Op<"map", [RecursiveMemoryEffects, SingleBlock]>
     /// Leading body arguments that are positions.
     unsigned getNumPositions() { return getIterationShape().size(); }
   }];
+  let hasCanonicalizer = 1;
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
 }

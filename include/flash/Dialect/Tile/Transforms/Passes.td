@@ -216,6 +216,8 @@ def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
     mma %p, %v
     ```
   }];
+  let options = [Option<"delayPuts", "delay-puts", "bool", "true",
+                        "The producer fills the rings in the new order">];
   let statistics = [Statistic<"numOverlapped", "num-overlapped", "Loops rotated">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
