@@ -154,6 +154,7 @@ struct Draw {
   int64_t splitKV = 0;
   /// Of the schedule; 0: the compiler's.
   int64_t m = 0, n = 0;
+  bool backward = false;
 
   /// At most one of each.
   std::vector<Mask> mask;

@@ -363,7 +363,8 @@ Kernel ProgramBuilder::build() {
     attribute("scores = [" + scores + "]");
   if (draw.m)
     attribute("schedule = #flash.schedule<m = " + std::to_string(draw.m) +
-              ", n = " + std::to_string(draw.n) + ">");
+              ", n = " + std::to_string(draw.n) +
+              (draw.backward ? ", backward = true>" : ">"));
   std::vector<Extra> captures = makeCaptures(draw);
   for (const Extra &capture : captures)
     kernel.extras.push_back(capture);

@@ -1,5 +1,7 @@
 // RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 schedule=#flash.schedule<m=64,n=32,warps=4>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s
 // RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule=#flash.schedule<n=32>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=CPU
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 schedule=#flash.schedule<m=64,n=32,warps=4,backward=true>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=BACK
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule=#flash.schedule<n=32,backward=true>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=CPUBACK
 
 // CHECK-LABEL: @causal
 // CHECK-DAG: %[[SQ:.*]] = tensor.dim %arg0
@@ -33,6 +35,30 @@
 // CPU: scf.for
 // CPU: tensor.pad
 // CPU: flash.online_attention
+
+// Backward: from the last block of the range, which begins at a multiple of the block, to the first.
+// BACK-LABEL: @causal
+// BACK: %[[SK:.*]] = tensor.dim %arg1
+// BACK: %[[END:.*]] = arith.minsi %{{.*}}, %[[SK]]
+// BACK: %[[BEFORE:.*]] = arith.subi %[[END]], %c1
+// BACK: %[[BEHIND:.*]] = arith.maxsi %[[BEFORE]], %c0
+// BACK: %[[BLOCKS:.*]] = arith.divui %[[BEHIND]], %c32
+// BACK: %[[LAST:.*]] = arith.muli %[[BLOCKS]], %c32
+// BACK: scf.for %[[J:.*]] = %{{.*}} to %[[END]] step
+// BACK-NEXT: %[[K0:.*]] = arith.subi %[[LAST]], %[[J]]
+// BACK-NEXT: %[[LEFT:.*]] = arith.subi %[[SK]], %[[K0]]
+// BACK: tensor.extract_slice %arg1[%{{.*}}, %{{.*}}, %[[K0]], 0]
+// BACK: flash.online_attention
+
+// The ragged block comes first.
+// CPUBACK-LABEL: @causal
+// CPUBACK: scf.for
+// CPUBACK: tensor.pad
+// CPUBACK: flash.online_attention
+// CPUBACK: scf.for
+// CPUBACK-NEXT: arith.subi
+// CPUBACK-NOT: tensor.pad
+// CPUBACK: flash.online_attention
 func.func @causal(%q: tensor<?x32x?x128xbf16>, %k: tensor<?x8x?x128xbf16>, %v: tensor<?x8x?x128xbf16>)
     -> (tensor<?x32x?x128xbf16>, tensor<?x32x?xf32>) {
   %o, %lse = flash.attention %q, %k, %v {mask = #flash.causal}

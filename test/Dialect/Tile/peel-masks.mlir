@@ -5,6 +5,8 @@
 !k = !flash_tile.shared<64x64xf16>
 !ring = !flash_tile.ring<2, 64x64xf16, mbarrier>
 #peel = #flash.schedule<m = 128, n = 64, peelMasks = true>
+#backward = #flash.schedule<m = 128, n = 64, peelMasks = true, backward = true>
+#lazy = #flash.schedule<m = 128, n = 64, lazy = true, peelMasks = true, backward = true>
 
 gpu.module @kernels {
   // Keys from %n - 63 on are cut by their end, keys behind %row - 63 by the
@@ -81,6 +83,100 @@ gpu.module @kernels {
       flash_tile.release %rk[%j] : !ring
       %before = arith.cmpi slt, %j, %row : index
       %t = scf.if %before -> (!s) {
+        scf.yield %s0 : !s
+      } else {
+        scf.yield %s : !s
+      }
+      scf.yield %t : !s
+    }
+    flash_tile.store %r, %out[%c0, %c0] : !s, memref<?x64xf32>
+    gpu.return
+  }
+
+  // Walked from the last block on, at %last: keys are cut where %last - %j is
+  // above %n - 64 or %row - 63, so up to the greater of %last - (%n - 64) and
+  // %last - (%row - 63).
+  // CHECK-LABEL: gpu.func @backward
+  // CHECK-SAME: %[[LO:[a-z0-9_]+]]: index, %[[HI:[a-z0-9_]+]]: index, %[[LAST:[a-z0-9_]+]]: index, %[[N:[a-z0-9_]+]]: index, %[[ROW:[a-z0-9_]+]]: index
+  gpu.func @backward(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %lo: index, %hi: index, %last: index, %n: index, %row: index)
+      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #backward} {
+    %c0 = arith.constant 0 : index
+    %c63 = arith.constant 63 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant 0.0 : f32
+    %q = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !q
+    %rk = flash_tile.ring : !ring
+    %s0 = flash_tile.splat %zero : !s
+    // CHECK-DAG: arith.subi %{{.*}}, %[[N]]
+    // CHECK-DAG: arith.subi %{{.*}}, %[[ROW]]
+    // CHECK: %[[UNTIL:[a-z0-9_]+]] = arith.maxsi
+    // CHECK-NEXT: %[[LEAST:[a-z0-9_]+]] = arith.minsi %[[UNTIL]], %[[HI]]
+    // CHECK: arith.maxsi %[[LO]], %[[LEAST]]
+    // CHECK: %[[MID:[a-z0-9_]+]] = arith.addi %[[LO]], %{{.*}}
+    // CHECK: %[[FIRST:[a-z0-9_]+]] = scf.for %{{.*}} = %[[LO]] to %[[MID]]
+    // CHECK:   %[[CUT:[a-z0-9_]+]] = arith.ori
+    // CHECK:   scf.if %[[CUT]]
+    // CHECK: %[[NEVER:[a-z0-9_]+]] = arith.constant false
+    // CHECK: scf.for %{{.*}} = %[[MID]] to %[[HI]] step %{{.*}} iter_args(%{{.*}} = %[[FIRST]])
+    // CHECK:   scf.if %[[NEVER]]
+    %r = scf.for %j = %lo to %hi step %c64 iter_args(%acc = %s0) -> (!s) {
+      %k0 = arith.subi %last, %j : index
+      %left = arith.subi %n, %k0 : index
+      %keys = arith.minsi %left, %c64 : index
+      %k = flash_tile.get %rk[%j] : !ring
+      %pending = flash_tile.mma_start #flash_tile.wgmma %q, %k acc(%acc) transpose_b : !q, !k -> !flash_tile.pending<!s>
+      %s = flash_tile.mma_wait %pending : !flash_tile.pending<!s> -> !s
+      flash_tile.release %rk[%j] : !ring
+      %ragged = arith.cmpi slt, %keys, %c64 : index
+      %end = arith.addi %k0, %c63 : index
+      %behind = arith.cmpi sgt, %end, %row : index
+      %cut = arith.ori %ragged, %behind : i1
+      %t = scf.if %cut -> (!s) {
+        scf.yield %s0 : !s
+      } else {
+        scf.yield %s : !s
+      }
+      scf.yield %t : !s
+    }
+    flash_tile.store %r, %out[%c0, %c0] : !s, memref<?x64xf32>
+    gpu.return
+  }
+
+  // A window walked backward: three loops, and the one in the middle has no
+  // masks. Where maxima stay, the first has a whole block more.
+  // CHECK-LABEL: gpu.func @window_backward
+  // CHECK-SAME: %[[LO:[a-z0-9_]+]]: index, %[[HI:[a-z0-9_]+]]: index, %[[LAST:[a-z0-9_]+]]: index
+  gpu.func @window_backward(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %lo: index, %hi: index, %last: index, %row: index, %far: index)
+      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #lazy} {
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant 0.0 : f32
+    %q = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !q
+    %rk = flash_tile.ring : !ring
+    %s0 = flash_tile.splat %zero : !s
+    // CHECK: %[[MORE:[a-z0-9_]+]] = arith.addi %{{.*}}, %c64
+    // CHECK-NEXT: arith.minsi %[[MORE]], %[[HI]]
+    // CHECK: %[[MID:[a-z0-9_]+]] = arith.addi %[[LO]], %{{.*}}
+    // CHECK: %[[FIRST:[a-z0-9_]+]] = scf.for %{{.*}} = %[[LO]] to %[[MID]]
+    // CHECK:   %[[CUT:[a-z0-9_]+]] = arith.ori
+    // CHECK:   scf.if %[[CUT]]
+    // CHECK: %[[TAIL:[a-z0-9_]+]] = arith.addi %[[MID]], %{{.*}}
+    // CHECK: %[[NEVER:[a-z0-9_]+]] = arith.constant false
+    // CHECK: %[[WHOLE:[a-z0-9_]+]] = scf.for %{{.*}} = %[[MID]] to %[[TAIL]] step %{{.*}} iter_args(%{{.*}} = %[[FIRST]])
+    // CHECK:   scf.if %[[NEVER]]
+    // CHECK: scf.for %{{.*}} = %[[TAIL]] to %[[HI]] step %{{.*}} iter_args(%{{.*}} = %[[WHOLE]])
+    // CHECK:   %[[CUT2:[a-z0-9_]+]] = arith.ori
+    // CHECK:   scf.if %[[CUT2]]
+    %r = scf.for %j = %lo to %hi step %c64 iter_args(%acc = %s0) -> (!s) {
+      %k0 = arith.subi %last, %j : index
+      %k = flash_tile.get %rk[%j] : !ring
+      %pending = flash_tile.mma_start #flash_tile.wgmma %q, %k acc(%acc) transpose_b : !q, !k -> !flash_tile.pending<!s>
+      %s = flash_tile.mma_wait %pending : !flash_tile.pending<!s> -> !s
+      flash_tile.release %rk[%j] : !ring
+      %before = arith.cmpi slt, %k0, %far : index
+      %behind = arith.cmpi sgt, %k0, %row : index
+      %cut = arith.ori %before, %behind : i1
+      %t = scf.if %cut -> (!s) {
         scf.yield %s0 : !s
       } else {
         scf.yield %s : !s

@@ -30,7 +30,7 @@ struct ScheduleFields {
   int64_t storeColumns = 0;
   bool pingPong = false, overlapTiles = false;
   int64_t prefetchBlocks = 0;
-  bool earlyCheck = false, dynamic = false, peelMasks = false;
+  bool earlyCheck = false, dynamic = false, peelMasks = false, backward = false;
   int64_t cluster = 0;
 
   static ScheduleFields get(ScheduleAttr s) {
@@ -60,15 +60,16 @@ struct ScheduleFields {
     c.dynamic = s.getDynamic();
     c.peelMasks = s.getPeelMasks();
     c.cluster = s.getCluster();
+    c.backward = s.getBackward();
     return c;
   }
 
   ScheduleAttr get(mlir::MLIRContext *context) const {
-    return ScheduleAttr::get(context, m, n, d, transposed, peel, warps, stages,
-                             instruction, specialize, tma, producerRegisters,
-                             consumerRegisters, lazy, persistent, queryStages,
-                             headTurns, storeTma, storeColumns, pingPong, overlapTiles,
-                             prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster);
+    return ScheduleAttr::get(
+        context, m, n, d, transposed, peel, warps, stages, instruction,
+        specialize, tma, producerRegisters, consumerRegisters, lazy, persistent,
+        queryStages, headTurns, storeTma, storeColumns, pingPong, overlapTiles,
+        prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster, backward);
   }
 };
 

@@ -242,6 +242,12 @@ std::vector<ScheduleAttr> flash::enumerateVariants(TargetAttr target,
     s.headTurns = 0;
   });
   add([](ScheduleFields &s) { s.peelMasks = !s.peelMasks; });
+  // Blocks that masks cut come first, and have a loop of their own there.
+  if (problem.uneven)
+    add([](ScheduleFields &s) {
+      s.backward = !s.backward;
+      s.peelMasks |= s.backward;
+    });
   add([](ScheduleFields &s) { s.earlyCheck = !s.earlyCheck; });
   add([](ScheduleFields &s) { s.overlapTiles = !s.overlapTiles; });
   add([](ScheduleFields &s) { s.persistent = !s.persistent; });
@@ -271,6 +277,7 @@ std::string flash::describeSchedule(ScheduleAttr schedule) {
                            {s.persistent, "persistent"},
                            {s.dynamic, "dynamic"},
                            {s.peelMasks, "masks peeled"},
+                           {s.backward, "backward"},
                            {s.earlyCheck, "early check"},
                            {s.overlapTiles, "tiles overlap"},
                            {s.storeTma, "tma store"}})

@@ -55,6 +55,7 @@ private:
   // TileKeys.cpp
   State loopOverKeys(Value query, Value qLast);
   State walkRange(Value query, Value qLast, State state);
+  State walkBlocks(Value query, Value from, Value to, bool whole, State state);
   State walkList(Value query, const KeyBlocks &list, State state);
   State stepUnlessHidden(Value query, Value k0, mlir::OpFoldResult existing,
                          State state);

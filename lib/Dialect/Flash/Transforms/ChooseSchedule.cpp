@@ -62,7 +62,8 @@ static ScheduleAttr overlay(ScheduleAttr base, ScheduleAttr over) {
       over.getEarlyCheck() || base.getEarlyCheck(),
       over.getDynamic() || base.getDynamic(),
       over.getPeelMasks() || base.getPeelMasks(),
-      pick(over.getCluster(), base.getCluster()));
+      pick(over.getCluster(), base.getCluster()),
+      over.getBackward() || base.getBackward());
 }
 
 namespace {

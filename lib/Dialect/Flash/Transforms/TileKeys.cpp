@@ -11,7 +11,8 @@
 //   }
 //
 // The mask bounds the loop, or names the blocks to walk; a block that it hides
-// is not read.
+// is not read. A schedule may have the loop walk backward: then keys begin at
+// %last - %k0, with the first block's place plus the last one's for %last.
 //
 //===----------------------------------------------------------------------===//
 
@@ -196,42 +197,55 @@ std::pair<Value, Value> AttentionTiler::visibleKeys(Value qLast) {
   return {first, end};
 }
 
+/// Walks the blocks of [from, to), from the last one on if the schedule walks
+/// backward. `whole`: each has all its keys.
+AttentionTiler::State AttentionTiler::walkBlocks(Value query, Value from,
+                                                 Value to, bool whole,
+                                                 State state) {
+  Value block = index.constant(keys), mirror;
+  if (schedule.getBackward()) {
+    Value behind = index.max(index.sub(index.sub(to, from), index.constant(1)),
+                             index.constant(0));
+    Value last = index.add(from, index.mul(index.div(behind, block), block));
+    mirror = index.add(from, last);
+  }
+  auto forOp = scf::ForOp::create(
+      rewriter, loc, from, to, block, state,
+      [&](OpBuilder &, Location, Value place, ValueRange args) {
+        OpBuilder::InsertionGuard guard(rewriter);
+        rewriter.setInsertionPointToEnd(args[0].getParentBlock());
+        Value k0 = mirror ? index.sub(mirror, place) : place;
+        OpFoldResult existing =
+            whole ? OpFoldResult(rewriter.getIndexAttr(keys))
+                  : getAsOpFoldResult(index.min(block, index.sub(numKeys, k0)));
+        scf::YieldOp::create(
+            rewriter, loc,
+            stepUnlessHidden(query, k0, existing, SmallVector<Value>(args)));
+      });
+  return SmallVector<Value>(forOp.getResults());
+}
+
 /// Walks all blocks of the range that the mask bounds.
 AttentionTiler::State AttentionTiler::walkRange(Value query, Value qLast,
                                                 State state) {
   auto [first, end] = visibleKeys(qLast);
-  Value block = index.constant(keys);
-  auto loop = [&](Value from, Value to, bool whole) {
-    auto forOp = scf::ForOp::create(
-        rewriter, loc, from, to, block, state,
-        [&](OpBuilder &, Location, Value k0, ValueRange args) {
-          OpBuilder::InsertionGuard guard(rewriter);
-          rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-          OpFoldResult existing =
-              whole
-                  ? OpFoldResult(rewriter.getIndexAttr(keys))
-                  : getAsOpFoldResult(index.min(block, index.sub(numKeys, k0)));
-          scf::YieldOp::create(
-              rewriter, loc,
-              stepUnlessHidden(query, k0, existing, SmallVector<Value>(args)));
-        });
-    state = SmallVector<Value>(forOp.getResults());
-  };
-
   std::optional<int64_t> staticKeys = getConstantIntValue(numKeys);
-  if (staticKeys && *staticKeys % keys == 0) {
-    loop(first, end, /*whole=*/true);
-    return state;
-  }
-  if (!schedule.getPeel()) {
-    loop(first, end, /*whole=*/false);
-    return state;
-  }
+  if (staticKeys && *staticKeys % keys == 0)
+    return walkBlocks(query, first, end, /*whole=*/true, state);
+  if (!schedule.getPeel())
+    return walkBlocks(query, first, end, /*whole=*/false, state);
   // Whole blocks are read where they lie; only the ragged last one is padded.
   // As a loop of at most one step it needs no copy of the state around it.
+  Value block = index.constant(keys);
   Value wholeEnd = index.mul(index.div(numKeys, block), block);
-  loop(first, index.min(end, wholeEnd), /*whole=*/true);
-  loop(index.max(first, wholeEnd), end, /*whole=*/false);
+  if (schedule.getBackward())
+    state = walkBlocks(query, index.max(first, wholeEnd), end,
+                       /*whole=*/false, state);
+  state =
+      walkBlocks(query, first, index.min(end, wholeEnd), /*whole=*/true, state);
+  if (!schedule.getBackward())
+    state = walkBlocks(query, index.max(first, wholeEnd), end,
+                       /*whole=*/false, state);
   return state;
 }
 

@@ -11,8 +11,10 @@
 //       scf.for %j = %mid to %hi step %n { ... ; scf.if %c(%j) { mask } ; ... }
 //
 // where %c holds from some block on: behind the diagonal, and in the block that
-// the end of the keys cuts. What is left has no branch between a product and
-// the exponentials, so that the assembler can arrange both. %c is an or of
+// the end of the keys cuts. Where keys are walked backward it holds up to some
+// block, and the loop without masks is the last, or with a window's far end the
+// middle one of three. What is left has no branch between a product and the
+// exponentials, so that the assembler can arrange both. %c is an or of
 // comparisons that are linear in %j; %mid comes from them. It runs after the
 // loops overlap, so that products in flight pass from one loop to the other.
 //
@@ -40,19 +42,24 @@ struct Linear {
   SmallVector<Value> plus, minus;
 };
 
-/// Where the comparisons of a condition begin to hold.
+/// Where a condition may hold: for each %j below `until`, and for each %j that
+/// is at least `from`. Null on a side where it never does.
+struct Cut {
+  Value until, from;
+};
+
+/// Finds it from the comparisons of a condition.
 class Threshold {
 public:
   Threshold(scf::ForOp loop, OpBuilder &builder)
       : loop(loop), builder(builder), loc(loop.getLoc()) {}
 
-  /// The least %j for which `condition` may hold; null if it is not of the
-  /// form.
-  Value find(Value condition);
+  /// Nothing if the condition is not of the form.
+  std::optional<Cut> find(Value condition);
 
 private:
   std::optional<Linear> linear(Value value);
-  Value ofComparison(arith::CmpIOp compare);
+  std::optional<Cut> ofComparison(arith::CmpIOp compare);
   Value sum(const Linear &terms);
 
   scf::ForOp loop;
@@ -97,12 +104,13 @@ Value Threshold::sum(const Linear &terms) {
   return total;
 }
 
-/// min(a, n) < n is a < n; and j + a > b holds from b - a + 1 on.
-Value Threshold::ofComparison(arith::CmpIOp compare) {
+/// min(a, n) < n is a < n; j + a > b holds from b - a + 1 on, a - j > b until
+/// a - b.
+std::optional<Cut> Threshold::ofComparison(arith::CmpIOp compare) {
   Value lhs = compare.getLhs(), rhs = compare.getRhs();
   bool greater = compare.getPredicate() == arith::CmpIPredicate::sgt;
   if (!greater && compare.getPredicate() != arith::CmpIPredicate::slt)
-    return {};
+    return std::nullopt;
   if (auto least = lhs.getDefiningOp<arith::MinSIOp>(); least && !greater) {
     auto same = [&](Value value) {
       std::optional<int64_t> a = getConstantIntValue(value),
@@ -117,24 +125,37 @@ Value Threshold::ofComparison(arith::CmpIOp compare) {
   std::optional<Linear> a = linear(greater ? lhs : rhs),
                         b = linear(greater ? rhs : lhs);
   // a > b as sign * j > rest.
-  if (!a || !b || a->sign - b->sign != 1)
-    return {};
+  if (!a || !b || std::abs(a->sign - b->sign) != 1)
+    return std::nullopt;
+  bool from = a->sign > b->sign;
+  if (!from)
+    std::swap(a, b);
   Linear rest;
   rest.plus = b->plus, rest.minus = b->minus;
   llvm::append_range(rest.plus, a->minus);
   llvm::append_range(rest.minus, a->plus);
-  return arith::AddIOp::create(builder, loc, sum(rest),
-                               arith::ConstantIndexOp::create(builder, loc, 1));
+  if (!from)
+    return Cut{sum(rest), Value()};
+  return Cut{Value(), arith::AddIOp::create(
+                          builder, loc, sum(rest),
+                          arith::ConstantIndexOp::create(builder, loc, 1))};
 }
 
-Value Threshold::find(Value condition) {
+std::optional<Cut> Threshold::find(Value condition) {
   if (auto either = condition.getDefiningOp<arith::OrIOp>()) {
-    Value a = find(either.getLhs());
-    Value b = a ? find(either.getRhs()) : Value();
-    return b ? Value(arith::MinSIOp::create(builder, loc, a, b)) : Value();
+    std::optional<Cut> a = find(either.getLhs());
+    std::optional<Cut> b = a ? find(either.getRhs()) : std::nullopt;
+    if (!b)
+      return std::nullopt;
+    Cut both{a->until ? a->until : b->until, a->from ? a->from : b->from};
+    if (a->until && b->until)
+      both.until = arith::MaxSIOp::create(builder, loc, a->until, b->until);
+    if (a->from && b->from)
+      both.from = arith::MinSIOp::create(builder, loc, a->from, b->from);
+    return both;
   }
   auto compare = condition.getDefiningOp<arith::CmpIOp>();
-  return compare ? ofComparison(compare) : Value();
+  return compare ? ofComparison(compare) : std::nullopt;
 }
 
 /// The branch of the loop's body that changes scores: it gives one fragment, as
@@ -149,21 +170,14 @@ static scf::IfOp findMask(scf::ForOp loop) {
   return {};
 }
 
-/// Splits the loop; false if it is not known from where on it masks.
-static bool peel(scf::ForOp loop) {
-  scf::IfOp mask = findMask(loop);
-  if (!mask)
-    return false;
-  OpBuilder builder(loop);
+/// The first block of the loop that begins at `place` or behind it, or the
+/// loop's end.
+static Value firstBlock(OpBuilder &builder, scf::ForOp loop, Value place) {
   Location loc = loop.getLoc();
-  Value from = Threshold(loop, builder).find(mask.getCondition());
-  if (!from)
-    return false;
-  // The first block that begins at `from` or behind it, between the bounds.
   Value lower = loop.getLowerBound(), step = loop.getStep();
   auto bounded = arith::MaxSIOp::create(
       builder, loc, lower,
-      arith::MinSIOp::create(builder, loc, from, loop.getUpperBound()));
+      arith::MinSIOp::create(builder, loc, place, loop.getUpperBound()));
   Value whole = arith::MulIOp::create(
       builder, loc, step,
       arith::DivUIOp::create(
@@ -174,18 +188,57 @@ static bool peel(scf::ForOp loop) {
                   builder, loc, step,
                   arith::ConstantIndexOp::create(builder, loc, 1))),
           step));
-  Value middle = arith::AddIOp::create(builder, loc, lower, whole);
+  return arith::AddIOp::create(builder, loc, lower, whole);
+}
 
-  IRMapping mapping;
+/// Makes a copy of the loop do what comes before `middle`, and returns it.
+static scf::ForOp splitAt(scf::ForOp loop, Value middle, IRMapping &mapping) {
+  OpBuilder builder(loop);
   auto first = cast<scf::ForOp>(builder.clone(*loop, mapping));
   first.setUpperBound(middle);
   loop.setLowerBound(middle);
   loop.getInitArgsMutable().assign(first.getResults());
-  Value never =
-      arith::ConstantOp::create(builder, loc, builder.getBoolAttr(false));
-  never.getDefiningOp()->moveBefore(first);
-  Value condition = mapping.lookup(mask.getCondition());
-  condition.replaceAllUsesWith(never);
+  return first;
+}
+
+static void neverMask(Value condition, scf::ForOp loop) {
+  OpBuilder builder(loop);
+  condition.replaceAllUsesWith(arith::ConstantOp::create(
+      builder, loop.getLoc(), builder.getBoolAttr(false)));
+}
+
+/// Splits the loop; false if it is not known where it masks.
+static bool peel(scf::ForOp loop, ScheduleAttr schedule) {
+  scf::IfOp mask = findMask(loop);
+  if (!mask)
+    return false;
+  OpBuilder builder(loop);
+  Location loc = loop.getLoc();
+  std::optional<Cut> cut = Threshold(loop, builder).find(mask.getCondition());
+  // A window's loop has masks at both ends.
+  if (!cut || (cut->until && !schedule.getBackward()))
+    return false;
+  IRMapping before;
+  if (!cut->until) {
+    scf::ForOp whole =
+        splitAt(loop, firstBlock(builder, loop, cut->from), before);
+    neverMask(before.lookup(mask.getCondition()), whole);
+    return true;
+  }
+  // Where the first maxima stay, each row's is that of a block's keys: one
+  // block more goes with those that masks cut.
+  Value until = cut->until;
+  if (schedule.getLazy())
+    until = arith::AddIOp::create(builder, loc, until, loop.getStep());
+  splitAt(loop, firstBlock(builder, loop, until), before);
+  if (!cut->from) {
+    neverMask(mask.getCondition(), loop);
+    return true;
+  }
+  IRMapping middle;
+  scf::ForOp whole =
+      splitAt(loop, firstBlock(builder, loop, cut->from), middle);
+  neverMask(middle.lookup(mask.getCondition()), whole);
   return true;
 }
 
@@ -203,7 +256,7 @@ struct TilePeelMasksPass
         loops.push_back(loop);
     });
     for (scf::ForOp loop : loops)
-      numPeeled += peel(loop);
+      numPeeled += peel(loop, schedule);
   }
 };
 } // namespace
