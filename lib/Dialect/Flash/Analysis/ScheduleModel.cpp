@@ -75,6 +75,14 @@ static bool readsAtPositions(Region &body) {
   return false;
 }
 
+/// Whether the range of keys that a row sees is known from its position, and
+/// ends there. Where lengths are data, masked blocks have no loop of their own.
+static bool endsAtDiagonal(AttentionOp op, int64_t length) {
+  MaskAttrInterface mask = op.getEffectiveMask();
+  return mask && mask.hidesLaterKeys() && !mask.hasHoles() &&
+         mask.getNumMaskOperands() == 0 && length != TileProblem::kLengthInData;
+}
+
 TileProblem TileProblem::get(AttentionOp op) {
   unsigned bits = op.getQuery().getType().getElementTypeBitWidth();
   TileProblem problem;
@@ -87,8 +95,12 @@ TileProblem TileProblem::get(AttentionOp op) {
   problem.wideMask = problem.uneven && !isa<CausalAttr>(op.getEffectiveMask());
   problem.lse = static_cast<bool>(op.getLse());
   problem.offsets = op.getQOffset() || op.getKvOffset();
+  problem.length = lengthOf(op);
+  bool diagonal = endsAtDiagonal(op, problem.length);
   for (ScoreAttrInterface function : op.getEffectiveScores()) {
-    problem.drifts |= !isa<SoftcapAttr>(function);
+    bool recedes = isa<AlibiAttr>(function) && diagonal;
+    problem.recedes |= recedes;
+    problem.drifts |= !recedes && !isa<SoftcapAttr>(function);
     problem.functions |= isa<SoftcapAttr, RegionAttr>(function);
     problem.elementData |= isa<BiasAttr>(function);
   }
@@ -108,7 +120,6 @@ TileProblem TileProblem::get(AttentionOp op) {
     scores.push_back("dropout");
   problem.scores = llvm::join(scores, ", ");
   problem.paged = op.isPaged();
-  problem.length = lengthOf(op);
   return problem;
 }
 
@@ -299,9 +310,10 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
   if (usesWgmma(target, problem)) {
     c.instruction = Instruction::Wgmma;
     c.specialize = c.tma = true;
-    // The first block's maximum is no reference for scores that grow with the
-    // key's position, as those of ALiBi do.
+    // The first block's maximum is no reference for scores that grow along the
+    // way. Those of ALiBi do not where the way begins at the diagonal.
     c.lazy = !problem.drifts;
+    c.backward = c.lazy && problem.recedes;
     c.persistent = c.storeTma = true;
     c.queryStages = 2;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
@@ -313,7 +325,8 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       // Measured: docs/rationale/gpu.md. Three warpgroups keep each other's
       // exponentials waiting, and gain from tiles as they come; of two with
       // few head dims, one's products fill the other's pauses without turns.
-      c.earlyCheck = c.peelMasks = warpgroups == 2;
+      c.earlyCheck = warpgroups == 2;
+      c.peelMasks = warpgroups == 2 || c.backward;
       c.dynamic = warpgroups == 3;
       c.pingPong =
           warpgroups == 3 || std::max(problem.qkDim, problem.vDim) > 128;

@@ -169,6 +169,11 @@ bool AndAttr::hasHoles() const {
                       [](MaskAttrInterface mask) { return mask.hasHoles(); });
 }
 
+bool AndAttr::hidesLaterKeys() const {
+  return llvm::any_of(
+      getMasks(), [](MaskAttrInterface mask) { return mask.hidesLaterKeys(); });
+}
+
 std::pair<int64_t, int64_t> AndAttr::getTileDivisors() const {
   std::pair<int64_t, int64_t> all{0, 0};
   for (MaskAttrInterface mask : getMasks()) {
@@ -233,6 +238,11 @@ OrAttr::verifyMaskOperands(function_ref<InFlightDiagnostic()> emitError,
 
 /// Between the keys of one part and those of another there may be a gap.
 bool OrAttr::hasHoles() const { return getMasks().size() > 1; }
+
+bool OrAttr::hidesLaterKeys() const {
+  return llvm::all_of(
+      getMasks(), [](MaskAttrInterface mask) { return mask.hidesLaterKeys(); });
+}
 
 std::pair<Value, Value>
 OrAttr::buildVisibleKeys(OpBuilder &builder, Location loc, const TilePlace &at,

@@ -91,6 +91,8 @@ Value CausalAttr::buildIsVisible(OpBuilder &builder, Location loc,
   return MaskBuilder(builder, loc).lessEqual(k, q);
 }
 
+bool CausalAttr::hidesLaterKeys() const { return true; }
+
 //===----------------------------------------------------------------------===//
 // Window: query - left <= key <= query + right
 //===----------------------------------------------------------------------===//
@@ -152,6 +154,8 @@ Value WindowAttr::buildIsVisible(OpBuilder &builder, Location loc,
   MaskBuilder b(builder, loc);
   return isWithin(b, *this, q, q, k, k);
 }
+
+bool WindowAttr::hidesLaterKeys() const { return getRight() == 0; }
 
 //===----------------------------------------------------------------------===//
 // Prefix: key < prefix length

@@ -89,10 +89,12 @@ Value AlibiAttr::buildScore(OpBuilder &builder, Location loc,
   Value slope =
       toScore(builder, loc, score,
               tensor::ExtractOp::create(builder, loc, slopes, indices));
-  Value difference = arith::SubIOp::create(builder, loc, q, k);
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  Value opposite = arith::SubIOp::create(builder, loc, zero, difference);
-  Value distance = arith::MaxSIOp::create(builder, loc, difference, opposite);
+  Value distance = arith::SubIOp::create(builder, loc, q, k);
+  if (!at.laterHidden) {
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    Value opposite = arith::SubIOp::create(builder, loc, zero, distance);
+    distance = arith::MaxSIOp::create(builder, loc, distance, opposite);
+  }
   // Exact up to 2^24, as the reference says too.
   Value wide =
       arith::IndexCastOp::create(builder, loc, builder.getI64Type(), distance);

@@ -73,8 +73,10 @@ LogicalResult OnlineAttentionOp::verifyRegions() {
 }
 
 TilePlace OnlineAttentionOp::getPlace(ValueRange operands, Region &body) {
-  return TilePlace{getBatch(), getHead(), getQOrigin(), getKOrigin(),
-                   operands,   &body,     getCaptures()};
+  MaskAttrInterface mask = getMaskAttr();
+  return TilePlace{
+      getBatch(), getHead(), getQOrigin(),  getKOrigin(),
+      operands,   &body,     getCaptures(), mask && mask.hidesLaterKeys()};
 }
 
 /// Results of a destination-style op have their destinations' shapes.

@@ -40,8 +40,9 @@ struct TileProblem {
   static constexpr int64_t kLengthAtRunTime = -1, kLengthInData = -2;
   int64_t length = kLengthAtRunTime;
   /// Whether a score function may make scores grow along the keys without a
-  /// bound that is known.
-  bool drifts = false;
+  /// bound that is known; and whether one only makes them fall from the last
+  /// visible key on towards the first.
+  bool drifts = false, recedes = false;
   /// What each score costs besides: functions (softcap, a region), data of its
   /// own to read (a bias, captures), a mask of more than one comparison.
   bool functions = false, elementData = false, wideMask = false;

@@ -71,6 +71,11 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
       "bool", "hasHoles", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return false;">,
     InterfaceMethod<[{
+        Whether no query sees a key behind its own position.
+      }],
+      "bool", "hidesLaterKeys", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return false;">,
+    InterfaceMethod<[{
         Lists of key blocks that are walked in the place of all blocks of the
         visible range (see `KeyBlocks`); none by default. What no list holds is
         hidden.

@@ -45,6 +45,8 @@ struct TilePlace {
   /// The region of #flash.region, and what it captures.
   mlir::Region *body = nullptr;
   mlir::ValueRange captures;
+  /// Whether keys behind the query's position are hidden anyway.
+  bool laterHidden = false;
 
   /// The same place with other operands.
   TilePlace with(mlir::ValueRange others) const {
