@@ -9,10 +9,16 @@
 //   addf (mulf %a, %b), %c      ->  fma %a, %b, %c
 //   mulf (mulf %a, 2.0), 3.0    ->  mulf %a, 6.0
 //   mulf (fma %a, -2.0, 1.0), c ->  fma %a, -2c, c
+//   mulf %s, (addf %d, 24.0)    ->  fma %s, 24.0, (mulf %s, %d)
+//   fma (fma %x, 0.1, (fma %s, 24.0, %r)), c, %m
+//                               ->  fma %x, 0.1c, (fma %s, 24.0c,
+//                                                  (fma %r, c, %m))
 //
 // The scale, the score functions and the exponent of a softmax meet only here,
 // where an element's bodies stand one behind the other. Rounding once in the
-// place of twice.
+// place of twice. What elements of a row share, as a distance %d to the row's
+// first element and the reference %m, moves together, where it is computed once
+// for all: of ALiBi, one fma an element is left.
 //
 //===----------------------------------------------------------------------===//
 
@@ -21,6 +27,8 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace flash::tile;
@@ -52,6 +60,10 @@ static arith::MulFOp getProduct(Value value) {
 static Value negate(OpBuilder &b, Location loc, Value value) {
   if (auto number = getNumber(value))
     return constant(b, loc, -*number);
+  if (auto fma = value.getDefiningOp<math::FmaOp>(); fma && fma->hasOneUse())
+    if (auto by = getNumber(fma.getB()))
+      return math::FmaOp::create(b, loc, fma.getA(), constant(b, loc, -*by),
+                                 negate(b, loc, fma.getC()));
   return arith::NegFOp::create(b, loc, value);
 }
 
@@ -73,6 +85,57 @@ static Value contractScaled(OpBuilder &b, arith::MulFOp op) {
                                  constant(b, loc, *plus * *number));
   }
   return Value();
+}
+
+/// A factor times a distance that differs from the row's by a number. Only of
+/// distances: they are exact, and the number is less than the tile is wide, so
+/// that hardly anything cancels.
+static Value contractDistance(OpBuilder &b, arith::MulFOp op) {
+  for (auto [factor, value] : {std::pair(op.getLhs(), op.getRhs()),
+                               std::pair(op.getRhs(), op.getLhs())}) {
+    auto distance = value.getDefiningOp<arith::AddFOp>();
+    if (!distance || !distance->hasOneUse() ||
+        !distance.getLhs().getDefiningOp<arith::SIToFPOp>() ||
+        !getNumber(distance.getRhs()))
+      continue;
+    Location loc = op.getLoc();
+    return math::FmaOp::create(
+        b, loc, factor, distance.getRhs(),
+        arith::MulFOp::create(b, loc, factor, distance.getLhs()));
+  }
+  return Value();
+}
+
+/// An exponent: of a score that a number multiplies, or that has a part which
+/// its row shares.
+static Value contractExponent(OpBuilder &b, math::FmaOp op) {
+  auto c = getNumber(op.getB());
+  Operation *score = op.getA().getDefiningOp();
+  if (!c || !score || !score->hasOneUse())
+    return Value();
+  Location loc = op.getLoc();
+  if (auto product = dyn_cast<arith::MulFOp>(score))
+    if (auto [factor, number] = getScaled(product); number)
+      return math::FmaOp::create(b, loc, factor, constant(b, loc, *number * *c),
+                                 op.getC());
+  auto sum = dyn_cast<math::FmaOp>(score);
+  auto by = sum ? getNumber(sum.getB()) : std::nullopt;
+  if (!by)
+    return Value();
+  Value rest;
+  if (getNumber(sum.getC())) {
+    rest = math::FmaOp::create(b, loc, sum.getC(), op.getB(), op.getC());
+  } else if (auto part = sum.getC().getDefiningOp<math::FmaOp>();
+             part && part->hasOneUse()) {
+    if (auto number = getNumber(part.getB()))
+      rest = math::FmaOp::create(
+          b, loc, part.getA(), constant(b, loc, *number * *c),
+          math::FmaOp::create(b, loc, part.getC(), op.getB(), op.getC()));
+  }
+  if (!rest)
+    return Value();
+  return math::FmaOp::create(b, loc, sum.getA(), constant(b, loc, *by * *c),
+                             rest);
 }
 
 static Value contractSum(OpBuilder &b, Operation *op) {
@@ -100,9 +163,9 @@ static Value contractSum(OpBuilder &b, Operation *op) {
 static void forwardElements(gpu::GPUFuncOp function) {
   function.walk([](LLVM::ExtractElementOp op) {
     APInt wanted, place;
-    bool isMultiplied = llvm::any_of(
-        op->getUsers(),
-        llvm::IsaPred<arith::MulFOp, arith::AddFOp, arith::SubFOp>);
+    bool isMultiplied =
+        llvm::any_of(op->getUsers(), llvm::IsaPred<arith::MulFOp, arith::AddFOp,
+                                                   arith::SubFOp, math::FmaOp>);
     if (!isMultiplied || !op.getType().isF32() ||
         !matchPattern(op.getPosition(), m_ConstantInt(&wanted)))
       return;
@@ -130,21 +193,30 @@ void flash::tile::contractProducts(gpu::GPUFuncOp function) {
   forwardElements(function);
   // Uses stand behind definitions, so that chains contract from their begin.
   function.walk([&](Operation *op) {
-    if (!isa<arith::MulFOp, arith::AddFOp, arith::SubFOp>(op) ||
-        !op->getResult(0).getType().isF32())
+    if (op->getNumResults() != 1 || !op->getResult(0).getType().isF32())
       return;
     OpBuilder builder(op);
-    auto scaled = dyn_cast<arith::MulFOp>(op);
     Value value =
-        scaled ? contractScaled(builder, scaled) : contractSum(builder, op);
+        TypeSwitch<Operation *, Value>(op)
+            .Case([&](arith::MulFOp product) {
+              Value value = contractScaled(builder, product);
+              return value ? value : contractDistance(builder, product);
+            })
+            .Case<arith::AddFOp, arith::SubFOp>(
+                [&](Operation *sum) { return contractSum(builder, sum); })
+            .Case(
+                [&](math::FmaOp fma) { return contractExponent(builder, fma); })
+            .Default([](Operation *) { return Value(); });
     if (!value)
       return;
-    SmallVector<Value> operands(op->getOperands());
+    llvm::SmallSetVector<Operation *, 4> definitions;
+    for (Value operand : op->getOperands())
+      if (Operation *definition = operand.getDefiningOp())
+        definitions.insert(definition);
     op->getResult(0).replaceAllUsesWith(value);
     op->erase();
-    for (Value operand : operands)
-      if (Operation *product = operand.getDefiningOp();
-          product && isOpTriviallyDead(product))
-        product->erase();
+    for (Operation *definition : definitions)
+      if (isOpTriviallyDead(definition))
+        definition->erase();
   });
 }

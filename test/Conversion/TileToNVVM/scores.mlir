@@ -86,6 +86,51 @@ gpu.module @kernels {
 
 // -----
 
+!acc = !flash_tile.fragment<64x8xf32, #flash_tile.acc<4>>
+!row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+gpu.module @kernels {
+  // Before the diagonal a distance has its sign. What the row shares, the slope times the distance of its first element
+  // and the reference, is summed apart (and once, after CSE): the element adds its column and its product.
+  // CHECK-LABEL: gpu.func @exponent
+  // CHECK: %[[D:[a-z0-9_]+]] = arith.sitofp
+  // CHECK-NOT: arith.addf
+  // CHECK-NOT: arith.subf
+  // CHECK: %[[SD:[a-z0-9_]+]] = arith.mulf %{{[a-z0-9_]+}}, %[[D]] : f32
+  // CHECK: %[[NEG:[a-z0-9_]+]] = arith.negf %[[SD]]
+  // CHECK: %[[SHARED:[a-z0-9_]+]] = math.fma %[[NEG]], %{{[a-z0-9_]+}}, %[[SHIFT:[a-z0-9_]+]]
+  // CHECK: %[[COLUMN:[a-z0-9_]+]] = math.fma %{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %[[SHARED]]
+  // CHECK: math.fma %{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %[[COLUMN]]
+  // CHECK-NOT: arith.subf
+  gpu.func @exponent(%x: f32, %slope: f32, %shift: f32, %q0: index, %k0: index, %m: memref<64x8xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+    %c0 = arith.constant 0 : index
+    %s = flash_tile.splat %x : !acc
+    %r = flash_tile.splat %shift : !row
+    %t = flash_tile.map(%s) : (!acc) -> !acc {
+    ^bb0(%i: index, %j: index, %v: f32):
+      %half = arith.constant 0.5 : f32
+      %w = arith.mulf %v, %half : f32
+      %q = arith.addi %q0, %i : index
+      %k = arith.addi %k0, %j : index
+      %d = arith.subi %q, %k : index
+      %n = arith.index_cast %d : index to i64
+      %f = arith.sitofp %n : i64 to f32
+      %p = arith.mulf %slope, %f : f32
+      %y = arith.subf %w, %p : f32
+      flash_tile.yield %y : f32
+    }
+    %e = flash_tile.map(%t, %r) : (!acc, !row) -> !acc {
+    ^bb0(%i: index, %j: index, %v: f32, %reference: f32):
+      %c = arith.constant 1.5 : f32
+      %y = math.fma %v, %c, %reference : f32
+      flash_tile.yield %y : f32
+    }
+    flash_tile.store %e, %m[%c0, %c0] {alignment = 8 : i64} : !acc, memref<64x8xf32>
+    gpu.return
+  }
+}
+
+// -----
+
 gpu.module @kernels {
   gpu.func @unknown(%x: f64, %m: memref<6xf64>) kernel attributes {flash_tile.warps = 4 : i64} {
     %c0 = arith.constant 0 : index
