@@ -41,9 +41,10 @@ static Extra floats(std::string name, std::string type, DType element,
           }};
 }
 
-static Extra slopes(DType type = DType::F32) {
+static Extra slopes(DType type = DType::F32, double low = 0.0,
+                    double high = 0.1) {
   return floats("a", std::string("tensor<?x") + rt::nameOf(type) + ">", type,
-                0.0, 0.1,
+                low, high,
                 [](const Kernel &k, const Shape &) { return Dims{k.heads}; });
 }
 
@@ -110,6 +111,23 @@ std::vector<Kernel> matrix::makeScoreKernels(DType type) {
                     takesBias = "score_operands(%w : tensor<1x?x?x?xf32>)";
   add("alibi", "scores = [#flash.alibi], mask = #flash.causal", {slopes()},
       takesSlopes);
+  // Walked from the diagonal on: scores that fall, far from it and near; and
+  // that grow, so that no block's maximum is a reference for the next.
+  Kernel &aligned = add("alibi-window",
+                        "scores = [#flash.alibi], mask = #flash.window<left = "
+                        "150, right = 0>",
+                        {slopes()}, takesSlopes);
+  aligned.dqk = aligned.dv = 128;
+  aligned.offsets = true;
+  aligned.shapes = {{2, 113, 113, 0, 0},   {1, 300, 517, 217, 0},
+                    {1, 300, 517, 127, 0}, {1, 113, 300, 500, 0},
+                    {1, 200, 113, -3, 4},  {1, 113, 113, 1000000, 999990},
+                    {1, 63, 200, 0, 2000}};
+  Kernel &growing =
+      add("alibi-grows", "scores = [#flash.alibi], mask = #flash.causal",
+          {slopes(DType::F32, -0.25, 0.25)}, takesSlopes);
+  growing.dqk = growing.dv = 128;
+  growing.lse = false;
   add("bias", "scores = [#flash.bias]", {bias()}, takesBias);
   add("bias-hides", "scores = [#flash.bias], mask = #flash.causal",
       {hidingBias()}, takesBias);

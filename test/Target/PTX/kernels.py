@@ -80,6 +80,8 @@ REGION = """score {
     flash.yield %z : f32
   }"""
 
+BACKWARD = " schedule=#flash.schedule<backward=true,peelMasks=true>"
+
 # name: (MLIR, options of the pipeline)
 KERNELS = {
     "hd64": (attention(dqk=64), ""),
@@ -98,6 +100,19 @@ KERNELS = {
                                    [("a", "tensor<16xf32>")]), ""),
     "alibi-causal-lse": (with_features("score_operands(%a : tensor<16xf32>) {scores = [#flash.alibi], mask = #flash.causal}",
                                        [("a", "tensor<16xf32>")], lse=True, dqk=64), ""),
+    "alibi-causal-lse-hd128": (with_features("score_operands(%a : tensor<16xf32>) {scores = [#flash.alibi], mask = #flash.causal}",
+                                             [("a", "tensor<16xf32>")], lse=True, dtype="f16"), ""),
+    "alibi-causal-hd64": (with_features("score_operands(%a : tensor<16xf32>) {scores = [#flash.alibi], mask = #flash.causal}",
+                                        [("a", "tensor<16xf32>")], dqk=64), ""),
+    "alibi-causal-hd256": (with_features("score_operands(%a : tensor<16xf32>) {scores = [#flash.alibi], mask = #flash.causal}",
+                                         [("a", "tensor<16xf32>")], dqk=256), ""),
+    "alibi-window": (with_features("score_operands(%a : tensor<16xf32>) {scores = [#flash.alibi], mask = #flash.window<left = 1023, right = 0>}",
+                                   [("a", "tensor<16xf32>")]), ""),
+    "alibi-full": (with_features("score_operands(%a : tensor<16xf32>) {scores = [#flash.alibi]}",
+                                 [("a", "tensor<16xf32>")]), ""),
+    "causal-backward": (attention(causal=True), BACKWARD),
+    "causal-backward-hd64": (attention(causal=True, dqk=64, dtype="f16", lse=True), BACKWARD),
+    "window-backward": (with_features("{mask = #flash.window<left = 1023, right = 0>}"), BACKWARD),
     "softcap-causal": (with_features("{scores = [#flash.softcap<30.0 : f32>], mask = #flash.causal}"), ""),
     "softcap-lse": (with_features("{scores = [#flash.softcap<30.0 : f32>], mask = #flash.causal}", dtype="f16", lse=True), ""),
     "bias": (with_features("score_operands(%a : tensor<1x16x?x?xf32>) {scores = [#flash.bias]}",
@@ -111,6 +126,14 @@ KERNELS = {
 # The model of registers is not calibrated for score functions and wide masks on sm_100 and sm_120.
 FEATURE_TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90a"]
 FEATURES = ["alibi-causal", "alibi-causal-lse", "softcap-causal", "softcap-lse", "bias", "score-region", "window"]
+# Keys walked from the last on, and what ALiBi has else there.
+HOPPER = ["alibi-causal-lse-hd128", "alibi-causal-hd64", "alibi-causal-hd256", "alibi-window", "alibi-full", "causal-backward",
+          "causal-backward-hd64", "window-backward"]
+
+
+def targets_of(name):
+    return ["sm_90a"] if name in HOPPER else FEATURE_TARGETS if name in FEATURES else TARGETS
+
 
 INSTRUCTIONS = {
     "mma": r"\bmma\.sync\.",
@@ -250,7 +273,7 @@ def main():
     version = version.group(2) if version else "unknown"
 
     jobs = [(name, target) for name in KERNELS for target in targets
-            if (name not in FEATURES or target in FEATURE_TARGETS)
+            if (options.table or target in targets_of(name))
             and (not options.kernel or name in options.kernel)
             and (not options.target or target in options.target)]
     baseline = {"ptxas": version, "kernels": {}}
