@@ -317,14 +317,14 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
         {1, 5, 0}, {2, 1, 113}, {3, 64, 128}, {1, 1, 1023}, {2, 97, 300}};
   // Block-sparse.
   auto sparse = [&](std::string feature, std::string mask, int64_t bq,
-                    int64_t bk, std::vector<Extra> more) {
+                    int64_t bk, std::vector<Extra> more) -> Kernel & {
     std::vector<Extra> extras{blockList("pn", bq, bk, false, false),
                               blockList("pl", bq, bk, false, true),
                               blockList("fn", bq, bk, true, false),
                               blockList("fl", bq, bk, true, true)};
     for (Extra &extra : more)
       extras.push_back(std::move(extra));
-    add(std::move(feature), std::move(mask), std::move(extras));
+    return add(std::move(feature), std::move(mask), std::move(extras));
   };
   sparse("block-sparse", "#flash.block_sparse<bq = 128, bk = 128>", 128, 128,
          {});
@@ -337,5 +337,22 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   sparse("block-sparse-causal",
          "#flash.and<#flash.causal, #flash.block_sparse<bq = 64, bk = 64>>", 64,
          64, {});
+  // Keys that blocks divide, and that they do not; head dims of every tile.
+  for (int64_t dim : {64, 128, 256}) {
+    std::string partial = dim == 64    ? "#flash.window<left = 100, right = 9>"
+                          : dim == 128 ? "#flash.causal"
+                                       : "#flash.prefix";
+    Kernel &kernel = sparse("block-sparse-hd" + std::to_string(dim),
+                            "#flash.block_sparse<bq = 128, bk = 128, partial = " +
+                                partial + ">",
+                            128, 128,
+                            dim == 256 ? std::vector<Extra>{prefixLengths()}
+                                       : std::vector<Extra>{});
+    kernel.dqk = kernel.dv = dim;
+    kernel.lse = dim != 128;
+    kernel.heads = 6;
+    kernel.kvHeads = 2;
+    kernel.shapes = {{1, 300, 1023}, {2, 640, 1024}, {1, 1024, 384}};
+  }
   return kernels;
 }

@@ -66,6 +66,15 @@ def with_features(clauses, operands=(), dqk=128, dtype="bf16", lse=False, heads=
             f"  return {names} : {results}\n}}\n")
 
 
+def with_blocks(partial="", **shape):
+    """One whose lists of 128 x 128 blocks hold for all batches and heads."""
+    count, numbers = "tensor<1x1x?xi32>", "tensor<1x1x?x?xi32>"
+    operands = [("np", count), ("p", numbers), ("nf", count), ("f", numbers)]
+    mask = "#flash.block_sparse<bq = 128, bk = 128" + (f", partial = {partial}>" if partial else ">")
+    return with_features(f"mask_operands(%np, %p, %nf, %f : {count}, {numbers}, {count}, {numbers}) {{mask = {mask}}}",
+                         operands, **shape)
+
+
 REGION = """score {
   ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index, %c: tensor<16xbf16>):
     %x = tensor.extract %c[%h] : tensor<16xbf16>
@@ -120,12 +129,19 @@ KERNELS = {
     "score-region": (with_features("captures(%a : tensor<16xbf16>) {scores = [#flash.region], mask = #flash.causal}",
                                    [("a", "tensor<16xbf16>")], body=REGION), ""),
     "window": (with_features("{mask = #flash.window<left = 1023, right = 0>}", lse=True), ""),
+    "blocks": (with_blocks(), ""),
+    "blocks-hd64-lse": (with_blocks(dqk=64, dtype="f16", lse=True), ""),
+    "blocks-hd256": (with_blocks(dqk=256), ""),
+    "blocks-causal-lse": (with_blocks("#flash.causal", lse=True), ""),
+    "blocks-hd64-window": (with_blocks("#flash.window<left = 1023, right = 0>", dqk=64, dtype="f16"), ""),
+    "blocks-hd256-causal": (with_blocks("#flash.causal", dqk=256), ""),
     "merge": (attention(dqk=64, causal=True), " split-kv=3"),
 }
 
 # The model of registers is not calibrated for score functions and wide masks on sm_100 and sm_120.
 FEATURE_TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90a"]
-FEATURES = ["alibi-causal", "alibi-causal-lse", "softcap-causal", "softcap-lse", "bias", "score-region", "window"]
+FEATURES = ["alibi-causal", "alibi-causal-lse", "softcap-causal", "softcap-lse", "bias", "score-region", "window",
+            "blocks", "blocks-hd64-lse", "blocks-hd256", "blocks-causal-lse", "blocks-hd64-window", "blocks-hd256-causal"]
 # Keys walked from the last on, and what ALiBi has else there.
 HOPPER = ["alibi-causal-lse-hd128", "alibi-causal-hd64", "alibi-causal-hd256", "alibi-window", "alibi-full", "causal-backward",
           "causal-backward-hd64", "window-backward"]

@@ -42,7 +42,8 @@ MaskBlocks::makeQuestion(StringRef name, unsigned numPositions, Build build) {
                arguments[3],
                data.take_front(op.getMaskOperands().size()),
                &op.getMaskBody(),
-               data.drop_front(op.getMaskOperands().size())};
+               data.drop_front(op.getMaskOperands().size()),
+               /*listedFull=*/Value()};
   question.answers = build(builder, at, arguments.slice(4, numPositions));
   // What is known of the operands does not change from block to block.
   SmallVector<Value> operands(op.getMaskOperands());

@@ -83,6 +83,14 @@ static bool endsAtDiagonal(AttentionOp op, int64_t length) {
          mask.getNumMaskOperands() == 0 && length != TileProblem::kLengthInData;
 }
 
+/// The mask that is asked for elements: of one that lists blocks, what decides
+/// inside them.
+static MaskAttrInterface getElementMask(AttentionOp op) {
+  MaskAttrInterface mask = op.getEffectiveMask();
+  auto lists = dyn_cast_if_present<BlockSparseAttr>(mask);
+  return lists ? lists.getPartial() : mask;
+}
+
 TileProblem TileProblem::get(AttentionOp op) {
   unsigned bits = op.getQuery().getType().getElementTypeBitWidth();
   TileProblem problem;
@@ -92,7 +100,8 @@ TileProblem TileProblem::get(AttentionOp op) {
   if (MaskAttrInterface mask = op.getEffectiveMask())
     std::tie(problem.rowDivisor, problem.keyDivisor) = mask.getTileDivisors();
   problem.uneven = static_cast<bool>(op.getEffectiveMask());
-  problem.wideMask = problem.uneven && !isa<CausalAttr>(op.getEffectiveMask());
+  MaskAttrInterface inside = getElementMask(op);
+  problem.wideMask = inside && !isa<CausalAttr>(inside);
   problem.lse = static_cast<bool>(op.getLse());
   problem.offsets = op.getQOffset() || op.getKvOffset();
   problem.length = lengthOf(op);
@@ -239,7 +248,19 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
   candidate.limit = "keys a block";
   candidate.reason = llvm::formatv(
       "{0} keys a block are the most that the model tries", kMostKeys);
-  for (c.n = kMostKeys; c.n > 0; c.n -= kStep) {
+  // Blocks of a mask are whole numbers of tiles.
+  auto divides = [&](int64_t size, int64_t blocks, StringRef what) {
+    if (blocks % size && candidate.limit == "keys a block") {
+      candidate.limit = "the mask's blocks";
+      candidate.reason = llvm::formatv(
+          "{0} {1} do not divide the mask's blocks of {2}", size, what, blocks);
+    }
+    return blocks % size == 0;
+  };
+  c.n = divides(c.m, p.rowDivisor, "queries") ? kMostKeys : 0;
+  for (; c.n > 0; c.n -= kStep) {
+    if (!divides(c.n, p.keyDivisor, "keys"))
+      continue;
     int64_t registers = registersPerThread(c, target, vDim, p);
     int64_t shared = sharedBytes(c, p);
     if (registers > registerLimit(c)) {
@@ -317,22 +338,25 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
     c.persistent = c.storeTma = true;
     c.queryStages = 2;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
-    // share 64 K registers.
-    for (int64_t warpgroups : {2, 3}) {
+    // share 64 K registers. One where a mask's blocks of queries ask for it.
+    bool narrow = problem.rowDivisor % 128 != 0;
+    for (int64_t warpgroups : {narrow ? 1 : 2, 3}) {
       c.m = 64 * warpgroups;
       c.warps = 4 * warpgroups;
-      c.producerRegisters = warpgroups == 2 ? 40 : 32;
+      c.producerRegisters = warpgroups == 3 ? 32 : 40;
       // Measured: docs/rationale/gpu.md. Three warpgroups keep each other's
       // exponentials waiting, and gain from tiles as they come; of two with
       // few head dims, one's products fill the other's pauses without turns.
-      c.earlyCheck = warpgroups == 2;
-      c.peelMasks = warpgroups == 2 || c.backward;
-      c.dynamic = warpgroups == 3;
+      c.earlyCheck = warpgroups < 3;
+      c.peelMasks = warpgroups < 3 || c.backward;
+      // How long a tile of listed blocks takes is data.
+      c.dynamic = warpgroups == 3 || problem.rowDivisor;
       c.pingPong =
-          warpgroups == 3 || std::max(problem.qkDim, problem.vDim) > 128;
-      c.consumerRegisters = warpgroups == 2 ? 232 : 160;
+          warpgroups == 3 ||
+          (warpgroups == 2 && std::max(problem.qkDim, problem.vDim) > 128);
+      c.consumerRegisters = warpgroups == 3 ? 160 : 232;
       // Wide heads under a mask: the last registers are worth 64 keys.
-      if (warpgroups == 2 && problem.uneven &&
+      if (warpgroups < 3 && problem.uneven &&
           std::max(problem.qkDim, problem.vDim) > 192) {
         c.producerRegisters = 24;
         c.consumerRegisters = 240;
@@ -344,10 +368,17 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
           problem);
       // With fewer keys the assembler serialises the third one's products.
       constexpr int64_t leastKeysOfThree = 96;
-      if (warpgroups == 2 || candidate.schedule.getN() >= leastKeysOfThree)
+      if (warpgroups < 3 || candidate.schedule.getN() >= leastKeysOfThree)
         candidates.push_back(candidate);
     }
-    return candidates;
+    // Where the mask's blocks suit none, warps multiply on their own.
+    if (llvm::any_of(candidates, [](const TileCandidate &candidate) {
+          return candidate.schedule.getN() > 0;
+        }))
+      return candidates;
+    c = Choice();
+    c.d = 16;
+    c.stages = 2;
   }
   for (int64_t warps : {4, 8}) {
     c.instruction = Instruction::MmaSync;

@@ -97,11 +97,15 @@ SmallVector<KeyBlocks> BlockSparseAttr::buildKeyBlocks(OpBuilder &builder,
   KeyBlocks partial = list(at.operands[0], at.operands[1]);
   partial.mask = getPartial();
   llvm::append_range(partial.operands, at.operands.drop_front(4));
-  return {partial, list(at.operands[2], at.operands[3])};
+  partial.full = !getPartial();
+  KeyBlocks full = list(at.operands[2], at.operands[3]);
+  full.full = true;
+  return {partial, full};
 }
 
-// These are asked inside blocks that a list names, and there `partial` is asked
-// in this mask's place.
+// These are asked inside blocks that a list names. In a loop over one list
+// `partial`, or nothing, is asked in this mask's place; in a loop over both,
+// the mask is asked, and told which of them it is.
 
 std::pair<Value, Value> BlockSparseAttr::buildVisibleKeys(OpBuilder &, Location,
                                                           const TilePlace &,
@@ -110,12 +114,25 @@ std::pair<Value, Value> BlockSparseAttr::buildVisibleKeys(OpBuilder &, Location,
 }
 
 Value BlockSparseAttr::buildIsFull(OpBuilder &builder, Location loc,
-                                   const TilePlace &, Value, Value, Value,
-                                   Value) const {
-  return MaskBuilder(builder, loc).boolean(true);
+                                   const TilePlace &at, Value qFirst,
+                                   Value qLast, Value kFirst,
+                                   Value kLast) const {
+  MaskBuilder b(builder, loc);
+  if (!at.listedFull || !getPartial())
+    return b.boolean(true);
+  return b.either(at.listedFull,
+                  getPartial().buildIsFull(
+                      builder, loc, at.with(at.operands.drop_front(4)), qFirst,
+                      qLast, kFirst, kLast));
 }
 
 Value BlockSparseAttr::buildIsVisible(OpBuilder &builder, Location loc,
-                                      const TilePlace &, Value, Value) const {
-  return MaskBuilder(builder, loc).boolean(true);
+                                      const TilePlace &at, Value q,
+                                      Value k) const {
+  MaskBuilder b(builder, loc);
+  if (!at.listedFull || !getPartial())
+    return b.boolean(true);
+  return b.either(at.listedFull,
+                  getPartial().buildIsVisible(
+                      builder, loc, at.with(at.operands.drop_front(4)), q, k));
 }

@@ -57,6 +57,9 @@ private:
   State walkRange(Value query, Value qLast, State state);
   State walkBlocks(Value query, Value from, Value to, bool whole, State state);
   State walkList(Value query, const KeyBlocks &list, State state);
+  State walkTogether(Value query, llvm::ArrayRef<KeyBlocks> lists, State state);
+  Value listedKey(const KeyBlocks &list, Value n, Value last);
+  KeyBlocks joinLists(const KeyBlocks &first, const KeyBlocks &second);
   State stepUnlessHidden(Value query, Value k0, mlir::OpFoldResult existing,
                          State state);
   State step(Value query, Value k0, mlir::OpFoldResult existing, State state);
@@ -94,6 +97,8 @@ private:
   /// blocks leaves of it; with its operands.
   MaskAttrInterface mask;
   llvm::SmallVector<Value> maskOperands;
+  /// Of a step in a loop over several lists (TilePlace); else null.
+  Value listedFull;
 };
 
 } // namespace flash

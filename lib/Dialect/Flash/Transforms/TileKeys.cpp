@@ -39,7 +39,8 @@ TilePlace AttentionTiler::maskPlace() {
                    index.sub(kvOffset, keyRow),
                    maskOperands,
                    &op.getMaskBody(),
-                   op.getCaptures()};
+                   op.getCaptures(),
+                   listedFull};
 }
 
 //===----------------------------------------------------------------------===//
@@ -129,7 +130,7 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       getValueOrCreateConstantIndexOp(rewriter, loc, existing),
       ifWanted(existingQueries), ifWanted(batch), ifWanted(queryHead),
       ifWanted(index.sub(qOffset, queryRow)),
-      ifWanted(index.sub(kvOffset, keyRow)), keyScale, maskOperands,
+      ifWanted(index.sub(kvOffset, keyRow)), listedFull, keyScale, maskOperands,
       op.getScoreOperands(), op.getSeed(), op.getDropoutOffset(),
       op.getCaptures(),
       rewriter.getFloatAttr(accumulator, op.getScaleOrDefault()), mask, scores,
@@ -249,6 +250,18 @@ AttentionTiler::State AttentionTiler::walkRange(Value query, Value qLast,
   return state;
 }
 
+/// The first key of the n-th step through a list's blocks. The list is data:
+/// what lies outside of the keys, whose last tile begins at `last`, is no key.
+Value AttentionTiler::listedKey(const KeyBlocks &list, Value n, Value last) {
+  Value stepsEach = index.constant(list.size / keys);
+  Value entry = index.div(n, stepsEach);
+  Value part = index.sub(n, index.mul(entry, stepsEach));
+  Value k0 = index.add(index.mul(list.number(rewriter, loc, entry),
+                                 index.constant(list.size)),
+                       index.mul(part, index.constant(keys)));
+  return index.min(index.max(k0, index.constant(0)), last);
+}
+
 /// Walks the blocks of a list, each in steps of the tile's keys.
 AttentionTiler::State
 AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
@@ -263,14 +276,8 @@ AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
       state, [&](OpBuilder &, Location, Value n, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        Value entry = index.div(n, stepsEach);
-        Value part = index.sub(n, index.mul(entry, stepsEach));
-        Value k0 = index.add(index.mul(list.number(rewriter, loc, entry),
-                                       index.constant(list.size)),
-                             index.mul(part, index.constant(keys)));
-        // The list is data: what lies outside of the keys is no key.
         Value last = whole ? index.sub(numKeys, index.constant(keys)) : numKeys;
-        k0 = index.min(index.max(k0, zero), last);
+        Value k0 = listedKey(list, n, last);
         OpFoldResult existing =
             whole ? OpFoldResult(rewriter.getIndexAttr(keys))
                   : getAsOpFoldResult(index.min(index.constant(keys),
@@ -279,6 +286,70 @@ AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
             rewriter, loc,
             stepUnlessHidden(query, k0, existing, SmallVector<Value>(args)));
       });
+  return SmallVector<Value>(forOp.getResults());
+}
+
+/// Two lists as one; whose mask is to be asked is not said.
+KeyBlocks AttentionTiler::joinLists(const KeyBlocks &first,
+                                    const KeyBlocks &second) {
+  KeyBlocks joined = first;
+  joined.count = index.add(first.count, second.count);
+  joined.number = [this, first, second](OpBuilder &builder, Location loc, Value n) -> Value {
+    // What a list holds at a number of the other may not exist.
+    auto branch = scf::IfOp::create(
+        builder, loc, index.less(n, first.count),
+        [&](OpBuilder &, Location) {
+          scf::YieldOp::create(builder, loc, first.number(builder, loc, n));
+        },
+        [&](OpBuilder &, Location) {
+          scf::YieldOp::create(
+              builder, loc,
+              second.number(builder, loc, index.sub(n, first.count)));
+        });
+    return branch.getResult(0);
+  };
+  return joined;
+}
+
+/// Walks the blocks of both lists in one loop, which has its tiles brought by a
+/// producer. Full blocks come first: a loop is cut where predicates begin, and
+/// the first scores are a reference for the others. Where all blocks are whole,
+/// which is known before the loop, no step asks how many keys exist.
+AttentionTiler::State AttentionTiler::walkTogether(Value query,
+                                                   ArrayRef<KeyBlocks> lists,
+                                                   State state) {
+  const KeyBlocks &partial = lists[0], &full = lists[1];
+  KeyBlocks all = joinLists(full, partial);
+  // Where both leave the same to ask, nobody needs to know which one it is.
+  bool alike =
+      partial.mask == full.mask && partial.operands == full.operands;
+  if (alike) {
+    mask = cast_if_present<MaskAttrInterface>(full.mask);
+    maskOperands = full.operands;
+  }
+  Value zero = index.constant(0), tile = index.constant(keys);
+  Value stepsEach = index.constant(all.size / keys);
+  Value fullSteps = index.mul(full.count, stepsEach);
+  Value rest = index.sub(
+      numKeys, index.mul(index.div(numKeys, index.constant(all.size)),
+                         index.constant(all.size)));
+  Value cut = index.less(zero, rest);
+  Value last = rewriter.createOrFold<arith::SelectOp>(
+      loc, cut, numKeys, index.max(index.sub(numKeys, tile), zero));
+  auto forOp = scf::ForOp::create(
+      rewriter, loc, zero, index.mul(all.count, stepsEach), index.constant(1),
+      state, [&](OpBuilder &, Location, Value n, ValueRange args) {
+        OpBuilder::InsertionGuard guard(rewriter);
+        rewriter.setInsertionPointToEnd(args[0].getParentBlock());
+        Value k0 = listedKey(all, n, last);
+        Value existing = rewriter.createOrFold<arith::SelectOp>(
+            loc, cut, index.min(tile, index.sub(numKeys, k0)), tile);
+        listedFull = alike ? Value() : index.less(n, fullSteps);
+        scf::YieldOp::create(rewriter, loc,
+                             step(query, k0, getAsOpFoldResult(existing),
+                                  SmallVector<Value>(args)));
+      });
+  listedFull = {};
   return SmallVector<Value>(forOp.getResults());
 }
 
@@ -298,6 +369,8 @@ AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qLast) {
     lists = mask.buildKeyBlocks(rewriter, loc, maskPlace(), qPosition);
   if (lists.empty())
     return walkRange(query, qLast, state);
+  if (schedule.getSpecialize() && lists.size() == 2 && lists[1].full)
+    return walkTogether(query, lists, state);
   for (const KeyBlocks &list : lists)
     state = walkList(query, list, state);
   return state;

@@ -10,13 +10,15 @@
 //   ->  scf.for %j = %lo to %mid step %n { ... }              // %c is false
 //       scf.for %j = %mid to %hi step %n { ... ; scf.if %c(%j) { mask } ; ... }
 //
-// where %c holds from some block on: behind the diagonal, and in the block that
-// the end of the keys cuts. Where keys are walked backward it holds up to some
-// block, and the loop without masks is the last, or with a window's far end the
-// middle one of three. What is left has no branch between a product and the
-// exponentials, so that the assembler can arrange both. %c is an or of
-// comparisons that are linear in %j; %mid comes from them. It runs after the
-// loops overlap, so that products in flight pass from one loop to the other.
+// where %c holds from some block on: behind the diagonal, in the block that the
+// end of the keys cuts, and in the list of partial blocks, which follow full
+// ones. Where keys are walked backward it holds up to some block, and the loop
+// without masks is the last, or with a window's far end the middle one of
+// three. What is left has no branch between a product and the exponentials, so
+// that the assembler can arrange both. %c is made of comparisons that are
+// linear in %j, of what is known before the loop, and, beside one of these in
+// an and, of anything; %mid comes from them. It runs after the loops overlap,
+// so that products in flight pass from one loop to the other.
 //
 //===----------------------------------------------------------------------===//
 
@@ -25,6 +27,7 @@
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
 
 namespace flash::tile {
 #define GEN_PASS_DEF_TILEPEELMASKS
@@ -54,12 +57,16 @@ public:
   Threshold(scf::ForOp loop, OpBuilder &builder)
       : loop(loop), builder(builder), loc(loop.getLoc()) {}
 
-  /// Nothing if the condition is not of the form.
-  std::optional<Cut> find(Value condition);
+  /// Of `condition`, or if `negated` of its opposite; nothing if it is not of
+  /// the form.
+  std::optional<Cut> find(Value condition, bool negated = false);
 
 private:
   std::optional<Linear> linear(Value value);
-  std::optional<Cut> ofComparison(arith::CmpIOp compare);
+  std::optional<Cut> ofComparison(arith::CmpIOp compare, bool negated);
+  std::optional<Cut> ofEither(std::optional<Cut> a, std::optional<Cut> b);
+  std::optional<Cut> ofBoth(std::optional<Cut> a, std::optional<Cut> b);
+  Cut ofInvariant(Value condition, bool negated);
   Value sum(const Linear &terms);
 
   scf::ForOp loop;
@@ -104,29 +111,82 @@ Value Threshold::sum(const Linear &terms) {
   return total;
 }
 
-/// min(a, n) < n is a < n; j + a > b holds from b - a + 1 on, a - j > b until
-/// a - b.
-std::optional<Cut> Threshold::ofComparison(arith::CmpIOp compare) {
-  Value lhs = compare.getLhs(), rhs = compare.getRhs();
-  bool greater = compare.getPredicate() == arith::CmpIPredicate::sgt;
-  if (!greater && compare.getPredicate() != arith::CmpIPredicate::slt)
+/// Whether two values are known to be the same.
+static bool isSame(Value a, Value b) {
+  std::optional<int64_t> x = getConstantIntValue(a), y = getConstantIntValue(b);
+  return a == b || (x && x == y);
+}
+
+/// Of a condition that holds where one of two does.
+std::optional<Cut> Threshold::ofEither(std::optional<Cut> a,
+                                       std::optional<Cut> b) {
+  if (!a || !b)
     return std::nullopt;
-  if (auto least = lhs.getDefiningOp<arith::MinSIOp>(); least && !greater) {
-    auto same = [&](Value value) {
-      std::optional<int64_t> a = getConstantIntValue(value),
-                             b = getConstantIntValue(rhs);
-      return value == rhs || (a && a == b);
-    };
-    if (same(least.getRhs()))
-      lhs = least.getLhs();
-    else if (same(least.getLhs()))
-      lhs = least.getRhs();
+  Cut either{a->until ? a->until : b->until, a->from ? a->from : b->from};
+  if (a->until && b->until)
+    either.until = arith::MaxSIOp::create(builder, loc, a->until, b->until);
+  if (a->from && b->from)
+    either.from = arith::MinSIOp::create(builder, loc, a->from, b->from);
+  return either;
+}
+
+/// Of one that holds where both do: one that is known will do.
+std::optional<Cut> Threshold::ofBoth(std::optional<Cut> a,
+                                     std::optional<Cut> b) {
+  if (!a || !b)
+    return a ? a : b;
+  if (!a->until && !b->until)
+    return Cut{Value(), arith::MaxSIOp::create(builder, loc, a->from, b->from)};
+  if (!a->from && !b->from)
+    return Cut{arith::MinSIOp::create(builder, loc, a->until, b->until),
+               Value()};
+  return a;
+}
+
+/// From the first iteration on, or in none.
+Cut Threshold::ofInvariant(Value condition, bool negated) {
+  Value holds = loop.getLowerBound(), fails = loop.getUpperBound();
+  if (negated)
+    std::swap(holds, fails);
+  return Cut{Value(),
+             arith::SelectOp::create(builder, loc, condition, holds, fails)};
+}
+
+/// min(a, n) < n is a < n, and a chosen (c ? a : n) < n is c and a < n;
+/// j + a > b holds from b - a + 1 on, a - j > b until a - b.
+std::optional<Cut> Threshold::ofComparison(arith::CmpIOp compare,
+                                           bool negated) {
+  using Predicate = arith::CmpIPredicate;
+  Predicate predicate = compare.getPredicate();
+  if (negated)
+    predicate = arith::invertPredicate(predicate);
+  Value large = compare.getRhs(), small = compare.getLhs();
+  if (predicate == Predicate::sgt || predicate == Predicate::sge)
+    std::swap(large, small);
+  else if (predicate != Predicate::slt && predicate != Predicate::sle)
+    return std::nullopt;
+  bool strict = predicate == Predicate::slt || predicate == Predicate::sgt;
+  std::optional<Cut> chosen;
+  if (auto select = small.getDefiningOp<arith::SelectOp>();
+      select && strict && loop.isDefinedOutsideOfLoop(select.getCondition())) {
+    for (bool other : {false, true})
+      if (!chosen && isSame(other ? select.getTrueValue()
+                                  : select.getFalseValue(),
+                            large)) {
+        chosen = ofInvariant(select.getCondition(), other);
+        small = other ? select.getFalseValue() : select.getTrueValue();
+      }
   }
-  std::optional<Linear> a = linear(greater ? lhs : rhs),
-                        b = linear(greater ? rhs : lhs);
+  if (auto least = small.getDefiningOp<arith::MinSIOp>(); least && strict) {
+    if (isSame(least.getRhs(), large))
+      small = least.getLhs();
+    else if (isSame(least.getLhs(), large))
+      small = least.getRhs();
+  }
+  std::optional<Linear> a = linear(large), b = linear(small);
   // a > b as sign * j > rest.
   if (!a || !b || std::abs(a->sign - b->sign) != 1)
-    return std::nullopt;
+    return chosen;
   bool from = a->sign > b->sign;
   if (!from)
     std::swap(a, b);
@@ -134,28 +194,28 @@ std::optional<Cut> Threshold::ofComparison(arith::CmpIOp compare) {
   rest.plus = b->plus, rest.minus = b->minus;
   llvm::append_range(rest.plus, a->minus);
   llvm::append_range(rest.minus, a->plus);
-  if (!from)
-    return Cut{sum(rest), Value()};
-  return Cut{Value(), arith::AddIOp::create(
-                          builder, loc, sum(rest),
-                          arith::ConstantIndexOp::create(builder, loc, 1))};
+  // j > rest, or j < rest; or equal.
+  Value limit = sum(rest);
+  if (from == strict)
+    limit = arith::AddIOp::create(
+        builder, loc, limit, arith::ConstantIndexOp::create(builder, loc, 1));
+  return ofBoth(chosen, from ? Cut{Value(), limit} : Cut{limit, Value()});
 }
 
-std::optional<Cut> Threshold::find(Value condition) {
-  if (auto either = condition.getDefiningOp<arith::OrIOp>()) {
-    std::optional<Cut> a = find(either.getLhs());
-    std::optional<Cut> b = a ? find(either.getRhs()) : std::nullopt;
-    if (!b)
-      return std::nullopt;
-    Cut both{a->until ? a->until : b->until, a->from ? a->from : b->from};
-    if (a->until && b->until)
-      both.until = arith::MaxSIOp::create(builder, loc, a->until, b->until);
-    if (a->from && b->from)
-      both.from = arith::MinSIOp::create(builder, loc, a->from, b->from);
-    return both;
+std::optional<Cut> Threshold::find(Value condition, bool negated) {
+  if (loop.isDefinedOutsideOfLoop(condition))
+    return ofInvariant(condition, negated);
+  Operation *op = condition.getDefiningOp();
+  if (isa_and_nonnull<arith::OrIOp, arith::AndIOp>(op)) {
+    std::optional<Cut> a = find(op->getOperand(0), negated),
+                       b = find(op->getOperand(1), negated);
+    return isa<arith::OrIOp>(op) != negated ? ofEither(a, b) : ofBoth(a, b);
   }
-  auto compare = condition.getDefiningOp<arith::CmpIOp>();
-  return compare ? ofComparison(compare) : std::nullopt;
+  if (auto no = dyn_cast_or_null<arith::XOrIOp>(op);
+      no && matchPattern(no.getRhs(), m_One()))
+    return find(no.getLhs(), !negated);
+  auto compare = dyn_cast_or_null<arith::CmpIOp>(op);
+  return compare ? ofComparison(compare, negated) : std::nullopt;
 }
 
 /// The branch of the loop's body that changes scores: it gives one fragment, as

@@ -15,37 +15,66 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/PatternMatch.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 using namespace flash;
 using namespace flash::tile;
 
+namespace {
+/// What arithmetic may do besides. A division by what may be zero can be
+/// repeated where it is done anyway, and so can a read: kernels write none of
+/// the tensors whose elements they read as scalars.
+struct Allowed {
+  bool divisions = false, reads = false;
+};
+} // namespace
+
+/// Whether an op reads scalars, and does nothing else that arithmetic does not:
+/// a load, or a branch with loads.
+static bool isRead(Operation *op) {
+  if (isa<memref::LoadOp>(op))
+    return true;
+  auto isInside = [](Operation *inner) {
+    return isa<memref::LoadOp>(inner) || isMemoryEffectFree(inner);
+  };
+  if (!isa<scf::IfOp>(op))
+    return false;
+  WalkResult walk = op->walk([&](Operation *inner) {
+    return inner == op || isInside(inner) ? WalkResult::advance()
+                                          : WalkResult::interrupt();
+  });
+  return !walk.wasInterrupted() && !isMemoryEffectFree(op);
+}
+
 /// Collects the ops of `scope` that `value` needs, in order; fails where one is
-/// more than arithmetic. A division by what may be zero can be repeated where
-/// it is done anyway.
+/// more than arithmetic and what is allowed.
 static LogicalResult collect(Value value, Block *scope,
-                             SetVector<Operation *> &ops,
-                             bool divides = false) {
+                             SetVector<Operation *> &ops, Allowed allowed) {
   if (auto argument = dyn_cast<BlockArgument>(value))
     return success(argument.getOwner() != scope ||
                    argument.getArgNumber() == 0);
   Operation *op = value.getDefiningOp();
+  // What is in a branch that belongs to the arithmetic is cloned with it.
   if (op->getBlock() != scope || ops.contains(op))
     return success();
-  if (op->getNumRegions() != 0 ||
-      !(divides ? isMemoryEffectFree(op) : isPure(op)) ||
+  bool isArithmetic = op->getNumRegions() == 0 &&
+                      (allowed.divisions ? isMemoryEffectFree(op) : isPure(op));
+  if (!(isArithmetic || (allowed.reads && isRead(op))) ||
       (isa<FlashTileDialect>(op->getDialect()) && !isa<TileOfOp>(op)))
     return failure();
-  for (Value operand : op->getOperands())
-    if (failed(collect(operand, scope, ops, divides)))
+  SetVector<Value> inputs(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), inputs);
+  for (Value input : inputs)
+    if (failed(collect(input, scope, ops, allowed)))
       return failure();
   ops.insert(op);
   return success();
 }
 
 FailureOr<KernelLoads> tile::findLoads(gpu::GPUFuncOp kernel,
-                                       std::string &reason) {
+                                       std::string &reason, bool reads) {
   KernelLoads loads;
   loads.tiles = getTileLoop(kernel);
   Block &body = loads.tiles ? *loads.tiles.getBody() : kernel.getBody().front();
@@ -71,7 +100,8 @@ FailureOr<KernelLoads> tile::findLoads(gpu::GPUFuncOp kernel,
     loads.inside.push_back(load);
     SetVector<Operation *> ops;
     for (Value operand : load->getOperands())
-      if (failed(collect(operand, loop.getBody(), ops)))
+      if (failed(collect(operand, loop.getBody(), ops,
+                         {/*divisions=*/false, reads})))
         return fail("an address is not plain arithmetic on the induction "
                     "variable");
   }
@@ -82,14 +112,22 @@ FailureOr<KernelLoads> tile::findLoads(gpu::GPUFuncOp kernel,
 
 bool tile::isArithmetic(Block *scope, Value value) {
   SetVector<Operation *> ops;
-  return succeeded(collect(value, scope, ops, /*divides=*/true));
+  return succeeded(collect(value, scope, ops, {/*divisions=*/true}));
+}
+
+SmallVector<Operation *> tile::findReads(Block *scope, ValueRange values) {
+  SetVector<Operation *> ops;
+  for (Value value : values)
+    (void)collect(value, scope, ops, {/*divisions=*/true, /*reads=*/true});
+  ops.remove_if([](Operation *op) { return !isRead(op); });
+  return ops.takeVector();
 }
 
 void tile::cloneArithmetic(OpBuilder &builder, Block *scope, ValueRange values,
                            IRMapping &mapping) {
   SetVector<Operation *> ops;
   for (Value value : values)
-    (void)collect(value, scope, ops, /*divides=*/true);
+    (void)collect(value, scope, ops, {/*divisions=*/true, /*reads=*/true});
   for (Operation *op : ops)
     if (!mapping.contains(op->getResult(0)))
       builder.clone(*op, mapping);

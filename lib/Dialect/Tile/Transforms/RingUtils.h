@@ -30,16 +30,22 @@ struct KernelLoads {
 /// Finds the kernel's loop with loads. Fails, with the reason, when there is
 /// not exactly one at the top level (or in the loop over tiles there), when a
 /// load stands elsewhere, or when an address in the loop is not plain
-/// arithmetic on its induction variable.
+/// arithmetic on its induction variable; with `reads`, scalars of device memory
+/// may take part in it.
 llvm::FailureOr<KernelLoads> findLoads(mlir::gpu::GPUFuncOp kernel,
-                                       std::string &reason);
+                                       std::string &reason, bool reads = false);
 
 /// Whether `value` is arithmetic on the first argument of `scope`, a loop's
 /// induction variable, and on values from outside.
 bool isArithmetic(mlir::Block *scope, mlir::Value value);
 
+/// The ops of `scope`, in order, that read the scalars on which `values` depend.
+llvm::SmallVector<mlir::Operation *> findReads(mlir::Block *scope,
+                                               mlir::ValueRange values);
+
 /// Clones the arithmetic in `scope` that `values` depend on, at the insertion
-/// point, and maps it in `mapping` (which maps `scope`'s arguments).
+/// point, and maps it in `mapping` (which maps `scope`'s arguments, and what is
+/// to stay as it is).
 void cloneArithmetic(mlir::OpBuilder &builder, mlir::Block *scope,
                      mlir::ValueRange values, mlir::IRMapping &mapping);
 

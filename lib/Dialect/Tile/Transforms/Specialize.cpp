@@ -14,8 +14,9 @@
 //
 // Scalars stay above, where both roles see them; everything else moves into the
 // consumers, and the producer gets copies of the loops and of the addresses: in
-// a persistent kernel it runs ahead into the next tile. The
-// tensor memory accelerator fills with zero what lies outside of the tensor, so
+// a persistent kernel it runs ahead into the next tile. Addresses may depend on
+// scalars in memory, as the numbers of blocks in a list. The tensor memory
+// accelerator fills with zero what lies outside of the tensor, so
 // that a load qualifies if it is cut off by the tensor's end only.
 //
 //===----------------------------------------------------------------------===//
@@ -122,29 +123,115 @@ static bool isScalar(Operation &op) {
           isMemoryEffectFree(&op));
 }
 
+namespace {
+/// What addresses in a loop read from memory: numbers of blocks in a list. The
+/// producer looks at those of the next iteration before it waits for a stage of
+/// this one, so that a copy does not wait for its address.
+class AheadReads {
+public:
+  AheadReads(scf::ForOp loop, ArrayRef<LoadOp> loads) : loop(loop) {
+    SmallVector<Value> offsets;
+    for (LoadOp load : loads)
+      llvm::append_range(offsets, load.getOffsets());
+    for (Operation *read : findReads(loop.getBody(), offsets))
+      llvm::append_range(results, read->getResults());
+  }
+
+  /// The reads of the first iteration, if there is one.
+  SmallVector<Value> first(OpBuilder &builder, const IRMapping &outer);
+  /// Those of the iteration behind `position`; in the last one, its own.
+  SmallVector<Value> next(OpBuilder &builder, const IRMapping &outer,
+                          Value position);
+  /// Says that the reads have been done.
+  void map(IRMapping &mapping, ValueRange values) {
+    mapping.map(results, values);
+  }
+
+private:
+  SmallVector<Value> at(OpBuilder &builder, const IRMapping &outer,
+                        Value position);
+
+  scf::ForOp loop;
+  SmallVector<Value> results;
+};
+} // namespace
+
+SmallVector<Value> AheadReads::at(OpBuilder &builder, const IRMapping &outer,
+                                  Value position) {
+  IRMapping mapping(outer);
+  mapping.map(loop.getInductionVar(), position);
+  cloneArithmetic(builder, loop.getBody(), results, mapping);
+  return llvm::map_to_vector(
+      results, [&](Value result) { return mapping.lookup(result); });
+}
+
+SmallVector<Value> AheadReads::first(OpBuilder &builder,
+                                     const IRMapping &outer) {
+  if (results.empty())
+    return {};
+  Location loc = loop.getLoc();
+  Value lower = outer.lookupOrDefault(loop.getLowerBound());
+  Value some = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::slt, lower,
+      outer.lookupOrDefault(loop.getUpperBound()));
+  auto branch = scf::IfOp::create(
+      builder, loc, some,
+      [&](OpBuilder &b, Location l) {
+        scf::YieldOp::create(b, l, at(b, outer, lower));
+      },
+      [&](OpBuilder &b, Location l) {
+        SmallVector<Value> none;
+        for (Value result : results)
+          none.push_back(arith::ConstantOp::create(
+              b, l, b.getZeroAttr(result.getType())));
+        scf::YieldOp::create(b, l, none);
+      });
+  return SmallVector<Value>(branch.getResults());
+}
+
+SmallVector<Value> AheadReads::next(OpBuilder &builder, const IRMapping &outer,
+                                    Value position) {
+  if (results.empty())
+    return {};
+  Location loc = loop.getLoc();
+  Value step = outer.lookupOrDefault(loop.getStep());
+  Value behind = arith::AddIOp::create(builder, loc, position, step);
+  Value inside = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::slt, behind,
+      outer.lookupOrDefault(loop.getUpperBound()));
+  return at(builder, outer,
+            arith::SelectOp::create(builder, loc, inside, behind, position));
+}
+
 /// The puts of a tile: its own loads, then those of the loop, which is counted
 /// from `counter` on. Returns the count after the loop.
 static Value makePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
                       const Rings &rings, Value tile, Value counter,
                       const IRMapping &outer) {
+  AheadReads reads(loop, loads.inside);
+  SmallVector<Value> inits{counter};
+  llvm::append_range(inits, reads.first(builder, outer));
   for (auto [load, ring, map] :
        llvm::zip(loads.before, rings.single, rings.singleMaps))
     makePut(builder, load, ring, tile, map, outer, rings.singleHint);
   auto copies = scf::ForOp::create(
       builder, loop.getLoc(), outer.lookupOrDefault(loop.getLowerBound()),
       outer.lookupOrDefault(loop.getUpperBound()),
-      outer.lookupOrDefault(loop.getStep()), counter,
+      outer.lookupOrDefault(loop.getStep()), inits,
       [&](OpBuilder &b, Location loc, Value position, ValueRange args) {
+        Value one = arith::ConstantIndexOp::create(b, loc, 1);
+        SmallVector<Value> next{
+            arith::AddIOp::create(b, loc, args[0], one).getResult()};
+        llvm::append_range(next, reads.next(b, outer, position));
         IRMapping mapping(outer);
         mapping.map(loop.getInductionVar(), position);
+        reads.map(mapping, args.drop_front());
         for (auto [load, ring, map] :
              llvm::zip(loads.inside, rings.inside, rings.insideMaps)) {
           cloneArithmetic(b, loop.getBody(), load.getOffsets(), mapping);
           makePut(b, load, ring, args[0], map, mapping, rings.insideHint);
         }
-        Value one = arith::ConstantIndexOp::create(b, loc, 1);
-        scf::YieldOp::create(
-            b, loc, arith::AddIOp::create(b, loc, args[0], one).getResult());
+        scf::YieldOp::create(b, loc, next);
       });
   return copies.getResult(0);
 }
@@ -246,7 +333,7 @@ struct TileSpecializePass
       if (!schedule || !schedule.getSpecialize() || !schedule.getTma())
         continue;
       std::string reason;
-      FailureOr<KernelLoads> loads = findLoads(kernel, reason);
+      FailureOr<KernelLoads> loads = findLoads(kernel, reason, /*reads=*/true);
       if (succeeded(loads))
         for (LoadOp load : llvm::concat<LoadOp>(loads->before, loads->inside)) {
           if (load.getTile().use_empty())

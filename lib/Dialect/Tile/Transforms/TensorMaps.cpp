@@ -40,6 +40,10 @@ static bool isSize(Value value) {
 bool flash::tile::isRest(Value count, Value offset, int64_t tile) {
   if (auto number = getConstantIntValue(getAsOpFoldResult(count)))
     return *number >= tile;
+  // Where all tiles are whole, which is known before, the count is the tile's.
+  if (auto select = count.getDefiningOp<arith::SelectOp>())
+    return isRest(select.getTrueValue(), offset, tile) &&
+           isRest(select.getFalseValue(), offset, tile);
   auto isDifference = [&](Value value) {
     auto difference = value.getDefiningOp<arith::SubIOp>();
     return difference && difference.getRhs() == offset &&

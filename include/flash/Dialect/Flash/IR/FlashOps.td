@@ -266,7 +266,8 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     What masks and score functions need besides: `queries(%n)`, how many of the
     tile's queries exist, `place(%b, %h)`, batch and query head, and `origins(%q,
     %k)`, the positions of row 0 of tensors that belong to queries and to keys.
-    `key_scale(%s)` is the factor of 8-bit keys. The other operands and the
+    `listed_full(%i)` says, in a loop over all the blocks that lists name, whether
+    the list names this one as fully visible. `key_scale(%s)` is the factor of 8-bit keys. The other operands and the
     regions are those of `flash.attention`.
   }];
   let arguments = (ins
@@ -274,7 +275,8 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     Flash_AccTile:$acc, Flash_RowTile:$max, Flash_RowTile:$sum,
     Index:$q_position, Index:$k_position, Index:$keys,
     Optional<Index>:$queries, Optional<Index>:$batch, Optional<Index>:$head,
-    Optional<Index>:$q_origin, Optional<Index>:$k_origin, Optional<F32>:$key_scale,
+    Optional<Index>:$q_origin, Optional<Index>:$k_origin, Optional<I1>:$listed_full,
+    Optional<F32>:$key_scale,
     Variadic<AnyType>:$mask_operands, Variadic<AnyType>:$score_operands,
     Optional<I64>:$seed, Optional<I64>:$dropout_offset, Variadic<AnyType>:$captures,
     Flash_TileScale:$scale, OptionalAttr<MaskAttrInterface>:$mask,
@@ -286,7 +288,8 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     `outs` `(` $acc `,` $max `,` $sum `:` type($acc) `,` type($max) `,` type($sum) `)`
     `positions` `(` $q_position `,` $k_position `)` `keys` `(` $keys `)`
     (`queries` `(` $queries^ `)`)? (`place` `(` $batch^ `,` $head `)`)?
-    (`origins` `(` $q_origin^ `,` $k_origin `)`)? (`key_scale` `(` $key_scale^ `)`)?
+    (`origins` `(` $q_origin^ `,` $k_origin `)`)? (`listed_full` `(` $listed_full^ `)`)?
+    (`key_scale` `(` $key_scale^ `)`)?
     (`mask_operands` `(` $mask_operands^ `:` type($mask_operands) `)`)?
     (`score_operands` `(` $score_operands^ `:` type($score_operands) `)`)?
     (`dropout` `(` $seed^ `,` $dropout_offset `)`)?

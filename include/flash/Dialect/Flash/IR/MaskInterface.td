@@ -78,7 +78,7 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
     InterfaceMethod<[{
         Lists of key blocks that are walked in the place of all blocks of the
         visible range (see `KeyBlocks`); none by default. What no list holds is
-        hidden.
+        hidden, and what one holds no other does.
       }],
       "::llvm::SmallVector<::flash::KeyBlocks>", "buildKeyBlocks",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,

@@ -47,6 +47,9 @@ struct TilePlace {
   mlir::ValueRange captures;
   /// Whether keys behind the query's position are hidden anyway.
   bool laterHidden = false;
+  /// In a loop over all blocks that lists name, an i1: whether the list names
+  /// this one as fully visible (`KeyBlocks::full`). Else null.
+  mlir::Value listedFull;
 
   /// The same place with other operands.
   TilePlace with(mlir::ValueRange others) const {
@@ -77,6 +80,8 @@ struct KeyBlocks {
   /// its operands.
   mlir::Attribute mask;
   llvm::SmallVector<mlir::Value> operands;
+  /// Whether the mask that has the list lets all of these blocks through.
+  bool full = false;
 };
 
 /// The op of a mask region because of which its blocks are not classified, and
