@@ -220,9 +220,9 @@ static Score drawScore(Random &random) {
     score.a = random.of<int64_t>({1, 5, 30, 200});
   if (score.kind == Score::Alibi)
     score.a = random.between(0, 1);
+  score.type = random.of({DType::F32, DType::F16, DType::BF16, DType::F64});
   if (score.kind == Score::Bias) {
     score.a = random.between(0, 15);
-    score.type = random.of({DType::F32, DType::F16, DType::BF16});
     score.infinities = random.chance(0.2);
   }
   return score;
@@ -281,10 +281,14 @@ static matrix::Shape drawShape(Random &random, const Draw &draw) {
 static Draw drawAny(Random &random) {
   Draw draw;
   draw.seed = random.next();
-  draw.type = random.of({DType::F32, DType::F16, DType::BF16});
+  draw.type = random.chance(0.12)
+                  ? DType::F64
+                  : random.of({DType::F32, DType::F16, DType::BF16});
+  if (random.chance(0.15))
+    draw.keyType = random.of({DType::I8, DType::F8E4M3FN, DType::F8E5M2});
   draw.bshd = random.chance(0.5);
   draw.lse = random.chance(0.8);
-  draw.wideOutput = draw.type != DType::F32 && random.chance(0.2);
+  draw.wideOutput = rt::sizeOf(draw.type) == 2 && random.chance(0.2);
   draw.isStatic = random.chance(0.15);
   draw.dynamicHeads = !draw.isStatic && random.chance(0.15);
   draw.offsets = random.chance(0.2);
@@ -295,6 +299,9 @@ static Draw drawAny(Random &random) {
   draw.group = random.chance(0.5) ? 1 : random.between(2, 3);
   if (random.chance(0.3))
     draw.scale = random.of({"1.0", "0.01", "0.0", "-0.125", "0.5"});
+  draw.sinks = random.chance(0.15);
+  if (random.chance(0.15))
+    draw.dropout = random.of({"0.0", "0.1", "0.25", "0.5", "0.9"});
   if (random.chance(0.15))
     draw.splitKV = random.of<int64_t>({2, 3, 5});
   if (random.chance(0.7))

@@ -138,7 +138,7 @@ struct Score {
   /// Alibi: 1 with a batch. Bias: bits of the dimensions that are 1, for all.
   /// Softcap: the cap.
   int64_t a = 0;
-  /// Bias.
+  /// Of slopes and biases.
   rt::DType type = rt::DType::F32;
   bool infinities = false;
 };
@@ -147,10 +147,15 @@ struct Draw {
   /// Of the data of all operands.
   uint64_t seed = 0;
   rt::DType type = rt::DType::F32;
+  /// Of keys and values that have 8 bits, with a factor for each key head.
+  std::optional<rt::DType> keyType;
   bool bshd = false, lse = true, wideOutput = false, isStatic = false,
        dynamicHeads = false, offsets = false, smallIntegers = true;
   int64_t dqk = 8, dv = 8, kvHeads = 1, group = 1;
   std::string scale;
+  bool sinks = false;
+  /// The chance of dropout; empty for none.
+  std::string dropout;
   int64_t splitKV = 0;
   /// Of the schedule; 0: the compiler's.
   int64_t m = 0, n = 0;

@@ -45,10 +45,11 @@ struct Capture {
   }
   /// Types take turns with the draw.
   DType element(const Draw &draw) const {
-    static const DType kReals[] = {DType::F32, DType::F16, DType::BF16};
+    static const DType kReals[] = {DType::F32, DType::F16, DType::BF16,
+                                   DType::F64};
     uint64_t turn = draw.seed / 7 + uint64_t(place);
     if (real)
-      return kReals[turn % 3];
+      return kReals[turn % (draw.type == DType::F64 ? 4 : 3)];
     return turn % 2 ? DType::I32 : DType::I64;
   }
   bool isPair() const {
@@ -122,10 +123,15 @@ std::vector<matrix::Extra> fuzz::makeCaptures(const Draw &draw) {
 // Text
 //===----------------------------------------------------------------------===//
 
+static llvm::StringRef scoreTypeOf(const Draw &draw) {
+  return draw.type == DType::F64 ? "f64" : "f32";
+}
+
 namespace {
 class Printer {
 public:
-  Printer(const Draw &draw) : draw(draw) {}
+  explicit Printer(const Draw &draw)
+      : draw(draw), realType(scoreTypeOf(draw)) {}
 
   /// Prints what computes the expression; returns its name.
   std::string print(const Expr &expr);
@@ -143,7 +149,7 @@ private:
   }
   std::string real(double value) {
     return emit("arith.constant " + formatv("{0:e}", value).str() + " : " +
-                kReal);
+                realType);
   }
   std::string binary(llvm::StringRef op, const std::string &a,
                      const std::string &b, llvm::StringRef type) {
@@ -155,7 +161,8 @@ private:
   std::string printReal(const Expr &expr);
 
   const Draw &draw;
-  llvm::StringRef kReal = "f32";
+  /// The type of scores.
+  const llvm::StringRef realType;
   int next = 0;
 };
 } // namespace
@@ -258,7 +265,7 @@ std::string Printer::printBit(const Expr &expr) {
                 in[1] + " : index");
   case Node::CompareReal:
     return binary("arith.cmpf olt,", in[0], real(double(expr.number) / 4),
-                  kReal)
+                  realType)
         .c_str();
   case Node::And:
     return binary("arith.andi", in[0], in[1], "i1");
@@ -277,10 +284,10 @@ std::string Printer::printReal(const Expr &expr) {
     for (const Expr &operand : expr.in)
       in.push_back(print(operand));
   auto unary = [&](llvm::StringRef op, const std::string &a) {
-    return emit(op + " " + a + " : " + kReal);
+    return emit(op + " " + a + " : " + realType);
   };
   auto both = [&](llvm::StringRef op, const std::string &a,
-                  const std::string &b) { return binary(op, a, b, kReal); };
+                  const std::string &b) { return binary(op, a, b, realType); };
   switch (expr.node) {
   case Node::Score:
     return "%s";
@@ -291,7 +298,7 @@ std::string Printer::printReal(const Expr &expr) {
                 index = binary("arith.minsi", low, number(20), "index"),
                 narrow = emit("arith.index_cast " + index + " : index to i32");
     return both("arith.mulf",
-                emit("arith.sitofp " + narrow + " : i32 to " + kReal),
+                emit("arith.sitofp " + narrow + " : i32 to " + realType),
                 real(0.125));
   }
   case Node::AddReal:
@@ -317,16 +324,17 @@ std::string Printer::printReal(const Expr &expr) {
     return both("arith.maximumf", in[0], both("arith.mulf", in[0], real(0.5)));
   case Node::ChooseReal:
     return emit("arith.select " + in[0] + ", " + in[1] + ", " + in[2] + " : " +
-                kReal);
+                realType);
   case Node::Hidden:
-    return emit("arith.constant 0xFF800000 : f32");
+    return emit(realType == "f64" ? "arith.constant 0xFFF0000000000000 : f64"
+                                  : "arith.constant 0xFF800000 : f32");
   default: {
     Capture capture{true, Place(expr.number)};
     std::string element = read(expr);
-    if (rt::nameOf(capture.element(draw)) == kReal)
+    if (rt::nameOf(capture.element(draw)) == realType)
       return element;
     return emit("arith.extf " + element + " : " +
-                rt::nameOf(capture.element(draw)) + " to " + kReal);
+                rt::nameOf(capture.element(draw)) + " to " + realType);
   }
   }
 }
@@ -347,10 +355,12 @@ std::string fuzz::printRegion(const Draw &draw, bool ofScore) {
   Printer printer(draw);
   std::string value =
       printer.print((ofScore ? draw.scoreRegion : draw.maskRegion)[0]);
-  std::string text = ofScore ? "score {\n  ^bb0(%s: f32, " : "mask {\n  ^bb0(";
+  std::string type = scoreTypeOf(draw).str();
+  std::string text =
+      ofScore ? "score {\n  ^bb0(%s: " + type + ", " : "mask {\n  ^bb0(";
   text += "%b: index, %h: index, %x: index, %y: index";
   for (const Capture &capture : capturesOf(draw))
     text += ", %c_" + capture.name() + ": " + capture.type(draw);
   return text + "):\n" + printer.text + "    flash.yield " + value + " : " +
-         (ofScore ? "f32" : "i1") + "\n  }";
+         (ofScore ? type : "i1") + "\n  }";
 }

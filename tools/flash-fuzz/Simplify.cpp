@@ -142,6 +142,9 @@ void Simplifier::features() {
   set(&Draw::bshd, false);
   set(&Draw::lse, true);
   set(&Draw::scale, std::string());
+  set(&Draw::sinks, false);
+  set(&Draw::dropout, std::string());
+  set(&Draw::keyType, std::optional<rt::DType>());
   set(&Draw::type, rt::DType::F32);
   for (size_t i = 0; i < draw.scores.size(); ++i) {
     if (draw.scores[i].a && draw.scores[i].kind != Score::Softcap)

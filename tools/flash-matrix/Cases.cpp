@@ -88,6 +88,18 @@ std::string Kernel::program() const {
          results + "\n}\n";
 }
 
+std::string matrix::listOperands(const std::string &keyword,
+                                 const std::vector<Extra> &extras) {
+  if (extras.empty())
+    return "";
+  std::string names, types;
+  for (const Extra &extra : extras) {
+    names += (names.empty() ? "%" : ", %") + extra.name;
+    types += (types.empty() ? "" : ", ") + extra.type;
+  }
+  return keyword + "(" + names + " : " + types + ") ";
+}
+
 /// Lengths at, beside and far from multiples of tiles, Sq != Sk both ways; with
 /// the causal mask, Sq > Sk has rows that see no key.
 static std::vector<Shape> makeShapes(bool large) {

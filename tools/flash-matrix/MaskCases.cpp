@@ -153,18 +153,6 @@ static Extra blockList(std::string name, int64_t bq, int64_t bk, bool full,
 // Kernels
 //===----------------------------------------------------------------------===//
 
-/// `masks(%a, %b : t, t)`, of all extras.
-static std::string maskOperands(const std::vector<Extra> &extras) {
-  if (extras.empty())
-    return "";
-  std::string names, types;
-  for (const Extra &extra : extras) {
-    names += (names.empty() ? "%" : ", %") + extra.name;
-    types += (types.empty() ? "" : ", ") + extra.type;
-  }
-  return "mask_operands(" + names + " : " + types + ")";
-}
-
 static const std::vector<Shape> kShapes = {
     {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},
     {1, 97, 200}, {3, 64, 128}, {1, 1, 1023}, {1, 300, 1023}, {1, 517, 517}};
@@ -181,7 +169,7 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
     kernel.feature = std::move(feature);
     if (!mask.empty())
       kernel.attributes = "mask = " + mask;
-    kernel.operands = maskOperands(extras);
+    kernel.operands = listOperands("mask_operands", extras);
     kernel.extras = std::move(extras);
     kernel.shapes = kShapes;
     kernels.push_back(std::move(kernel));

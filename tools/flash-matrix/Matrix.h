@@ -79,6 +79,10 @@ std::vector<Kernel> makeMaskKernels(rt::DType type);
 /// Kernels with score functions, of one element type.
 std::vector<Kernel> makeScoreKernels(rt::DType type);
 
+/// `keyword(%a, %b : t, t) ` of these operands; empty without any.
+std::string listOperands(const std::string &keyword,
+                         const std::vector<Extra> &extras);
+
 /// Pages that a call has.
 int64_t pagesOf(const Kernel &kernel, const Shape &shape);
 
