@@ -20,10 +20,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "flash/Conversion/FlashToCPU/Passes.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/PatternMatch.h"
+
+#include "F32Builder.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -48,67 +46,23 @@ static constexpr double coefficients[] = {
 };
 
 Value flash::expandExp2(OpBuilder &b, Location loc, Value x) {
-  Type type = x.getType();
-  Type intType = b.getI32Type();
-  if (auto vector = dyn_cast<VectorType>(type))
-    intType = vector.clone(b.getI32Type());
-  auto splat = [&](double v) -> Value {
-    TypedAttr attr = b.getF32FloatAttr(v);
-    if (auto vector = dyn_cast<VectorType>(type))
-      attr = DenseElementsAttr::get(vector, attr);
-    return arith::ConstantOp::create(b, loc, attr);
-  };
-  auto splatInt = [&](int32_t v) -> Value {
-    TypedAttr attr = b.getI32IntegerAttr(v);
-    if (auto vector = dyn_cast<VectorType>(intType))
-      attr = DenseElementsAttr::get(vector, attr);
-    return arith::ConstantOp::create(b, loc, attr);
-  };
-  // Comparison and select are one instruction each on x86, and they keep a NaN,
-  // for which the comparison is false.
-  auto clamp = [&](arith::CmpFPredicate beyond, double limit,
-                   Value v) -> Value {
-    Value bound = splat(limit);
-    Value out = arith::CmpFOp::create(b, loc, beyond, bound, v);
-    return arith::SelectOp::create(b, loc, out, bound, v);
-  };
-  x = clamp(arith::CmpFPredicate::OGT, -127.0, x);
-  x = clamp(arith::CmpFPredicate::OLT, 128.0, x);
+  F32Builder f32(b, loc, x.getType());
+  x = f32.clamp(x, -127.0, 128.0);
 
   // Adding 1.5 * 2^23 rounds to an integer, which is then found in the low
   // bits, already biased as an exponent; -127 gives the scale 0, and 128
   // infinity.
-  Value magic = splat(12582912.0 + 127.0);
+  Value magic = f32.splat(12582912.0 + 127.0);
   Value shifted = arith::AddFOp::create(b, loc, x, magic);
   Value whole = arith::SubFOp::create(b, loc, shifted, magic);
   Value r = arith::SubFOp::create(b, loc, x, whole);
-  Value bits = arith::BitcastOp::create(b, loc, intType, shifted);
-  bits = arith::ShLIOp::create(b, loc, bits, splatInt(23));
-  Value scale = arith::BitcastOp::create(b, loc, type, bits);
-
-  Value p = splat(coefficients[5]);
-  for (int i = 4; i >= 0; --i)
-    p = math::FmaOp::create(b, loc, p, r, splat(coefficients[i]));
-  return arith::MulFOp::create(b, loc, p, scale);
+  Value bits = arith::BitcastOp::create(b, loc, f32.intType(), shifted);
+  bits = arith::ShLIOp::create(b, loc, bits, f32.splatInt(23));
+  Value scale = arith::BitcastOp::create(b, loc, x.getType(), bits);
+  return arith::MulFOp::create(b, loc, f32.polynomial(r, coefficients), scale);
 }
 
 namespace {
-
-struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(math::Exp2Op op,
-                                PatternRewriter &rewriter) const override {
-    if (!getElementTypeOrSelf(op.getType()).isF32())
-      return rewriter.notifyMatchFailure(op, "only f32 is expanded");
-    if (auto vector = dyn_cast<VectorType>(op.getType());
-        vector && vector.isScalable())
-      return rewriter.notifyMatchFailure(op, "the vector is scalable");
-    rewriter.replaceOp(
-        op, flash::expandExp2(rewriter, op.getLoc(), op.getOperand()));
-    return success();
-  }
-};
 
 struct ExpandExp2Pass : flash::impl::ExpandExp2PassBase<ExpandExp2Pass> {
   void runOnOperation() override {
@@ -122,5 +76,5 @@ struct ExpandExp2Pass : flash::impl::ExpandExp2PassBase<ExpandExp2Pass> {
 } // namespace
 
 void flash::populateExpandExp2Patterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandExp2>(patterns.getContext());
+  patterns.add<ExpandF32<math::Exp2Op, expandExp2>>(patterns.getContext());
 }

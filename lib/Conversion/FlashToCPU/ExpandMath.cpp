@@ -21,11 +21,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "flash/Conversion/FlashToCPU/Passes.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
+
+#include "F32Builder.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/PatternMatch.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -47,50 +45,14 @@ static constexpr double denominator[] = {
     8.171861054506735e-07};
 
 Value flash::expandTanh(OpBuilder &b, Location loc, Value x) {
-  Type type = x.getType();
-  auto splat = [&](double v) -> Value {
-    TypedAttr attr = b.getF32FloatAttr(v);
-    if (auto vector = dyn_cast<VectorType>(type))
-      attr = DenseElementsAttr::get(vector, attr);
-    return arith::ConstantOp::create(b, loc, attr);
-  };
-  // The comparison is false for a NaN, which is so kept.
-  auto clamp = [&](arith::CmpFPredicate beyond, double limit,
-                   Value v) -> Value {
-    Value bound = splat(limit);
-    Value out = arith::CmpFOp::create(b, loc, beyond, bound, v);
-    return arith::SelectOp::create(b, loc, out, bound, v);
-  };
-  x = clamp(arith::CmpFPredicate::OGT, -8.5, x);
-  x = clamp(arith::CmpFPredicate::OLT, 8.5, x);
+  F32Builder f32(b, loc, x.getType());
+  x = f32.clamp(x, -8.5, 8.5);
   Value square = arith::MulFOp::create(b, loc, x, x);
-  auto polynomial = [&](ArrayRef<double> coefficients) {
-    Value p = splat(coefficients.back());
-    for (double c : llvm::reverse(coefficients.drop_back()))
-      p = math::FmaOp::create(b, loc, p, square, splat(c));
-    return p;
-  };
-  Value p = arith::MulFOp::create(b, loc, x, polynomial(numerator));
-  return arith::DivFOp::create(b, loc, p, polynomial(denominator));
+  Value p = arith::MulFOp::create(b, loc, x, f32.polynomial(square, numerator));
+  return arith::DivFOp::create(b, loc, p, f32.polynomial(square, denominator));
 }
 
 namespace {
-
-struct ExpandTanh : OpRewritePattern<math::TanhOp> {
-  using OpRewritePattern::OpRewritePattern;
-
-  LogicalResult matchAndRewrite(math::TanhOp op,
-                                PatternRewriter &rewriter) const override {
-    if (!getElementTypeOrSelf(op.getType()).isF32())
-      return rewriter.notifyMatchFailure(op, "only f32 is expanded");
-    if (auto vector = dyn_cast<VectorType>(op.getType());
-        vector && vector.isScalable())
-      return rewriter.notifyMatchFailure(op, "the vector is scalable");
-    rewriter.replaceOp(
-        op, flash::expandTanh(rewriter, op.getLoc(), op.getOperand()));
-    return success();
-  }
-};
 
 struct ExpandMathPass : flash::impl::ExpandMathPassBase<ExpandMathPass> {
   void runOnOperation() override {
@@ -104,7 +66,7 @@ struct ExpandMathPass : flash::impl::ExpandMathPassBase<ExpandMathPass> {
 } // namespace
 
 void flash::populateExpandMathPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandTanh>(patterns.getContext());
+  patterns.add<ExpandF32<math::TanhOp, expandTanh>>(patterns.getContext());
   // rsqrt would become an AVX2 intrinsic, whatever the target; as it is, it is
   // a square root and a division, which vectors have.
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
