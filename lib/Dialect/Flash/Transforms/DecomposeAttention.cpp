@@ -22,8 +22,8 @@
 
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 
+#include "DropOut.h"
 #include "TileUtils.h"
-#include "flash/Dialect/Flash/Transforms/Philox.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -90,7 +90,6 @@ private:
   }
   Value applyScores(Value scores);
   Value widen(Value tile);
-  Value dropOut(Value probabilities);
   bool scalesBefore() {
     return scalesFirst(scale, bool(op.getScores()), bool(op.getKeyScale()),
                        accumulator);
@@ -323,31 +322,6 @@ Value StepBuilder::maskScores(Value scores) {
   });
 }
 
-/// P with 0 for what is dropped. What is kept is divided by 1 - p when the row
-/// is done.
-Value StepBuilder::dropOut(Value probabilities) {
-  if (!op.getDropoutP())
-    return probabilities;
-  auto body = [&](OpBuilder &nested, Location l, ValueRange in) {
-    Value i = linalg::IndexOp::create(nested, l, transposed ? 1 : 0);
-    Value j = linalg::IndexOp::create(nested, l, transposed ? 0 : 1);
-    Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
-    Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
-    Value kept =
-        buildIsKept(nested, l, op.getDropoutPAttr().getValue(), op.getSeed(),
-                    op.getDropoutOffset(), op.getBatch(), op.getHead(), q, k);
-    Value zero = arith::ConstantOp::create(nested, l,
-                                           nested.getZeroAttr(in[0].getType()));
-    return SmallVector<Value>{
-        arith::SelectOp::create(nested, l, kept, in[0], zero)};
-  };
-  Value dropped = mapTiles(b, loc, scoreShape, probabilities,
-                           b.getMultiDimIdentityMap(2), operandType, body)
-                      .front();
-  hoistInvariants(dropped.getDefiningOp<linalg::GenericOp>());
-  return dropped;
-}
-
 SmallVector<Value> StepBuilder::build() {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(op);
@@ -367,7 +341,7 @@ SmallVector<Value> StepBuilder::build() {
       empty(rows, accumulator),
       b.getF32FloatAttr(scalesBefore() ? 1.0f : scale),
       b.getI64IntegerAttr(transposed ? 0 : 1));
-  Value p = dropOut(softmax.getP()), value = widen(op.getValue());
+  Value p = dropOut(b, op, softmax.getP()), value = widen(op.getValue());
 
   RankedTensorType accType = op.getAcc().getType();
   AffineMap identity = b.getMultiDimIdentityMap(2);

@@ -54,13 +54,15 @@ struct WordBuilder {
         arith::ConstantOp::create(b, loc, b.getI64IntegerAttr(constant));
     return b.createOrFold<arith::MulIOp>(loc, wide, factor);
   }
-  /// A position without its last bit, which `odd` says.
-  Value half(Value position) {
-    Value one = arith::ConstantIndexOp::create(b, loc, 1);
-    return b.createOrFold<arith::IndexCastOp>(
-        loc, b.getI32Type(),
-        b.createOrFold<arith::ShRSIOp>(loc, position, one));
+  Value word(Value index) {
+    return b.createOrFold<arith::IndexCastOp>(loc, b.getI32Type(), index);
   }
+  /// A position without its last bit, which `odd` says.
+  Value pair(Value position) {
+    Value one = arith::ConstantIndexOp::create(b, loc, 1);
+    return b.createOrFold<arith::ShRSIOp>(loc, position, one);
+  }
+  Value half(Value position) { return word(pair(position)); }
   Value odd(Value position) {
     Value one = arith::ConstantIndexOp::create(b, loc, 1),
           zero = arith::ConstantIndexOp::create(b, loc, 0);
@@ -91,25 +93,53 @@ std::array<Value, 4> flash::buildPhilox(OpBuilder &builder, Location loc,
   return counter;
 }
 
-Value flash::buildIsKept(OpBuilder &builder, Location loc,
-                         const llvm::APFloat &p, Value seed, Value offset,
-                         Value batch, Value head, Value q, Value k) {
+/// The words of the square of queries 2 * (q / 2) and the next and keys 2 *
+/// pair and the next; that of an element has number (key's last bit) + 2
+/// (query's).
+static std::array<Value, 4> squareWords(OpBuilder &builder, Location loc,
+                                        Value seed, Value offset, Value batch,
+                                        Value head, Value q, Value pair) {
   WordBuilder b{builder, loc};
   Value shift = arith::ConstantIndexOp::create(builder, loc, 16);
   Value place = builder.createOrFold<arith::AddIOp>(
       loc, builder.createOrFold<arith::ShLIOp>(loc, batch, shift), head);
-  place = builder.createOrFold<arith::IndexCastOp>(loc, builder.getI32Type(),
-                                                   place);
+  return flash::buildPhilox(
+      builder, loc, {b.word(pair), b.half(q), b.word(place), b.low(offset)},
+      {b.low(seed), b.exclusiveOr(b.high(seed), b.high(offset))});
+}
+
+std::array<Value, 2> flash::buildPairWords(OpBuilder &builder, Location loc,
+                                           Value seed, Value offset,
+                                           Value batch, Value head, Value q,
+                                           Value pair) {
   std::array<Value, 4> words =
-      buildPhilox(builder, loc, {b.half(k), b.half(q), place, b.low(offset)},
-                  {b.low(seed), b.exclusiveOr(b.high(seed), b.high(offset))});
+      squareWords(builder, loc, seed, offset, batch, head, q, pair);
+  Value oddQuery = WordBuilder{builder, loc}.odd(q);
+  auto ofKey = [&](int odd) -> Value {
+    return arith::SelectOp::create(builder, loc, oddQuery, words[2 + odd],
+                                   words[odd]);
+  };
+  return {ofKey(0), ofKey(1)};
+}
+
+Value flash::buildIsKept(OpBuilder &builder, Location loc,
+                         const llvm::APFloat &p, Value word) {
+  auto threshold = static_cast<uint32_t>(std::ldexp(p.convertToDouble(), 32));
+  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::uge, word,
+                               WordBuilder{builder, loc}.word(threshold));
+}
+
+Value flash::buildIsKept(OpBuilder &builder, Location loc,
+                         const llvm::APFloat &p, Value seed, Value offset,
+                         Value batch, Value head, Value q, Value k) {
+  WordBuilder b{builder, loc};
+  std::array<Value, 4> words =
+      squareWords(builder, loc, seed, offset, batch, head, q, b.pair(k));
   Value oddKey = b.odd(k), oddQuery = b.odd(q);
   auto select = [&](Value condition, Value yes, Value no) -> Value {
     return arith::SelectOp::create(builder, loc, condition, yes, no);
   };
-  Value word = select(oddQuery, select(oddKey, words[3], words[2]),
-                      select(oddKey, words[1], words[0]));
-  auto threshold = static_cast<uint32_t>(std::ldexp(p.convertToDouble(), 32));
-  return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::uge, word,
-                               b.word(threshold));
+  return buildIsKept(builder, loc, p,
+                     select(oddQuery, select(oddKey, words[3], words[2]),
+                            select(oddKey, words[1], words[0])));
 }

@@ -27,6 +27,18 @@ std::array<mlir::Value, 4> buildPhilox(mlir::OpBuilder &builder,
                                        std::array<mlir::Value, 4> counter,
                                        std::array<mlir::Value, 2> key);
 
+/// The words of the keys 2 * pair and 2 * pair + 1 for the query at position q
+/// (both of type index; seed and offset are i64).
+std::array<mlir::Value, 2> buildPairWords(mlir::OpBuilder &builder,
+                                          mlir::Location loc, mlir::Value seed,
+                                          mlir::Value offset, mlir::Value batch,
+                                          mlir::Value head, mlir::Value q,
+                                          mlir::Value pair);
+
+/// An i1: whether dropout with chance p keeps the element whose word it is.
+mlir::Value buildIsKept(mlir::OpBuilder &builder, mlir::Location loc,
+                        const llvm::APFloat &p, mlir::Value word);
+
 /// An i1: whether dropout with chance p keeps the element of the query at
 /// position q and the key at position k (of type index; seed and offset are
 /// i64).
