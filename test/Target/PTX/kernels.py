@@ -205,6 +205,19 @@ def table_kernels(path):
     return kernels, re.search(r'kind = "(\w+)"', table["target"]).group(1)
 
 
+def assemble(ptx, target, options):
+    """Returns (what ptxas says, problems of the code)."""
+    with tempfile.TemporaryDirectory() as directory:
+        path, cubin = os.path.join(directory, "kernel.ptx"), os.path.join(directory, "kernel.cubin")
+        with open(path, "w") as file:
+            file.write(ptx)
+        _, log = run([options.ptxas, "-O3", "-v", f"-arch={target}", "-o", cubin, path], None, "ptxas")
+        if "wgmma.mma_async" not in ptx:
+            return log, []
+        sass, _ = run([options.nvdisasm, "-c", cubin], None, "nvdisasm")
+        return log, wgmma_problems(sass)
+
+
 def compile_kernel(name, target, options):
     """Returns (facts, problems)."""
     source, pipeline = KERNELS[name][:2]
@@ -218,17 +231,7 @@ def compile_kernel(name, target, options):
     if options.keep:
         with open(os.path.join(options.keep, f"{name}.{target}.ptx"), "w") as file:
             file.write(ptx)
-    with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, "kernel.ptx")
-        with open(path, "w") as file:
-            file.write(ptx)
-        _, log = run([options.ptxas, "-O3", "-v", f"-arch={target}",
-                      "-o", os.path.join(directory, "kernel.cubin"), path], None, "ptxas")
-        problems = []
-        if "wgmma.mma_async" in ptx:
-            sass, _ = run([options.nvdisasm, "-c", os.path.join(directory, "kernel.cubin")], None, "nvdisasm")
-            problems += wgmma_problems(sass)
-
+    log, problems = ("", []) if options.generate else assemble(ptx, target, options)
     if re.search(r"\bC75\d\d\b|serialized", log):
         problems.append("wgmma is serialised: " +
                         next(l for l in log.splitlines() if re.search(r"C75\d\d|serialized", l)))
@@ -237,11 +240,9 @@ def compile_kernel(name, target, options):
             problems.append(f"{amount} bytes {what}")
     if re.search(r"\.local\b", ptx):
         problems.append("PTX with local memory")
-    facts = {
-        "registers": [int(n) for n in re.findall(r"Used (\d+) registers", log)],
-        "shared": [int(n) for n in re.findall(r"flash_tile\.shared_bytes = (\d+)", level4)],
-    }
-    if options.table and len(facts["registers"]) != KERNELS[name][2]:
+    facts = {} if options.generate else {"registers": [int(n) for n in re.findall(r"Used (\d+) registers", log)]}
+    facts["shared"] = [int(n) for n in re.findall(r"flash_tile\.shared_bytes = (\d+)", level4)]
+    if options.table and not options.generate and len(facts["registers"]) != KERNELS[name][2]:
         problems.append(f"{len(facts['registers'])} kernels for {KERNELS[name][2]} schedules: is one of them not taken?")
     facts.update({key: len(re.findall(pattern, ptx)) for key, pattern in INSTRUCTIONS.items()})
     return facts, problems
@@ -266,6 +267,7 @@ def main():
     parser.add_argument("--flash-opt", default="flash-opt")
     parser.add_argument("--flash-translate", default="flash-translate")
     parser.add_argument("--update", action="store_true", help="write the baseline anew")
+    parser.add_argument("--generate", action="store_true", help="make the PTX; what an assembler finds is not asked")
     parser.add_argument("--keep", metavar="DIR", help="keep the PTX there")
     parser.add_argument("--kernel", action="append", help="only this kernel (repeatable)")
     parser.add_argument("--target", action="append", help="only this target (repeatable)")
@@ -273,6 +275,8 @@ def main():
     parser.add_argument("--pipeline", default="", help="more options of flash-gpu-pipeline")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
+    if options.update and options.generate:
+        parser.error("--update needs an assembler")
     targets = TARGETS
     if options.table:
         kernels, target = table_kernels(options.table)
@@ -282,11 +286,13 @@ def main():
         targets = [target]
         KERNELS.clear()
         KERNELS.update(kernels)
-    options.ptxas = find_tool("ptxas", "FLASH_PTXAS")
-    options.nvdisasm = find_tool("nvdisasm", "FLASH_NVDISASM")
-    version = re.search(r"release ([\d.]+), V([\d.]+)",
-                        run([options.ptxas, "--version"], None, "ptxas")[0])
-    version = version.group(2) if version else "unknown"
+    version = None
+    if not options.generate:
+        options.ptxas = find_tool("ptxas", "FLASH_PTXAS")
+        options.nvdisasm = find_tool("nvdisasm", "FLASH_NVDISASM")
+        version = re.search(r"release ([\d.]+), V([\d.]+)",
+                            run([options.ptxas, "--version"], None, "ptxas")[0])
+        version = version.group(2) if version else "unknown"
 
     jobs = [(name, target) for name in KERNELS for target in targets
             if (options.table or target in targets_of(name))
