@@ -40,6 +40,7 @@ TilePlace AttentionTiler::maskPlace() {
                    maskOperands,
                    &op.getMaskBody(),
                    op.getCaptures(),
+                   /*laterHidden=*/false,
                    listedFull};
 }
 
