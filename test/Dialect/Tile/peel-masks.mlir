@@ -150,6 +150,7 @@ gpu.module @kernels {
       kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #lazy} {
     %c0 = arith.constant 0 : index
     %c64 = arith.constant 64 : index
+    %true = arith.constant true
     %zero = arith.constant 0.0 : f32
     %q = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !q
     %rk = flash_tile.ring : !ring
@@ -158,14 +159,14 @@ gpu.module @kernels {
     // CHECK-NEXT: arith.minsi %[[MORE]], %[[HI]]
     // CHECK: %[[MID:[a-z0-9_]+]] = arith.addi %[[LO]], %{{.*}}
     // CHECK: %[[FIRST:[a-z0-9_]+]] = scf.for %{{.*}} = %[[LO]] to %[[MID]]
-    // CHECK:   %[[CUT:[a-z0-9_]+]] = arith.ori
+    // CHECK:   %[[CUT:[a-z0-9_]+]] = arith.xori
     // CHECK:   scf.if %[[CUT]]
     // CHECK: %[[TAIL:[a-z0-9_]+]] = arith.addi %[[MID]], %{{.*}}
     // CHECK: %[[NEVER:[a-z0-9_]+]] = arith.constant false
     // CHECK: %[[WHOLE:[a-z0-9_]+]] = scf.for %{{.*}} = %[[MID]] to %[[TAIL]] step %{{.*}} iter_args(%{{.*}} = %[[FIRST]])
     // CHECK:   scf.if %[[NEVER]]
     // CHECK: scf.for %{{.*}} = %[[TAIL]] to %[[HI]] step %{{.*}} iter_args(%{{.*}} = %[[WHOLE]])
-    // CHECK:   %[[CUT2:[a-z0-9_]+]] = arith.ori
+    // CHECK:   %[[CUT2:[a-z0-9_]+]] = arith.xori
     // CHECK:   scf.if %[[CUT2]]
     %r = scf.for %j = %lo to %hi step %c64 iter_args(%acc = %s0) -> (!s) {
       %k0 = arith.subi %last, %j : index
@@ -173,9 +174,10 @@ gpu.module @kernels {
       %pending = flash_tile.mma_start #flash_tile.wgmma %q, %k acc(%acc) transpose_b : !q, !k -> !flash_tile.pending<!s>
       %s = flash_tile.mma_wait %pending : !flash_tile.pending<!s> -> !s
       flash_tile.release %rk[%j] : !ring
-      %before = arith.cmpi slt, %k0, %far : index
-      %behind = arith.cmpi sgt, %k0, %row : index
-      %cut = arith.ori %before, %behind : i1
+      %near = arith.cmpi sge, %k0, %far : index
+      %seen = arith.cmpi sle, %k0, %row : index
+      %full = arith.andi %near, %seen : i1
+      %cut = arith.xori %full, %true : i1
       %t = scf.if %cut -> (!s) {
         scf.yield %s0 : !s
       } else {

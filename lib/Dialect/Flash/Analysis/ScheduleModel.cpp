@@ -193,7 +193,8 @@ static int64_t otherRegisters(TargetAttr target, Instruction instruction,
   int64_t forScores = (p.elementData ? 40 : 0) + (p.wideMask ? 20 : 0);
   if (instruction == Instruction::Wgmma)
     return 36 + (p.uneven ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0) +
-           (p.vDim > 128 ? 12 : 0) + (p.functions ? 29 : 0) + forScores;
+           (p.vDim > 128 ? 12 : 0) + (p.functions ? 29 : 0) +
+           (p.recedes && p.wideMask ? 8 : 0) + forScores;
   if (target.getKind().getValue().starts_with("sm_1"))
     return 88 + forScores;
   return 48 + (p.scores.empty() ? 0 : 16) + forScores;

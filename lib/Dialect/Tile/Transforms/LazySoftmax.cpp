@@ -27,8 +27,10 @@
 // sum them always costs 2 % (docs/rationale/gpu.md). Where the kernel also
 // stores the logarithm of the sum, that has to be exact. It runs after the
 // products are scheduled, so that the first block is on its own and stays as it
-// is; and where masks come first (flash-tile-peel-masks), the loop over blocks
-// that they cut: a row may have seen none of its keys before.
+// is. So do loops over blocks that masks cut where keys are walked backward:
+// in the first (flash-tile-peel-masks) a row may have seen none of its keys
+// before, and in a window's last, predicates leave few registers to a cold
+// path.
 //
 //===----------------------------------------------------------------------===//
 
@@ -55,8 +57,8 @@ static Value constant(OpBuilder &b, Location loc, float value) {
   return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(value));
 }
 
-/// Why a step that makes the reference is left as it is: no news.
-static constexpr StringLiteral firstBlocks = "it is of the first blocks";
+/// Of steps that are meant to keep the running maximum.
+static constexpr StringLiteral keptAsIs = "it makes the reference";
 
 namespace {
 /// One softmax and what it takes to compute its scores again.
@@ -66,12 +68,12 @@ public:
       : op(op), block(op->getBlock()), loc(op.getLoc()) {}
 
   /// Empty if the op can be rewritten, else the reason.
-  StringRef match();
+  StringRef match(bool backward);
   void rewrite(bool checkEarly);
 
 private:
   StringRef matchScores(Value value);
-  bool isBeforeReference();
+  bool isCutApart();
   MapOp findRescale();
   Operation *findPlace();
   Value recomputeScores(OpBuilder &builder);
@@ -163,25 +165,30 @@ Operation *LazySoftmax::findPlace() {
   return place;
 }
 
-/// Whether the block is one that masks cut, with a loop over others behind it.
-bool LazySoftmax::isBeforeReference() {
+/// Whether the step's loop is over blocks that masks cut, before or behind one
+/// over whole blocks.
+bool LazySoftmax::isCutApart() {
   auto isMasked = [](Operation *definition) {
     auto branch = dyn_cast<scf::IfOp>(definition);
     return branch && !matchPattern(branch.getCondition(), m_Zero());
   };
+  auto isLoop = [](Value init) {
+    return isa_and_nonnull<scf::ForOp>(init.getDefiningOp());
+  };
   auto loop = dyn_cast<scf::ForOp>(block->getParentOp());
   return loop && llvm::any_of(slice, isMasked) &&
-         llvm::any_of(loop->getUsers(), llvm::IsaPred<scf::ForOp>);
+         (llvm::any_of(loop->getUsers(), llvm::IsaPred<scf::ForOp>) ||
+          llvm::any_of(loop.getInitArgs(), isLoop));
 }
 
-StringRef LazySoftmax::match() {
+StringRef LazySoftmax::match(bool backward) {
   if (auto splat = op.getMax().getDefiningOp<SplatOp>())
     if (matchPattern(splat.getValue(), m_NegInfFloat()))
-      return firstBlocks;
+      return keptAsIs;
   if (StringRef reason = matchScores(op.getScores()); !reason.empty())
     return reason;
-  if (isBeforeReference())
-    return firstBlocks;
+  if (backward && isCutApart())
+    return keptAsIs;
   if (!product)
     return "its scores do not come from a product";
   if (product->getNumOperands() != 2)
@@ -426,8 +433,9 @@ struct TileLazySoftmaxPass
     getOperation().walk([&](OnlineSoftmaxOp op) { ops.push_back(op); });
     for (OnlineSoftmaxOp op : ops) {
       LazySoftmax softmax(op);
-      if (StringRef reason = softmax.match(); !reason.empty()) {
-        if (reason != firstBlocks)
+      if (StringRef reason = softmax.match(schedule.getBackward());
+          !reason.empty()) {
+        if (reason != keptAsIs)
           op.emitRemark("flash-tile-lazy-softmax keeps the running maximum: ")
               << reason;
         continue;
