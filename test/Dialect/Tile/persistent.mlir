@@ -36,7 +36,9 @@ module attributes {gpu.container_module} {
   // CHECK-SAME: %[[N:[a-z0-9]+]]: index
   func.func @host(%out: memref<?x?x64xf32>, %n: index) {
     // CHECK: %[[MOST:[a-z0-9_]+]] = arith.constant 100 : index
-    // CHECK: %[[BLOCKS:[a-z0-9_]+]] = arith.minsi %[[N]], %[[MOST]]
+    // CHECK: %[[ROUNDS:[a-z0-9_]+]] = arith.ceildivui %[[N]], %[[MOST]]
+    // CHECK: %[[SOME:[a-z0-9_]+]] = arith.maxui %[[ROUNDS]], %{{.*}}
+    // CHECK: %[[BLOCKS:[a-z0-9_]+]] = arith.ceildivui %[[N]], %[[SOME]]
     // CHECK: flash_tile.launch @kernels::@kernel grid(%[[BLOCKS]]) args(%{{.*}}, %{{.*}}, %[[N]] :
     flash_tile.launch @kernels::@kernel grid(%n) args(%out, %n : memref<?x?x64xf32>, index)
     return

@@ -31,6 +31,7 @@ struct ScheduleFields {
   bool pingPong = false, overlapTiles = false;
   int64_t prefetchBlocks = 0;
   bool earlyCheck = false, dynamic = false, peelMasks = false, backward = false;
+  bool keysFirst = false;
   int64_t cluster = 0;
 
   static ScheduleFields get(ScheduleAttr s) {
@@ -61,6 +62,7 @@ struct ScheduleFields {
     c.peelMasks = s.getPeelMasks();
     c.cluster = s.getCluster();
     c.backward = s.getBackward();
+    c.keysFirst = s.getKeysFirst();
     return c;
   }
 
@@ -69,7 +71,8 @@ struct ScheduleFields {
         context, m, n, d, transposed, peel, warps, stages, instruction,
         specialize, tma, producerRegisters, consumerRegisters, lazy, persistent,
         queryStages, headTurns, storeTma, storeColumns, pingPong, overlapTiles,
-        prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster, backward);
+        prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster, backward,
+        keysFirst);
   }
 };
 

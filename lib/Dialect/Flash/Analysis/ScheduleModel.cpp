@@ -352,6 +352,9 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.peelMasks = warpgroups < 3 || c.backward;
       // How long a tile of listed blocks takes is data.
       c.dynamic = warpgroups == 3 || problem.rowDivisor;
+      // Keys are what consumers wait for where rows end at the diagonal.
+      c.keysFirst = warpgroups == 2 && problem.uneven && !problem.rowDivisor &&
+                    std::max(problem.qkDim, problem.vDim) > 64;
       c.pingPong =
           warpgroups == 3 ||
           (warpgroups == 2 && std::max(problem.qkDim, problem.vDim) > 128);

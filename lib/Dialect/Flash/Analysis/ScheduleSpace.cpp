@@ -250,6 +250,10 @@ std::vector<ScheduleAttr> flash::enumerateVariants(TargetAttr target,
     });
   add([](ScheduleFields &s) { s.earlyCheck = !s.earlyCheck; });
   add([](ScheduleFields &s) { s.overlapTiles = !s.overlapTiles; });
+  add([](ScheduleFields &s) { s.keysFirst = !s.keysFirst; });
+  // Blocks of a cluster take the same number of steps where nothing is masked.
+  if (!problem.uneven && !base.dynamic)
+    add([](ScheduleFields &s) { s.cluster = s.cluster > 1 ? 0 : 2; });
   add([](ScheduleFields &s) { s.persistent = !s.persistent; });
   // Registers go from the producer to the consumers, eight at a time.
   if (base.warps == 8)
@@ -280,6 +284,8 @@ std::string flash::describeSchedule(ScheduleAttr schedule) {
                            {s.backward, "backward"},
                            {s.earlyCheck, "early check"},
                            {s.overlapTiles, "tiles overlap"},
+                           {s.keysFirst, "keys first"},
+                           {s.cluster > 1, "clusters"},
                            {s.storeTma, "tma store"}})
     if (set)
       text += std::string(", ") + name;

@@ -63,7 +63,8 @@ static ScheduleAttr overlay(ScheduleAttr base, ScheduleAttr over) {
       over.getDynamic() || base.getDynamic(),
       over.getPeelMasks() || base.getPeelMasks(),
       pick(over.getCluster(), base.getCluster()),
-      over.getBackward() || base.getBackward());
+      over.getBackward() || base.getBackward(),
+      over.getKeysFirst() || base.getKeysFirst());
 }
 
 namespace {

@@ -25,6 +25,8 @@
 
 #include "RingUtils.h"
 
+#include "flash/Dialect/Flash/IR/Flash.h"
+
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallPtrSet.h"
@@ -249,6 +251,8 @@ struct TileOverlapPass : flash::tile::impl::TileOverlapBase<TileOverlapPass> {
   using TileOverlapBase::TileOverlapBase;
 
   void runOnOperation() override {
+    auto schedule =
+        getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) { loops.push_back(loop); });
     for (scf::ForOp loop : loops) {
@@ -257,7 +261,7 @@ struct TileOverlapPass : flash::tile::impl::TileOverlapBase<TileOverlapPass> {
         continue;
       Value ring = rotation.getLateRing();
       rotation.rotate();
-      if (delayPuts)
+      if (delayPuts && schedule && schedule.getKeysFirst())
         flash::tile::delayPuts(ring);
       ++numOverlapped;
     }

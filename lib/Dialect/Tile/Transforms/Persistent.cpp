@@ -52,9 +52,11 @@ static Operation *findBlockId(gpu::GPUFuncOp kernel) {
 }
 
 /// Gives the launches a grid of at most `cores` blocks, whole clusters of them,
-/// and the kernel the number of tiles, which is returned.
+/// and the kernel the number of tiles, which is returned. Where tiles are
+/// `alike`, the blocks are as few as take no more rounds: 2048 tiles are 16
+/// rounds of 128 blocks, as of 132, which would be in each other's way.
 static Value limitGrid(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
-                       int64_t cores) {
+                       int64_t cores, bool alike) {
   for (LaunchOp launch : launches) {
     OpBuilder builder(launch);
     Value tiles = launch.getGrid()[0];
@@ -62,8 +64,16 @@ static Value limitGrid(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
         arith::ConstantIndexOp::create(builder, launch.getLoc(),
                                        cores - cores % getKernelCluster(kernel));
     launch.getArgsMutable().append(tiles);
-    launch.getGridMutable()[0].set(
-        arith::MinSIOp::create(builder, launch.getLoc(), tiles, most));
+    Value blocks = arith::MinSIOp::create(builder, launch.getLoc(), tiles, most);
+    if (alike && getKernelCluster(kernel) == 1) {
+      Value rounds =
+          arith::CeilDivUIOp::create(builder, launch.getLoc(), tiles, most);
+      Value one = arith::ConstantIndexOp::create(builder, launch.getLoc(), 1);
+      blocks = arith::CeilDivUIOp::create(
+          builder, launch.getLoc(), tiles,
+          arith::MaxUIOp::create(builder, launch.getLoc(), rounds, one));
+    }
+    launch.getGridMutable()[0].set(blocks);
   }
   Value tiles = kernel.getBody().addArgument(
       IndexType::get(kernel.getContext()), kernel.getLoc());
@@ -166,7 +176,9 @@ struct TilePersistentPass
             << kernel.getName() << "' as it is: it has no one block id along x";
         return;
       }
-      Value tiles = limitGrid(kernel, launches[kernel], cores);
+      // Of unequal tiles heads take turns, or blocks take them as they come.
+      bool alike = !schedule.getHeadTurns() && !schedule.getDynamic();
+      Value tiles = limitGrid(kernel, launches[kernel], cores, alike);
       makePersistent(kernel, id, tiles,
                      schedule.getDynamic() && getKernelCluster(kernel) == 1
                          ? addCounter(kernel, launches[kernel])

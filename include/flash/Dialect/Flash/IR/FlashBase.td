@@ -87,7 +87,8 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"bool", "false", "blocks take the next tile when they are done with one (persistent kernels)">:$dynamic,
     DefaultValuedParameter<"bool", "false", "a loop over whole blocks, then one over blocks that masks and lengths cut (GPU)">:$peelMasks,
     DefaultValuedParameter<"int64_t", "0", "blocks of a cluster, on neighbouring query tiles, which share the tiles of K and V (specialised kernels; 0, 1: none)">:$cluster,
-    DefaultValuedParameter<"bool", "false", "keys are walked from the last visible block to the first">:$backward
+    DefaultValuedParameter<"bool", "false", "keys are walked from the last visible block to the first">:$backward,
+    DefaultValuedParameter<"bool", "false", "the producer fetches K of an iteration before V of the one before, as overlapped products use them">:$keysFirst
   );
   let assemblyFormat = "`<` struct(params) `>`";
 }

@@ -217,7 +217,7 @@ def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
     ```
   }];
   let options = [Option<"delayPuts", "delay-puts", "bool", "true",
-                        "The producer fills the rings in the new order">];
+                        "Where the schedule says `keysFirst`, the producer fills the rings in the new order">];
   let statistics = [Statistic<"numOverlapped", "num-overlapped", "Loops rotated">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
