@@ -38,3 +38,26 @@ func.func @paged(%q: tensor<2x4x?x128xbf16>, %k: tensor<?x4x16x128xbf16>, %lengt
   %o = flash.attention %q, %k, %k kv_lengths(%lengths : tensor<2xi32>) page_table(%table : tensor<2x?xi32>) : tensor<2x4x?x128xbf16>, tensor<?x4x16x128xbf16>, tensor<?x4x16x128xbf16> -> tensor<2x4x?x128xbf16>
   return %o : tensor<2x4x?x128xbf16>
 }
+
+// Scores that fall from the diagonal on have the first maxima as a reference where keys are walked from there; what may grow
+// has none.
+// SM90-LABEL: @alibi
+// SM90: lazy = true, {{.*}}backward = true
+// SM90: mask = #flash.window<left = 99, right = 0>{{.*}}lazy = true, {{.*}}backward = true
+// SM90-NOT: lazy = true
+// SM90-NOT: backward
+// SM90-LABEL: @softcap
+// SM90: lazy = true
+// SM90-NOT: backward
+func.func @alibi(%q: tensor<2x4x?x128xbf16>, %a: tensor<4xf32>, %b: tensor<1x1x?x?xf32>) {
+  %o0 = flash.attention %q, %q, %q score_operands(%a : tensor<4xf32>) {scores = [#flash.alibi], mask = #flash.causal} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
+  %o1 = flash.attention %q, %q, %q score_operands(%a : tensor<4xf32>) {scores = [#flash.softcap<30.0>, #flash.alibi], mask = #flash.window<left = 99, right = 0>} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
+  %o2 = flash.attention %q, %q, %q score_operands(%a : tensor<4xf32>) {scores = [#flash.alibi]} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
+  %o3 = flash.attention %q, %q, %q score_operands(%a : tensor<4xf32>) {scores = [#flash.alibi], mask = #flash.window<right = 9>} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
+  %o4 = flash.attention %q, %q, %q score_operands(%a, %b : tensor<4xf32>, tensor<1x1x?x?xf32>) {scores = [#flash.alibi, #flash.bias], mask = #flash.causal} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
+  return
+}
+func.func @softcap(%q: tensor<2x4x?x128xbf16>) {
+  %o = flash.attention %q, %q, %q {scores = [#flash.softcap<30.0>], mask = #flash.causal} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
+  return
+}

@@ -77,6 +77,33 @@ func.func @scores(%b: index, %h: index, %slopes: tensor<4xf32>, %p: index, %quer
 
 // -----
 
+// Where keys behind the query's position are hidden, ALiBi's distance needs no absolute value; where some are seen, it does.
+
+// CHECK-LABEL: func @alibi_before_the_diagonal
+// CHECK-NOT: arith.maxsi
+// CHECK: arith.sitofp
+// CHECK-LABEL: func @alibi_around_it
+// CHECK: arith.maxsi
+// CHECK: arith.sitofp
+func.func @alibi_before_the_diagonal(%q: tensor<4x8xf32>, %k: tensor<16x8xf32>, %acc: tensor<4x8xf32>, %m: tensor<4xf32>, %i: index, %a: tensor<4xf32>) -> tensor<4x8xf32> {
+  %n = arith.constant 16 : index
+  %r:3 = flash.online_attention ins(%q, %k, %k : tensor<4x8xf32>, tensor<16x8xf32>, tensor<16x8xf32>)
+    outs(%acc, %m, %m : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%n)
+    queries(%i) place(%i, %i) origins(%i, %i) score_operands(%a : tensor<4xf32>)
+    {scale = 0.125 : f32, scores = [#flash.alibi], mask = #flash.and<#flash.causal, #flash.window<left = 99>>}
+  return %r#0 : tensor<4x8xf32>
+}
+func.func @alibi_around_it(%q: tensor<4x8xf32>, %k: tensor<16x8xf32>, %acc: tensor<4x8xf32>, %m: tensor<4xf32>, %i: index, %a: tensor<4xf32>) -> tensor<4x8xf32> {
+  %n = arith.constant 16 : index
+  %r:3 = flash.online_attention ins(%q, %k, %k : tensor<4x8xf32>, tensor<16x8xf32>, tensor<16x8xf32>)
+    outs(%acc, %m, %m : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%n)
+    queries(%i) place(%i, %i) origins(%i, %i) score_operands(%a : tensor<4xf32>)
+    {scale = 0.125 : f32, scores = [#flash.alibi], mask = #flash.or<#flash.causal, #flash.window<left = 99>>}
+  return %r#0 : tensor<4x8xf32>
+}
+
+// -----
+
 // Softcap is a scalar body on scaled scores: cap * tanh(s / cap).
 
 // CHECK-LABEL: func @softcap(

@@ -54,7 +54,8 @@ def TileLazySoftmax : Pass<"flash-tile-lazy-softmax", "::mlir::gpu::GPUFuncOp"> 
     running maximum but an older one, so that probabilities before normalisation may
     exceed 1. The result is the same function, rounded elsewhere.
 
-    For kernels whose schedule says `lazy`, in every step but the first. When a row
+    For kernels whose schedule says `lazy`, in every step but the first, and but those
+    over blocks that masks cut where keys are walked `backward`. When a row
     sum of a warp is not below 2^30 (2^12 where probabilities are rounded to f16),
     the warp computes its scores again with mma.sync and takes the textbook step.
 
@@ -272,7 +273,9 @@ def TilePeelMasks : Pass<"flash-tile-peel-masks", "::mlir::gpu::GPUFuncOp"> {
   let description = [{
     For kernels whose schedule says `peelMasks`, in loops that overlap products. Blocks
     before the diagonal and before the end of the keys need no predicate; the first
-    loop, over these, loses the branch.
+    loop, over these, loses the branch. Where the schedule walks keys `backward`, it is
+    the last loop, or the middle one of three if a window has a far end; with `lazy`, one
+    whole block goes with the loop before it.
 
     ```mlir
     scf.for %j = %lo to %hi step %n { ... ; scf.if %cut { mask } ; ... }
