@@ -89,6 +89,7 @@ REGION = """score {
     flash.yield %z : f32
   }"""
 
+CLUSTER = " schedule=#flash.schedule<cluster=2>"
 BACKWARD = " schedule=#flash.schedule<backward=true,peelMasks=true>"
 
 # name: (MLIR, options of the pipeline)
@@ -135,6 +136,8 @@ KERNELS = {
     "blocks-causal-lse": (with_blocks("#flash.causal", lse=True), ""),
     "blocks-hd64-window": (with_blocks("#flash.window<left = 1023, right = 0>", dqk=64, dtype="f16"), ""),
     "blocks-hd256-causal": (with_blocks("#flash.causal", dqk=256), ""),
+    "cluster": (attention(), CLUSTER),
+    "cluster-hd256": (attention(dqk=256, dtype="f16", lse=True), CLUSTER),
     "merge": (attention(dqk=64, causal=True), " split-kv=3"),
 }
 
@@ -142,9 +145,9 @@ KERNELS = {
 FEATURE_TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90a"]
 FEATURES = ["alibi-causal", "alibi-causal-lse", "softcap-causal", "softcap-lse", "bias", "score-region", "window",
             "blocks", "blocks-hd64-lse", "blocks-hd256", "blocks-causal-lse", "blocks-hd64-window", "blocks-hd256-causal"]
-# Keys walked from the last on, and what ALiBi has else there.
+# Keys walked from the last on, and what ALiBi has else there; clusters.
 HOPPER = ["alibi-causal-lse-hd128", "alibi-causal-hd64", "alibi-causal-hd256", "alibi-window", "alibi-full", "causal-backward",
-          "causal-backward-hd64", "window-backward"]
+          "causal-backward-hd64", "window-backward", "cluster", "cluster-hd256"]
 
 
 def targets_of(name):
