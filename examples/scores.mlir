@@ -69,3 +69,14 @@ func.func @narrow(%q: !q, %k: tensor<?x2x?x64xf8E4M3FN>, %v: tensor<?x2x?x64xf8E
   // docs: end narrow
   return %o : !q
 }
+
+func.func @slice(%q: !q, %k: !k, %v: !k, %lengths: tensor<?xi32>) -> !q {
+  // docs: begin slice
+  %o0, %l0 = flash.attention %q, %k, %v kv_lengths(%lengths : tensor<?xi32>)
+      {mask = #flash.causal, key_slice = #flash.slice<part = 0, of = 2>} : !q, !k, !k -> !q, tensor<?x8x?xf32>
+  %o1, %l1 = flash.attention %q, %k, %v kv_lengths(%lengths : tensor<?xi32>)
+      {mask = #flash.causal, key_slice = #flash.slice<part = 1, of = 2>} : !q, !k, !k -> !q, tensor<?x8x?xf32>
+  %o = flash.merge outputs(%o0, %o1 : !q, !q) lses(%l0, %l1 : tensor<?x8x?xf32>, tensor<?x8x?xf32>) -> !q
+  // docs: end slice
+  return %o : !q
+}

@@ -95,18 +95,16 @@ Status Interpreter::checkOperandShapes(AttentionOp op, const Sizes &sizes) {
   auto emitError = [&] { return mlir::emitError(op.getLoc()); };
   note(op.getMaskOperands());
   if (MaskAttrInterface mask = op.getEffectiveMask();
-      mask && failed(mask.verifyMaskOperands(emitError, dims, types)))
+      mask && failed(verifyOperands(emitError, mask.getMaskOperandKinds(), dims,
+                                    types)))
     return Status::error(message);
   note(op.getScoreOperands());
-  TypeRange rest(types);
-  for (ScoreAttrInterface score : op.getEffectiveScores()) {
-    unsigned count = score.getNumScoreOperands();
-    if (failed(
-            score.verifyScoreOperands(emitError, dims, rest.take_front(count))))
-      return Status::error(message);
-    rest = rest.drop_front(count);
-  }
-  return Status::success();
+  SmallVector<OperandKind> kinds;
+  for (ScoreAttrInterface score : op.getEffectiveScores())
+    kinds.append(score.getScoreOperandKinds());
+  return succeeded(verifyOperands(emitError, kinds, dims, types))
+             ? Status::success()
+             : Status::error(message);
 }
 
 static std::vector<int64_t> integers(const Array &array) {
@@ -127,6 +125,8 @@ Sequences Interpreter::sequencesOf(AttentionOp op) {
   read(op.getPageTable(), sequences.pages);
   if (op.isPaged())
     sequences.pagesEach = tensor(op.getPageTable()).shape[1];
+  if (std::optional<SliceAttr> slice = op.getKeySlice())
+    sequences.slice = {slice->getPart(), slice->getOf(), slice->getUnit()};
   return sequences;
 }
 
@@ -198,7 +198,8 @@ Status Interpreter::visit(AttentionOp op) {
                 static_cast<uint64_t>(integer(op.getSeed())),
                 static_cast<uint64_t>(integer(op.getDropoutOffset()))};
 
-  bool hasSequences = op.isRagged() || op.getKvLengths() || op.isPaged();
+  bool hasSequences =
+      op.isRagged() || op.getKvLengths() || op.isPaged() || op.getKeySlice();
   if (!arithmetic) {
     double perPair = 2.0 * (sizes->dqk + sizes->dv),
            heads = double(sizes->batch) * sizes->heads;

@@ -13,6 +13,7 @@
 
 #include "Rows.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -89,6 +90,15 @@ static Status bounds(const char *name, const std::vector<int64_t> &starts,
   return Status::success();
 }
 
+/// Where a slice of `keys` keys begins and ends.
+static std::pair<int64_t, int64_t> sliceOf(const Sequences::Slice &slice,
+                                           int64_t keys) {
+  int64_t units = (keys + slice.unit - 1) / slice.unit;
+  int64_t each = (units + slice.of - 1) / slice.of * slice.unit;
+  return {std::min(keys, each * slice.part),
+          std::min(keys, each * (slice.part + 1))};
+}
+
 Result<Attended> reference::attention(Arithmetic arithmetic, const Array &query,
                                       const Array &key, const Array &value,
                                       const Options &options,
@@ -127,16 +137,28 @@ Result<Attended> reference::attention(Arithmetic arithmetic, const Array &query,
     }
     if (status.failed())
       return status;
+    // Positions are those of all keys.
+    Options own = options;
+    int64_t firstPosition = options.kvOffset.value_or(0);
+    own.qOffset = options.qOffset.value_or(firstPosition + keys - queries);
+    if (sequences.slice) {
+      auto [begin, end] = sliceOf(*sequences.slice, keys);
+      firstKey += begin;
+      firstPosition += begin;
+      keys = end - begin;
+    }
+    own.kvOffset = firstPosition;
     std::string badPage;
     auto keyPlace = [&](int64_t j) -> std::pair<int64_t, int64_t> {
       if (!paged)
         return {batch, firstKey + j};
-      int64_t page = sequences.pages[n * sequences.pagesEach + j / k[length]];
+      int64_t row = firstKey + j, at = row / k[length];
+      int64_t page = sequences.pages[n * sequences.pagesEach + at];
       if (page < 0 || page >= k[0]) {
-        badPage = outside("page", j / k[length], page, k[0] - 1).message();
+        badPage = outside("page", at, page, k[0] - 1).message();
         page = 0;
       }
-      return {page, j % k[length]};
+      return {page, row % k[length]};
     };
     Result<Array> queryRows = gather(
         {query, [&](int64_t i) { return std::pair(batch, firstQuery + i); }},
@@ -148,7 +170,6 @@ Result<Attended> reference::attention(Arithmetic arithmetic, const Array &query,
         return rows->status();
     if (!badPage.empty())
       return Status::error(badPage);
-    Options own = options;
     own.firstBatch = n;
     own.firstQueryRow = firstQuery;
     own.firstKeyRow = firstKey;

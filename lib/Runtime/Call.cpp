@@ -48,6 +48,8 @@ static bool holds(Check::Relation relation, int64_t lhs, int64_t rhs) {
   switch (relation) {
   case Check::Relation::Equal:
     return lhs == rhs;
+  case Check::Relation::EqualOrOne:
+    return lhs == rhs || lhs == 1;
   case Check::Relation::LessEqual:
     return lhs <= rhs;
   case Check::Relation::Divisible:

@@ -96,13 +96,23 @@ std::string str(const Fill &fill) {
          fill.bytes.str() + " bytes of " + std::to_string(fill.value);
 }
 
+const char *str(Check::Relation relation) {
+  switch (relation) {
+  case Check::Relation::Equal:
+    return " == ";
+  case Check::Relation::EqualOrOne:
+    return " == 1 or ";
+  case Check::Relation::LessEqual:
+    return " <= ";
+  case Check::Relation::Divisible:
+    return " divisible by ";
+  }
+  return "";
+}
+
 std::string str(const Check &check) {
-  const char *relation = check.relation == Check::Relation::Equal ? " == "
-                         : check.relation == Check::Relation::LessEqual
-                             ? " <= "
-                             : " divisible by ";
-  return "check " + check.lhs.str() + relation + check.rhs.str() + ": \"" +
-         check.message + "\"";
+  return "check " + check.lhs.str() + str(check.relation) + check.rhs.str() +
+         ": \"" + check.message + "\"";
 }
 
 } // namespace

@@ -382,11 +382,6 @@ bool fuzz::isLegal(const Draw &draw) {
     return false;
   if (draw.pageSize && !draw.kvLengths)
     return false;
-  // A slice of the keys has no data of its own (flash-split-kv says so).
-  matrix::Kernel kernel = makeKernel(draw);
-  if (draw.splitKV && (draw.sequences || draw.kvLengths ||
-                       kernel.operands.find("_operands") != std::string::npos))
-    return false;
   // What follows an infinite bias must not turn it round.
   for (size_t i = 0; i + 1 < draw.scores.size(); ++i)
     if (draw.scores[i].infinities &&

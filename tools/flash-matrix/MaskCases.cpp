@@ -294,15 +294,35 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
       .shapes = kPacked;
   sequences("kv-lengths", "mask = #flash.causal", {keyLengths()},
             "kv_lengths(%n : tensor<?xi32>)", 0);
-  for (int64_t pageSize : {1, 7, 16, 64})
-    sequences("paged-" + std::to_string(pageSize),
-              pageSize == 7 ? "" : "mask = #flash.causal",
-              {keyLengths(), pageTable()},
-              "kv_lengths(%n : tensor<?xi32>) page_table(%t : "
-              "tensor<?x?xi32>)",
-              pageSize)
-        .shapes = {
+  sequences("kv-lengths-split", "mask = #flash.causal", {keyLengths()},
+            "kv_lengths(%n : tensor<?xi32>)", 0)
+      .splitKV = 3;
+  Kernel &parts =
+      sequences("ragged-split", "mask = #flash.and<#flash.causal, #flash.segments>",
+                {starts("cq", true), starts("ck", false), segments("sq", true),
+                 segments("sk", false)},
+                "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
+                "tensor<?xi32>) mask_operands(%sq, %sk : tensor<?x?xi32>, "
+                "tensor<?x?xi32>)",
+                0);
+  parts.shapes = kPacked;
+  parts.splitKV = 2;
+  for (auto [pageSize, splits] : {std::pair<int64_t, int64_t>{1, 0},
+                                  {7, 0},
+                                  {16, 0},
+                                  {64, 0},
+                                  {7, 3},
+                                  {64, 2}}) {
+    Kernel &kernel = sequences(
+        "paged-" + std::to_string(pageSize),
+        pageSize == 7 ? "" : "mask = #flash.causal",
+        {keyLengths(), pageTable()},
+        "kv_lengths(%n : tensor<?xi32>) page_table(%t : tensor<?x?xi32>)",
+        pageSize);
+    kernel.shapes = {
         {1, 5, 0}, {2, 1, 113}, {3, 64, 128}, {1, 1, 1023}, {2, 97, 300}};
+    kernel.splitKV = splits;
+  }
   // Block-sparse.
   auto sparse = [&](std::string feature, std::string mask, int64_t bq,
                     int64_t bk, std::vector<Extra> more) -> Kernel & {
@@ -342,5 +362,9 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
     kernel.kvHeads = 2;
     kernel.shapes = {{1, 300, 1023}, {2, 640, 1024}, {1, 1024, 384}};
   }
+  sparse("block-sparse-split",
+         "#flash.block_sparse<bq = 64, bk = 32, partial = #flash.causal>", 64,
+         32, {})
+      .splitKV = 3;
   return kernels;
 }

@@ -48,6 +48,13 @@ static Extra slopes(DType type = DType::F32, double low = 0.0,
                 [](const Kernel &k, const Shape &) { return Dims{k.heads}; });
 }
 
+/// A number for each key.
+static Extra columns(DType type) {
+  return floats("c", std::string("tensor<?x") + rt::nameOf(type) + ">", type,
+                -1.0, 1.0,
+                [](const Kernel &, const Shape &s) { return Dims{s.sk}; });
+}
+
 /// A logit for each query head, from far below to far above all scores; the
 /// first is -inf, which is none.
 static Extra sinks() {
@@ -242,17 +249,20 @@ std::vector<Kernel> matrix::makeScoreKernels(DType type) {
   Kernel &region = add("region",
                        "scores = [#flash.region, #flash.bias], mask = "
                        "#flash.window<left = 90, right = 20>",
-                       {slopes(scoreType), bias()},
-                       takesBias + ofType(" captures(%a : tensor<?xf32>)"));
+                       {slopes(scoreType), bias(), columns(scoreType)},
+                       takesBias + ofType(" captures(%a, %c : tensor<?xf32>, "
+                                          "tensor<?xf32>)"));
   region.scale = "-0.1";
   region.region = ofType(R"(score {
-  ^bb0(%s: f32, %b: index, %h: index, %x: index, %y: index, %slopes: tensor<?xf32>):
+  ^bb0(%s: f32, %b: index, %h: index, %x: index, %y: index, %slopes: tensor<?xf32>, %columns: tensor<?xf32>):
     %slope = tensor.extract %slopes[%h] : tensor<?xf32>
+    %column = tensor.extract %columns[%y] : tensor<?xf32>
     %d = arith.subi %x, %y : index
     %di = arith.index_cast %d : index to i32
     %df = arith.sitofp %di : i32 to f32
     %p = arith.mulf %slope, %df : f32
-    %r = arith.subf %s, %p : f32
+    %t = arith.subf %s, %p : f32
+    %r = arith.addf %t, %column : f32
     flash.yield %r : f32
   })");
   add("functions", "").region = ofType(R"(score {

@@ -297,6 +297,10 @@ TEST_F(ExecutorTest, Relations) {
   using R = Check::Relation;
   EXPECT_TRUE(passes(R::Equal, 4, 4));
   EXPECT_FALSE(passes(R::Equal, 4, 5));
+  EXPECT_TRUE(passes(R::EqualOrOne, 4, 4));
+  EXPECT_TRUE(passes(R::EqualOrOne, 1, 4));
+  EXPECT_FALSE(passes(R::EqualOrOne, 4, 1));
+  EXPECT_FALSE(passes(R::EqualOrOne, 0, 4));
   EXPECT_TRUE(passes(R::LessEqual, 4, 4));
   EXPECT_TRUE(passes(R::LessEqual, -4, 4));
   EXPECT_FALSE(passes(R::LessEqual, 5, 4));

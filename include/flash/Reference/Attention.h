@@ -119,6 +119,12 @@ struct Sequences {
   /// Pages of each sequence or batch, `pagesEach` of them, row by row.
   std::vector<int64_t> pages;
   int64_t pagesEach = 0;
+  /// Of the keys of each, the part with this number of so many parts, which
+  /// hold whole units.
+  struct Slice {
+    int64_t part = 0, of = 1, unit = 1;
+  };
+  std::optional<Slice> slice;
 };
 
 /// Attention of each sequence by itself. Rows that belong to no sequence give

@@ -84,7 +84,12 @@ struct Buffer {
 
 /// What must hold before anything is launched.
 struct Check {
-  enum class Relation { Equal, LessEqual, Divisible };
+  enum class Relation {
+    Equal,
+    EqualOrOne, ///< or lhs is 1, which serves all
+    LessEqual,
+    Divisible
+  };
   Relation relation = Relation::Equal;
   Expr lhs, rhs;
   /// The error when it does not hold; {lhs} and {rhs} become the values:

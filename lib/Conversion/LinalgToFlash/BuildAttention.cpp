@@ -157,7 +157,7 @@ static AttentionOp createOp(RewriterBase &rewriter, Location loc,
       layout, mask,
       scores.empty() ? ArrayAttr() : rewriter.getArrayAttr(scores),
       /*dropout_p=*/FloatAttr(), rewriter.getF32FloatAttr(attention.scale),
-      ScheduleAttr());
+      ScheduleAttr(), /*key_slice=*/SliceAttr());
   regions.moveTo(op);
   return op;
 }

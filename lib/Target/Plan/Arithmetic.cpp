@@ -104,26 +104,48 @@ LogicalResult ProgramBuilder::convertArithmetic(Operation *op) {
     return evaluate(max.getAffineMap(),
                     [](Expr a, Expr b) { return Expr::max(a, b); });
   // Nobody needs a value of another kind: comparisons are read by assertions.
-  if (op->use_empty() || isa<arith::CmpIOp>(op))
+  if (op->use_empty() || op->getResult(0).getType().isInteger(1))
     return success();
   return op->emitOpError("cannot be part of a launch plan");
 }
 
-/// `assert a == b` and `assert a mod b == 0`.
+/// `a == b or a == 1`: the first of the comparisons.
+static arith::CmpIOp matchEqualOrOne(arith::OrIOp either) {
+  auto equal = either.getLhs().getDefiningOp<arith::CmpIOp>(),
+       isOne = either.getRhs().getDefiningOp<arith::CmpIOp>();
+  for (arith::CmpIOp compare : {equal, isOne})
+    if (!compare || compare.getPredicate() != arith::CmpIPredicate::eq)
+      return {};
+  return matchPattern(isOne.getRhs(), m_One()) &&
+                 isOne.getLhs() == equal.getLhs()
+             ? equal
+             : arith::CmpIOp();
+}
+
+/// `assert a == b`, `assert a <= b`, `assert a mod b == 0` and
+/// `assert a == b or a == 1`.
 LogicalResult ProgramBuilder::convertAssert(cf::AssertOp op) {
-  auto compare = op.getArg().getDefiningOp<arith::CmpIOp>();
   if (matchPattern(op.getArg(), m_One()))
     return success();
+  auto compare = op.getArg().getDefiningOp<arith::CmpIOp>();
   using Relation = rt::Check::Relation;
-  if (!compare || (compare.getPredicate() != arith::CmpIPredicate::eq &&
-                   compare.getPredicate() != arith::CmpIPredicate::sle))
-    return op.emitOpError("must compare two sizes (eq, sle) in a launch plan");
-  rt::Check check{Relation::Equal, index(compare.getLhs()),
-                  index(compare.getRhs()), op.getMsg().str()};
-  if (compare.getPredicate() == arith::CmpIPredicate::sle)
-    check.relation = Relation::LessEqual;
-  else if (auto rest = compare.getLhs().getDefiningOp<arith::RemUIOp>();
-           rest && matchPattern(compare.getRhs(), m_Zero()))
+  Relation relation = Relation::Equal;
+  if (auto either = op.getArg().getDefiningOp<arith::OrIOp>()) {
+    compare = matchEqualOrOne(either);
+    relation = Relation::EqualOrOne;
+  } else if (compare && compare.getPredicate() == arith::CmpIPredicate::sle) {
+    relation = Relation::LessEqual;
+  } else if (compare && compare.getPredicate() != arith::CmpIPredicate::eq) {
+    compare = {};
+  }
+  if (!compare)
+    return op.emitOpError("must compare two sizes (eq, sle, eq or 1) in a "
+                          "launch plan");
+  rt::Check check{relation, index(compare.getLhs()), index(compare.getRhs()),
+                  op.getMsg().str()};
+  if (auto rest = compare.getLhs().getDefiningOp<arith::RemUIOp>();
+      rest && relation == Relation::Equal &&
+      matchPattern(compare.getRhs(), m_Zero()))
     check = rt::Check{Relation::Divisible, index(rest.getLhs()),
                       index(rest.getRhs()), op.getMsg().str()};
   program.checks.push_back(std::move(check));

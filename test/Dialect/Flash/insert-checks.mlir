@@ -26,11 +26,12 @@ func.func @static(%q: tensor<1x4x9x64xf16>) -> tensor<1x4x9x64xf16> {
 // CHECK-DAG: cf.assert %{{.*}}, "number of heads of the query ({lhs}) and of the sinks ({rhs}) differ"
 // CHECK-DAG: cf.assert %{{.*}}, "number of heads of the key ({lhs}) and of the key_scale ({rhs}) differ"
 // CHECK-DAG: cf.assert %{{.*}}, "number of heads of the key ({lhs}) and of the value_scale ({rhs}) differ"
-// CHECK-DAG: cf.assert %{{.*}}, "batch of the query ({lhs}) and of the kv_lengths ({rhs}) differ"
-// CHECK-DAG: cf.assert %{{.*}}, "length of the query ({lhs}) and of the segments ({rhs}) differ"
-// CHECK-DAG: cf.assert %{{.*}}, "length of the key ({lhs}) and of the segments ({rhs}) differ"
-// CHECK-DAG: cf.assert %{{.*}}, "batch of the query ({lhs}) and of the prefixes ({rhs}) differ"
-// CHECK-DAG: cf.assert %{{.*}}, "number of heads of the query ({lhs}) and of the slopes ({rhs}) differ"
+// CHECK-DAG: cf.assert %{{.*}}, "batch differs: operand 'kv_lengths' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "batch differs: operand 'segments of queries' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "number of queries differs: operand 'segments of queries' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "number of keys differs: operand 'segments of keys' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "batch differs: operand 'prefix lengths' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "number of heads differs: operand 'slopes' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
 func.func @operands(%q: tensor<?x?x?x64xf16>, %k: tensor<?x?x?x64xi8>, %n: tensor<?xi32>, %f: tensor<?xf32>,
                     %s: tensor<?x?xi32>, %z: tensor<?xf32>) -> tensor<?x?x?x64xf16> {
   %o = flash.attention %q, %k, %k kv_lengths(%n : tensor<?xi32>) key_scale(%f : tensor<?xf32>) value_scale(%f : tensor<?xf32>)
@@ -48,4 +49,59 @@ func.func @ragged(%q: tensor<1x4x?x64xf16>, %k: tensor<1x4x?x64xf16>, %cq: tenso
   %o = flash.attention %q, %k, %k cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : tensor<?xi32>)
       : tensor<1x4x?x64xf16>, tensor<1x4x?x64xf16>, tensor<1x4x?x64xf16> -> tensor<1x4x?x64xf16>
   return %o : tensor<1x4x?x64xf16>
+}
+
+// -----
+
+// Sequences, not the batch of 1, are what lengths and pages are of.
+// CHECK-LABEL: @ragged_pages
+// CHECK: cf.assert %{{.*}}, "cu_seqlens_q has {rhs} entries, but needs at least 1"
+// CHECK: %[[BOUNDS:.*]] = tensor.dim %arg2, %{{.*}}
+// CHECK: %[[SEQUENCES:.*]] = arith.subi %[[BOUNDS]], %{{.*}}
+// CHECK: %[[LENGTHS:.*]] = tensor.dim %arg3, %{{.*}}
+// CHECK: %[[FIT:.*]] = arith.cmpi eq, %[[LENGTHS]], %[[SEQUENCES]]
+// CHECK: cf.assert %[[FIT]], "batch differs: operand 'kv_lengths' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
+// CHECK: cf.assert %{{.*}}, "batch differs: operand 'page_table' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
+func.func @ragged_pages(%q: tensor<1x4x?x64xf16>, %k: tensor<?x4x16x64xf16>, %cq: tensor<?xi32>, %n: tensor<?xi32>, %t: tensor<?x?xi32>) -> tensor<1x4x?x64xf16> {
+  %o = flash.attention %q, %k, %k cu_seqlens_q(%cq : tensor<?xi32>) kv_lengths(%n : tensor<?xi32>) page_table(%t : tensor<?x?xi32>)
+      : tensor<1x4x?x64xf16>, tensor<?x4x16x64xf16>, tensor<?x4x16x64xf16> -> tensor<1x4x?x64xf16>
+  return %o : tensor<1x4x?x64xf16>
+}
+
+// -----
+
+// A bias may be 1 for all where only a call knows; what types say is not asked.
+// CHECK-LABEL: @bias
+// CHECK: cf.assert %{{.*}}, "length of the key
+// CHECK: %[[QUERIES:.*]] = tensor.dim %arg0, %{{.*}}
+// CHECK: %[[ROWS:.*]] = tensor.dim %arg1, %{{.*}}
+// CHECK-DAG: %[[SAME:.*]] = arith.cmpi eq, %[[ROWS]], %[[QUERIES]]
+// CHECK-DAG: %[[ONE:.*]] = arith.cmpi eq, %[[ROWS]], %{{.*}}
+// CHECK: %[[FIT:.*]] = arith.ori %[[SAME]], %[[ONE]]
+// CHECK: cf.assert %[[FIT]], "number of queries differs: operand 'bias' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}; 1 serves all"
+// CHECK: cf.assert %{{.*}}, "number of keys differs: operand 'bias' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}; 1 serves all"
+// CHECK-NOT: cf.assert
+func.func @bias(%q: tensor<2x4x?x64xf16>, %b: tensor<1x4x?x?xf32>) -> tensor<2x4x?x64xf16> {
+  %o = flash.attention %q, %q, %q score_operands(%b : tensor<1x4x?x?xf32>) {scores = [#flash.bias]}
+      : tensor<2x4x?x64xf16>, tensor<2x4x?x64xf16>, tensor<2x4x?x64xf16> -> tensor<2x4x?x64xf16>
+  return %o : tensor<2x4x?x64xf16>
+}
+
+// -----
+
+// Lists have a row for each block of queries; keys in pages are as many as the table has room for.
+// CHECK-LABEL: @lists
+// CHECK: %[[QUERIES:.*]] = tensor.dim %arg0, %{{.*}}
+// CHECK: arith.ceildivsi %[[QUERIES]], %c64{{.*}}
+// CHECK: cf.assert %{{.*}}, "number of blocks of queries differs: operand 'number of partial blocks' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
+// CHECK: cf.assert %{{.*}}, "number of blocks of queries differs: operand 'full blocks' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
+// CHECK: arith.muli
+// CHECK: cf.assert %{{.*}}, "number of keys differs: operand 'bias' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}; 1 serves all"
+func.func @lists(%q: tensor<2x4x?x64xf16>, %k: tensor<?x4x16x64xf16>, %n: tensor<2xi32>, %t: tensor<2x?xi32>, %c: tensor<1x1x?xi32>,
+                 %l: tensor<1x1x?x?xi32>, %b: tensor<1x1x1x?xf32>) -> tensor<2x4x?x64xf16> {
+  %o = flash.attention %q, %k, %k kv_lengths(%n : tensor<2xi32>) page_table(%t : tensor<2x?xi32>)
+      mask_operands(%c, %l, %c, %l : tensor<1x1x?xi32>, tensor<1x1x?x?xi32>, tensor<1x1x?xi32>, tensor<1x1x?x?xi32>)
+      score_operands(%b : tensor<1x1x1x?xf32>) {mask = #flash.block_sparse<bq = 64, bk = 32>, scores = [#flash.bias]}
+      : tensor<2x4x?x64xf16>, tensor<?x4x16x64xf16>, tensor<?x4x16x64xf16> -> tensor<2x4x?x64xf16>
+  return %o : tensor<2x4x?x64xf16>
 }

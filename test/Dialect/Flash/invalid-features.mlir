@@ -145,7 +145,7 @@ func.func @prefix_type(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf32>, %p: ten
 // -----
 
 func.func @segments_length(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf32>, %a: tensor<2x6xi32>, %b: tensor<2x7xi32>) {
-  // expected-error @below {{length differs: operand 'segments of keys' has 7 (dimension 1), the attention has 6}}
+  // expected-error @below {{number of keys differs: operand 'segments of keys' has 7 (dimension 1), the attention has 6}}
   %o = flash.attention %q, %k, %k mask_operands(%a, %b : tensor<2x6xi32>, tensor<2x7xi32>) {mask = #flash.segments}  : tensor<2x4x6x8xf32>, tensor<2x4x6x8xf32>, tensor<2x4x6x8xf32> -> tensor<2x4x6x8xf32>
   return
 }
@@ -153,7 +153,7 @@ func.func @segments_length(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf32>, %a:
 // -----
 
 func.func @block_rows(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf32>, %n: tensor<1x1x2xi32>, %l: tensor<1x1x2x9xi32>, %m: tensor<1x1x3xi32>) {
-  // expected-error @below {{blocks of queries differs: operand 'number of full blocks' has 3 (dimension 2), the attention has 2}}
+  // expected-error @below {{number of blocks of queries differs: operand 'number of full blocks' has 3 (dimension 2), the attention has 2}}
   %o = flash.attention %q, %k, %k mask_operands(%n, %l, %m, %l : tensor<1x1x2xi32>, tensor<1x1x2x9xi32>, tensor<1x1x3xi32>, tensor<1x1x2x9xi32>) {mask = #flash.block_sparse<bq = 4, bk = 2>}  : tensor<2x4x6x8xf32>, tensor<2x4x6x8xf32>, tensor<2x4x6x8xf32> -> tensor<2x4x6x8xf32>
   return
 }
@@ -220,7 +220,7 @@ func.func @score_operands(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf32>, %s: 
 // -----
 
 func.func @slopes(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf32>, %s: tensor<3xf32>) {
-  // expected-error @below {{heads differs: operand 'slopes' has 3 (dimension 0), the attention has 4}}
+  // expected-error @below {{number of heads differs: operand 'slopes' has 3 (dimension 0), the attention has 4}}
   %o = flash.attention %q, %k, %k score_operands(%s : tensor<3xf32>) {scores = [#flash.alibi]}  : tensor<2x4x6x8xf32>, tensor<2x4x6x8xf32>, tensor<2x4x6x8xf32> -> tensor<2x4x6x8xf32>
   return
 }
@@ -228,7 +228,7 @@ func.func @slopes(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf32>, %s: tensor<3
 // -----
 
 func.func @bias(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf32>, %s: tensor<1x1x6x5xf32>) {
-  // expected-error @below {{keys differs: operand 'bias' has 5 (dimension 3), the attention has 6}}
+  // expected-error @below {{number of keys differs: operand 'bias' has 5 (dimension 3), the attention has 6}}
   %o = flash.attention %q, %k, %k score_operands(%s : tensor<1x1x6x5xf32>) {scores = [#flash.bias]}  : tensor<2x4x6x8xf32>, tensor<2x4x6x8xf32>, tensor<2x4x6x8xf32> -> tensor<2x4x6x8xf32>
   return
 }
@@ -365,4 +365,30 @@ func.func @no_key_scale(%q: tensor<4x8xf16>, %k: tensor<4x8xi8>, %acc: tensor<4x
   %a:3 = flash.online_attention ins(%q, %k, %k : tensor<4x8xf16>, tensor<4x8xi8>, tensor<4x8xi8>)
     outs(%acc, %m, %m : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%i) {scale = 1.0 : f32}
   return
+}
+
+// -----
+
+func.func @slice_number(%q: tensor<1x4x7x8xf16>) -> tensor<1x4x7x8xf16> {
+  // expected-error @below {{slice has part = 3 of 3, but parts are numbered from 0 to of - 1}}
+  %o = flash.attention %q, %q, %q {key_slice = #flash.slice<part = 3, of = 3>} : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
+  return %o : tensor<1x4x7x8xf16>
+}
+
+// -----
+
+func.func @slice_unit(%q: tensor<1x4x7x8xf16>) -> tensor<1x4x7x8xf16> {
+  // expected-error @below {{slice has unit = 0, but must have at least 1}}
+  %o = flash.attention %q, %q, %q {key_slice = #flash.slice<part = 0, of = 3, unit = 0>} : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
+  return %o : tensor<1x4x7x8xf16>
+}
+
+// -----
+
+func.func @slice_of_blocks(%q: tensor<1x4x7x8xf16>, %n: tensor<1x1x2xi32>, %l: tensor<1x1x2x9xi32>) -> tensor<1x4x7x8xf16> {
+  // expected-error @below {{key_slice has unit = 12, which is no multiple of the mask's blocks of 8 keys}}
+  %o = flash.attention %q, %q, %q mask_operands(%n, %l, %n, %l : tensor<1x1x2xi32>, tensor<1x1x2x9xi32>, tensor<1x1x2xi32>, tensor<1x1x2x9xi32>)
+      {mask = #flash.block_sparse<bq = 6, bk = 8>, key_slice = #flash.slice<part = 0, of = 2, unit = 12>}
+      : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
+  return %o : tensor<1x4x7x8xf16>
 }

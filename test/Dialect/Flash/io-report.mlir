@@ -43,7 +43,7 @@
 
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule="#flash.schedule<m = 7, n = 5>"}),flash-io-report{dims=sq=9,sk=11})' -o /dev/null | FileCheck %s --check-prefix=GIVEN
 // GIVEN: tile       7 queries x 5 keys, given or from a table, not chosen by the model
-// GIVEN-NOT: bound by
+// GIVEN-NEXT: bound by   the schedule: 21 keys a block need {{[0-9,]+}} of {{[0-9,]+}} bytes of fast memory, the nearest limit, and would fit
 
 // Parts of the keys are one attention when unfused, and need their inputs once.
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-split-kv{parts=3},flash-choose-schedule{target=sm_80 schedule="#flash.schedule<m = 128, n = 128>"}),flash-io-report{target=sm_80 dims=batch=2,sq=300,sk=300})' -o /dev/null | FileCheck %s --check-prefix=SPLIT

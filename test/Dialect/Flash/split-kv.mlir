@@ -84,3 +84,51 @@ func.func @bias_at_run_time(%q: tensor<2x4x9x64xf32>, %k: tensor<2x4x?x64xf32>, 
       : tensor<2x4x9x64xf32>, tensor<2x4x?x64xf32>, tensor<2x4x?x64xf32> -> tensor<2x4x9x64xf32>
   return %o : tensor<2x4x9x64xf32>
 }
+
+// -----
+
+// Where batches have different keys, parts take slices of those that each has.
+// CHECK-LABEL: @lengths
+// CHECK-NOT: extract_slice
+// CHECK: flash.attention %arg0, %arg1, %arg1 kv_lengths(%arg2 : tensor<?xi32>) {key_slice = #flash.slice<part = 0, of = 3>, mask = #flash.causal} : {{.*}} -> tensor<?x4x?x64xf32>, tensor<?x4x?xf32>
+// CHECK: flash.attention %arg0, %arg1, %arg1 kv_lengths(%arg2 : tensor<?xi32>) {key_slice = #flash.slice<part = 1, of = 3>, mask = #flash.causal}
+// CHECK: flash.attention %arg0, %arg1, %arg1 kv_lengths(%arg2 : tensor<?xi32>) {key_slice = #flash.slice<part = 2, of = 3>, mask = #flash.causal}
+// CHECK: flash.merge
+func.func @lengths(%q: tensor<?x4x?x64xf16>, %k: tensor<?x4x?x64xf16>, %n: tensor<?xi32>) -> tensor<?x4x?x64xf16> {
+  %o = flash.attention %q, %k, %k kv_lengths(%n : tensor<?xi32>) {mask = #flash.causal}
+      : tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?x64xf16> -> tensor<?x4x?x64xf16>
+  return %o : tensor<?x4x?x64xf16>
+}
+
+// -----
+
+// CHECK-LABEL: @ragged
+// CHECK: flash.attention {{.*}} cu_seqlens_q({{.*}}) cu_seqlens_k({{.*}}) {key_slice = #flash.slice<part = 1, of = 3>}
+func.func @ragged(%q: tensor<1x4x?x64xf32>, %k: tensor<1x4x?x64xf32>, %c: tensor<?xi32>) -> tensor<1x4x?x64xf32> {
+  %o = flash.attention %q, %k, %k cu_seqlens_q(%c : tensor<?xi32>) cu_seqlens_k(%c : tensor<?xi32>)
+      : tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32> -> tensor<1x4x?x64xf32>
+  return %o : tensor<1x4x?x64xf32>
+}
+
+// -----
+
+// Slices hold whole pages, so that tiles do not cross them.
+// CHECK-LABEL: @paged
+// CHECK: flash.attention {{.*}} page_table({{.*}}) {key_slice = #flash.slice<part = 2, of = 3, unit = 16>}
+func.func @paged(%q: tensor<2x4x1x64xf32>, %k: tensor<?x4x16x64xf32>, %n: tensor<2xi32>, %t: tensor<2x?xi32>) -> tensor<2x4x1x64xf32> {
+  %o = flash.attention %q, %k, %k kv_lengths(%n : tensor<2xi32>) page_table(%t : tensor<2x?xi32>)
+      : tensor<2x4x1x64xf32>, tensor<?x4x16x64xf32>, tensor<?x4x16x64xf32> -> tensor<2x4x1x64xf32>
+  return %o : tensor<2x4x1x64xf32>
+}
+
+// -----
+
+// And whole blocks of lists, which number those of all keys.
+// CHECK-LABEL: @lists
+// CHECK: flash.attention {{.*}} {key_slice = #flash.slice<part = 0, of = 3, unit = 32>, mask = #flash.block_sparse<bq = 64, bk = 32>}
+func.func @lists(%q: tensor<1x4x?x64xf32>, %k: tensor<1x4x?x64xf32>, %c: tensor<1x1x?xi32>, %l: tensor<1x1x?x?xi32>) -> tensor<1x4x?x64xf32> {
+  %o = flash.attention %q, %k, %k mask_operands(%c, %l, %c, %l : tensor<1x1x?xi32>, tensor<1x1x?x?xi32>, tensor<1x1x?xi32>, tensor<1x1x?x?xi32>)
+      {mask = #flash.block_sparse<bq = 64, bk = 32>}
+      : tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32> -> tensor<1x4x?x64xf32>
+  return %o : tensor<1x4x?x64xf32>
+}

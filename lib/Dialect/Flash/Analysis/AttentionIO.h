@@ -12,14 +12,23 @@
 #include "IntervalSet.h"
 #include "flash/Dialect/Flash/Analysis/IOModel.h"
 
+#include <map>
+
 namespace flash {
 
-/// Rows that some query or key needs; intervals of the length if all batches
-/// and heads are alike.
+/// Rows of queries, or of keys, that are needed at all.
 struct NeededRows {
-  int64_t queries = 0; // over batches and query heads
-  int64_t keys = 0;    // over batches and key heads
-  std::optional<std::pair<IntervalSet, IntervalSet>> alike;
+  /// Over batches and heads.
+  int64_t count = 0;
+  /// Rows of the length, if all batches and heads are alike; else rows of the
+  /// tensor, by head, of which each stands for `copies`.
+  std::optional<IntervalSet> alike;
+  std::map<int64_t, IntervalSet> byHead;
+  int64_t copies = 1;
+};
+
+struct Needs {
+  NeededRows queries, keys;
 };
 
 /// Fills in what an attention moves. `part` is its number where it is part of a
@@ -27,7 +36,7 @@ struct NeededRows {
 llvm::LogicalResult modelAttention(AttentionOp op, TargetAttr target,
                                    const IndexInterpreter &known,
                                    std::optional<unsigned> part,
-                                   OperationIO &io, NeededRows &needed);
+                                   OperationIO &io, Needs &needs);
 
 } // namespace flash
 

@@ -61,7 +61,8 @@ OperandIO OperationIO::total() const {
 }
 
 namespace {
-/// Which rows of a function's tensors are needed at all.
+/// Which rows of a function's tensors are needed at all; of a head, where heads
+/// differ.
 struct Needed {
   IntervalSet rows;
   /// Of one row, over all batches and heads.
@@ -180,7 +181,7 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
   if (ops.empty())
     return func.emitError("there is no attention in this function");
 
-  llvm::MapVector<Value, Needed> needed;
+  llvm::MapVector<std::pair<Value, int64_t>, Needed> needed;
   int64_t otherReads = 0; // of slices that are not along the length
   for (Operation *op : ops) {
     io.operations.emplace_back();
@@ -188,9 +189,9 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
     SmallVector<Value> values;
     if (auto attention = dyn_cast<AttentionOp>(op)) {
       std::optional<unsigned> part = findPart(attention);
-      NeededRows rows;
+      Needs needs;
       if (failed(
-              modelAttention(attention, target, known, part, operation, rows)))
+              modelAttention(attention, target, known, part, operation, needs)))
         return failure();
       for (const OperandIO &operand : operation.operands)
         values.push_back(llvm::StringSwitch<Value>(operand.name)
@@ -210,15 +211,21 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
           continue;
         std::optional<int64_t> offset =
             offsetOfSlice(values[i], attention.getLengthDim(), known);
-        if (!offset || !rows.alike) {
+        const NeededRows &rows = i == 0 ? needs.queries : needs.keys;
+        auto add = [&](int64_t head, const IntervalSet &set, int64_t start,
+                       int64_t bytesPerRow) {
+          Needed &entry = needed[{root, head}];
+          entry.bytesPerRow = std::max(entry.bytesPerRow, bytesPerRow);
+          entry.rows.insert(set, start);
+        };
+        constexpr int64_t kAllHeads = -1;
+        if (offset && rows.alike)
+          add(kAllHeads, *rows.alike, *offset, read / rows.alike->size());
+        else if (root == values[i])
+          for (auto &[head, set] : rows.byHead)
+            add(head, set, 0, read / rows.count * rows.copies);
+        else
           otherReads += read;
-          continue;
-        }
-        const IntervalSet &needs =
-            i == 0 ? rows.alike->first : rows.alike->second;
-        Needed &entry = needed[root];
-        entry.bytesPerRow = std::max(entry.bytesPerRow, read / needs.size());
-        entry.rows.insert(needs, *offset);
       }
     } else {
       auto merge = cast<MergeOp>(op);
@@ -246,7 +253,7 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
   }
   io.total.name = "total";
   io.total.compulsory.read = otherReads;
-  for (auto &[root, entry] : needed)
+  for (auto &[place, entry] : needed)
     io.total.compulsory.read += entry.rows.size() * entry.bytesPerRow;
   llvm::SmallDenseSet<Value> returned;
   for (Value value : func.getBody().front().getTerminator()->getOperands()) {

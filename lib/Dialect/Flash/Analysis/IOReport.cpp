@@ -93,9 +93,7 @@ static void printTile(llvm::raw_ostream &os, const OperationIO &op) {
      << op.schedule.getN() << " keys"
      << (op.chosen ? "" : ", given or from a table, not chosen by the model")
      << "\n";
-  if (op.chosen)
-    os << "bound by   " << op.chosen->limit << ": " << op.chosen->reason
-       << "\n";
+  os << "bound by   " << op.bound.limit << ": " << op.bound.reason << "\n";
   for (const TileResource &resource : op.resources)
     os << "uses       "
        << formatv("{3}: {0:N} of {1:N} {2}\n", resource.used, resource.limit,
@@ -251,11 +249,9 @@ static Object toJson(const OperationIO &op) {
                        : std::string();
   Object tile{{"m", op.schedule.getM()},
               {"n", op.schedule.getN()},
-              {"chosen", bool(op.chosen)}};
-  if (op.chosen) {
-    tile["limit"] = op.chosen->limit;
-    tile["reason"] = op.chosen->reason;
-  }
+              {"chosen", op.chosen},
+              {"limit", op.bound.limit},
+              {"reason", op.bound.reason}};
   Array uses, candidates, sweep;
   for (const TileResource &resource : op.resources)
     uses.push_back(Object{{"name", resource.name},

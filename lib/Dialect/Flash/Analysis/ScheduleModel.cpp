@@ -41,7 +41,7 @@ static std::string nameOf(Attribute attribute, bool parameters) {
 
 /// The longer of queries and keys.
 static int64_t lengthOf(AttentionOp op) {
-  if (op.isRagged() || op.isPaged() || op.getKvLengths())
+  if (op.isRagged() || op.isPaged() || op.getKvLengths() || op.getKeySlice())
     return TileProblem::kLengthInData;
   int64_t queries = op.getQuery().getType().getDimSize(op.getLengthDim());
   int64_t keys = op.getKey().getType().getDimSize(op.getLengthDim());
@@ -466,4 +466,29 @@ std::vector<TileResource> flash::describeTile(TargetAttr target,
   resources.push_back({"shared memory", "bytes", sharedBytes(c, problem),
                        target.getFastMemory()});
   return resources;
+}
+
+TileBound flash::findBound(TargetAttr target, ScheduleAttr schedule,
+                           const TileProblem &problem) {
+  constexpr int64_t kStep = 16;
+  Choice larger = Choice::get(schedule);
+  larger.n += kStep;
+  const TileResource *nearest = nullptr;
+  auto share = [](const TileResource &resource) {
+    return double(resource.used) / double(resource.limit);
+  };
+  std::vector<TileResource> needs =
+      describeTile(target, larger.get(target.getContext()), problem);
+  for (const TileResource &resource : needs)
+    if (resource.limit > 0 && (!nearest || share(resource) > share(*nearest)))
+      nearest = &resource;
+  if (!nearest)
+    return {"unknown", "the target's description has no limits"};
+  std::string keys = llvm::formatv(
+      "{0} keys a block need {1:N} of {2:N} {3} of {4}", larger.n,
+      nearest->used, nearest->limit, nearest->unit, nearest->name);
+  if (nearest->used > nearest->limit)
+    return {nearest->name, keys};
+  // Measured to be better than the larger one, or asked for.
+  return {"the schedule", keys + ", the nearest limit, and would fit"};
 }

@@ -102,6 +102,29 @@ static LogicalResult verifyScales(AttentionOp op) {
   return success();
 }
 
+LogicalResult SliceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                int64_t part, int64_t of, int64_t unit) {
+  if (of < 1 || part < 0 || part >= of)
+    return emitError() << "slice has part = " << part << " of " << of
+                       << ", but parts are numbered from 0 to of - 1";
+  if (unit < 1)
+    return emitError() << "slice has unit = " << unit
+                       << ", but must have at least 1";
+  return success();
+}
+
+/// A slice holds whole blocks of the lists that number them.
+static LogicalResult verifySlice(AttentionOp op) {
+  MaskAttrInterface mask = op.getEffectiveMask();
+  SliceAttr slice = op.getKeySliceAttr();
+  int64_t block = mask ? mask.getTileDivisors().second : 0;
+  if (slice && block && slice.getUnit() % block)
+    return op.emitOpError() << "key_slice has unit = " << slice.getUnit()
+                            << ", which is no multiple of the mask's blocks of "
+                            << block << " keys";
+  return success();
+}
+
 /// Whether #flash.region stands as often as there is a region for it.
 static LogicalResult checkRegionUse(AttentionOp op, StringRef name,
                                     Attribute attribute, Region &body) {
@@ -134,9 +157,9 @@ static LogicalResult verifyMask(AttentionOp op) {
     return op.emitOpError()
            << "#flash.block_sparse counts blocks from row 0 of "
               "a batch, and so takes no cu_seqlens_q";
-  return mask ? mask.verifyMaskOperands([&] { return op.emitOpError(); },
-                                        op.getDims(),
-                                        op.getMaskOperands().getTypes())
+  return mask ? verifyOperands([&] { return op.emitOpError(); },
+                               mask.getMaskOperandKinds(), op.getDims(),
+                               op.getMaskOperands().getTypes())
               : success();
 }
 
@@ -144,22 +167,15 @@ static LogicalResult verifyScores(AttentionOp op) {
   if (failed(
           checkRegionUse(op, "score", op.getScoresAttr(), op.getScoreBody())))
     return failure();
-  unsigned taken = 0, given = op.getScoreOperands().size();
+  SmallVector<OperandKind> kinds;
   for (ScoreAttrInterface score : op.getEffectiveScores())
-    taken += score.getNumScoreOperands();
-  if (taken != given)
-    return op.emitOpError() << "scores take " << taken
-                            << " score_operands, but there are " << given;
-  TypeRange types = op.getScoreOperands().getTypes();
-  for (ScoreAttrInterface score : op.getEffectiveScores()) {
-    unsigned count = score.getNumScoreOperands();
-    if (failed(score.verifyScoreOperands([&] { return op.emitOpError(); },
-                                         op.getDims(),
-                                         types.take_front(count))))
-      return failure();
-    types = types.drop_front(count);
-  }
-  return success();
+    kinds.append(score.getScoreOperandKinds());
+  if (kinds.size() != op.getScoreOperands().size())
+    return op.emitOpError()
+           << "scores take " << kinds.size()
+           << " score_operands, but there are " << op.getScoreOperands().size();
+  return verifyOperands([&] { return op.emitOpError(); }, kinds, op.getDims(),
+                        op.getScoreOperands().getTypes());
 }
 
 LogicalResult AttentionOp::verify() {
@@ -223,7 +239,7 @@ LogicalResult AttentionOp::verify() {
     return emitOpError() << "scale must be finite";
   if (failed(verifySequences(*this)) || failed(verifyPages(*this)) ||
       failed(verifyScales(*this)) || failed(verifyMask(*this)) ||
-      failed(verifyScores(*this)))
+      failed(verifyScores(*this)) || failed(verifySlice(*this)))
     return failure();
   if (getSinks() && failed(same("number of heads", {"query", q, heads},
                                 {"sinks", getSinks().getType(), 0})))

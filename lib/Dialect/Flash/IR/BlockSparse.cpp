@@ -33,36 +33,19 @@ BlockSparseAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return success();
 }
 
-/// Lists number the blocks of all keys.
-FailureOr<SmallVector<KeyDim>> BlockSparseAttr::getKeyDims() const {
-  return failure();
-}
-
-unsigned BlockSparseAttr::getNumMaskOperands() const {
-  return 4 + (getPartial() ? getPartial().getNumMaskOperands() : 0);
-}
-
-LogicalResult BlockSparseAttr::verifyMaskOperands(
-    function_ref<InFlightDiagnostic()> emitError, const AttentionDims &dims,
-    TypeRange operands) const {
-  int64_t blocks = ShapedType::kDynamic;
-  if (!ShapedType::isDynamic(dims.queries))
-    blocks = (dims.queries + getBq() - 1) / getBq();
-  WantedDim batch{"batch", dims.batch, true}, heads{"heads", dims.heads, true},
-      rows{"blocks of queries", blocks}, any{"", ShapedType::kDynamic};
-  static constexpr StringRef kNames[] = {
-      "number of partial blocks", "partial blocks", "number of full blocks",
-      "full blocks"};
-  for (unsigned i = 0; i < 4; ++i) {
-    SmallVector<WantedDim> wanted{batch, heads, rows};
-    if (i % 2)
-      wanted.push_back(any);
-    if (failed(checkOperand(emitError, kNames[i], operands[i], wanted)))
-      return failure();
-  }
-  return getPartial() ? getPartial().verifyMaskOperands(emitError, dims,
-                                                        operands.drop_front(4))
-                      : success();
+SmallVector<OperandKind> BlockSparseAttr::getMaskOperandKinds() const {
+  SmallVector<OperandDim> counts{{Along::Batch, true},
+                                 {Along::Heads, true},
+                                 {Along::Queries, false, getBq()}};
+  SmallVector<OperandDim> lists(counts);
+  lists.emplace_back();
+  SmallVector<OperandKind> kinds{{"number of partial blocks", counts},
+                                 {"partial blocks", lists},
+                                 {"number of full blocks", counts},
+                                 {"full blocks", lists}};
+  if (getPartial())
+    kinds.append(getPartial().getMaskOperandKinds());
+  return kinds;
 }
 
 std::pair<int64_t, int64_t> BlockSparseAttr::getTileDivisors() const {

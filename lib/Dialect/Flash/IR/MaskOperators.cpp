@@ -37,36 +37,11 @@ forEachPart(Masks masks, const TilePlace &at,
   }
 }
 
-static unsigned countOperands(Masks masks) {
-  unsigned count = 0;
+static SmallVector<OperandKind> joinOperandKinds(Masks masks) {
+  SmallVector<OperandKind> all;
   for (MaskAttrInterface mask : masks)
-    count += mask.getNumMaskOperands();
-  return count;
-}
-
-static FailureOr<SmallVector<KeyDim>> joinKeyDims(Masks masks) {
-  SmallVector<KeyDim> all;
-  for (MaskAttrInterface mask : masks) {
-    FailureOr<SmallVector<KeyDim>> dims = mask.getKeyDims();
-    if (failed(dims))
-      return failure();
-    all.append(*dims);
-  }
+    all.append(mask.getMaskOperandKinds());
   return all;
-}
-
-static LogicalResult verifyParts(Masks masks,
-                                 function_ref<InFlightDiagnostic()> emitError,
-                                 const AttentionDims &dims,
-                                 TypeRange operands) {
-  for (MaskAttrInterface mask : masks) {
-    unsigned count = mask.getNumMaskOperands();
-    if (failed(mask.verifyMaskOperands(emitError, dims,
-                                       operands.take_front(count))))
-      return failure();
-    operands = operands.drop_front(count);
-  }
-  return success();
 }
 
 /// `a` and `b` joined by `join`; the other where one is null.
@@ -97,19 +72,8 @@ LogicalResult AndAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return checkParts(emitError, masks, /*maxLists=*/1);
 }
 
-FailureOr<SmallVector<KeyDim>> AndAttr::getKeyDims() const {
-  return joinKeyDims(getMasks());
-}
-
-unsigned AndAttr::getNumMaskOperands() const {
-  return countOperands(getMasks());
-}
-
-LogicalResult
-AndAttr::verifyMaskOperands(function_ref<InFlightDiagnostic()> emitError,
-                            const AttentionDims &dims,
-                            TypeRange operands) const {
-  return verifyParts(getMasks(), emitError, dims, operands);
+SmallVector<OperandKind> AndAttr::getMaskOperandKinds() const {
+  return joinOperandKinds(getMasks());
 }
 
 std::pair<Value, Value>
@@ -221,19 +185,8 @@ LogicalResult OrAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   return checkParts(emitError, masks, /*maxLists=*/0);
 }
 
-FailureOr<SmallVector<KeyDim>> OrAttr::getKeyDims() const {
-  return joinKeyDims(getMasks());
-}
-
-unsigned OrAttr::getNumMaskOperands() const {
-  return countOperands(getMasks());
-}
-
-LogicalResult
-OrAttr::verifyMaskOperands(function_ref<InFlightDiagnostic()> emitError,
-                           const AttentionDims &dims,
-                           TypeRange operands) const {
-  return verifyParts(getMasks(), emitError, dims, operands);
+SmallVector<OperandKind> OrAttr::getMaskOperandKinds() const {
+  return joinOperandKinds(getMasks());
 }
 
 /// Between the keys of one part and those of another there may be a gap.

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Arithmetic on positions, reads of run-time operands, checks of their types.
+// Arithmetic on positions, reads of run-time operands.
 //
 //===----------------------------------------------------------------------===//
 
@@ -74,20 +74,6 @@ public:
   mlir::OpBuilder &builder;
   mlir::Location loc;
 };
-
-/// A dimension that an operand must have; `mayBroadcast` allows 1.
-struct WantedDim {
-  llvm::StringRef name;
-  int64_t size;
-  bool mayBroadcast = false;
-};
-
-/// Checks an operand of a mask or a score function: a ranked tensor of i32 (of
-/// `element` if given) with these dimensions.
-llvm::LogicalResult
-checkOperand(llvm::function_ref<mlir::InFlightDiagnostic()> emitError,
-             llvm::StringRef name, mlir::Type type,
-             llvm::ArrayRef<WantedDim> dims, bool ofFloats = false);
 
 } // namespace flash
 

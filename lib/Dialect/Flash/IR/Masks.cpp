@@ -37,30 +37,6 @@ Value MaskBuilder::read(Value tensor, ValueRange indices) {
                                     element);
 }
 
-LogicalResult flash::checkOperand(function_ref<InFlightDiagnostic()> emitError,
-                                  StringRef name, Type type,
-                                  ArrayRef<WantedDim> dims, bool ofFloats) {
-  auto tensor = dyn_cast<RankedTensorType>(type);
-  bool fits = tensor && tensor.getRank() == int64_t(dims.size()) &&
-              (ofFloats ? isa<FloatType>(tensor.getElementType()) &&
-                              tensor.getElementTypeBitWidth() >= 16
-                        : tensor.getElementType().isInteger(32));
-  if (!fits)
-    return emitError() << "operand '" << name << "' is " << type
-                       << ", but must be a tensor of rank " << dims.size()
-                       << (ofFloats ? " of floats" : " of i32");
-  for (auto [dim, wanted] : llvm::enumerate(dims)) {
-    int64_t size = tensor.getDimSize(dim);
-    if (ShapedType::isDynamic(size) || ShapedType::isDynamic(wanted.size) ||
-        size == wanted.size || (wanted.mayBroadcast && size == 1))
-      continue;
-    return emitError() << wanted.name << " differs: operand '" << name
-                       << "' has " << size << " (dimension " << dim
-                       << "), the attention has " << wanted.size;
-  }
-  return success();
-}
-
 //===----------------------------------------------------------------------===//
 // Causal: key <= query
 //===----------------------------------------------------------------------===//
@@ -161,14 +137,8 @@ bool WindowAttr::hidesLaterKeys() const { return getRight() == 0; }
 // Prefix: key < prefix length
 //===----------------------------------------------------------------------===//
 
-unsigned PrefixAttr::getNumMaskOperands() const { return 1; }
-
-LogicalResult
-PrefixAttr::verifyMaskOperands(function_ref<InFlightDiagnostic()> emitError,
-                               const AttentionDims &dims,
-                               TypeRange operands) const {
-  return checkOperand(emitError, "prefix lengths", operands[0],
-                      {{"batch", dims.batch}});
+SmallVector<OperandKind> PrefixAttr::getMaskOperandKinds() const {
+  return {{"prefix lengths", {{Along::Batch}}}};
 }
 
 static Value prefixLength(MaskBuilder &b, const TilePlace &at) {
@@ -208,22 +178,9 @@ Value PrefixAttr::buildIsVisible(OpBuilder &builder, Location loc,
 // Segments: segment of query == segment of key
 //===----------------------------------------------------------------------===//
 
-unsigned SegmentsAttr::getNumMaskOperands() const { return 2; }
-
-LogicalResult
-SegmentsAttr::verifyMaskOperands(function_ref<InFlightDiagnostic()> emitError,
-                                 const AttentionDims &dims,
-                                 TypeRange operands) const {
-  if (failed(
-          checkOperand(emitError, "segments of queries", operands[0],
-                       {{"batch", dims.rowBatch}, {"length", dims.queries}})))
-    return failure();
-  return checkOperand(emitError, "segments of keys", operands[1],
-                      {{"batch", dims.rowBatch}, {"length", dims.keys}});
-}
-
-FailureOr<SmallVector<KeyDim>> SegmentsAttr::getKeyDims() const {
-  return SmallVector<KeyDim>{{}, {1}};
+SmallVector<OperandKind> SegmentsAttr::getMaskOperandKinds() const {
+  return {{"segments of queries", {{Along::RowBatch}, {Along::Queries}}},
+          {"segments of keys", {{Along::RowBatch}, {Along::Keys}}}};
 }
 
 std::pair<Value, Value> SegmentsAttr::buildVisibleKeys(OpBuilder &builder,

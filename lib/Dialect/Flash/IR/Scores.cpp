@@ -65,18 +65,11 @@ Value SoftcapAttr::buildScore(OpBuilder &builder, Location loc,
 // ALiBi
 //===----------------------------------------------------------------------===//
 
-unsigned AlibiAttr::getNumScoreOperands() const { return 1; }
-
-LogicalResult
-AlibiAttr::verifyScoreOperands(function_ref<InFlightDiagnostic()> emitError,
-                               const AttentionDims &dims,
-                               TypeRange operands) const {
-  SmallVector<WantedDim> wanted{{"heads", dims.heads}};
-  if (auto type = dyn_cast<RankedTensorType>(operands[0]);
-      type && type.getRank() == 2)
-    wanted.insert(wanted.begin(), {"batch", dims.batch});
-  return checkOperand(emitError, "slopes", operands[0], wanted,
-                      /*ofFloats=*/true);
+SmallVector<OperandKind> AlibiAttr::getScoreOperandKinds() const {
+  return {{"slopes",
+           {{Along::Batch}, {Along::Heads}},
+           /*ofFloats=*/true,
+           /*optional=*/1}};
 }
 
 Value AlibiAttr::buildScore(OpBuilder &builder, Location loc,
@@ -108,22 +101,13 @@ Value AlibiAttr::buildScore(OpBuilder &builder, Location loc,
 // Bias
 //===----------------------------------------------------------------------===//
 
-unsigned BiasAttr::getNumScoreOperands() const { return 1; }
-
-SmallVector<KeyDim> BiasAttr::getScoreKeyDims() const {
-  return {{/*dim=*/3, /*broadcasts=*/true}};
-}
-
-LogicalResult
-BiasAttr::verifyScoreOperands(function_ref<InFlightDiagnostic()> emitError,
-                              const AttentionDims &dims,
-                              TypeRange operands) const {
-  return checkOperand(emitError, "bias", operands[0],
-                      {{"batch", dims.rowBatch, true},
-                       {"heads", dims.heads, true},
-                       {"queries", dims.queries, true},
-                       {"keys", dims.keys, true}},
-                      /*ofFloats=*/true);
+SmallVector<OperandKind> BiasAttr::getScoreOperandKinds() const {
+  return {{"bias",
+           {{Along::RowBatch, true},
+            {Along::Heads, true},
+            {Along::Queries, true},
+            {Along::Keys, true}},
+           /*ofFloats=*/true}};
 }
 
 Value BiasAttr::buildScore(OpBuilder &builder, Location loc,

@@ -47,6 +47,7 @@ private:
   Value countQueryBlocks();
   Value isWithin(int64_t above, std::optional<int64_t> upTo);
   void findRows();
+  void takeSlice();
   void buildBlock(mlir::ValueRange ids, mlir::ValueRange outs,
                   mlir::scf::InParallelOp terminator);
   Value queryTile(Value first, Value existing);
@@ -58,10 +59,11 @@ private:
   State walkBlocks(Value query, Value from, Value to, bool whole, State state);
   State walkList(Value query, const KeyBlocks &list, State state);
   State walkTogether(Value query, llvm::ArrayRef<KeyBlocks> lists, State state);
-  Value listedKey(const KeyBlocks &list, Value n, Value last);
+  Value listedKey(const KeyBlocks &list, Value n);
   KeyBlocks joinLists(const KeyBlocks &first, const KeyBlocks &second);
-  State stepUnlessHidden(Value query, Value k0, mlir::OpFoldResult existing,
-                         State state);
+  State stepUnless(Value hidden, Value query, Value k0,
+                   mlir::OpFoldResult existing, State state);
+  Value isHidden(Value k0, mlir::OpFoldResult existing);
   State step(Value query, Value k0, mlir::OpFoldResult existing, State state);
   std::pair<Value, Value> visibleKeys(Value qLast);
   Value keyTile(Value tensor, Value k0, mlir::OpFoldResult existing,
@@ -86,9 +88,12 @@ private:
 
   // Values that hold for the whole operation.
   Value kvOffset, headsPerKeyHead;
-  // Values of one batch or sequence: how many queries and keys there are, and
-  // in which batch of the operands and from which row on they lie.
-  Value numQueries, numKeys, qOffset, rowBatch, queryRow, keyRow;
+  // Values of one batch or sequence: how many queries and keys there are, in
+  // which batch of the operands and from which row on they lie, and which
+  // positions the first ones have.
+  Value numQueries, numKeys, qOffset, keyPosition, rowBatch, queryRow, keyRow;
+  // How many keys before the slice the batch has; null if it is not sliced.
+  Value keysBefore;
   // Values of one block.
   Value batch, keyHead, queryHead, qPosition, existingQueries;
   // Of its heads; null if there is none.

@@ -22,6 +22,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/FormatVariadic.h"
 
 namespace flash {
 #define GEN_PASS_DEF_INSERTCHECKS
@@ -53,13 +54,18 @@ static void checkEqual(OpBuilder &builder, Location loc, StringRef what,
                        const Dim &a, const Dim &b) {
   if (!a.isDynamic() && !b.isDynamic())
     return;
-  Value same =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                            size(builder, loc, a), size(builder, loc, b));
-  cf::AssertOp::create(builder, loc, same,
-                       (what + " of the " + a.name + " ({lhs}) and of the " +
-                        b.name + " ({rhs}) differ")
-                           .str());
+  // What is known would be put on the right, and the numbers of the message
+  // with it.
+  bool turned = !a.isDynamic();
+  Value same = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                     size(builder, loc, turned ? b : a),
+                                     size(builder, loc, turned ? a : b));
+  cf::AssertOp::create(
+      builder, loc, same,
+      llvm::formatv("{0} of the {1} ({2}) and of the {3} ({4}) differ", what,
+                    a.name, turned ? "{rhs}" : "{lhs}", b.name,
+                    turned ? "{lhs}" : "{rhs}")
+          .str());
 }
 
 static void checkDivides(OpBuilder &builder, Location loc, const Dim &heads,
@@ -76,43 +82,88 @@ static void checkDivides(OpBuilder &builder, Location loc, const Dim &heads,
                        "the number of key heads ({rhs})");
 }
 
-/// What a mask's or a score function's operands must have, in their order.
-static void checkOperands(OpBuilder &builder, Location loc, Attribute function,
-                          ValueRange operands, AttentionOp op) {
-  int64_t heads = op.getHeadsDim(), length = op.getLengthDim();
-  Dim queries{op.getQuery(), length, "query"}, keys{op.getKey(), length, "key"},
-      headCount{op.getQuery(), heads, "query"},
-      batch{op.getQuery(), 0, "query"};
-  if (op.isPaged())
-    return;
-  if (isa<SegmentsAttr>(function)) {
-    Dim segments{operands[0], 1, "segments"};
-    checkEqual(builder, loc, "length", queries, segments);
-    checkEqual(builder, loc, "length", keys, {operands[1], 1, "segments"});
-  } else if (isa<PrefixAttr>(function) && !op.isRagged()) {
-    checkEqual(builder, loc, "batch", batch, {operands[0], 0, "prefixes"});
-  } else if (isa<AlibiAttr>(function)) {
-    int64_t rank = cast<RankedTensorType>(operands[0].getType()).getRank();
-    checkEqual(builder, loc, "number of heads", headCount,
-               {operands[0], rank - 1, "slopes"});
+/// What a dimension of an operand of a mask or a score function has to have; no
+/// value where nothing is known.
+static Value buildWantedSize(OpBuilder &builder, AttentionOp op,
+                             const OperandDim &dim) {
+  Location loc = op.getLoc();
+  auto number = [&](int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  auto dimOf = [&](Value tensor, int64_t position) -> Value {
+    return tensor::DimOp::create(builder, loc, tensor, position);
+  };
+  auto blocks = [&](Value rows) -> Value {
+    if (dim.each == 1)
+      return rows;
+    return arith::CeilDivSIOp::create(builder, loc, rows, number(dim.each));
+  };
+  int64_t length = op.getLengthDim();
+  switch (dim.along) {
+  case Along::Batch:
+    if (op.isRagged())
+      return arith::SubIOp::create(builder, loc, dimOf(op.getCuSeqlensQ(), 0),
+                                   number(1));
+    return dimOf(op.getQuery(), 0);
+  case Along::RowBatch:
+    return dimOf(op.getQuery(), 0);
+  case Along::Heads:
+    return dimOf(op.getQuery(), op.getHeadsDim());
+  case Along::Queries:
+    return blocks(dimOf(op.getQuery(), length));
+  case Along::Keys: {
+    Value keys = dimOf(op.getKey(), length);
+    if (op.isPaged())
+      keys = arith::MulIOp::create(builder, loc, keys,
+                                   dimOf(op.getPageTable(), 1));
+    return blocks(keys);
   }
+  case Along::Anything:
+    return Value();
+  }
+  return Value();
 }
 
-/// The same of the masks of which a mask is composed.
-static ValueRange checkMask(OpBuilder &builder, MaskAttrInterface mask,
-                            ValueRange operands, AttentionOp op) {
-  ArrayRef<MaskAttrInterface> parts;
-  if (auto all = dyn_cast<AndAttr>(mask))
-    parts = all.getMasks();
-  else if (auto any = dyn_cast<OrAttr>(mask))
-    parts = any.getMasks();
-  for (MaskAttrInterface part : parts)
-    operands = checkMask(builder, part, operands, op);
-  if (!parts.empty())
-    return operands;
-  unsigned count = mask.getNumMaskOperands();
-  checkOperands(builder, op.getLoc(), mask, operands.take_front(count), op);
-  return operands.drop_front(count);
+/// Asserts that operands of masks or score functions have the sizes of the
+/// attention, or 1 where that serves all. One that is too short would be read
+/// past its end.
+static void checkOperands(OpBuilder &builder, AttentionOp op,
+                          ArrayRef<OperandKind> kinds, ValueRange operands) {
+  Location loc = op.getLoc();
+  // What types say, the verifier has looked at.
+  auto isKnown = [&](const OperandDim &dim, int64_t size) {
+    return !ShapedType::isDynamic(size) &&
+           ((dim.broadcasts && size == 1) ||
+            !ShapedType::isDynamic(wantedSize(dim, op.getDims())));
+  };
+  for (auto [kind, operand] : llvm::zip_equal(kinds, operands)) {
+    auto type = cast<RankedTensorType>(operand.getType());
+    for (auto [position, dim] : llvm::enumerate(kind.dimsOf(type.getRank()))) {
+      if (dim.along == Along::Anything ||
+          isKnown(dim, type.getDimSize(position)))
+        continue;
+      Value wanted = buildWantedSize(builder, op, dim);
+      Value given = tensor::DimOp::create(builder, loc, operand, position);
+      // As above; a known size of 1 that serves all has been left out.
+      bool turned = !type.isDynamicDim(position);
+      auto equals = [&](Value a, Value b) -> Value {
+        return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, a,
+                                     b);
+      };
+      Value fits = turned ? equals(wanted, given) : equals(given, wanted);
+      bool oneServes = dim.broadcasts && !turned;
+      if (oneServes)
+        fits = arith::OrIOp::create(
+            builder, loc, fits,
+            equals(given, arith::ConstantIndexOp::create(builder, loc, 1)));
+      std::string message = llvm::formatv(
+          "{0} differs: operand '{1}' has {2} (dimension {3}), the attention "
+          "has {4}{5}",
+          nameOfDim(dim), kind.name, turned ? "{rhs}" : "{lhs}", position,
+          turned ? "{lhs}" : "{rhs}", oneServes ? "; 1 serves all" : "");
+      cf::AssertOp::create(builder, loc, fits, message);
+    }
+  }
 }
 
 /// What belongs to heads, batches and sequences.
@@ -125,25 +176,51 @@ static void checkData(OpBuilder &builder, AttentionOp op) {
       checkEqual(builder, loc, what, dim, {operand, 0, name});
   };
   Dim queryHeads{op.getQuery(), heads, "query"},
-      keyHeads{op.getKey(), heads, "key"}, batch{op.getQuery(), 0, "query"};
+      keyHeads{op.getKey(), heads, "key"};
   check("number of heads", queryHeads, op.getSinks(), "sinks");
   check("number of heads", keyHeads, op.getKeyScale(), "key_scale");
   check("number of heads", keyHeads, op.getValueScale(), "value_scale");
-  if (op.isRagged()) {
+  if (op.getCuSeqlensK())
     check("number of sequences", {op.getCuSeqlensQ(), 0, "cu_seqlens_q"},
           op.getCuSeqlensK(), "cu_seqlens_k");
-  } else {
-    check("batch", batch, op.getKvLengths(), "kv_lengths");
-    check("batch", batch, op.getPageTable(), "page_table");
+  const OperandDim perBatch{Along::Batch};
+  for (auto [name, operand, dims] :
+       {std::tuple{"kv_lengths", op.getKvLengths(), 1},
+        {"page_table", op.getPageTable(), 2}}) {
+    OperandKind kind{name, {perBatch}};
+    kind.dims.resize(dims);
+    if (operand)
+      checkOperands(builder, op, kind, operand);
   }
   if (MaskAttrInterface mask = op.getEffectiveMask())
-    checkMask(builder, mask, op.getMaskOperands(), op);
-  ValueRange operands = op.getScoreOperands();
-  for (ScoreAttrInterface score : op.getEffectiveScores()) {
-    unsigned count = score.getNumScoreOperands();
-    checkOperands(builder, loc, score, operands.take_front(count), op);
-    operands = operands.drop_front(count);
-  }
+    checkOperands(builder, op, mask.getMaskOperandKinds(),
+                  op.getMaskOperands());
+  SmallVector<OperandKind> kinds;
+  for (ScoreAttrInterface score : op.getEffectiveScores())
+    kinds.append(score.getScoreOperandKinds());
+  checkOperands(builder, op, kinds, op.getScoreOperands());
+}
+
+/// Ragged sequences lie in a batch of 1, and someone says where they end.
+static void checkSequences(OpBuilder &builder, AttentionOp op) {
+  if (!op.isRagged())
+    return;
+  Location loc = op.getLoc();
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  auto require = [&](const Dim &dim, arith::CmpIPredicate predicate,
+                     StringRef message) {
+    if (!dim.isDynamic())
+      return;
+    Value given = size(builder, loc, dim);
+    bool atLeast = predicate == arith::CmpIPredicate::sle;
+    Value holds = arith::CmpIOp::create(
+        builder, loc, predicate, atLeast ? one : given, atLeast ? given : one);
+    cf::AssertOp::create(builder, loc, holds, message);
+  };
+  require({op.getQuery(), 0, "query"}, arith::CmpIPredicate::eq,
+          "batch of the query is {lhs}, but must be 1 for ragged sequences");
+  require({op.getCuSeqlensQ(), 0, "cu_seqlens_q"}, arith::CmpIPredicate::sle,
+          "cu_seqlens_q has {rhs} entries, but needs at least 1");
 }
 
 static void insertChecks(AttentionOp op) {
@@ -160,6 +237,7 @@ static void insertChecks(AttentionOp op) {
   checkEqual(builder, loc, "number of heads", key(heads), value(heads));
   checkEqual(builder, loc, "length", key(length), value(length));
   checkDivides(builder, loc, query(heads), key(heads));
+  checkSequences(builder, op);
   checkData(builder, op);
 }
 

@@ -14,6 +14,12 @@
 //   %o0, %l0 = flash.attention %q, %k0, %v0 q_offset(%qo) kv_offset(%c0)
 //   %o = flash.merge outputs(%o0, %o1) lses(%l0, %l1)
 //
+// Where batches differ in how many keys they have and where these lie, or lists
+// number them, the parts have all tensors and take their slices themselves:
+//
+//   %o0, %l0 = flash.attention %q, %k, %v kv_lengths(%n)
+//                {key_slice = #flash.slice<part = 0, of = 2>}
+//
 // It runs at L0, because there a slice of the keys is just another attention
 // with its own offset; every target then gets split-KV for nothing.
 //
@@ -61,19 +67,22 @@ static Value sliceLength(OpBuilder &builder, Location loc, Value tensor,
                                         strides);
 }
 
-/// Whether a slice of the keys is an attention of the same kind.
-static LogicalResult checkSplits(AttentionOp op) {
-  StringRef what = op.isPaged()        ? "paged keys"
-                   : op.isRagged()     ? "ragged sequences"
-                   : op.getKvLengths() ? "kv_lengths"
-                                       : "";
+/// Whether keys can be sliced where they lie: all batches have the same ones,
+/// and nothing numbers them by blocks.
+static bool canSliceTensors(AttentionOp op) {
   MaskAttrInterface mask = op.getEffectiveMask();
-  if (what.empty() && mask && failed(mask.getKeyDims()))
-    what = "lists of key blocks";
-  if (what.empty())
-    return success();
-  return op.emitOpError() << "splitting the keys of an attention with " << what
-                          << " is not supported";
+  bool lists = mask && mask.getTileDivisors().second != 0;
+  return !lists && !op.isPaged() && !op.isRagged() && !op.getKvLengths();
+}
+
+/// Keys that have to stay together in a slice: blocks of lists, or pages, so
+/// that tiles do not cross them.
+static int64_t unitOf(AttentionOp op) {
+  MaskAttrInterface mask = op.getEffectiveMask();
+  if (int64_t block = mask ? mask.getTileDivisors().second : 0)
+    return block;
+  int64_t page = op.getKey().getType().getDimSize(op.getLengthDim());
+  return op.isPaged() && !ShapedType::isDynamic(page) ? page : 1;
 }
 
 /// How many of `parts` have keys; a slice of none, at the end of a static
@@ -88,11 +97,17 @@ static int64_t countParts(AttentionOp op, int64_t parts) {
 /// The part of an operand of a mask or a score function that belongs to keys
 /// [start, start + size).
 static Value sliceOperand(OpBuilder &builder, Location loc, Value operand,
-                          KeyDim key, OpFoldResult start, OpFoldResult size) {
-  if (key.dim < 0)
+                          const OperandKind &kind, OpFoldResult start,
+                          OpFoldResult size) {
+  ArrayRef<OperandDim> dims =
+      kind.dimsOf(cast<RankedTensorType>(operand.getType()).getRank());
+  const auto *along = llvm::find_if(
+      dims, [](const OperandDim &dim) { return dim.along == Along::Keys; });
+  if (along == dims.end())
     return operand;
-  if (key.broadcasts) {
-    OpFoldResult all = tensor::getMixedSize(builder, loc, operand, key.dim);
+  int64_t position = along - dims.begin();
+  if (along->broadcasts) {
+    OpFoldResult all = tensor::getMixedSize(builder, loc, operand, position);
     if (isConstantIntValue(all, 1))
       return operand;
     // A size of 1 that only a call knows serves all keys too.
@@ -111,20 +126,53 @@ static Value sliceOperand(OpBuilder &builder, Location loc, Value operand,
       size = unlessOne(one, size);
     }
   }
-  return sliceLength(builder, loc, operand, key.dim, start, size);
+  return sliceLength(builder, loc, operand, position, start, size);
 }
 
-/// How the operands of an attention's score functions run along the keys.
-static SmallVector<KeyDim> getScoreKeyDims(AttentionOp op) {
-  SmallVector<KeyDim> all;
-  for (ScoreAttrInterface score : op.getEffectiveScores())
-    all.append(score.getScoreKeyDims());
-  return all;
+/// Types of the results of a part, which are merged.
+static SmallVector<Type> partTypes(AttentionOp op) {
+  RankedTensorType q = op.getQuery().getType();
+  Type accumulator = op.getAccumulatorType();
+  return {
+      op.getOutput().getType().clone(accumulator),
+      RankedTensorType::get({q.getDimSize(0), q.getDimSize(op.getHeadsDim()),
+                             q.getDimSize(op.getLengthDim())},
+                            accumulator)};
 }
 
-/// Replaces `op` by `parts` attentions over slices of the keys, merged.
-static void splitAttention(RewriterBase &rewriter, AttentionOp op,
-                           int64_t parts) {
+static void mergeParts(RewriterBase &rewriter, AttentionOp op,
+                       ArrayRef<AttentionOp> parts) {
+  SmallVector<Value> outputs, lses;
+  for (auto [number, part] : llvm::enumerate(parts)) {
+    // A sink joins the sum of a row once.
+    if (number > 0)
+      AttentionOp(part).getSinksMutable().clear();
+    outputs.push_back(AttentionOp(part).getOutput());
+    lses.push_back(AttentionOp(part).getLse());
+  }
+  rewriter.replaceOpWithNewOp<MergeOp>(op, op.getOutput().getType(),
+                                       op.getLse() ? op.getLse().getType()
+                                                   : Type(),
+                                       outputs, lses, op.getLayout());
+}
+
+/// Parts that take their slices themselves, each of the keys that a batch has.
+static void splitByAttribute(RewriterBase &rewriter, AttentionOp op,
+                             int64_t count) {
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
+  SmallVector<AttentionOp> parts;
+  for (int64_t part = 0; part < count; ++part) {
+    parts.push_back(op.cloneWithTypes(rewriter, partTypes(op)));
+    parts.back().setKeySliceAttr(
+        SliceAttr::get(rewriter.getContext(), part, count, unitOf(op)));
+  }
+  mergeParts(rewriter, op, parts);
+}
+
+/// Parts of which each has a slice of the tensors.
+static void splitTensors(RewriterBase &rewriter, AttentionOp op,
+                         int64_t parts) {
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   Location loc = op.getLoc();
@@ -145,26 +193,21 @@ static void splitAttention(RewriterBase &rewriter, AttentionOp op,
           ? getValueOrCreateConstantIndexOp(rewriter, loc, qOffset)
           : Value();
 
-  SmallVector<KeyDim> maskDims, scoreDims = getScoreKeyDims(op);
+  SmallVector<OperandKind> maskKinds, scoreKinds;
   if (MaskAttrInterface mask = op.getEffectiveMask())
-    maskDims = *mask.getKeyDims();
-  auto slices = [&](ValueRange operands, ArrayRef<KeyDim> dims,
+    maskKinds = mask.getMaskOperandKinds();
+  for (ScoreAttrInterface score : op.getEffectiveScores())
+    scoreKinds.append(score.getScoreOperandKinds());
+  auto slices = [&](ValueRange operands, ArrayRef<OperandKind> kinds,
                     OpFoldResult start, OpFoldResult size) {
     SmallVector<Value> result;
-    for (auto [operand, dim] : llvm::zip_equal(operands, dims))
-      result.push_back(sliceOperand(rewriter, loc, operand, dim, start, size));
+    for (auto [operand, kind] : llvm::zip_equal(operands, kinds))
+      result.push_back(sliceOperand(rewriter, loc, operand, kind, start, size));
     return result;
   };
 
   OpFoldResult chunk = apply(rewriter, loc, a.ceilDiv(parts), {keys});
-  RankedTensorType output = op.getOutput().getType();
-  Type partType = output.clone(op.getAccumulatorType());
-  RankedTensorType q = op.getQuery().getType();
-  auto lseType = RankedTensorType::get(
-      {q.getDimSize(0), q.getDimSize(op.getHeadsDim()), q.getDimSize(length)},
-      op.getAccumulatorType());
-
-  SmallVector<Value> outputs, lses;
+  SmallVector<AttentionOp> made;
   for (int64_t part = 0; part < parts; ++part) {
     OpFoldResult start =
         minimum(rewriter, loc, keys, apply(rewriter, loc, a * part, {chunk}));
@@ -178,27 +221,21 @@ static void splitAttention(RewriterBase &rewriter, AttentionOp op,
     Value value =
         sliceLength(rewriter, loc, op.getValue(), length, start, size);
     SmallVector<Value> maskOperands =
-        slices(op.getMaskOperands(), maskDims, start, size);
+        slices(op.getMaskOperands(), maskKinds, start, size);
     SmallVector<Value> scoreOperands =
-        slices(op.getScoreOperands(), scoreDims, start, size);
-    auto attention = op.cloneWithTypes(rewriter, {partType, lseType});
+        slices(op.getScoreOperands(), scoreKinds, start, size);
+    auto attention = op.cloneWithTypes(rewriter, partTypes(op));
     attention.getKeyMutable().assign(key);
     attention.getValueMutable().assign(value);
     attention.getMaskOperandsMutable().assign(maskOperands);
     attention.getScoreOperandsMutable().assign(scoreOperands);
-    // A sink joins the sum of a row once.
-    if (part > 0)
-      attention.getSinksMutable().clear();
     if (op.usesPositions()) {
       attention.getQOffsetMutable().assign(qOffsetValue);
       attention.getKvOffsetMutable().assign(partOffset);
     }
-    outputs.push_back(attention.getOutput());
-    lses.push_back(attention.getLse());
+    made.push_back(attention);
   }
-  rewriter.replaceOpWithNewOp<MergeOp>(
-      op, output, op.getLse() ? op.getLse().getType() : Type(), outputs, lses,
-      op.getLayout());
+  mergeParts(rewriter, op, made);
 }
 
 namespace {
@@ -215,12 +252,20 @@ struct SplitKVPass : flash::impl::SplitKVBase<SplitKVPass> {
     getOperation().walk([&](AttentionOp op) { ops.push_back(op); });
     IRRewriter rewriter(&getContext());
     for (AttentionOp op : ops) {
-      if (failed(checkSplits(op)))
+      if (op.getKeySlice()) {
+        op.emitOpError("attends to a slice of its keys already, which is not "
+                       "split further");
         return signalPassFailure();
+      }
+      if (!canSliceTensors(op)) {
+        splitByAttribute(rewriter, op, parts);
+        ++numSplit;
+        continue;
+      }
       int64_t count = countParts(op, parts);
       if (parts > 1 && count == 1)
         continue;
-      splitAttention(rewriter, op, count);
+      splitTensors(rewriter, op, count);
       ++numSplit;
     }
   }

@@ -114,6 +114,22 @@ void AttentionTiler::findRows() {
   qOffset = op.getQOffset()
                 ? op.getQOffset()
                 : index.add(kvOffset, index.sub(numKeys, numQueries));
+  keyPosition = kvOffset;
+  if (op.getKeySlice())
+    takeSlice();
+}
+
+/// The keys of one slice are those of a batch that begins later and has fewer.
+void AttentionTiler::takeSlice() {
+  SliceAttr slice = op.getKeySliceAttr();
+  Value units = index.ceilDiv(numKeys, slice.getUnit());
+  Value each = index.mul(index.ceilDiv(units, slice.getOf()),
+                         index.constant(slice.getUnit()));
+  keysBefore =
+      index.min(numKeys, index.mul(each, index.constant(slice.getPart())));
+  numKeys = index.min(each, index.sub(numKeys, keysBefore));
+  keyRow = index.add(keyRow, keysBefore);
+  keyPosition = index.add(kvOffset, keysBefore);
 }
 
 /// 1 where the length of the call is in the range, else 0.

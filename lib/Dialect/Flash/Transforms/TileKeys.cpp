@@ -36,7 +36,7 @@ TilePlace AttentionTiler::maskPlace() {
   return TilePlace{batch,
                    queryHead,
                    index.sub(qOffset, queryRow),
-                   index.sub(kvOffset, keyRow),
+                   index.sub(keyPosition, keyRow),
                    maskOperands,
                    &op.getMaskBody(),
                    op.getCaptures(),
@@ -51,10 +51,11 @@ TilePlace AttentionTiler::maskPlace() {
 /// Rows [k0, k0 + existing) of the key head, as a tile.
 Value AttentionTiler::keyTile(Value tensor, Value k0, OpFoldResult existing,
                               int64_t dim) {
+  Value row = index.add(keyRow, k0);
   if (op.isPaged())
-    return pagedTile(tensor, k0, existing, dim);
-  return readTile(rewriter, loc, tensor, op.getLayout(), rowBatch, keyHead,
-                  index.add(keyRow, k0), existing, {keys, dim});
+    return pagedTile(tensor, row, existing, dim);
+  return readTile(rewriter, loc, tensor, op.getLayout(), rowBatch, keyHead, row,
+                  existing, {keys, dim});
 }
 
 /// The same where rows lie in pages: read in place if a block never crosses
@@ -77,7 +78,9 @@ Value AttentionTiler::pagedTile(Value tensor, Value k0, OpFoldResult existing,
     return index.sub(key, index.mul(index.div(key, pageSize), pageSize));
   };
   std::optional<int64_t> size = getConstantIntValue(pageSize);
-  if (size && *size % keys == 0)
+  // A slice of the keys begins where a tile does only if its unit says so.
+  bool begins = !op.getKeySlice() || op.getKeySlice()->getUnit() % keys == 0;
+  if (size && *size % keys == 0 && begins)
     return readTile(rewriter, loc, tensor, op.getLayout(), pageOf(k0), keyHead,
                     rowOf(k0), existing, {keys, dim});
 
@@ -127,11 +130,12 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       functions.empty() ? ArrayAttr() : rewriter.getArrayAttr(functions);
   auto online = OnlineAttentionOp::create(
       rewriter, loc, query, keysHere, valuesHere, state[0], state[1], state[2],
-      qPosition, index.add(kvOffset, k0),
+      qPosition, index.add(keyPosition, k0),
       getValueOrCreateConstantIndexOp(rewriter, loc, existing),
       ifWanted(existingQueries), ifWanted(batch), ifWanted(queryHead),
       ifWanted(index.sub(qOffset, queryRow)),
-      ifWanted(index.sub(kvOffset, keyRow)), listedFull, keyScale, maskOperands,
+      ifWanted(index.sub(keyPosition, keyRow)), listedFull, keyScale,
+      maskOperands,
       op.getScoreOperands(), op.getSeed(), op.getDropoutOffset(),
       op.getCaptures(),
       rewriter.getFloatAttr(accumulator, op.getScaleOrDefault()), mask, scores,
@@ -143,20 +147,25 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
   return SmallVector<Value>(online->getResults());
 }
 
-/// A step inside a condition, if its block can be hidden though the loop meets
-/// it (in a hole of the range, or in a list): then nothing of it is read.
-AttentionTiler::State AttentionTiler::stepUnlessHidden(Value query, Value k0,
-                                                       OpFoldResult existing,
-                                                       State state) {
-  Value hidden;
-  if (mask && (mask.hasHoles() || mask != op.getEffectiveMask())) {
-    Value one = index.constant(1), kFirst = index.add(kvOffset, k0);
-    Value keysHere = getValueOrCreateConstantIndexOp(rewriter, loc, existing);
-    hidden = mask.buildIsHidden(
-        rewriter, loc, maskPlace(), qPosition,
-        index.sub(index.add(qPosition, existingQueries), one), kFirst,
-        index.sub(index.add(kFirst, keysHere), one));
-  }
+/// Whether a block is hidden though the loop meets it (in a hole of the range,
+/// or in a list); null where none can be.
+Value AttentionTiler::isHidden(Value k0, OpFoldResult existing) {
+  if (!mask || (!mask.hasHoles() && mask == op.getEffectiveMask()))
+    return Value();
+  Value one = index.constant(1), kFirst = index.add(keyPosition, k0);
+  Value keysHere = getValueOrCreateConstantIndexOp(rewriter, loc, existing);
+  return mask.buildIsHidden(
+      rewriter, loc, maskPlace(), qPosition,
+      index.sub(index.add(qPosition, existingQueries), one), kFirst,
+      index.sub(index.add(kFirst, keysHere), one));
+}
+
+/// A step; where its block can be hidden inside a condition, so that nothing of
+/// it is read.
+AttentionTiler::State AttentionTiler::stepUnless(Value hidden, Value query,
+                                                 Value k0,
+                                                 OpFoldResult existing,
+                                                 State state) {
   if (!hidden)
     return step(query, k0, existing, state);
   auto branch = scf::IfOp::create(
@@ -182,7 +191,8 @@ std::pair<Value, Value> AttentionTiler::visibleKeys(Value qLast) {
     auto [low, high] =
         mask.buildVisibleKeys(rewriter, loc, maskPlace(), qPosition, qLast);
     auto toIndex = [&](Value position) {
-      return index.min(index.max(index.sub(position, kvOffset), zero), numKeys);
+      return index.min(index.max(index.sub(position, keyPosition), zero),
+                       numKeys);
     };
     if (low) {
       Value block = index.constant(keys);
@@ -220,9 +230,9 @@ AttentionTiler::State AttentionTiler::walkBlocks(Value query, Value from,
         OpFoldResult existing =
             whole ? OpFoldResult(rewriter.getIndexAttr(keys))
                   : getAsOpFoldResult(index.min(block, index.sub(numKeys, k0)));
-        scf::YieldOp::create(
-            rewriter, loc,
-            stepUnlessHidden(query, k0, existing, SmallVector<Value>(args)));
+        scf::YieldOp::create(rewriter, loc,
+                             stepUnless(isHidden(k0, existing), query, k0,
+                                        existing, SmallVector<Value>(args)));
       });
   return SmallVector<Value>(forOp.getResults());
 }
@@ -251,16 +261,14 @@ AttentionTiler::State AttentionTiler::walkRange(Value query, Value qLast,
   return state;
 }
 
-/// The first key of the n-th step through a list's blocks. The list is data:
-/// what lies outside of the keys, whose last tile begins at `last`, is no key.
-Value AttentionTiler::listedKey(const KeyBlocks &list, Value n, Value last) {
+/// The first key of the n-th step through a list's blocks, as the list says.
+Value AttentionTiler::listedKey(const KeyBlocks &list, Value n) {
   Value stepsEach = index.constant(list.size / keys);
   Value entry = index.div(n, stepsEach);
   Value part = index.sub(n, index.mul(entry, stepsEach));
-  Value k0 = index.add(index.mul(list.number(rewriter, loc, entry),
-                                 index.constant(list.size)),
-                       index.mul(part, index.constant(keys)));
-  return index.min(index.max(k0, index.constant(0)), last);
+  return index.add(index.mul(list.number(rewriter, loc, entry),
+                             index.constant(list.size)),
+                   index.mul(part, index.constant(keys)));
 }
 
 /// Walks the blocks of a list, each in steps of the tile's keys.
@@ -277,15 +285,27 @@ AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
       state, [&](OpBuilder &, Location, Value n, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
+        // Lists number the blocks of all keys; others have those of a slice.
+        Value at = listedKey(list, n), elsewhere;
+        if (keysBefore) {
+          at = index.sub(at, keysBefore);
+          elsewhere = arith::OrIOp::create(
+              rewriter, loc, index.less(at, zero),
+              index.less(index.sub(numKeys, index.constant(1)), at));
+        }
+        // The list is data: what lies outside of the keys is no key.
         Value last = whole ? index.sub(numKeys, index.constant(keys)) : numKeys;
-        Value k0 = listedKey(list, n, last);
+        Value k0 = index.min(index.max(at, zero), last);
         OpFoldResult existing =
             whole ? OpFoldResult(rewriter.getIndexAttr(keys))
                   : getAsOpFoldResult(index.min(index.constant(keys),
                                                 index.sub(numKeys, k0)));
-        scf::YieldOp::create(
-            rewriter, loc,
-            stepUnlessHidden(query, k0, existing, SmallVector<Value>(args)));
+        Value hidden = isHidden(k0, existing);
+        if (hidden && elsewhere)
+          hidden = arith::OrIOp::create(rewriter, loc, hidden, elsewhere);
+        scf::YieldOp::create(rewriter, loc,
+                             stepUnless(hidden ? hidden : elsewhere, query, k0,
+                                        existing, SmallVector<Value>(args)));
       });
   return SmallVector<Value>(forOp.getResults());
 }
@@ -342,7 +362,7 @@ AttentionTiler::State AttentionTiler::walkTogether(Value query,
       state, [&](OpBuilder &, Location, Value n, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        Value k0 = listedKey(all, n, last);
+        Value k0 = index.min(index.max(listedKey(all, n), zero), last);
         Value existing = rewriter.createOrFold<arith::SelectOp>(
             loc, cut, index.min(tile, index.sub(numKeys, k0)), tile);
         listedFull = alike ? Value() : index.less(n, fullSteps);
@@ -370,7 +390,8 @@ AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qLast) {
     lists = mask.buildKeyBlocks(rewriter, loc, maskPlace(), qPosition);
   if (lists.empty())
     return walkRange(query, qLast, state);
-  if (schedule.getSpecialize() && lists.size() == 2 && lists[1].full)
+  if (schedule.getSpecialize() && lists.size() == 2 && lists[1].full &&
+      !keysBefore)
     return walkTogether(query, lists, state);
   for (const KeyBlocks &list : lists)
     state = walkList(query, list, state);

@@ -94,10 +94,11 @@ struct OperationIO {
 
   // Of an attention.
   BlockCounts blocks;
-  /// Every tile that the model considered, whether it chose this one, and what
-  /// the one at hand uses.
+  /// Every tile that the model considered, whether it chose this one (it did
+  /// not if the schedule was given), what bounds it and what it uses.
   std::vector<TileCandidate> candidates;
-  std::optional<TileCandidate> chosen; ///< none if the schedule was given
+  bool chosen = false;
+  TileBound bound;
   std::vector<TileResource> resources;
   /// N^2 d^2 / M in bytes, times the density: an order of growth.
   double order = 0;

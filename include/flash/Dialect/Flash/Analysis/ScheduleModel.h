@@ -92,6 +92,14 @@ struct TileResource {
 std::vector<TileResource> describeTile(TargetAttr target, ScheduleAttr schedule,
                                        const TileProblem &problem);
 
+/// What keeps the tile of a schedule that the model did not choose from having
+/// more keys, and the same with its numbers.
+struct TileBound {
+  std::string limit, reason;
+};
+TileBound findBound(TargetAttr target, ScheduleAttr schedule,
+                    const TileProblem &problem);
+
 /// Bytes of fast memory that an m x n step keeps: Q, a block of K and of V in
 /// the inputs' type, S and O in f32. What a target with explicit stages and
 /// registers needs is describeTile's.

@@ -93,6 +93,23 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
   let assemblyFormat = "`<` struct(params) `>`";
 }
 
+def Flash_SliceAttr : Flash_Attr<"Slice", "slice"> {
+  let summary = "One of several slices of the keys that each batch has";
+  let description = [{
+    Keys are cut into `of` slices of the same number of units of `unit` keys (the
+    last ones may have fewer, or none); this is number `part`, from 0 on.
+
+    ```mlir
+    #flash.slice<part = 1, of = 3, unit = 16>
+    ```
+  }];
+  let parameters = (ins
+    "int64_t":$part, "int64_t":$of,
+    DefaultValuedParameter<"int64_t", "1", "keys that stay together">:$unit);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+}
+
 def Flash_TargetAttr : Flash_Attr<"Target", "target"> {
   let summary = "What the compiler knows of a machine";
   let description = [{

@@ -43,7 +43,7 @@ def Flash_WindowAttr : Flash_MaskAttr<"Window", "window", ["buildIsHidden", "hid
 }
 
 def Flash_PrefixAttr : Flash_MaskAttr<"Prefix", "prefix",
-    ["buildIsHidden", "getNumMaskOperands", "verifyMaskOperands"]> {
+    ["buildIsHidden", "getMaskOperandKinds"]> {
   let summary = "Every query sees the keys of a prefix";
   let description = [{
     One mask operand: the prefix's length for each batch, `tensor<Bxi32>`. The
@@ -52,8 +52,7 @@ def Flash_PrefixAttr : Flash_MaskAttr<"Prefix", "prefix",
   }];
 }
 
-def Flash_SegmentsAttr : Flash_MaskAttr<"Segments", "segments",
-    ["getNumMaskOperands", "getKeyDims", "verifyMaskOperands"]> {
+def Flash_SegmentsAttr : Flash_MaskAttr<"Segments", "segments", ["getMaskOperandKinds"]> {
   let summary = "A query sees the keys of its own segment (document)";
   let description = [{
     Two mask operands: the segment of each query, `tensor<BxSqxi32>`, and of each
@@ -62,8 +61,7 @@ def Flash_SegmentsAttr : Flash_MaskAttr<"Segments", "segments",
 }
 
 def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
-    ["buildKeyBlocks", "getTileDivisors", "getNumMaskOperands", "getKeyDims",
-     "verifyMaskOperands"]> {
+    ["buildKeyBlocks", "getTileDivisors", "getMaskOperandKinds"]> {
   let summary = "Blocks of queries see the blocks of keys that a list names";
   let description = [{
     Scores are cut into blocks of `bq` queries and `bk` keys, counted from row 0.
@@ -94,7 +92,7 @@ def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
 }
 
 class Flash_CompositeMaskAttr<string name, string attrMnemonic, list<string> more = []> : Flash_MaskAttr<name, attrMnemonic,
-    ["buildIsHidden", "hasHoles", "hidesLaterKeys", "getNumMaskOperands", "getKeyDims", "verifyMaskOperands"] # more> {
+    ["buildIsHidden", "hasHoles", "hidesLaterKeys", "getMaskOperandKinds"] # more> {
   let parameters = (ins ArrayRefParameter<"::flash::MaskAttrInterface">:$masks);
   let assemblyFormat = "`<` $masks `>`";
   let genVerifyDecl = 1;
@@ -136,7 +134,7 @@ def Flash_SoftcapAttr : Flash_ScoreAttr<"Softcap", "softcap", []> {
   let genVerifyDecl = 1;
 }
 
-def Flash_AlibiAttr : Flash_ScoreAttr<"Alibi", "alibi", ["getNumScoreOperands", "verifyScoreOperands"]> {
+def Flash_AlibiAttr : Flash_ScoreAttr<"Alibi", "alibi", ["getScoreOperandKinds"]> {
   let summary = "A penalty that grows with distance: s becomes s - slope * |q - k|";
   let description = [{
     One score operand: the slopes, `tensor<Hxf32>` or `tensor<BxHxf32>`. q and k
@@ -144,8 +142,7 @@ def Flash_AlibiAttr : Flash_ScoreAttr<"Alibi", "alibi", ["getNumScoreOperands", 
   }];
 }
 
-def Flash_BiasAttr : Flash_ScoreAttr<"Bias", "bias",
-    ["getNumScoreOperands", "getScoreKeyDims", "verifyScoreOperands"]> {
+def Flash_BiasAttr : Flash_ScoreAttr<"Bias", "bias", ["getScoreOperandKinds"]> {
   let summary = "Adds a tensor: s becomes s + bias[b, h, i, j]";
   let description = [{
     One score operand of rank 4, batch x heads x queries x keys, each of which may

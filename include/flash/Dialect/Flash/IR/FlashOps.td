@@ -128,6 +128,11 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     `page_table[n][j / page size]`. `kv_lengths` says how many keys each batch
     has, paged or not; the others are never read.
 
+    **A slice of the keys.** With `key_slice` each batch (or sequence) attends to
+    one of several slices of the keys that it has, whatever says how many those
+    are; positions stay those of all keys, and so do `q_offset`'s default, rows of
+    operands and numbers of key blocks. `flash.merge` joins the slices.
+
     **8-bit keys and values** (f8E4M3FN, f8E5M2, i8): each element is multiplied by
     `key_scale` or `value_scale` of its key head.
 
@@ -153,7 +158,8 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     OptionalAttr<Flash_ScoreArray>:$scores,
     OptionalAttr<F32Attr>:$dropout_p,
     OptionalAttr<F32Attr>:$scale,
-    OptionalAttr<Flash_ScheduleAttr>:$schedule);
+    OptionalAttr<Flash_ScheduleAttr>:$schedule,
+    OptionalAttr<Flash_SliceAttr>:$key_slice);
   let results = (outs Flash_Tensor4:$output, Optional<Flash_LseTensor>:$lse);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
   let assemblyFormat = [{

@@ -85,34 +85,21 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
            "const ::flash::TilePlace &":$at, "::mlir::Value":$qFirst),
       /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
     InterfaceMethod<[{
-        Sizes that a tile's rows and keys must divide (0: any).
+        Sizes that a tile's rows and keys must divide (0: any): the blocks that its
+        lists number.
       }],
       "std::pair<int64_t, int64_t>", "getTileDivisors", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return {0, 0};">,
     InterfaceMethod<[{
-        How many of the attention's mask operands the mask takes, those of the
-        masks in it included.
+        What each of the mask operands that it takes has to be, those of the masks
+        in it included.
       }],
-      "unsigned", "getNumMaskOperands", (ins),
-      /*methodBody=*/"", /*defaultImplementation=*/"return 0;">,
-    InterfaceMethod<[{
-        How each of its operands runs along the keys: what a slice of the keys
-        slices of it. Fails where operands speak of keys in another way; by
-        default none speaks of them.
-      }],
-      "::llvm::FailureOr<::llvm::SmallVector<::flash::KeyDim>>", "getKeyDims", (ins),
-      /*methodBody=*/"", /*defaultImplementation=*/[{
-        return ::llvm::SmallVector<::flash::KeyDim>($_attr.getNumMaskOperands());
-      }]>,
-    InterfaceMethod<[{
-        Checks the types of its operands against the attention's sizes.
-      }],
-      "::llvm::LogicalResult", "verifyMaskOperands",
-      (ins "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError,
-           "const ::flash::AttentionDims &":$dims,
-           "::mlir::TypeRange":$operands),
-      /*methodBody=*/"", /*defaultImplementation=*/"return ::mlir::success();">,
+      "::llvm::SmallVector<::flash::OperandKind>", "getMaskOperandKinds", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
   ];
+  let extraClassDeclaration = [{
+    unsigned getNumMaskOperands() { return getMaskOperandKinds().size(); }
+  }];
 }
 
 #endif // FLASH_DIALECT_FLASH_IR_MASKINTERFACE

@@ -31,26 +31,13 @@ def ScoreAttrInterface : AttrInterface<"ScoreAttrInterface"> {
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
            "const ::flash::TilePlace &":$at, "::mlir::Value":$score,
            "::mlir::Value":$q, "::mlir::Value":$k)>,
-    InterfaceMethod<"How many of the attention's score operands it takes.",
-      "unsigned", "getNumScoreOperands", (ins),
-      /*methodBody=*/"", /*defaultImplementation=*/"return 0;">,
-    InterfaceMethod<[{
-        How each of its operands runs along the keys: what a slice of the keys
-        slices of it. By default none does.
-      }],
-      "::llvm::SmallVector<::flash::KeyDim>", "getScoreKeyDims", (ins),
-      /*methodBody=*/"", /*defaultImplementation=*/[{
-        return ::llvm::SmallVector<::flash::KeyDim>($_attr.getNumScoreOperands());
-      }]>,
-    InterfaceMethod<[{
-        Checks the types of its operands against the attention's sizes.
-      }],
-      "::llvm::LogicalResult", "verifyScoreOperands",
-      (ins "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError,
-           "const ::flash::AttentionDims &":$dims,
-           "::mlir::TypeRange":$operands),
-      /*methodBody=*/"", /*defaultImplementation=*/"return ::mlir::success();">,
+    InterfaceMethod<"What each of the score operands that it takes has to be.",
+      "::llvm::SmallVector<::flash::OperandKind>", "getScoreOperandKinds", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
   ];
+  let extraClassDeclaration = [{
+    unsigned getNumScoreOperands() { return getScoreOperandKinds().size(); }
+  }];
 }
 
 #endif // FLASH_DIALECT_FLASH_IR_SCOREINTERFACE

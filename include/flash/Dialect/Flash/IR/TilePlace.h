@@ -15,6 +15,7 @@
 
 #include "mlir/IR/Attributes.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Region.h"
 #include "mlir/IR/Value.h"
 #include "mlir/IR/ValueRange.h"
@@ -59,12 +60,47 @@ struct TilePlace {
   }
 };
 
-/// The dimension of an operand that runs along the keys (-1: none does), and
-/// whether its size may be 1, for all keys.
-struct KeyDim {
-  int64_t dim = -1;
+/// What a dimension of an operand runs along: batches (or sequences), batches
+/// of the tensors that belong to rows, query heads, rows.
+enum class Along { Batch, RowBatch, Heads, Queries, Keys, Anything };
+
+struct OperandDim {
+  Along along = Along::Anything;
+  /// Its size may be 1, for all.
   bool broadcasts = false;
+  /// Rows that an entry is for: a list has one for each block of queries.
+  int64_t each = 1;
 };
+
+/// What an operand of a mask or a score function has to be: a tensor of i32 or
+/// of floats with these dimensions. The verifier asks it of types, the checks
+/// of a call of sizes, and a slice of the keys which of it are theirs.
+struct OperandKind {
+  llvm::StringRef name;
+  llvm::SmallVector<OperandDim> dims;
+  bool ofFloats = false;
+  /// How many of the first dimensions may be left out.
+  int64_t optional = 0;
+
+  /// The dimensions that an operand of this rank has.
+  llvm::ArrayRef<OperandDim> dimsOf(int64_t rank) const {
+    auto left = static_cast<int64_t>(dims.size()) - rank;
+    return llvm::ArrayRef(dims).drop_front(left > 0 && left <= optional ? left
+                                                                        : 0);
+  }
+};
+
+/// What a dimension is called in messages.
+llvm::StringRef nameOfDim(const OperandDim &dim);
+
+/// The size that a dimension has to have, as far as the attention's types say.
+int64_t wantedSize(const OperandDim &dim, const AttentionDims &dims);
+
+/// Checks the types of operands against the attention's sizes.
+llvm::LogicalResult
+verifyOperands(llvm::function_ref<mlir::InFlightDiagnostic()> emitError,
+               llvm::ArrayRef<OperandKind> kinds, const AttentionDims &dims,
+               mlir::TypeRange operands);
 
 /// Key blocks to walk, found in a list at run time.
 struct KeyBlocks {

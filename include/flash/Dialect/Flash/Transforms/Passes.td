@@ -61,6 +61,9 @@ def SplitKV : Pass<"flash-split-kv", "::mlir::func::FuncOp"> {
     %o1, %l1 = flash.attention %q, %k1, %v1 q_offset(%qo) kv_offset(%c1) : ... -> tensor<...xf32>, ...
     %o = flash.merge outputs(%o0, %o1) lses(%l0, %l1) -> ...
     ```
+
+    Ragged sequences, keys with `kv_lengths` or in pages and those that lists number
+    are not sliced but keep all operands: `key_slice` says which part is whose.
   }];
   let options = [Option<"parts", "parts", "int64_t", /*default=*/"2", "Number of parts">];
   let statistics = [Statistic<"numSplit", "num-split", "Number of attentions split">];

@@ -1,0 +1,148 @@
+//===- AttentionBlocks.cpp - Which blocks are visited -----------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The key loop of the tiled program in numbers: the same ranges, lists and
+// conditions, asked of the same mask.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionModel.h"
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::io;
+
+FailureOr<std::pair<int64_t, int64_t>>
+AttentionModel::visibleRows(const Rows &rows, int64_t first, int64_t count) {
+  FailureOr<KeyRange> range =
+      mask->visibleKeys(rows.qOffset + first, rows.qOffset + first + count - 1);
+  if (failed(range))
+    return failure();
+  auto toRow = [&](int64_t position) {
+    return std::clamp<int64_t>(position - rows.keyPosition, 0, rows.keys);
+  };
+  return std::pair<int64_t, int64_t>(range->first ? toRow(*range->first) : 0,
+                                     range->end ? toRow(*range->end)
+                                                : rows.keys);
+}
+
+FailureOr<SmallVector<Step>> AttentionModel::listedSteps(const Rows &rows,
+                                                         int64_t first,
+                                                         int64_t m, int64_t n,
+                                                         bool classify) {
+  SmallVector<Step> steps;
+  FailureOr<SmallVector<KeyList>> lists = mask->keyLists(rows.qOffset + first);
+  if (failed(lists))
+    return failure();
+  int64_t qFirst = rows.qOffset + first;
+  int64_t qLast = qFirst + std::min(m, rows.queries - first) - 1;
+  for (auto [index, list] : llvm::enumerate(*lists))
+    for (int64_t number : list.numbers)
+      for (int64_t offset = 0; offset < list.size; offset += n) {
+        int64_t k = number * list.size + offset - rows.keysBefore;
+        // Other blocks of the list belong to other slices.
+        if (op.getKeySlice() && (k < 0 || k >= rows.keys))
+          continue;
+        // The list is data: what lies outside of the keys is no key.
+        int64_t last = allWhole(list.size) ? rows.keys - n : rows.keys;
+        k = std::clamp<int64_t>(k, 0, last);
+        int64_t count = std::min(n, rows.keys - k);
+        if (count == 0)
+          continue;
+        int64_t kFirst = rows.keyPosition + k;
+        FailureOr<bool> hidden =
+            mask->isHidden(qFirst, qLast, kFirst, kFirst + count - 1, index);
+        if (failed(hidden))
+          return failure();
+        if (*hidden)
+          continue;
+        FailureOr<bool> full =
+            mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + n - 1, index);
+        if (failed(full))
+          return failure();
+        steps.push_back({k, count, *full && count == n});
+      }
+  return steps;
+}
+
+FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
+                                                   int64_t first, int64_t m,
+                                                   int64_t n, bool classify) {
+  if (mask->hasLists())
+    return listedSteps(rows, first, m, n, classify);
+  SmallVector<Step> steps;
+  int64_t count = std::min(m, rows.queries - first);
+  FailureOr<std::pair<int64_t, int64_t>> visible =
+      visibleRows(rows, first, count);
+  if (failed(visible))
+    return failure();
+  auto [from, to] = *visible;
+  int64_t qFirst = rows.qOffset + first;
+  for (int64_t k = from / n * n; k < to; k += n) {
+    int64_t keys = std::min(n, rows.keys - k), kFirst = rows.keyPosition + k;
+    if (mask->hasHoles()) {
+      FailureOr<bool> hidden =
+          mask->isHidden(qFirst, qFirst + count - 1, kFirst, kFirst + keys - 1);
+      if (failed(hidden))
+        return failure();
+      if (*hidden)
+        continue;
+    }
+    steps.push_back({k, keys});
+    if (!classify || keys < n)
+      continue;
+    // As the compiled program asks: of the whole tile, padding included.
+    FailureOr<bool> full =
+        mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + n - 1);
+    if (failed(full))
+      return failure();
+    steps.back().full = *full;
+  }
+  return steps;
+}
+
+FailureOr<KeyLoop> AttentionModel::countBlocks(int64_t m, int64_t n,
+                                               bool classify) {
+  KeyLoop loop;
+  auto visit = [&](const Rows &rows, int64_t, int64_t,
+                   int64_t copies) -> LogicalResult {
+    for (int64_t q = 0; q < rows.queries; q += m) {
+      FailureOr<SmallVector<Step>> taken = steps(rows, q, m, n, classify);
+      if (failed(taken))
+        return failure();
+      loop.blocks.all += copies * ceilDiv(rows.keys, n);
+      loop.blocks.visited += copies * int64_t(taken->size());
+      for (const Step &step : *taken) {
+        loop.loadedKeys += copies * step.count;
+        loop.pairs += copies * step.count * std::min(m, rows.queries - q);
+        loop.blocks.full += copies * int64_t(step.full);
+      }
+    }
+    return success();
+  };
+  if (failed(forEachPlace(visit)))
+    return failure();
+  return loop;
+}
+
+FailureOr<Totals> AttentionModel::addUp(int64_t m, int64_t n) {
+  Totals totals;
+  auto visit = [&](const Rows &rows, int64_t, int64_t,
+                   int64_t copies) -> LogicalResult {
+    totals.rows += copies * rows.queries;
+    totals.keyRows += copies * rows.keys; // of query heads, for now
+    totals.pairs += copies * rows.queries * rows.keys;
+    totals.queryLoads += copies * rows.queries * ceilDiv(rows.keys, n);
+    totals.keyLoads += copies * ceilDiv(rows.queries, m) * rows.keys;
+    return success();
+  };
+  if (failed(forEachPlace(visit)))
+    return failure();
+  totals.keyRows /= group();
+  return totals;
+}

@@ -1,0 +1,135 @@
+//===- AttentionModel.h - Counts what an attention moves --------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What AttentionIO.cpp (sizes, the whole), AttentionBlocks.cpp (which blocks
+// the key loop visits), AttentionNeeds.cpp (which rows are needed at all) and
+// AttentionBytes.cpp (bytes of each operand) share.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_DIALECT_FLASH_ANALYSIS_ATTENTIONMODEL_H
+#define FLASH_LIB_DIALECT_FLASH_ANALYSIS_ATTENTIONMODEL_H
+
+#include "AttentionIO.h"
+
+#include "flash/Dialect/Flash/Analysis/MaskBlocks.h"
+
+namespace flash::io {
+
+inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// A batch or sequence: how many queries and keys it has, where they lie in the
+/// tensors' rows, and the positions of its first query and key.
+struct Rows {
+  int64_t queries, keys, queryRow, keyRow, qOffset, keyPosition;
+  /// Keys that the batch has before the slice of them.
+  int64_t keysBefore = 0;
+};
+
+/// A step of the key loop: keys as rows of the batch.
+struct Step {
+  int64_t first, count;
+  bool full = false;
+};
+
+/// What the key loop does, over batches and query heads.
+struct KeyLoop {
+  int64_t loadedKeys = 0;
+  /// Scores that are computed, padding left out.
+  int64_t pairs = 0;
+  BlockCounts blocks;
+};
+
+/// Sums over batches and query heads that do not depend on the mask.
+struct Totals {
+  int64_t rows = 0, keyRows = 0, pairs = 0;
+  /// Rows that unfused products read, with tiles of m x n.
+  int64_t queryLoads = 0, keyLoads = 0;
+};
+
+class AttentionModel {
+public:
+  AttentionModel(AttentionOp op, TargetAttr target,
+                 const IndexInterpreter &known)
+      : op(op), target(target), known(known) {}
+
+  llvm::LogicalResult run(OperationIO &io, std::optional<unsigned> part,
+                          Needs &needs);
+
+private:
+  // AttentionIO.cpp
+  llvm::LogicalResult readSizes();
+  llvm::FailureOr<Rows> readRows(int64_t batch);
+  llvm::FailureOr<int64_t> element(mlir::Value tensor,
+                                   llvm::ArrayRef<int64_t> indices);
+  void takeSlice(Rows &rows);
+  /// Calls `visit` for each (batch, query head) that can differ from others,
+  /// with the number of those that are alike.
+  llvm::LogicalResult forEachPlace(
+      llvm::function_ref<llvm::LogicalResult(const Rows &, int64_t batch,
+                                             int64_t head, int64_t copies)>
+          visit);
+
+  // AttentionBlocks.cpp
+  /// The keys that queries [first, first + count) of a batch may see.
+  llvm::FailureOr<std::pair<int64_t, int64_t>>
+  visibleRows(const Rows &rows, int64_t first, int64_t count);
+  /// The steps of the block of up to m queries that begins at `first`; with
+  /// `classify`, whether they are full.
+  llvm::FailureOr<llvm::SmallVector<Step>> steps(const Rows &rows,
+                                                 int64_t first, int64_t m,
+                                                 int64_t n,
+                                                 bool classify = false);
+  llvm::FailureOr<llvm::SmallVector<Step>> listedSteps(const Rows &rows,
+                                                       int64_t first, int64_t m,
+                                                       int64_t n,
+                                                       bool classify);
+  llvm::FailureOr<KeyLoop> countBlocks(int64_t m, int64_t n, bool classify);
+  llvm::FailureOr<Totals> addUp(int64_t m, int64_t n);
+
+  // AttentionNeeds.cpp
+  llvm::LogicalResult findNeeds(int64_t m, int64_t n, Needs &needs);
+  llvm::LogicalResult addKeys(const Rows &rows, int64_t batch, int64_t first,
+                              int64_t end, IntervalSet &keys);
+
+  // AttentionBytes.cpp
+  void addOperands(OperationIO &io, const KeyLoop &loop, const Totals &totals,
+                   std::optional<unsigned> part, const Needs &needs);
+  void addBiases(OperationIO &io, const KeyLoop &loop, const Totals &totals,
+                 llvm::function_ref<OperandIO &(llvm::StringRef)> add);
+  llvm::LogicalResult sweep(OperationIO &io, const KeyLoop &chosen,
+                            int64_t pairs);
+  int64_t streamedKeys(const KeyLoop &loop, int64_t once, int64_t m);
+  double order(int64_t fastMemory, double pairs, bool &large) const;
+
+  /// Query heads of a key head.
+  int64_t group() const {
+    return sizes.keyHeads && sizes.heads ? sizes.heads / sizes.keyHeads : 1;
+  }
+  bool batchesDiffer() {
+    return mask->dependsOnPlace() || op.isRagged() || op.getKvLengths();
+  }
+  /// Whether the number of keys is known to be a multiple of n.
+  bool allWhole(int64_t n) {
+    int64_t keys = op.getKey().getType().getDimSize(op.getLengthDim());
+    return !mlir::ShapedType::isDynamic(keys) && !op.isPaged() &&
+           !op.isRagged() && !op.getKvLengths() && keys > 0 && keys % n == 0;
+  }
+
+  AttentionOp op;
+  TargetAttr target;
+  const IndexInterpreter &known;
+  std::optional<MaskBlocks> mask;
+  AttentionSizes sizes;
+  int64_t kvOffset = 0;
+  std::optional<int64_t> qOffset; // given for all
+};
+
+} // namespace flash::io
+
+#endif // FLASH_LIB_DIALECT_FLASH_ANALYSIS_ATTENTIONMODEL_H

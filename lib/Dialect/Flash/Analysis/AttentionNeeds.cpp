@@ -1,0 +1,101 @@
+//===- AttentionNeeds.cpp - Which rows are needed at all --------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Queries that see a key and keys that a query sees: compulsory traffic,
+// however the attention is tiled.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AttentionModel.h"
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::io;
+
+/// Adds keys of a batch as rows of the tensor; in pages, of the pages.
+LogicalResult AttentionModel::addKeys(const Rows &rows, int64_t batch,
+                                      int64_t first, int64_t end,
+                                      IntervalSet &keys) {
+  if (!op.isPaged()) {
+    int64_t start = rows.keyRow + (op.isRagged() ? 0 : batch * sizes.keys);
+    keys.insert(start + first, start + end);
+    return success();
+  }
+  const KnownValue *key = known.find(op.getKey());
+  int64_t pages = key->shape[0], size = key->shape[op.getLengthDim()];
+  first += rows.keyRow;
+  end += rows.keyRow;
+  for (int64_t k = first; k < end;) {
+    FailureOr<int64_t> page = element(op.getPageTable(), {batch, k / size});
+    if (failed(page))
+      return failure();
+    int64_t row = std::clamp<int64_t>(*page, 0, pages - 1) * size + k % size;
+    int64_t count = std::min(end - k, size - k % size);
+    keys.insert(row, row + count);
+    k += count;
+  }
+  return success();
+}
+
+/// Queries that see a key, and keys that a query sees, as far as the mask's
+/// interface tells: row by row for a range of positions, else as whole blocks.
+LogicalResult AttentionModel::findNeeds(int64_t m, int64_t n, Needs &needs) {
+  bool byRows = !mask->dependsOnPlace() && !mask->hasHoles();
+  // Alike batches have rows of their own.
+  int64_t batches = batchesDiffer() ? 1 : sizes.batch;
+  std::map<int64_t, IntervalSet> &queries = needs.queries.byHead,
+                                 &keys = needs.keys.byHead;
+  auto visit = [&](const Rows &rows, int64_t b, int64_t h,
+                   int64_t) -> LogicalResult {
+    int64_t block = !mask->hasMask() ? std::max<int64_t>(rows.queries, 1)
+                    : byRows         ? 1
+                                     : m;
+    for (int64_t q = 0; q < rows.queries; q += block) {
+      int64_t count = std::min(block, rows.queries - q);
+      SmallVector<std::pair<int64_t, int64_t>> seen;
+      if (byRows) {
+        FailureOr<std::pair<int64_t, int64_t>> visible =
+            visibleRows(rows, q, count);
+        if (failed(visible))
+          return failure();
+        if (visible->first < visible->second)
+          seen.push_back(*visible);
+      } else {
+        FailureOr<SmallVector<Step>> taken = steps(rows, q, m, n);
+        if (failed(taken))
+          return failure();
+        for (const Step &step : *taken)
+          seen.push_back({step.first, step.first + step.count});
+      }
+      for (int64_t other = b; other < b + batches; ++other) {
+        int64_t row =
+            q + (op.isRagged() ? rows.queryRow : other * sizes.queries);
+        if (!seen.empty())
+          queries[h].insert(row, row + count);
+        for (auto [first, end] : seen)
+          if (failed(addKeys(rows, other, first, end, keys[h / group()])))
+            return failure();
+      }
+    }
+    return success();
+  };
+  if (failed(forEachPlace(visit)))
+    return failure();
+  if (!mask->dependsOnPlace()) {
+    needs.queries.copies = sizes.heads;
+    needs.keys.copies = sizes.keyHeads;
+  }
+  for (NeededRows *rows : {&needs.queries, &needs.keys})
+    for (auto &[head, set] : rows->byHead)
+      rows->count += rows->copies * set.size();
+  if (!batchesDiffer() && sizes.batch > 0) {
+    needs.queries.alike = queries[0].clipped(sizes.queries);
+    needs.keys.alike = keys[0].clipped(sizes.keys);
+  }
+  return success();
+}

@@ -1,0 +1,7 @@
+// RUN: flash-opt %s -verify-diagnostics --pass-pipeline='builtin.module(func.func(flash-split-kv{parts=2}))'
+
+func.func @slice(%q: tensor<1x4x7x8xf16>) -> tensor<1x4x7x8xf16> {
+  // expected-error @below {{attends to a slice of its keys already, which is not split further}}
+  %o = flash.attention %q, %q, %q {key_slice = #flash.slice<part = 1, of = 3>} : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
+  return %o : tensor<1x4x7x8xf16>
+}
