@@ -36,6 +36,7 @@ ELEMENTS = ["f16", "bf16", "f32", "f64", "i1", "i8", "i32", "i64", "index", "f8E
 ATTRIBUTES = ["#flash.causal", "#flash.prefix", "#flash.segments", "#flash.region", "#flash.alibi", "#flash.bias",
               "#flash.softcap<30.0 : f32>", "#flash.window<left = 3, right = 0>", "#flash.window<left = -7>",
               "#flash.block_sparse<bq = 64, bk = 64>", "#flash.block_sparse<bq = 0, bk = 1>",
+              "#flash.slice<part = 1, of = 3, unit = 16>", "#flash.slice<part = 0, of = 9223372036854775807>",
               "#flash.and<#flash.causal, #flash.prefix>", "#flash.or<#flash.causal, #flash.region>", "#flash.layout<bshd>",
               "#flash.schedule<m = 7, n = 5>", "#flash.schedule<m = 64, n = 32, warps = 3>", "#flash.schedule<stages = 2>",
               "unit", "0 : i64", "\"text\"", "[]", "[#flash.alibi]", "dense<1> : tensor<2xi32>"]

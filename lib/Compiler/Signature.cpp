@@ -42,7 +42,9 @@ class Namer {
 public:
   using Dim = std::pair<int, int>;
 
-  explicit Namer(func::FuncOp func) : argumentNames(func.getNumArguments()) {
+  explicit Namer(func::FuncOp func)
+      : argumentNames(func.getNumArguments()),
+        argumentRoles(func.getNumArguments()) {
     for (auto [index, type] : llvm::enumerate(func.getArgumentTypes()))
       if (auto tensor = dyn_cast<RankedTensorType>(type))
         for (int dim = 0; dim < tensor.getRank(); ++dim)
@@ -58,7 +60,10 @@ public:
   llvm::EquivalenceClasses<Dim> classes;
   /// A role's name with its number, of some dimension of the class.
   std::map<Dim, std::string> roles;
+  /// Dimensions that are classes of their own, but default to a role's size.
+  std::map<Dim, SizeSymbol::Like> likes;
   std::vector<std::string> argumentNames;
+  std::vector<std::string> argumentRoles;
 
 private:
   /// Names of the sizes of one op, and the first dimension of each.
@@ -76,10 +81,84 @@ private:
       classes.unionSets(it->second, key);
     roles.try_emplace(key, role);
   }
+  void noteLike(Value value, int dim, SizeSymbol::Like like) {
+    if (BlockArgument argument = traceArgument(value))
+      likes.try_emplace({int(argument.getArgNumber()), dim}, std::move(like));
+  }
   void nameArgument(Value value, const char *name) {
     BlockArgument argument = value ? traceArgument(value) : BlockArgument();
     if (argument && argumentNames[argument.getArgNumber()].empty())
       argumentNames[argument.getArgNumber()] = name;
+    giveRole(value, name);
+  }
+  void giveRole(Value value, StringRef role) {
+    BlockArgument argument = value ? traceArgument(value) : BlockArgument();
+    if (argument && argumentRoles[argument.getArgNumber()].empty())
+      argumentRoles[argument.getArgNumber()] = role;
+  }
+
+  /// Operands of masks and score functions. A dimension that may be 1 has a
+  /// size of its own.
+  void noteOperands(Op &op, AttentionOp attention, ArrayRef<OperandKind> kinds,
+                    ValueRange operands) {
+    for (auto [kind, operand] : llvm::zip_equal(kinds, operands)) {
+      giveRole(operand, kind.name);
+      int64_t rank = cast<RankedTensorType>(operand.getType()).getRank();
+      for (auto [dim, what] : llvm::enumerate(kind.dimsOf(rank)))
+        noteDim(op, attention, operand, int(dim), what);
+    }
+  }
+  void noteDim(Op &op, AttentionOp attention, Value operand, int dim,
+               const OperandDim &what) {
+    const char *role = nullptr;
+    switch (what.along) {
+    case Along::Batch:
+      if (attention.isRagged())
+        return noteLike(operand, dim, {"bounds", 1, 1});
+      role = "batch";
+      break;
+    case Along::RowBatch:
+      role = "batch";
+      break;
+    case Along::Heads:
+      role = "heads";
+      break;
+    case Along::Queries:
+      role = "sq";
+      break;
+    case Along::Keys:
+      role = attention.isPaged() ? nullptr : "sk";
+      break;
+    case Along::Anything:
+      break;
+    }
+    if (!role)
+      return;
+    if (what.broadcasts || what.each > 1)
+      return noteLike(operand, dim, {role, what.each});
+    note(op, operand, dim, role);
+  }
+  void visitData(Op &names, AttentionOp op) {
+    for (Value bounds : {op.getCuSeqlensQ(), op.getCuSeqlensK()})
+      if (bounds)
+        note(names, bounds, 0, "bounds");
+    const OperandDim perBatch{Along::Batch};
+    for (Value data : {op.getKvLengths(), op.getPageTable()})
+      if (data)
+        noteDim(names, op, data, 0, perBatch);
+    if (op.getPageTable())
+      note(names, op.getPageTable(), 1, "pages_each");
+    if (op.getSinks())
+      note(names, op.getSinks(), 0, "heads");
+    for (Value factors : {op.getKeyScale(), op.getValueScale()})
+      if (factors)
+        note(names, factors, 0, "kv_heads");
+    if (MaskAttrInterface mask = op.getEffectiveMask())
+      noteOperands(names, op, mask.getMaskOperandKinds(), op.getMaskOperands());
+    SmallVector<OperandKind> kinds;
+    for (ScoreAttrInterface score : op.getEffectiveScores())
+      kinds.append(score.getScoreOperandKinds());
+    noteOperands(names, op, kinds, op.getScoreOperands());
   }
 
   void visit(AttentionOp op) {
@@ -106,6 +185,7 @@ private:
     nameArgument(op.getCuSeqlensK(), "cu_seqlens_k");
     nameArgument(op.getKvLengths(), "kv_lengths");
     nameArgument(op.getPageTable(), "page_table");
+    visitData(names, op);
   }
 
   void visit(MergeOp op) {
@@ -129,10 +209,10 @@ private:
 
 static Status unsupported(Twine what, Type type) {
   std::string text;
-  llvm::raw_string_ostream(text)
-      << what << " has type " << type
-      << "; a function is called with ranked tensors of f32, f16, bf16, i32 or "
-         "i64, and index";
+  llvm::raw_string_ostream(text) << what << " has type " << type
+                                 << "; a function is called with ranked "
+                                    "tensors of floats, i8, i32 or i64, "
+                                    "and index";
   return Status::error(text);
 }
 
@@ -160,6 +240,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
     argument.name = namer.argumentNames[index].empty()
                         ? "arg" + std::to_string(index)
                         : namer.argumentNames[index];
+    argument.role = namer.argumentRoles[index];
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor && !argument.isIndex)
       return unsupported("argument " + Twine(index), type);
@@ -183,6 +264,8 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
         if (auto role = namer.roles.find(key);
             role != namer.roles.end() && symbol.role.empty())
           symbol.role = role->second;
+        if (auto like = namer.likes.find(key); like != namer.likes.end())
+          symbol.like = like->second;
         argument.symbols.push_back(it->second);
       }
     }
@@ -290,87 +373,4 @@ Result<func::FuncOp> flash::findEntry(ModuleOp module, StringRef name) {
       return func;
   return Status::error("there is no public function @" + name.str() +
                        " with a body; there is " + names);
-}
-
-//===----------------------------------------------------------------------===//
-// SizeAssignment
-//===----------------------------------------------------------------------===//
-
-SizeAssignment::SizeAssignment(const FunctionSignature &signature)
-    : signature(signature) {
-  for (const SizeSymbol &symbol : signature.symbols)
-    sizes.push_back(symbol.fixed);
-}
-
-Status SizeAssignment::set(StringRef name, int64_t size) {
-  int index = signature.findSymbol(name);
-  if (index < 0) {
-    std::vector<std::string> names;
-    for (const SizeSymbol &symbol : signature.symbols)
-      if (!symbol.fixed)
-        names.push_back(symbol.name);
-    return Status::error(
-        "@" + signature.name + " has no size called '" + name.str() + "'; " +
-        (names.empty() ? "all its sizes are static"
-                       : "there is " + llvm::join(names, ", ")));
-  }
-  if (size < 0)
-    return Status::error("the size " + name.str() +
-                         " must not be negative, but is " +
-                         std::to_string(size));
-  const SizeSymbol &symbol = signature.symbols[index];
-  if (symbol.fixed && *symbol.fixed != size)
-    return Status::error("the size " + name.str() + " is " +
-                         std::to_string(*symbol.fixed) + " by its type, not " +
-                         std::to_string(size));
-  if (!symbol.fixed && sizes[index] && *sizes[index] != size)
-    return Status::error("the size " + name.str() + " is given as " +
-                         std::to_string(*sizes[index]) + " and as " +
-                         std::to_string(size));
-  sizes[index] = size;
-  return Status::success();
-}
-
-void SizeAssignment::setShape(int argument, const std::vector<int64_t> &shape) {
-  const std::vector<int> &symbols = signature.arguments[argument].symbols;
-  given[argument] = shape;
-  // What disagrees is found, and said better, by the run on shapes.
-  for (size_t dim = 0; dim < std::min(symbols.size(), shape.size()); ++dim)
-    if (!sizes[symbols[dim]])
-      sizes[symbols[dim]] = shape[dim];
-}
-
-std::vector<std::string> SizeAssignment::setDefaults() {
-  auto sizeOf = [&](StringRef name) -> std::optional<int64_t> {
-    int index = signature.findSymbol(name);
-    return index < 0 ? std::nullopt : sizes[index];
-  };
-  std::vector<std::string> chosen;
-  for (auto [index, symbol] : llvm::enumerate(signature.symbols)) {
-    if (sizes[index])
-      continue;
-    int64_t size = 64;
-    if (symbol.role == "batch")
-      size = 1;
-    else if (symbol.role == "heads")
-      size = sizeOf("kv_heads").value_or(4);
-    else if (symbol.role == "kv_heads")
-      size = sizeOf("heads").value_or(4);
-    else if (symbol.role == "sq")
-      size = sizeOf("sk").value_or(1024);
-    else if (symbol.role == "sk")
-      size = sizeOf("sq").value_or(1024);
-    sizes[index] = size;
-    chosen.push_back(symbol.name + " = " + std::to_string(size));
-  }
-  return chosen;
-}
-
-std::vector<int64_t> SizeAssignment::shape(int argument) const {
-  if (auto it = given.find(argument); it != given.end())
-    return it->second;
-  std::vector<int64_t> shape;
-  for (int symbol : signature.arguments[argument].symbols)
-    shape.push_back(sizes[symbol].value_or(0));
-  return shape;
 }

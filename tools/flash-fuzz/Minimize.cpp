@@ -43,6 +43,9 @@ static double slackOf(const Draw &draw) {
   // differ they are one.
   if (draw.scale == "0.0")
     slack *= 2;
+  // Parts are merged by exp(LSE), and f32 knows an LSE of 200 to 1e-5.
+  if (draw.splitKV && draw.type == rt::DType::F32)
+    slack *= 2;
   return slack;
 }
 

@@ -134,14 +134,15 @@ TEST_F(MasksTest, OperandsOfTheWrongSize) {
   std::vector<Array> ids;
   ids.push_back(integers({1, 3}, {1, 2, 7}));
   ids.push_back(integers({1, 3}, {2, 1, 1}));
-  EXPECT_NE(rows(", %a: tensor<?x?xi32>, %b: tensor<?x?xi32>",
-                 "mask_operands(%a, %b : tensor<?x?xi32>, tensor<?x?xi32>) "
-                 "{mask = #flash.segments}",
-                 3, 4, ids)
-                .message()
-                .find("length differs: operand 'segments of keys' has 3 "
-                      "(dimension 1), the attention has 4"),
-            std::string::npos);
+  EXPECT_NE(
+      rows(", %a: tensor<?x?xi32>, %b: tensor<?x?xi32>",
+           "mask_operands(%a, %b : tensor<?x?xi32>, tensor<?x?xi32>) "
+           "{mask = #flash.segments}",
+           3, 4, ids)
+          .message()
+          .find("number of keys differs: operand 'segments of keys' has 3 "
+                "(dimension 1), the attention has 4"),
+      std::string::npos);
 }
 
 TEST_F(MasksTest, BlockSparse) {

@@ -41,12 +41,21 @@ struct SizeSymbol {
   std::vector<std::pair<int, int>> uses;
   /// Set where a type says so.
   std::optional<int64_t> fixed;
+  /// A role whose size it has if nobody says another: one for each so many
+  /// (blocks of queries), and so many fewer (sequences have a bound more).
+  struct Like {
+    std::string role;
+    int64_t each = 1, fewer = 0;
+  };
+  std::optional<Like> like;
 };
 
 struct SignatureArgument {
   bool isIndex = false;
   /// `query`, `q_offset`, ...; or `arg3`.
   std::string name;
+  /// What an attention has it for: `kv_lengths`, `slopes`, ...; or empty.
+  std::string role;
   rt::DType dtype = rt::DType::F32;
   /// The symbol of each dimension.
   std::vector<int> symbols;
@@ -96,10 +105,14 @@ public:
   /// Gives sizes to what is left; returns what it chose, as `sq = 1024`.
   std::vector<std::string> setDefaults();
 
+  /// The size that a name stands for, if it is known.
+  std::optional<int64_t> size(llvm::StringRef name) const;
   /// The shape of an argument; the array's own where it was given one.
   std::vector<int64_t> shape(int argument) const;
 
 private:
+  int64_t defaultOf(llvm::StringRef role) const;
+
   const FunctionSignature &signature;
   std::vector<std::optional<int64_t>> sizes;
   std::map<int, std::vector<int64_t>> given;

@@ -205,11 +205,14 @@ private:
           return array.status().withContext("argument " +
                                             std::to_string(index) + " ('" +
                                             argument.name + "')");
-        // Numbers of rows or pages: zeros, for other values may lie outside.
-        if (rt::isFloat(argument.dtype))
+        bool asked =
+            index < options.inputs.size() && rt::isFloat(argument.dtype);
+        std::string what =
+            asked ? "" : fillDefaultData(*array, argument, sizes);
+        if (what.empty())
           status = rt::fillNormal(*array, uint64_t(options.seed) * 256 + index);
         else
-          inputs.defaults.push_back(argument.name + " = zeros");
+          inputs.defaults.push_back(argument.name + " = " + what);
         if (status.failed())
           return status;
         arrays[index] = std::make_shared<Array>(std::move(*array));

@@ -378,7 +378,7 @@ func.func @slice_number(%q: tensor<1x4x7x8xf16>) -> tensor<1x4x7x8xf16> {
 // -----
 
 func.func @slice_unit(%q: tensor<1x4x7x8xf16>) -> tensor<1x4x7x8xf16> {
-  // expected-error @below {{slice has unit = 0, but must have at least 1}}
+  // expected-error @below {{slice has unit = 0, but must have from 1 to 16777216}}
   %o = flash.attention %q, %q, %q {key_slice = #flash.slice<part = 0, of = 3, unit = 0>} : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
   return %o : tensor<1x4x7x8xf16>
 }
@@ -390,5 +390,13 @@ func.func @slice_of_blocks(%q: tensor<1x4x7x8xf16>, %n: tensor<1x1x2xi32>, %l: t
   %o = flash.attention %q, %q, %q mask_operands(%n, %l, %n, %l : tensor<1x1x2xi32>, tensor<1x1x2x9xi32>, tensor<1x1x2xi32>, tensor<1x1x2x9xi32>)
       {mask = #flash.block_sparse<bq = 6, bk = 8>, key_slice = #flash.slice<part = 0, of = 2, unit = 12>}
       : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
+  return %o : tensor<1x4x7x8xf16>
+}
+
+// -----
+
+func.func @slice_far_out(%q: tensor<1x4x7x8xf16>) -> tensor<1x4x7x8xf16> {
+  // expected-error @below {{slice has of = 9223372036854775807, but must have from 1 to 16777216}}
+  %o = flash.attention %q, %q, %q {key_slice = #flash.slice<part = 0, of = 9223372036854775807>} : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
   return %o : tensor<1x4x7x8xf16>
 }

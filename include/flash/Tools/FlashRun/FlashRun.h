@@ -100,6 +100,11 @@ struct RunInputs {
 rt::Result<RunInputs> makeInputs(const FunctionSignature &signature,
                                  const FlashRunOptions &options);
 
+/// Fills lengths, pages, and data of masks and score functions that no file
+/// gave; returns what with, or nothing if random numbers will do.
+std::string fillDefaultData(rt::Array &array, const SignatureArgument &argument,
+                            const SizeAssignment &sizes);
+
 /// Fails when `bytes` are more than this machine's memory.
 rt::Status checkMemory(double bytes);
 

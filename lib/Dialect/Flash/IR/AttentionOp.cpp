@@ -107,9 +107,12 @@ LogicalResult SliceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
   if (of < 1 || part < 0 || part >= of)
     return emitError() << "slice has part = " << part << " of " << of
                        << ", but parts are numbered from 0 to of - 1";
-  if (unit < 1)
-    return emitError() << "slice has unit = " << unit
-                       << ", but must have at least 1";
+  // So that no bound of a slice leaves 64 bits.
+  constexpr int64_t kMost = int64_t(1) << 24;
+  for (auto [name, value] : {std::pair{"of", of}, {"unit", unit}})
+    if (value < 1 || value > kMost)
+      return emitError() << "slice has " << name << " = " << value
+                         << ", but must have from 1 to " << kMost;
   return success();
 }
 
