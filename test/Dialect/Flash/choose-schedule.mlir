@@ -61,3 +61,22 @@ func.func @softcap(%q: tensor<2x4x?x128xbf16>) {
   %o = flash.attention %q, %q, %q {scores = [#flash.softcap<30.0>], mask = #flash.causal} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
   return
 }
+
+// Tiles are parts of a mask's blocks, and how long one takes is data: they are taken as they come. 192 queries, the
+// choice for few head dims, divide no block of 128; blocks of 64 have one warpgroup.
+// SM90-LABEL: @blocks
+// SM90: flash.attention {{.*}}schedule = #flash.schedule<m = 128, n = 128, {{.*}}instruction = wgmma, specialize = true{{.*}}dynamic = true
+// SM90-LABEL: @small_blocks
+// SM90: flash.attention {{.*}}schedule = #flash.schedule<m = 64, n = 96, {{.*}}warps = 4, {{.*}}instruction = wgmma
+// SM80-LABEL: @blocks
+// SM80: flash.attention {{.*}}schedule = #flash.schedule<m = 128, n = 128, {{.*}}instruction = mma_sync
+func.func @blocks(%q: tensor<2x4x?x64xbf16>, %n: tensor<1x1x?xi32>, %l: tensor<1x1x?x?xi32>) -> tensor<2x4x?x64xbf16> {
+  %o = flash.attention %q, %q, %q mask_operands(%n, %l, %n, %l : tensor<1x1x?xi32>, tensor<1x1x?x?xi32>, tensor<1x1x?xi32>, tensor<1x1x?x?xi32>) {mask = #flash.block_sparse<bq = 128, bk = 128>}
+      : tensor<2x4x?x64xbf16>, tensor<2x4x?x64xbf16>, tensor<2x4x?x64xbf16> -> tensor<2x4x?x64xbf16>
+  return %o : tensor<2x4x?x64xbf16>
+}
+func.func @small_blocks(%q: tensor<2x4x?x64xbf16>, %n: tensor<1x1x?xi32>, %l: tensor<1x1x?x?xi32>) -> tensor<2x4x?x64xbf16> {
+  %o = flash.attention %q, %q, %q mask_operands(%n, %l, %n, %l : tensor<1x1x?xi32>, tensor<1x1x?x?xi32>, tensor<1x1x?xi32>, tensor<1x1x?x?xi32>) {mask = #flash.block_sparse<bq = 64, bk = 96>}
+      : tensor<2x4x?x64xbf16>, tensor<2x4x?x64xbf16>, tensor<2x4x?x64xbf16> -> tensor<2x4x?x64xbf16>
+  return %o : tensor<2x4x?x64xbf16>
+}

@@ -63,6 +63,94 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Blocks that a list names: where keys are whole (which is known before the loop), only the partial ones, from %full
+  // on, meet the mask; else each may be cut by the end of the keys, and the first loop has no iteration.
+  // CHECK-LABEL: gpu.func @lists
+  // CHECK-SAME: %[[LO:[a-z0-9_]+]]: index, %[[HI:[a-z0-9_]+]]: index, %[[FULL:[a-z0-9_]+]]: index, %[[RAGGED:[a-z0-9_]+]]: i1
+  gpu.func @lists(%query: memref<?x64xf16>, %numbers: memref<?xindex>, %out: memref<?x64xf32>, %lo: index, %hi: index, %full: index, %ragged: i1, %n: index, %row: index)
+      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #peel} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %true = arith.constant true
+    %zero = arith.constant 0.0 : f32
+    %q = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !q
+    %rk = flash_tile.ring : !ring
+    %s0 = flash_tile.splat %zero : !s
+    // CHECK: %[[CUT:[a-z0-9_]+]] = arith.select %[[RAGGED]], %[[LO]], %[[HI]]
+    // CHECK: %[[LISTED:[a-z0-9_]+]] = arith.addi %{{.*}}, %[[FULL]]
+    // CHECK: %[[PARTIAL:[a-z0-9_]+]] = arith.addi %[[LISTED]], %c0
+    // CHECK: %[[FROM:[a-z0-9_]+]] = arith.minsi %[[CUT]], %[[PARTIAL]]
+    // CHECK: arith.minsi %[[FROM]], %[[HI]]
+    // CHECK: %[[MID:[a-z0-9_]+]] = arith.addi %[[LO]], %{{.*}}
+    // CHECK: %[[NEVER:[a-z0-9_]+]] = arith.constant false
+    // CHECK: scf.for %{{.*}} = %[[LO]] to %[[MID]]
+    // CHECK:   scf.if %[[NEVER]]
+    // CHECK: scf.for %{{.*}} = %[[MID]] to %[[HI]]
+    // CHECK:   scf.if %{{.*}} -> (!flash_tile
+    %r = scf.for %j = %lo to %hi step %c1 iter_args(%acc = %s0) -> (!s) {
+      %number = memref.load %numbers[%j] : memref<?xindex>
+      %k0 = arith.muli %number, %c64 : index
+      %left = arith.subi %n, %k0 : index
+      %least = arith.minsi %left, %c64 : index
+      %keys = arith.select %ragged, %least, %c64 : index
+      %k = flash_tile.get %rk[%j] : !ring
+      %pending = flash_tile.mma_start #flash_tile.wgmma %q, %k acc(%acc) transpose_b : !q, !k -> !flash_tile.pending<!s>
+      %s = flash_tile.mma_wait %pending : !flash_tile.pending<!s> -> !s
+      flash_tile.release %rk[%j] : !ring
+      %short = arith.cmpi slt, %keys, %c64 : index
+      %listed = arith.cmpi slt, %j, %full : index
+      %seen = arith.cmpi sle, %k0, %row : index
+      %whole = arith.ori %listed, %seen : i1
+      %partial = arith.xori %whole, %true : i1
+      %cut = arith.ori %short, %partial : i1
+      %t = scf.if %cut -> (!s) {
+        %m = flash_tile.map(%s) : (!s) -> !s {
+        ^bb0(%a: index, %b: index, %x: f32):
+          flash_tile.yield %zero : f32
+        }
+        scf.yield %m : !s
+      } else {
+        scf.yield %s : !s
+      }
+      scf.yield %t : !s
+    }
+    flash_tile.store %r, %out[%c0, %c0] : !s, memref<?x64xf32>
+    gpu.return
+  }
+
+  // What is said of no iteration is asked in each: the loop stays one.
+  // CHECK-LABEL: gpu.func @anywhere
+  // CHECK-COUNT-1: scf.for
+  // CHECK-NOT: scf.for
+  gpu.func @anywhere(%query: memref<?x64xf16>, %numbers: memref<?xindex>, %out: memref<?x64xf32>, %lo: index, %hi: index, %ragged: i1, %n: index)
+      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #peel} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant 0.0 : f32
+    %q = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !q
+    %rk = flash_tile.ring : !ring
+    %s0 = flash_tile.splat %zero : !s
+    %r = scf.for %j = %lo to %hi step %c1 iter_args(%acc = %s0) -> (!s) {
+      %number = memref.load %numbers[%j] : memref<?xindex>
+      %k = flash_tile.get %rk[%j] : !ring
+      %pending = flash_tile.mma_start #flash_tile.wgmma %q, %k acc(%acc) transpose_b : !q, !k -> !flash_tile.pending<!s>
+      %s = flash_tile.mma_wait %pending : !flash_tile.pending<!s> -> !s
+      flash_tile.release %rk[%j] : !ring
+      %listed = arith.cmpi slt, %number, %n : index
+      %cut = arith.ori %ragged, %listed : i1
+      %t = scf.if %cut -> (!s) {
+        scf.yield %s0 : !s
+      } else {
+        scf.yield %s : !s
+      }
+      scf.yield %t : !s
+    }
+    flash_tile.store %r, %out[%c0, %c0] : !s, memref<?x64xf32>
+    gpu.return
+  }
+
   // A window's condition also holds before its first whole block, and ends to
   // hold: the loop stays one.
   // CHECK-LABEL: gpu.func @window

@@ -130,3 +130,66 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Keys lie where a list says. The producer reads the next number before it waits for a stage, that of the first
+// iteration where there is one.
+
+!acc = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @listed
+  // CHECK-SAME: %[[FIRST:[a-z0-9_]+]]: memref<?xi32>, %[[SECOND:[a-z0-9_]+]]: memref<?xi32>, %[[SPLIT:[a-z0-9_]+]]: index, %[[N:[a-z0-9_]+]]: index
+  gpu.func @listed(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %out: memref<?x64xf32>, %first: memref<?xi32>, %second: memref<?xi32>, %split: index, %n: index) kernel
+      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
+          instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232>} {
+    // CHECK: flash_tile.specialize producer(40)
+    // CHECK:   %[[SOME:[a-z0-9_]+]] = arith.cmpi slt, %c0{{.*}}, %[[N]]
+    // CHECK:   %[[START:[a-z0-9_]+]] = scf.if %[[SOME]] -> (i32)
+    // CHECK:     scf.if
+    // CHECK:   scf.for %[[J:[a-z0-9_]+]] = {{.*}} iter_args(%[[I:[a-z0-9_]+]] = %{{.*}}, %[[NUMBER:[a-z0-9_]+]] = %[[START]]) -> (index, i32)
+    // CHECK:     %[[BEHIND:[a-z0-9_]+]] = arith.addi %[[J]], %c1
+    // CHECK:     %[[INSIDE:[a-z0-9_]+]] = arith.cmpi slt, %[[BEHIND]], %[[N]]
+    // CHECK:     %[[AT:[a-z0-9_]+]] = arith.select %[[INSIDE]], %[[BEHIND]], %[[J]]
+    // CHECK:     %[[OF:[a-z0-9_]+]] = arith.cmpi slt, %[[AT]], %[[SPLIT]]
+    // CHECK:     %[[NEXT:[a-z0-9_]+]] = scf.if %[[OF]] -> (i32)
+    // CHECK:       memref.load %[[FIRST]][%[[AT]]]
+    // CHECK:       memref.load %[[SECOND]]
+    // CHECK:     arith.index_cast %[[NUMBER]] : i32 to index
+    // CHECK-NOT: memref.load
+    // CHECK:     flash_tile.put
+    // CHECK:     scf.yield %{{.*}}, %[[NEXT]]
+    // CHECK: consumers(232)
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %size = memref.dim %key, %c0 : memref<?x64xf16>
+    %ragged = arith.cmpi slt, %c64, %size : index
+    %zero = arith.constant 0.0 : f32
+    %q = flash_tile.load %query[%c0, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
+    %o0 = flash_tile.splat %zero : !acc
+    %o = scf.for %j = %c0 to %n step %c1 iter_args(%acc = %o0) -> (!acc) {
+      %isfirst = arith.cmpi slt, %j, %split : index
+      %number = scf.if %isfirst -> (i32) {
+        %a = memref.load %first[%j] : memref<?xi32>
+        scf.yield %a : i32
+      } else {
+        %at = arith.subi %j, %split : index
+        %b = memref.load %second[%at] : memref<?xi32>
+        scf.yield %b : i32
+      }
+      %block = arith.index_cast %number : i32 to index
+      %row = arith.muli %block, %c64 : index
+      %left = arith.subi %size, %row : index
+      %least = arith.minsi %left, %c64 : index
+      %rows = arith.select %ragged, %least, %c64 : index
+      %k = flash_tile.load %key[%row, %c0] rows(%rows) {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
+      %s = flash_tile.mma #flash_tile.wgmma %q, %k acc(%acc) transpose_b
+          : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !acc
+      scf.yield %s : !acc
+    }
+    flash_tile.store %o, %out[%c0, %c0] : !acc, memref<?x64xf32>
+    gpu.return
+  }
+}

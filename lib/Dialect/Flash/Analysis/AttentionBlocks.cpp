@@ -59,7 +59,8 @@ FailureOr<SmallVector<Step>> AttentionModel::listedSteps(const Rows &rows,
             mask->isHidden(qFirst, qLast, kFirst, kFirst + count - 1, index);
         if (failed(hidden))
           return failure();
-        if (*hidden)
+        // One loop over both lists does not ask.
+        if (*hidden && !together)
           continue;
         FailureOr<bool> full =
             mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + n - 1, index);

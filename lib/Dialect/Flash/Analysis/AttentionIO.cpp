@@ -164,6 +164,7 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
     return op.emitError("has no complete schedule (m and n): run "
                         "flash-choose-schedule before");
   int64_t m = io.schedule.getM(), n = io.schedule.getN();
+  together = io.schedule.getSpecialize() && !op.getKeySlice();
   FailureOr<KeyLoop> loop = countBlocks(m, n, /*classify=*/true);
   if (failed(loop) || failed(findNeeds(m, n, needs)))
     return failure();

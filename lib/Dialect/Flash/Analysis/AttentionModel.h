@@ -128,6 +128,8 @@ private:
   AttentionSizes sizes;
   int64_t kvOffset = 0;
   std::optional<int64_t> qOffset; // given for all
+  /// Whether a producer brings the tiles of all lists in one loop.
+  bool together = false;
 };
 
 } // namespace flash::io

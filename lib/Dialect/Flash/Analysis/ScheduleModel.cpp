@@ -101,6 +101,7 @@ TileProblem TileProblem::get(AttentionOp op) {
     std::tie(problem.rowDivisor, problem.keyDivisor) = mask.getTileDivisors();
   problem.uneven = static_cast<bool>(op.getEffectiveMask());
   MaskAttrInterface inside = getElementMask(op);
+  problem.predicate = static_cast<bool>(inside);
   problem.wideMask = inside && !isa<CausalAttr>(inside);
   problem.lse = static_cast<bool>(op.getLse());
   problem.offsets = op.getQOffset() || op.getKvOffset();
@@ -192,7 +193,7 @@ static int64_t otherRegisters(TargetAttr target, Instruction instruction,
                               const TileProblem &p) {
   int64_t forScores = (p.elementData ? 40 : 0) + (p.wideMask ? 20 : 0);
   if (instruction == Instruction::Wgmma)
-    return 36 + (p.uneven ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0) +
+    return 36 + (p.predicate ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0) +
            (p.vDim > 128 ? 12 : 0) + (p.functions ? 29 : 0) +
            (p.recedes && p.wideMask ? 8 : 0) + forScores;
   if (target.getKind().getValue().starts_with("sm_1"))
@@ -360,7 +361,8 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
           (warpgroups == 2 && std::max(problem.qkDim, problem.vDim) > 128);
       c.consumerRegisters = warpgroups == 3 ? 160 : 232;
       // Wide heads under a mask: the last registers are worth 64 keys.
-      if (warpgroups < 3 && problem.uneven &&
+      // A producer that reads lists needs more than 24 itself.
+      if (warpgroups < 3 && problem.uneven && !problem.rowDivisor &&
           std::max(problem.qkDim, problem.vDim) > 192) {
         c.producerRegisters = 24;
         c.consumerRegisters = 240;

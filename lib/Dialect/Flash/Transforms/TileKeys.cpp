@@ -315,19 +315,23 @@ KeyBlocks AttentionTiler::joinLists(const KeyBlocks &first,
                                     const KeyBlocks &second) {
   KeyBlocks joined = first;
   joined.count = index.add(first.count, second.count);
-  joined.number = [this, first, second](OpBuilder &builder, Location loc, Value n) -> Value {
+  joined.number = [this, first, second](OpBuilder &builder, Location loc,
+                                        Value n) -> Value {
+    // As the lists have them: what is read ahead is widened when it is used.
+    auto read = [&](const KeyBlocks &list, Value at) {
+      Value number = arith::IndexCastOp::create(
+          builder, loc, builder.getI32Type(), list.number(builder, loc, at));
+      scf::YieldOp::create(builder, loc, number);
+    };
     // What a list holds at a number of the other may not exist.
     auto branch = scf::IfOp::create(
         builder, loc, index.less(n, first.count),
+        [&](OpBuilder &, Location) { read(first, n); },
         [&](OpBuilder &, Location) {
-          scf::YieldOp::create(builder, loc, first.number(builder, loc, n));
-        },
-        [&](OpBuilder &, Location) {
-          scf::YieldOp::create(
-              builder, loc,
-              second.number(builder, loc, index.sub(n, first.count)));
+          read(second, index.sub(n, first.count));
         });
-    return branch.getResult(0);
+    return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                      branch.getResult(0));
   };
   return joined;
 }

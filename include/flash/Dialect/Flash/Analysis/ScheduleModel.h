@@ -30,6 +30,8 @@ struct TileProblem {
   int64_t rowDivisor = 0, keyDivisor = 0, pageSize = 0;
   /// Whether a mask gives blocks of queries different numbers of keys.
   bool uneven = false;
+  /// Whether scores can meet a mask's predicate.
+  bool predicate = false;
   /// Whether the LSE is asked for, and whether positions have offsets.
   bool lse = false, offsets = false;
   /// Names, for the table: `none`, `causal`, `window`, ...; score functions and
