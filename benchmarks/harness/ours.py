@@ -6,6 +6,7 @@
     sm_90a                        what the compiler chooses
     sm_90a@m=192;n=112            parts of the schedule, as in #flash.schedule<...>
     sm_90a%overlap=false          options of flash-gpu-pipeline
+    sm_90a!                       without tables of measured schedules (sm_90a!@...)
     auto                          the target of this machine's GPU
 """
 
@@ -31,13 +32,14 @@ class Ours:
 
     @property
     def target(self):
-        return self.spec.partition("%")[0].partition("@")[0] or "auto"
+        return self.spec.partition("%")[0].partition("@")[0].rstrip("!") or "auto"
 
     @property
     def options(self):
         head, _, passes = self.spec.partition("%")
         schedule = head.partition("@")[2].replace(";", ", ")
         parts = [f"schedule=#flash.schedule<{schedule}>"] if schedule else []
+        parts += ["schedule-table=none"] if head.partition("@")[0].endswith("!") else []
         return ";".join(parts + ([f"passes={passes}"] if passes else []))
 
 

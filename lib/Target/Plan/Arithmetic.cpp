@@ -55,6 +55,11 @@ FailureOr<Expr> ProgramBuilder::affine(Location loc, AffineExpr expr,
   }
 }
 
+static bool isEquality(arith::CmpIPredicate predicate) {
+  return predicate == arith::CmpIPredicate::eq ||
+         predicate == arith::CmpIPredicate::ne;
+}
+
 LogicalResult ProgramBuilder::convertArithmetic(Operation *op) {
   auto set = [&](const Expr &value) {
     indices[op->getResult(0)] = value;
@@ -103,6 +108,20 @@ LogicalResult ProgramBuilder::convertArithmetic(Operation *op) {
   if (auto max = dyn_cast<affine::AffineMaxOp>(op))
     return evaluate(max.getAffineMap(),
                     [](Expr a, Expr b) { return Expr::max(a, b); });
+  // A choice by equality: where a size is 1, as of a bias for all heads.
+  if (auto select = dyn_cast<arith::SelectOp>(op))
+    if (auto compare = select.getCondition().getDefiningOp<arith::CmpIOp>();
+        compare && select.getType().isIndex() &&
+        compare.getLhs().getType().isIndex() &&
+        isEquality(compare.getPredicate())) {
+      Expr a = index(compare.getLhs()), b = index(compare.getRhs());
+      Expr differ = Expr::min(Expr(1), Expr::max(a - b, b - a));
+      Expr equal = index(select.getTrueValue()),
+           other = index(select.getFalseValue());
+      if (compare.getPredicate() == arith::CmpIPredicate::ne)
+        std::swap(equal, other);
+      return set(equal + (other - equal) * differ);
+    }
   // Nobody needs a value of another kind: comparisons are read by assertions.
   if (op->use_empty() || op->getResult(0).getType().isInteger(1))
     return success();
