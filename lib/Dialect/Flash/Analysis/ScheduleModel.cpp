@@ -198,7 +198,8 @@ static int64_t otherRegisters(TargetAttr target, Instruction instruction,
            (p.recedes && p.wideMask ? 8 : 0) + forScores;
   if (target.getKind().getValue().starts_with("sm_1"))
     return 88 + forScores;
-  return 48 + (p.scores.empty() ? 0 : 16) + forScores;
+  // Two loops over lists keep more addresses.
+  return 48 + (p.scores.empty() ? 0 : 16) + (p.rowDivisor ? 24 : 0) + forScores;
 }
 
 /// 32-bit registers a thread needs: O and S in f32; beside them P in 16 bits

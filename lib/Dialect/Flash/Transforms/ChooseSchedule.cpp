@@ -112,7 +112,7 @@ struct ChooseSchedulePass
       }
       chosen = overlay(chosen, op.getScheduleAttr());
       op.setScheduleAttr(chosen);
-      // On the CPU a tile follows the mask's blocks; a GPU's has its own size.
+      // Tiles follow the mask's blocks; on a GPU not every block holds one.
       if (!description->isCPU() && problem.rowDivisor &&
           (problem.rowDivisor % chosen.getM() ||
            problem.keyDivisor % chosen.getN())) {

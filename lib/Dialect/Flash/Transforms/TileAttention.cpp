@@ -32,7 +32,6 @@
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/Support/FormatVariadic.h"
 #include <limits>
 
 namespace flash {
@@ -252,19 +251,12 @@ static LogicalResult checkDivides(AttentionOp op, ScheduleAttr schedule) {
   if (!mask)
     return success();
   auto [rows, keys] = mask.getTileDivisors();
-  for (auto [name, size, block, least] :
-       {std::tuple{"m", schedule.getM(), rows, 64},
-        {"n", schedule.getN(), keys, 16}})
+  for (auto [name, size, block] :
+       {std::tuple{"m", schedule.getM(), rows}, {"n", schedule.getN(), keys}})
     if (block && block % size)
       return op.emitOpError()
              << "schedule has " << name << " = " << size
-             << ", which does not divide the mask's blocks of " << block
-             << (schedule.getWarps() && block % least
-                     ? llvm::formatv(": blocks that are no multiple of {0} are "
-                                     "not supported on a GPU yet",
-                                     least)
-                           .str()
-                     : "");
+             << ", which does not divide the mask's blocks of " << block;
   return success();
 }
 
