@@ -69,7 +69,7 @@ func.func @softcap(%q: tensor<2x4x?x128xbf16>) {
 // SM90-LABEL: @small_blocks
 // SM90: flash.attention {{.*}}schedule = #flash.schedule<m = 64, n = 96, {{.*}}warps = 4, {{.*}}instruction = wgmma
 // SM80-LABEL: @blocks
-// SM80: flash.attention {{.*}}schedule = #flash.schedule<m = 128, n = 128, {{.*}}instruction = mma_sync
+// SM80: flash.attention {{.*}}schedule = #flash.schedule<m = 128, n = 64, {{.*}}instruction = mma_sync
 func.func @blocks(%q: tensor<2x4x?x64xbf16>, %n: tensor<1x1x?xi32>, %l: tensor<1x1x?x?xi32>) -> tensor<2x4x?x64xbf16> {
   %o = flash.attention %q, %q, %q mask_operands(%n, %l, %n, %l : tensor<1x1x?xi32>, tensor<1x1x?x?xi32>, tensor<1x1x?xi32>, tensor<1x1x?x?xi32>) {mask = #flash.block_sparse<bq = 128, bk = 128>}
       : tensor<2x4x?x64xbf16>, tensor<2x4x?x64xbf16>, tensor<2x4x?x64xbf16> -> tensor<2x4x?x64xbf16>
