@@ -297,14 +297,14 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   sequences("kv-lengths-split", "mask = #flash.causal", {keyLengths()},
             "kv_lengths(%n : tensor<?xi32>)", 0)
       .splitKV = 3;
-  Kernel &parts =
-      sequences("ragged-split", "mask = #flash.and<#flash.causal, #flash.segments>",
-                {starts("cq", true), starts("ck", false), segments("sq", true),
-                 segments("sk", false)},
-                "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
-                "tensor<?xi32>) mask_operands(%sq, %sk : tensor<?x?xi32>, "
-                "tensor<?x?xi32>)",
-                0);
+  Kernel &parts = sequences(
+      "ragged-split", "mask = #flash.and<#flash.causal, #flash.segments>",
+      {starts("cq", true), starts("ck", false), segments("sq", true),
+       segments("sk", false)},
+      "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
+      "tensor<?xi32>) mask_operands(%sq, %sk : tensor<?x?xi32>, "
+      "tensor<?x?xi32>)",
+      0);
   parts.shapes = kPacked;
   parts.splitKV = 2;
   for (auto [pageSize, splits] : {std::pair<int64_t, int64_t>{1, 0},
