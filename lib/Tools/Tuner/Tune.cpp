@@ -51,6 +51,19 @@ static std::string wordAfter(StringRef text, StringRef key, char end) {
   return text.substr(at + key.size()).ltrim(" \t:").split(end).first.str();
 }
 
+/// The first word with dots between digits: where the driver says its version
+/// has changed from module to module.
+static std::string findVersion(StringRef text) {
+  for (StringRef rest = text; !rest.empty();) {
+    auto [word, behind] = rest.split(' ');
+    if (word.contains('.') &&
+        word.find_first_not_of("0123456789.") == StringRef::npos)
+      return word.str();
+    rest = behind;
+  }
+  return "";
+}
+
 /// FLASH_COMMIT; else what git says of the folder.
 static std::string findCommit() {
   if (std::optional<std::string> given =
@@ -97,8 +110,7 @@ static Result<Log::Identity> identify(TargetAttr target) {
   if (device.failed())
     return device.status();
   identity.device = device->name;
-  identity.driver =
-      wordAfter(readFile("/proc/driver/nvidia/version"), "Kernel Module", ' ');
+  identity.driver = findVersion(readFile("/proc/driver/nvidia/version"));
   if (identity.driver.empty())
     identity.driver = "CUDA " + std::to_string(device->driverVersion / 1000) +
                       "." + std::to_string(device->driverVersion / 10 % 100);
