@@ -350,12 +350,12 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
     std::string partial = dim == 64    ? "#flash.window<left = 100, right = 9>"
                           : dim == 128 ? "#flash.causal"
                                        : "#flash.prefix";
-    Kernel &kernel = sparse("block-sparse-hd" + std::to_string(dim),
-                            "#flash.block_sparse<bq = 128, bk = 128, partial = " +
-                                partial + ">",
-                            128, 128,
-                            dim == 256 ? std::vector<Extra>{prefixLengths()}
-                                       : std::vector<Extra>{});
+    Kernel &kernel = sparse(
+        "block-sparse-hd" + std::to_string(dim),
+        "#flash.block_sparse<bq = 128, bk = 128, partial = " + partial + ">",
+        128, 128,
+        dim == 256 ? std::vector<Extra>{prefixLengths()}
+                   : std::vector<Extra>{});
     kernel.dqk = kernel.dv = dim;
     kernel.lse = dim != 128;
     kernel.heads = 6;

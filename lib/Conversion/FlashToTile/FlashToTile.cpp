@@ -182,10 +182,10 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
     }
   }
 
-  SmallVector<Value> position = findTile(
-      builder, op,
-      schedule && !schedule.getDynamic() ? schedule.getHeadTurns() : 0,
-      tile::getKernelCluster(kernel), bound);
+  SmallVector<Value> position =
+      findTile(builder, op,
+               schedule && !schedule.getDynamic() ? schedule.getHeadTurns() : 0,
+               tile::getKernelCluster(kernel), bound);
   for (auto [from, to] : llvm::zip(op.getInductionVars(), position))
     body.map(from, to);
   if (failed(body.convertBlock(*op.getBody())))

@@ -123,7 +123,8 @@ struct StageAddress {
 StageAddress getStage(Emitter &e, mlir::Value ring, RingType type,
                       mlir::Value iteration);
 
-/// The policy of the L2 cache that a hint stands for, as `createpolicy` makes it.
+/// The policy of the L2 cache that a hint stands for, as `createpolicy` makes
+/// it.
 mlir::Value getCachePolicy(Emitter &e, CacheHint hint);
 
 /// Waits until the phase of a barrier with the given parity has completed; not

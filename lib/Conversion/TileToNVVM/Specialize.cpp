@@ -18,8 +18,8 @@
 // A turn is a named barrier of each warpgroup, on which it waits and the one
 // before it arrives; the last one arrives first of all, for the first one.
 // The producer is the last warpgroup, so that the computing threads count from
-// 0. In a cluster a barrier of all its blocks stands at both ends: they write to
-// one another's shared memory.
+// 0. In a cluster a barrier of all its blocks stands at both ends: they write
+// to one another's shared memory.
 //
 //===----------------------------------------------------------------------===//
 

@@ -173,7 +173,8 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
   /// stmatrix of two blocks of 8 columns at a time: lane l gives the address of
   /// row l % 16 and of block l / 16.
   static void writeRows(Emitter &e, const KernelValues &kernel, Value value,
-                        FragmentType type, SharedType tile, Part part, Value rows) {
+                        FragmentType type, SharedType tile, Part part,
+                        Value rows) {
     Value row = e.bitAnd(kernel.lane, 15);
     Value lane = e.add(rows, e.shl(row, 7));
     Value swizzle = e.bitXor(e.bitAnd(row, 7), e.shr(kernel.lane, 4));

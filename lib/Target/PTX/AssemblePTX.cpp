@@ -91,10 +91,22 @@ FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(messages),
                                           StringRef(messages)};
   std::string problem;
-  int code = llvm::sys::ExecuteAndWait(
-      ptxas, {ptxas, "-O3", "-v", arch, "-o", output, input}, std::nullopt,
-      redirects, /*SecondsToWait=*/300, /*MemoryLimit=*/0, &problem);
-  log = readFile(messages);
+  auto assemble = [&](bool concurrently) {
+    SmallVector<StringRef> arguments{ptxas, "-O3", "-v", arch};
+    if (concurrently)
+      arguments.append({"--split-compile", "0"});
+    arguments.append({"-o", output, input});
+    int code = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt,
+                                         redirects, /*SecondsToWait=*/300,
+                                         /*MemoryLimit=*/0, &problem);
+    log = readFile(messages);
+    return code;
+  };
+  // Kernels for several lengths are assembled side by side, to the same code.
+  bool several = ptx.count(".entry") > 1;
+  int code = assemble(several);
+  if (several && code != 0 && StringRef(log).contains("Unknown option"))
+    code = assemble(/*concurrently=*/false);
   if (code != 0) {
     error =
         "ptxas (" + ptxas + ") failed: " + (problem.empty() ? log : problem);

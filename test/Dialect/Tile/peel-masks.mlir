@@ -79,8 +79,7 @@ gpu.module @kernels {
     %s0 = flash_tile.splat %zero : !s
     // CHECK: %[[CUT:[a-z0-9_]+]] = arith.select %[[RAGGED]], %[[LO]], %[[HI]]
     // CHECK: %[[LISTED:[a-z0-9_]+]] = arith.addi %{{.*}}, %[[FULL]]
-    // CHECK: %[[PARTIAL:[a-z0-9_]+]] = arith.addi %[[LISTED]], %c0
-    // CHECK: %[[FROM:[a-z0-9_]+]] = arith.minsi %[[CUT]], %[[PARTIAL]]
+    // CHECK: %[[FROM:[a-z0-9_]+]] = arith.minsi %[[CUT]], %[[LISTED]]
     // CHECK: arith.minsi %[[FROM]], %[[HI]]
     // CHECK: %[[MID:[a-z0-9_]+]] = arith.addi %[[LO]], %{{.*}}
     // CHECK: %[[NEVER:[a-z0-9_]+]] = arith.constant false

@@ -43,7 +43,8 @@ MaskBlocks::makeQuestion(StringRef name, unsigned numPositions, Build build) {
                data.take_front(op.getMaskOperands().size()),
                &op.getMaskBody(),
                data.drop_front(op.getMaskOperands().size()),
-               /*laterHidden=*/false, /*listedFull=*/Value()};
+               /*laterHidden=*/false,
+               /*listedFull=*/Value()};
   question.answers = build(builder, at, arguments.slice(4, numPositions));
   // What is known of the operands does not change from block to block.
   SmallVector<Value> operands(op.getMaskOperands());

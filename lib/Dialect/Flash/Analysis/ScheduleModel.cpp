@@ -292,7 +292,8 @@ static Choice fitShared(Choice c, TargetAttr target, const TileProblem &p) {
   if (sharedBytes(c, p) > target.getFastMemory())
     c.queryStages = 1;
   for (c.storeColumns = 0; sharedBytes(c, p) > target.getFastMemory();) {
-    int64_t columns = c.storeColumns ? c.storeColumns : llvm::alignTo(p.vDim, 64);
+    int64_t columns =
+        c.storeColumns ? c.storeColumns : llvm::alignTo(p.vDim, 64);
     c.storeColumns = llvm::alignTo(columns / 2, 64);
     if (c.storeColumns == columns) {
       c.storeTma = false;

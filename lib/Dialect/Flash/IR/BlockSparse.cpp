@@ -104,9 +104,9 @@ Value BlockSparseAttr::buildIsFull(OpBuilder &builder, Location loc,
   if (!at.listedFull || !getPartial())
     return b.boolean(true);
   return b.either(at.listedFull,
-                  getPartial().buildIsFull(
-                      builder, loc, at.with(at.operands.drop_front(4)), qFirst,
-                      qLast, kFirst, kLast));
+                  getPartial().buildIsFull(builder, loc,
+                                           at.with(at.operands.drop_front(4)),
+                                           qFirst, qLast, kFirst, kLast));
 }
 
 Value BlockSparseAttr::buildIsVisible(OpBuilder &builder, Location loc,

@@ -74,15 +74,10 @@ LogicalResult OnlineAttentionOp::verifyRegions() {
 
 TilePlace OnlineAttentionOp::getPlace(ValueRange operands, Region &body) {
   MaskAttrInterface mask = getMaskAttr();
-  return TilePlace{getBatch(),
-                   getHead(),
-                   getQOrigin(),
-                   getKOrigin(),
-                   operands,
-                   &body,
-                   getCaptures(),
-                   mask && mask.hidesLaterKeys(),
-                   getListedFull()};
+  return TilePlace{
+      getBatch(),     getHead(), getQOrigin(),  getKOrigin(),
+      operands,       &body,     getCaptures(), mask && mask.hidesLaterKeys(),
+      getListedFull()};
 }
 
 /// Results of a destination-style op have their destinations' shapes.

@@ -135,8 +135,7 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       ifWanted(existingQueries), ifWanted(batch), ifWanted(queryHead),
       ifWanted(index.sub(qOffset, queryRow)),
       ifWanted(index.sub(keyPosition, keyRow)), listedFull, keyScale,
-      maskOperands,
-      op.getScoreOperands(), op.getSeed(), op.getDropoutOffset(),
+      maskOperands, op.getScoreOperands(), op.getSeed(), op.getDropoutOffset(),
       op.getCaptures(),
       rewriter.getFloatAttr(accumulator, op.getScaleOrDefault()), mask, scores,
       op.getDropoutPAttr(),
@@ -266,9 +265,9 @@ Value AttentionTiler::listedKey(const KeyBlocks &list, Value n) {
   Value stepsEach = index.constant(list.size / keys);
   Value entry = index.div(n, stepsEach);
   Value part = index.sub(n, index.mul(entry, stepsEach));
-  return index.add(index.mul(list.number(rewriter, loc, entry),
-                             index.constant(list.size)),
-                   index.mul(part, index.constant(keys)));
+  return index.add(
+      index.mul(list.number(rewriter, loc, entry), index.constant(list.size)),
+      index.mul(part, index.constant(keys)));
 }
 
 /// Walks the blocks of a list, each in steps of the tile's keys.
@@ -346,8 +345,7 @@ AttentionTiler::State AttentionTiler::walkTogether(Value query,
   const KeyBlocks &partial = lists[0], &full = lists[1];
   KeyBlocks all = joinLists(full, partial);
   // Where both leave the same to ask, nobody needs to know which one it is.
-  bool alike =
-      partial.mask == full.mask && partial.operands == full.operands;
+  bool alike = partial.mask == full.mask && partial.operands == full.operands;
   if (alike) {
     mask = cast_if_present<MaskAttrInterface>(full.mask);
     maskOperands = full.operands;
@@ -355,9 +353,9 @@ AttentionTiler::State AttentionTiler::walkTogether(Value query,
   Value zero = index.constant(0), tile = index.constant(keys);
   Value stepsEach = index.constant(all.size / keys);
   Value fullSteps = index.mul(full.count, stepsEach);
-  Value rest = index.sub(
-      numKeys, index.mul(index.div(numKeys, index.constant(all.size)),
-                         index.constant(all.size)));
+  Value rest =
+      index.sub(numKeys, index.mul(index.div(numKeys, index.constant(all.size)),
+                                   index.constant(all.size)));
   Value cut = index.less(zero, rest);
   Value last = rewriter.createOrFold<arith::SelectOp>(
       loc, cut, numKeys, index.max(index.sub(numKeys, tile), zero));

@@ -141,9 +141,9 @@ LogicalResult MapOp::verifyRegions() {
 static LogicalResult mapSplats(MapOp op, PatternRewriter &rewriter) {
   Block &body = op.getBody().front();
   IRMapping mapping;
-  for (auto [input, argument] : llvm::zip(
-           op.getInputs(),
-           body.getArguments().drop_front(op.getNumPositions()))) {
+  for (auto [input, argument] :
+       llvm::zip(op.getInputs(),
+                 body.getArguments().drop_front(op.getNumPositions()))) {
     auto splat = input.getDefiningOp<SplatOp>();
     if (!splat)
       return rewriter.notifyMatchFailure(op, "an input is not a splat");
@@ -158,9 +158,8 @@ static LogicalResult mapSplats(MapOp op, PatternRewriter &rewriter) {
   for (Operation &inner : body.without_terminator())
     rewriter.clone(inner, mapping);
   SmallVector<Value> splats;
-  for (auto [result, value] :
-       llvm::zip(op.getResults(),
-                 cast<YieldOp>(body.getTerminator()).getValues()))
+  for (auto [result, value] : llvm::zip(
+           op.getResults(), cast<YieldOp>(body.getTerminator()).getValues()))
     splats.push_back(SplatOp::create(rewriter, op.getLoc(), result.getType(),
                                      mapping.lookupOrDefault(value)));
   rewriter.replaceOp(op, splats);

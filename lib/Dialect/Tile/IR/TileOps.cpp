@@ -108,7 +108,8 @@ LogicalResult StoreAsyncOp::verify() {
   for (int64_t size : map.getBox())
     elements *= size;
   int64_t panel = getTile().getPanelColumns();
-  if (getColumns() && (*getColumns() % panel || int64_t(*getColumns()) > value.getColumns()))
+  if (getColumns() &&
+      (*getColumns() % panel || int64_t(*getColumns()) > value.getColumns()))
     return emitOpError() << "stores " << *getColumns() << " of "
                          << value.getColumns()
                          << " columns at a time, which are not whole panels of "

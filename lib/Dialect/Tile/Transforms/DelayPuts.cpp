@@ -131,8 +131,8 @@ void PutRotation::rotate() {
       [&](OpBuilder &b, Location l) {
         IRMapping first =
             cloneEarly(b, loop.getLowerBound(), loop.getInitArgs());
-        Value second = arith::AddIOp::create(b, l, loop.getLowerBound(),
-                                             loop.getStep());
+        Value second =
+            arith::AddIOp::create(b, l, loop.getLowerBound(), loop.getStep());
         auto rest = scf::ForOp::create(
             b, l, second, loop.getUpperBound(), loop.getStep(), yielded(first),
             [&](OpBuilder &inner, Location, Value position, ValueRange args) {
@@ -147,8 +147,7 @@ void PutRotation::rotate() {
         Value end = arith::AddIOp::create(
             b, l, loop.getLowerBound(),
             arith::MulIOp::create(
-                b, l,
-                arith::CeilDivSIOp::create(b, l, length, loop.getStep()),
+                b, l, arith::CeilDivSIOp::create(b, l, length, loop.getStep()),
                 loop.getStep()));
         cloneLate(b, end, rest.getResults());
         scf::YieldOp::create(b, l, rest.getResults().take_front(results));

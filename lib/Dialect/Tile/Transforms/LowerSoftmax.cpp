@@ -95,15 +95,14 @@ static void lowerSoftmax(OnlineSoftmaxOp op) {
     // Nothing comes before the first block: whatever is scaled is zero.
     alpha = SplatOp::create(builder, loc, row, constant(builder, loc, 0.0f));
   } else {
-    sum = MapOp::create(
-              builder, loc, TypeRange(sumType),
-              ValueRange{op.getSum(), alpha, blockSum},
-              [&](OpBuilder &b, Location l, ValueRange args) {
-                YieldOp::create(
-                    b, l,
-                    math::FmaOp::create(b, l, args[1], args[2], args[3])
-                        .getResult());
-              })
+    sum = MapOp::create(builder, loc, TypeRange(sumType),
+                        ValueRange{op.getSum(), alpha, blockSum},
+                        [&](OpBuilder &b, Location l, ValueRange args) {
+                          YieldOp::create(b, l,
+                                          math::FmaOp::create(b, l, args[1],
+                                                              args[2], args[3])
+                                              .getResult());
+                        })
               .getResult(0);
   }
   op->replaceAllUsesWith(

@@ -50,9 +50,7 @@ public:
   bool match();
   void rotate();
   /// The ring of the second product's operand.
-  Value getLateRing() {
-    return second.getB().getDefiningOp<GetOp>().getRing();
-  }
+  Value getLateRing() { return second.getB().getDefiningOp<GetOp>().getRing(); }
 
 private:
   bool isLate(Operation *op) const { return late.contains(op); }

@@ -170,9 +170,9 @@ std::optional<Cut> Threshold::ofComparison(arith::CmpIOp compare,
   if (auto select = small.getDefiningOp<arith::SelectOp>();
       select && strict && loop.isDefinedOutsideOfLoop(select.getCondition())) {
     for (bool other : {false, true})
-      if (!chosen && isSame(other ? select.getTrueValue()
-                                  : select.getFalseValue(),
-                            large)) {
+      if (!chosen &&
+          isSame(other ? select.getTrueValue() : select.getFalseValue(),
+                 large)) {
         chosen = ofInvariant(select.getCondition(), other);
         small = other ? select.getFalseValue() : select.getTrueValue();
       }

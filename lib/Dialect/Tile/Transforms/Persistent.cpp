@@ -60,11 +60,11 @@ static Value limitGrid(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
   for (LaunchOp launch : launches) {
     OpBuilder builder(launch);
     Value tiles = launch.getGrid()[0];
-    Value most =
-        arith::ConstantIndexOp::create(builder, launch.getLoc(),
-                                       cores - cores % getKernelCluster(kernel));
+    Value most = arith::ConstantIndexOp::create(
+        builder, launch.getLoc(), cores - cores % getKernelCluster(kernel));
     launch.getArgsMutable().append(tiles);
-    Value blocks = arith::MinSIOp::create(builder, launch.getLoc(), tiles, most);
+    Value blocks =
+        arith::MinSIOp::create(builder, launch.getLoc(), tiles, most);
     if (alike && getKernelCluster(kernel) == 1) {
       Value rounds =
           arith::CeilDivUIOp::create(builder, launch.getLoc(), tiles, most);
@@ -100,8 +100,8 @@ static Value addCounter(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches) {
 }
 
 /// Moves what depends on the block into a loop over its tiles.
-static void makePersistent(gpu::GPUFuncOp kernel, Operation *id,
-                           Value tiles, Value counter) {
+static void makePersistent(gpu::GPUFuncOp kernel, Operation *id, Value tiles,
+                           Value counter) {
   Block &body = kernel.getBody().front();
   SmallVector<OpOperand *> uses;
   for (OpOperand &use : id->getUses())

@@ -39,7 +39,8 @@ llvm::FailureOr<KernelLoads> findLoads(mlir::gpu::GPUFuncOp kernel,
 /// induction variable, and on values from outside.
 bool isArithmetic(mlir::Block *scope, mlir::Value value);
 
-/// The ops of `scope`, in order, that read the scalars on which `values` depend.
+/// The ops of `scope`, in order, that read the scalars on which `values`
+/// depend.
 llvm::SmallVector<mlir::Operation *> findReads(mlir::Block *scope,
                                                mlir::ValueRange values);
 

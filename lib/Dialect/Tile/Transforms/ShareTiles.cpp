@@ -89,8 +89,8 @@ static void divideBox(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
     OpBuilder builder(launch);
     OpOperand &argument = launch.getArgsMutable()[map.getArgNumber()];
     auto made = argument.get().getDefiningOp<TensorMapOp>();
-    argument.set(TensorMapOp::create(builder, made.getLoc(), type,
-                                     made.getSource()));
+    argument.set(
+        TensorMapOp::create(builder, made.getLoc(), type, made.getSource()));
     if (made->use_empty())
       made.erase();
   }
@@ -123,8 +123,8 @@ static int64_t shareRings(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
   llvm::SmallSetVector<Value, 4> maps;
   for (Value ring : shared) {
     auto type = cast<RingType>(ring.getType());
-    ring.setType(RingType::get(type.getStages(), type.getTile(),
-                               type.getKind(), cluster));
+    ring.setType(RingType::get(type.getStages(), type.getTile(), type.getKind(),
+                               cluster));
     for (PutOp put : byRing[ring])
       if (maps.insert(put.getSource()))
         divideBox(kernel, launches, cast<BlockArgument>(put.getSource()),
@@ -144,7 +144,8 @@ struct TileShareTilesPass
         return;
       int64_t shared = shareRings(kernel, launches[kernel], cluster);
       if (!shared)
-        kernel.emitRemark("flash-tile-share-tiles: the blocks of a cluster of '")
+        kernel.emitRemark(
+            "flash-tile-share-tiles: the blocks of a cluster of '")
             << kernel.getName() << "' have no tiles in common";
       numShared += shared;
     });

@@ -171,9 +171,9 @@ SmallVector<Value> AheadReads::first(OpBuilder &builder,
     return {};
   Location loc = loop.getLoc();
   Value lower = outer.lookupOrDefault(loop.getLowerBound());
-  Value some = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::slt, lower,
-      outer.lookupOrDefault(loop.getUpperBound()));
+  Value some =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, lower,
+                            outer.lookupOrDefault(loop.getUpperBound()));
   auto branch = scf::IfOp::create(
       builder, loc, some,
       [&](OpBuilder &b, Location l) {
@@ -182,8 +182,8 @@ SmallVector<Value> AheadReads::first(OpBuilder &builder,
       [&](OpBuilder &b, Location l) {
         SmallVector<Value> none;
         for (Value result : results)
-          none.push_back(arith::ConstantOp::create(
-              b, l, b.getZeroAttr(result.getType())));
+          none.push_back(
+              arith::ConstantOp::create(b, l, b.getZeroAttr(result.getType())));
         scf::YieldOp::create(b, l, none);
       });
   return SmallVector<Value>(branch.getResults());
@@ -196,9 +196,9 @@ SmallVector<Value> AheadReads::next(OpBuilder &builder, const IRMapping &outer,
   Location loc = loop.getLoc();
   Value step = outer.lookupOrDefault(loop.getStep());
   Value behind = arith::AddIOp::create(builder, loc, position, step);
-  Value inside = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::slt, behind,
-      outer.lookupOrDefault(loop.getUpperBound()));
+  Value inside =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, behind,
+                            outer.lookupOrDefault(loop.getUpperBound()));
   return at(builder, outer,
             arith::SelectOp::create(builder, loc, inside, behind, position));
 }

@@ -50,12 +50,10 @@ static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
                /*rows=*/16, tile.getPanelColumns());
   OpBuilder builder(store);
   bool parts = columns && columns < type.getColumns();
-  StoreAsyncOp::create(builder, store.getLoc(), store.getValue(), map,
-                       store.getOffsets(),
-                       parts ? builder.getI64IntegerAttr(columns)
-                             : IntegerAttr(),
-                       hint,
-                       /*shared_offset=*/IntegerAttr());
+  StoreAsyncOp::create(
+      builder, store.getLoc(), store.getValue(), map, store.getOffsets(),
+      parts ? builder.getI64IntegerAttr(columns) : IntegerAttr(), hint,
+      /*shared_offset=*/IntegerAttr());
   store.erase();
 }
 
@@ -83,9 +81,9 @@ struct TileStoreTmaPass
       TensorMaps maps(kernel, launches[kernel]);
       for (StoreOp store : stores)
         makeAsync(store, maps, schedule.getStoreColumns(),
-                  cacheHints ? CacheHintAttr::get(&getContext(),
-                                                  CacheHint::EvictFirst)
-                             : CacheHintAttr());
+                  cacheHints
+                      ? CacheHintAttr::get(&getContext(), CacheHint::EvictFirst)
+                      : CacheHintAttr());
       OpBuilder builder(roles.getConsumers().front().getTerminator());
       StoreWaitOp::create(builder, roles.getLoc());
       numStores += stores.size();
