@@ -14,8 +14,6 @@
 
 #include "ScheduleFields.h"
 
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -28,109 +26,6 @@ using Choice = ScheduleFields;
 
 static int64_t registerLimit(const Choice &c) {
   return c.consumerRegisters ? c.consumerRegisters : 255;
-}
-
-/// `#flash.softcap<3.0 : f32>` is `softcap`.
-static std::string nameOf(Attribute attribute, bool parameters) {
-  std::string text;
-  llvm::raw_string_ostream(text) << attribute;
-  for (size_t at; (at = text.find("#flash.")) != std::string::npos;)
-    text.erase(at, StringRef("#flash.").size());
-  return parameters ? text : text.substr(0, text.find('<'));
-}
-
-/// The longer of queries and keys.
-static int64_t lengthOf(AttentionOp op) {
-  if (op.isRagged() || op.isPaged() || op.getKvLengths() || op.getKeySlice())
-    return TileProblem::kLengthInData;
-  int64_t queries = op.getQuery().getType().getDimSize(op.getLengthDim());
-  int64_t keys = op.getKey().getType().getDimSize(op.getLengthDim());
-  if (ShapedType::isDynamic(queries) || ShapedType::isDynamic(keys))
-    return TileProblem::kLengthAtRunTime;
-  return std::max(queries, keys);
-}
-
-/// Whether a region reads a capture at a place that depends on the positions.
-static bool readsAtPositions(Region &body) {
-  if (body.empty())
-    return false;
-  Block &block = body.front();
-  // The score, if any, and the positions; captures stand behind them.
-  DenseSet<Value> varying;
-  for (BlockArgument argument : block.getArguments()) {
-    if (isa<ShapedType>(argument.getType()))
-      break;
-    varying.insert(argument);
-  }
-  unsigned batch = block.getArgument(0).getType().isIndex() ? 0 : 1;
-  varying.erase(block.getArgument(batch));
-  varying.erase(block.getArgument(batch + 1));
-  for (Operation &op : block)
-    if (llvm::any_of(op.getOperands(),
-                     [&](Value value) { return varying.contains(value); })) {
-      if (isa<tensor::ExtractOp>(op))
-        return true;
-      varying.insert(op.getResults().begin(), op.getResults().end());
-    }
-  return false;
-}
-
-/// Whether the range of keys that a row sees is known from its position, and
-/// ends there. Where lengths are data, masked blocks have no loop of their own.
-static bool endsAtDiagonal(AttentionOp op, int64_t length) {
-  MaskAttrInterface mask = op.getEffectiveMask();
-  return mask && mask.hidesLaterKeys() && !mask.hasHoles() &&
-         mask.getNumMaskOperands() == 0 && length != TileProblem::kLengthInData;
-}
-
-/// The mask that is asked for elements: of one that lists blocks, what decides
-/// inside them.
-static MaskAttrInterface getElementMask(AttentionOp op) {
-  MaskAttrInterface mask = op.getEffectiveMask();
-  auto lists = dyn_cast_if_present<BlockSparseAttr>(mask);
-  return lists ? lists.getPartial() : mask;
-}
-
-TileProblem TileProblem::get(AttentionOp op) {
-  unsigned bits = op.getQuery().getType().getElementTypeBitWidth();
-  TileProblem problem;
-  problem.qkDim = op.getQKHeadDim();
-  problem.vDim = op.getVHeadDim();
-  problem.elementBytes = int64_t(bits / 8);
-  if (MaskAttrInterface mask = op.getEffectiveMask())
-    std::tie(problem.rowDivisor, problem.keyDivisor) = mask.getTileDivisors();
-  problem.uneven = static_cast<bool>(op.getEffectiveMask());
-  MaskAttrInterface inside = getElementMask(op);
-  problem.predicate = static_cast<bool>(inside);
-  problem.wideMask = inside && !isa<CausalAttr>(inside);
-  problem.lse = static_cast<bool>(op.getLse());
-  problem.offsets = op.getQOffset() || op.getKvOffset();
-  problem.length = lengthOf(op);
-  bool diagonal = endsAtDiagonal(op, problem.length);
-  for (ScoreAttrInterface function : op.getEffectiveScores()) {
-    bool recedes = isa<AlibiAttr>(function) && diagonal;
-    problem.recedes |= recedes;
-    problem.drifts |= !recedes && !isa<SoftcapAttr>(function);
-    problem.functions |= isa<SoftcapAttr, RegionAttr>(function);
-    problem.elementData |= isa<BiasAttr>(function);
-  }
-  problem.elementData |=
-      readsAtPositions(op.getScoreBody()) || readsAtPositions(op.getMaskBody());
-  if (op.isPaged())
-    problem.pageSize = std::max<int64_t>(
-        op.getKey().getType().getDimSize(op.getLengthDim()), 0);
-  if (MaskAttrInterface mask = op.getEffectiveMask())
-    problem.mask = nameOf(mask, /*parameters=*/!isa<WindowAttr>(mask));
-  SmallVector<std::string> scores;
-  for (ScoreAttrInterface score : op.getEffectiveScores())
-    scores.push_back(nameOf(score, /*parameters=*/false));
-  if (op.getSinks())
-    scores.push_back("sinks");
-  if (op.getDropoutP())
-    scores.push_back("dropout");
-  problem.scores = llvm::join(scores, ", ");
-  problem.paged = op.isPaged();
-  return problem;
 }
 
 int64_t flash::stepBytes(const TileProblem &p, int64_t m, int64_t n) {
@@ -329,6 +224,7 @@ bool flash::usesWgmma(TargetAttr target, const TileProblem &problem) {
 static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
                                               const TileProblem &problem) {
   std::vector<TileCandidate> candidates;
+  int64_t widest = std::max(problem.qkDim, problem.vDim);
   Choice c;
   c.d = 16;
   c.stages = 2;
@@ -355,17 +251,16 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.peelMasks = warpgroups < 3 || c.backward;
       // How long a tile of listed blocks takes is data.
       c.dynamic = warpgroups == 3 || problem.rowDivisor;
-      // Keys are what consumers wait for where rows end at the diagonal.
+      // Keys are what consumers wait for where rows end at the diagonal. A
+      // producer with 24 registers cannot walk backward and do that, too.
       c.keysFirst = warpgroups == 2 && problem.uneven && !problem.rowDivisor &&
-                    std::max(problem.qkDim, problem.vDim) > 64;
-      c.pingPong =
-          warpgroups == 3 ||
-          (warpgroups == 2 && std::max(problem.qkDim, problem.vDim) > 128);
+                    widest > 64 && !(widest > 192 && c.backward);
+      c.pingPong = warpgroups == 3 || (warpgroups == 2 && widest > 128);
       c.consumerRegisters = warpgroups == 3 ? 160 : 232;
       // Wide heads under a mask: the last registers are worth 64 keys.
       // A producer that reads lists needs more than 24 itself.
       if (warpgroups < 3 && problem.uneven && !problem.rowDivisor &&
-          std::max(problem.qkDim, problem.vDim) > 192) {
+          widest > 192) {
         c.producerRegisters = 24;
         c.consumerRegisters = 240;
       }

@@ -1,0 +1,210 @@
+//===- TileFragmentOps.td - Fragments ----------------------*- tablegen -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Element-wise work on fragments, reductions, and online softmax.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_TILE_IR_TILEFRAGMENTOPS_TD
+#define FLASH_DIALECT_TILE_IR_TILEFRAGMENTOPS_TD
+
+include "flash/Dialect/Tile/IR/TileOpBase.td"
+
+def FlashTile_YieldOp : FlashTile_Op<"yield", [Pure, Terminator,
+    ParentOneOf<["MapOp", "SpecializeOp"]>]> {
+  let summary = "ends a region";
+  let description = [{
+    The values of one element in `flash_tile.map`; nothing in
+    `flash_tile.specialize`.
+
+    Example: `flash_tile.yield %x : f32`
+  }];
+  let arguments = (ins Variadic<AnyType>:$values);
+  let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
+  let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
+}
+
+def FlashTile_MapOp : FlashTile_Op<"map", [RecursiveMemoryEffects, SingleBlock]> {
+  let summary = "element-wise function of fragments";
+  let description = [{
+    Computes each element of the results by the scalar body. The body's
+    arguments are the element's row and, for results of rank two, its column
+    within the block's tile (type index), then one element of each input. In a
+    map of rank two a row fragment is broadcast along the columns. Values from
+    outside may be captured. With a `row_partial` input a map of rank one gives
+    `row_partial` results and computes with each lane's own value.
+
+    The body must be free of fragments and of tiles; it may read memory, at
+    positions that exist.
+
+    Example:
+
+    ```mlir
+    %p = flash_tile.map(%s, %m) : (!acc, !row) -> !acc {
+    ^bb0(%i: index, %j: index, %se: f32, %me: f32):
+      %d = arith.subf %se, %me : f32
+      %e = math.exp2 %d : f32
+      flash_tile.yield %e : f32
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<FlashTile_Fragment>:$inputs);
+  let results = (outs Variadic<FlashTile_Fragment>:$results);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    `(` $inputs `)` attr-dict `:` functional-type($inputs, $results) $body
+  }];
+  let skipDefaultBuilders = 1;
+  let builders = [
+    OpBuilder<(ins "::mlir::TypeRange":$results, "::mlir::ValueRange":$inputs,
+      CArg<"::llvm::function_ref<void(::mlir::OpBuilder &, ::mlir::Location, ::mlir::ValueRange)>",
+           "nullptr">:$bodyBuilder)>,
+    // Region clones go through the generic builder.
+    OpBuilder<(ins "::mlir::TypeRange":$results, "::mlir::ValueRange":$operands,
+      "::llvm::ArrayRef<::mlir::NamedAttribute>":$attributes)>];
+  let extraClassDeclaration = [{
+    /// Shape that is iterated over: that of the results.
+    ::llvm::ArrayRef<int64_t> getIterationShape() {
+      return ::llvm::cast<FragmentType>(getResult(0).getType()).getShape();
+    }
+    /// Leading body arguments that are positions.
+    unsigned getNumPositions() { return getIterationShape().size(); }
+  }];
+  let hasCanonicalizer = 1;
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+}
+
+def FlashTile_ReduceOp : FlashTile_Op<"reduce", [Pure]> {
+  let summary = "reduces a fragment along its columns";
+  let description = [{
+    To `row`: the value of the whole row (two shuffles among the four lanes
+    that share a row). To `row_partial`: only over the columns of each lane. A
+    maximum ignores NaN.
+
+    Example:
+
+    ```mlir
+    %m = flash_tile.reduce max %s : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+        -> !flash_tile.fragment<128xf32, #flash_tile.row<8>>
+    ```
+  }];
+  let arguments = (ins FlashTile_ReduceKind:$kind, FlashTile_Fragment:$source);
+  let results = (outs FlashTile_Fragment:$result);
+  let assemblyFormat = [{
+    $kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_AllReduceOp : FlashTile_Op<"all_reduce", [Pure]> {
+  let summary = "joins the partial values of each row";
+  let description = [{
+    From `row_partial` to `row`, by two shuffles.
+
+    Example:
+
+    ```mlir
+    %l = flash_tile.all_reduce add %partial
+        : !flash_tile.fragment<128xf32, #flash_tile.row_partial<8>>
+        -> !flash_tile.fragment<128xf32, #flash_tile.row<8>>
+    ```
+  }];
+  let arguments = (ins FlashTile_ReduceKind:$kind, FlashTile_Fragment:$source);
+  let results = (outs FlashTile_Fragment:$result);
+  let assemblyFormat = [{
+    $kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_AnyOp : FlashTile_Op<"any", [Pure]> {
+  let summary = "whether a condition holds for any row";
+  let description = [{
+    True when an element of the row or row_partial fragment of i1 is true. The answer is
+    that of each warp for its own rows: control flow under it may diverge
+    between warps, and may contain only what a warp does alone (`map`,
+    `reduce`, `all_reduce`, `convert`, `splat`, `load_fragment`, and `mma` with
+    an instruction of one warp).
+
+    Example: `%b = flash_tile.any %overflow : !flash_tile.fragment<128xi1, #flash_tile.row<8>>`
+  }];
+  let arguments = (ins FlashTile_Fragment:$source);
+  let results = (outs I1:$result);
+  let assemblyFormat = "$source attr-dict `:` qualified(type($source))";
+  let hasVerifier = 1;
+}
+
+def FlashTile_SplatOp : FlashTile_Op<"splat", [Pure,
+    TypesMatchWith<"value has the element type of the fragment", "result", "value",
+      "::llvm::cast<::flash::tile::FragmentType>($_self).getElementType()">]> {
+  let summary = "a fragment of one value";
+  let description = [{
+    A `row_partial` fragment has the value in each of the four lanes: of a sum,
+    zero is the only value that means the same.
+
+    Example: `%acc = flash_tile.splat %zero : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>`
+  }];
+  let arguments = (ins AnyType:$value);
+  let results = (outs FlashTile_Fragment:$result);
+  let assemblyFormat = "$value attr-dict `:` qualified(type($result))";
+}
+
+def FlashTile_ConvertOp : FlashTile_Op<"convert", [Pure]> {
+  let summary = "rounds a fragment to another element type";
+  let description = [{
+    From an f32 accumulator to a 16-bit accumulator (to be stored) or a 16-bit
+    A operand (to be multiplied). Rounds to nearest even. Nothing moves between
+    lanes.
+
+    Example:
+
+    ```mlir
+    %a = flash_tile.convert %p : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+        -> !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
+    ```
+  }];
+  let arguments = (ins FlashTile_Fragment:$source);
+  let results = (outs FlashTile_Fragment:$result);
+  let assemblyFormat = "$source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
+  let hasVerifier = 1;
+}
+
+def FlashTile_OnlineSoftmaxOp : FlashTile_Op<"online_softmax", [Pure,
+    AllTypesMatch<["scores", "exponentials"]>, AllTypesMatch<["max", "max_out", "alpha"]>,
+    AllTypesMatch<["sum", "sum_out"]>]> {
+  let summary = "running softmax over one block of scores, in fragments";
+  let description = [{
+    `flash.online_softmax` on fragments: what it computes is defined there, only
+    that the exponentials are not rounded yet. The sum is that of each row, or,
+    as `row_partial`, each lane's part of it.
+
+    Which form it takes is the choice of passes: `flash-tile-lazy-softmax` keeps
+    the maximum of the first block where it can, `flash-tile-lower-softmax`
+    writes what is left as maps and reductions with a running maximum.
+
+    Example:
+
+    ```mlir
+    %e, %max1, %sum1, %alpha = flash_tile.online_softmax %s, %max, %sum {scale = 0.125 : f32}
+        : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>, !flash_tile.fragment<128xf32, #flash_tile.row<8>>,
+          !flash_tile.fragment<128xf32, #flash_tile.row_partial<8>>
+    ```
+  }];
+  let arguments = (ins FlashTile_Fragment:$scores, FlashTile_Fragment:$max, FlashTile_Fragment:$sum,
+                       F32Attr:$scale);
+  let results = (outs FlashTile_Fragment:$exponentials, FlashTile_Fragment:$max_out,
+                      FlashTile_Fragment:$sum_out, FlashTile_Fragment:$alpha);
+  let assemblyFormat = [{
+    $scores `,` $max `,` $sum attr-dict
+    `:` qualified(type($scores)) `,` qualified(type($max)) `,` qualified(type($sum))
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // FLASH_DIALECT_TILE_IR_TILEFRAGMENTOPS_TD

@@ -1,0 +1,359 @@
+//===- TileMemoryOps.td - Shared memory --------------------*- tablegen -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Copies to and from shared memory, rings of stages, and the queue of tile
+// numbers.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_TILE_IR_TILEMEMORYOPS_TD
+#define FLASH_DIALECT_TILE_IR_TILEMEMORYOPS_TD
+
+include "flash/Dialect/Tile/IR/TileOpBase.td"
+
+def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "copies a tile of a memref to shared memory and waits for it";
+  let description = [{
+    Copies rows `offsets[row_dim]` on and columns `offsets[last]` on, at the
+    position that the other offsets give, to a tile in shared memory that this
+    op owns. All threads of the block copy, and all may read the tile
+    afterwards: the op is a barrier before and after.
+
+    Only the first `rows` rows and `cols` columns of the tile exist (all, when
+    an operand is absent): the others are not read and become zero. Negative
+    counts are as zero, larger ones as all.
+
+    `row_dim` is the dimension of the memref along the rows, the last but one
+    by default. The last dimension must be contiguous. `alignment` is what is
+    known of the address of each row's first element, in bytes (default: the
+    size of an element): 16 allows 16-byte `cp.async`, less is copied in
+    smaller pieces.
+
+    `shared_offset` is the place in shared memory, set by
+    `flash-tile-allocate-shared`.
+
+    Example:
+
+    ```mlir
+    %t = flash_tile.load %k[%b, %h, %i, %c0] rows(%n) {alignment = 16 : i64}
+        : memref<?x8x?x128xbf16> -> !flash_tile.shared<64x128xbf16>
+    ```
+  }];
+  let arguments = (ins
+    Arg<AnyStridedMemRef, "where the tile is read from">:$source,
+    Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
+    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
+    OptionalAttr<I64Attr>:$shared_offset);
+  let results = (outs FlashTile_Shared:$tile);
+  let assemblyFormat = [{
+    $source `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
+    attr-dict `:` type($source) `->` qualified(type($tile))
+  }];
+  let extraClassDeclaration = transferDeclaration # [{
+    int64_t getTileRank() { return 2; }
+  }];
+}
+
+def FlashTile_RingOp : FlashTile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>]> {
+  let summary = "a ring of stages in shared memory";
+  let description = [{
+    Reserves the stages and, for the kind `mbarrier`, initialises their
+    barriers. Stands at the top of the kernel; `flash_tile.specialize` makes
+    the barriers visible to both roles.
+
+    Example:
+
+    ```mlir
+    %ring = flash_tile.ring : !flash_tile.ring<2, 128x128xbf16, mbarrier>
+    ```
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset);
+  let results = (outs FlashTile_Ring:$ring);
+  let assemblyFormat = "attr-dict `:` qualified(type($ring))";
+}
+
+def FlashTile_PutOp : FlashTile_TransferOp<"put", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "starts filling a stage of a ring";
+  let description = [{
+    Starts to copy a tile to stage `iteration % stages` and does not wait. The
+    operands are those of `flash_tile.load`.
+
+    Ring of kind `cp_async`, source a memref: all threads copy, and the copies
+    are one commit group. When the condition is given and false nothing is
+    copied, but the group is committed: counts of groups stay the same. The
+    program sees to it that nobody reads the stage any more (`release`).
+
+    Ring of kind `mbarrier`, source a tensor map: in the producer only. Waits
+    until the stage is empty, then has the copy engine fill it; bounds are
+    those of the map, so `rows` and `cols` are not allowed. To a ring that the
+    blocks of a cluster share, each block copies its part of the rows to all:
+    the box has as many, and the offsets are the same in all blocks. `hint` is
+    for the L2 cache.
+
+    Example:
+
+    ```mlir
+    flash_tile.put %ring[%i], %map[%b, %h, %k0, %c0]
+        : !flash_tile.ring<2, 128x128xbf16, mbarrier>, !flash_tile.tensor_map<1x1x128x64xbf16>
+    flash_tile.put %ring[%i], %k[%b, %h, %k0, %c0] rows(%n) if(%more) {alignment = 16 : i64}
+        : !flash_tile.ring<2, 64x128xbf16, cp_async>, memref<?x8x?x128xbf16>
+    ```
+  }];
+  let arguments = (ins
+    FlashTile_Ring:$ring, Index:$iteration,
+    AnyTypeOf<[AnyStridedMemRef, FlashTile_TensorMap]>:$source,
+    Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
+    Optional<I1>:$condition, OptionalAttr<FlashTile_CacheHint>:$hint,
+    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment);
+  let assemblyFormat = [{
+    $ring `[` $iteration `]` `,` $source `[` $offsets `]`
+    (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)? (`if` `(` $condition^ `)`)?
+    attr-dict `:` qualified(type($ring)) `,` qualified(type($source))
+  }];
+  let extraClassDeclaration = transferDeclaration # [{
+    int64_t getTileRank() { return 2; }
+  }];
+}
+
+def FlashTile_QueueOp : FlashTile_Op<"queue", [MemoryEffects<[MemAlloc, MemWrite]>]> {
+  let summary = "a queue of tile numbers in shared memory";
+  let description = [{
+    Reserves the queue and initialises its barriers. Stands at the top of the kernel.
+
+    Example: `%queue = flash_tile.queue`
+  }];
+  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset);
+  let results = (outs FlashTile_Queue:$queue);
+  let assemblyFormat = "attr-dict";
+}
+
+def FlashTile_PostOp : FlashTile_Op<"post", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "tells the consumers a tile number";
+  let description = [{
+    In the producer. Waits until all consumers have received what was posted two
+    iterations before, then writes the number.
+
+    Example: `flash_tile.post %queue[%i], %tile`
+  }];
+  let arguments = (ins FlashTile_Queue:$queue, Index:$iteration, Index:$number);
+  let assemblyFormat = "$queue `[` $iteration `]` `,` $number attr-dict";
+}
+
+def FlashTile_ReceiveOp : FlashTile_Op<"receive", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits for a tile number of the producer";
+  let description = [{
+    In consumers. Waits for what is posted in this iteration, reads it, and gives
+    the place back.
+
+    Example: `%tile = flash_tile.receive %queue[%i]`
+  }];
+  let arguments = (ins FlashTile_Queue:$queue, Index:$iteration);
+  let results = (outs Index:$number);
+  let assemblyFormat = "$queue `[` $iteration `]` attr-dict";
+}
+
+def FlashTile_NextTileOp : FlashTile_Op<"next_tile", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "takes a tile that no block has taken yet";
+  let description = [{
+    In the producer, once for each tile that the block has. Every block has one at
+    launch, that of its own number; further ones are counted in device memory. The
+    result is not below `tiles` where none is left. Who counts last puts 0 back:
+    between launches the counter is 0.
+
+    Example: `%next = flash_tile.next_tile %counter of %tiles : memref<1xi32>`
+  }];
+  let arguments = (ins AnyStridedMemRef:$counter, Index:$tiles);
+  let results = (outs Index:$tile);
+  let assemblyFormat = "$counter `of` $tiles attr-dict `:` type($counter)";
+}
+
+def FlashTile_TileOfOp : FlashTile_Op<"tile_of", [Pure]> {
+  let summary = "the tile of this turn of a persistent block";
+  let description = [{
+    Is `number`, the tile that a fixed order gives the block in this turn, unless
+    `flash-tile-dynamic-order` makes the loop over tiles ask the counter.
+
+    Example: `%tile = flash_tile.tile_of %number of %tiles counter(%counter : memref<1xi32>)`
+  }];
+  let arguments = (ins Index:$number, Index:$tiles, AnyStridedMemRef:$counter);
+  let results = (outs Index:$tile);
+  let assemblyFormat = [{
+    $number `of` $tiles `counter` `(` $counter `:` type($counter) `)` attr-dict
+  }];
+}
+
+def FlashTile_PrefetchOp : FlashTile_Op<"prefetch", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "asks for a tile to be brought into the L2 cache";
+  let description = [{
+    In the producer. A hint: nothing waits for it, and what lies outside of the
+    tensor is not fetched. `tile` is what a `put` of the same place would fill.
+
+    Example:
+
+    ```mlir
+    flash_tile.prefetch %map[%b, %h, %k0, %c0] : !flash_tile.tensor_map<1x1x128x64xbf16> as !flash_tile.shared<128x128xbf16>
+    ```
+  }];
+  let arguments = (ins FlashTile_TensorMap:$source, Variadic<Index>:$offsets,
+    TypeAttr:$tile);
+  let assemblyFormat = [{
+    $source `[` $offsets `]` attr-dict `:` qualified(type($source)) `as` $tile
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_GetOp : FlashTile_Op<"get", [MemoryEffects<[MemRead, MemWrite]>,
+    TypesMatchWith<"tile has the type of the ring's tiles", "ring", "tile",
+      "::llvm::cast<::flash::tile::RingType>($_self).getTile()">]> {
+  let summary = "waits for a stage of a ring and gives its tile";
+  let description = [{
+    Waits until stage `iteration % stages` is filled for this iteration. The
+    tile may be read until the stage is released.
+
+    Ring of kind `cp_async`: waits until at most `in_flight` of the latest
+    commit groups (puts of all rings) are unfinished, and is a barrier of all
+    computing warps. Ring of kind `mbarrier`: waits for the stage's barrier;
+    `in_flight` is not allowed. With `when`, does not wait where that is false:
+    what the tile holds then is not known.
+
+    Example:
+
+    ```mlir
+    %k = flash_tile.get %ring[%i] in_flight 1 : !flash_tile.ring<2, 64x128xbf16, cp_async>
+    ```
+  }];
+  let arguments = (ins FlashTile_Ring:$ring, Index:$iteration,
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$in_flight,
+    Optional<I1>:$when);
+  let results = (outs FlashTile_Shared:$tile);
+  let assemblyFormat = [{
+    $ring `[` $iteration `]` (`in_flight` $in_flight^)? (`when` $when^)? attr-dict `:` qualified(type($ring))
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_ReleaseOp : FlashTile_Op<"release", [MemoryEffects<[MemWrite]>]> {
+  let summary = "gives a stage of a ring back";
+  let description = [{
+    Says that this role no longer reads the stage. Everything that reads the
+    tile must be complete: a matrix instruction in flight must be waited for.
+
+    Ring of kind `mbarrier`: one lane of each warp arrives on the stage's empty
+    barrier. Ring of kind `cp_async`: a barrier of the computing warps. There
+    it may be left out where any `get` (which is a barrier, too) stands between
+    the last use of the stage and the `put` that fills it again.
+
+    Example: `flash_tile.release %ring[%i] : !flash_tile.ring<2, 64x128xbf16, cp_async>`
+  }];
+  let arguments = (ins FlashTile_Ring:$ring, Index:$iteration);
+  let assemblyFormat = "$ring `[` $iteration `]` attr-dict `:` qualified(type($ring))";
+}
+
+def FlashTile_LoadFragmentOp : FlashTile_Op<"load_fragment", [MemoryEffects<[MemRead]>]> {
+  let summary = "loads an A operand from shared memory to registers";
+  let description = [{
+    Every warp loads its rows with `ldmatrix`. Used for a query tile that is
+    multiplied many times.
+
+    Example:
+
+    ```mlir
+    %a = flash_tile.load_fragment %q
+        : !flash_tile.shared<128x64xbf16> -> !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
+    ```
+  }];
+  let arguments = (ins FlashTile_Shared:$tile);
+  let results = (outs FlashTile_Fragment:$result);
+  let assemblyFormat = "$tile attr-dict `:` qualified(type($tile)) `->` qualified(type($result))";
+  let hasVerifier = 1;
+}
+
+def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "stores a fragment to a memref";
+  let description = [{
+    Stores the first `rows` rows and `cols` columns (all, when absent) of an
+    accumulator or row fragment. A row fragment is a vector along `row_dim`,
+    the last dimension by default; of a matrix fragment it is the last but
+    one. Neighbouring columns are stored together where `alignment` (bytes,
+    of each row's first element) allows.
+
+    Example:
+
+    ```mlir
+    flash_tile.store %o, %out[%b, %h, %i, %c0] rows(%n) {alignment = 16 : i64}
+        : !flash_tile.fragment<128x128xbf16, #flash_tile.acc<8>>, memref<?x32x?x128xbf16>
+    flash_tile.store %lse, %stat[%b, %h, %i] rows(%n)
+        : !flash_tile.fragment<128xf32, #flash_tile.row<8>>, memref<?x32x?xf32>
+    ```
+  }];
+  let arguments = (ins
+    FlashTile_Fragment:$value,
+    Arg<AnyStridedMemRef, "where the tile is written to">:$destination,
+    Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
+    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment);
+  let assemblyFormat = [{
+    $value `,` $destination `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
+    attr-dict `:` qualified(type($value)) `,` type($destination)
+  }];
+  let extraClassDeclaration = transferDeclaration # [{
+    int64_t getTileRank() { return getValue().getType().getRank(); }
+  }];
+}
+
+def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "starts storing a fragment through shared memory";
+  let description = [{
+    Each warp waits until its last `store_async` has left the op's tile in shared
+    memory, writes its rows of the fragment there, and has the copy engine store
+    them; it does not wait for that. Rows and columns outside of the tensor are not
+    written. The box of the map is 16 rows of a panel.
+
+    With `columns`, a multiple of those of a panel, the op's tile has only so many,
+    and the fragment goes through it a part at a time.
+
+    `flash_tile.store_wait` stands behind the last one: a block may not end before
+    its shared memory has been read. `shared_offset` is the place in shared memory,
+    set by `flash-tile-allocate-shared`.
+
+    Example:
+
+    ```mlir
+    flash_tile.store_async %o, %map[%b, %h, %i, %c0]
+        : !flash_tile.fragment<128x128xbf16, #flash_tile.acc<8>>, !flash_tile.tensor_map<1x1x16x64xbf16>
+    ```
+  }];
+  let arguments = (ins FlashTile_Fragment:$value, FlashTile_TensorMap:$destination,
+    Variadic<Index>:$offsets, OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$columns,
+    OptionalAttr<FlashTile_CacheHint>:$hint, OptionalAttr<I64Attr>:$shared_offset);
+  let assemblyFormat = [{
+    $value `,` $destination `[` $offsets `]` (`columns` $columns^)? attr-dict
+    `:` qualified(type($value)) `,` qualified(type($destination))
+  }];
+  let extraClassDeclaration = [{
+    /// What the op owns in shared memory.
+    SharedType getTile() {
+      FragmentType type = getValue().getType();
+      return SharedType::get(type.getRows(), getColumns().value_or(type.getColumns()),
+                             type.getElementType());
+    }
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_StoreWaitOp : FlashTile_Op<"store_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits until asynchronous stores have read shared memory";
+  let description = [{
+    For those of the executing warps. What they store is visible when the kernel
+    has ended.
+
+    Example: `flash_tile.store_wait`
+  }];
+  let assemblyFormat = "attr-dict";
+}
+
+#endif // FLASH_DIALECT_TILE_IR_TILEMEMORYOPS_TD

@@ -1,0 +1,106 @@
+//===- TileProductOps.td - Matrix products -----------------*- tablegen -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Products, at once and in flight.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_DIALECT_TILE_IR_TILEPRODUCTOPS_TD
+#define FLASH_DIALECT_TILE_IR_TILEPRODUCTOPS_TD
+
+include "flash/Dialect/Tile/IR/TileOpBase.td"
+
+def FlashTile_MmaOp : FlashTile_Op<"mma", [MemoryEffects<[MemRead]>,
+    OptionalTypesMatchWith<"accumulator and result have one type", "result", "acc", "$_self">]> {
+  let summary = "matrix product of tiles";
+  let description = [{
+    `result = acc + a * b`, or `a * b` without an accumulator. `a` is M x K, an
+    A operand fragment or a shared tile; `b` is a shared tile, K x N, or N x K
+    with `transpose_b`. Complete when the op is: an asynchronous instruction is
+    waited for.
+
+    Example:
+
+    ```mlir
+    %s = flash_tile.mma #flash_tile.mma_sync %q, %k transpose_b
+        : !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>, !flash_tile.shared<32x64xbf16>
+        -> !flash_tile.fragment<128x32xf32, #flash_tile.acc<8>>
+    %o1 = flash_tile.mma #flash_tile.wgmma %p, %v acc(%o0)
+        : !flash_tile.fragment<128x32xbf16, #flash_tile.lhs<8>>, !flash_tile.shared<32x64xbf16>
+        -> !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+    ```
+  }];
+  let arguments = (ins FlashTile_InstructionAttrInterface:$instruction,
+    AnyTypeOf<[FlashTile_Fragment, FlashTile_Shared]>:$a, FlashTile_Shared:$b,
+    Optional<FlashTile_Fragment>:$acc, UnitAttr:$transpose_b);
+  let results = (outs FlashTile_Fragment:$result);
+  let assemblyFormat = [{
+    $instruction $a `,` $b (`acc` `(` $acc^ `)`)? (`transpose_b` $transpose_b^)?
+    attr-dict `:` qualified(type($a)) `,` qualified(type($b)) `->` qualified(type($result))
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_MmaStartOp : FlashTile_Op<"mma_start", [MemoryEffects<[MemRead, MemWrite]>,
+    OptionalTypesMatchWith<"accumulator has the type of the result in flight", "result", "acc",
+      "::llvm::cast<::flash::tile::PendingType>($_self).getAccumulator()">]> {
+  let summary = "starts a matrix product";
+  let description = [{
+    As `flash_tile.mma` with an asynchronous instruction, without waiting: one
+    group of instructions is issued and committed. Between the start and the
+    wait nothing may touch the accumulator or overwrite the operands. It is not
+    allowed under a condition while another product is in flight, and a product
+    in flight across a loop's back edge costs registers: assemblers serialise
+    what they cannot follow.
+
+    Example:
+
+    ```mlir
+    %p = flash_tile.mma_start #flash_tile.wgmma %q, %k transpose_b
+        : !flash_tile.shared<128x64xbf16>, !flash_tile.shared<128x64xbf16>
+        -> !flash_tile.pending<!flash_tile.fragment<128x128xf32, #flash_tile.acc<8>>>
+    ```
+  }];
+  let arguments = (ins FlashTile_InstructionAttrInterface:$instruction,
+    AnyTypeOf<[FlashTile_Fragment, FlashTile_Shared]>:$a, FlashTile_Shared:$b,
+    Optional<FlashTile_Fragment>:$acc, UnitAttr:$transpose_b);
+  let results = (outs FlashTile_Pending:$result);
+  let assemblyFormat = [{
+    $instruction $a `,` $b (`acc` `(` $acc^ `)`)? (`transpose_b` $transpose_b^)?
+    attr-dict `:` qualified(type($a)) `,` qualified(type($b)) `->` qualified(type($result))
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_MmaWaitOp : FlashTile_Op<"mma_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits for matrix products";
+  let description = [{
+    Waits until at most `in_flight` of the groups started last are unfinished,
+    and passes its operands through, in order: a result of accumulator type is
+    complete, one of pending type is still in flight. A value has to come
+    through a wait to be read, which is what keeps reads behind it. At most
+    `in_flight` results are pending.
+
+    Example:
+
+    ```mlir
+    %s, %o1 = flash_tile.mma_wait %s0, %o0 in_flight 1
+        : !flash_tile.pending<!acc_s>, !flash_tile.pending<!acc_o> -> !acc_s, !flash_tile.pending<!acc_o>
+    ```
+  }];
+  let arguments = (ins Variadic<FlashTile_Pending>:$pending,
+    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$in_flight);
+  let results = (outs Variadic<AnyTypeOf<[FlashTile_Fragment, FlashTile_Pending]>>:$results);
+  let assemblyFormat = [{
+    $pending (`in_flight` $in_flight^)? attr-dict
+    `:` qualified(type($pending)) `->` qualified(type($results))
+  }];
+  let hasVerifier = 1;
+}
+
+#endif // FLASH_DIALECT_TILE_IR_TILEPRODUCTOPS_TD
