@@ -17,8 +17,6 @@
 
 using namespace flash;
 using namespace flash::fuzz;
-using matrix::Extra;
-using matrix::Kernel;
 using matrix::Shape;
 using rt::Array;
 using rt::DType;
