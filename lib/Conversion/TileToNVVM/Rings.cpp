@@ -63,6 +63,10 @@ struct RingLowering : TilePattern<RingOp> {
     if (failed(shared))
       return failure();
     RingType ring = op.getRing().getType();
+    if (ring.getCluster() > 1 && ring.getCluster() != kernel->cluster)
+      return op.emitOpError()
+             << "is shared by " << ring.getCluster()
+             << " blocks in a kernel whose clusters have " << kernel->cluster;
     Value base = *shared;
     rewriter.replaceOp(op, base);
     if (ring.getKind() != RingKind::MBarrier)
@@ -183,6 +187,8 @@ struct PutTensorLowering : TilePattern<PutOp> {
     const KernelValues *kernel = getKernel(op);
     if (!kernel || ring.getKind() != RingKind::MBarrier)
       return rewriter.notifyMatchFailure(op, "does not copy by the producer");
+    if (ring.getCluster() > 1 && !kernel->rank)
+      return rewriter.notifyMatchFailure(op, "its kernel has no clusters");
     Emitter e(op.getLoc(), rewriter);
     SharedType tile = ring.getTile();
     StageAddress stage =

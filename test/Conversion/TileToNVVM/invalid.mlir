@@ -18,3 +18,14 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+gpu.module @kernels {
+  gpu.func @no_cluster(%i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+    // expected-error @below {{is shared by 2 blocks in a kernel whose clusters have 1}}
+    // expected-error @below {{failed to legalize operation 'flash_tile.ring'}}
+    %ring = flash_tile.ring {shared_offset = 0 : i64} : !flash_tile.ring<2, 128x64xbf16, mbarrier, cluster 2>
+    gpu.return
+  }
+}
