@@ -194,12 +194,13 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
   return success();
 }
 
-/// Blocks of a cluster. The last one of a row may have no queries; where all
-/// tiles are known to be whole, nothing would keep it from storing some.
+/// Blocks of a cluster, for kernels that can share tiles. The last one of a row
+/// may have no queries; where all tiles are known to be whole, nothing would
+/// keep it from storing some.
 static int64_t clusterOf(scf::ForallOp op, ScheduleAttr schedule) {
-  int64_t cluster = schedule ? schedule.getCluster() : 0;
-  if (cluster < 2 || !op.isNormalized())
+  if (!schedule || !schedule.getSpecialize() || !op.isNormalized())
     return 1;
+  int64_t cluster = std::max<int64_t>(schedule.getCluster(), 1);
   std::optional<int64_t> count =
       getConstantIntValue(op.getMixedUpperBound().back());
   return count && *count % cluster ? 1 : cluster;

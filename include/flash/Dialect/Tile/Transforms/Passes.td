@@ -17,7 +17,8 @@ def TilePersistent : Pass<"flash-tile-persistent", "::mlir::ModuleOp"> {
     For kernels whose schedule says `persistent` and `specialize`. The kernel gets
     the number of tiles as its last parameter and works through those of its block,
     to and fro: in even rounds the first block has the first tile, in odd ones the
-    last.
+    last. Where tiles are alike, the blocks are as few as take no more rounds. The
+    blocks of a cluster count as one.
 
     ```mlir
     flash_tile.launch @k grid(%n) ; %b = gpu.block_id x ; ...
