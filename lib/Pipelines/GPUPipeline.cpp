@@ -78,6 +78,11 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     pm.nest<gpu::GPUModuleOp>().addNestedPass<gpu::GPUFuncOp>(std::move(pass));
   };
   Limits limits = getLimits(options.target);
+  if (options.splitTiles) {
+    tile::TileSplitTilesOptions split;
+    split.cores = limits.cores;
+    pm.addPass(tile::createTileSplitTiles(split));
+  }
   if (options.persistent) {
     tile::TilePersistentOptions persistent;
     persistent.cores = limits.cores;

@@ -59,6 +59,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("Blocks that work through several tiles, where the "
                      "schedule says so"),
       llvm::cl::init(true)};
+  Option<bool> splitTiles{
+      *this, "split-tiles",
+      llvm::cl::desc("Several blocks for a tile of the last round, where the "
+                     "schedule says so"),
+      llvm::cl::init(true)};
   Option<bool> storeTma{
       *this, "store-tma",
       llvm::cl::desc("Results by TMA where the schedule says so"),

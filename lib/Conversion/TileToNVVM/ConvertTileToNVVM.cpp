@@ -130,6 +130,7 @@ struct ConvertTileToNVVMPass
     populateStorePatterns(converter, patterns, kernels);
     populateRingPatterns(converter, patterns, kernels);
     populateQueuePatterns(converter, patterns, kernels);
+    populateHandOverPatterns(converter, patterns, kernels);
     populateMmaSyncPatterns(converter, patterns, kernels);
     populateWgmmaPatterns(converter, patterns, kernels);
     populateSpecializePatterns(converter, patterns, kernels);

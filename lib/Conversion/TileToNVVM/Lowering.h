@@ -194,6 +194,9 @@ void populateRingPatterns(const TileTypeConverter &converter,
 void populateQueuePatterns(const TileTypeConverter &converter,
                            mlir::RewritePatternSet &patterns,
                            const KernelMap &kernels);
+void populateHandOverPatterns(const TileTypeConverter &converter,
+                              mlir::RewritePatternSet &patterns,
+                              const KernelMap &kernels);
 void populateMmaSyncPatterns(const TileTypeConverter &converter,
                              mlir::RewritePatternSet &patterns,
                              const KernelMap &kernels);

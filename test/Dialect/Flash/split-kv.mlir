@@ -132,3 +132,14 @@ func.func @lists(%q: tensor<1x4x?x64xf32>, %k: tensor<1x4x?x64xf32>, %c: tensor<
       : tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32>, tensor<1x4x?x64xf32> -> tensor<1x4x?x64xf32>
   return %o : tensor<1x4x?x64xf32>
 }
+
+// -----
+
+// Slices of nothing are not legal, and there is nothing to split.
+// CHECK-LABEL: @no_batch
+// CHECK-NEXT: flash.attention %arg0, %arg1, %arg1 :
+// CHECK-NEXT: return
+func.func @no_batch(%q: tensor<0x4x?x64xf16>, %k: tensor<0x4x74x64xf16>) -> tensor<0x4x?x64xf16> {
+  %o = flash.attention %q, %k, %k : tensor<0x4x?x64xf16>, tensor<0x4x74x64xf16>, tensor<0x4x74x64xf16> -> tensor<0x4x?x64xf16>
+  return %o : tensor<0x4x?x64xf16>
+}

@@ -32,7 +32,7 @@ struct ScheduleFields {
   int64_t prefetchBlocks = 0;
   bool earlyCheck = false, dynamic = false, peelMasks = false, backward = false;
   bool keysFirst = false;
-  int64_t cluster = 0;
+  int64_t cluster = 0, splitTiles = 0;
 
   static ScheduleFields get(ScheduleAttr s) {
     ScheduleFields c;
@@ -63,16 +63,17 @@ struct ScheduleFields {
     c.cluster = s.getCluster();
     c.backward = s.getBackward();
     c.keysFirst = s.getKeysFirst();
+    c.splitTiles = s.getSplitTiles();
     return c;
   }
 
   ScheduleAttr get(mlir::MLIRContext *context) const {
-    return ScheduleAttr::get(context, m, n, d, transposed, peel, warps, stages,
-                             instruction, specialize, tma, producerRegisters,
-                             consumerRegisters, lazy, persistent, queryStages,
-                             headTurns, storeTma, storeColumns, pingPong,
-                             overlapTiles, prefetchBlocks, earlyCheck, dynamic,
-                             peelMasks, cluster, backward, keysFirst);
+    return ScheduleAttr::get(
+        context, m, n, d, transposed, peel, warps, stages, instruction,
+        specialize, tma, producerRegisters, consumerRegisters, lazy, persistent,
+        queryStages, headTurns, storeTma, storeColumns, pingPong, overlapTiles,
+        prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster, backward,
+        keysFirst, splitTiles);
   }
 };
 

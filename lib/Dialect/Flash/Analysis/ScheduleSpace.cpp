@@ -255,6 +255,9 @@ std::vector<ScheduleAttr> flash::enumerateVariants(TargetAttr target,
   if (!problem.uneven && !base.dynamic)
     add([](ScheduleFields &s) { s.cluster = s.cluster > 1 ? 0 : 2; });
   add([](ScheduleFields &s) { s.persistent = !s.persistent; });
+  // Tiles that overlap the next one are not split.
+  if (!base.overlapTiles)
+    add([](ScheduleFields &s) { s.splitTiles = s.splitTiles > 1 ? 0 : 8; });
   // Registers go from the producer to the consumers, eight at a time.
   if (base.warps == 8)
     add([](ScheduleFields &s) {
@@ -286,6 +289,7 @@ std::string flash::describeSchedule(ScheduleAttr schedule) {
                            {s.overlapTiles, "tiles overlap"},
                            {s.keysFirst, "keys first"},
                            {s.cluster > 1, "clusters"},
+                           {s.splitTiles > 1, "tiles split"},
                            {s.storeTma, "tma store"}})
     if (set)
       text += std::string(", ") + name;

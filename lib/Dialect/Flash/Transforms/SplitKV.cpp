@@ -85,9 +85,15 @@ static int64_t unitOf(AttentionOp op) {
   return op.isPaged() && !ShapedType::isDynamic(page) ? page : 1;
 }
 
-/// How many of `parts` have keys; a slice of none, at the end of a static
-/// dimension, is not even legal.
+/// How many of `parts` have keys; a slice of none, of a static dimension or at
+/// its end, is not even legal.
 static int64_t countParts(AttentionOp op, int64_t parts) {
+  auto isEmpty = [](RankedTensorType type) {
+    return llvm::is_contained(type.getShape(), 0);
+  };
+  if (isEmpty(op.getQuery().getType()) || isEmpty(op.getKey().getType()) ||
+      isEmpty(op.getValue().getType()))
+    return 1;
   int64_t keys = op.getKey().getType().getDimSize(op.getLengthDim());
   if (ShapedType::isDynamic(keys))
     return parts;

@@ -19,6 +19,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "KernelParameters.h"
 #include "TensorMaps.h"
 
 #include "flash/Dialect/Flash/IR/Flash.h"
@@ -34,35 +35,16 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::tile;
 
-/// The kernel's one block id, or cluster id where blocks of a cluster work
-/// together, along x; null if it has others.
-static Operation *findBlockId(gpu::GPUFuncOp kernel) {
-  SmallVector<Operation *> ids;
-  kernel.walk([&](Operation *op) {
-    if (isa<gpu::BlockIdOp, gpu::ClusterIdOp>(op))
-      ids.push_back(op);
-  });
-  bool clusters = getKernelCluster(kernel) > 1;
-  if (ids.size() != 1 || isa<gpu::ClusterIdOp>(ids[0]) != clusters ||
-      ids[0]->getAttrOfType<gpu::DimensionAttr>("dimension").getValue() !=
-          gpu::Dimension::x ||
-      ids[0]->getBlock() != &kernel.getBody().front())
-    return nullptr;
-  return ids[0];
-}
-
 /// Gives the launches a grid of at most `cores` blocks, whole clusters of them,
 /// and the kernel the number of tiles, which is returned. Where tiles are
 /// `alike`, the blocks are as few as take no more rounds: 2048 tiles are 16
 /// rounds of 128 blocks, as of 132, which would be in each other's way.
 static Value limitGrid(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
                        int64_t cores, bool alike) {
-  for (LaunchOp launch : launches) {
-    OpBuilder builder(launch);
+  auto limit = [&](OpBuilder &builder, LaunchOp launch) {
     Value tiles = launch.getGrid()[0];
     Value most = arith::ConstantIndexOp::create(
         builder, launch.getLoc(), cores - cores % getKernelCluster(kernel));
-    launch.getArgsMutable().append(tiles);
     Value blocks =
         arith::MinSIOp::create(builder, launch.getLoc(), tiles, most);
     if (alike && getKernelCluster(kernel) == 1) {
@@ -74,34 +56,15 @@ static Value limitGrid(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
           arith::MaxUIOp::create(builder, launch.getLoc(), rounds, one));
     }
     launch.getGridMutable()[0].set(blocks);
-  }
-  Value tiles = kernel.getBody().addArgument(
-      IndexType::get(kernel.getContext()), kernel.getLoc());
-  kernel.setFunctionType(FunctionType::get(
-      kernel.getContext(), kernel.getBody().getArgumentTypes(), {}));
-  return tiles;
-}
-
-/// Gives the kernel a counter in device memory, for blocks that take tiles as
-/// they come.
-static Value addCounter(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches) {
-  auto type = MemRefType::get({1}, IntegerType::get(kernel.getContext(), 32));
-  for (LaunchOp launch : launches) {
-    OpBuilder builder(launch);
-    auto counter = memref::AllocOp::create(builder, launch.getLoc(), type);
-    counter->setAttr(FlashTileDialect::getCounterAttrName(),
-                     builder.getUnitAttr());
-    launch.getArgsMutable().append(counter.getResult());
-  }
-  Value counter = kernel.getBody().addArgument(type, kernel.getLoc());
-  kernel.setFunctionType(FunctionType::get(
-      kernel.getContext(), kernel.getBody().getArgumentTypes(), {}));
-  return counter;
+    return tiles;
+  };
+  return addParameter(kernel, launches, IndexType::get(kernel.getContext()),
+                      limit);
 }
 
 /// Moves what depends on the block into a loop over its tiles.
 static void makePersistent(gpu::GPUFuncOp kernel, Operation *id, Value tiles,
-                           Value counter) {
+                           Value counter, bool parts) {
   Block &body = kernel.getBody().front();
   SmallVector<OpOperand *> uses;
   for (OpOperand &use : id->getUses())
@@ -122,11 +85,22 @@ static void makePersistent(gpu::GPUFuncOp kernel, Operation *id, Value tiles,
   Value self = id->getResult(0);
   auto mirrored = arith::SubIOp::create(
       builder, loc, arith::SubIOp::create(builder, loc, grid, one), self);
+  // A part of a tile waits for one in a block of a lower number: the last
+  // rounds do not go back.
+  auto hasNext = [&](Value round) {
+    Value end = arith::MulIOp::create(
+        builder, loc, arith::AddIOp::create(builder, loc, round, constant(2)),
+        grid);
+    return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, end,
+                                 tiles);
+  };
   // This block's place in a round, to or fro.
   auto place = [&](Value round) -> Value {
     Value odd = arith::CmpIOp::create(
         builder, loc, arith::CmpIPredicate::ne,
         arith::AndIOp::create(builder, loc, round, one), zero);
+    if (parts)
+      odd = arith::AndIOp::create(builder, loc, odd, hasNext(round));
     return arith::SelectOp::create(builder, loc, odd, mirrored, self);
   };
   // All have the full rounds; the last one only reaches the first places.
@@ -176,13 +150,17 @@ struct TilePersistentPass
             << kernel.getName() << "' as it is: it has no one block id along x";
         return;
       }
+      bool parts =
+          kernel->walk([](TakeOverOp) { return WalkResult::interrupt(); })
+              .wasInterrupted();
       // Of unequal tiles heads take turns, or blocks take them as they come.
-      bool alike = !schedule.getHeadTurns() && !schedule.getDynamic();
+      bool alike = !schedule.getHeadTurns() && !schedule.getDynamic() && !parts;
       Value tiles = limitGrid(kernel, launches[kernel], cores, alike);
       makePersistent(kernel, id, tiles,
                      schedule.getDynamic() && getKernelCluster(kernel) == 1
-                         ? addCounter(kernel, launches[kernel])
-                         : Value());
+                         ? addZeros(kernel, launches[kernel], 1)
+                         : Value(),
+                     parts);
       ++numPersistent;
     });
   }

@@ -88,7 +88,8 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"bool", "false", "a loop over whole blocks, then one over blocks that masks and lengths cut (GPU)">:$peelMasks,
     DefaultValuedParameter<"int64_t", "0", "blocks of a cluster, on neighbouring query tiles, which share the tiles of K and V (specialised kernels; 0, 1: none)">:$cluster,
     DefaultValuedParameter<"bool", "false", "keys are walked from the last visible block to the first">:$backward,
-    DefaultValuedParameter<"bool", "false", "the producer fetches K of an iteration before V of the one before, as overlapped products use them">:$keysFirst
+    DefaultValuedParameter<"bool", "false", "the producer fetches K of an iteration before V of the one before, as overlapped products use them">:$keysFirst,
+    DefaultValuedParameter<"int64_t", "0", "up to so many blocks share a tile of the last round, each with a part of its keys (GPU; 0, 1: one)">:$splitTiles
   );
   let assemblyFormat = "`<` struct(params) `>`";
 }

@@ -356,4 +356,59 @@ def FlashTile_StoreWaitOp : FlashTile_Op<"store_wait", [MemoryEffects<[MemRead, 
   let assemblyFormat = "attr-dict";
 }
 
+def FlashTile_HandOverOp : FlashTile_Op<"hand_over", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "passes fragments on to the block that has the next part of a tile";
+  let description = [{
+    Each warp writes what its lanes hold to slot `slot` of `state`, then says in
+    `turns` that it is the turn of part `part`, whose warp of the same number waits
+    for it (`flash_tile.take_over`). `state` has a row of 32-bit elements a slot:
+    those of the fragments, one after the other, for all computing threads.
+
+    Example:
+
+    ```mlir
+    flash_tile.hand_over %o, %m to %state, %turns[%slot] part %next
+        : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>, !flash_tile.fragment<128xf32, #flash_tile.row<8>>
+        -> memref<?x8704xf32>, memref<132x8xi32>
+    ```
+  }];
+  let arguments = (ins Variadic<FlashTile_Fragment>:$values, AnyStridedMemRef:$state,
+    AnyStridedMemRef:$turns, Index:$slot, Index:$part);
+  let assemblyFormat = [{
+    $values `to` $state `,` $turns `[` $slot `]` `part` $part attr-dict
+    `:` qualified(type($values)) `->` type($state) `,` type($turns)
+  }];
+  let extraClassDeclaration = [{
+    /// 32-bit elements that one thread holds of fragments.
+    static int64_t countElements(::mlir::TypeRange fragments);
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_TakeOverOp : FlashTile_Op<"take_over", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "waits for the fragments of the part of a tile before this one";
+  let description = [{
+    Each warp waits until it is the turn of part `part` (from 1 on) of the slot, and
+    reads what `flash_tile.hand_over` wrote. Then it is nobody's turn: between
+    launches `turns` is 0.
+
+    The block that hands over must be sure to run: it has a lower number, or took
+    the part before.
+
+    Example:
+
+    ```mlir
+    %o, %m = flash_tile.take_over %state, %turns[%slot] part %part : memref<?x8704xf32>, memref<132x8xi32>
+        -> !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>, !flash_tile.fragment<128xf32, #flash_tile.row<8>>
+    ```
+  }];
+  let arguments = (ins AnyStridedMemRef:$state, AnyStridedMemRef:$turns, Index:$slot, Index:$part);
+  let results = (outs Variadic<FlashTile_Fragment>:$values);
+  let assemblyFormat = [{
+    $state `,` $turns `[` $slot `]` `part` $part attr-dict
+    `:` type($state) `,` type($turns) `->` qualified(type($values))
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // FLASH_DIALECT_TILE_IR_TILEMEMORYOPS_TD

@@ -11,6 +11,36 @@
 
 include "mlir/Pass/PassBase.td"
 
+def TileSplitTiles : Pass<"flash-tile-split-tiles", "::mlir::ModuleOp"> {
+  let summary = "Several blocks work on a tile of the last round";
+  let description = [{
+    For kernels whose schedule says `splitTiles`. Where the tiles are not whole
+    rounds of the device's cores, those of the last round are split along the keys,
+    into as many parts as there are cores for, at most `splitTiles`. A part hands
+    its running output, maximum and sum over to the next one; the last stores. The
+    order is fixed, so that results are the same in every run. Where tiles take
+    unequally long, as under a causal mask, only a grid of less than a round is
+    split. Kernels that are not of this form stay as they are; see the remark.
+
+    ```mlir
+    flash_tile.launch @k grid(%n) ; %b = gpu.block_id x
+    %o, %m, %l = scf.for %j = %lo to %hi ... ; store
+    // becomes
+    flash_tile.launch @k grid(%whole + %rest * %parts)
+    %o, %m, %l = scf.for %j = %lo1 to %hi1 ...
+    scf.if %part > 0 { flash_tile.take_over ; merge }
+    scf.if last { store } else { flash_tile.hand_over }
+    ```
+  }];
+  let options = [
+    Option<"cores", "cores", "int64_t", "132", "Blocks that run at the same time">,
+    Option<"blocks", "blocks", "int64_t", "4", "Blocks of keys that a part has at the least">
+  ];
+  let statistics = [Statistic<"numSplit", "num-split", "Kernels that split tiles">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect"];
+}
+
 def TilePersistent : Pass<"flash-tile-persistent", "::mlir::ModuleOp"> {
   let summary = "Launch as many blocks as there are cores, each with several tiles";
   let description = [{

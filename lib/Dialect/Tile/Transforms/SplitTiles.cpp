@@ -1,0 +1,420 @@
+//===- SplitTiles.cpp - Several blocks for a tile of the last round -------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   launch grid(%n) ; %b = gpu.block_id
+//   tile(%b) { %o, %m, %l = scf.for %j = %lo to %hi {...} ; store f(%o, %l) }
+//   ->  launch grid(%whole + %rest * %parts)
+//       tile(%b < %whole ? %b : %whole + (%b - %whole) / %parts) {
+//         %o, %m, %l = scf.for %j = part of %lo to %hi {...}
+//         %o, %m, %l = scf.if %part > 0 { merge(take_over, %o, %m, %l) }
+//         scf.if last part { store f(%o, %l) } else { hand_over %o, %m, %l }
+//       }
+//
+// 1376 tiles are 10.4 rounds of 132 blocks: in the eleventh, 56 blocks would
+// work and 76 wait. Of a tile's parts each has a share of its keys, and the one
+// before hands over what it has. Blocks wait for blocks of lower numbers only:
+// those run already. Where tiles take unequally long, and the last are short,
+// only a grid that does not fill the device is split. It runs first on L3.
+//
+//===----------------------------------------------------------------------===//
+
+#include "KernelParameters.h"
+#include "TensorMaps.h"
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+
+#include "mlir/Analysis/SliceAnalysis.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/IR/Matchers.h"
+
+#include <cmath>
+
+namespace flash::tile {
+#define GEN_PASS_DEF_TILESPLITTILES
+#include "flash/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace flash::tile
+
+using namespace mlir;
+using flash::ScheduleAttr;
+using namespace flash::tile;
+
+//===----------------------------------------------------------------------===//
+// Kernels that can be split
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// A kernel whose one loop over keys begins with nothing seen.
+struct Splittable {
+  Operation *id = nullptr;
+  scf::ForOp loop;
+  OnlineSoftmaxOp softmax;
+  LoadOp keys; ///< a load of the loop
+  /// Numbers of the loop's results.
+  unsigned max = 0, sum = 0;
+  /// Whether all tiles take as many steps.
+  bool alike = false;
+
+  /// An empty string, or why it cannot be split.
+  StringRef match(gpu::GPUFuncOp kernel);
+};
+} // namespace
+
+static bool isSplat(Value value, bool infinite) {
+  auto splat = value.getDefiningOp<SplatOp>();
+  return splat && (infinite ? matchPattern(splat.getValue(), m_NegInfFloat())
+                            : matchPattern(splat.getValue(), m_AnyZeroFloat()));
+}
+
+/// Whether a value is the same in all blocks.
+static bool isUniform(Value value, Operation *id) {
+  if (value.getDefiningOp() == id)
+    return false;
+  SetVector<Operation *> slice;
+  if (failed(getBackwardSlice(value, &slice)))
+    return false;
+  return !slice.contains(id);
+}
+
+StringRef Splittable::match(gpu::GPUFuncOp kernel) {
+  id = findBlockId(kernel);
+  if (!id || getKernelCluster(kernel) > 1)
+    return "it has no one block id along x";
+  SmallVector<OnlineSoftmaxOp> all;
+  kernel.walk([&](OnlineSoftmaxOp op) { all.push_back(op); });
+  if (all.size() != 1)
+    return "it has not one softmax";
+  softmax = all[0];
+  loop = dyn_cast<scf::ForOp>(softmax->getParentOp());
+  if (!loop || loop->getBlock() != id->getBlock())
+    return "its softmax is not in a loop at the top level";
+  auto loads = loop.getBody()->getOps<LoadOp>();
+  if (loads.empty())
+    return "its loop loads nothing";
+  keys = *loads.begin();
+  if (!isa<BlockArgument>(keys.getSource()))
+    return "its keys are not a parameter";
+  auto passed = [&](Value in, Value out, unsigned &number) {
+    auto argument = dyn_cast<BlockArgument>(in);
+    if (!argument || argument.getOwner() != loop.getBody() ||
+        argument == loop.getInductionVar() ||
+        loop.getTiedLoopYieldedValue(argument)->get() != out)
+      return false;
+    number = loop.getTiedLoopResult(argument).getResultNumber();
+    return true;
+  };
+  if (!passed(softmax.getMax(), softmax.getMaxOut(), max) ||
+      !passed(softmax.getSum(), softmax.getSumOut(), sum))
+    return "its loop does not pass the maximum and the sum on";
+  for (auto [number, init] : llvm::enumerate(loop.getInitArgs()))
+    if (!isSplat(init, /*infinite=*/number == max))
+      return "its loop does not begin with nothing seen";
+  alike = isUniform(loop.getLowerBound(), id) &&
+          isUniform(loop.getUpperBound(), id);
+  return "";
+}
+
+//===----------------------------------------------------------------------===//
+// Launches
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct Limits {
+  int64_t cores, parts, blocks;
+};
+
+/// What a launch knows of its tiles.
+struct Grid {
+  Value whole, rest, parts;
+};
+
+/// Parameters of the kernel.
+struct Parameters {
+  Value whole, parts, state, turns;
+};
+} // namespace
+
+/// As many parts as there are blocks for the rest, as have `blocks` blocks of
+/// keys each, and at most `parts`.
+static Grid makeGrid(OpBuilder &builder, LaunchOp launch,
+                     const Splittable &kernel, Limits limits) {
+  Location loc = launch.getLoc();
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  Value tiles = launch.getGrid()[0], cores = constant(limits.cores),
+        one = constant(1);
+  Grid grid;
+  grid.rest = arith::RemUIOp::create(builder, loc, tiles, cores);
+  grid.whole = arith::SubIOp::create(builder, loc, tiles, grid.rest);
+  auto memref = cast<BlockArgument>(LoadOp(kernel.keys).getSource());
+  Value keys = memref::DimOp::create(
+      builder, loc, launch.getArgs()[memref.getArgNumber()],
+      constant(LoadOp(kernel.keys).getRowDimension()));
+  int64_t rows = LoadOp(kernel.keys).getTile().getType().getRows();
+  Value most = arith::DivUIOp::create(builder, loc, keys,
+                                      constant(rows * limits.blocks));
+  Value free = arith::DivUIOp::create(
+      builder, loc, cores,
+      arith::MaxUIOp::create(builder, loc, grid.rest, one));
+  most = arith::MinUIOp::create(builder, loc, most, free);
+  most = arith::MinUIOp::create(builder, loc, most, constant(limits.parts));
+  // 1 where whole tiles come before.
+  if (!kernel.alike)
+    most = arith::DivUIOp::create(
+        builder, loc, most,
+        arith::AddIOp::create(builder, loc, grid.whole, one));
+  grid.parts = arith::MaxUIOp::create(builder, loc, most, one);
+  launch.getGridMutable()[0].set(arith::AddIOp::create(
+      builder, loc, grid.whole,
+      arith::MulIOp::create(builder, loc, grid.rest, grid.parts)));
+  return grid;
+}
+
+static Parameters addParameters(gpu::GPUFuncOp kernel,
+                                ArrayRef<LaunchOp> launches,
+                                const Splittable &split, Limits limits) {
+  DenseMap<Operation *, Grid> grids;
+  for (LaunchOp launch : launches) {
+    OpBuilder builder(launch);
+    grids[launch] = makeGrid(builder, launch, split, limits);
+  }
+  scf::ForOp loop = split.loop;
+  int64_t warps =
+      cast<FragmentType>(loop.getResultTypes()[split.sum]).getWarps();
+  int64_t elements =
+      HandOverOp::countElements(loop.getResultTypes()) * 32 * warps;
+  auto index = IndexType::get(kernel.getContext());
+  auto state = MemRefType::get({ShapedType::kDynamic, elements},
+                               Float32Type::get(kernel.getContext()));
+  Parameters parameters;
+  parameters.whole =
+      addParameter(kernel, launches, index, [&](OpBuilder &, LaunchOp launch) {
+        return grids[launch].whole;
+      });
+  parameters.parts =
+      addParameter(kernel, launches, index, [&](OpBuilder &, LaunchOp launch) {
+        return grids[launch].parts;
+      });
+  // A slot for each tile in parts.
+  auto makeState = [&](OpBuilder &builder, LaunchOp launch) -> Value {
+    Location loc = launch.getLoc();
+    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+    Value some = arith::MinUIOp::create(
+        builder, loc,
+        arith::SubIOp::create(builder, loc, grids[launch].parts, one), one);
+    Value slots = arith::MulIOp::create(builder, loc, grids[launch].rest, some);
+    return memref::AllocOp::create(builder, loc, state, slots);
+  };
+  parameters.state = addParameter(kernel, launches, state, makeState);
+  parameters.turns = addZeros(kernel, launches, {limits.cores, warps});
+  return parameters;
+}
+
+//===----------------------------------------------------------------------===//
+// Kernels
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Builds a kernel's parts of tiles.
+class Splitter {
+public:
+  Splitter(const Splittable &kernel, const Parameters &parameters)
+      : kernel(kernel), parameters(parameters), builder(kernel.id),
+        loc(kernel.id->getLoc()) {
+    builder.setInsertionPointAfter(kernel.id);
+  }
+
+  void run() {
+    numberTiles();
+    limitLoop();
+    joinParts();
+  }
+
+private:
+  void numberTiles();
+  void limitLoop();
+  void joinParts();
+  SmallVector<Value> merge(ValueRange before);
+  Value constant(int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  }
+  /// Numbers of tiles and blocks have 32 bits.
+  Value divide(Value a, Value b) { return narrow<arith::DivUIOp>(a, b); }
+  template <typename Op> Value narrow(Value a, Value b) {
+    Type i32 = builder.getI32Type();
+    Value x = arith::IndexCastUIOp::create(builder, loc, i32, a),
+          y = arith::IndexCastUIOp::create(builder, loc, i32, b);
+    return arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(),
+                                        Op::create(builder, loc, x, y));
+  }
+
+  Splittable kernel;
+  Parameters parameters;
+  OpBuilder builder;
+  Location loc;
+  Value slot, part, count; ///< part `part` of `count`
+};
+} // namespace
+
+void Splitter::numberTiles() {
+  Value id = kernel.id->getResult(0);
+  SmallVector<OpOperand *> uses;
+  for (OpOperand &use : id.getUses())
+    uses.push_back(&use);
+  Value behind = arith::SubIOp::create(builder, loc, id, parameters.whole);
+  Value split = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                                      behind, constant(0));
+  auto ifSplit = [&](Value a, Value b) -> Value {
+    return arith::SelectOp::create(builder, loc, split, a, b);
+  };
+  slot = divide(ifSplit(behind, constant(0)), parameters.parts);
+  Value first = arith::MulIOp::create(builder, loc, slot, parameters.parts);
+  part =
+      ifSplit(arith::SubIOp::create(builder, loc, behind, first), constant(0));
+  count = ifSplit(parameters.parts, constant(1));
+  Value tile =
+      ifSplit(arith::AddIOp::create(builder, loc, parameters.whole, slot), id);
+  for (OpOperand *use : uses)
+    use->set(tile);
+}
+
+/// Part p of c has blocks p * n / c to (p + 1) * n / c.
+void Splitter::limitLoop() {
+  scf::ForOp loop = kernel.loop;
+  builder.setInsertionPoint(loop);
+  Value lower = loop.getLowerBound(), upper = loop.getUpperBound(),
+        step = loop.getStep();
+  Value length = arith::MaxSIOp::create(
+      builder, loc, arith::SubIOp::create(builder, loc, upper, lower),
+      constant(0));
+  Value last = arith::SubIOp::create(builder, loc, step, constant(1));
+  Value blocks =
+      divide(arith::AddIOp::create(builder, loc, length, last), step);
+  auto begin = [&](Value number) -> Value {
+    Value block =
+        divide(arith::MulIOp::create(builder, loc, blocks, number), count);
+    return arith::AddIOp::create(
+        builder, loc, lower, arith::MulIOp::create(builder, loc, block, step));
+  };
+  loop.setLowerBound(begin(part));
+  Value next = arith::AddIOp::create(builder, loc, part, constant(1));
+  loop.setUpperBound(arith::MinSIOp::create(builder, loc, upper, begin(next)));
+}
+
+/// Online softmax over two parts: what is relative to two maxima becomes
+/// relative to the greater one.
+SmallVector<Value> Splitter::merge(ValueRange before) {
+  ValueRange here = kernel.loop.getResults();
+  float scale =
+      kernel.softmax.getScale().convertToFloat() * 1.44269504088896340736f;
+  auto f32 = [](OpBuilder &b, Location l, float value) -> Value {
+    return arith::ConstantOp::create(b, l, b.getF32FloatAttr(value));
+  };
+  Type row = here[kernel.max].getType();
+  auto factors = MapOp::create(
+      builder, loc, TypeRange{row, row, row},
+      ValueRange{before[kernel.max], here[kernel.max]},
+      [&](OpBuilder &b, Location l, ValueRange args) {
+        Value max = arith::MaxNumFOp::create(b, l, args[1], args[2]);
+        Value none = arith::CmpFOp::create(b, l, arith::CmpFPredicate::OEQ, max,
+                                           f32(b, l, -INFINITY));
+        // Where no key has been seen, everything is zero.
+        Value reference =
+            arith::SelectOp::create(b, l, none, f32(b, l, 0.0f), max);
+        auto factor = [&](Value value) -> Value {
+          Value distance = arith::SubFOp::create(b, l, value, reference);
+          return math::Exp2Op::create(
+              b, l, arith::MulFOp::create(b, l, distance, f32(b, l, scale)));
+        };
+        YieldOp::create(b, l,
+                        ValueRange{max, factor(args[1]), factor(args[2])});
+      });
+  SmallVector<Value> merged;
+  for (auto [number, pair] : llvm::enumerate(llvm::zip(before, here))) {
+    auto [a, b] = pair;
+    if (number == kernel.max) {
+      merged.push_back(factors.getResult(0));
+      continue;
+    }
+    auto both = MapOp::create(
+        builder, loc, TypeRange{a.getType()},
+        ValueRange{a, b, factors.getResult(1), factors.getResult(2)},
+        [&](OpBuilder &b, Location l, ValueRange args) {
+          args = args.take_back(4);
+          Value first = arith::MulFOp::create(b, l, args[0], args[2]);
+          YieldOp::create(
+              b, l,
+              math::FmaOp::create(b, l, args[1], args[3], first).getResult());
+        });
+    merged.push_back(both.getResult(0));
+  }
+  return merged;
+}
+
+void Splitter::joinParts() {
+  scf::ForOp loop = kernel.loop;
+  Block *block = loop->getBlock();
+  builder.setInsertionPointAfter(loop);
+  Operation *first = loop->getNextNode();
+  Value follows = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt,
+                                        part, constant(0));
+  auto joined = scf::IfOp::create(builder, loc, loop.getResultTypes(), follows,
+                                  /*addThenBlock=*/true,
+                                  /*addElseBlock=*/true);
+  loop->replaceUsesWithIf(joined.getResults(), [&](OpOperand &use) {
+    return use.getOwner() != joined && !loop->isAncestor(use.getOwner());
+  });
+  builder.setInsertionPointToStart(joined.thenBlock());
+  auto before =
+      TakeOverOp::create(builder, loc, loop.getResultTypes(), parameters.state,
+                         parameters.turns, slot, part);
+  scf::YieldOp::create(builder, loc, merge(before.getResults()));
+  builder.setInsertionPointToStart(joined.elseBlock());
+  scf::YieldOp::create(builder, loc, loop.getResults());
+
+  builder.setInsertionPointAfter(joined);
+  Value next = arith::AddIOp::create(builder, loc, part, constant(1));
+  Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                       next, count);
+  auto end = scf::IfOp::create(builder, loc, isLast, /*withElseRegion=*/true);
+  for (Operation &op : llvm::make_early_inc_range(llvm::make_range(
+           first->getIterator(), block->getTerminator()->getIterator())))
+    if (!op.hasTrait<OpTrait::ConstantLike>())
+      op.moveBefore(end.thenBlock()->getTerminator());
+  builder.setInsertionPointToStart(end.elseBlock());
+  HandOverOp::create(builder, loc, joined.getResults(), parameters.state,
+                     parameters.turns, slot, next);
+}
+
+namespace {
+struct TileSplitTilesPass
+    : flash::tile::impl::TileSplitTilesBase<TileSplitTilesPass> {
+  using TileSplitTilesBase::TileSplitTilesBase;
+
+  void runOnOperation() override {
+    LaunchMap launches = findLaunches(getOperation());
+    getOperation().walk([&](gpu::GPUFuncOp kernel) {
+      auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
+      if (!schedule || schedule.getSplitTiles() < 2)
+        return;
+      Splittable split;
+      if (StringRef reason = split.match(kernel); !reason.empty()) {
+        kernel.emitRemark("flash-tile-split-tiles leaves '")
+            << kernel.getName() << "' as it is: " << reason;
+        return;
+      }
+      Limits limits{cores, schedule.getSplitTiles(), blocks};
+      Parameters parameters =
+          addParameters(kernel, launches[kernel], split, limits);
+      Splitter(split, parameters).run();
+      ++numSplit;
+    });
+  }
+};
+} // namespace
