@@ -173,6 +173,11 @@ int main(int argc, char **argv) {
       "tune-masks", cl::CommaSeparated, cl::value_desc("full,causal,window"),
       cl::desc("Masks of the standard problems (default: all three)"),
       cl::cat(category));
+  cl::opt<bool> tuneLSE(
+      "tune-lse",
+      cl::desc("The standard problems store the LSE, too, as a forward that is "
+               "trained does"),
+      cl::cat(category));
   cl::opt<std::string> tuneTable(
       "tune-table", cl::value_desc("FILE.json"),
       cl::desc("The table; entries of other problems stay in it (default: "
@@ -256,6 +261,7 @@ int main(int argc, char **argv) {
     tuning.run = options;
     tuning.lengths = tuneLengths;
     tuning.headDims = tuneHeadDims;
+    tuning.lse = tuneLSE;
     tuning.masks = tuneMasks;
     tuning.candidates = tuneCandidates;
     tuning.budget = tuneBudget;

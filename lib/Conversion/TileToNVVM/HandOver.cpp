@@ -9,7 +9,7 @@
 //   hand_over %f to %state, %turns[%slot] part %p
 //     ->  st.global of each element; bar.warp.sync; lane 0: st.release p
 //   take_over %state, %turns[%slot] part %p
-//     ->  wait until ld.acquire gives p; bar.warp.sync; lane 0: st 0;
+//     ->  wait until ld.acquire gives p to all lanes; lane 0: st 0;
 //         ld.global of each element
 //
 // Element k of all threads lies together, so that a warp's are one line. Lanes
@@ -20,15 +20,11 @@
 #include "Lowering.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/raw_ostream.h"
 
 using namespace mlir;
 using namespace flash::tile;
-
-/// The address of a memref's first element, i64.
-static Value getAddress(Emitter &e, Value memref) {
-  Value index = memref::ExtractAlignedPointerAsIndexOp::create(e, memref);
-  return e.createOrFold<arith::IndexCastOp>(e.getI64Type(), index);
-}
 
 namespace {
 /// Where a warp's part of a slot lies.
@@ -39,15 +35,29 @@ struct Slot {
 };
 } // namespace
 
+/// Of a row of a memref, the element of this thread, or of its warp. In one
+/// piece of text, so that nobody computes a part of it before the loops around
+/// and keeps that in registers.
+static Value getAddress(Emitter &e, Value memref, Value row, int64_t rowBytes,
+                        int64_t threadsOfElement) {
+  Value index = memref::ExtractAlignedPointerAsIndexOp::create(e, memref);
+  Value base = e.createOrFold<arith::IndexCastOp>(e.getI64Type(), index);
+  std::string text;
+  llvm::raw_string_ostream(text)
+      << "{\n.reg .b32 place;\nmov.u32 place, %tid.x;\n"
+      << "shr.u32 place, place, " << llvm::Log2_64(threadsOfElement) << ";\n"
+      << "mad.wide.u32 $0, $2, " << rowBytes << ", $1;\n"
+      << "mad.wide.u32 $0, place, 4, $0;\n}";
+  return e.ptx(e.getI64Type(), text, "=&l,l,r", {base, row})[0];
+}
+
 static Slot getSlot(Emitter &e, const KernelValues &kernel, Value state,
                     Value turns, Value slot) {
   int64_t elements = cast<MemRefType>(state.getType()).getDimSize(1);
   Value number = e.toI32(slot);
-  Value first = e.add(e.mul(e.toI64(number), 4 * elements),
-                      e.toI64(e.shl(kernel.thread, 2)));
-  Value turn = e.shl(e.add(e.mul(number, kernel.warps), kernel.warp), 2);
-  return {e.add(getAddress(e, state), first),
-          e.add(getAddress(e, turns), e.toI64(turn)), 4 * 32 * kernel.warps};
+  return {getAddress(e, state, number, 4 * elements, 1),
+          getAddress(e, turns, number, 4 * kernel.warps, 32),
+          4 * 32 * kernel.warps};
 }
 
 static Value toPointer(Emitter &e, Value address) {
@@ -94,12 +104,13 @@ struct TakeOverLowering : TilePattern<TakeOverOp> {
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
     Emitter e(op.getLoc(), rewriter);
     Slot slot = getSlot(e, *kernel, op.getState(), op.getTurns(), op.getSlot());
-    e.ptx("{\n.reg .pred other;\n.reg .b32 turn;\nWAIT:\n"
+    // By a vote, so that the assembler knows that lanes stay together.
+    e.ptx("{\n.reg .pred mine, all;\n.reg .b32 turn;\nWAIT:\n"
           "ld.acquire.gpu.global.u32 turn, [$0];\n"
-          "setp.ne.u32 other, turn, $1;\n@other bra WAIT;\n"
-          "bar.warp.sync 0xffffffff;\n"
-          "setp.eq.s32 other, $2, 0;\n"
-          "@other st.relaxed.gpu.global.u32 [$0], 0;\n}",
+          "setp.eq.u32 mine, turn, $1;\n"
+          "vote.sync.all.pred all, mine, 0xffffffff;\n@!all bra WAIT;\n"
+          "setp.eq.s32 mine, $2, 0;\n"
+          "@mine st.relaxed.gpu.global.u32 [$0], 0;\n}",
           "l,r,r", {slot.turn, e.toI32(op.getPart()), kernel->lane});
     Value address = slot.state;
     SmallVector<Value> results;
@@ -118,11 +129,27 @@ struct TakeOverLowering : TilePattern<TakeOverOp> {
   }
 };
 
+struct AgainLowering : TilePattern<AgainOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(AgainOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter e(op.getLoc(), rewriter);
+    // From lane 0, so that the assembler knows that all have the same.
+    Value same =
+        e.ptx(e.getI32Type(), "shfl.sync.idx.b32 $0, $1, 0, 31, 0xffffffff;",
+              "=r,r", e.toI32(op.getValue()))[0];
+    rewriter.replaceOp(
+        op, e.createOrFold<arith::IndexCastOp>(e.getIndexType(), same));
+    return success();
+  }
+};
+
 } // namespace
 
 void flash::tile::populateHandOverPatterns(const TileTypeConverter &converter,
                                            RewritePatternSet &patterns,
                                            const KernelMap &kernels) {
-  patterns.add<HandOverLowering, TakeOverLowering>(
+  patterns.add<HandOverLowering, TakeOverLowering, AgainLowering>(
       converter, patterns.getContext(), kernels);
 }

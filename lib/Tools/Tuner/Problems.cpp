@@ -176,19 +176,22 @@ makeProblem(std::string text, const TuneOptions &options, MLIRContext &context,
 //===----------------------------------------------------------------------===//
 
 static std::string standardProgram(int64_t qk, int64_t v, StringRef mask,
-                                   StringRef element) {
+                                   StringRef element, bool lse) {
   std::string attribute;
   if (mask == "causal")
     attribute = " {mask = #flash.causal}";
   else if (mask == "window")
     attribute = " {mask = #flash.window<left = 1023, right = 0>}";
+  std::string q = llvm::formatv("tensor<?x?x?x{0}x{1}>", qk, element),
+              o = llvm::formatv("tensor<?x?x?x{0}x{1}>", v, element),
+              more = lse ? ", tensor<?x?x?xf32>" : "";
   return llvm::formatv(R"(
-func.func @attention(%q: tensor<?x?x?x{0}x{2}>, %k: tensor<?x?x?x{0}x{2}>, %v: tensor<?x?x?x{1}x{2}>) -> tensor<?x?x?x{1}x{2}> {{
-  %o = flash.attention %q, %k, %v{3} : tensor<?x?x?x{0}x{2}>, tensor<?x?x?x{0}x{2}>, tensor<?x?x?x{1}x{2}> -> tensor<?x?x?x{1}x{2}>
-  return %o : tensor<?x?x?x{1}x{2}>
+func.func @attention(%q: {0}, %k: {0}, %v: {1}) -> ({1}{2}) {{
+  %o{3} = flash.attention %q, %k, %v{4} : {0}, {0}, {1} -> {1}{2}
+  return %o{3} : {1}{2}
 }
 )",
-                       qk, v, element, attribute);
+                       q, o, more, lse ? ", %l" : "", attribute);
 }
 
 /// As many tokens and as wide at every length, so that times compare: 16 K
@@ -249,9 +252,9 @@ makeStandardProblems(TuneOptions options, MLIRContext &context, bool onDevice) {
         odd.dims.push_back(dim);
       if (!onDevice)
         odd.dims = {"batch=1", "heads=2"};
-      Result<TuneProblem> problem =
-          makeProblem(standardProgram(qk, v, mask, onDevice ? "bf16" : "f32"),
-                      options, context, sizes, odd);
+      Result<TuneProblem> problem = makeProblem(
+          standardProgram(qk, v, mask, onDevice ? "bf16" : "f32", options.lse),
+          options, context, sizes, odd);
       if (problem.failed())
         return problem.status();
       problems.push_back(std::move(*problem));
@@ -269,9 +272,9 @@ Result<std::vector<TuneProblem>> tuner::makeProblems(const TuneOptions &options,
                            " is no length");
   if (options.run.file.empty())
     return makeStandardProblems(options, context, onDevice);
-  if (!options.headDims.empty() || !options.masks.empty())
-    return Status::error("--tune-head-dims and --tune-masks are for standard "
-                         "problems: not with a FILE");
+  if (!options.headDims.empty() || !options.masks.empty() || options.lse)
+    return Status::error("--tune-head-dims, --tune-masks and --tune-lse are "
+                         "for standard problems: not with a FILE");
   auto buffer =
       llvm::MemoryBuffer::getFileOrSTDIN(options.run.file, /*IsText=*/true);
   if (!buffer)

@@ -236,3 +236,27 @@ func.func @softmax_sum(%s: !acc, %r: !row) {
   %e, %m, %l, %a = flash_tile.online_softmax %s, %r, %s {scale = 0.5 : f32} : !acc, !row, !acc
   return
 }
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @hand_over_state(%s: !acc, %state: memref<?x64xf32>, %turns: memref<?x4xi32>, %i: index) {
+  // expected-error @below {{needs a state of slots x 4096 f32, not 'memref<?x64xf32>'}}
+  flash_tile.hand_over %s to %state, %turns[%i] part %i : !acc -> memref<?x64xf32>, memref<?x4xi32>
+  return
+}
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @take_over_turns(%state: memref<?x4096xf32>, %turns: memref<?xi32>, %i: index) {
+  // expected-error @below {{needs turns of slots x 4 i32, not 'memref<?xi32>'}}
+  %s = flash_tile.take_over %state, %turns[%i] part %i : memref<?x4096xf32>, memref<?xi32> -> !acc
+  return
+}
+
+// -----
+!half = !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
+func.func @hand_over_half(%s: !half, %state: memref<?x2048xf32>, %turns: memref<?x4xi32>, %i: index) {
+  // expected-error @below {{passes f32 accumulators and rows of the same warps, not '!flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>'}}
+  flash_tile.hand_over %s to %state, %turns[%i] part %i : !half -> memref<?x2048xf32>, memref<?x4xi32>
+  return
+}

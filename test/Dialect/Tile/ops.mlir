@@ -128,3 +128,14 @@ func.func @host(%k: memref<?x8x?x64xbf16>, %n: index) {
   flash_tile.launch @kernels::@specialized grid(%n, %n) args(%map : !flash_tile.tensor_map<1x1x128x64xbf16>)
   return
 }
+
+// CHECK-LABEL: func.func @parts
+func.func @parts(%state: memref<?x2304xf32>, %turns: memref<100x4xi32>, %slot: index, %part: index, %next: index) {
+  // CHECK: %[[F:.*]]:2 = flash_tile.take_over %{{.*}}, %{{.*}}[%{{.*}}] part %{{.*}} : memref<?x2304xf32>, memref<100x4xi32> -> !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>, !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+  %o, %m = flash_tile.take_over %state, %turns[%slot] part %part : memref<?x2304xf32>, memref<100x4xi32>
+      -> !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>, !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+  // CHECK: flash_tile.hand_over %[[F]]#0, %[[F]]#1 to %{{.*}}, %{{.*}}[%{{.*}}] part %{{.*}} :
+  flash_tile.hand_over %o, %m to %state, %turns[%slot] part %next
+      : !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>, !flash_tile.fragment<64xf32, #flash_tile.row<4>> -> memref<?x2304xf32>, memref<100x4xi32>
+  return
+}

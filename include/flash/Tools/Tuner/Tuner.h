@@ -25,6 +25,8 @@ struct TuneOptions {
   std::vector<int64_t> lengths;
   /// Of the standard problems: `64`, `192/128`; `full`, `causal`, `window`.
   std::vector<std::string> headDims, masks;
+  /// Whether the standard problems give the LSE, too.
+  bool lse = false;
   /// The most tiles, and the most variants of them, that are measured for a
   /// problem.
   int64_t candidates = 16;

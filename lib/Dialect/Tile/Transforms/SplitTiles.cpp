@@ -49,7 +49,7 @@ using namespace flash::tile;
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// A kernel whose one loop over keys begins with nothing seen.
+/// A kernel with one loop over keys.
 struct Splittable {
   Operation *id = nullptr;
   scf::ForOp loop;
@@ -111,9 +111,6 @@ StringRef Splittable::match(gpu::GPUFuncOp kernel) {
   if (!passed(softmax.getMax(), softmax.getMaxOut(), max) ||
       !passed(softmax.getSum(), softmax.getSumOut(), sum))
     return "its loop does not pass the maximum and the sum on";
-  for (auto [number, init] : llvm::enumerate(loop.getInitArgs()))
-    if (!isSplat(init, /*infinite=*/number == max))
-      return "its loop does not begin with nothing seen";
   alike = isUniform(loop.getLowerBound(), id) &&
           isUniform(loop.getUpperBound(), id);
   return "";
@@ -157,8 +154,9 @@ static Grid makeGrid(OpBuilder &builder, LaunchOp launch,
       builder, loc, launch.getArgs()[memref.getArgNumber()],
       constant(LoadOp(kernel.keys).getRowDimension()));
   int64_t rows = LoadOp(kernel.keys).getTile().getType().getRows();
-  Value most = arith::DivUIOp::create(builder, loc, keys,
-                                      constant(rows * limits.blocks));
+  Value blocks = arith::CeilDivUIOp::create(builder, loc, keys, constant(rows));
+  Value most =
+      arith::DivUIOp::create(builder, loc, blocks, constant(limits.blocks));
   Value free = arith::DivUIOp::create(
       builder, loc, cores,
       arith::MaxUIOp::create(builder, loc, grid.rest, one));
@@ -221,6 +219,11 @@ static Parameters addParameters(gpu::GPUFuncOp kernel,
 //===----------------------------------------------------------------------===//
 
 namespace {
+/// What a block has: part `part` of `count` of a tile, whose state has a slot.
+struct Share {
+  Value tile, slot, part, count;
+};
+
 /// Builds a kernel's parts of tiles.
 class Splitter {
 public:
@@ -233,12 +236,15 @@ public:
   void run() {
     numberTiles();
     limitLoop();
+    startEmpty();
     joinParts();
   }
 
 private:
+  Share getShare(Value number);
   void numberTiles();
   void limitLoop();
+  void startEmpty();
   void joinParts();
   SmallVector<Value> merge(ValueRange before);
   Value constant(int64_t value) {
@@ -258,30 +264,38 @@ private:
   Parameters parameters;
   OpBuilder builder;
   Location loc;
-  Value slot, part, count; ///< part `part` of `count`
+  Share share;
 };
 } // namespace
+
+Share Splitter::getShare(Value number) {
+  Value behind = arith::SubIOp::create(builder, loc, number, parameters.whole);
+  Value split = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                                      behind, constant(0));
+  auto ifSplit = [&](Value a, Value b) -> Value {
+    return arith::SelectOp::create(builder, loc, split, a, b);
+  };
+  Share share;
+  share.slot = divide(ifSplit(behind, constant(0)), parameters.parts);
+  Value first =
+      arith::MulIOp::create(builder, loc, share.slot, parameters.parts);
+  share.part =
+      ifSplit(arith::SubIOp::create(builder, loc, behind, first), constant(0));
+  share.count = ifSplit(parameters.parts, constant(1));
+  share.tile =
+      ifSplit(arith::AddIOp::create(builder, loc, parameters.whole, share.slot),
+              number);
+  return share;
+}
 
 void Splitter::numberTiles() {
   Value id = kernel.id->getResult(0);
   SmallVector<OpOperand *> uses;
   for (OpOperand &use : id.getUses())
     uses.push_back(&use);
-  Value behind = arith::SubIOp::create(builder, loc, id, parameters.whole);
-  Value split = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
-                                      behind, constant(0));
-  auto ifSplit = [&](Value a, Value b) -> Value {
-    return arith::SelectOp::create(builder, loc, split, a, b);
-  };
-  slot = divide(ifSplit(behind, constant(0)), parameters.parts);
-  Value first = arith::MulIOp::create(builder, loc, slot, parameters.parts);
-  part =
-      ifSplit(arith::SubIOp::create(builder, loc, behind, first), constant(0));
-  count = ifSplit(parameters.parts, constant(1));
-  Value tile =
-      ifSplit(arith::AddIOp::create(builder, loc, parameters.whole, slot), id);
+  share = getShare(id);
   for (OpOperand *use : uses)
-    use->set(tile);
+    use->set(share.tile);
 }
 
 /// Part p of c has blocks p * n / c to (p + 1) * n / c.
@@ -297,14 +311,38 @@ void Splitter::limitLoop() {
   Value blocks =
       divide(arith::AddIOp::create(builder, loc, length, last), step);
   auto begin = [&](Value number) -> Value {
-    Value block =
-        divide(arith::MulIOp::create(builder, loc, blocks, number), count);
+    Value block = divide(arith::MulIOp::create(builder, loc, blocks, number),
+                         share.count);
     return arith::AddIOp::create(
         builder, loc, lower, arith::MulIOp::create(builder, loc, block, step));
   };
-  loop.setLowerBound(begin(part));
-  Value next = arith::AddIOp::create(builder, loc, part, constant(1));
+  loop.setLowerBound(begin(share.part));
+  Value next = arith::AddIOp::create(builder, loc, share.part, constant(1));
   loop.setUpperBound(arith::MinSIOp::create(builder, loc, upper, begin(next)));
+}
+
+/// What a loop begins with, as a sink that joins each row, belongs to part 0.
+void Splitter::startEmpty() {
+  scf::ForOp loop = kernel.loop;
+  builder.setInsertionPoint(loop);
+  for (auto [number, init] : llvm::enumerate(loop.getInitArgsMutable())) {
+    bool isMax = number == kernel.max;
+    if (isSplat(init.get(), isMax))
+      continue;
+    Value first = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                        share.part, constant(0));
+    auto start = scf::IfOp::create(builder, loc, init.get().getType(), first,
+                                   /*withElseRegion=*/true);
+    OpBuilder then = start.getThenBodyBuilder(),
+              other = start.getElseBodyBuilder();
+    scf::YieldOp::create(then, loc, init.get());
+    Value none = arith::ConstantOp::create(
+        other, loc, other.getF32FloatAttr(isMax ? -INFINITY : 0.0f));
+    scf::YieldOp::create(
+        other, loc,
+        SplatOp::create(other, loc, init.get().getType(), none).getResult());
+    init.set(start.getResult(0));
+  }
 }
 
 /// Online softmax over two parts: what is relative to two maxima becomes
@@ -362,8 +400,11 @@ void Splitter::joinParts() {
   Block *block = loop->getBlock();
   builder.setInsertionPointAfter(loop);
   Operation *first = loop->getNextNode();
+  // The loop needs the registers.
+  share = getShare(
+      AgainOp::create(builder, loc, kernel.id->getResult(0)).getResult());
   Value follows = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt,
-                                        part, constant(0));
+                                        share.part, constant(0));
   auto joined = scf::IfOp::create(builder, loc, loop.getResultTypes(), follows,
                                   /*addThenBlock=*/true,
                                   /*addElseBlock=*/true);
@@ -373,15 +414,15 @@ void Splitter::joinParts() {
   builder.setInsertionPointToStart(joined.thenBlock());
   auto before =
       TakeOverOp::create(builder, loc, loop.getResultTypes(), parameters.state,
-                         parameters.turns, slot, part);
+                         parameters.turns, share.slot, share.part);
   scf::YieldOp::create(builder, loc, merge(before.getResults()));
   builder.setInsertionPointToStart(joined.elseBlock());
   scf::YieldOp::create(builder, loc, loop.getResults());
 
   builder.setInsertionPointAfter(joined);
-  Value next = arith::AddIOp::create(builder, loc, part, constant(1));
+  Value next = arith::AddIOp::create(builder, loc, share.part, constant(1));
   Value isLast = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
-                                       next, count);
+                                       next, share.count);
   auto end = scf::IfOp::create(builder, loc, isLast, /*withElseRegion=*/true);
   for (Operation &op : llvm::make_early_inc_range(llvm::make_range(
            first->getIterator(), block->getTerminator()->getIterator())))
@@ -389,7 +430,7 @@ void Splitter::joinParts() {
       op.moveBefore(end.thenBlock()->getTerminator());
   builder.setInsertionPointToStart(end.elseBlock());
   HandOverOp::create(builder, loc, joined.getResults(), parameters.state,
-                     parameters.turns, slot, next);
+                     parameters.turns, share.slot, next);
 }
 
 namespace {

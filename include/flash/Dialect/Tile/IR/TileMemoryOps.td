@@ -356,6 +356,19 @@ def FlashTile_StoreWaitOp : FlashTile_Op<"store_wait", [MemoryEffects<[MemRead, 
   let assemblyFormat = "attr-dict";
 }
 
+def FlashTile_AgainOp : FlashTile_Op<"again", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "a value whose origin is forgotten";
+  let description = [{
+    Is `value`. What follows from it is computed again, and not kept in registers
+    since it was computed before: while a loop runs that has none to spare.
+
+    Example: `%number1 = flash_tile.again %number`
+  }];
+  let arguments = (ins Index:$value);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$value attr-dict";
+}
+
 def FlashTile_HandOverOp : FlashTile_Op<"hand_over", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "passes fragments on to the block that has the next part of a tile";
   let description = [{
