@@ -32,7 +32,7 @@ struct ScheduleFields {
   int64_t prefetchBlocks = 0;
   bool earlyCheck = false, dynamic = false, peelMasks = false, backward = false;
   bool keysFirst = false;
-  int64_t cluster = 0;
+  int64_t cluster = 0, packHeads = 0;
 
   static ScheduleFields get(ScheduleAttr s) {
     ScheduleFields c;
@@ -63,6 +63,7 @@ struct ScheduleFields {
     c.cluster = s.getCluster();
     c.backward = s.getBackward();
     c.keysFirst = s.getKeysFirst();
+    c.packHeads = s.getPackHeads();
     return c;
   }
 
@@ -72,7 +73,8 @@ struct ScheduleFields {
                              consumerRegisters, lazy, persistent, queryStages,
                              headTurns, storeTma, storeColumns, pingPong,
                              overlapTiles, prefetchBlocks, earlyCheck, dynamic,
-                             peelMasks, cluster, backward, keysFirst);
+                             peelMasks, cluster, backward, keysFirst,
+                             packHeads);
   }
 };
 

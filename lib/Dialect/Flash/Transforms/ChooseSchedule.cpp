@@ -64,7 +64,8 @@ static ScheduleAttr overlay(ScheduleAttr base, ScheduleAttr over) {
       over.getPeelMasks() || base.getPeelMasks(),
       pick(over.getCluster(), base.getCluster()),
       over.getBackward() || base.getBackward(),
-      over.getKeysFirst() || base.getKeysFirst());
+      over.getKeysFirst() || base.getKeysFirst(),
+      pick(over.getPackHeads(), base.getPackHeads()));
 }
 
 namespace {
