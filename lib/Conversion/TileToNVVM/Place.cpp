@@ -19,7 +19,8 @@
 using namespace mlir;
 using namespace flash::tile;
 
-Place Place::get(Emitter &e, Value memref, ValueRange offsets, int64_t rowDim) {
+Place Place::get(Emitter &e, Value memref, ValueRange offsets, int64_t rowDim,
+                 PackedRowsAttr packed, int64_t tileRows) {
   auto type = cast<MemRefType>(memref.getType());
   int64_t elementBytes = type.getElementTypeBitWidth() / 8;
   auto metadata = memref::ExtractStridedMetadataOp::create(e, memref);
@@ -33,7 +34,31 @@ Place Place::get(Emitter &e, Value memref, ValueRange offsets, int64_t rowDim) {
   Place place;
   place.base = e.add(e.toI64(pointer), e.mul(offset, elementBytes));
   place.rowStride = e.mul(strides[rowDim], elementBytes);
+  place.packed = packed;
+  place.tileRows = tileRows;
+  if (packed)
+    place.packedStride = e.mul(strides[packed.getDim()], elementBytes);
   return place;
+}
+
+std::pair<Value, Value> flash::tile::splitRow(Emitter &e, Value row,
+                                              PackedRowsAttr packed,
+                                              int64_t tileRows) {
+  int64_t inside = packed.getInside(tileRows);
+  Value outer = e.div(row, inside), inner = e.rem(row, inside);
+  return packed.getOuter() ? std::pair(inner, outer) : std::pair(outer, inner);
+}
+
+Value Place::along(Emitter &e, Value row) const {
+  return packed ? splitRow(e, row, packed, tileRows).first : row;
+}
+
+Value Place::address(Emitter &e, Value row) const {
+  if (!packed)
+    return e.add(base, e.mul(e.toI64(row), rowStride));
+  auto [along, other] = splitRow(e, row, packed, tileRows);
+  return e.add(e.add(base, e.mul(e.toI64(along), rowStride)),
+               e.mul(e.toI64(other), packedStride));
 }
 
 Bound Bound::get(Emitter &e, Value count, int64_t size) {

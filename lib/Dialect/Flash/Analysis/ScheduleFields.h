@@ -68,13 +68,12 @@ struct ScheduleFields {
   }
 
   ScheduleAttr get(mlir::MLIRContext *context) const {
-    return ScheduleAttr::get(context, m, n, d, transposed, peel, warps, stages,
-                             instruction, specialize, tma, producerRegisters,
-                             consumerRegisters, lazy, persistent, queryStages,
-                             headTurns, storeTma, storeColumns, pingPong,
-                             overlapTiles, prefetchBlocks, earlyCheck, dynamic,
-                             peelMasks, cluster, backward, keysFirst,
-                             packHeads);
+    return ScheduleAttr::get(
+        context, m, n, d, transposed, peel, warps, stages, instruction,
+        specialize, tma, producerRegisters, consumerRegisters, lazy, persistent,
+        queryStages, headTurns, storeTma, storeColumns, pingPong, overlapTiles,
+        prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster, backward,
+        keysFirst, packHeads);
   }
 };
 

@@ -102,9 +102,8 @@ static LogicalResult verifyScales(AttentionOp op) {
   return success();
 }
 
-LogicalResult
-PackingAttr::verify(function_ref<InFlightDiagnostic()> emitError, int64_t heads,
-                    bool) {
+LogicalResult PackingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  int64_t heads, bool) {
   if (heads < 2)
     return emitError() << "packing has heads = " << heads
                        << ", but a tile of one head needs none";

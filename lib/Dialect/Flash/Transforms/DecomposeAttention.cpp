@@ -238,8 +238,7 @@ Value StepBuilder::mapPositions(Value scores, const PositionBody &body) {
       Value i = row.position;
       Element element{j, op.getHead(), {}, {}};
       if (row.head && element.head)
-        element.head =
-            arith::AddIOp::create(nested, l, element.head, row.head);
+        element.head = arith::AddIOp::create(nested, l, element.head, row.head);
       if (clamped && mayPad(op.getQueries(), positions))
         i = arith::MinSIOp::create(nested, l, i, lastQuery);
       if (clamped && mayPad(op.getKeys(), keys))
@@ -256,8 +255,8 @@ Value StepBuilder::mapPositions(Value scores, const PositionBody &body) {
   };
   Value mapped = map(/*clamped=*/false);
   // Nobody looks at positions alone where there is no place.
-  bool pads = op.getQueries() &&
-              (mayPad(op.getQueries(), positions) || mayPad(op.getKeys(), keys));
+  bool pads = op.getQueries() && (mayPad(op.getQueries(), positions) ||
+                                  mayPad(op.getKeys(), keys));
   if (!pads || findElementReads(mapped).empty())
     return mapped;
   b.eraseOp(mapped.getDefiningOp());
@@ -324,8 +323,7 @@ Value StepBuilder::maskScores(Value scores) {
     if (MaskAttrInterface mask = op.getMaskAttr()) {
       TilePlace place = maskPlace();
       place.head = element.head;
-      Value seen =
-          mask.buildIsVisible(nested, l, place, element.q, element.k);
+      Value seen = mask.buildIsVisible(nested, l, place, element.q, element.k);
       visible =
           visible ? arith::AndIOp::create(nested, l, visible, seen) : seen;
     }

@@ -92,8 +92,8 @@ static Value dropPairs(OpBuilder &b, OnlineAttentionOp op,
       [&](OpBuilder &nested, Location l, ValueRange) {
         Value pair = arith::AddIOp::create(
             nested, l, firstPair, linalg::IndexOp::create(nested, l, 0));
-        RowPlace query = queryOfRow(nested, l, op,
-                                    linalg::IndexOp::create(nested, l, 1));
+        RowPlace query =
+            queryOfRow(nested, l, op, linalg::IndexOp::create(nested, l, 1));
         std::array<Value, 2> ofKeys =
             buildPairWords(nested, l, op.getSeed(), op.getDropoutOffset(),
                            op.getBatch(), query.head, query.position, pair);

@@ -34,8 +34,8 @@ RowPlace flash::placeOfRow(OpBuilder &builder, Location loc,
   if (!packing)
     return {row, Value()};
   // Neighbouring rows differ in what is inside.
-  int64_t inside = packing.getHeadsOuter() ? positionsOf(packing, rows)
-                                           : packing.getHeads();
+  int64_t inside =
+      packing.getHeadsOuter() ? positionsOf(packing, rows) : packing.getHeads();
   Value size = arith::ConstantIndexOp::create(builder, loc, inside);
   Value outer = arith::DivUIOp::create(builder, loc, row, size);
   Value inner = arith::RemUIOp::create(builder, loc, row, size);
@@ -112,8 +112,7 @@ Value flash::readPackedTile(OpBuilder &builder, Location loc, Value tensor,
     SmallVector<OpFoldResult> low(3, builder.getIndexAttr(0)), high = low;
     int64_t dim = slice.positionDim;
     Value count = getValueOrCreateConstantIndexOp(builder, loc, place.count);
-    high[dim] =
-        getAsOpFoldResult(index.sub(index.constant(shape[dim]), count));
+    high[dim] = getAsOpFoldResult(index.sub(index.constant(shape[dim]), count));
     high[2] = builder.getIndexAttr(shape[2] - type.getDimSize(3));
     Value zero = arith::ConstantOp::create(
         builder, loc, cast<TypedAttr>(builder.getZeroAttr(element)));
@@ -147,8 +146,7 @@ void flash::insertPackedTile(OpBuilder &builder, Location loc, Value tile,
   }
   int64_t rank = shape.size();
   SmallVector<OpFoldResult> none(rank, builder.getIndexAttr(0)),
-      ones(rank, builder.getIndexAttr(1)),
-      sizes(llvm::drop_begin(slice.sizes));
+      ones(rank, builder.getIndexAttr(1)), sizes(llvm::drop_begin(slice.sizes));
   Value part = tensor::ExtractSliceOp::create(
       builder, loc, RankedTensorType::get(slice.shape(), element), rows, none,
       sizes, ones);

@@ -191,8 +191,8 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
 
 void AttentionTiler::buildBlock(ValueRange ids, ValueRange outs,
                                 scf::InParallelOp terminator) {
-  queryHead = packing ? index.mul(ids[1], index.constant(packing.getHeads()))
-                      : ids[1];
+  queryHead =
+      packing ? index.mul(ids[1], index.constant(packing.getHeads())) : ids[1];
   keyHead = index.div(queryHead, headsPerKeyHead);
   Value first = index.mul(ids[2], index.constant(positions));
   keyScale = headFactor(op.getKeyScale(), keyHead);
@@ -234,12 +234,12 @@ void AttentionTiler::insertRows(Value tile, Value dest, Value first,
 Value AttentionTiler::queryTile(Value first, Value existing) {
   OpFoldResult count = getAsOpFoldResult(existing);
   Value tile =
-      packing ? readPackedTile(
-                    rewriter, loc, op.getQuery(),
-                    {op.getLayout(), rowBatch, queryHead, first, count},
-                    packing, {rows, qkDim})
-              : readTile(rewriter, loc, op.getQuery(), op.getLayout(), rowBatch,
-                         queryHead, first, count, {rows, qkDim});
+      packing
+          ? readPackedTile(rewriter, loc, op.getQuery(),
+                           {op.getLayout(), rowBatch, queryHead, first, count},
+                           packing, {rows, qkDim})
+          : readTile(rewriter, loc, op.getQuery(), op.getLayout(), rowBatch,
+                     queryHead, first, count, {rows, qkDim});
   if (!schedule.getTransposed())
     return tile;
   Type element = op.getQuery().getType().getElementType();
@@ -292,8 +292,9 @@ static LogicalResult checkPacking(AttentionOp op, ScheduleAttr schedule) {
     schedules.push_back(shorter.schedule);
   for (ScheduleAttr each : schedules)
     if (std::string reason = findPackingMisfit(op, each); !reason.empty())
-      return op.emitOpError() << "schedule has packHeads = "
-                              << each.getPackHeads() << ", but " << reason;
+      return op.emitOpError()
+             << "schedule has packHeads = " << each.getPackHeads() << ", but "
+             << reason;
   return success();
 }
 

@@ -38,9 +38,8 @@ Value AttentionTiler::sinkOfRow(OpBuilder &builder, Location l) {
   if (sink)
     return sink;
   Value row = linalg::IndexOp::create(builder, l, 0);
-  Value head =
-      arith::AddIOp::create(builder, l, queryHead,
-                            placeOfRow(builder, l, packing, rows, row).head);
+  Value head = arith::AddIOp::create(
+      builder, l, queryHead, placeOfRow(builder, l, packing, rows, row).head);
   Value own = tensor::ExtractOp::create(builder, l, op.getSinks(), head);
   return own.getType() == accumulator
              ? own

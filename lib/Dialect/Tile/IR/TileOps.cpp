@@ -28,6 +28,26 @@ using namespace flash::tile;
 // Transfers
 //===----------------------------------------------------------------------===//
 
+/// Rows along two dimensions: not the same, not that of the columns, and whole
+/// numbers of what is packed.
+static LogicalResult verifyPacked(Operation *op, PackedRowsAttr packed,
+                                  int64_t rows, int64_t tileRank,
+                                  int64_t rowDim, int64_t rank) {
+  if (!packed)
+    return success();
+  int64_t dim = packed.getDim();
+  if (dim < 0 || dim >= rank || dim == rowDim ||
+      (tileRank == 2 && dim == rank - 1))
+    return op->emitOpError() << "packs rows along dimension " << dim
+                             << ", which is not a second row dimension of a "
+                                "place of rank "
+                             << rank;
+  if (packed.getSize() < 1 || rows % packed.getSize())
+    return op->emitOpError() << "packs " << packed.getSize() << " of " << rows
+                             << " rows along dimension " << dim;
+  return success();
+}
+
 /// The place in a memref that a tile of `tileRank` dimensions is moved to or
 /// from: one offset a dimension, rows along `rowDim`, contiguous columns.
 static LogicalResult verifyPlace(Operation *op, MemRefType memref,
@@ -72,6 +92,9 @@ static LogicalResult verifyPlace(Operation *op, MemRefType memref,
 }
 
 LogicalResult LoadOp::verify() {
+  if (failed(verifyPacked(*this, getPackedAttr(), getTile().getType().getRows(),
+                          getTileRank(), getRowDimension(), getTransferRank())))
+    return failure();
   return verifyPlace(*this, cast<MemRefType>(getSource().getType()),
                      getTile().getType().getElementType(), getTransferRank(),
                      getTileRank(), getRowDimension(), getAlignment());
@@ -86,6 +109,9 @@ LogicalResult StoreOp::verify() {
   if (value.getRank() == 1 && getCols())
     return emitOpError()
            << "stores a row vector, which has no columns to bound";
+  if (failed(verifyPacked(*this, getPackedAttr(), value.getRows(),
+                          getTileRank(), getRowDimension(), getTransferRank())))
+    return failure();
   return verifyPlace(*this, cast<MemRefType>(getDestination().getType()),
                      value.getElementType(), getTransferRank(), getTileRank(),
                      getRowDimension(), getAlignment());
@@ -104,6 +130,13 @@ LogicalResult StoreAsyncOp::verify() {
   if (static_cast<int64_t>(getOffsets().size()) != map.getRank())
     return emitOpError() << "has " << getOffsets().size()
                          << " offsets for a box of rank " << map.getRank();
+  if (bool(getPackedAttr()) != bool(getRowDimAttr()))
+    return emitOpError() << "has one of row_dim and packed, which belong "
+                            "together";
+  if (getPackedAttr() &&
+      failed(verifyPacked(*this, getPackedAttr(), value.getRows(), 2,
+                          *getRowDim(), map.getRank())))
+    return failure();
   int64_t elements = 1;
   for (int64_t size : map.getBox())
     elements *= size;
@@ -137,8 +170,21 @@ static LogicalResult verifyBox(PutOp op, TensorMapType map, RingType ring) {
            << "row_dim " << rowDim
            << " is not a row dimension of a tensor map of rank "
            << map.getRank();
+  PackedRowsAttr packed = op.getPackedAttr();
+  if (failed(
+          verifyPacked(op, packed, tile.getRows(), 2, rowDim, map.getRank())))
+    return failure();
+  // A box has its dimensions in memory's order.
+  if (packed && (packed.getOuter() != (packed.getDim() < rowDim) ||
+                 ring.getCluster() > 1))
+    return op.emitOpError() << "needs packed rows in the order of the map's "
+                               "dimensions, in a ring of one block";
   for (int64_t dim = 0; dim < map.getRank() - 1; ++dim) {
     int64_t expected = dim == rowDim ? ring.getRowsOfBlock() : 1;
+    if (packed)
+      expected = dim == rowDim            ? packed.getOthers(tile.getRows())
+                 : dim == packed.getDim() ? packed.getSize()
+                                          : 1;
     if (map.getBox()[dim] != expected)
       return op.emitOpError()
              << "needs a box of " << expected << " in dimension " << dim
@@ -177,6 +223,9 @@ LogicalResult PutOp::verify() {
   if (isInProducer(*this))
     return emitOpError() << "to a ring of kind cp_async is done by all "
                             "computing warps, not by a producer";
+  if (failed(verifyPacked(*this, getPackedAttr(), ring.getTile().getRows(),
+                          getTileRank(), getRowDimension(), getTransferRank())))
+    return failure();
   return verifyPlace(*this, memref, ring.getTile().getElementType(),
                      getTransferRank(), getTileRank(), getRowDimension(),
                      getAlignment());

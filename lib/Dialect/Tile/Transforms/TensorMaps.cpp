@@ -71,8 +71,12 @@ StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
   auto type = cast<MemRefType>(memref.getType());
   if (type.getRank() > 5)
     return "the tensor has more than 5 dimensions";
+  PackedRowsAttr packed = op.getPackedAttr();
+  if (packed && packed.getOuter() != (packed.getDim() < op.getRowDimension()))
+    return "its rows are not in memory's order";
+  int64_t rows = packed ? packed.getOthers(tileRows) : tileRows;
   if (op.getRows() &&
-      !isRest(op.getRows(), op.getOffsets()[op.getRowDimension()], tileRows))
+      !isRest(op.getRows(), op.getOffsets()[op.getRowDimension()], rows))
     return "its rows are not cut off at the tensor's end";
   if (op.getCols()) {
     auto columns = getConstantIntValue(getAsOpFoldResult(op.getCols()));
@@ -86,12 +90,28 @@ StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
 template StringRef flash::tile::reasonAgainstTma(LoadOp, Value, int64_t);
 template StringRef flash::tile::reasonAgainstTma(StoreOp, Value, int64_t);
 
-Value TensorMaps::get(Location loc, Value memref, int64_t rowDim, int64_t rows,
+std::optional<BoxRows> flash::tile::findBox(int64_t rowDim,
+                                            PackedRowsAttr packed,
+                                            int64_t tileRows, int64_t count) {
+  if (!packed)
+    return BoxRows{rowDim, count};
+  int64_t inside = std::min(packed.getInside(tileRows), count);
+  if (packed.getInside(tileRows) % inside || count % inside)
+    return std::nullopt;
+  BoxRows box{rowDim, count / inside, packed.getDim(), inside};
+  if (packed.getOuter())
+    std::swap(box.count, box.packedCount);
+  return box;
+}
+
+Value TensorMaps::get(Location loc, Value memref, BoxRows rows,
                       int64_t columns) {
   auto source = cast<BlockArgument>(memref);
   auto memrefType = cast<MemRefType>(memref.getType());
   SmallVector<int64_t> box(memrefType.getRank(), 1);
-  box[rowDim] = rows;
+  box[rows.dim] = rows.count;
+  if (rows.packedDim >= 0)
+    box[rows.packedDim] = rows.packedCount;
   box.back() = columns;
   auto type = TensorMapType::get(box, memrefType.getElementType());
   Value &map = maps[{source, type}];

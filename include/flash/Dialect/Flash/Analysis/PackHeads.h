@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// With G query heads a key head and few queries, a tile of one head's queries is
-// mostly padding, and K and V are read G times. A tile of all the group's
+// With G query heads a key head and few queries, a tile of one head's queries
+// is mostly padding, and K and V are read G times. A tile of all the group's
 // queries is full, and reads them once: whether that can be, and whether it is
 // better.
 //
