@@ -29,15 +29,22 @@ Place Place::get(Emitter &e, Value memref, ValueRange offsets, int64_t rowDim,
   SmallVector<Value> strides;
   for (Value stride : metadata.getStrides())
     strides.push_back(e.toI64(stride));
-  for (auto [position, stride] : llvm::zip(offsets, strides))
-    offset = e.add(offset, e.mul(e.toI64(position), stride));
   Place place;
-  place.base = e.add(e.toI64(pointer), e.mul(offset, elementBytes));
   place.rowStride = e.mul(strides[rowDim], elementBytes);
   place.packed = packed;
   place.tileRows = tileRows;
   if (packed)
     place.packedStride = e.mul(strides[packed.getDim()], elementBytes);
+  for (auto [dim, position] : llvm::enumerate(offsets)) {
+    Value at = e.toI64(position);
+    if (packed && int64_t(dim) == rowDim)
+      place.rowOffset = at;
+    else if (packed && int64_t(dim) == packed.getDim())
+      place.packedOffset = at;
+    else
+      offset = e.add(offset, e.mul(at, strides[dim]));
+  }
+  place.base = e.add(e.toI64(pointer), e.mul(offset, elementBytes));
   return place;
 }
 
@@ -57,8 +64,10 @@ Value Place::address(Emitter &e, Value row) const {
   if (!packed)
     return e.add(base, e.mul(e.toI64(row), rowStride));
   auto [along, other] = splitRow(e, row, packed, tileRows);
-  return e.add(e.add(base, e.mul(e.toI64(along), rowStride)),
-               e.mul(e.toI64(other), packedStride));
+  Value first = e.add(rowOffset, e.toI64(along)),
+        second = e.add(packedOffset, e.toI64(other));
+  return e.add(e.add(base, e.mul(first, rowStride)),
+               e.mul(second, packedStride));
 }
 
 Bound Bound::get(Emitter &e, Value count, int64_t size) {

@@ -21,9 +21,12 @@ namespace flash::tile {
 struct Place {
   mlir::Value base;      ///< address of the tile's first element, i64
   mlir::Value rowStride; ///< bytes, i64
-  /// Where rows run along a second dimension, with its stride; else null.
+  /// Where rows run along a second dimension, with its stride; else null. Then
+  /// the offsets of both (i64) are not in the base: an address is made of what
+  /// changes from tile to tile, so that no part of it is kept in registers
+  /// meanwhile.
   PackedRowsAttr packed;
-  mlir::Value packedStride;
+  mlir::Value packedStride, rowOffset, packedOffset;
   int64_t tileRows = 0;
 
   /// Of a tile of `tileRows` rows.

@@ -239,26 +239,29 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
       packedDim = rank - 1 - packed.getDim();
     }
     Value warpRow = e.shl(kernel.warp, 4);
+    auto copy = [&](int64_t firstRow, int64_t column, int64_t panel) {
+      SmallVector<Value> operands{adaptor.getDestination()};
+      llvm::append_range(operands, coordinates);
+      operands[1] = e.add(coordinates[0], part.first + column);
+      Value row = e.add(warpRow, firstRow);
+      // A box of packed rows begins at a place of both dimensions.
+      if (packed) {
+        auto [along, other] = splitRow(e, row, packed, type.getRows());
+        operands[1 + packedDim] = e.add(coordinates[packedDim], other);
+        row = along;
+      }
+      operands[1 + rowDim] = e.add(coordinates[rowDim], row);
+      operands.push_back(
+          e.add(rows, panel * tile.getPanelBytes() + firstRow * 128));
+      if (op.getHint())
+        operands.push_back(getCachePolicy(e, *op.getHint()));
+      e.ptx(text, constraints, operands);
+    };
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t column = 0, panel = 0; column < part.count;
-           column += tile.getPanelColumns(), ++panel) {
-        SmallVector<Value> operands{adaptor.getDestination()};
-        llvm::append_range(operands, coordinates);
-        operands[1] = e.add(coordinates[0], part.first + column);
-        // A box of packed rows begins at a place of both dimensions.
-        Value row = e.add(warpRow, r * 16 * kernel.warps);
-        if (packed) {
-          auto [along, other] = splitRow(e, row, packed, type.getRows());
-          operands[1 + packedDim] = e.add(coordinates[packedDim], other);
-          row = along;
-        }
-        operands[1 + rowDim] = e.add(coordinates[rowDim], row);
-        operands.push_back(e.add(rows, panel * tile.getPanelBytes() +
-                                           r * 16 * kernel.warps * 128));
-        if (op.getHint())
-          operands.push_back(getCachePolicy(e, *op.getHint()));
-        e.ptx(text, constraints, operands);
-      }
+           column += tile.getPanelColumns(), ++panel)
+        for (int64_t half = 0; half < 16; half += op.getBoxRows())
+          copy(r * 16 * kernel.warps + half, column, panel);
     e.ptx("cp.async.bulk.commit_group;", "", {});
   }
 };

@@ -16,6 +16,8 @@
 
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
 
+#include "ScheduleFields.h"
+
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
@@ -87,4 +89,16 @@ int64_t flash::choosePackedHeads(const TileProblem &problem, int64_t rows) {
   bool better = fill(problem.queries, rows) <
                 kNearly * fill(problem.queries, rows / heads);
   return better ? heads : 1;
+}
+
+ScheduleAttr flash::packHeads(TargetAttr target, ScheduleAttr schedule,
+                              const TileProblem &problem) {
+  if (target.isCPU() || schedule.getPackHeads() || schedule.getM() < 1)
+    return schedule;
+  int64_t heads = choosePackedHeads(problem, schedule.getM());
+  if (heads < 2)
+    return schedule;
+  ScheduleFields fields = ScheduleFields::get(schedule);
+  fields.packHeads = heads;
+  return fields.get(target.getContext());
 }

@@ -94,6 +94,8 @@ private:
     Value j = linalg::IndexOp::create(builder, l, transposed ? 0 : 1);
     return {placeOfRow(builder, l, op.getPackingAttr(), rows, i), j};
   }
+  /// Of a tile of several heads, to which a row's own is added; else null.
+  Value firstHead() { return op.getPackingAttr() ? op.getHead() : Value(); }
   Value applyScores(Value scores);
   Value widen(Value tile);
   bool scalesBefore() {
@@ -177,15 +179,20 @@ static bool mayPad(Value existing, int64_t size) {
   return getConstantIntValue(existing).value_or(0) < size;
 }
 
-/// The reads of a body whose place differs from element to element.
-static SmallVector<tensor::ExtractOp> findElementReads(Value mapped) {
+/// The reads of a body whose place differs from element to element. That of a
+/// row's head, a sum with `head`, does not count: all heads of a tile exist.
+static SmallVector<tensor::ExtractOp> findElementReads(Value mapped,
+                                                       Value head) {
   auto generic = mapped.getDefiningOp<linalg::GenericOp>();
   SmallVector<tensor::ExtractOp> reads;
   generic.walk([&](tensor::ExtractOp extract) {
     SetVector<Operation *> slice;
     BackwardSliceOptions options;
     options.omitBlockArguments = true;
-    options.filter = [&](Operation *op) { return generic->isAncestor(op); };
+    options.filter = [&](Operation *op) {
+      bool isHead = head && isa<arith::AddIOp>(op) && op->getOperand(0) == head;
+      return generic->isAncestor(op) && !isHead;
+    };
     (void)getBackwardSlice(extract.getOperation(), &slice, options);
     if (llvm::any_of(slice, llvm::IsaPred<linalg::IndexOp>))
       reads.push_back(extract);
@@ -198,7 +205,7 @@ static SmallVector<tensor::ExtractOp> findElementReads(Value mapped) {
 void StepBuilder::guardReads(Value mapped) {
   OpBuilder::InsertionGuard guard(b);
   Value exists;
-  for (tensor::ExtractOp read : findElementReads(mapped)) {
+  for (tensor::ExtractOp read : findElementReads(mapped, firstHead())) {
     if (!exists) {
       b.setInsertionPointToStart(
           mapped.getDefiningOp<linalg::GenericOp>().getBody());
@@ -257,7 +264,7 @@ Value StepBuilder::mapPositions(Value scores, const PositionBody &body) {
   // Nobody looks at positions alone where there is no place.
   bool pads = op.getQueries() && (mayPad(op.getQueries(), positions) ||
                                   mayPad(op.getKeys(), keys));
-  if (!pads || findElementReads(mapped).empty())
+  if (!pads || findElementReads(mapped, firstHead()).empty())
     return mapped;
   b.eraseOp(mapped.getDefiningOp());
   if (transposed)

@@ -191,9 +191,13 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
 
 void AttentionTiler::buildBlock(ValueRange ids, ValueRange outs,
                                 scf::InParallelOp terminator) {
-  queryHead =
-      packing ? index.mul(ids[1], index.constant(packing.getHeads())) : ids[1];
+  queryHead = ids[1];
   keyHead = index.div(queryHead, headsPerKeyHead);
+  if (packing) {
+    Value heads = index.constant(packing.getHeads());
+    queryHead = index.mul(ids[1], heads);
+    keyHead = index.div(ids[1], index.div(headsPerKeyHead, heads));
+  }
   Value first = index.mul(ids[2], index.constant(positions));
   keyScale = headFactor(op.getKeyScale(), keyHead);
   if (!packing)

@@ -137,9 +137,6 @@ LogicalResult StoreAsyncOp::verify() {
       failed(verifyPacked(*this, getPackedAttr(), value.getRows(), 2,
                           *getRowDim(), map.getRank())))
     return failure();
-  int64_t elements = 1;
-  for (int64_t size : map.getBox())
-    elements *= size;
   int64_t panel = getTile().getPanelColumns();
   if (getColumns() &&
       (*getColumns() % panel || int64_t(*getColumns()) > value.getColumns()))
@@ -147,7 +144,9 @@ LogicalResult StoreAsyncOp::verify() {
                          << value.getColumns()
                          << " columns at a time, which are not whole panels of "
                          << panel;
-  if (map.getBox().back() != panel || elements != 16 * panel)
+  int64_t rows = getBoxRows();
+  if (map.getBox().back() != panel ||
+      (rows != 16 && (rows != 8 || !getPackedAttr())))
     return emitOpError() << "needs a box of 16 rows and " << panel
                          << " columns, not that of " << map;
   return success();

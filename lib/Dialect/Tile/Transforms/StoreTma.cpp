@@ -29,10 +29,15 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::tile;
 
-/// The box of the 16 rows that a warp stores at a time.
+/// The box of the 16 rows that a warp stores at a time, or of half of them: in
+/// shared memory, 8 rows are what the swizzle repeats after.
 static std::optional<BoxRows> boxOf(StoreOp store) {
-  return findBox(store.getRowDimension(), store.getPackedAttr(),
-                 store.getValue().getType().getRows(), /*count=*/16);
+  for (int64_t count : {16, 8})
+    if (auto box =
+            findBox(store.getRowDimension(), store.getPackedAttr(),
+                    store.getValue().getType().getRows(), count))
+      return box;
+  return std::nullopt;
 }
 
 /// Why the store stays as it is, or an empty string.

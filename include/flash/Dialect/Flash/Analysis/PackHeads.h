@@ -34,6 +34,10 @@ std::string findPackingMisfit(AttentionOp op, ScheduleAttr schedule);
 /// tiles of one head are nearly as full, or where lengths are not known.
 int64_t choosePackedHeads(const TileProblem &problem, int64_t rows);
 
+/// A GPU's schedule that does not say `packHeads`, with what is best there.
+ScheduleAttr packHeads(TargetAttr target, ScheduleAttr schedule,
+                       const TileProblem &problem);
+
 } // namespace flash
 
 #endif // FLASH_DIALECT_FLASH_ANALYSIS_PACKHEADS_H

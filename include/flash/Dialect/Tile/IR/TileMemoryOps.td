@@ -315,8 +315,8 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
     memory, writes its rows of the fragment there, and has the copy engine store
     them; it does not wait for that. Rows and columns outside of the tensor are not
     written. The box of the map is 16 rows of a panel. With `packed`, as of
-    `flash_tile.load`, `row_dim` is given, and 16 rows from a multiple of 16 on are a
-    box of both dimensions.
+    `flash_tile.load`, `row_dim` is given, and a box of both dimensions is 16 or 8
+    rows, from a multiple of that on.
 
     With `columns`, a multiple of those of a panel, the op's tile has only so many,
     and the fragment goes through it a part at a time.
@@ -346,6 +346,13 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
       FragmentType type = getValue().getType();
       return SharedType::get(type.getRows(), getColumns().value_or(type.getColumns()),
                              type.getElementType());
+    }
+    /// Rows of a box: 16, or 8 of packed rows.
+    int64_t getBoxRows() {
+      int64_t rows = 1;
+      for (int64_t size : getDestination().getType().getBox().drop_back())
+        rows *= size;
+      return rows;
     }
   }];
   let hasVerifier = 1;
