@@ -60,6 +60,13 @@ bool flash::tile::isRest(Value count, Value offset, int64_t tile) {
   return false;
 }
 
+/// Whether a number that is known is what a static size has left: of the only
+/// tile of a few queries.
+static bool endsAt(int64_t size, Value count, Value offset) {
+  auto number = getConstantIntValue(count), first = getConstantIntValue(offset);
+  return number && first && *first + *number == size;
+}
+
 template <typename TransferOp>
 StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
                                         int64_t tileRows) {
@@ -75,13 +82,15 @@ StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
   if (packed && packed.getOuter() != (packed.getDim() < op.getRowDimension()))
     return "its rows are not in memory's order";
   int64_t rows = packed ? packed.getOthers(tileRows) : tileRows;
-  if (op.getRows() &&
-      !isRest(op.getRows(), op.getOffsets()[op.getRowDimension()], rows))
+  Value first = op.getOffsets()[op.getRowDimension()];
+  if (op.getRows() && !isRest(op.getRows(), first, rows) &&
+      !endsAt(type.getDimSize(op.getRowDimension()), op.getRows(), first))
     return "its rows are not cut off at the tensor's end";
   if (op.getCols()) {
     auto columns = getConstantIntValue(getAsOpFoldResult(op.getCols()));
-    auto first = getConstantIntValue(getAsOpFoldResult(op.getOffsets().back()));
-    if (!columns || !first || *first + *columns != type.getShape().back())
+    auto column =
+        getConstantIntValue(getAsOpFoldResult(op.getOffsets().back()));
+    if (!columns || !column || *column + *columns != type.getShape().back())
       return "its columns are not cut off at the tensor's end";
   }
   return "";
