@@ -33,6 +33,10 @@ int64_t flash::defaultWarps(scf::ForallOp op) {
     Value source = insert.getSource();
     if (auto slice = source.getDefiningOp<tensor::ExtractSliceOp>())
       source = slice.getSource();
+    if (auto transpose = source.getDefiningOp<linalg::TransposeOp>())
+      source = transpose.getInput();
+    if (auto view = source.getDefiningOp<tensor::ExpandShapeOp>())
+      source = view.getSrc();
     int64_t rows = cast<RankedTensorType>(source.getType()).getDimSize(0);
     while (warps > 1 && rows % (16 * warps))
       warps /= 2;

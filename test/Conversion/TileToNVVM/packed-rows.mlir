@@ -12,8 +12,8 @@ gpu.module @kernels {
   // CHECK: %[[POSITION:.*]] = arith.divui %[[ROW]], %c4_i32 : i32
   // CHECK: %[[HEAD:.*]] = arith.remui %[[ROW]], %c4_i32 : i32
   // CHECK: %[[P64:.*]] = arith.extui %[[POSITION]] : i32 to i64
-  // CHECK: %[[H64:.*]] = arith.extui %[[HEAD]] : i32 to i64
   // CHECK: arith.addi %{{.*}}, %[[P64]] : i64
+  // CHECK: %[[H64:.*]] = arith.extui %[[HEAD]] : i32 to i64
   // CHECK: arith.addi %{{.*}}, %[[H64]] : i64
   // CHECK: arith.cmpi slt, %[[POSITION]], %{{.*}} : i32
   // CHECK: cp.async.cg.shared.global [$0], [$1], 16, $2;
@@ -53,6 +53,56 @@ gpu.module @kernels {
   gpu.func @store_halves(%v: !acc, %m: !flash_tile.tensor_map<1x1x8x64xf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
     %c0 = arith.constant 0 : index
     flash_tile.store_async %v, %m[%i, %i, %i, %c0] {row_dim = 2 : i64, shared_offset = 0 : i64, packed = #flash_tile.packed_rows<dim = 1, size = 8, outer = true>} : !acc, !flash_tile.tensor_map<1x1x8x64xf16>
+    gpu.return
+  }
+
+  // Rows g and g + 8 of 16: heads inside, the next position; heads outside, the position 8 further of the same head.
+  // CHECK-LABEL: gpu.func @quotients
+  // CHECK: %[[ROW:.*]] = arith.addi %{{.*}}, %{{.*}} : i32
+  // CHECK: %[[POSITION:.*]] = arith.divui %[[ROW]], %c8_i32 : i32
+  // CHECK: %[[HEAD:.*]] = arith.remui %[[ROW]], %c8_i32 : i32
+  // CHECK: %[[D:.*]] = arith.sitofp
+  // CHECK-NOT: {{divui|remui}}
+  // CHECK: arith.addf %[[D]], %cst : f32
+  // CHECK-NOT: {{divui|remui}}
+  // CHECK: gpu.return
+  gpu.func @quotients(%v: !row, %m: memref<64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+    %c0 = arith.constant 0 : index
+    %r = flash_tile.map(%v) : (!row) -> !row {
+    ^bb0(%i: index, %x: f32):
+      %c8 = arith.constant 8 : index
+      %c100 = arith.constant 100 : index
+      %q = arith.divui %i, %c8 : index
+      %h = arith.remui %i, %c8 : index
+      %wide = arith.muli %h, %c100 : index
+      %sum = arith.addi %q, %wide : index
+      %n = arith.index_cast %sum : index to i64
+      %f = arith.sitofp %n : i64 to f32
+      %y = arith.addf %x, %f : f32
+      flash_tile.yield %y : f32
+    }
+    flash_tile.store %r, %m[%c0] : !row, memref<64xf32>
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @remainders
+  // CHECK: %[[ROW:.*]] = arith.addi %{{.*}}, %{{.*}} : i32
+  // CHECK: %[[POSITION:.*]] = arith.remui %[[ROW]], %c16_i32 : i32
+  // CHECK-NOT: remui
+  // CHECK: arith.addi %[[POSITION]], %c8_i32 : i32
+  // CHECK: gpu.return
+  gpu.func @remainders(%v: !row, %m: memref<64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+    %c0 = arith.constant 0 : index
+    %r = flash_tile.map(%v) : (!row) -> !row {
+    ^bb0(%i: index, %x: f32):
+      %c16 = arith.constant 16 : index
+      %q = arith.remui %i, %c16 : index
+      %n = arith.index_cast %q : index to i32
+      %f = arith.sitofp %n : i32 to f32
+      %y = arith.addf %x, %f : f32
+      flash_tile.yield %y : f32
+    }
+    flash_tile.store %r, %m[%c0] : !row, memref<64xf32>
     gpu.return
   }
 }

@@ -1,4 +1,4 @@
-// RUN: flash-opt %s -split-input-file -verify-diagnostics --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 schedule-table=none},flash-tile-attention))'
+// RUN: flash-opt %s -split-input-file -verify-diagnostics --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 table=none},flash-tile-attention))'
 
 func.func @unknown(%q: tensor<1x?x7x64xf16>, %k: tensor<1x2x9x64xf16>) -> tensor<1x?x7x64xf16> {
   // expected-error @below {{schedule has packHeads = 4, but the types do not say how many query heads share a key head}}

@@ -150,7 +150,7 @@ KERNELS = {
     "cluster-hd256": (attention(dqk=256, dtype="f16", lse=True), CLUSTER),
     "packed-causal-lse": (attention(causal=True, key_heads=2, lse=True, layout="bshd"), PACKED),
     "packed-hd64": (attention(dqk=64, dtype="f16", key_heads=2), PACKED),
-    "packed-hd256-causal": (attention(dqk=256, dtype="f16", causal=True, key_heads=2, lse=True), PACKED),
+    "packed-hd256": (attention(dqk=256, dtype="f16", key_heads=2, lse=True), PACKED),
     "packed-alibi": (grouped("score_operands(%a : tensor<16xf32>) {scores = [#flash.alibi], mask = #flash.causal}",
                              [("a", "tensor<16xf32>")]), PACKED),
     "merge": (attention(dqk=64, causal=True), " split-kv=3"),
@@ -159,7 +159,8 @@ KERNELS = {
 # The model of registers is not calibrated for score functions and wide masks on sm_100 and sm_120.
 FEATURE_TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90a"]
 FEATURES = ["alibi-causal", "alibi-causal-lse", "softcap-causal", "softcap-lse", "bias", "score-region", "window",
-            "blocks", "blocks-hd64-lse", "blocks-hd256", "blocks-causal-lse", "blocks-hd64-window", "blocks-hd256-causal"]
+            "blocks", "blocks-hd64-lse", "blocks-hd256", "blocks-causal-lse", "blocks-hd64-window", "blocks-hd256-causal",
+            "packed-causal-lse", "packed-hd64", "packed-hd256", "packed-alibi"]
 # Keys walked from the last on, and what ALiBi has else there; clusters. With mma.sync, a window inside listed blocks spills
 # some bytes on sm_86 and sm_89.
 HOPPER = ["alibi-causal-lse-hd128", "alibi-causal-hd64", "alibi-causal-hd256", "alibi-window", "alibi-full", "causal-backward",

@@ -33,9 +33,8 @@ using namespace flash::tile;
 /// shared memory, 8 rows are what the swizzle repeats after.
 static std::optional<BoxRows> boxOf(StoreOp store) {
   for (int64_t count : {16, 8})
-    if (auto box =
-            findBox(store.getRowDimension(), store.getPackedAttr(),
-                    store.getValue().getType().getRows(), count))
+    if (auto box = findBox(store.getRowDimension(), store.getPackedAttr(),
+                           store.getValue().getType().getRows(), count))
       return box;
   return std::nullopt;
 }
