@@ -238,6 +238,9 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
       add(std::move(kernel));
     for (Kernel &kernel : makeScoreKernels(type))
       add(std::move(kernel));
+    if (type != DType::F64)
+      for (Kernel &kernel : makePackedKernels(type))
+        add(std::move(kernel));
   }
   return kernels;
 }

@@ -79,6 +79,9 @@ std::vector<Kernel> makeMaskKernels(rt::DType type);
 /// Kernels with score functions, of one element type.
 std::vector<Kernel> makeScoreKernels(rt::DType type);
 
+/// Kernels whose tiles are of several heads, of one element type.
+std::vector<Kernel> makePackedKernels(rt::DType type);
+
 /// `keyword(%a, %b : t, t) ` of these operands; empty without any.
 std::string listOperands(const std::string &keyword,
                          const std::vector<Extra> &extras);

@@ -33,6 +33,10 @@ int64_t flash::defaultWarps(scf::ForallOp op) {
     Value source = insert.getSource();
     if (auto slice = source.getDefiningOp<tensor::ExtractSliceOp>())
       source = slice.getSource();
+    if (auto transpose = source.getDefiningOp<linalg::TransposeOp>())
+      source = transpose.getInput();
+    if (auto view = source.getDefiningOp<tensor::ExpandShapeOp>())
+      source = view.getSrc();
     int64_t rows = cast<RankedTensorType>(source.getType()).getDimSize(0);
     while (warps > 1 && rows % (16 * warps))
       warps /= 2;
@@ -107,6 +111,9 @@ FailureOr<Value> KernelBuilder::fragment(Operation *user, Value tensor) {
            << type->getElementType()
            << " from device memory, which is only supported element by element";
   DeviceTile source = it->second;
+  if (source.packed)
+    return user->emitOpError("reads rows of several heads element by element, "
+                             "which is not supported on a GPU");
   return tile::MapOp::create(
              builder, loc, TypeRange(*type), ValueRange(),
              [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
@@ -197,7 +204,7 @@ LogicalResult KernelBuilder::loadIfMultiplied(Operation *op, Value tensor) {
       source.sizes[0], source.sizes[1],
       rowDimAttr(builder, source.memref, 2, source.dims[0]),
       builder.getI64IntegerAttr(alignment(source)),
-      /*shared_offset=*/IntegerAttr());
+      /*shared_offset=*/IntegerAttr(), source.packed);
   return success();
 }
 
@@ -261,6 +268,62 @@ LogicalResult KernelBuilder::convertPad(tensor::PadOp op) {
   return loadIfMultiplied(op, op.getResult());
 }
 
+//===----------------------------------------------------------------------===//
+// Rows of several heads
+//===----------------------------------------------------------------------===//
+
+std::optional<FoldedRows> FoldedRows::get(MLIRContext *context, RowDim outer,
+                                          RowDim inner) {
+  if (outer.exists && inner.exists)
+    return std::nullopt;
+  bool outerIsPacked = static_cast<bool>(inner.exists);
+  const RowDim &rows = outerIsPacked ? inner : outer,
+               &packed = outerIsPacked ? outer : inner;
+  return FoldedRows{rows, tile::PackedRowsAttr::get(
+                              context, packed.dim, packed.size, outerIsPacked)};
+}
+
+/// Positions and heads of a tile of device memory, as its rows.
+LogicalResult KernelBuilder::convertCollapse(tensor::CollapseShapeOp op) {
+  auto it = deviceTiles.find(op.getSrc());
+  if (it == deviceTiles.end() || op.getSrcType().getRank() != 3 ||
+      op.getType().getRank() != 2 ||
+      op.getReassociationIndices().front().size() != 2)
+    return op.emitOpError("is only supported on the rows of a slice of device "
+                          "memory");
+  DeviceTile tile = it->second;
+  auto folded = FoldedRows::get(op.getContext(),
+                                {tile.dims[0], tile.shape[0], tile.sizes[0]},
+                                {tile.dims[1], tile.shape[1], tile.sizes[1]});
+  if (!folded)
+    return op.emitOpError("joins two dimensions that are both cut off");
+  tile.packed = folded->packed;
+  tile.dims = {folded->rows.dim, tile.dims[2]};
+  tile.sizes = {folded->rows.exists, tile.sizes[2]};
+  tile.shape.assign(op.getType().getShape().begin(),
+                    op.getType().getShape().end());
+  deviceTiles[op.getResult()] = tile;
+  return loadIfMultiplied(op, op.getResult());
+}
+
+/// Rows of a computed tile as positions and heads, or these in the other order:
+/// the same fragment, for the insertion to look at.
+LogicalResult KernelBuilder::convertRowView(Operation *op, Value tile) {
+  bool inserted = llvm::all_of(
+      op->getUsers(),
+      llvm::IsaPred<tensor::ExtractSliceOp, tensor::ParallelInsertSliceOp,
+                    linalg::TransposeOp>);
+  if (!inserted || (isa<linalg::TransposeOp>(op) &&
+                    !tile.getDefiningOp<tensor::ExpandShapeOp>()))
+    return op->emitOpError("is only supported on the rows of a tile that is "
+                           "inserted into a result");
+  FailureOr<Value> value = fragment(op, tile);
+  if (failed(value))
+    return failure();
+  tiles[op->getResult(0)] = *value;
+  return success();
+}
+
 LogicalResult KernelBuilder::convertInsert(tensor::ParallelInsertSliceOp op) {
   Location loc = op.getLoc();
   Value memref = scalars.lookupOrNull(op.getDest());
@@ -294,7 +357,27 @@ LogicalResult KernelBuilder::convertInsert(tensor::ParallelInsertSliceOp op) {
   for (int64_t dim = 0, e = tile.offsets.size(); dim < e; ++dim)
     if (!dropped.test(dim))
       tile.dims.push_back(dim);
-  int64_t rank = tile.dims.size();
+  int64_t rank = cast<tile::FragmentType>(value->getType()).getRank();
+  if (static_cast<int64_t>(tile.dims.size()) == rank + 1) {
+    // Rows of the tile are two dimensions of its view, the inner one last
+    // unless they change places.
+    ArrayRef<int64_t> shape =
+        cast<RankedTensorType>(source.getType()).getShape();
+    RowDim outer{tile.dims[0], shape[0], sizes[0]},
+        inner{tile.dims[1], shape[1], sizes[1]};
+    if (source.getDefiningOp<linalg::TransposeOp>())
+      std::swap(outer, inner);
+    auto folded = FoldedRows::get(builder.getContext(), outer, inner);
+    if (!folded)
+      return op.emitOpError(
+          "stores a part of the rows of several heads that is "
+          "a part of both dimensions");
+    tile.packed = folded->packed;
+    tile.dims.erase(tile.dims.begin());
+    sizes.erase(sizes.begin());
+    tile.dims[0] = folded->rows.dim;
+    sizes[0] = folded->rows.exists;
+  }
   if (rank == 2 &&
       tile.dims[1] + 1 != static_cast<int64_t>(tile.offsets.size()))
     return op.emitOpError("inserts a tile whose columns do not run along the "
@@ -302,6 +385,7 @@ LogicalResult KernelBuilder::convertInsert(tensor::ParallelInsertSliceOp op) {
   tile::StoreOp::create(builder, loc, *value, memref, tile.offsets, sizes[0],
                         rank == 2 ? sizes[1] : Value(),
                         rowDimAttr(builder, memref, rank, tile.dims[0]),
-                        builder.getI64IntegerAttr(alignment(tile)));
+                        builder.getI64IntegerAttr(alignment(tile)),
+                        tile.packed);
   return success();
 }

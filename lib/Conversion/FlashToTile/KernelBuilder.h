@@ -39,6 +39,26 @@ struct DeviceTile {
   llvm::SmallVector<mlir::Value> sizes;
   /// What the rest holds; null is zero.
   mlir::TypedAttr padding;
+  /// Where the tile's first dimension runs along a second one of the memref.
+  tile::PackedRowsAttr packed;
+};
+
+/// A dimension of a memref that rows of a tile run along: how many of them
+/// there are, and how many exist (null: all).
+struct RowDim {
+  int64_t dim, size;
+  mlir::Value exists;
+};
+
+/// Rows that run along two dimensions, as a transfer says it: along `rows`, of
+/// which some may not exist, and packed.
+struct FoldedRows {
+  RowDim rows;
+  tile::PackedRowsAttr packed;
+
+  /// Nothing where rows may be missing along both.
+  static std::optional<FoldedRows> get(mlir::MLIRContext *context, RowDim outer,
+                                       RowDim inner);
 };
 
 /// Warps for a loop without a schedule: those that share the rows of its tiles.
@@ -63,6 +83,8 @@ private:
   llvm::LogicalResult convertIf(mlir::scf::IfOp op);
   llvm::LogicalResult convertSlice(mlir::tensor::ExtractSliceOp op);
   llvm::LogicalResult convertPad(mlir::tensor::PadOp op);
+  llvm::LogicalResult convertCollapse(mlir::tensor::CollapseShapeOp op);
+  llvm::LogicalResult convertRowView(mlir::Operation *op, mlir::Value tile);
   llvm::LogicalResult convertContraction(mlir::linalg::LinalgOp op);
   llvm::LogicalResult convertGeneric(mlir::linalg::GenericOp op);
   llvm::LogicalResult convertFill(mlir::linalg::FillOp op);

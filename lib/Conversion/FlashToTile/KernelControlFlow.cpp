@@ -126,6 +126,13 @@ LogicalResult KernelBuilder::convert(Operation *op) {
       .Case([&](scf::YieldOp op) { return convertYield(op); })
       .Case([&](tensor::ExtractSliceOp op) { return convertSlice(op); })
       .Case([&](tensor::PadOp op) { return convertPad(op); })
+      .Case([&](tensor::CollapseShapeOp op) { return convertCollapse(op); })
+      .Case([&](tensor::ExpandShapeOp op) {
+        return convertRowView(op, op.getSrc());
+      })
+      .Case([&](linalg::TransposeOp op) {
+        return convertRowView(op, op.getInput());
+      })
       .Case([&](linalg::GenericOp op) { return convertGeneric(op); })
       .Case([&](linalg::FillOp op) { return convertFill(op); })
       .Case([&](OnlineSoftmaxOp op) { return convertSoftmax(op); })

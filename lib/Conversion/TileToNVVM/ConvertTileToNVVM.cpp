@@ -149,6 +149,7 @@ struct ConvertTileToNVVMPass
       return signalPassFailure();
     for (auto &entry : kernels) {
       auto kernel = cast<gpu::GPUFuncOp>(entry.first);
+      simplifyRowQuotients(kernel, entry.second);
       narrowComparisons(kernel, entry.second);
       convertDistances(kernel, entry.second);
       contractProducts(kernel);

@@ -160,6 +160,11 @@ getSharedAddress(Emitter &e, const KernelValues &kernel, OpT op) {
   return e.add(kernel.shared, *op.getSharedOffset());
 }
 
+/// Makes positions and heads of a thread's rows, where heads share a tile,
+/// differ by constants.
+void simplifyRowQuotients(mlir::gpu::GPUFuncOp function,
+                          const KernelValues &kernel);
+
 /// Compares positions in a converted kernel in 32 bits.
 void narrowComparisons(mlir::gpu::GPUFuncOp function,
                        const KernelValues &kernel);

@@ -19,7 +19,8 @@
 using namespace mlir;
 using namespace flash::tile;
 
-Place Place::get(Emitter &e, Value memref, ValueRange offsets, int64_t rowDim) {
+Place Place::get(Emitter &e, Value memref, ValueRange offsets, int64_t rowDim,
+                 PackedRowsAttr packed, int64_t tileRows) {
   auto type = cast<MemRefType>(memref.getType());
   int64_t elementBytes = type.getElementTypeBitWidth() / 8;
   auto metadata = memref::ExtractStridedMetadataOp::create(e, memref);
@@ -28,12 +29,45 @@ Place Place::get(Emitter &e, Value memref, ValueRange offsets, int64_t rowDim) {
   SmallVector<Value> strides;
   for (Value stride : metadata.getStrides())
     strides.push_back(e.toI64(stride));
-  for (auto [position, stride] : llvm::zip(offsets, strides))
-    offset = e.add(offset, e.mul(e.toI64(position), stride));
   Place place;
-  place.base = e.add(e.toI64(pointer), e.mul(offset, elementBytes));
   place.rowStride = e.mul(strides[rowDim], elementBytes);
+  place.packed = packed;
+  place.tileRows = tileRows;
+  if (packed)
+    place.packedStride = e.mul(strides[packed.getDim()], elementBytes);
+  for (auto [dim, position] : llvm::enumerate(offsets)) {
+    Value at = e.toI64(position);
+    if (packed && int64_t(dim) == rowDim)
+      place.rowOffset = at;
+    else if (packed && int64_t(dim) == packed.getDim())
+      place.packedOffset = at;
+    else
+      offset = e.add(offset, e.mul(at, strides[dim]));
+  }
+  place.base = e.add(e.toI64(pointer), e.mul(offset, elementBytes));
   return place;
+}
+
+std::pair<Value, Value> flash::tile::splitRow(Emitter &e, Value row,
+                                              PackedRowsAttr packed,
+                                              int64_t tileRows) {
+  int64_t inside = packed.getInside(tileRows);
+  Value outer = e.div(row, inside), inner = e.rem(row, inside);
+  return packed.getOuter() ? std::pair(inner, outer) : std::pair(outer, inner);
+}
+
+Value Place::along(Emitter &e, Value row) const {
+  return packed ? splitRow(e, row, packed, tileRows).first : row;
+}
+
+Value Place::address(Emitter &e, Value row) const {
+  if (!packed)
+    return e.add(base, e.mul(e.toI64(row), rowStride));
+  auto [along, other] = splitRow(e, row, packed, tileRows);
+  Value first = e.add(rowOffset, e.toI64(along)),
+        second = e.add(packedOffset, e.toI64(other));
+  return e.add(e.add(base, e.mul(first, rowStride)),
+               e.mul(second, packedStride));
 }
 
 Bound Bound::get(Emitter &e, Value count, int64_t size) {

@@ -21,10 +21,33 @@ namespace flash::tile {
 struct Place {
   mlir::Value base;      ///< address of the tile's first element, i64
   mlir::Value rowStride; ///< bytes, i64
+  /// Where rows run along a second dimension, with its stride; else null. Then
+  /// the offsets of both (i64) are not in the base: an address is made of what
+  /// changes from tile to tile, so that no part of it is kept in registers
+  /// meanwhile.
+  PackedRowsAttr packed;
+  mlir::Value packedStride, rowOffset, packedOffset;
+  int64_t tileRows = 0;
 
+  /// Of a tile of `tileRows` rows.
   static Place get(Emitter &e, mlir::Value memref, mlir::ValueRange offsets,
-                   int64_t rowDim);
+                   int64_t rowDim, PackedRowsAttr packed, int64_t tileRows);
+
+  /// How far a row (i32) is along the dimension of rows, which bounds count.
+  mlir::Value along(Emitter &e, mlir::Value row) const;
+  /// The address of a row's first element.
+  mlir::Value address(Emitter &e, mlir::Value row) const;
 };
+
+/// A row (i32) as places along the two dimensions of packed rows: that of rows,
+/// and the other.
+std::pair<mlir::Value, mlir::Value>
+splitRow(Emitter &e, mlir::Value row, PackedRowsAttr packed, int64_t tileRows);
+
+/// Rows of a tile along the dimension that bounds count.
+inline int64_t rowsAlong(PackedRowsAttr packed, int64_t tileRows) {
+  return packed ? packed.getOthers(tileRows) : tileRows;
+}
 
 /// How many rows or columns of a tile exist, as i32; null when all do. A
 /// constant, where it is known, is kept.

@@ -61,16 +61,17 @@ struct StoreLowering : TilePattern<StoreOp> {
     Emitter e(op.getLoc(), rewriter);
     FragmentType type = op.getValue().getType();
     SmallVector<Value> elements = unpack(e, adaptor.getValue(), type);
-    Place place = Place::get(e, adaptor.getDestination(), adaptor.getOffsets(),
-                             op.getRowDimension());
-    Bound rows = Bound::get(e, op.getRows(), type.getRows());
+    Place place =
+        Place::get(e, adaptor.getDestination(), adaptor.getOffsets(),
+                   op.getRowDimension(), op.getPackedAttr(), type.getRows());
+    int64_t along = rowsAlong(op.getPackedAttr(), type.getRows());
+    Bound rows = Bound::get(e, op.getRows(), along);
     Value row0 = e.add(e.shl(kernel->warp, 4), e.shr(kernel->lane, 2));
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t half = 0; half < 2; ++half) {
         Value row = e.add(row0, r * 16 * kernel->warps + half * 8);
-        ifExists(e, rows, type.getRows(), row, [&] {
-          Value address =
-              e.add(place.base, e.mul(e.toI64(row), place.rowStride));
+        ifExists(e, rows, along, place.along(e, row), [&] {
+          Value address = place.address(e, row);
           if (type.getRank() == 1)
             storeElement(e, *kernel, elements[r * 2 + half], address);
           else
@@ -231,20 +232,36 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
       constraints += ",l";
     }
     text += ";";
-    Value firstRow = e.add(coordinates[rowDim], e.shl(kernel.warp, 4));
+    PackedRowsAttr packed = op.getPackedAttr();
+    int64_t packedDim = 0;
+    if (packed) {
+      rowDim = rank - 1 - *op.getRowDim();
+      packedDim = rank - 1 - packed.getDim();
+    }
+    Value warpRow = e.shl(kernel.warp, 4);
+    auto copy = [&](int64_t firstRow, int64_t column, int64_t panel) {
+      SmallVector<Value> operands{adaptor.getDestination()};
+      llvm::append_range(operands, coordinates);
+      operands[1] = e.add(coordinates[0], part.first + column);
+      Value row = e.add(warpRow, firstRow);
+      // A box of packed rows begins at a place of both dimensions.
+      if (packed) {
+        auto [along, other] = splitRow(e, row, packed, type.getRows());
+        operands[1 + packedDim] = e.add(coordinates[packedDim], other);
+        row = along;
+      }
+      operands[1 + rowDim] = e.add(coordinates[rowDim], row);
+      operands.push_back(
+          e.add(rows, panel * tile.getPanelBytes() + firstRow * 128));
+      if (op.getHint())
+        operands.push_back(getCachePolicy(e, *op.getHint()));
+      e.ptx(text, constraints, operands);
+    };
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t column = 0, panel = 0; column < part.count;
-           column += tile.getPanelColumns(), ++panel) {
-        SmallVector<Value> operands{adaptor.getDestination()};
-        llvm::append_range(operands, coordinates);
-        operands[1] = e.add(coordinates[0], part.first + column);
-        operands[1 + rowDim] = e.add(firstRow, r * 16 * kernel.warps);
-        operands.push_back(e.add(rows, panel * tile.getPanelBytes() +
-                                           r * 16 * kernel.warps * 128));
-        if (op.getHint())
-          operands.push_back(getCachePolicy(e, *op.getHint()));
-        e.ptx(text, constraints, operands);
-      }
+           column += tile.getPanelColumns(), ++panel)
+        for (int64_t half = 0; half < 16; half += op.getBoxRows())
+          copy(r * 16 * kernel.warps + half, column, panel);
     e.ptx("cp.async.bulk.commit_group;", "", {});
   }
 };

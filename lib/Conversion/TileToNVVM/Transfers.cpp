@@ -66,8 +66,7 @@ private:
 } // namespace
 
 Value TileCopy::getSource(Emitter &e, Value row, Value column) {
-  Value source = e.add(place.base, e.mul(e.toI64(row), place.rowStride));
-  return e.add(source, e.toI64(column));
+  return e.add(place.address(e, row), e.toI64(column));
 }
 
 Value TileCopy::getTarget(Emitter &e, Value row, Value column) {
@@ -91,7 +90,7 @@ void TileCopy::emitPiece(Emitter &e, Value row, Value column, Value source,
     bytes = e.min(e.max(rest, e.i32(0)), bytes);
   }
   if (rows)
-    bytes = e.select(e.less(row, rows.value), bytes, e.i32(0));
+    bytes = e.select(e.less(place.along(e, row), rows.value), bytes, e.i32(0));
 
   if (pieceBytes >= 4) {
     std::string size = std::to_string(pieceBytes);
@@ -114,7 +113,7 @@ void TileCopy::emitPiece(Emitter &e, Value row, Value column, Value source,
 }
 
 /// Steps of whole rows: a thread stays in its column, and its addresses step
-/// by what is the same for all threads.
+/// by what is the same for all threads, unless rows are packed.
 void TileCopy::emitRows(Emitter &e, int64_t steps) {
   int64_t rowStep = threads / piecesPerRow;
   Value row0 = e.div(kernel.thread, piecesPerRow);
@@ -127,8 +126,11 @@ void TileCopy::emitRows(Emitter &e, int64_t steps) {
     // The swizzle has a period of 8 rows.
     Value here = rowStep % 8 == 0 ? e.add(target, step * rowStep * 128)
                                   : getTarget(e, row, column);
+    if (place.packed && step)
+      source = getSource(e, row, column);
     emitPiece(e, row, column, source, here);
-    source = e.add(source, sourceStep);
+    if (!place.packed)
+      source = e.add(source, sourceStep);
   }
 }
 
@@ -186,12 +188,13 @@ struct LoadLowering : TilePattern<LoadOp> {
       return failure();
     SharedType tile = op.getTile().getType();
     Value destination = *shared;
-    TileCopy copy(e, *kernel, tile, destination,
-                  Place::get(e, adaptor.getSource(), adaptor.getOffsets(),
-                             op.getRowDimension()),
-                  Bound::get(e, op.getRows(), tile.getRows()),
-                  Bound::get(e, op.getCols(), tile.getColumns()),
-                  op.getAlignment());
+    TileCopy copy(
+        e, *kernel, tile, destination,
+        Place::get(e, adaptor.getSource(), adaptor.getOffsets(),
+                   op.getRowDimension(), op.getPackedAttr(), tile.getRows()),
+        Bound::get(e, op.getRows(),
+                   rowsAlong(op.getPackedAttr(), tile.getRows())),
+        Bound::get(e, op.getCols(), tile.getColumns()), op.getAlignment());
     e.barrier(*kernel);
     copy.emit(e);
     e.ptx("cp.async.wait_all;", "", {});
@@ -223,12 +226,13 @@ struct PutCopyLowering : TilePattern<PutOp> {
       }
       StageAddress stage =
           getStage(e, adaptor.getRing(), ring, op.getIteration());
-      TileCopy copy(e, *kernel, tile, stage.tile,
-                    Place::get(e, adaptor.getSource(), adaptor.getOffsets(),
-                               op.getRowDimension()),
-                    Bound::get(e, op.getRows(), tile.getRows()),
-                    Bound::get(e, op.getCols(), tile.getColumns()),
-                    op.getAlignment());
+      TileCopy copy(
+          e, *kernel, tile, stage.tile,
+          Place::get(e, adaptor.getSource(), adaptor.getOffsets(),
+                     op.getRowDimension(), op.getPackedAttr(), tile.getRows()),
+          Bound::get(e, op.getRows(),
+                     rowsAlong(op.getPackedAttr(), tile.getRows())),
+          Bound::get(e, op.getCols(), tile.getColumns()), op.getAlignment());
       copy.emit(e);
     }
     e.ptx("cp.async.commit_group;", "", {});

@@ -151,6 +151,27 @@ func.func @row_dim(%m: memref<?x64xbf16>, %i: index) {
 }
 
 // -----
+func.func @packed_dim(%m: memref<?x?x64xbf16>, %i: index) {
+  // expected-error @below {{packs rows along dimension 1, which is not a second row dimension of a place of rank 3}}
+  %t = flash_tile.load %m[%i, %i, %i] {packed = #flash_tile.packed_rows<dim = 1, size = 4>} : memref<?x?x64xbf16> -> !flash_tile.shared<16x64xbf16>
+  return
+}
+
+// -----
+func.func @packed_size(%m: memref<?x?x64xbf16>, %i: index) {
+  // expected-error @below {{packs 3 of 16 rows along dimension 0}}
+  %t = flash_tile.load %m[%i, %i, %i] {packed = #flash_tile.packed_rows<dim = 0, size = 3, outer = true>} : memref<?x?x64xbf16> -> !flash_tile.shared<16x64xbf16>
+  return
+}
+
+// -----
+func.func @packed_row_dim(%v: !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, %m: !flash_tile.tensor_map<4x4x64xf16>, %i: index) {
+  // expected-error @below {{has one of row_dim and packed, which belong together}}
+  flash_tile.store_async %v, %m[%i, %i, %i] {packed = #flash_tile.packed_rows<dim = 1, size = 4>} : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<4x4x64xf16>
+  return
+}
+
+// -----
 func.func @alignment(%m: memref<?x64xbf16>, %i: index) {
   // expected-error @below {{alignment 12 is not a power of two}}
   %t = flash_tile.load %m[%i, %i] {alignment = 12 : i64} : memref<?x64xbf16> -> !flash_tile.shared<16x64xbf16>

@@ -66,6 +66,15 @@ def with_features(clauses, operands=(), dqk=128, dtype="bf16", lse=False, heads=
             f"  return {names} : {results}\n}}\n")
 
 
+def grouped(clauses, operands, key_heads=2):
+    """with_features, of fewer key heads."""
+    text = with_features(clauses, operands, lse=True)
+    q = "tensor<?x16x?x128xbf16>"
+    k = q.replace("16x", f"{key_heads}x", 1)
+    text = re.sub(r"%(k|v): " + re.escape(q), rf"%\1: {k}", text)
+    return text.replace(f"{q}, {q}, {q} ->", f"{q}, {k}, {k} ->")
+
+
 def with_blocks(partial="", **shape):
     """One whose lists of 128 x 128 blocks hold for all batches and heads."""
     count, numbers = "tensor<1x1x?xi32>", "tensor<1x1x?x?xi32>"
@@ -90,6 +99,7 @@ REGION = """score {
   }"""
 
 CLUSTER = " schedule=#flash.schedule<cluster=2>"
+PACKED = " schedule=#flash.schedule<packHeads=8>"
 BACKWARD = " schedule=#flash.schedule<backward=true,peelMasks=true>"
 
 # name: (MLIR, options of the pipeline)
@@ -138,13 +148,19 @@ KERNELS = {
     "blocks-hd256-causal": (with_blocks("#flash.causal", dqk=256), ""),
     "cluster": (attention(), CLUSTER),
     "cluster-hd256": (attention(dqk=256, dtype="f16", lse=True), CLUSTER),
+    "packed-causal-lse": (attention(causal=True, key_heads=2, lse=True, layout="bshd"), PACKED),
+    "packed-hd64": (attention(dqk=64, dtype="f16", key_heads=2), PACKED),
+    "packed-hd256": (attention(dqk=256, dtype="f16", key_heads=2, lse=True), PACKED),
+    "packed-alibi": (grouped("score_operands(%a : tensor<16xf32>) {scores = [#flash.alibi], mask = #flash.causal}",
+                             [("a", "tensor<16xf32>")]), PACKED),
     "merge": (attention(dqk=64, causal=True), " split-kv=3"),
 }
 
 # The model of registers is not calibrated for score functions and wide masks on sm_100 and sm_120.
 FEATURE_TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90a"]
 FEATURES = ["alibi-causal", "alibi-causal-lse", "softcap-causal", "softcap-lse", "bias", "score-region", "window",
-            "blocks", "blocks-hd64-lse", "blocks-hd256", "blocks-causal-lse", "blocks-hd64-window", "blocks-hd256-causal"]
+            "blocks", "blocks-hd64-lse", "blocks-hd256", "blocks-causal-lse", "blocks-hd64-window", "blocks-hd256-causal",
+            "packed-causal-lse", "packed-hd64", "packed-hd256", "packed-alibi"]
 # Keys walked from the last on, and what ALiBi has else there; clusters. With mma.sync, a window inside listed blocks spills
 # some bytes on sm_86 and sm_89.
 HOPPER = ["alibi-causal-lse-hd128", "alibi-causal-hd64", "alibi-causal-hd256", "alibi-window", "alibi-full", "causal-backward",

@@ -128,6 +128,9 @@ FailureOr<KeyLoop> AttentionModel::countBlocks(int64_t m, int64_t n,
   };
   if (failed(forEachPlace(visit)))
     return failure();
+  for (int64_t *count : {&loop.loadedKeys, &loop.blocks.all,
+                         &loop.blocks.visited, &loop.blocks.full})
+    *count /= tileHeads;
   return loop;
 }
 

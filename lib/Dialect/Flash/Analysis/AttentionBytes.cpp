@@ -28,7 +28,8 @@ int64_t AttentionModel::streamedKeys(const KeyLoop &loop, int64_t once,
   if (once == 0 || keyHeads == 0)
     return 0;
   int64_t cores = std::max<int64_t>(target.getCores(), 1);
-  int64_t blocks = std::max<int64_t>(ceilDiv(sizes.queries, m) * group(), 1);
+  int64_t blocks =
+      std::max<int64_t>(ceilDiv(sizes.queries, m) * group() / tileHeads, 1);
   int64_t headsInUse = std::min(keyHeads, ceilDiv(cores, blocks) + 1);
   int64_t bytes = ceilDiv(once, keyHeads) * headsInUse *
                   (sizes.qkDim + sizes.vDim) * sizes.keyBytes;
@@ -83,7 +84,8 @@ void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
     query.unfused.hbm.read = totals.pairs ? totals.rows * queryRow : 0;
   query.unfused.onChip.read = totals.queryLoads * queryRow;
 
-  int64_t streamed = streamedKeys(loop, needs.keys.count, io.schedule.getM());
+  int64_t streamed =
+      streamedKeys(loop, needs.keys.count, io.schedule.getTilePositions());
   for (bool isKey : {true, false}) {
     int64_t row = (isKey ? sizes.qkDim : sizes.vDim) * sizes.keyBytes;
     OperandIO &operand = add(isKey ? "key" : "value");
@@ -156,13 +158,14 @@ LogicalResult AttentionModel::sweep(OperationIO &io, const KeyLoop &chosen,
       return std::min(m, std::max<int64_t>(io.schedule.getN(), 16));
     };
     int64_t m = 0;
-    while (m < sizes.queries &&
+    while (m < sizes.queries * tileHeads &&
            stepBytes(problem, m + 16, keysOf(m + 16)) <= memory)
       m += 16;
     if (m == 0)
       continue; // not even the smallest
     int64_t n = keysOf(m);
-    FailureOr<KeyLoop> loop = countBlocks(m, n, /*classify=*/false);
+    FailureOr<KeyLoop> loop =
+        countBlocks(std::max<int64_t>(m / tileHeads, 1), n, /*classify=*/false);
     if (failed(loop))
       return failure();
     SweepPoint point{memory, m, n, 0, 0, false};

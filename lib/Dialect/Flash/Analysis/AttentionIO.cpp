@@ -14,6 +14,7 @@
 
 #include "AttentionModel.h"
 
+#include "flash/Dialect/Flash/Analysis/PackHeads.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 
 using namespace mlir;
@@ -163,12 +164,14 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   if (!io.schedule || io.schedule.getM() < 1 || io.schedule.getN() < 1)
     return op.emitError("has no complete schedule (m and n): run "
                         "flash-choose-schedule before");
-  int64_t m = io.schedule.getM(), n = io.schedule.getN();
+  // Heads that share a tile share its loop over keys.
+  int64_t m = io.schedule.getTilePositions(), n = io.schedule.getN();
+  tileHeads = io.schedule.getTileHeads();
   together = io.schedule.getSpecialize() && !op.getKeySlice();
   FailureOr<KeyLoop> loop = countBlocks(m, n, /*classify=*/true);
   if (failed(loop) || failed(findNeeds(m, n, needs)))
     return failure();
-  FailureOr<Totals> totals = addUp(m, n);
+  FailureOr<Totals> totals = addUp(io.schedule.getM(), n);
   if (failed(totals))
     return failure();
   io.blocks = loop->blocks;
@@ -176,7 +179,7 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   TileProblem problem = TileProblem::get(op);
   io.candidates = considerTiles(target, problem);
   TileCandidate chosen = chooseTile(target, problem);
-  io.chosen = chosen.schedule == io.schedule;
+  io.chosen = packHeads(target, chosen.schedule, problem) == io.schedule;
   io.bound = io.chosen ? TileBound{chosen.limit, chosen.reason}
                        : findBound(target, io.schedule, problem);
   io.resources = describeTile(target, io.schedule, problem);

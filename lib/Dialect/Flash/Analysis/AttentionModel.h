@@ -37,7 +37,8 @@ struct Step {
   bool full = false;
 };
 
-/// What the key loop does, over batches and query heads.
+/// What the key loop does, over batches and query heads (that share tiles: once
+/// for all of them).
 struct KeyLoop {
   int64_t loadedKeys = 0;
   /// Scores that are computed, padding left out.
@@ -89,6 +90,7 @@ private:
                                                        int64_t first, int64_t m,
                                                        int64_t n,
                                                        bool classify);
+  /// Of tiles of m positions (of each head).
   llvm::FailureOr<KeyLoop> countBlocks(int64_t m, int64_t n, bool classify);
   llvm::FailureOr<Totals> addUp(int64_t m, int64_t n);
 
@@ -130,6 +132,8 @@ private:
   std::optional<int64_t> qOffset; // given for all
   /// Whether a producer brings the tiles of all lists in one loop.
   bool together = false;
+  /// Query heads of a tile.
+  int64_t tileHeads = 1;
 };
 
 } // namespace flash::io

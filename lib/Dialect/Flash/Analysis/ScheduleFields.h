@@ -32,7 +32,7 @@ struct ScheduleFields {
   int64_t prefetchBlocks = 0;
   bool earlyCheck = false, dynamic = false, peelMasks = false, backward = false;
   bool keysFirst = false;
-  int64_t cluster = 0, splitTiles = 0;
+  int64_t cluster = 0, splitTiles = 0, packHeads = 0;
 
   static ScheduleFields get(ScheduleAttr s) {
     ScheduleFields c;
@@ -64,6 +64,7 @@ struct ScheduleFields {
     c.backward = s.getBackward();
     c.keysFirst = s.getKeysFirst();
     c.splitTiles = s.getSplitTiles();
+    c.packHeads = s.getPackHeads();
     return c;
   }
 
@@ -73,7 +74,7 @@ struct ScheduleFields {
         specialize, tma, producerRegisters, consumerRegisters, lazy, persistent,
         queryStages, headTurns, storeTma, storeColumns, pingPong, overlapTiles,
         prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster, backward,
-        keysFirst, splitTiles);
+        keysFirst, splitTiles, packHeads);
   }
 };
 

@@ -24,6 +24,8 @@
 #include "llvm/ADT/SmallVectorExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace flash;
 
@@ -39,8 +41,12 @@ static TileResource getResource(TargetAttr target, ScheduleAttr schedule,
 std::string flash::findMisfit(TargetAttr target, ScheduleAttr schedule,
                               const TileProblem &problem) {
   ScheduleFields s = ScheduleFields::get(schedule);
+  int64_t heads = schedule.getTileHeads();
+  if (problem.headGroup % heads || s.m % heads)
+    return llvm::formatv("has tiles of {0} heads, and {1} share their keys",
+                         heads, problem.headGroup);
   for (auto [size, blocks, what] :
-       {std::tuple{s.m, problem.rowDivisor, "queries"},
+       {std::tuple{schedule.getTilePositions(), problem.rowDivisor, "queries"},
         {s.n, problem.keyDivisor, "keys"}})
     if (size < 1 || (blocks && blocks % size))
       return llvm::formatv("has {0} {1}, which do not divide the mask's blocks "
@@ -258,6 +264,10 @@ std::vector<ScheduleAttr> flash::enumerateVariants(TargetAttr target,
   // Tiles that overlap the next one are not split.
   if (!base.overlapTiles)
     add([](ScheduleFields &s) { s.splitTiles = s.splitTiles > 1 ? 0 : 8; });
+  add([&](ScheduleFields &s) {
+    if (int64_t heads = std::gcd(problem.headGroup, s.m); heads > 1)
+      s.packHeads = s.packHeads > 1 ? 1 : heads;
+  });
   // Registers go from the producer to the consumers, eight at a time.
   if (base.warps == 8)
     add([](ScheduleFields &s) {
@@ -279,6 +289,8 @@ std::string flash::describeSchedule(ScheduleAttr schedule) {
                           s.producerRegisters, s.consumerRegisters);
   if (s.headTurns)
     text += llvm::formatv(", {0} heads in turn", s.headTurns);
+  if (s.packHeads > 1)
+    text += llvm::formatv(", {0} heads a tile", s.packHeads);
   for (auto [set, name] : {std::pair{s.pingPong, "ping-pong"},
                            {s.lazy, "lazy"},
                            {s.persistent, "persistent"},

@@ -14,7 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
+#include "flash/Dialect/Flash/Analysis/PackHeads.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringExtras.h"
@@ -98,6 +98,10 @@ TileProblem TileProblem::get(AttentionOp op) {
   problem.lse = static_cast<bool>(op.getLse());
   problem.offsets = op.getQOffset() || op.getKvOffset();
   problem.length = lengthOf(op);
+  int64_t queries = op.getQuery().getType().getDimSize(op.getLengthDim());
+  if (!op.isRagged() && !ShapedType::isDynamic(queries))
+    problem.queries = queries;
+  problem.headGroup = findHeadGroup(op);
   bool diagonal = endsAtDiagonal(op, problem.length);
   for (ScoreAttrInterface function : op.getEffectiveScores()) {
     bool recedes = isa<AlibiAttr>(function) && diagonal;

@@ -102,6 +102,14 @@ static LogicalResult verifyScales(AttentionOp op) {
   return success();
 }
 
+LogicalResult PackingAttr::verify(function_ref<InFlightDiagnostic()> emitError,
+                                  int64_t heads, bool) {
+  if (heads < 2)
+    return emitError() << "packing has heads = " << heads
+                       << ", but a tile of one head needs none";
+  return success();
+}
+
 LogicalResult SliceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                 int64_t part, int64_t of, int64_t unit) {
   if (of < 1 || part < 0 || part >= of)

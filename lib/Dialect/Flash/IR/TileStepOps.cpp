@@ -48,6 +48,11 @@ LogicalResult OnlineAttentionOp::verify() {
       failed(
           checkSame(*this, "query rows", {"query", q, row}, {"sum", sum, 0})))
     return failure();
+  if (PackingAttr packing = getPackingAttr();
+      packing && max.getDimSize(0) % packing.getHeads())
+    return emitOpError() << "has " << max.getDimSize(0)
+                         << " query rows, which are not those of "
+                         << packing.getHeads() << " heads";
   if (bool(getKeyScale()) != isNarrow(k))
     return emitOpError() << (isNarrow(k) ? "has no " : "has ")
                          << "key_scale, but keys of type " << k.getElementType()

@@ -15,6 +15,7 @@
 #ifndef FLASH_LIB_DIALECT_FLASH_TRANSFORMS_ATTENTIONTILER_H
 #define FLASH_LIB_DIALECT_FLASH_TRANSFORMS_ATTENTIONTILER_H
 
+#include "PackedRows.h"
 #include "TileUtils.h"
 
 namespace flash {
@@ -26,10 +27,15 @@ public:
   AttentionTiler(mlir::RewriterBase &rewriter, AttentionOp op,
                  ScheduleAttr schedule)
       : rewriter(rewriter), op(op), schedule(schedule), loc(op.getLoc()),
-        index(rewriter, loc), rows(schedule.getM()), keys(schedule.getN()),
+        index(rewriter, loc), rows(schedule.getM()),
+        positions(schedule.getTilePositions()), keys(schedule.getN()),
         qkDim(roundUp(op.getQKHeadDim(), schedule.getD())),
         vDim(roundUp(op.getVHeadDim(), schedule.getD())),
-        accumulator(op.getAccumulatorType()) {}
+        accumulator(op.getAccumulatorType()) {
+    if (schedule.getTileHeads() > 1)
+      packing = PackingAttr::get(op.getContext(), schedule.getTileHeads(),
+                                 op.getLayout() == Layout::BHSD);
+  }
 
   /// Tiles calls whose length (of queries or keys, whichever is longer) is
   /// above `above` and, where there is one, at most `upTo`. For others, nothing
@@ -51,6 +57,9 @@ private:
   void buildBlock(mlir::ValueRange ids, mlir::ValueRange outs,
                   mlir::scf::InParallelOp terminator);
   Value queryTile(Value first, Value existing);
+  void insertRows(Value tile, Value dest, Value first,
+                  mlir::OpFoldResult existing,
+                  mlir::scf::InParallelOp terminator);
   TilePlace maskPlace();
 
   // TileKeys.cpp
@@ -73,6 +82,7 @@ private:
 
   // TileResults.cpp
   Value headFactor(Value factors, Value head);
+  Value sinkOfRow(mlir::OpBuilder &builder, mlir::Location loc);
   Value rowFactor(const State &state);
   Value output(const State &state);
   Value logSumExp(const State &state);
@@ -83,8 +93,12 @@ private:
   ScheduleAttr schedule;
   mlir::Location loc;
   IndexBuilder index;
-  int64_t rows, keys, qkDim, vDim;
+  /// Of a query tile: its rows, and how many positions they are.
+  int64_t rows, positions;
+  int64_t keys, qkDim, vDim;
   mlir::Type accumulator;
+  /// Which query each row is; null where all are of one head.
+  PackingAttr packing;
 
   // Values that hold for the whole operation.
   Value kvOffset, headsPerKeyHead;
@@ -94,9 +108,9 @@ private:
   Value numQueries, numKeys, qOffset, keyPosition, rowBatch, queryRow, keyRow;
   // How many keys before the slice the batch has; null if it is not sliced.
   Value keysBefore;
-  // Values of one block.
+  // Values of one block. Of several heads, queryHead is the first.
   Value batch, keyHead, queryHead, qPosition, existingQueries;
-  // Of its heads; null if there is none.
+  // Of its heads; null if there is none, or if each row has its own.
   Value keyScale, sink;
   /// The mask of the steps being built: the attention's, or what a list of
   /// blocks leaves of it; with its operands.

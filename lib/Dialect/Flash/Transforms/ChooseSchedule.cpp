@@ -21,6 +21,7 @@
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 
 #include "TileUtils.h"
+#include "flash/Dialect/Flash/Analysis/PackHeads.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "flash/Target/TargetInfo.h"
 #include "mlir/AsmParser/AsmParser.h"
@@ -65,7 +66,8 @@ static ScheduleAttr overlay(ScheduleAttr base, ScheduleAttr over) {
       pick(over.getCluster(), base.getCluster()),
       over.getBackward() || base.getBackward(),
       over.getKeysFirst() || base.getKeysFirst(),
-      pick(over.getSplitTiles(), base.getSplitTiles()));
+      pick(over.getSplitTiles(), base.getSplitTiles()),
+      pick(over.getPackHeads(), base.getPackHeads()));
 }
 
 namespace {
@@ -112,14 +114,16 @@ struct ChooseSchedulePass
           setShorterSchedules(op, choice.shorter);
       }
       chosen = overlay(chosen, op.getScheduleAttr());
+      if (!exact)
+        chosen = packHeads(*description, chosen, problem);
       op.setScheduleAttr(chosen);
       // Tiles follow the mask's blocks; on a GPU not every block holds one.
       if (!description->isCPU() && problem.rowDivisor &&
-          (problem.rowDivisor % chosen.getM() ||
+          (problem.rowDivisor % chosen.getTilePositions() ||
            problem.keyDivisor % chosen.getN())) {
         op.emitOpError("has a mask of blocks of ")
             << problem.rowDivisor << " queries and " << problem.keyDivisor
-            << " keys, which tiles of " << chosen.getM() << " and "
+            << " keys, which tiles of " << chosen.getTilePositions() << " and "
             << chosen.getN() << " do not divide: not supported on a GPU yet";
         return WalkResult::interrupt();
       }

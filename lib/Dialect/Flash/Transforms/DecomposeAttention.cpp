@@ -23,6 +23,7 @@
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 
 #include "DropOut.h"
+#include "PackedRows.h"
 #include "TileUtils.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -64,6 +65,7 @@ public:
       : b(rewriter), op(op), loc(op.getLoc()), index(rewriter, loc),
         transposed(op.getTransposed()),
         rows(op.getMax().getType().getDimSize(0)),
+        positions(positionsOf(op.getPackingAttr(), rows)),
         keys(op.getKey().getType().getDimSize(0)), scale(op.getScale()),
         accumulator(op.getAcc().getType().getElementType()),
         operandType(op.getQuery().getType().getElementType()) {
@@ -76,18 +78,24 @@ public:
 private:
   Value scores();
   Value isPartial();
-  /// (builder, location, score, key within the tile, positions of query and
-  /// key) -> score
+  /// An element: its key within the tile, its head, and the positions of query
+  /// and key.
+  struct Element {
+    Value column, head, q, k;
+  };
+  /// (builder, location, score, element) -> score
   using PositionBody =
-      function_ref<Value(OpBuilder &, Location, Value, Value, Value, Value)>;
+      function_ref<Value(OpBuilder &, Location, Value, const Element &)>;
   Value mapPositions(Value scores, const PositionBody &body);
   void guardReads(Value mapped);
   /// Query and key of an element, within the tile.
-  std::pair<Value, Value> placeInTile(OpBuilder &builder, Location l) {
+  std::pair<RowPlace, Value> placeInTile(OpBuilder &builder, Location l) {
     Value i = linalg::IndexOp::create(builder, l, transposed ? 1 : 0);
     Value j = linalg::IndexOp::create(builder, l, transposed ? 0 : 1);
-    return {i, j};
+    return {placeOfRow(builder, l, op.getPackingAttr(), rows, i), j};
   }
+  /// Of a tile of several heads, to which a row's own is added; else null.
+  Value firstHead() { return op.getPackingAttr() ? op.getHead() : Value(); }
   Value applyScores(Value scores);
   Value widen(Value tile);
   bool scalesBefore() {
@@ -107,7 +115,7 @@ private:
   Location loc;
   IndexBuilder index;
   bool transposed;
-  int64_t rows, keys;
+  int64_t rows, positions, keys;
   double scale;
   Type accumulator, operandType;
   SmallVector<int64_t> scoreShape;
@@ -154,7 +162,7 @@ Value StepBuilder::isPartial() {
   if (getConstantIntValue(op.getKeys()).value_or(0) < keys)
     partial = index.less(op.getKeys(), index.constant(keys));
   if (MaskAttrInterface mask = op.getMaskAttr()) {
-    Value qLast = index.add(op.getQPosition(), index.constant(rows - 1));
+    Value qLast = index.add(op.getQPosition(), index.constant(positions - 1));
     Value kLast = index.add(op.getKPosition(), index.constant(keys - 1));
     Value full = mask.buildIsFull(b, loc, maskPlace(), op.getQPosition(), qLast,
                                   op.getKPosition(), kLast);
@@ -171,15 +179,20 @@ static bool mayPad(Value existing, int64_t size) {
   return getConstantIntValue(existing).value_or(0) < size;
 }
 
-/// The reads of a body whose place differs from element to element.
-static SmallVector<tensor::ExtractOp> findElementReads(Value mapped) {
+/// The reads of a body whose place differs from element to element. That of a
+/// row's head, a sum with `head`, does not count: all heads of a tile exist.
+static SmallVector<tensor::ExtractOp> findElementReads(Value mapped,
+                                                       Value head) {
   auto generic = mapped.getDefiningOp<linalg::GenericOp>();
   SmallVector<tensor::ExtractOp> reads;
   generic.walk([&](tensor::ExtractOp extract) {
     SetVector<Operation *> slice;
     BackwardSliceOptions options;
     options.omitBlockArguments = true;
-    options.filter = [&](Operation *op) { return generic->isAncestor(op); };
+    options.filter = [&](Operation *op) {
+      bool isHead = head && isa<arith::AddIOp>(op) && op->getOperand(0) == head;
+      return generic->isAncestor(op) && !isHead;
+    };
     (void)getBackwardSlice(extract.getOperation(), &slice, options);
     if (llvm::any_of(slice, llvm::IsaPred<linalg::IndexOp>))
       reads.push_back(extract);
@@ -192,13 +205,14 @@ static SmallVector<tensor::ExtractOp> findElementReads(Value mapped) {
 void StepBuilder::guardReads(Value mapped) {
   OpBuilder::InsertionGuard guard(b);
   Value exists;
-  for (tensor::ExtractOp read : findElementReads(mapped)) {
+  for (tensor::ExtractOp read : findElementReads(mapped, firstHead())) {
     if (!exists) {
       b.setInsertionPointToStart(
           mapped.getDefiningOp<linalg::GenericOp>().getBody());
       auto [i, j] = placeInTile(b, loc);
-      exists = arith::AndIOp::create(b, loc, index.less(i, op.getQueries()),
-                                     index.less(j, op.getKeys()));
+      exists =
+          arith::AndIOp::create(b, loc, index.less(i.position, op.getQueries()),
+                                index.less(j, op.getKeys()));
     }
     b.setInsertionPoint(read);
     auto branch = scf::IfOp::create(b, loc, read.getType(), exists,
@@ -227,15 +241,18 @@ Value StepBuilder::mapPositions(Value scores, const PositionBody &body) {
       lastKey = index.sub(op.getKeys(), index.constant(1));
     }
     auto inner = [&](OpBuilder &nested, Location l, ValueRange in) {
-      auto [i, j] = placeInTile(nested, l);
-      Value column = j;
-      if (clamped && mayPad(op.getQueries(), rows))
+      auto [row, j] = placeInTile(nested, l);
+      Value i = row.position;
+      Element element{j, op.getHead(), {}, {}};
+      if (row.head && element.head)
+        element.head = arith::AddIOp::create(nested, l, element.head, row.head);
+      if (clamped && mayPad(op.getQueries(), positions))
         i = arith::MinSIOp::create(nested, l, i, lastQuery);
       if (clamped && mayPad(op.getKeys(), keys))
         j = arith::MinSIOp::create(nested, l, j, lastKey);
-      Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
-      Value k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
-      return SmallVector<Value>{body(nested, l, in[0], column, q, k)};
+      element.q = arith::AddIOp::create(nested, l, op.getQPosition(), i);
+      element.k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
+      return SmallVector<Value>{body(nested, l, in[0], element)};
     };
     Value mapped = mapTiles(b, loc, scoreShape, scores,
                             b.getMultiDimIdentityMap(2), accumulator, inner)
@@ -245,15 +262,15 @@ Value StepBuilder::mapPositions(Value scores, const PositionBody &body) {
   };
   Value mapped = map(/*clamped=*/false);
   // Nobody looks at positions alone where there is no place.
-  bool pads = op.getQueries() &&
-              (mayPad(op.getQueries(), rows) || mayPad(op.getKeys(), keys));
-  if (!pads || findElementReads(mapped).empty())
+  bool pads = op.getQueries() && (mayPad(op.getQueries(), positions) ||
+                                  mayPad(op.getKeys(), keys));
+  if (!pads || findElementReads(mapped, firstHead()).empty())
     return mapped;
   b.eraseOp(mapped.getDefiningOp());
   if (transposed)
     return map(/*clamped=*/true);
   Value whole = arith::AndIOp::create(
-      b, loc, index.less(index.constant(rows - 1), op.getQueries()),
+      b, loc, index.less(index.constant(positions - 1), op.getQueries()),
       index.less(index.constant(keys - 1), op.getKeys()));
   auto branch = scf::IfOp::create(
       b, loc, whole,
@@ -282,8 +299,8 @@ Value StepBuilder::applyScores(Value scores) {
   }
   return mapPositions(
       scores,
-      [&](OpBuilder &nested, Location l, Value score, Value, Value q,
-          Value k) -> Value {
+      [&](OpBuilder &nested, Location l, Value score,
+          const Element &element) -> Value {
         score = arith::MulFOp::create(nested, l, score, factor);
         if (!op.getScores())
           return score;
@@ -293,7 +310,9 @@ Value StepBuilder::applyScores(Value scores) {
           unsigned count = function.getNumScoreOperands();
           TilePlace place =
               op.getPlace(operands.take_front(count), op.getScoreBody());
-          score = function.buildScore(nested, l, place, score, q, k);
+          place.head = element.head;
+          score = function.buildScore(nested, l, place, score, element.q,
+                                      element.k);
           operands = operands.drop_front(count);
         }
         return score;
@@ -303,13 +322,15 @@ Value StepBuilder::applyScores(Value scores) {
 /// Scores with -inf where the key does not exist or the mask hides it.
 Value StepBuilder::maskScores(Value scores) {
   return mapPositions(scores, [&](OpBuilder &nested, Location l, Value score,
-                                  Value column, Value q, Value k) {
+                                  const Element &element) {
     Value visible;
     if (getConstantIntValue(op.getKeys()).value_or(0) < keys)
       visible = arith::CmpIOp::create(nested, l, arith::CmpIPredicate::slt,
-                                      column, op.getKeys());
+                                      element.column, op.getKeys());
     if (MaskAttrInterface mask = op.getMaskAttr()) {
-      Value seen = mask.buildIsVisible(nested, l, maskPlace(), q, k);
+      TilePlace place = maskPlace();
+      place.head = element.head;
+      Value seen = mask.buildIsVisible(nested, l, place, element.q, element.k);
       visible =
           visible ? arith::AndIOp::create(nested, l, visible, seen) : seen;
     }

@@ -21,6 +21,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "DropOut.h"
+#include "PackedRows.h"
 
 #include "flash/Dialect/Flash/Transforms/Philox.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -53,15 +54,28 @@ static Value orZero(OpBuilder &b, Location loc, Value kept, Value element) {
   return arith::SelectOp::create(b, loc, kept, element, zero);
 }
 
+/// Position and head of the query that a row of the step's tile is.
+static RowPlace queryOfRow(OpBuilder &b, Location loc, OnlineAttentionOp op,
+                           Value row) {
+  int64_t rows = op.getMax().getType().getDimSize(0);
+  RowPlace place = placeOfRow(b, loc, op.getPackingAttr(), rows, row);
+  Value head = op.getHead();
+  if (place.head)
+    head = arith::AddIOp::create(b, loc, head, place.head);
+  return {arith::AddIOp::create(b, loc, op.getQPosition(), place.position),
+          head};
+}
+
 /// Whether the element is kept, each for itself.
 static Value isKept(OpBuilder &b, Location loc, OnlineAttentionOp op) {
   bool transposed = op.getTransposed();
   Value i = linalg::IndexOp::create(b, loc, transposed ? 1 : 0),
         j = linalg::IndexOp::create(b, loc, transposed ? 0 : 1);
-  Value q = arith::AddIOp::create(b, loc, op.getQPosition(), i),
-        k = arith::AddIOp::create(b, loc, op.getKPosition(), j);
+  RowPlace query = queryOfRow(b, loc, op, i);
+  Value k = arith::AddIOp::create(b, loc, op.getKPosition(), j);
   return buildIsKept(b, loc, op.getDropoutPAttr().getValue(), op.getSeed(),
-                     op.getDropoutOffset(), op.getBatch(), op.getHead(), q, k);
+                     op.getDropoutOffset(), op.getBatch(), query.head,
+                     query.position, k);
 }
 
 /// Words for pairs of keys, of which the step's first is even.
@@ -78,11 +92,11 @@ static Value dropPairs(OpBuilder &b, OnlineAttentionOp op,
       [&](OpBuilder &nested, Location l, ValueRange) {
         Value pair = arith::AddIOp::create(
             nested, l, firstPair, linalg::IndexOp::create(nested, l, 0));
-        Value q = arith::AddIOp::create(nested, l, op.getQPosition(),
-                                        linalg::IndexOp::create(nested, l, 1));
+        RowPlace query =
+            queryOfRow(nested, l, op, linalg::IndexOp::create(nested, l, 1));
         std::array<Value, 2> ofKeys =
             buildPairWords(nested, l, op.getSeed(), op.getDropoutOffset(),
-                           op.getBatch(), op.getHead(), q, pair);
+                           op.getBatch(), query.head, query.position, pair);
         return SmallVector<Value>{ofKeys[0], ofKeys[1]};
       });
   hoistInvariants(words[0].getDefiningOp<linalg::GenericOp>());

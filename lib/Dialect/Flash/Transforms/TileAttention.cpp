@@ -28,6 +28,7 @@
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 
 #include "AttentionTiler.h"
+#include "flash/Dialect/Flash/Analysis/PackHeads.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -66,7 +67,7 @@ SmallVector<Value> AttentionTiler::emptyResults() {
 /// How many blocks of queries the longest sequence has.
 Value AttentionTiler::countQueryBlocks() {
   if (!op.isRagged())
-    return index.ceilDiv(numQueries, rows);
+    return index.ceilDiv(numQueries, positions);
   Value one = index.constant(1), zero = index.constant(0);
   Value sequences = index.sub(index.dim(op.getCuSeqlensQ(), 0), one);
   auto longest = scf::ForOp::create(
@@ -78,7 +79,7 @@ Value AttentionTiler::countQueryBlocks() {
         findRows();
         scf::YieldOp::create(rewriter, loc, index.max(args[0], numQueries));
       });
-  return index.ceilDiv(longest.getResult(0), rows);
+  return index.ceilDiv(longest.getResult(0), positions);
 }
 
 /// Finds how many queries and keys the batch or sequence has, where they lie,
@@ -160,6 +161,9 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
   Value keyHeads = index.dim(op.getKey(), heads);
   headsPerKeyHead =
       index.div(queryHeads, index.max(keyHeads, index.constant(1)));
+  Value queryHeadBlocks =
+      packing ? index.div(queryHeads, index.constant(packing.getHeads()))
+              : queryHeads;
   if (outs.empty())
     outs = emptyResults();
   Value batches = op.isRagged() ? index.sub(index.dim(op.getCuSeqlensQ(), 0),
@@ -169,7 +173,7 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
     batches = index.mul(batches, isWithin(above, upTo));
 
   SmallVector<OpFoldResult> blocks{getAsOpFoldResult(batches),
-                                   getAsOpFoldResult(queryHeads),
+                                   getAsOpFoldResult(queryHeadBlocks),
                                    getAsOpFoldResult(countQueryBlocks())};
   auto forall = scf::ForallOp::create(rewriter, loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
@@ -189,14 +193,22 @@ void AttentionTiler::buildBlock(ValueRange ids, ValueRange outs,
                                 scf::InParallelOp terminator) {
   queryHead = ids[1];
   keyHead = index.div(queryHead, headsPerKeyHead);
-  Value first = index.mul(ids[2], index.constant(rows));
+  if (packing) {
+    Value heads = index.constant(packing.getHeads());
+    queryHead = index.mul(ids[1], heads);
+    keyHead = index.div(ids[1], index.div(headsPerKeyHead, heads));
+  }
+  Value first = index.mul(ids[2], index.constant(positions));
   keyScale = headFactor(op.getKeyScale(), keyHead);
-  sink = headFactor(op.getSinks(), queryHead);
+  if (!packing)
+    sink = headFactor(op.getSinks(), queryHead);
+  if (sink && sink.getType() != accumulator)
+    sink = arith::ExtFOp::create(rewriter, loc, accumulator, sink);
   // A sequence may have fewer blocks than the longest one.
   if (op.isRagged())
     first = index.min(first, numQueries);
   Value existing =
-      index.min(index.constant(rows), index.sub(numQueries, first));
+      index.min(index.constant(positions), index.sub(numQueries, first));
   existingQueries = existing;
   qPosition = index.add(qOffset, first);
   Value qLast = index.sub(index.add(qPosition, existing), index.constant(1));
@@ -204,18 +216,34 @@ void AttentionTiler::buildBlock(ValueRange ids, ValueRange outs,
 
   State state = loopOverKeys(queryTile(row, existing), qLast);
   OpFoldResult existingRows = getAsOpFoldResult(existing);
-  insertTile(rewriter, loc, output(state), outs[0], op.getLayout(), rowBatch,
-             queryHead, row, existingRows, terminator);
+  insertRows(output(state), outs[0], row, existingRows, terminator);
   if (op.getLse())
-    insertTile(rewriter, loc, logSumExp(state), outs[1], op.getLayout(),
-               rowBatch, queryHead, row, existingRows, terminator);
+    insertRows(logSumExp(state), outs[1], row, existingRows, terminator);
+}
+
+/// Writes the rows of a result tile that exist.
+void AttentionTiler::insertRows(Value tile, Value dest, Value first,
+                                OpFoldResult existing,
+                                scf::InParallelOp terminator) {
+  if (packing)
+    insertPackedTile(rewriter, loc, tile, dest,
+                     {op.getLayout(), rowBatch, queryHead, first, existing},
+                     packing, terminator);
+  else
+    insertTile(rewriter, loc, tile, dest, op.getLayout(), rowBatch, queryHead,
+               first, existing, terminator);
 }
 
 /// The query tile, rows x dqk, or its transpose.
 Value AttentionTiler::queryTile(Value first, Value existing) {
+  OpFoldResult count = getAsOpFoldResult(existing);
   Value tile =
-      readTile(rewriter, loc, op.getQuery(), op.getLayout(), rowBatch,
-               queryHead, first, getAsOpFoldResult(existing), {rows, qkDim});
+      packing
+          ? readPackedTile(rewriter, loc, op.getQuery(),
+                           {op.getLayout(), rowBatch, queryHead, first, count},
+                           packing, {rows, qkDim})
+          : readTile(rewriter, loc, op.getQuery(), op.getLayout(), rowBatch,
+                     queryHead, first, count, {rows, qkDim});
   if (!schedule.getTransposed())
     return tile;
   Type element = op.getQuery().getType().getElementType();
@@ -252,11 +280,25 @@ static LogicalResult checkDivides(AttentionOp op, ScheduleAttr schedule) {
     return success();
   auto [rows, keys] = mask.getTileDivisors();
   for (auto [name, size, block] :
-       {std::tuple{"m", schedule.getM(), rows}, {"n", schedule.getN(), keys}})
+       {std::tuple{"m", schedule.getTilePositions(), rows},
+        {"n", schedule.getN(), keys}})
     if (block && block % size)
       return op.emitOpError()
              << "schedule has " << name << " = " << size
              << ", which does not divide the mask's blocks of " << block;
+  return success();
+}
+
+/// Whether heads can share tiles as the schedules say.
+static LogicalResult checkPacking(AttentionOp op, ScheduleAttr schedule) {
+  SmallVector<ScheduleAttr> schedules{schedule};
+  for (const ScheduleChoice::Bounded &shorter : getShorterSchedules(op))
+    schedules.push_back(shorter.schedule);
+  for (ScheduleAttr each : schedules)
+    if (std::string reason = findPackingMisfit(op, each); !reason.empty())
+      return op.emitOpError()
+             << "schedule has packHeads = " << each.getPackHeads() << ", but "
+             << reason;
   return success();
 }
 
@@ -296,7 +338,8 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
       if (failed(schedule))
         return signalPassFailure();
       if (auto attention = dyn_cast<AttentionOp>(op)) {
-        if (failed(checkDivides(attention, *schedule)))
+        if (failed(checkDivides(attention, *schedule)) ||
+            failed(checkPacking(attention, *schedule)))
           return signalPassFailure();
         remarkOnMask(attention);
         rewriter.replaceOp(op, tileForLengths(rewriter, attention, *schedule));

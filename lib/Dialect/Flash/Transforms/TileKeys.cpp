@@ -139,7 +139,7 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       op.getCaptures(),
       rewriter.getFloatAttr(accumulator, op.getScaleOrDefault()), mask, scores,
       op.getDropoutPAttr(),
-      schedule.getTransposed() ? rewriter.getUnitAttr() : UnitAttr());
+      schedule.getTransposed() ? rewriter.getUnitAttr() : UnitAttr(), packing);
   IRMapping mapping;
   op.getScoreBody().cloneInto(&online.getScoreBody(), mapping);
   op.getMaskBody().cloneInto(&online.getMaskBody(), mapping);

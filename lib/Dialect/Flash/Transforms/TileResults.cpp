@@ -32,6 +32,20 @@ Value AttentionTiler::headFactor(Value factors, Value head) {
                  : Value();
 }
 
+/// The sink of a row in the accumulation type, inside of an element-wise op on
+/// rows: that of the block's head, or of the row's.
+Value AttentionTiler::sinkOfRow(OpBuilder &builder, Location l) {
+  if (sink)
+    return sink;
+  Value row = linalg::IndexOp::create(builder, l, 0);
+  Value head = arith::AddIOp::create(
+      builder, l, queryHead, placeOfRow(builder, l, packing, rows, row).head);
+  Value own = tensor::ExtractOp::create(builder, l, op.getSinks(), head);
+  return own.getType() == accumulator
+             ? own
+             : arith::ExtFOp::create(builder, l, accumulator, own);
+}
+
 /// What the maximum of a row still has to be multiplied by.
 double AttentionTiler::rowScale() {
   double scale = op.getScaleOrDefault();
@@ -83,14 +97,11 @@ struct RowBuilder {
 Value AttentionTiler::rowFactor(const State &state) {
   Value valueScale = headFactor(op.getValueScale(), keyHead);
   double kept = op.getDropoutP() ? 1 - op.getDropoutP()->convertToDouble() : 1;
-  Value sinkHere = sink;
-  if (sinkHere && sinkHere.getType() != accumulator)
-    sinkHere = arith::ExtFOp::create(rewriter, loc, accumulator, sinkHere);
   if (valueScale && valueScale.getType() != accumulator)
     valueScale = arith::ExtFOp::create(rewriter, loc, accumulator, valueScale);
   AffineMap identity = rewriter.getMultiDimIdentityMap(1);
   SmallVector<Value> inputs{state[2]};
-  if (sink)
+  if (op.getSinks())
     inputs.push_back(state[1]);
   return mapTiles(
              rewriter, loc, rows, inputs,
@@ -98,10 +109,10 @@ Value AttentionTiler::rowFactor(const State &state) {
              [&](OpBuilder &b, Location l, ValueRange in) {
                RowBuilder row{b, l, accumulator};
                Value sum = in[0], dividend = row.constant(1 / kept);
-               if (sink) {
+               if (op.getSinks()) {
                  Value max = arith::MulFOp::create(b, l, in[1],
                                                    row.constant(rowScale()));
-                 JoinedSum joined = row.join(max, sum, sinkHere);
+                 JoinedSum joined = row.join(max, sum, sinkOfRow(b, l));
                  sum = joined.sum;
                  dividend =
                      arith::MulFOp::create(b, l, joined.weight, dividend);
@@ -140,9 +151,6 @@ Value AttentionTiler::output(const State &state) {
 
 /// max * scale + ln(sum); -inf where the sum is 0.
 Value AttentionTiler::logSumExp(const State &state) {
-  Value sinkHere = sink;
-  if (sinkHere && sinkHere.getType() != accumulator)
-    sinkHere = arith::ExtFOp::create(rewriter, loc, accumulator, sinkHere);
   AffineMap identity = rewriter.getMultiDimIdentityMap(1);
   return mapTiles(rewriter, loc, rows, {state[1], state[2]},
                   {identity, identity}, accumulator,
@@ -153,8 +161,9 @@ Value AttentionTiler::logSumExp(const State &state) {
                     Value sum = in[1];
                     Value reference =
                         arith::MulFOp::create(b, l, in[0], factor);
-                    if (sink) {
-                      JoinedSum joined = row.join(reference, sum, sinkHere);
+                    if (op.getSinks()) {
+                      JoinedSum joined =
+                          row.join(reference, sum, sinkOfRow(b, l));
                       reference = joined.reference;
                       sum = joined.sum;
                     }

@@ -55,7 +55,7 @@ static void makePut(OpBuilder &builder, LoadOp load, Value ring,
   PutOp::create(builder, load.getLoc(), ring, iteration, load.getSource(),
                 offsets, mapped(load.getRows()), mapped(load.getCols()),
                 condition, /*hint=*/CacheHintAttr(), load.getRowDimAttr(),
-                load.getAlignmentAttr());
+                load.getAlignmentAttr(), load.getPackedAttr());
 }
 
 /// A get before the first use in `block`, in place of the load.

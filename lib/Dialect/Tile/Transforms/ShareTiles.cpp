@@ -107,7 +107,7 @@ static int64_t shareRings(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
   });
   auto canShare = [&](PutOp put) {
     RingType ring = put.getRing().getType();
-    return ring.getKind() == RingKind::MBarrier &&
+    return ring.getKind() == RingKind::MBarrier && !put.getPackedAttr() &&
            ring.getTile().getRows() % (8 * cluster) == 0 &&
            isAlike(put, varying);
   };

@@ -47,8 +47,11 @@ static StringRef reasonAgainst(LoadOp load) {
 
 static Value getMap(TensorMaps &maps, LoadOp load) {
   SharedType tile = load.getTile().getType();
-  return maps.get(load.getLoc(), load.getSource(), load.getRowDimension(),
-                  tile.getRows(), tile.getPanelColumns());
+  // A tile's rows are always a box.
+  BoxRows rows = *findBox(load.getRowDimension(), load.getPackedAttr(),
+                          tile.getRows(), tile.getRows());
+  return maps.get(load.getLoc(), load.getSource(), rows,
+                  tile.getPanelColumns());
 }
 
 //===----------------------------------------------------------------------===//
@@ -63,7 +66,7 @@ static void makePut(OpBuilder &builder, LoadOp load, Value ring,
     offsets.push_back(mapping.lookupOrDefault(offset));
   PutOp::create(builder, load.getLoc(), ring, iteration, map, offsets, Value(),
                 Value(), Value(), hint, load.getRowDimAttr(),
-                builder.getI64IntegerAttr(0));
+                builder.getI64IntegerAttr(0), load.getPackedAttr());
 }
 
 /// get before the first use in `block`, release after the last.

@@ -29,6 +29,16 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::tile;
 
+/// The box of the 16 rows that a warp stores at a time, or of half of them: in
+/// shared memory, 8 rows are what the swizzle repeats after.
+static std::optional<BoxRows> boxOf(StoreOp store) {
+  for (int64_t count : {16, 8})
+    if (auto box = findBox(store.getRowDimension(), store.getPackedAttr(),
+                           store.getValue().getType().getRows(), count))
+      return box;
+  return std::nullopt;
+}
+
 /// Why the store stays as it is, or an empty string.
 static StringRef reasonAgainst(StoreOp store) {
   FragmentType type = store.getValue().getType();
@@ -36,6 +46,8 @@ static StringRef reasonAgainst(StoreOp store) {
     return "it stores a row vector";
   if (type.getElementType().getIntOrFloatBitWidth() != 16)
     return "its elements have not 16 bits";
+  if (!boxOf(store))
+    return "the rows of a warp are no box of its tensor";
   return reasonAgainstTma(store, store.getDestination(), type.getRows());
 }
 
@@ -45,15 +57,17 @@ static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
   FragmentType type = store.getValue().getType();
   auto tile =
       SharedType::get(type.getRows(), type.getColumns(), type.getElementType());
-  Value map =
-      maps.get(store.getLoc(), store.getDestination(), store.getRowDimension(),
-               /*rows=*/16, tile.getPanelColumns());
+  Value map = maps.get(store.getLoc(), store.getDestination(), *boxOf(store),
+                       tile.getPanelColumns());
   OpBuilder builder(store);
   bool parts = columns && columns < type.getColumns();
   StoreAsyncOp::create(
       builder, store.getLoc(), store.getValue(), map, store.getOffsets(),
       parts ? builder.getI64IntegerAttr(columns) : IntegerAttr(), hint,
-      /*shared_offset=*/IntegerAttr());
+      /*shared_offset=*/IntegerAttr(),
+      store.getPackedAttr() ? builder.getI64IntegerAttr(store.getRowDimension())
+                            : IntegerAttr(),
+      store.getPackedAttr());
   store.erase();
 }
 

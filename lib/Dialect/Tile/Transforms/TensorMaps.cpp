@@ -60,6 +60,13 @@ bool flash::tile::isRest(Value count, Value offset, int64_t tile) {
   return false;
 }
 
+/// Whether a number that is known is what a static size has left: of the only
+/// tile of a few queries.
+static bool endsAt(int64_t size, Value count, Value offset) {
+  auto number = getConstantIntValue(count), first = getConstantIntValue(offset);
+  return number && first && *first + *number == size;
+}
+
 template <typename TransferOp>
 StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
                                         int64_t tileRows) {
@@ -71,13 +78,19 @@ StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
   auto type = cast<MemRefType>(memref.getType());
   if (type.getRank() > 5)
     return "the tensor has more than 5 dimensions";
-  if (op.getRows() &&
-      !isRest(op.getRows(), op.getOffsets()[op.getRowDimension()], tileRows))
+  PackedRowsAttr packed = op.getPackedAttr();
+  if (packed && packed.getOuter() != (packed.getDim() < op.getRowDimension()))
+    return "its rows are not in memory's order";
+  int64_t rows = packed ? packed.getOthers(tileRows) : tileRows;
+  Value first = op.getOffsets()[op.getRowDimension()];
+  if (op.getRows() && !isRest(op.getRows(), first, rows) &&
+      !endsAt(type.getDimSize(op.getRowDimension()), op.getRows(), first))
     return "its rows are not cut off at the tensor's end";
   if (op.getCols()) {
     auto columns = getConstantIntValue(getAsOpFoldResult(op.getCols()));
-    auto first = getConstantIntValue(getAsOpFoldResult(op.getOffsets().back()));
-    if (!columns || !first || *first + *columns != type.getShape().back())
+    auto column =
+        getConstantIntValue(getAsOpFoldResult(op.getOffsets().back()));
+    if (!columns || !column || *column + *columns != type.getShape().back())
       return "its columns are not cut off at the tensor's end";
   }
   return "";
@@ -86,12 +99,28 @@ StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
 template StringRef flash::tile::reasonAgainstTma(LoadOp, Value, int64_t);
 template StringRef flash::tile::reasonAgainstTma(StoreOp, Value, int64_t);
 
-Value TensorMaps::get(Location loc, Value memref, int64_t rowDim, int64_t rows,
+std::optional<BoxRows> flash::tile::findBox(int64_t rowDim,
+                                            PackedRowsAttr packed,
+                                            int64_t tileRows, int64_t count) {
+  if (!packed)
+    return BoxRows{rowDim, count};
+  int64_t inside = std::min(packed.getInside(tileRows), count);
+  if (packed.getInside(tileRows) % inside || count % inside)
+    return std::nullopt;
+  BoxRows box{rowDim, count / inside, packed.getDim(), inside};
+  if (packed.getOuter())
+    std::swap(box.count, box.packedCount);
+  return box;
+}
+
+Value TensorMaps::get(Location loc, Value memref, BoxRows rows,
                       int64_t columns) {
   auto source = cast<BlockArgument>(memref);
   auto memrefType = cast<MemRefType>(memref.getType());
   SmallVector<int64_t> box(memrefType.getRank(), 1);
-  box[rowDim] = rows;
+  box[rows.dim] = rows.count;
+  if (rows.packedDim >= 0)
+    box[rows.packedDim] = rows.packedCount;
   box.back() = columns;
   auto type = TensorMapType::get(box, memrefType.getElementType());
   Value &map = maps[{source, type}];

@@ -35,6 +35,18 @@ template <typename TransferOp>
 llvm::StringRef reasonAgainstTma(TransferOp op, mlir::Value memref,
                                  int64_t tileRows);
 
+/// How many rows of a box lie along which dimensions.
+struct BoxRows {
+  int64_t dim, count;
+  /// Of packed rows; else -1.
+  int64_t packedDim = -1, packedCount = 1;
+};
+
+/// The box of `count` rows, from a multiple of that on, of a tile of
+/// `tileRows`; nothing where they are no box.
+std::optional<BoxRows> findBox(int64_t rowDim, PackedRowsAttr packed,
+                               int64_t tileRows, int64_t count);
+
 /// Gives a kernel tensor maps as parameters, and its launches the arguments.
 class TensorMaps {
 public:
@@ -42,9 +54,9 @@ public:
       : kernel(kernel), launches(launches) {}
 
   /// The map of a memref that is a parameter of the kernel, for boxes of some
-  /// rows along `rowDim` and some columns.
-  mlir::Value get(mlir::Location loc, mlir::Value memref, int64_t rowDim,
-                  int64_t rows, int64_t columns);
+  /// rows and some columns.
+  mlir::Value get(mlir::Location loc, mlir::Value memref, BoxRows rows,
+                  int64_t columns);
 
 private:
   mlir::gpu::GPUFuncOp kernel;

@@ -41,6 +41,9 @@ struct TileProblem {
   /// The longer of queries and keys, where types say both; else one of these.
   static constexpr int64_t kLengthAtRunTime = -1, kLengthInData = -2;
   int64_t length = kLengthAtRunTime;
+  /// Queries of a head, where types say how many; else negative. Query heads
+  /// that can share a tile (PackHeads.h).
+  int64_t queries = kLengthAtRunTime, headGroup = 1;
   /// Whether a score function may make scores grow along the keys without a
   /// bound that is known; and whether one only makes them fall from the last
   /// visible key on towards the first.

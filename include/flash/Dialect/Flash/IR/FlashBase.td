@@ -89,9 +89,38 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"int64_t", "0", "blocks of a cluster, on neighbouring query tiles, which share the tiles of K and V (specialised kernels; 0, 1: none)">:$cluster,
     DefaultValuedParameter<"bool", "false", "keys are walked from the last visible block to the first">:$backward,
     DefaultValuedParameter<"bool", "false", "the producer fetches K of an iteration before V of the one before, as overlapped products use them">:$keysFirst,
-    DefaultValuedParameter<"int64_t", "0", "up to so many blocks share a tile of the last round, each with a part of its keys (GPU; 0, 1: one)">:$splitTiles
+    DefaultValuedParameter<"int64_t", "0", "up to so many blocks share a tile of the last round, each with a part of its keys (GPU; 0, 1: one)">:$splitTiles,
+    DefaultValuedParameter<"int64_t", "0", "query heads of a key head that share a tile, which then has m / packHeads positions of each (0, 1: one)">:$packHeads
   );
   let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    /// Query heads of a tile.
+    int64_t getTileHeads() const { return getPackHeads() > 1 ? getPackHeads() : 1; }
+    /// Query positions of a tile.
+    int64_t getTilePositions() const { return getM() / getTileHeads(); }
+  }];
+}
+
+def Flash_PackingAttr : Flash_Attr<"Packing", "packing"> {
+  let summary = "Which query and which head a row of a tile of several heads is";
+  let description = [{
+    A tile of `heads` query heads that share their keys. Its rows are in the order
+    of the query tensor's memory: neighbours are heads of one position (layout
+    BSHD), or, with `headsOuter`, positions of one head (BHSD). Row r of M is
+
+    ```
+    position r / heads,       head r % heads
+    position r % (M / heads), head r / (M / heads)      with headsOuter
+    ```
+
+    ```mlir
+    #flash.packing<heads = 8, headsOuter = true>
+    ```
+  }];
+  let parameters = (ins "int64_t":$heads,
+    DefaultValuedParameter<"bool", "false", "heads one after the other">:$headsOuter);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
 }
 
 def Flash_SliceAttr : Flash_Attr<"Slice", "slice"> {

@@ -272,6 +272,8 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     What masks and score functions need besides: `queries(%n)`, how many of the
     tile's queries exist, `place(%b, %h)`, batch and query head, and `origins(%q,
     %k)`, the positions of row 0 of tensors that belong to queries and to keys.
+    With `packing`, rows are queries of several heads, as it says: `place` has the
+    first of them, and `queries` counts the positions that exist.
     `listed_full(%i)` says, in a loop over all the blocks that lists name, whether
     the list names this one as fully visible. `key_scale(%s)` is the factor of 8-bit keys. The other operands and the
     regions are those of `flash.attention`.
@@ -286,7 +288,8 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     Variadic<AnyType>:$mask_operands, Variadic<AnyType>:$score_operands,
     Optional<I64>:$seed, Optional<I64>:$dropout_offset, Variadic<AnyType>:$captures,
     Flash_TileScale:$scale, OptionalAttr<MaskAttrInterface>:$mask,
-    OptionalAttr<Flash_ScoreArray>:$scores, OptionalAttr<F32Attr>:$dropout_p, UnitAttr:$transposed);
+    OptionalAttr<Flash_ScoreArray>:$scores, OptionalAttr<F32Attr>:$dropout_p, UnitAttr:$transposed,
+    OptionalAttr<Flash_PackingAttr>:$packing);
   let results = (outs Flash_AccTile:$acc_out, Flash_RowTile:$max_out, Flash_RowTile:$sum_out);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
   let assemblyFormat = [{

@@ -115,6 +115,38 @@ def FlashTile_Wgmma : FlashTile_Instruction<"Wgmma", "wgmma"> {
 }
 
 //===----------------------------------------------------------------------===//
+// Places in device memory
+//===----------------------------------------------------------------------===//
+
+def FlashTile_PackedRows : AttrDef<FlashTile_Dialect, "PackedRows"> {
+  let mnemonic = "packed_rows";
+  let summary = "rows of a tile along two dimensions of a memref";
+  let description = [{
+    Rows run along `row_dim` of a transfer and, `size` of them, along `dim`: row r
+    of M is
+
+    ```
+    r / size       along row_dim,  r % size       along dim
+    r % (M / size) along row_dim,  r / (M / size) along dim   with outer
+    ```
+
+    Example: `#flash_tile.packed_rows<dim = 2, size = 8>`, 8 heads at each of the
+    positions that `row_dim` counts.
+  }];
+  let parameters = (ins "int64_t":$dim, "int64_t":$size,
+    DefaultValuedParameter<"bool", "false">:$outer);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let extraClassDeclaration = [{
+    /// Of a tile of `rows` rows: how many lie along the other dimension, and how
+    /// many neighbours along the one that is inside.
+    int64_t getOthers(int64_t rows) const { return rows / getSize(); }
+    int64_t getInside(int64_t rows) const {
+      return getOuter() ? getOthers(rows) : getSize();
+    }
+  }];
+}
+
+//===----------------------------------------------------------------------===//
 // Enumerations
 //===----------------------------------------------------------------------===//
 

@@ -29,8 +29,9 @@ def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, Mem
     counts are as zero, larger ones as all.
 
     `row_dim` is the dimension of the memref along the rows, the last but one
-    by default. The last dimension must be contiguous. `alignment` is what is
-    known of the address of each row's first element, in bytes (default: the
+    by default. With `packed` they run along a second one, too, all along which
+    exist: `rows` counts along `row_dim`. The last dimension must be contiguous.
+    `alignment` is what is known of the address of each row's first element, in bytes (default: the
     size of an element): 16 allows 16-byte `cp.async`, less is copied in
     smaller pieces.
 
@@ -48,7 +49,7 @@ def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, Mem
     Arg<AnyStridedMemRef, "where the tile is read from">:$source,
     Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
     OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
-    OptionalAttr<I64Attr>:$shared_offset);
+    OptionalAttr<I64Attr>:$shared_offset, OptionalAttr<FlashTile_PackedRows>:$packed);
   let results = (outs FlashTile_Shared:$tile);
   let assemblyFormat = [{
     $source `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
@@ -109,7 +110,8 @@ def FlashTile_PutOp : FlashTile_TransferOp<"put", [MemoryEffects<[MemRead, MemWr
     AnyTypeOf<[AnyStridedMemRef, FlashTile_TensorMap]>:$source,
     Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
     Optional<I1>:$condition, OptionalAttr<FlashTile_CacheHint>:$hint,
-    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment);
+    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
+    OptionalAttr<FlashTile_PackedRows>:$packed);
   let assemblyFormat = [{
     $ring `[` $iteration `]` `,` $source `[` $offsets `]`
     (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)? (`if` `(` $condition^ `)`)?
@@ -279,7 +281,7 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
     Stores the first `rows` rows and `cols` columns (all, when absent) of an
     accumulator or row fragment. A row fragment is a vector along `row_dim`,
     the last dimension by default; of a matrix fragment it is the last but
-    one. Neighbouring columns are stored together where `alignment` (bytes,
+    one. `packed` is as of `flash_tile.load`. Neighbouring columns are stored together where `alignment` (bytes,
     of each row's first element) allows.
 
     Example:
@@ -295,7 +297,8 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
     FlashTile_Fragment:$value,
     Arg<AnyStridedMemRef, "where the tile is written to">:$destination,
     Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
-    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment);
+    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
+    OptionalAttr<FlashTile_PackedRows>:$packed);
   let assemblyFormat = [{
     $value `,` $destination `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
     attr-dict `:` qualified(type($value)) `,` type($destination)
@@ -311,7 +314,9 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
     Each warp waits until its last `store_async` has left the op's tile in shared
     memory, writes its rows of the fragment there, and has the copy engine store
     them; it does not wait for that. Rows and columns outside of the tensor are not
-    written. The box of the map is 16 rows of a panel.
+    written. The box of the map is 16 rows of a panel. With `packed`, as of
+    `flash_tile.load`, `row_dim` is given, and a box of both dimensions is 16 or 8
+    rows, from a multiple of that on.
 
     With `columns`, a multiple of those of a panel, the op's tile has only so many,
     and the fragment goes through it a part at a time.
@@ -329,7 +334,8 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
   }];
   let arguments = (ins FlashTile_Fragment:$value, FlashTile_TensorMap:$destination,
     Variadic<Index>:$offsets, OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$columns,
-    OptionalAttr<FlashTile_CacheHint>:$hint, OptionalAttr<I64Attr>:$shared_offset);
+    OptionalAttr<FlashTile_CacheHint>:$hint, OptionalAttr<I64Attr>:$shared_offset,
+    OptionalAttr<I64Attr>:$row_dim, OptionalAttr<FlashTile_PackedRows>:$packed);
   let assemblyFormat = [{
     $value `,` $destination `[` $offsets `]` (`columns` $columns^)? attr-dict
     `:` qualified(type($value)) `,` qualified(type($destination))
@@ -340,6 +346,13 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
       FragmentType type = getValue().getType();
       return SharedType::get(type.getRows(), getColumns().value_or(type.getColumns()),
                              type.getElementType());
+    }
+    /// Rows of a box: 16, or 8 of packed rows.
+    int64_t getBoxRows() {
+      int64_t rows = 1;
+      for (int64_t size : getDestination().getType().getBox().drop_back())
+        rows *= size;
+      return rows;
     }
   }];
   let hasVerifier = 1;

@@ -1,0 +1,256 @@
+//===- TileTransferOps.cpp - Operations that move tiles ---------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Verifiers of copies between device memory, shared memory and registers:
+// places of tiles, boxes of tensor maps, stages of rings.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Dialect/Tile/IR/Tile.h"
+
+#include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace flash::tile;
+
+/// Rows along two dimensions: not the same, not that of the columns, and whole
+/// numbers of what is packed.
+static LogicalResult verifyPacked(Operation *op, PackedRowsAttr packed,
+                                  int64_t rows, int64_t tileRank,
+                                  int64_t rowDim, int64_t rank) {
+  if (!packed)
+    return success();
+  int64_t dim = packed.getDim();
+  if (dim < 0 || dim >= rank || dim == rowDim ||
+      (tileRank == 2 && dim == rank - 1))
+    return op->emitOpError() << "packs rows along dimension " << dim
+                             << ", which is not a second row dimension of a "
+                                "place of rank "
+                             << rank;
+  if (packed.getSize() < 1 || rows % packed.getSize())
+    return op->emitOpError() << "packs " << packed.getSize() << " of " << rows
+                             << " rows along dimension " << dim;
+  return success();
+}
+
+/// The place in a memref that a tile of `tileRank` dimensions is moved to or
+/// from: one offset a dimension, rows along `rowDim`, contiguous columns.
+static LogicalResult verifyPlace(Operation *op, MemRefType memref,
+                                 Type elementType, int64_t offsets,
+                                 int64_t tileRank, int64_t rowDim,
+                                 uint64_t alignment) {
+  if (memref.getRank() != offsets)
+    return op->emitOpError()
+           << "has " << offsets << " offsets for a memref of rank "
+           << memref.getRank();
+  if (memref.getRank() < tileRank)
+    return op->emitOpError()
+           << "moves a tile of rank " << tileRank
+           << " to or from a memref of rank " << memref.getRank();
+  if (!elementType.isIntOrFloat() ||
+      elementType.getIntOrFloatBitWidth() % 8 != 0)
+    return op->emitOpError()
+           << "moves elements of whole bytes, not of " << elementType;
+  if (memref.getElementType() != elementType)
+    return op->emitOpError()
+           << "moves elements of " << elementType << " to or from a memref of "
+           << memref.getElementType();
+  if (rowDim < 0 || rowDim >= memref.getRank() ||
+      (tileRank == 2 && rowDim == memref.getRank() - 1))
+    return op->emitOpError() << "row_dim " << rowDim
+                             << " is not a row dimension of a memref of rank "
+                             << memref.getRank();
+  if (alignment != 0 && !llvm::isPowerOf2_64(alignment))
+    return op->emitOpError()
+           << "alignment " << alignment << " is not a power of two";
+  SmallVector<int64_t> strides;
+  int64_t offset = 0;
+  if (failed(memref.getStridesAndOffset(strides, offset)))
+    return op->emitOpError() << "needs a strided memref";
+  if (tileRank == 2 && strides.back() != 1)
+    return op->emitOpError()
+           << "needs contiguous columns, but the last stride of the memref is "
+           << (ShapedType::isDynamic(strides.back())
+                   ? std::string("dynamic")
+                   : std::to_string(strides.back()));
+  return success();
+}
+
+LogicalResult LoadOp::verify() {
+  if (failed(verifyPacked(*this, getPackedAttr(), getTile().getType().getRows(),
+                          getTileRank(), getRowDimension(), getTransferRank())))
+    return failure();
+  return verifyPlace(*this, cast<MemRefType>(getSource().getType()),
+                     getTile().getType().getElementType(), getTransferRank(),
+                     getTileRank(), getRowDimension(), getAlignment());
+}
+
+LogicalResult StoreOp::verify() {
+  FragmentType value = getValue().getType();
+  if (!isa<AccLayoutAttr, RowLayoutAttr>(value.getLayout()))
+    return emitOpError()
+           << "stores an acc or row fragment, not one with the layout "
+           << value.getLayout();
+  if (value.getRank() == 1 && getCols())
+    return emitOpError()
+           << "stores a row vector, which has no columns to bound";
+  if (failed(verifyPacked(*this, getPackedAttr(), value.getRows(),
+                          getTileRank(), getRowDimension(), getTransferRank())))
+    return failure();
+  return verifyPlace(*this, cast<MemRefType>(getDestination().getType()),
+                     value.getElementType(), getTransferRank(), getTileRank(),
+                     getRowDimension(), getAlignment());
+}
+
+LogicalResult StoreAsyncOp::verify() {
+  FragmentType value = getValue().getType();
+  TensorMapType map = getDestination().getType();
+  if (!isa<AccLayoutAttr>(value.getLayout()) ||
+      value.getElementType().getIntOrFloatBitWidth() != 16)
+    return emitOpError() << "stores an acc fragment of 16-bit elements, not "
+                         << value;
+  if (value.getElementType() != map.getElementType())
+    return emitOpError() << "stores " << value.getElementType()
+                         << " by a map of " << map.getElementType();
+  if (static_cast<int64_t>(getOffsets().size()) != map.getRank())
+    return emitOpError() << "has " << getOffsets().size()
+                         << " offsets for a box of rank " << map.getRank();
+  if (bool(getPackedAttr()) != bool(getRowDimAttr()))
+    return emitOpError() << "has one of row_dim and packed, which belong "
+                            "together";
+  if (getPackedAttr() &&
+      failed(verifyPacked(*this, getPackedAttr(), value.getRows(), 2,
+                          *getRowDim(), map.getRank())))
+    return failure();
+  int64_t panel = getTile().getPanelColumns();
+  if (getColumns() &&
+      (*getColumns() % panel || int64_t(*getColumns()) > value.getColumns()))
+    return emitOpError() << "stores " << *getColumns() << " of "
+                         << value.getColumns()
+                         << " columns at a time, which are not whole panels of "
+                         << panel;
+  int64_t rows = getBoxRows();
+  if (map.getBox().back() != panel ||
+      (rows != 16 && (rows != 8 || !getPackedAttr())))
+    return emitOpError() << "needs a box of 16 rows and " << panel
+                         << " columns, not that of " << map;
+  return success();
+}
+
+/// A box is one panel of what this block copies of the tile: rows along
+/// `rowDim`, a panel of columns.
+static LogicalResult verifyBox(PutOp op, TensorMapType map, RingType ring) {
+  SharedType tile = ring.getTile();
+  if (map.getRank() != op.getTransferRank())
+    return op.emitOpError()
+           << "has " << op.getTransferRank()
+           << " offsets for a tensor map of rank " << map.getRank();
+  if (map.getElementType() != tile.getElementType())
+    return op.emitOpError() << "moves elements of " << tile.getElementType()
+                            << " from a tensor map of " << map.getElementType();
+  int64_t rowDim = op.getRowDimension();
+  if (rowDim < 0 || rowDim >= map.getRank() - 1)
+    return op.emitOpError()
+           << "row_dim " << rowDim
+           << " is not a row dimension of a tensor map of rank "
+           << map.getRank();
+  PackedRowsAttr packed = op.getPackedAttr();
+  if (failed(
+          verifyPacked(op, packed, tile.getRows(), 2, rowDim, map.getRank())))
+    return failure();
+  // A box has its dimensions in memory's order.
+  if (packed && (packed.getOuter() != (packed.getDim() < rowDim) ||
+                 ring.getCluster() > 1))
+    return op.emitOpError() << "needs packed rows in the order of the map's "
+                               "dimensions, in a ring of one block";
+  for (int64_t dim = 0; dim < map.getRank() - 1; ++dim) {
+    int64_t expected = dim == rowDim ? ring.getRowsOfBlock() : 1;
+    if (packed)
+      expected = dim == rowDim            ? packed.getOthers(tile.getRows())
+                 : dim == packed.getDim() ? packed.getSize()
+                                          : 1;
+    if (map.getBox()[dim] != expected)
+      return op.emitOpError()
+             << "needs a box of " << expected << " in dimension " << dim
+             << ", but the tensor map has " << map.getBox()[dim];
+  }
+  return success();
+}
+
+static bool isInProducer(Operation *op) {
+  auto specialize = op->getParentOfType<SpecializeOp>();
+  return specialize &&
+         specialize.getProducer().isAncestor(op->getParentRegion());
+}
+
+LogicalResult PutOp::verify() {
+  RingType ring = getRing().getType();
+  if (ring.getKind() == RingKind::MBarrier) {
+    auto map = dyn_cast<TensorMapType>(getSource().getType());
+    if (!map)
+      return emitOpError() << "fills a ring of kind mbarrier from a tensor "
+                              "map, not from "
+                           << getSource().getType();
+    if (getRows() || getCols() || getCondition())
+      return emitOpError()
+             << "from a tensor map has no rows, cols or condition";
+    if (!isInProducer(*this))
+      return emitOpError() << "to a ring of kind mbarrier belongs in the "
+                              "producer of a flash_tile.specialize";
+    return verifyBox(*this, map, ring);
+  }
+  auto memref = dyn_cast<MemRefType>(getSource().getType());
+  if (!memref)
+    return emitOpError()
+           << "fills a ring of kind cp_async from a memref, not from "
+           << getSource().getType();
+  if (isInProducer(*this))
+    return emitOpError() << "to a ring of kind cp_async is done by all "
+                            "computing warps, not by a producer";
+  if (failed(verifyPacked(*this, getPackedAttr(), ring.getTile().getRows(),
+                          getTileRank(), getRowDimension(), getTransferRank())))
+    return failure();
+  return verifyPlace(*this, memref, ring.getTile().getElementType(),
+                     getTransferRank(), getTileRank(), getRowDimension(),
+                     getAlignment());
+}
+
+LogicalResult PrefetchOp::verify() {
+  if (!isInProducer(*this))
+    return emitOpError() << "is for a producer";
+  int64_t rank = getSource().getType().getBox().size();
+  if (static_cast<int64_t>(getOffsets().size()) != rank)
+    return emitOpError() << "has " << getOffsets().size()
+                         << " offsets for a map of rank " << rank;
+  return success();
+}
+
+LogicalResult GetOp::verify() {
+  if (isInProducer(*this))
+    return emitOpError() << "is not for a producer";
+  if (getRing().getType().getKind() == RingKind::MBarrier && getInFlight() != 0)
+    return emitOpError() << "of a ring of kind mbarrier has no in_flight";
+  if (getRing().getType().getKind() != RingKind::MBarrier && getWhen())
+    return emitOpError() << "of a ring of kind cp_async waits in any case: "
+                            "'when' is for rings of kind mbarrier";
+  return success();
+}
+
+LogicalResult LoadFragmentOp::verify() {
+  SharedType tile = getTile().getType();
+  FragmentType result = getResult().getType();
+  if (!isa<LhsLayoutAttr>(result.getLayout()))
+    return emitOpError() << "gives an A operand (lhs), not one with the layout "
+                         << result.getLayout();
+  if (result.getRows() != tile.getRows() ||
+      result.getColumns() != tile.getColumns() ||
+      result.getElementType() != tile.getElementType())
+    return emitOpError() << "loads " << result << " from " << tile;
+  return success();
+}
