@@ -28,6 +28,9 @@ namespace flash::tile {
 /// The named barrier of the computing warps in a kernel with a producer:
 /// barrier 0 is for the whole block.
 constexpr int64_t consumerBarrier = 1;
+/// Each warpgroup of at most seven has one for its turn, and one for itself.
+constexpr int64_t firstTurnBarrier = consumerBarrier + 1;
+constexpr int64_t firstOwnBarrier = firstTurnBarrier + 7;
 constexpr llvm::StringLiteral sharedMemorySymbol = "flash_shared";
 
 /// Fragments become vectors of what a lane holds, tiles and rings 32-bit
@@ -131,6 +134,11 @@ mlir::Value getCachePolicy(Emitter &e, CacheHint hint);
 /// at all where `when` is false.
 void waitBarrier(Emitter &e, mlir::Value barrier, mlir::Value parity,
                  mlir::Value when = {});
+
+/// Makes the rows of a tile in shared memory from `rows` on zero, for this
+/// warpgroup and for the copy engine's proxy.
+void clearRows(Emitter &e, const KernelValues &kernel, SharedType type,
+               mlir::Value tile, mlir::Value rows);
 
 /// Pattern with access to the values of the kernel around an op.
 template <typename OpT>

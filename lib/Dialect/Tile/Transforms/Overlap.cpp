@@ -17,7 +17,8 @@
 //       iteration
 //
 // The tensor cores work on the second product while the other units are busy
-// with f. The wait for it stands before the first op that needs its result, and
+// with f. A tile of an iteration that another one follows is whole, so that the
+// rows behind a length are cleared behind the loop only. The wait for it stands before the first op that needs its result, and
 // before any conversion to an A operand: that would overwrite registers which
 // the product in flight still reads.
 //
@@ -50,12 +51,13 @@ public:
   bool match();
   void rotate();
   /// The ring of the second product's operand.
-  Value getLateRing() { return second.getB().getDefiningOp<GetOp>().getRing(); }
+  Value getLateRing() { return lateGet.getRing(); }
 
 private:
   bool isLate(Operation *op) const { return late.contains(op); }
   void cloneLate(OpBuilder &builder, IRMapping &mapping,
                  function_ref<bool(Operation *)> which);
+  void cloneLateGet(OpBuilder &builder, IRMapping &mapping);
   void cloneEarly(OpBuilder &builder, IRMapping &mapping);
   void buildIteration(OpBuilder &builder, IRMapping &mapping,
                       IRMapping &delayed);
@@ -63,6 +65,8 @@ private:
 
   scf::ForOp loop;
   MmaOp first, second;
+  /// What waits for the second product's operand.
+  GetOp lateGet;
   /// The second product, what waits for its operand and what releases it.
   SetVector<Operation *> late;
   /// What the late ops need from their iteration.
@@ -97,6 +101,7 @@ bool LoopRotation::match() {
   // With cp.async the puts of this loop count on the order of its gets.
   if (get.getRing().getType().getKind() != RingKind::MBarrier)
     return false;
+  lateGet = get;
   late.insert(get);
   late.insert(second);
   for (auto release : body->getOps<ReleaseOp>())
@@ -121,6 +126,15 @@ void LoopRotation::cloneLate(OpBuilder &builder, IRMapping &mapping,
   for (Operation *op : late)
     if (which(op))
       builder.clone(*op, mapping);
+}
+
+/// The wait for the operand of an iteration that another one follows.
+void LoopRotation::cloneLateGet(OpBuilder &builder, IRMapping &mapping) {
+  auto get = cast<GetOp>(builder.clone(*lateGet, mapping));
+  if (lateGet.getRows() &&
+      isWholeBeforeLast(loop, lateGet.getRows(),
+                        lateGet.getTile().getType().getRows()))
+    get.getRowsMutable().clear();
 }
 
 void LoopRotation::cloneEarly(OpBuilder &builder, IRMapping &mapping) {
@@ -165,7 +179,7 @@ void LoopRotation::buildIteration(OpBuilder &builder, IRMapping &mapping,
       continue;
     if (&op == first) {
       Value scores = start(first, mapping);
-      cloneLate(builder, delayed, llvm::IsaPred<GetOp>);
+      cloneLateGet(builder, delayed);
       inFlight = start(second, delayed);
       auto wait = MmaWaitOp::create(
           builder, first.getLoc(),

@@ -66,6 +66,15 @@ mlir::scf::ForOp addCounter(mlir::scf::ForOp loop, mlir::Value first);
 /// iteration: the order of consumers who use the ring so much later.
 void delayPuts(mlir::Value ring);
 
+/// Whether nothing depends on what lies in the rows of `load`'s tile behind
+/// those that exist: they reach columns of scores, which are replaced.
+bool isPaddingUnseen(LoadOp load);
+
+/// Whether `count` is that of all `size` rows in each iteration of the loop that
+/// another one follows: min(size, end - induction variable), in steps of as
+/// many, up to `end` at most.
+bool isWholeBeforeLast(mlir::scf::ForOp loop, mlir::Value count, int64_t size);
+
 /// The loop over the tiles of a persistent kernel, or null.
 mlir::scf::ForOp getTileLoop(mlir::gpu::GPUFuncOp kernel);
 

@@ -36,7 +36,9 @@ static StringRef reasonAgainst(StoreOp store) {
     return "it stores a row vector";
   if (type.getElementType().getIntOrFloatBitWidth() != 16)
     return "its elements have not 16 bits";
-  return reasonAgainstTma(store, store.getDestination(), type.getRows());
+  if (!isCutByTensor(store, type.getRows()))
+    return "its rows are not cut off at the tensor's end";
+  return reasonAgainstTma(store, store.getDestination());
 }
 
 /// Through a tile of at most `columns` columns (0: all).

@@ -61,8 +61,16 @@ bool flash::tile::isRest(Value count, Value offset, int64_t tile) {
 }
 
 template <typename TransferOp>
-StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
-                                        int64_t tileRows) {
+bool flash::tile::isCutByTensor(TransferOp op, int64_t tileRows) {
+  return !op.getRows() ||
+         isRest(op.getRows(), op.getOffsets()[op.getRowDimension()], tileRows);
+}
+
+template bool flash::tile::isCutByTensor(LoadOp, int64_t);
+template bool flash::tile::isCutByTensor(StoreOp, int64_t);
+
+template <typename TransferOp>
+StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref) {
   auto argument = dyn_cast<BlockArgument>(memref);
   if (!argument || !isa<gpu::GPUFuncOp>(argument.getOwner()->getParentOp()))
     return "its tensor is not a parameter of the kernel";
@@ -71,9 +79,6 @@ StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
   auto type = cast<MemRefType>(memref.getType());
   if (type.getRank() > 5)
     return "the tensor has more than 5 dimensions";
-  if (op.getRows() &&
-      !isRest(op.getRows(), op.getOffsets()[op.getRowDimension()], tileRows))
-    return "its rows are not cut off at the tensor's end";
   if (op.getCols()) {
     auto columns = getConstantIntValue(getAsOpFoldResult(op.getCols()));
     auto first = getConstantIntValue(getAsOpFoldResult(op.getOffsets().back()));
@@ -83,8 +88,8 @@ StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
   return "";
 }
 
-template StringRef flash::tile::reasonAgainstTma(LoadOp, Value, int64_t);
-template StringRef flash::tile::reasonAgainstTma(StoreOp, Value, int64_t);
+template StringRef flash::tile::reasonAgainstTma(LoadOp, Value);
+template StringRef flash::tile::reasonAgainstTma(StoreOp, Value);
 
 Value TensorMaps::get(Location loc, Value memref, int64_t rowDim, int64_t rows,
                       int64_t columns) {
