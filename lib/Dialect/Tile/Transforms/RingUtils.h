@@ -39,6 +39,10 @@ llvm::FailureOr<KernelLoads> findLoads(mlir::gpu::GPUFuncOp kernel,
 /// induction variable, and on values from outside.
 bool isArithmetic(mlir::Block *scope, mlir::Value value);
 
+/// Whether an op reads scalars of device memory, or has a branch or a loop that
+/// does nothing else, as a search for the sequence of a tile.
+bool isRead(mlir::Operation *op);
+
 /// The ops of `scope`, in order, that read the scalars on which `values`
 /// depend.
 llvm::SmallVector<mlir::Operation *> findReads(mlir::Block *scope,

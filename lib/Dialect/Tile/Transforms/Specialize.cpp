@@ -125,7 +125,7 @@ static Rings makeRings(OpBuilder &builder, KernelLoads loads,
 
 /// Kernels write none of the tensors whose elements they read as scalars.
 static bool isScalar(Operation &op) {
-  return isa<memref::LoadOp>(op) ||
+  return isRead(&op) ||
          (op.getNumRegions() == 0 &&
           (!isa<FlashTileDialect>(op.getDialect()) || isa<TileOfOp>(op)) &&
           isMemoryEffectFree(&op));

@@ -36,12 +36,12 @@ static StringRef reasonAgainst(StoreOp store) {
     return "it stores a row vector";
   if (type.getElementType().getIntOrFloatBitWidth() != 16)
     return "its elements have not 16 bits";
-  if (!isCutByTensor(store, type.getRows()))
-    return "its rows are not cut off at the tensor's end";
   return reasonAgainstTma(store, store.getDestination());
 }
 
-/// Through a tile of at most `columns` columns (0: all).
+/// Through a tile of at most `columns` columns (0: all). Rows that end before
+/// the tensor does are followed by those of somebody else: a tile that has all
+/// of its rows goes this way, one that is cut off is stored as it was.
 static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
                       CacheHintAttr hint) {
   FragmentType type = store.getValue().getType();
@@ -51,12 +51,25 @@ static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
       maps.get(store.getLoc(), store.getDestination(), store.getRowDimension(),
                /*rows=*/16, tile.getPanelColumns());
   OpBuilder builder(store);
+  bool isCut = !isCutByTensor(store, type.getRows());
+  if (isCut) {
+    Value all = arith::ConstantIndexOp::create(builder, store.getLoc(),
+                                               type.getRows());
+    Value whole =
+        arith::CmpIOp::create(builder, store.getLoc(),
+                              arith::CmpIPredicate::sle, all, store.getRows());
+    auto branch = scf::IfOp::create(builder, store.getLoc(), whole,
+                                    /*withElseRegion=*/true);
+    store->moveBefore(branch.elseBlock()->getTerminator());
+    builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+  }
   bool parts = columns && columns < type.getColumns();
   StoreAsyncOp::create(
       builder, store.getLoc(), store.getValue(), map, store.getOffsets(),
       parts ? builder.getI64IntegerAttr(columns) : IntegerAttr(), hint,
       /*shared_offset=*/IntegerAttr());
-  store.erase();
+  if (!isCut)
+    store.erase();
 }
 
 namespace {
