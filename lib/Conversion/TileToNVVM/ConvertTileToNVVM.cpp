@@ -119,6 +119,7 @@ struct ConvertTileToNVVMPass
       KernelValues values =
           makeKernelValues(kernel, getOrCreateSharedMemory(module));
       setLaunchAttributes(kernel, values);
+      pinScalars(kernel);
       kernels[kernel] = values;
     }
 

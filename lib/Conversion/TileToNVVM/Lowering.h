@@ -168,6 +168,9 @@ getSharedAddress(Emitter &e, const KernelValues &kernel, OpT op) {
   return e.add(kernel.shared, *op.getSharedOffset());
 }
 
+/// Keeps what consumers compute from scalars in memory in one piece.
+void pinScalars(mlir::gpu::GPUFuncOp kernel);
+
 /// Compares positions in a converted kernel in 32 bits.
 void narrowComparisons(mlir::gpu::GPUFuncOp function,
                        const KernelValues &kernel);

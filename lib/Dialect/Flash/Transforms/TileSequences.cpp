@@ -45,57 +45,58 @@ Value AttentionTiler::countSequenceBlocks() {
 Value AttentionTiler::findSequence(Value block) {
   Value zero = index.constant(0), one = index.constant(1);
   Value total = index.dim(op.getQuery(), op.getLengthDim());
-  Value bounds = index.dim(op.getCuSeqlensQ(), 0), last = bounds;
-  auto firstBlock = [&](Value place) {
-    Value start = readCount(op.getCuSeqlensQ(), index.sub(place, one), zero,
-                            total);
-    return index.add(index.div(start, index.constant(rows)), place);
+  // Numbers of blocks and places have 32 bits, as a grid has.
+  Type narrow = rewriter.getI32Type(), wide = rewriter.getIndexType();
+  auto cast = [&](Type type, Value value) -> Value {
+    return arith::IndexCastOp::create(rewriter, loc, type, value);
+  };
+  auto number = [&](int64_t value) -> Value {
+    return arith::ConstantOp::create(rewriter, loc,
+                                     rewriter.getI32IntegerAttr(value));
+  };
+  auto atMost = [&](Value a, Value b) -> Value {
+    return arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::sle, a,
+                                 b);
+  };
+  auto firstBlock = [&](Value placeHere) {
+    Value start = readCount(op.getCuSeqlensQ(),
+                            index.sub(cast(wide, placeHere), one), zero, total);
+    return index.add(cast(narrow, index.div(start, index.constant(rows))),
+                     placeHere);
   };
   // Bits of the last place, from the highest one on: those of the place whose
   // first block is not behind this one.
-  Type narrow = rewriter.getI32Type();
-  auto toNarrow = [&](Value value) -> Value {
-    return arith::IndexCastOp::create(rewriter, loc, narrow, value);
-  };
-  auto toIndex = [&](Value value) -> Value {
-    return arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(),
-                                      value);
-  };
-  Value zeros = math::CountLeadingZerosOp::create(rewriter, loc,
-                                                  toNarrow(last));
-  Value bits = index.sub(index.constant(32), toIndex(zeros));
-  Value half = arith::ShLIOp::create(rewriter, loc, one, bits);
+  Value bounds = index.dim(op.getCuSeqlensQ(), 0), last = cast(narrow, bounds);
+  Value wanted = cast(narrow, block);
+  Value zeros = math::CountLeadingZerosOp::create(rewriter, loc, last);
+  Value bits = cast(wide, index.sub(number(32), zeros));
   auto search = scf::ForOp::create(
-      rewriter, loc, zero, bits, one, ValueRange{zero, zero, half},
-      [&](OpBuilder &, Location, Value, ValueRange args) {
+      rewriter, loc, zero, bits, one, ValueRange{number(0), number(0)},
+      [&](OpBuilder &, Location, Value i, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        Value step = arith::ShRUIOp::create(rewriter, loc, args[2], one);
-        Value place = index.add(args[0], step);
+        Value bit = cast(narrow, index.sub(index.sub(bits, one), i));
+        Value next = index.add(args[0], arith::ShLIOp::create(
+                                            rewriter, loc, number(1), bit));
         // What is behind the last place is not read.
-        Value known = index.min(place, last);
-        Value first = firstBlock(known);
-        Value within = arith::AndIOp::create(
-            rewriter, loc,
-            arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::sle,
-                                  place, last),
-            arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::sle,
-                                  first, block));
+        Value first = firstBlock(index.min(next, last));
+        Value within = arith::AndIOp::create(rewriter, loc, atMost(next, last),
+                                             atMost(first, wanted));
         auto pick = [&](Value yes, Value no) -> Value {
           return arith::SelectOp::create(rewriter, loc, within, yes, no);
         };
         scf::YieldOp::create(
             rewriter, loc,
-            ValueRange{pick(place, args[0]), pick(first, args[1]), step});
+            ValueRange{pick(next, args[0]), pick(first, args[1])});
       });
-  place = search.getResult(0);
+  place = cast(wide, search.getResult(0));
   // What is read for a sequence is that of one which exists.
-  Value sequences = index.sub(bounds, one);
-  batch = index.max(index.min(index.sub(place, one), index.sub(sequences, one)),
-                    zero);
+  batch = index.max(
+      index.min(index.sub(place, one), index.sub(bounds, index.constant(2))),
+      zero);
   isSequence = arith::AndIOp::create(rewriter, loc, index.less(zero, place),
-                                     index.less(place, last));
-  return index.sub(block, search.getResult(1));
+                                     index.less(place, bounds));
+  return cast(wide, index.sub(wanted, search.getResult(1)));
 }
 
 /// The rows from one bound of the place to the next, of `count` in all.
