@@ -32,6 +32,8 @@ constexpr int64_t consumerBarrier = 1;
 constexpr int64_t firstTurnBarrier = consumerBarrier + 1;
 constexpr int64_t firstOwnBarrier = firstTurnBarrier + 7;
 constexpr llvm::StringLiteral sharedMemorySymbol = "flash_shared";
+/// What the lowering of loops passes on to their branches.
+constexpr llvm::StringLiteral kLoopAnnotation = "llvm.loop_annotation";
 
 /// Fragments become vectors of what a lane holds, tiles and rings 32-bit
 /// shared addresses, tensor maps pointers.
@@ -168,7 +170,7 @@ getSharedAddress(Emitter &e, const KernelValues &kernel, OpT op) {
   return e.add(kernel.shared, *op.getSharedOffset());
 }
 
-/// Keeps what consumers compute from scalars in memory in one piece.
+/// Keeps what roles compute from scalars in memory in one piece.
 void pinScalars(mlir::gpu::GPUFuncOp kernel);
 
 /// Compares positions in a converted kernel in 32 bits.

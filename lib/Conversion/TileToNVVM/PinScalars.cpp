@@ -17,6 +17,9 @@
 // over the loops. What a mov in assembly gives cannot be taken apart. Places
 // in a tensor map have 32 bits, and take one register.
 //
+// A search for a tile's sequence is not unrolled: a few steps of one read each,
+// by a producer that has few registers.
+//
 // Only what depends on loads: kernels without them are as they were.
 //
 //===----------------------------------------------------------------------===//
@@ -51,7 +54,7 @@ static bool readsScalars(Operation &op) {
 
 /// Whether a use of a scalar is as a place, of which 32 bits count.
 static bool isPlace(OpOperand &use) {
-  return isa<StoreOp, StoreAsyncOp, GetOp>(use.getOwner());
+  return isa<StoreOp, StoreAsyncOp, GetOp, PutOp>(use.getOwner());
 }
 
 static void pin(Value value, ArrayRef<OpOperand *> uses) {
@@ -98,10 +101,25 @@ static void pinScalars(Block &block) {
     pin(value, uses);
 }
 
+/// Loops that read scalars and do nothing else stay loops.
+static void keepSearches(SpecializeOp roles) {
+  MLIRContext *context = roles.getContext();
+  auto yes = BoolAttr::get(context, true);
+  auto unroll = LLVM::LoopUnrollAttr::get(context, /*disable=*/yes, {}, {}, {},
+                                          {}, {}, {});
+  auto annotation = LLVM::LoopAnnotationAttr::get(
+      context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
+  roles.walk([&](scf::ForOp loop) {
+    if (readsScalars(*loop))
+      loop->setAttr(kLoopAnnotation, annotation);
+  });
+}
+
 void flash::tile::pinScalars(gpu::GPUFuncOp kernel) {
   kernel.walk([](SpecializeOp roles) {
+    keepSearches(roles);
     SmallVector<Block *> blocks;
-    roles.getConsumers().walk([&](Operation *op) {
+    roles.walk([&](Operation *op) {
       if (isa<scf::ForOp, scf::WhileOp>(op))
         for (Region &region : op->getRegions())
           // A loop over tiles: what it reads is for the loops within.

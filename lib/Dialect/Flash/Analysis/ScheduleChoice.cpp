@@ -54,15 +54,29 @@ static const ScheduleEntry *findEntry(const ScheduleTable &table,
   return find();
 }
 
-/// Why a schedule that was measured without LSE and offsets may not do for a
-/// problem with them: by the model, it needs more registers than there are.
+/// Why a schedule that was measured without LSE, offsets and ragged sequences may
+/// not do for a problem with them: by the model, it needs more registers than
+/// there are.
 static std::string findSpill(TargetAttr target, ScheduleAttr schedule,
                              const TileProblem &problem) {
   for (const TileResource &resource : describeTile(target, schedule, problem))
     if (resource.name == "registers" && resource.used > resource.limit)
-      return "was measured without LSE and offsets, with which it is short of "
-             "registers";
+      return std::string("was measured without ") +
+             (problem.ragged ? "ragged sequences" : "LSE and offsets") +
+             ", with which it is short of registers";
   return "";
+}
+
+/// The same of lengths that are data, which a producer reads itself.
+static std::string findShortProducer(ScheduleAttr schedule,
+                                     const TileProblem &problem) {
+  constexpr int64_t least = 32;
+  int64_t registers = schedule.getProducerRegisters();
+  if (problem.length != TileProblem::kLengthInData || !registers ||
+      registers >= least)
+    return "";
+  return "was measured without lengths that are data, with which its producer "
+         "is short of registers";
 }
 
 /// Fills in `choice` for the problem's length, if the entry's schedules can be
@@ -74,8 +88,10 @@ static bool takeEntry(const ScheduleEntry &entry, bool exact, TargetAttr target,
       continue;
     ScheduleAttr schedule = parseSchedule(range.schedule, target.getContext());
     std::string problemWithIt = findMisfit(target, schedule, problem);
-    if (problemWithIt.empty() && !exact)
+    if (problemWithIt.empty() && (!exact || problem.ragged))
       problemWithIt = findSpill(target, schedule, problem);
+    if (problemWithIt.empty())
+      problemWithIt = findShortProducer(schedule, problem);
     if (!problemWithIt.empty()) {
       choice.remark = "its schedule of " + std::to_string(schedule.getM()) +
                       " queries and " + std::to_string(schedule.getN()) +

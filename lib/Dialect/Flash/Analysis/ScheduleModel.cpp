@@ -90,6 +90,7 @@ static int64_t otherRegisters(TargetAttr target, Instruction instruction,
   if (instruction == Instruction::Wgmma)
     return 36 + (p.predicate ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0) +
            (p.vDim > 128 ? 12 : 0) + (p.functions ? 29 : 0) +
+           (p.ragged && p.predicate ? 12 : 0) +
            (p.recedes && p.wideMask ? 8 : 0) + forScores;
   if (target.getKind().getValue().starts_with("sm_1"))
     return 88 + forScores;
@@ -258,9 +259,9 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.pingPong = warpgroups == 3 || (warpgroups == 2 && widest > 128);
       c.consumerRegisters = warpgroups == 3 ? 160 : 232;
       // Wide heads under a mask: the last registers are worth 64 keys.
-      // A producer that reads lists needs more than 24 itself.
+      // A producer that reads lists or lengths needs more than 24 itself.
       if (warpgroups < 3 && problem.uneven && !problem.rowDivisor &&
-          widest > 192) {
+          problem.length != TileProblem::kLengthInData && widest > 192) {
         c.producerRegisters = 24;
         c.consumerRegisters = 240;
       }

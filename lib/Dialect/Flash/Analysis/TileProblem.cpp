@@ -98,6 +98,7 @@ TileProblem TileProblem::get(AttentionOp op) {
   problem.lse = static_cast<bool>(op.getLse());
   problem.offsets = op.getQOffset() || op.getKvOffset();
   problem.length = lengthOf(op);
+  problem.ragged = op.isRagged();
   bool diagonal = endsAtDiagonal(op, problem.length);
   for (ScoreAttrInterface function : op.getEffectiveScores()) {
     bool recedes = isa<AlibiAttr>(function) && diagonal;

@@ -69,15 +69,16 @@ Value AttentionTiler::findSequence(Value block) {
   Value bounds = index.dim(op.getCuSeqlensQ(), 0), last = cast(narrow, bounds);
   Value wanted = cast(narrow, block);
   Value zeros = math::CountLeadingZerosOp::create(rewriter, loc, last);
-  Value bits = cast(wide, index.sub(number(32), zeros));
+  Value bits = index.sub(number(32), zeros);
+  Value half = arith::ShLIOp::create(rewriter, loc, number(1), bits);
   auto search = scf::ForOp::create(
-      rewriter, loc, zero, bits, one, ValueRange{number(0), number(0)},
-      [&](OpBuilder &, Location, Value i, ValueRange args) {
+      rewriter, loc, number(0), bits, number(1),
+      ValueRange{number(0), number(0), half},
+      [&](OpBuilder &, Location, Value, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        Value bit = cast(narrow, index.sub(index.sub(bits, one), i));
-        Value next = index.add(args[0], arith::ShLIOp::create(
-                                            rewriter, loc, number(1), bit));
+        Value bit = arith::ShRUIOp::create(rewriter, loc, args[2], number(1));
+        Value next = index.add(args[0], bit);
         // What is behind the last place is not read.
         Value first = firstBlock(index.min(next, last));
         Value within = arith::AndIOp::create(rewriter, loc, atMost(next, last),
@@ -87,7 +88,7 @@ Value AttentionTiler::findSequence(Value block) {
         };
         scf::YieldOp::create(
             rewriter, loc,
-            ValueRange{pick(next, args[0]), pick(first, args[1])});
+            ValueRange{pick(next, args[0]), pick(first, args[1]), bit});
       });
   place = cast(wide, search.getResult(0));
   // What is read for a sequence is that of one which exists.
