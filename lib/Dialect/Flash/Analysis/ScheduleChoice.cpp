@@ -54,20 +54,18 @@ static const ScheduleEntry *findEntry(const ScheduleTable &table,
   return find();
 }
 
-/// Why a schedule that was measured without LSE, offsets and ragged sequences may
-/// not do for a problem with them: by the model, it needs more registers than
-/// there are.
+/// Why a schedule that was measured without LSE and offsets may not do for a
+/// problem with them: by the model, it needs more registers than there are.
 static std::string findSpill(TargetAttr target, ScheduleAttr schedule,
                              const TileProblem &problem) {
   for (const TileResource &resource : describeTile(target, schedule, problem))
     if (resource.name == "registers" && resource.used > resource.limit)
-      return std::string("was measured without ") +
-             (problem.ragged ? "ragged sequences" : "LSE and offsets") +
-             ", with which it is short of registers";
+      return "was measured without LSE and offsets, with which it is short of "
+             "registers";
   return "";
 }
 
-/// The same of lengths that are data, which a producer reads itself.
+/// The same of lengths that are data, which a producer has to read.
 static std::string findShortProducer(ScheduleAttr schedule,
                                      const TileProblem &problem) {
   constexpr int64_t least = 32;
@@ -88,7 +86,7 @@ static bool takeEntry(const ScheduleEntry &entry, bool exact, TargetAttr target,
       continue;
     ScheduleAttr schedule = parseSchedule(range.schedule, target.getContext());
     std::string problemWithIt = findMisfit(target, schedule, problem);
-    if (problemWithIt.empty() && (!exact || problem.ragged))
+    if (problemWithIt.empty() && !exact)
       problemWithIt = findSpill(target, schedule, problem);
     if (problemWithIt.empty())
       problemWithIt = findShortProducer(schedule, problem);
@@ -156,6 +154,10 @@ ScheduleChoice flash::chooseSchedule(TargetAttr target,
                                      const TileProblem &problem,
                                      ArrayRef<ScheduleTable> tables) {
   SmallVector<std::pair<int, const ScheduleTable *>> near;
+  // Of ragged sequences nothing was measured: tiles are unlike, and a kernel
+  // needs more registers.
+  if (problem.ragged)
+    tables = {};
   for (const ScheduleTable &table : tables)
     if (int points = nearness(table, target); points >= 0)
       near.push_back({points, &table});

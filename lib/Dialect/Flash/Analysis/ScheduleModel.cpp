@@ -90,7 +90,7 @@ static int64_t otherRegisters(TargetAttr target, Instruction instruction,
   if (instruction == Instruction::Wgmma)
     return 36 + (p.predicate ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0) +
            (p.vDim > 128 ? 12 : 0) + (p.functions ? 29 : 0) +
-           (p.ragged && p.predicate ? 12 : 0) +
+           (p.ragged ? 12 : 0) +
            (p.recedes && p.wideMask ? 8 : 0) + forScores;
   if (target.getKind().getValue().starts_with("sm_1"))
     return 88 + forScores;
@@ -250,8 +250,8 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       // few head dims, one's products fill the other's pauses without turns.
       c.earlyCheck = warpgroups < 3;
       c.peelMasks = warpgroups < 3 || c.backward;
-      // How long a tile of listed blocks takes is data.
-      c.dynamic = warpgroups == 3 || problem.rowDivisor;
+      // How long a tile of listed blocks or of a sequence takes is data.
+      c.dynamic = warpgroups == 3 || problem.rowDivisor || problem.ragged;
       // Keys are what consumers wait for where rows end at the diagonal. A
       // producer with 24 registers cannot walk backward and do that, too.
       c.keysFirst = warpgroups == 2 && problem.uneven && !problem.rowDivisor &&
