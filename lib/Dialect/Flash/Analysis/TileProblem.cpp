@@ -96,7 +96,7 @@ TileProblem TileProblem::get(AttentionOp op) {
   problem.predicate = static_cast<bool>(inside);
   problem.wideMask = inside && !isa<CausalAttr>(inside);
   problem.lse = static_cast<bool>(op.getLse());
-  problem.offsets = op.getQOffset() || op.getKvOffset();
+  problem.offsets = op.getQOffset() || op.getKvOffset() || op.getKeySlice();
   problem.length = lengthOf(op);
   problem.ragged = op.isRagged();
   bool diagonal = endsAtDiagonal(op, problem.length);
