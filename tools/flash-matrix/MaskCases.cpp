@@ -289,7 +289,8 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
                                     : "mask = #flash.window<left = 200, "
                                       "right = 0>",
                 name = "-hd" + std::to_string(dim);
-    wide(sequences("ragged" + name, mask, {starts("cq", true), starts("ck", false)},
+    wide(sequences("ragged" + name, mask,
+                   {starts("cq", true), starts("ck", false)},
                    "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
                    "tensor<?xi32>)",
                    0),

@@ -163,8 +163,8 @@ struct TileFinalizeKernelsPass
     Type map = LLVM::LLVMArrayType::get(builder.getI8Type(), 128);
     // A loop's annotation has come along to the branch back.
     getOperation()->walk([&](LLVM::BrOp branch) {
-      if (auto annotation =
-              branch->getAttrOfType<LLVM::LoopAnnotationAttr>(kLoopAnnotation)) {
+      if (auto annotation = branch->getAttrOfType<LLVM::LoopAnnotationAttr>(
+              kLoopAnnotation)) {
         branch.setLoopAnnotationAttr(annotation);
         branch->removeAttr(kLoopAnnotation);
       }

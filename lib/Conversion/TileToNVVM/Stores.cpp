@@ -51,8 +51,7 @@ static void storeGlobal(Emitter &e, Value value, Value address) {
 /// The same number, of which nobody knows that it could be used before: what
 /// depends on it is not hoisted. 32 bits are what coordinates have.
 static Value computeHere(Emitter &e, Value number) {
-  return e.ptx(TypeRange{e.getI32Type()}, "mov.b32 $0, $1;", "=r,r",
-               number)[0];
+  return e.ptx(TypeRange{e.getI32Type()}, "mov.b32 $0, $1;", "=r,r", number)[0];
 }
 
 namespace {
@@ -79,8 +78,8 @@ struct StoreLowering : TilePattern<StoreOp> {
           offset = e.toIndex(computeHere(e, e.toI32(offset)));
     }
     SmallVector<Value> elements = unpack(e, adaptor.getValue(), type);
-    Place place = Place::get(e, adaptor.getDestination(), offsets,
-                             op.getRowDimension());
+    Place place =
+        Place::get(e, adaptor.getDestination(), offsets, op.getRowDimension());
     Bound rows = Bound::get(e, op.getRows(), type.getRows());
     Value row0 = e.add(e.shl(kernel->warp, 4), e.shr(kernel->lane, 2));
     for (int64_t r = 0; r < type.getRepetitions(); ++r)

@@ -90,7 +90,7 @@ static int64_t otherRegisters(TargetAttr target, Instruction instruction,
   if (instruction == Instruction::Wgmma)
     return 36 + (p.predicate ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0) +
            (p.vDim > 128 ? 12 : 0) + (p.functions ? 29 : 0) +
-           (p.ragged                                     ? 12
+           (p.ragged                                 ? 12
             : p.length == TileProblem::kLengthInData ? 4
                                                      : 0) +
            (p.recedes && p.wideMask ? 8 : 0) + forScores;

@@ -98,8 +98,9 @@ private:
   // which batch of the operands and from which row on they lie, and which
   // positions the first ones have.
   Value numQueries, numKeys, qOffset, keyPosition, rowBatch, queryRow, keyRow;
-  // Of ragged sequences: the place of this one, from 1 on, among the bounds; and
-  // whether it is one, and not what lies before the first or behind the last.
+  // Of ragged sequences: the place of this one, from 1 on, among the bounds;
+  // and whether it is one, and not what lies before the first or behind the
+  // last.
   Value place, isSequence;
   // How many keys before the slice the batch has; null if it is not sliced.
   Value keysBefore;

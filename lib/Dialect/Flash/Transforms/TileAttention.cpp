@@ -48,9 +48,8 @@ SmallVector<Value> AttentionTiler::emptyResults() {
   (void)op.reifyResultShapes(rewriter, shapes);
   SmallVector<Value> outs;
   for (auto [shape, type] : llvm::zip(shapes, op->getResultTypes()))
-    outs.push_back(
-        tensor::EmptyOp::create(rewriter, loc, shape,
-                                cast<RankedTensorType>(type).getElementType()));
+    outs.push_back(tensor::EmptyOp::create(
+        rewriter, loc, shape, cast<RankedTensorType>(type).getElementType()));
   return outs;
 }
 

@@ -14,9 +14,9 @@
 // How long sequences are is data, which a host does not see before a launch.
 // The blocks of a sequence that begins at row r are numbered from r / m + its
 // own number on: the next one's number is further by at least as many blocks as
-// it has, whatever the lengths. So the grid is known from shapes, has two blocks
-// a sequence more than are needed at most, and a block finds its sequence by
-// bisection.
+// it has, whatever the lengths. So the grid is known from shapes, has two
+// blocks a sequence more than are needed at most, and a block finds its
+// sequence by bisection.
 //
 // Rows in no sequence, before the first and behind the last, are two more
 // sequences, without keys: their results follow.
@@ -108,11 +108,11 @@ void AttentionTiler::findSequenceRows(Value starts, Value &first,
   auto select = [&](Value condition, Value yes, Value no) -> Value {
     return arith::SelectOp::create(rewriter, loc, condition, yes, no);
   };
-  Value before = readCount(starts, index.max(index.sub(place, one), zero),
-                           zero, total);
+  Value before =
+      readCount(starts, index.max(index.sub(place, one), zero), zero, total);
   first = select(index.less(zero, place), before, zero);
-  Value next = readCount(starts, index.min(place, index.sub(bounds, one)),
-                         first, total);
+  Value next =
+      readCount(starts, index.min(place, index.sub(bounds, one)), first, total);
   count = index.sub(select(index.less(place, bounds), next, total), first);
 }
 
@@ -125,10 +125,10 @@ Value AttentionTiler::leaveOut(Value existing) {
   };
   if (sink) {
     double none = -std::numeric_limits<double>::infinity();
-    sink = select(isSequence, sink,
-                  arith::ConstantOp::create(
-                      rewriter, loc,
-                      rewriter.getFloatAttr(sink.getType(), none)));
+    sink =
+        select(isSequence, sink,
+               arith::ConstantOp::create(
+                   rewriter, loc, rewriter.getFloatAttr(sink.getType(), none)));
   }
   Value queries = select(isSequence, existing, zero);
   numKeys = select(index.less(zero, queries), numKeys, zero);

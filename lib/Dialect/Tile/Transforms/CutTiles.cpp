@@ -81,8 +81,7 @@ static bool areColumnsReplaced(Value scores, Value count, int64_t size) {
     if (!branch || !isa<scf::YieldOp>(user))
       return false;
     bool otherwise = user->getBlock() == branch.elseBlock();
-    return (otherwise &&
-            isImpliedByCut(branch.getCondition(), count, size)) ||
+    return (otherwise && isImpliedByCut(branch.getCondition(), count, size)) ||
            areColumnsReplaced(branch.getResult(use.getOperandNumber()), count,
                               size);
   });
@@ -92,8 +91,8 @@ bool flash::tile::isPaddingUnseen(LoadOp load) {
   int64_t size = load.getTile().getType().getRows();
   return llvm::all_of(load.getTile().getUses(), [&](OpOperand &use) {
     auto product = dyn_cast<MmaOp>(use.getOwner());
-    return product && product.getTransposeB() &&
-           use.get() == product.getB() && use.get() != product.getA() &&
+    return product && product.getTransposeB() && use.get() == product.getB() &&
+           use.get() != product.getA() &&
            areColumnsReplaced(product.getResult(), load.getRows(), size);
   });
 }

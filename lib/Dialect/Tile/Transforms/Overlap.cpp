@@ -19,9 +19,9 @@
 // The tensor cores work on the second product while the other units are busy
 // with f. A tile of an iteration that another one follows is whole, so that the
 // rows behind a length are cleared behind the loop only, and how many there are
-// is computed there. The wait for it stands before the first op that needs its result, and
-// before any conversion to an A operand: that would overwrite registers which
-// the product in flight still reads.
+// is computed there. The wait for it stands before the first op that needs its
+// result, and before any conversion to an A operand: that would overwrite
+// registers which the product in flight still reads.
 //
 //===----------------------------------------------------------------------===//
 

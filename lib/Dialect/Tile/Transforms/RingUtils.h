@@ -74,9 +74,9 @@ void delayPuts(mlir::Value ring);
 /// those that exist: they reach columns of scores, which are replaced.
 bool isPaddingUnseen(LoadOp load);
 
-/// Whether `count` is that of all `size` rows in each iteration of the loop that
-/// another one follows: min(size, end - induction variable), in steps of as
-/// many, up to `end` at most.
+/// Whether `count` is that of all `size` rows in each iteration of the loop
+/// that another one follows: min(size, end - induction variable), in steps of
+/// as many, up to `end` at most.
 bool isWholeBeforeLast(mlir::scf::ForOp loop, mlir::Value count, int64_t size);
 
 /// The loop over the tiles of a persistent kernel, or null.

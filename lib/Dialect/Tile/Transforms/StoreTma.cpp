@@ -53,8 +53,8 @@ static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
   OpBuilder builder(store);
   bool isCut = !isCutByTensor(store, type.getRows());
   if (isCut) {
-    Value all = arith::ConstantIndexOp::create(builder, store.getLoc(),
-                                               type.getRows());
+    Value all =
+        arith::ConstantIndexOp::create(builder, store.getLoc(), type.getRows());
     Value whole =
         arith::CmpIOp::create(builder, store.getLoc(),
                               arith::CmpIPredicate::sle, all, store.getRows());
