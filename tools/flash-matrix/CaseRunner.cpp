@@ -146,36 +146,45 @@ static Status fillInput(Array &array, uint64_t seed) {
 
 Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
   uint64_t seed = options.seed * 1009 + shape.sq * 31 + shape.sk;
+  std::vector<Array> arrays;
   for (const std::vector<int64_t> &dims : inputShapes(shape)) {
     // The first is the queries.
-    rt::DType element = operands.values.empty()
-                            ? kernel.type
-                            : kernel.keyType.value_or(kernel.type);
+    rt::DType element =
+        arrays.empty() ? kernel.type : kernel.keyType.value_or(kernel.type);
     Result<Array> array = Array::create(element, dims);
     Status status = array.status();
     if (array.ok())
       status = fillInput(*array, seed++);
-    if (status.ok())
-      status = addInput(std::move(*array), operands);
     if (status.failed())
       return status;
+    arrays.push_back(std::move(*array));
   }
-  if (kernel.offsets)
-    for (int64_t offset : {shape.qOffset, shape.kvOffset}) {
-      operands.values.push_back(offset);
-      operands.arguments.push_back(rt::Argument::index(offset));
-    }
+  size_t numTensors = arrays.size();
   for (const Extra &extra : kernel.extras) {
     Result<Array> array =
         Array::create(extra.element, extra.shape(kernel, shape));
     if (array.failed())
       return array.status();
     extra.fill(kernel, shape, seed++, *array);
-    Status status = addInput(std::move(*array), operands);
-    if (status.failed())
-      return status;
+    arrays.push_back(std::move(*array));
   }
-  return Status::success();
+  if (kernel.spoil)
+    kernel.spoil(kernel, shape, arrays);
+  auto addAll = [&](size_t from, size_t to) {
+    for (; from < to; ++from)
+      if (Status status = addInput(std::move(arrays[from]), operands);
+          status.failed())
+        return status;
+    return Status::success();
+  };
+  if (Status status = addAll(0, numTensors); status.failed())
+    return status;
+  if (kernel.offsets)
+    for (int64_t offset : {shape.qOffset, shape.kvOffset}) {
+      operands.values.push_back(offset);
+      operands.arguments.push_back(rt::Argument::index(offset));
+    }
+  return addAll(numTensors, arrays.size());
 }
 
 /// Launches as often as the options say. `like` are results of the right types

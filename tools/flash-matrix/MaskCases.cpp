@@ -272,8 +272,36 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
     kernel.attributes = std::move(attributes);
     kernel.operands = std::move(operands);
     kernel.pageSize = pageSize;
+    if (!pageSize)
+      kernel.spoil = kernel.extras.size() == 1 ? spoilBehindLengths
+                                               : spoilOutsideSequences;
     return kernel;
   };
+  // Tiles of every schedule, whole ones and cut ones.
+  for (int64_t dim : {64, 128, 256}) {
+    auto wide = [&](Kernel &kernel, std::vector<Shape> shapes) {
+      kernel.dqk = kernel.dv = dim;
+      kernel.lse = dim != 128;
+      kernel.shapes = std::move(shapes);
+    };
+    std::string mask = dim == 64    ? ""
+                       : dim == 128 ? "mask = #flash.causal"
+                                    : "mask = #flash.window<left = 200, "
+                                      "right = 0>",
+                name = "-hd" + std::to_string(dim);
+    wide(sequences("ragged" + name, mask,
+                   {starts("cq", true), starts("ck", false)},
+                   "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
+                   "tensor<?xi32>)",
+                   0),
+         {{1, 1000, 1000}, {1, 517, 300}, {1, 2050, 1023}});
+    for (bool masked : {false, true})
+      if (!masked || !mask.empty())
+        wide(sequences((masked ? "kv-lengths-masked" : "kv-lengths") + name,
+                       masked ? mask : "", {keyLengths()},
+                       "kv_lengths(%n : tensor<?xi32>)", 0),
+             {{4, 200, 700}, {3, 1, 1023}, {2, 640, 512}});
+  }
   static const std::vector<Shape> kPacked = {
       {1, 0, 63}, {1, 63, 0}, {1, 113, 113}, {1, 517, 300}, {1, 300, 1023}};
   for (bool causal : {false, true})

@@ -52,6 +52,10 @@ struct Kernel {
   /// program, and the operands that they need.
   std::string feature, attributes, operands, region;
   std::vector<Extra> extras;
+  /// Writes what no result may depend on over parts of the operands: those of
+  /// the call in their order, without offsets.
+  std::function<void(const Kernel &, const Shape &, std::vector<rt::Array> &)>
+      spoil;
   /// Keys in pages of this size; 0: not.
   int64_t pageSize = 0;
   int64_t dqk = 64, dv = 64, heads = 4, kvHeads = 2;
@@ -85,6 +89,14 @@ std::vector<Kernel> makePackedKernels(rt::DType type);
 /// `keyword(%a, %b : t, t) ` of these operands; empty without any.
 std::string listOperands(const std::string &keyword,
                          const std::vector<Extra> &extras);
+
+/// For `spoil`, where operands beside Q, K, V begin with kv_lengths: keys and
+/// values behind each batch's. Where they begin with cu_seqlens_q and
+/// cu_seqlens_k: rows in no sequence.
+void spoilBehindLengths(const Kernel &kernel, const Shape &shape,
+                        std::vector<rt::Array> &operands);
+void spoilOutsideSequences(const Kernel &kernel, const Shape &shape,
+                           std::vector<rt::Array> &operands);
 
 /// Pages that a call has.
 int64_t pagesOf(const Kernel &kernel, const Shape &shape);

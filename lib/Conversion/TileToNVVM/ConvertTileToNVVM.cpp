@@ -119,6 +119,7 @@ struct ConvertTileToNVVMPass
       KernelValues values =
           makeKernelValues(kernel, getOrCreateSharedMemory(module));
       setLaunchAttributes(kernel, values);
+      pinScalars(kernel);
       kernels[kernel] = values;
     }
 
@@ -162,6 +163,14 @@ struct TileFinalizeKernelsPass
   void runOnOperation() override {
     Builder builder(&getContext());
     Type map = LLVM::LLVMArrayType::get(builder.getI8Type(), 128);
+    // A loop's annotation has come along to the branch back.
+    getOperation()->walk([&](LLVM::BrOp branch) {
+      if (auto annotation = branch->getAttrOfType<LLVM::LoopAnnotationAttr>(
+              kLoopAnnotation)) {
+        branch.setLoopAnnotationAttr(annotation);
+        branch->removeAttr(kLoopAnnotation);
+      }
+    });
     getOperation()->walk([&](LLVM::LLVMFuncOp function) {
       auto maps = function->getAttrOfType<DenseI64ArrayAttr>(
           FlashTileDialect::getTensorMapsAttrName());

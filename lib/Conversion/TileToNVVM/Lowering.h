@@ -28,7 +28,12 @@ namespace flash::tile {
 /// The named barrier of the computing warps in a kernel with a producer:
 /// barrier 0 is for the whole block.
 constexpr int64_t consumerBarrier = 1;
+/// Each warpgroup of at most seven has one for its turn, and one for itself.
+constexpr int64_t firstTurnBarrier = consumerBarrier + 1;
+constexpr int64_t firstOwnBarrier = firstTurnBarrier + 7;
 constexpr llvm::StringLiteral sharedMemorySymbol = "flash_shared";
+/// What the lowering of loops passes on to their branches.
+constexpr llvm::StringLiteral kLoopAnnotation = "llvm.loop_annotation";
 
 /// Fragments become vectors of what a lane holds, tiles and rings 32-bit
 /// shared addresses, tensor maps pointers.
@@ -132,6 +137,11 @@ mlir::Value getCachePolicy(Emitter &e, CacheHint hint);
 void waitBarrier(Emitter &e, mlir::Value barrier, mlir::Value parity,
                  mlir::Value when = {});
 
+/// Makes the rows of a tile in shared memory from `rows` on zero, for this
+/// warpgroup and for the copy engine's proxy.
+void clearRows(Emitter &e, const KernelValues &kernel, SharedType type,
+               mlir::Value tile, mlir::Value rows);
+
 /// Pattern with access to the values of the kernel around an op.
 template <typename OpT>
 class TilePattern : public mlir::OpConversionPattern<OpT> {
@@ -164,6 +174,9 @@ getSharedAddress(Emitter &e, const KernelValues &kernel, OpT op) {
 /// differ by constants.
 void simplifyRowQuotients(mlir::gpu::GPUFuncOp function,
                           const KernelValues &kernel);
+
+/// Keeps what roles compute from scalars in memory in one piece.
+void pinScalars(mlir::gpu::GPUFuncOp kernel);
 
 /// Compares positions in a converted kernel in 32 bits.
 void narrowComparisons(mlir::gpu::GPUFuncOp function,

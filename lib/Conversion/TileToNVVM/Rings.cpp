@@ -11,7 +11,7 @@
 //   put %ring[%i], %map[...]  ->  wait empty (phase ^ 1); arrive.expect_tx
 //   full;
 //                                 cp.async.bulk.tensor for each panel
-//   get %ring[%i]             ->  wait full (phase)
+//   get %ring[%i] (rows(%n))  ->  wait full (phase) (; clear the other rows)
 //   release %ring[%i]         ->  one lane of each warp arrives on empty
 //
 // Where the blocks of a cluster share a ring, each copies its part of the rows
@@ -107,6 +107,8 @@ struct GetLowering : TilePattern<GetOp> {
         getStage(e, adaptor.getRing(), ring, op.getIteration());
     if (ring.getKind() == RingKind::MBarrier) {
       waitBarrier(e, stage.full, stage.phase, op.getWhen());
+      if (op.getRows())
+        clearRows(e, *kernel, ring.getTile(), stage.tile, op.getRows());
     } else {
       e.ptx("cp.async.wait_group " + std::to_string(op.getInFlight()) + ";", "",
             {});

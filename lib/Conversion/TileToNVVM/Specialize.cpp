@@ -45,9 +45,6 @@ static void setRegisters(Emitter &e, int64_t registers, int64_t atLaunch) {
         "", {});
 }
 
-/// Barriers of turns come after those of the block and of the consumers.
-constexpr int64_t firstTurnBarrier = consumerBarrier + 1;
-
 static void giveFirstTurn(Emitter &e, const KernelValues &kernel) {
   Value isLast = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq,
                                                e.shr(kernel.warp, 2),

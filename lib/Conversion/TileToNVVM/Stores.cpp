@@ -23,6 +23,7 @@
 #include "Place.h"
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 using namespace mlir;
 using namespace flash::tile;
@@ -47,6 +48,12 @@ static void storeGlobal(Emitter &e, Value value, Value address) {
                         LLVM::IntToPtrOp::create(e, pointer, address));
 }
 
+/// The same number, of which nobody knows that it could be used before: what
+/// depends on it is not hoisted. 32 bits are what coordinates have.
+static Value computeHere(Emitter &e, Value number) {
+  return e.ptx(TypeRange{e.getI32Type()}, "mov.b32 $0, $1;", "=r,r", number)[0];
+}
+
 namespace {
 
 struct StoreLowering : TilePattern<StoreOp> {
@@ -55,15 +62,25 @@ struct StoreLowering : TilePattern<StoreOp> {
   LogicalResult
   matchAndRewrite(StoreOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
-    const KernelValues *kernel = getKernel(op);
-    if (!kernel)
+    const KernelValues *known = getKernel(op);
+    if (!known)
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
     Emitter e(op.getLoc(), rewriter);
     FragmentType type = op.getValue().getType();
+    KernelValues here = *known, *kernel = &here;
+    SmallVector<Value> offsets(adaptor.getOffsets());
+    // Of one role among others: addresses are computed here, and not kept in
+    // registers over the loops that need them.
+    if (type.getRank() == 2 && kernel->specialized) {
+      here.lane = computeHere(e, here.lane);
+      for (Value &offset : offsets)
+        if (!getConstantIntValue(offset))
+          offset = e.toIndex(computeHere(e, e.toI32(offset)));
+    }
     SmallVector<Value> elements = unpack(e, adaptor.getValue(), type);
     Place place =
-        Place::get(e, adaptor.getDestination(), adaptor.getOffsets(),
-                   op.getRowDimension(), op.getPackedAttr(), type.getRows());
+        Place::get(e, adaptor.getDestination(), offsets, op.getRowDimension(),
+                   op.getPackedAttr(), type.getRows());
     int64_t along = rowsAlong(op.getPackedAttr(), type.getRows());
     Bound rows = Bound::get(e, op.getRows(), along);
     Value row0 = e.add(e.shl(kernel->warp, 4), e.shr(kernel->lane, 2));

@@ -152,7 +152,8 @@ LogicalResult ProgramBuilder::convertAssert(cf::AssertOp op) {
   if (auto either = op.getArg().getDefiningOp<arith::OrIOp>()) {
     compare = matchEqualOrOne(either);
     relation = Relation::EqualOrOne;
-  } else if (compare && compare.getPredicate() == arith::CmpIPredicate::sle) {
+  } else if (compare && (compare.getPredicate() == arith::CmpIPredicate::sle ||
+                         compare.getPredicate() == arith::CmpIPredicate::sge)) {
     relation = Relation::LessEqual;
   } else if (compare && compare.getPredicate() != arith::CmpIPredicate::eq) {
     compare = {};
@@ -160,8 +161,11 @@ LogicalResult ProgramBuilder::convertAssert(cf::AssertOp op) {
   if (!compare)
     return op.emitOpError("must compare two sizes (eq, sle, eq or 1) in a "
                           "launch plan");
-  rt::Check check{relation, index(compare.getLhs()), index(compare.getRhs()),
-                  op.getMsg().str()};
+  Value small = compare.getLhs(), large = compare.getRhs();
+  // What a number on the left has become.
+  if (compare.getPredicate() == arith::CmpIPredicate::sge)
+    std::swap(small, large);
+  rt::Check check{relation, index(small), index(large), op.getMsg().str()};
   if (auto rest = compare.getLhs().getDefiningOp<arith::RemUIOp>();
       rest && relation == Relation::Equal &&
       matchPattern(compare.getRhs(), m_Zero()))

@@ -10,3 +10,12 @@ llvm.func @k(%n: i64, %m: !llvm.ptr) attributes {flash_tile.tensor_map_parameter
 llvm.func @other(%m: !llvm.ptr) attributes {gpu.kernel, nvvm.kernel} {
   llvm.return
 }
+
+// What the lowering of a loop left on its branch back says that of the loop.
+// CHECK: llvm.func @loop
+// CHECK: llvm.br ^bb1 {loop_annotation = #{{.*}}}
+llvm.func @loop() attributes {gpu.kernel, nvvm.kernel} {
+  llvm.br ^bb1
+^bb1:
+  llvm.br ^bb1 {llvm.loop_annotation = #llvm.loop_annotation<unroll = <disable = true>>}
+}

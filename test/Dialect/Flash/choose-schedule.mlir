@@ -30,6 +30,11 @@ func.func @attention(%q: tensor<2x4x?x128xbf16>) -> (tensor<2x4x?x128xbf16>, ten
 // SM90: flash.attention {{.*}}instruction = mma_sync
 // SM90-LABEL: @paged
 // SM90: flash.attention {{.*}}instruction = mma_sync
+// Lengths that are data: the producer reads them, too; how long a sequence's tiles take differs.
+// SM90-LABEL: @lengths
+// SM90: flash.attention {{.*}}instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232
+// SM90-LABEL: @ragged
+// SM90: flash.attention {{.*}}instruction = wgmma, specialize = true, {{.*}}dynamic = true
 func.func @dropped(%q: tensor<2x4x?x128xbf16>, %seed: i64) -> tensor<2x4x?x128xbf16> {
   %o = flash.attention %q, %q, %q dropout(%seed, %seed) {dropout_p = 0.5 : f32} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
   return %o : tensor<2x4x?x128xbf16>
@@ -37,6 +42,15 @@ func.func @dropped(%q: tensor<2x4x?x128xbf16>, %seed: i64) -> tensor<2x4x?x128xb
 func.func @paged(%q: tensor<2x4x?x128xbf16>, %k: tensor<?x4x16x128xbf16>, %lengths: tensor<2xi32>, %table: tensor<2x?xi32>) -> tensor<2x4x?x128xbf16> {
   %o = flash.attention %q, %k, %k kv_lengths(%lengths : tensor<2xi32>) page_table(%table : tensor<2x?xi32>) : tensor<2x4x?x128xbf16>, tensor<?x4x16x128xbf16>, tensor<?x4x16x128xbf16> -> tensor<2x4x?x128xbf16>
   return %o : tensor<2x4x?x128xbf16>
+}
+
+func.func @lengths(%q: tensor<2x4x?x256xbf16>, %lengths: tensor<2xi32>) -> tensor<2x4x?x256xbf16> {
+  %o = flash.attention %q, %q, %q kv_lengths(%lengths : tensor<2xi32>) {mask = #flash.causal} : tensor<2x4x?x256xbf16>, tensor<2x4x?x256xbf16>, tensor<2x4x?x256xbf16> -> tensor<2x4x?x256xbf16>
+  return %o : tensor<2x4x?x256xbf16>
+}
+func.func @ragged(%q: tensor<1x4x?x128xbf16>, %starts: tensor<?xi32>) -> tensor<1x4x?x128xbf16> {
+  %o = flash.attention %q, %q, %q cu_seqlens_q(%starts : tensor<?xi32>) cu_seqlens_k(%starts : tensor<?xi32>) {mask = #flash.causal} : tensor<1x4x?x128xbf16>, tensor<1x4x?x128xbf16>, tensor<1x4x?x128xbf16> -> tensor<1x4x?x128xbf16>
+  return %o : tensor<1x4x?x128xbf16>
 }
 
 // Scores that fall from the diagonal on have the first maxima as a reference where keys are walked from there; what may grow

@@ -55,7 +55,7 @@ func.func @ragged(%q: tensor<1x4x?x64xf16>, %k: tensor<1x4x?x64xf16>, %cq: tenso
 
 // Sequences, not the batch of 1, are what lengths and pages are of.
 // CHECK-LABEL: @ragged_pages
-// CHECK: cf.assert %{{.*}}, "cu_seqlens_q has {rhs} entries, but needs at least 1"
+// CHECK: cf.assert %{{.*}}, "cu_seqlens_q has {rhs} entries, but needs at least 2"
 // CHECK: %[[BOUNDS:.*]] = tensor.dim %arg2, %{{.*}}
 // CHECK: %[[SEQUENCES:.*]] = arith.subi %[[BOUNDS]], %{{.*}}
 // CHECK: %[[LENGTHS:.*]] = tensor.dim %arg3, %{{.*}}

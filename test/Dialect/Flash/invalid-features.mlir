@@ -25,7 +25,7 @@ func.func @ragged_batch(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf32>, %c: te
 // -----
 
 func.func @no_sequences(%q: tensor<1x4x6x8xf32>, %k: tensor<1x4x6x8xf32>, %c: tensor<0xi32>) {
-  // expected-error @below {{cu_seqlens_q has 0 entries (dimension 0), but needs at least 1}}
+  // expected-error @below {{cu_seqlens_q has 0 entries (dimension 0), but needs at least 2}}
   %o = flash.attention %q, %k, %k cu_seqlens_q(%c : tensor<0xi32>) cu_seqlens_k(%c : tensor<0xi32>)   : tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32> -> tensor<1x4x6x8xf32>
   return
 }

@@ -14,7 +14,7 @@
 
 // CHECK-LABEL: @by_length
 func.func @by_length(%a: tensor<2x4x512x64xbf16>, %b: tensor<2x4x4096x64xf16>, %c: tensor<2x4x4097x64xbf16>, %d: tensor<2x4x?x64xbf16>,
-                     %cu: tensor<3xi32>, %t: tensor<1x4x512x64xbf16>) {
+                     %cu: tensor<3xi32>, %n: tensor<2xi32>, %t: tensor<1x4x512x64xbf16>) {
   // CHECK: flash.attention {{.*}} n = 128,
   %0 = flash.attention %a, %a, %a {mask = #flash.causal} : tensor<2x4x512x64xbf16>, tensor<2x4x512x64xbf16>, tensor<2x4x512x64xbf16> -> tensor<2x4x512x64xbf16>
   // The longer of queries and keys; the width of the type, not the type.
@@ -27,7 +27,10 @@ func.func @by_length(%a: tensor<2x4x512x64xbf16>, %b: tensor<2x4x4096x64xf16>, %
   // CHECK: flash.attention {{.*}} n = 80,
   %3 = flash.attention %d, %d, %d {mask = #flash.causal} : tensor<2x4x?x64xbf16>, tensor<2x4x?x64xbf16>, tensor<2x4x?x64xbf16> -> tensor<2x4x?x64xbf16>
   // CHECK: flash.attention {{.*}} n = 80,
-  %4 = flash.attention %t, %t, %t cu_seqlens_q(%cu : tensor<3xi32>) cu_seqlens_k(%cu : tensor<3xi32>) {mask = #flash.causal} : tensor<1x4x512x64xbf16>, tensor<1x4x512x64xbf16>, tensor<1x4x512x64xbf16> -> tensor<1x4x512x64xbf16>
+  %4 = flash.attention %a, %a, %a kv_lengths(%n : tensor<2xi32>) {mask = #flash.causal} : tensor<2x4x512x64xbf16>, tensor<2x4x512x64xbf16>, tensor<2x4x512x64xbf16> -> tensor<2x4x512x64xbf16>
+  // Of ragged sequences nothing was measured: the model's.
+  // CHECK: flash.attention {{.*}} n = 128,{{.*}} dynamic = true
+  %5 = flash.attention %t, %t, %t cu_seqlens_q(%cu : tensor<3xi32>) cu_seqlens_k(%cu : tensor<3xi32>) {mask = #flash.causal} : tensor<1x4x512x64xbf16>, tensor<1x4x512x64xbf16>, tensor<1x4x512x64xbf16> -> tensor<1x4x512x64xbf16>
   return
 }
 

@@ -84,6 +84,32 @@ func.func @bshd(%q: tensor<2x70x4x59xf16>, %k: tensor<2x64x4x59xf16>, %v: tensor
 
 // -----
 
+// Ragged sequences: as many blocks as rows have, one for each bound and one more; a block finds its sequence by bisection.
+// Rows in no sequence, before the first and behind the last, have no keys and are not read.
+// CHECK-LABEL: @ragged
+// CHECK: %[[BOUNDS:.*]] = tensor.dim %arg3
+// CHECK: scf.forall (%{{.*}}, %{{.*}}, %[[BLOCK:.*]]) in (1, 4, %{{.*}})
+// CHECK: math.ctlz
+// CHECK: %[[FOUND:.*]]:3 = scf.for {{.*}} : i32
+// CHECK:   tensor.extract %arg3
+// CHECK:   arith.select
+// CHECK: %[[PLACE:.*]] = arith.index_cast %[[FOUND]]#0
+// CHECK: %[[SEQUENCE:.*]] = arith.andi
+// CHECK: %[[READ:.*]] = arith.select %[[SEQUENCE]], %[[EXISTING:.*]], %{{.*}} : index
+// CHECK: tensor.extract_slice %arg0[%{{.*}}, %{{.*}}, %{{.*}}, 0] [1, 1, %[[READ]], 64]
+// CHECK: scf.for
+// CHECK: flash.online_attention
+// CHECK: tensor.extract_slice %{{.*}}[0, 0] [%[[EXISTING]], 64]
+// CHECK: tensor.parallel_insert_slice
+func.func @ragged(%q: tensor<1x4x?x64xbf16>, %k: tensor<1x4x?x64xbf16>, %v: tensor<1x4x?x64xbf16>, %cq: tensor<?xi32>, %ck: tensor<?xi32>)
+    -> tensor<1x4x?x64xbf16> {
+  %o = flash.attention %q, %k, %v cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : tensor<?xi32>)
+      : tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16> -> tensor<1x4x?x64xbf16>
+  return %o : tensor<1x4x?x64xbf16>
+}
+
+// -----
+
 // CHECK-LABEL: @merge
 // CHECK: scf.forall
 // CHECK-COUNT-2: tensor.extract_slice

@@ -316,6 +316,22 @@ func.func @counter_elsewhere() attributes {flash_tile.counter} {
 }
 
 // -----
+func.func @get_rows(%i: index) {
+  %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, cp_async>
+  // expected-error @below {{of a ring of kind cp_async has no 'rows': its put fills the others with zeros}}
+  %t = flash_tile.get %r[%i] rows(%i) : !flash_tile.ring<2, 16x64xbf16, cp_async>
+  return
+}
+
+// -----
+func.func @get_rows_when(%i: index, %p: i1) {
+  %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+  // expected-error @below {{has both 'when' and 'rows'}}
+  %t = flash_tile.get %r[%i] when %p rows(%i) : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+  return
+}
+
+// -----
 func.func @get_in_flight(%i: index) {
   %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, mbarrier>
   // expected-error @below {{of a ring of kind mbarrier has no in_flight}}

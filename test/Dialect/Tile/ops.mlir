@@ -115,6 +115,8 @@ gpu.module @kernels {
       %tile = flash_tile.receive %queue[%c0]
       // CHECK: flash_tile.get %{{.*}}[%{{.*}}] when %{{.*}} :
       %q = flash_tile.get %ring[%tile] when %more : !flash_tile.ring<2, 128x64xbf16, mbarrier>
+      // CHECK: flash_tile.get %{{.*}}[%{{.*}}] rows(%{{.*}}) :
+      %v = flash_tile.get %ring[%tile] rows(%tile) : !flash_tile.ring<2, 128x64xbf16, mbarrier>
     }
     gpu.return
   }

@@ -193,3 +193,115 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// A length that is data: the accelerator brings what lies behind it, too. Of V those rows are cleared, of K nobody sees
+// them: they lead to scores that are replaced.
+
+!s = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+!p = !flash_tile.fragment<128x64xf16, #flash_tile.lhs<8>>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @length
+  gpu.func @length(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %value: memref<?x64xf16>, %out: memref<?x64xf32>,
+                   %lengths: memref<?xi32>, %b: index) kernel
+      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
+          instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232>} {
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant 0.0 : f32
+    %none = arith.constant 0xFF800000 : f32
+    // CHECK: %[[RK:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
+    // CHECK: %[[RV:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
+    %n32 = memref.load %lengths[%b] : memref<?xi32>
+    %n = arith.index_cast %n32 : i32 to index
+    %q = flash_tile.load %query[%c0, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
+    %o0 = flash_tile.splat %zero : !s
+    // CHECK: consumers(232)
+    // CHECK:   %[[LEFT:[a-z0-9_]+]] = arith.subi
+    // CHECK:   %[[ROWS:[a-z0-9_]+]] = arith.minsi %[[LEFT]]
+    // CHECK:   flash_tile.get %[[RK]][%{{.*}}] : !
+    // CHECK:   flash_tile.get %[[RV]][%{{.*}}] rows(%[[ROWS]]) : !
+    %o = scf.for %j = %c0 to %n step %c64 iter_args(%acc = %o0) -> (!s) {
+      %left = arith.subi %n, %j : index
+      %rows = arith.minsi %left, %c64 : index
+      %k = flash_tile.load %key[%j, %c0] rows(%rows) {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
+      %v = flash_tile.load %value[%j, %c0] rows(%rows) {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
+      %s = flash_tile.mma #flash_tile.wgmma %q, %k transpose_b : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !s
+      %twice = flash_tile.map(%s) : (!s) -> !s {
+      ^bb0(%row: index, %column: index, %x: f32):
+        %y = arith.addf %x, %x : f32
+        flash_tile.yield %y : f32
+      }
+      %cut = arith.cmpi slt, %rows, %c64 : index
+      %m = scf.if %cut -> (!s) {
+        %masked = flash_tile.map(%twice) : (!s) -> !s {
+        ^bb0(%row: index, %column: index, %x: f32):
+          %exists = arith.cmpi slt, %column, %rows : index
+          %y = arith.select %exists, %x, %none : f32
+          flash_tile.yield %y : f32
+        }
+        scf.yield %masked : !s
+      } else {
+        scf.yield %twice : !s
+      }
+      %p = flash_tile.convert %m : !s -> !p
+      %next = flash_tile.mma #flash_tile.wgmma %p, %v acc(%acc) : !p, !flash_tile.shared<64x64xf16> -> !s
+      scf.yield %next : !s
+    }
+    flash_tile.store %o, %out[%c0, %c0] : !s, memref<?x64xf32>
+    gpu.return
+  }
+}
+
+// -----
+
+// Scores that are looked at before they are replaced: K is cleared, too. A search that reads where sequences begin is done by
+// both roles.
+
+!s = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @search
+  gpu.func @search(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %out: memref<?x64xf32>, %starts: memref<?xi32>, %tiles: index) kernel
+      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
+          instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c8 = arith.constant 8 : index
+    %c64 = arith.constant 64 : index
+    %zero = arith.constant 0.0 : f32
+    // CHECK: flash_tile.specialize producer(40)
+    // CHECK:   scf.for
+    // CHECK:     %[[FOUND:[a-z0-9_]+]] = scf.for
+    // CHECK:       memref.load
+    // CHECK:     scf.for
+    // CHECK:       arith.addi %[[FOUND]]
+    // CHECK:       flash_tile.put
+    // CHECK: consumers(232)
+    // CHECK:   scf.for
+    // CHECK:     memref.load
+    // CHECK:     flash_tile.get %{{.*}} rows(
+    scf.for %t = %c0 to %tiles step %c1 {
+      %first = scf.for %i = %c0 to %c8 step %c1 iter_args(%last = %c0) -> (index) {
+        %n32 = memref.load %starts[%i] : memref<?xi32>
+        %n = arith.index_cast %n32 : i32 to index
+        %more = arith.maxsi %n, %last : index
+        scf.yield %more : index
+      }
+      %q = flash_tile.load %query[%t, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
+      %o0 = flash_tile.splat %zero : !s
+      %o = scf.for %j = %c0 to %tiles step %c64 iter_args(%acc = %o0) -> (!s) {
+        %at = arith.addi %first, %j : index
+        %left = arith.subi %tiles, %j : index
+        %k = flash_tile.load %key[%at, %c0] rows(%left) {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
+        %s = flash_tile.mma #flash_tile.wgmma %q, %k acc(%acc) transpose_b
+            : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !s
+        scf.yield %s : !s
+      }
+      flash_tile.store %o, %out[%t, %c0] : !s, memref<?x64xf32>
+    } {flash_tile.tiles}
+    gpu.return
+  }
+}

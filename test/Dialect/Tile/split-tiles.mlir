@@ -19,12 +19,16 @@ module attributes {gpu.container_module} {
   // CHECK: %[[FREE:[a-z0-9_]+]] = arith.divui %{{.*}}, %[[SOME]]
   // CHECK: %[[BOTH:[a-z0-9_]+]] = arith.minui %[[LONG]], %[[FREE]]
   // CHECK: %[[MOST:[a-z0-9_]+]] = arith.minui %[[BOTH]], %c8
-  // CHECK: %[[PARTS:[a-z0-9_]+]] = arith.maxui %[[MOST]], %{{.*}}
+  // CHECK: %[[TWO:[a-z0-9_]+]] = arith.divui %[[MOST]], %c2
+  // CHECK: arith.divui %[[MOST]], %c4
+  // CHECK: arith.divui %[[MOST]], %c8
+  // CHECK: %[[LOG:[a-z0-9_]+]] = arith.addi
+  // CHECK: %[[PARTS:[a-z0-9_]+]] = arith.addi
   // CHECK: %[[MORE:[a-z0-9_]+]] = arith.muli %[[REST]], %[[PARTS]]
   // CHECK: %[[GRID:[a-z0-9_]+]] = arith.addi %[[WHOLE]], %[[MORE]]
   // CHECK: %[[STATE:[a-z0-9_]+]] = memref.alloc(%{{.*}}) : memref<?x4608xf32>
   // CHECK: %[[TURNS:[a-z0-9_]+]] = memref.alloc() {flash_tile.counter} : memref<100x4xi32>
-  // CHECK: flash_tile.launch @kernels::@full grid(%[[GRID]]) args(%[[K]], %[[OUT]], %[[WHOLE]], %[[PARTS]], %[[STATE]], %[[TURNS]] :
+  // CHECK: flash_tile.launch @kernels::@full grid(%[[GRID]]) args(%[[K]], %[[OUT]], %[[WHOLE]], %[[LOG]], %[[STATE]], %[[TURNS]] :
   // ROUNDS: flash_tile.launch @kernels::@full
   func.func @host(%k: memref<?x64xbf16>, %out: memref<?x64xf32>, %n: index) {
     flash_tile.launch @kernels::@full grid(%n) args(%k, %out : memref<?x64xbf16>, memref<?x64xf32>)
@@ -32,7 +36,7 @@ module attributes {gpu.container_module} {
   }
   gpu.module @kernels {
     // CHECK-LABEL: gpu.func @full
-    // CHECK-SAME: %[[KEYS:[a-z0-9]+]]: memref<?x64xbf16>, %[[OUT:[a-z0-9]+]]: memref<?x64xf32>, %[[WHOLE:[a-z0-9]+]]: index, %[[PARTS:[a-z0-9]+]]: index, %[[STATE:[a-z0-9]+]]: memref<?x4608xf32>, %[[TURNS:[a-z0-9]+]]: memref<100x4xi32>)
+    // CHECK-SAME: %[[KEYS:[a-z0-9]+]]: memref<?x64xbf16>, %[[OUT:[a-z0-9]+]]: memref<?x64xf32>, %[[WHOLE:[a-z0-9]+]]: index, %[[LOG:[a-z0-9]+]]: index, %[[STATE:[a-z0-9]+]]: memref<?x4608xf32>, %[[TURNS:[a-z0-9]+]]: memref<100x4xi32>)
     gpu.func @full(%k: memref<?x64xbf16>, %out: memref<?x64xf32>) kernel attributes {flash_tile.warps = 4 : i64, flash.schedule = #schedule} {
       %zero = arith.constant 0.0 : f32
       %none = arith.constant 0xFF800000 : f32
@@ -43,10 +47,11 @@ module attributes {gpu.container_module} {
       // CHECK: %[[ID:[a-z0-9_]+]] = gpu.block_id x
       // CHECK: %[[BEHIND:[a-z0-9_]+]] = arith.subi %[[ID]], %[[WHOLE]]
       // CHECK: %[[SPLIT:[a-z0-9_]+]] = arith.cmpi sge, %[[BEHIND]]
-      // CHECK: %[[SLOT:[a-z0-9_]+]] = arith.index_castui %{{.*}} : i32 to index
-      // CHECK: %[[INSIDE:[a-z0-9_]+]] = arith.subi %[[BEHIND]]
-      // CHECK: %[[PART:[a-z0-9_]+]] = arith.select %[[SPLIT]], %[[INSIDE]]
-      // CHECK: %[[COUNT:[a-z0-9_]+]] = arith.select %[[SPLIT]], %[[PARTS]]
+      // CHECK: %[[UNIT:[a-z0-9_]+]] = arith.select %[[SPLIT]], %[[BEHIND]]
+      // CHECK: %[[MINE:[a-z0-9_]+]] = arith.select %[[SPLIT]], %[[LOG]]
+      // CHECK: %[[SLOT:[a-z0-9_]+]] = arith.shrui %[[UNIT]], %[[LOG]]
+      // CHECK: %[[BASE:[a-z0-9_]+]] = arith.shli %[[SLOT]], %[[LOG]]
+      // CHECK: %[[PART:[a-z0-9_]+]] = arith.subi %[[UNIT]], %[[BASE]]
       // CHECK: %[[AFTER:[a-z0-9_]+]] = arith.addi %[[WHOLE]], %[[SLOT]]
       // CHECK: %[[TILE:[a-z0-9_]+]] = arith.select %[[SPLIT]], %[[AFTER]], %[[ID]]
       // CHECK: arith.muli %[[TILE]]
@@ -59,7 +64,6 @@ module attributes {gpu.container_module} {
       // CHECK: %[[LOOP:[a-z0-9_]+]]:3 = scf.for %{{.*}} = %{{.*}} to %[[LAST]] step
       %r:3 = scf.for %j = %c0 to %size step %c32 iter_args(%o = %o0, %m = %m0, %l = %l0) -> (!acc, !row, !row) {
         %tile = flash_tile.load %k[%j, %c0] : memref<?x64xbf16> -> !flash_tile.shared<32x64xbf16>
-        %a = flash_tile.load_fragment %tile : !flash_tile.shared<32x64xbf16> -> !flash_tile.fragment<32x64xbf16, #flash_tile.lhs<2>>
         %s = flash_tile.splat %zero : !scores
         %e, %m1, %l1, %alpha = flash_tile.online_softmax %s, %m, %l {scale = 0.5 : f32} : !scores, !row, !row
         %o1 = flash_tile.map(%alpha, %o) : (!row, !acc) -> !acc {
@@ -71,9 +75,9 @@ module attributes {gpu.container_module} {
       }
       // Which part it is, is computed again.
       // CHECK: flash_tile.again %[[ID]]
-      // CHECK: %[[SLOT:[a-z0-9_]+]] = arith.index_castui %{{.*}} : i32 to index
-      // CHECK: %[[PART:[a-z0-9_]+]] = arith.select
-      // CHECK: %[[COUNT:[a-z0-9_]+]] = arith.select %{{.*}}, %[[PARTS]]
+      // CHECK: %[[SLOT:[a-z0-9_]+]] = arith.shrui
+      // CHECK: %[[PART:[a-z0-9_]+]] = arith.subi
+      // CHECK: %[[COUNT:[a-z0-9_]+]] = arith.shli
       // CHECK: %[[FOLLOWS:[a-z0-9_]+]] = arith.cmpi sgt, %[[PART]]
       // CHECK: %[[ALL:[a-z0-9_]+]]:3 = scf.if %[[FOLLOWS]]
       // CHECK:   %[[BEFORE:[a-z0-9_]+]]:3 = flash_tile.take_over %[[STATE]], %[[TURNS]][%[[SLOT]]] part %[[PART]]
@@ -117,7 +121,7 @@ module attributes {gpu.container_module} {
   // CHECK: %[[MOST:[a-z0-9_]+]] = arith.minui %{{.*}}, %c4
   // CHECK: %[[ONE:[a-z0-9_]+]] = arith.addi %[[WHOLE]]
   // CHECK: %[[SMALL:[a-z0-9_]+]] = arith.divui %[[MOST]], %[[ONE]]
-  // CHECK: arith.maxui %[[SMALL]]
+  // CHECK: arith.divui %[[SMALL]], %c2
   func.func @uneven(%k: memref<?x64xbf16>, %out: memref<?xf32>, %n: index) {
     flash_tile.launch @kernels::@causal grid(%n) args(%k, %out : memref<?x64xbf16>, memref<?xf32>)
     return
@@ -147,9 +151,8 @@ module attributes {gpu.container_module} {
     // What is seen before the loop, as a sink, is part 0's.
     // CHECK-LABEL: gpu.func @sink
     // CHECK: %[[NONE:[a-z0-9_]+]] = arith.constant 0xFF800000 : f32
-    // CHECK: %[[PART:[a-z0-9_]+]] = arith.select
     // CHECK: %[[SINK:[a-z0-9_]+]] = flash_tile.splat
-    // CHECK: %[[FIRST:[a-z0-9_]+]] = arith.cmpi eq, %[[PART]]
+    // CHECK: %[[FIRST:[a-z0-9_]+]] = arith.cmpi eq
     // CHECK: scf.if %[[FIRST]]
     // CHECK-NEXT: scf.yield %[[SINK]]
     // CHECK: flash_tile.splat %{{.*}} : !flash_tile.fragment<64xf32, #flash_tile.row<4>>

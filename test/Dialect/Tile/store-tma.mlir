@@ -35,9 +35,15 @@ module {
           // HINT: flash_tile.store_async {{.*}} {hint = 0 : i32}
           // CHECK: flash_tile.store_async %{{.*}}, %[[MAPO]][%{{.*}}, %{{.*}}, %{{.*}}]
           flash_tile.store %o, %out[%i, %c1, %c0] rows(%left) {row_dim = 0 : i64, alignment = 16 : i64} : !acc, memref<?x?x64xf16>
-          // Cut off elsewhere, not aligned, or a row vector: as they are.
-          // CHECK: flash_tile.store %{{.*}} rows(%{{.*}})
+          // Cut off elsewhere, where the rows of others follow: whole tiles only.
+          // CHECK: %[[WHOLE:[a-z0-9_]+]] = arith.cmpi sle, %{{.*}}, %[[N:[a-z0-9_]+]]
+          // CHECK: scf.if %[[WHOLE]] {
+          // CHECK:   flash_tile.store_async %{{.*}}, %[[MAPO]]
+          // CHECK: } else {
+          // CHECK:   flash_tile.store %{{.*}} rows(%[[N]])
+          // CHECK: }
           flash_tile.store %o, %out[%i, %c1, %c0] rows(%n) {row_dim = 0 : i64, alignment = 16 : i64} : !acc, memref<?x?x64xf16>
+          // Not aligned, or a row vector: as they are.
           // CHECK: flash_tile.store %{{.*}}
           flash_tile.store %o, %out[%i, %c1, %c0] {row_dim = 0 : i64, alignment = 8 : i64} : !acc, memref<?x?x64xf16>
           // CHECK: flash_tile.store %{{.*}}

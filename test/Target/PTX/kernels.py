@@ -98,6 +98,15 @@ REGION = """score {
     flash.yield %z : f32
   }"""
 
+def with_lengths(ragged, mask="", **shape):
+    """One whose lengths are data: of keys, or of packed sequences."""
+    operands = [("n", "tensor<?xi32>")] + ([("c", "tensor<?xi32>")] if ragged else [])
+    clause = ("cu_seqlens_q(%n : tensor<?xi32>) cu_seqlens_k(%c : tensor<?xi32>)" if ragged
+              else "kv_lengths(%n : tensor<?xi32>)")
+    text = with_features(f"{clause} {{{f'mask = {mask}' if mask else ''}}}", operands, **shape)
+    return text.replace("tensor<?x16x", "tensor<1x16x") if ragged else text
+
+
 CLUSTER = " schedule=#flash.schedule<cluster=2>"
 PACKED = " schedule=#flash.schedule<packHeads=8>"
 BACKWARD = " schedule=#flash.schedule<backward=true,peelMasks=true>"
@@ -146,6 +155,13 @@ KERNELS = {
     "blocks-causal-lse": (with_blocks("#flash.causal", lse=True), ""),
     "blocks-hd64-window": (with_blocks("#flash.window<left = 1023, right = 0>", dqk=64, dtype="f16"), ""),
     "blocks-hd256-causal": (with_blocks("#flash.causal", dqk=256), ""),
+    "lengths": (with_lengths(False), ""),
+    "lengths-hd64-causal": (with_lengths(False, "#flash.causal", dqk=64, dtype="f16", lse=True), ""),
+    "lengths-hd256-causal": (with_lengths(False, "#flash.causal", dqk=256), ""),
+    "ragged": (with_lengths(True, lse=True), ""),
+    "ragged-causal": (with_lengths(True, "#flash.causal"), ""),
+    "ragged-hd64": (with_lengths(True, dqk=64, dtype="f16"), ""),
+    "ragged-hd256-window": (with_lengths(True, "#flash.window<left = 1023, right = 0>", dqk=256), ""),
     "cluster": (attention(), CLUSTER),
     "cluster-hd256": (attention(dqk=256, dtype="f16", lse=True), CLUSTER),
     "packed-causal-lse": (attention(causal=True, key_heads=2, lse=True, layout="bshd"), PACKED),
@@ -159,12 +175,13 @@ KERNELS = {
 # The model of registers is not calibrated for score functions and wide masks on sm_100 and sm_120.
 FEATURE_TARGETS = ["sm_80", "sm_86", "sm_89", "sm_90a"]
 FEATURES = ["alibi-causal", "alibi-causal-lse", "softcap-causal", "softcap-lse", "bias", "score-region", "window",
-            "blocks", "blocks-hd64-lse", "blocks-hd256", "blocks-causal-lse", "blocks-hd64-window", "blocks-hd256-causal",
-            "packed-causal-lse", "packed-hd64", "packed-hd256", "packed-alibi"]
+            "lengths", "ragged", "ragged-causal", "blocks", "blocks-hd64-lse", "blocks-hd256", "blocks-causal-lse", "blocks-hd64-window",
+            "blocks-hd256-causal", "packed-causal-lse", "packed-hd64", "packed-hd256", "packed-alibi"]
 # Keys walked from the last on, and what ALiBi has else there; clusters. With mma.sync, a window inside listed blocks spills
 # some bytes on sm_86 and sm_89.
 HOPPER = ["alibi-causal-lse-hd128", "alibi-causal-hd64", "alibi-causal-hd256", "alibi-window", "alibi-full", "causal-backward",
-          "causal-backward-hd64", "window-backward", "cluster", "cluster-hd256", "blocks-hd64-window"]
+          "causal-backward-hd64", "window-backward", "cluster", "cluster-hd256", "blocks-hd64-window",
+          "lengths-hd64-causal", "lengths-hd256-causal", "ragged-hd64", "ragged-hd256-window"]
 
 
 def targets_of(name):

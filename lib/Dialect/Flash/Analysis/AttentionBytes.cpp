@@ -109,29 +109,21 @@ void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
 
   addBiases(io, loop, totals, add);
 
-  auto addResult = [&](StringRef name, int64_t rowBytes) {
-    OperandIO &result = add(name);
-    result.compulsory.written = totals.rows * rowBytes;
-    result.schedule.hbm = result.schedule.onChip = result.compulsory;
+  // Rows in no sequence have values too.
+  int64_t rows = op.isRagged() ? sizes.heads * sizes.queries : totals.rows;
+  auto addResult = [&](StringRef name, Value result) {
+    OperandIO &written = add(name);
+    auto type = cast<RankedTensorType>(result.getType());
+    int64_t columns = type.getRank() == 4 ? type.getDimSize(3) : 1;
+    written.compulsory.written =
+        rows * columns * (type.getElementTypeBitWidth() / 8);
+    written.schedule.hbm = written.schedule.onChip = written.compulsory;
     if (!part)
-      result.unfused.hbm = result.unfused.onChip = result.compulsory;
+      written.unfused.hbm = written.unfused.onChip = written.compulsory;
   };
-  int64_t outputRow =
-      sizes.vDim * op.getOutput().getType().getElementTypeBitWidth() / 8;
-  addResult("output", outputRow);
-  int64_t lseRow = 0;
-  if (op.getLse()) {
-    lseRow = op.getLse().getType().getElementTypeBitWidth() / 8;
-    addResult("lse", lseRow);
-  }
-  if (!op.isRagged())
-    return;
-  // Rows in no sequence have values too: the program fills all results first.
-  int64_t all = sizes.heads * sizes.queries, row = outputRow + lseRow;
-  OperandIO &fill = add("fill");
-  fill.compulsory.written = std::max<int64_t>(all - totals.rows, 0) * row;
-  fill.schedule.hbm.written = fill.schedule.onChip.written = all * row;
-  fill.unfused.hbm = fill.unfused.onChip = fill.compulsory;
+  addResult("output", op.getOutput());
+  if (op.getLse())
+    addResult("lse", op.getLse());
 }
 
 double AttentionModel::order(int64_t fastMemory, double pairs,

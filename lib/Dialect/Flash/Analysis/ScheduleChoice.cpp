@@ -65,6 +65,18 @@ static std::string findSpill(TargetAttr target, ScheduleAttr schedule,
   return "";
 }
 
+/// The same of lengths that are data, which a producer has to read.
+static std::string findShortProducer(ScheduleAttr schedule,
+                                     const TileProblem &problem) {
+  constexpr int64_t least = 32;
+  int64_t registers = schedule.getProducerRegisters();
+  if (problem.length != TileProblem::kLengthInData || !registers ||
+      registers >= least)
+    return "";
+  return "was measured without lengths that are data, with which its producer "
+         "is short of registers";
+}
+
 /// Fills in `choice` for the problem's length, if the entry's schedules can be
 /// run.
 static bool takeEntry(const ScheduleEntry &entry, bool exact, TargetAttr target,
@@ -76,6 +88,8 @@ static bool takeEntry(const ScheduleEntry &entry, bool exact, TargetAttr target,
     std::string problemWithIt = findMisfit(target, schedule, problem);
     if (problemWithIt.empty() && !exact)
       problemWithIt = findSpill(target, schedule, problem);
+    if (problemWithIt.empty())
+      problemWithIt = findShortProducer(schedule, problem);
     if (!problemWithIt.empty()) {
       choice.remark = "its schedule of " + std::to_string(schedule.getM()) +
                       " queries and " + std::to_string(schedule.getN()) +
@@ -140,6 +154,10 @@ ScheduleChoice flash::chooseSchedule(TargetAttr target,
                                      const TileProblem &problem,
                                      ArrayRef<ScheduleTable> tables) {
   SmallVector<std::pair<int, const ScheduleTable *>> near;
+  // Of ragged sequences nothing was measured: tiles are unlike, and a kernel
+  // needs more registers.
+  if (problem.ragged)
+    tables = {};
   for (const ScheduleTable &table : tables)
     if (int points = nearness(table, target); points >= 0)
       near.push_back({points, &table});

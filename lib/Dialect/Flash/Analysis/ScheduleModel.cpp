@@ -90,6 +90,9 @@ static int64_t otherRegisters(TargetAttr target, Instruction instruction,
   if (instruction == Instruction::Wgmma)
     return 36 + (p.predicate ? 12 : 0) + (p.lse ? 8 : 0) + (p.offsets ? 4 : 0) +
            (p.vDim > 128 ? 12 : 0) + (p.functions ? 29 : 0) +
+           (p.ragged                                 ? 12
+            : p.length == TileProblem::kLengthInData ? 4
+                                                     : 0) +
            (p.recedes && p.wideMask ? 8 : 0) + forScores;
   if (target.getKind().getValue().starts_with("sm_1"))
     return 88 + forScores;
@@ -249,8 +252,8 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       // few head dims, one's products fill the other's pauses without turns.
       c.earlyCheck = warpgroups < 3;
       c.peelMasks = warpgroups < 3 || c.backward;
-      // How long a tile of listed blocks takes is data.
-      c.dynamic = warpgroups == 3 || problem.rowDivisor;
+      // How long a tile of listed blocks or of a sequence takes is data.
+      c.dynamic = warpgroups == 3 || problem.rowDivisor || problem.ragged;
       // Keys are what consumers wait for where rows end at the diagonal. A
       // producer with 24 registers cannot walk backward and do that, too.
       c.keysFirst = warpgroups == 2 && problem.uneven && !problem.rowDivisor &&
@@ -258,9 +261,9 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.pingPong = warpgroups == 3 || (warpgroups == 2 && widest > 128);
       c.consumerRegisters = warpgroups == 3 ? 160 : 232;
       // Wide heads under a mask: the last registers are worth 64 keys.
-      // A producer that reads lists needs more than 24 itself.
+      // A producer that reads lists or lengths needs more than 24 itself.
       if (warpgroups < 3 && problem.uneven && !problem.rowDivisor &&
-          widest > 192) {
+          problem.length != TileProblem::kLengthInData && widest > 192) {
         c.producerRegisters = 24;
         c.consumerRegisters = 240;
       }

@@ -96,12 +96,13 @@ TileProblem TileProblem::get(AttentionOp op) {
   problem.predicate = static_cast<bool>(inside);
   problem.wideMask = inside && !isa<CausalAttr>(inside);
   problem.lse = static_cast<bool>(op.getLse());
-  problem.offsets = op.getQOffset() || op.getKvOffset();
+  problem.offsets = op.getQOffset() || op.getKvOffset() || op.getKeySlice();
   problem.length = lengthOf(op);
   int64_t queries = op.getQuery().getType().getDimSize(op.getLengthDim());
   if (!op.isRagged() && !ShapedType::isDynamic(queries))
     problem.queries = queries;
   problem.headGroup = findHeadGroup(op);
+  problem.ragged = op.isRagged();
   bool diagonal = endsAtDiagonal(op, problem.length);
   for (ScoreAttrInterface function : op.getEffectiveScores()) {
     bool recedes = isa<AlibiAttr>(function) && diagonal;

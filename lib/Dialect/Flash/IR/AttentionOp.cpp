@@ -54,9 +54,9 @@ static LogicalResult verifySequences(AttentionOp op) {
     return op.emitOpError() << "batch of query (dimension 0) is " << batch
                             << ", but must be 1 for ragged sequences";
   RankedTensorType q = op.getCuSeqlensQ().getType();
-  if (q.getDimSize(0) == 0)
-    return op.emitOpError()
-           << "cu_seqlens_q has 0 entries (dimension 0), but needs at least 1";
+  if (!q.isDynamicDim(0) && q.getDimSize(0) < 2)
+    return op.emitOpError() << "cu_seqlens_q has " << q.getDimSize(0)
+                            << " entries (dimension 0), but needs at least 2";
   if (bool(op.getCuSeqlensK()) == op.isPaged())
     return op.emitOpError()
            << (op.isPaged() ? "has cu_seqlens_k, but paged keys have kv_lengths"

@@ -50,17 +50,23 @@ private:
 
   // TileAttention.cpp
   llvm::SmallVector<Value> emptyResults();
-  Value countQueryBlocks();
   Value isWithin(int64_t above, std::optional<int64_t> upTo);
+  Value readCount(Value counts, Value at, Value low, Value high);
   void findRows();
   void takeSlice();
-  void buildBlock(mlir::ValueRange ids, mlir::ValueRange outs,
+  void buildBlock(Value head, Value block, mlir::ValueRange outs,
                   mlir::scf::InParallelOp terminator);
   Value queryTile(Value first, Value existing);
   void insertRows(Value tile, Value dest, Value first,
                   mlir::OpFoldResult existing,
                   mlir::scf::InParallelOp terminator);
   TilePlace maskPlace();
+
+  // TileSequences.cpp
+  Value countSequenceBlocks();
+  Value findSequence(Value block);
+  void findSequenceRows(Value starts, Value &first, Value &count);
+  Value leaveOut(Value existing);
 
   // TileKeys.cpp
   State loopOverKeys(Value query, Value qLast);
@@ -106,6 +112,10 @@ private:
   // which batch of the operands and from which row on they lie, and which
   // positions the first ones have.
   Value numQueries, numKeys, qOffset, keyPosition, rowBatch, queryRow, keyRow;
+  // Of ragged sequences: the place of this one, from 1 on, among the bounds;
+  // and whether it is one, and not what lies before the first or behind the
+  // last.
+  Value place, isSequence;
   // How many keys before the slice the batch has; null if it is not sliced.
   Value keysBefore;
   // Values of one block. Of several heads, queryHead is the first.

@@ -206,21 +206,23 @@ static void checkSequences(OpBuilder &builder, AttentionOp op) {
   if (!op.isRagged())
     return;
   Location loc = op.getLoc();
-  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   auto require = [&](const Dim &dim, arith::CmpIPredicate predicate,
-                     StringRef message) {
+                     int64_t number, StringRef message) {
     if (!dim.isDynamic())
       return;
     Value given = size(builder, loc, dim);
+    Value wanted = arith::ConstantIndexOp::create(builder, loc, number);
     bool atLeast = predicate == arith::CmpIPredicate::sle;
-    Value holds = arith::CmpIOp::create(
-        builder, loc, predicate, atLeast ? one : given, atLeast ? given : one);
+    Value holds =
+        arith::CmpIOp::create(builder, loc, predicate, atLeast ? wanted : given,
+                              atLeast ? given : wanted);
     cf::AssertOp::create(builder, loc, holds, message);
   };
-  require({op.getQuery(), 0, "query"}, arith::CmpIPredicate::eq,
+  require({op.getQuery(), 0, "query"}, arith::CmpIPredicate::eq, 1,
           "batch of the query is {lhs}, but must be 1 for ragged sequences");
-  require({op.getCuSeqlensQ(), 0, "cu_seqlens_q"}, arith::CmpIPredicate::sle,
-          "cu_seqlens_q has {rhs} entries, but needs at least 1");
+  // One sequence: what is said of each one is read for rows in none, too.
+  require({op.getCuSeqlensQ(), 0, "cu_seqlens_q"}, arith::CmpIPredicate::sle, 2,
+          "cu_seqlens_q has {rhs} entries, but needs at least 2");
 }
 
 static void insertChecks(AttentionOp op) {

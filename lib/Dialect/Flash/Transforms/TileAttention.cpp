@@ -43,43 +43,23 @@ namespace flash {
 using namespace mlir;
 using namespace flash;
 
-/// The results before any block is written. Rows that belong to no sequence are
-/// not written by any, and so have their values here.
+/// The results before any block is written.
 SmallVector<Value> AttentionTiler::emptyResults() {
   ReifiedRankedShapedTypeDims shapes;
   (void)op.reifyResultShapes(rewriter, shapes);
   SmallVector<Value> outs;
-  for (auto [number, shape, type] :
-       llvm::enumerate(shapes, op->getResultTypes())) {
-    Type element = cast<RankedTensorType>(type).getElementType();
-    Value out = tensor::EmptyOp::create(rewriter, loc, shape, element);
-    if (op.isRagged()) {
-      double none = number == 0 ? 0 : -std::numeric_limits<double>::infinity();
-      Value value = arith::ConstantOp::create(
-          rewriter, loc, rewriter.getFloatAttr(element, none));
-      out = linalg::FillOp::create(rewriter, loc, value, out).getResult(0);
-    }
-    outs.push_back(out);
-  }
+  for (auto [shape, type] : llvm::zip(shapes, op->getResultTypes()))
+    outs.push_back(tensor::EmptyOp::create(
+        rewriter, loc, shape, cast<RankedTensorType>(type).getElementType()));
   return outs;
 }
 
-/// How many blocks of queries the longest sequence has.
-Value AttentionTiler::countQueryBlocks() {
-  if (!op.isRagged())
-    return index.ceilDiv(numQueries, positions);
-  Value one = index.constant(1), zero = index.constant(0);
-  Value sequences = index.sub(index.dim(op.getCuSeqlensQ(), 0), one);
-  auto longest = scf::ForOp::create(
-      rewriter, loc, zero, sequences, one, zero,
-      [&](OpBuilder &, Location, Value n, ValueRange args) {
-        OpBuilder::InsertionGuard guard(rewriter);
-        rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        batch = n;
-        findRows();
-        scf::YieldOp::create(rewriter, loc, index.max(args[0], numQueries));
-      });
-  return index.ceilDiv(longest.getResult(0), positions);
+/// An integer of an operand, kept within bounds.
+Value AttentionTiler::readCount(Value counts, Value at, Value low, Value high) {
+  Value number = tensor::ExtractOp::create(rewriter, loc, counts, at);
+  number = arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(),
+                                      number);
+  return index.min(index.max(number, low), high);
 }
 
 /// Finds how many queries and keys the batch or sequence has, where they lie,
@@ -92,25 +72,14 @@ void AttentionTiler::findRows() {
   numKeys = index.dim(op.getKey(), length);
   rowBatch = op.isRagged() ? zero : batch;
   queryRow = keyRow = zero;
-  auto read = [&](Value tensor, Value at, Value low, Value high) {
-    Value number = tensor::ExtractOp::create(rewriter, loc, tensor, at);
-    number = arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(),
-                                        number);
-    return index.min(index.max(number, low), high);
-  };
-  auto bound = [&](Value starts, Value &first, Value &count) {
-    Value next = index.add(batch, index.constant(1));
-    first = read(starts, batch, zero, count);
-    count = index.sub(read(starts, next, first, count), first);
-  };
   if (op.isPaged())
     numKeys = index.mul(numKeys, index.dim(op.getPageTable(), 1));
   if (op.getCuSeqlensQ())
-    bound(op.getCuSeqlensQ(), queryRow, numQueries);
+    findSequenceRows(op.getCuSeqlensQ(), queryRow, numQueries);
   if (op.getCuSeqlensK())
-    bound(op.getCuSeqlensK(), keyRow, numKeys);
+    findSequenceRows(op.getCuSeqlensK(), keyRow, numKeys);
   if (op.getKvLengths())
-    numKeys = read(op.getKvLengths(), batch, zero, numKeys);
+    numKeys = readCount(op.getKvLengths(), batch, zero, numKeys);
   qOffset = op.getQOffset()
                 ? op.getQOffset()
                 : index.add(kvOffset, index.sub(numKeys, numQueries));
@@ -166,45 +135,48 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
               : queryHeads;
   if (outs.empty())
     outs = emptyResults();
-  Value batches = op.isRagged() ? index.sub(index.dim(op.getCuSeqlensQ(), 0),
-                                            index.constant(1))
-                                : index.dim(op.getQuery(), 0);
+  // The blocks of all sequences lie one after another, as one batch.
+  Value batches =
+      op.isRagged() ? index.constant(1) : index.dim(op.getQuery(), 0);
   if (above || upTo)
     batches = index.mul(batches, isWithin(above, upTo));
 
-  SmallVector<OpFoldResult> blocks{getAsOpFoldResult(batches),
-                                   getAsOpFoldResult(queryHeadBlocks),
-                                   getAsOpFoldResult(countQueryBlocks())};
+  SmallVector<OpFoldResult> blocks{
+      getAsOpFoldResult(batches), getAsOpFoldResult(queryHeadBlocks),
+      getAsOpFoldResult(op.isRagged() ? countSequenceBlocks()
+                                      : index.ceilDiv(numQueries, positions))};
   auto forall = scf::ForallOp::create(rewriter, loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
   forall->setAttr(kScheduleAttrName, schedule);
   rewriter.setInsertionPoint(forall.getTerminator());
-  batch = forall.getInductionVar(0);
-  rowBatch = batch;
+  batch = rowBatch = forall.getInductionVar(0);
+  Value block = forall.getInductionVar(2);
+  if (op.isRagged())
+    block = findSequence(block);
   if (!alike)
     findRows();
-  buildBlock(forall.getInductionVars(), forall.getRegionIterArgs(),
+  buildBlock(forall.getInductionVar(1), block, forall.getRegionIterArgs(),
              forall.getTerminator());
 
   return llvm::to_vector_of<Value>(forall.getResults());
 }
 
-void AttentionTiler::buildBlock(ValueRange ids, ValueRange outs,
+void AttentionTiler::buildBlock(Value head, Value block, ValueRange outs,
                                 scf::InParallelOp terminator) {
-  queryHead = ids[1];
+  queryHead = head;
   keyHead = index.div(queryHead, headsPerKeyHead);
   if (packing) {
     Value heads = index.constant(packing.getHeads());
-    queryHead = index.mul(ids[1], heads);
-    keyHead = index.div(ids[1], index.div(headsPerKeyHead, heads));
+    queryHead = index.mul(head, heads);
+    keyHead = index.div(head, index.div(headsPerKeyHead, heads));
   }
-  Value first = index.mul(ids[2], index.constant(positions));
+  Value first = index.mul(block, index.constant(positions));
   keyScale = headFactor(op.getKeyScale(), keyHead);
   if (!packing)
     sink = headFactor(op.getSinks(), queryHead);
   if (sink && sink.getType() != accumulator)
     sink = arith::ExtFOp::create(rewriter, loc, accumulator, sink);
-  // A sequence may have fewer blocks than the longest one.
+  // A sequence may have fewer blocks than there are numbers for.
   if (op.isRagged())
     first = index.min(first, numQueries);
   Value existing =
@@ -213,8 +185,9 @@ void AttentionTiler::buildBlock(ValueRange ids, ValueRange outs,
   qPosition = index.add(qOffset, first);
   Value qLast = index.sub(index.add(qPosition, existing), index.constant(1));
   Value row = index.add(queryRow, first);
+  Value read = op.isRagged() ? leaveOut(existing) : existing;
 
-  State state = loopOverKeys(queryTile(row, existing), qLast);
+  State state = loopOverKeys(queryTile(row, read), qLast);
   OpFoldResult existingRows = getAsOpFoldResult(existing);
   insertRows(output(state), outs[0], row, existingRows, terminator);
   if (op.getLse())

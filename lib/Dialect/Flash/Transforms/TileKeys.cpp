@@ -200,11 +200,6 @@ std::pair<Value, Value> AttentionTiler::visibleKeys(Value qLast) {
     if (high)
       end = toIndex(high);
   }
-  // A block of no queries (beyond a short sequence) needs no keys.
-  if (op.isRagged()) {
-    Value some = index.less(zero, existingQueries);
-    end = arith::SelectOp::create(rewriter, loc, some, end, zero);
-  }
   return {first, end};
 }
 

@@ -239,6 +239,13 @@ LogicalResult GetOp::verify() {
   if (getRing().getType().getKind() != RingKind::MBarrier && getWhen())
     return emitOpError() << "of a ring of kind cp_async waits in any case: "
                             "'when' is for rings of kind mbarrier";
+  if (!getRows())
+    return success();
+  if (getRing().getType().getKind() != RingKind::MBarrier)
+    return emitOpError() << "of a ring of kind cp_async has no 'rows': its put "
+                            "fills the others with zeros";
+  if (getWhen())
+    return emitOpError() << "has both 'when' and 'rows'";
   return success();
 }
 

@@ -17,9 +17,11 @@
 //       iteration
 //
 // The tensor cores work on the second product while the other units are busy
-// with f. The wait for it stands before the first op that needs its result, and
-// before any conversion to an A operand: that would overwrite registers which
-// the product in flight still reads.
+// with f. A tile of an iteration that another one follows is whole, so that the
+// rows behind a length are cleared behind the loop only, and how many there are
+// is computed there. The wait for it stands before the first op that needs its
+// result, and before any conversion to an A operand: that would overwrite
+// registers which the product in flight still reads.
 //
 //===----------------------------------------------------------------------===//
 
@@ -50,12 +52,14 @@ public:
   bool match();
   void rotate();
   /// The ring of the second product's operand.
-  Value getLateRing() { return second.getB().getDefiningOp<GetOp>().getRing(); }
+  Value getLateRing() { return lateGet.getRing(); }
 
 private:
   bool isLate(Operation *op) const { return late.contains(op); }
   void cloneLate(OpBuilder &builder, IRMapping &mapping,
                  function_ref<bool(Operation *)> which);
+  void cloneLateGet(OpBuilder &builder, IRMapping &mapping);
+  void mapLastRows(OpBuilder &builder, IRMapping &mapping);
   void cloneEarly(OpBuilder &builder, IRMapping &mapping);
   void buildIteration(OpBuilder &builder, IRMapping &mapping,
                       IRMapping &delayed);
@@ -63,10 +67,15 @@ private:
 
   scf::ForOp loop;
   MmaOp first, second;
+  /// What waits for the second product's operand.
+  GetOp lateGet;
   /// The second product, what waits for its operand and what releases it.
   SetVector<Operation *> late;
   /// What the late ops need from their iteration.
   SetVector<Value> carried;
+  /// How many rows of the second product's operand exist, where that is wanted
+  /// for the last iteration only, and follows from its position.
+  Value lastRows;
   /// The iteration argument that the second product's result becomes.
   BlockArgument result;
 };
@@ -97,8 +106,13 @@ bool LoopRotation::match() {
   // With cp.async the puts of this loop count on the order of its gets.
   if (get.getRing().getType().getKind() != RingKind::MBarrier)
     return false;
+  lateGet = get;
   late.insert(get);
   late.insert(second);
+  if (Value rows = get.getRows();
+      rows && isArithmetic(body, rows) &&
+      isWholeBeforeLast(loop, rows, get.getTile().getType().getRows()))
+    lastRows = rows;
   for (auto release : body->getOps<ReleaseOp>())
     if (release.getRing() == get.getRing()) {
       if (release->isBeforeInBlock(second))
@@ -109,8 +123,10 @@ bool LoopRotation::match() {
     for (Value operand : op->getOperands()) {
       auto argument = dyn_cast<BlockArgument>(operand);
       Operation *definition = operand.getDefiningOp();
-      if (argument ? argument.getOwner() == body
-                   : definition->getBlock() == body && !isLate(definition))
+      bool inside = argument
+                        ? argument.getOwner() == body
+                        : definition->getBlock() == body && !isLate(definition);
+      if (inside && operand != lastRows)
         carried.insert(operand);
     }
   return !carried.contains(result);
@@ -121,6 +137,35 @@ void LoopRotation::cloneLate(OpBuilder &builder, IRMapping &mapping,
   for (Operation *op : late)
     if (which(op))
       builder.clone(*op, mapping);
+}
+
+/// The wait for the operand of an iteration that another one follows.
+void LoopRotation::cloneLateGet(OpBuilder &builder, IRMapping &mapping) {
+  auto get = cast<GetOp>(builder.clone(*lateGet, mapping));
+  if (lastRows)
+    get.getRowsMutable().clear();
+}
+
+/// Says what `lastRows` is behind the loop.
+void LoopRotation::mapLastRows(OpBuilder &builder, IRMapping &mapping) {
+  if (!lastRows)
+    return;
+  Location loc = loop.getLoc();
+  // The last position is below the bound, by a step at most.
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value behind = arith::SubIOp::create(
+      builder, loc,
+      arith::SubIOp::create(builder, loc, loop.getUpperBound(),
+                            loop.getLowerBound()),
+      one);
+  Value steps = arith::DivUIOp::create(builder, loc, behind, loop.getStep());
+  Value position = arith::AddIOp::create(
+      builder, loc, loop.getLowerBound(),
+      arith::MulIOp::create(builder, loc, steps, loop.getStep()));
+  IRMapping atLast;
+  atLast.map(loop.getInductionVar(), position);
+  cloneArithmetic(builder, loop.getBody(), lastRows, atLast);
+  mapping.map(lastRows, atLast.lookupOrDefault(lastRows));
 }
 
 void LoopRotation::cloneEarly(OpBuilder &builder, IRMapping &mapping) {
@@ -165,7 +210,7 @@ void LoopRotation::buildIteration(OpBuilder &builder, IRMapping &mapping,
       continue;
     if (&op == first) {
       Value scores = start(first, mapping);
-      cloneLate(builder, delayed, llvm::IsaPred<GetOp>);
+      cloneLateGet(builder, delayed);
       inFlight = start(second, delayed);
       auto wait = MmaWaitOp::create(
           builder, first.getLoc(),
@@ -237,6 +282,7 @@ void LoopRotation::rotate() {
       results[i] = rotated.getResult(next++);
   for (Value value : carried)
     last.map(value, rotated.getResult(next++));
+  mapLastRows(builder, last);
   cloneLate(builder, last, [](Operation *) { return true; });
   results[result.getArgNumber() - 1] = last.lookup(second.getResult());
   scf::YieldOp::create(builder, loc, results);

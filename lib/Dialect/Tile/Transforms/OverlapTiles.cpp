@@ -84,6 +84,8 @@ StringRef TileRotation::matchProducts() {
   key = first.getB().getDefiningOp<GetOp>();
   if (first.getAcc() || !query || !key || !key.getTile().hasOneUse())
     return "its first product is not of tiles in rings";
+  if (query.getRows() || key.getRows())
+    return "rows of its first product's tiles are cleared";
   if (query->getBlock() != tiles.getBody() ||
       query.getIteration() != tiles.getInductionVar() ||
       key->getBlock() != whole.thenBlock() ||
@@ -131,7 +133,7 @@ GetOp TileRotation::nextGet(OpBuilder &builder, GetOp get,
                             const IRMapping &next, Value when) {
   return GetOp::create(builder, get.getLoc(), get.getTile().getType(),
                        get.getRing(), next.lookup(get.getIteration()),
-                       builder.getI64IntegerAttr(0), when);
+                       builder.getI64IntegerAttr(0), when, /*rows=*/Value());
 }
 
 IRMapping TileRotation::nextArguments(Block *block, const IRMapping &next) {

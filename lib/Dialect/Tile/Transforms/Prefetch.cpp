@@ -64,7 +64,7 @@ static GetOp makeGet(LoadOp load, Block *block, Value ring, Value iteration,
   OpBuilder builder(firstUser(load.getTile(), block));
   auto get = GetOp::create(builder, load.getLoc(), load.getTile().getType(),
                            ring, iteration, builder.getI64IntegerAttr(inFlight),
-                           /*when=*/Value());
+                           /*when=*/Value(), /*rows=*/Value());
   load.getTile().replaceAllUsesWith(get.getTile());
   return get;
 }

@@ -31,15 +31,15 @@ struct Allowed {
 };
 } // namespace
 
-/// Whether an op reads scalars, and does nothing else that arithmetic does not:
-/// a load, or a branch with loads.
-static bool isRead(Operation *op) {
+bool tile::isRead(Operation *op) {
   if (isa<memref::LoadOp>(op))
     return true;
   auto isInside = [](Operation *inner) {
-    return isa<memref::LoadOp>(inner) || isMemoryEffectFree(inner);
+    return isa<memref::LoadOp>(inner) ||
+           (isMemoryEffectFree(inner) &&
+            !isa<FlashTileDialect>(inner->getDialect()));
   };
-  if (!isa<scf::IfOp>(op))
+  if (!isa<scf::IfOp, scf::ForOp>(op))
     return false;
   WalkResult walk = op->walk([&](Operation *inner) {
     return inner == op || isInside(inner) ? WalkResult::advance()

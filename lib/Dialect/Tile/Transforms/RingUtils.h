@@ -39,6 +39,10 @@ llvm::FailureOr<KernelLoads> findLoads(mlir::gpu::GPUFuncOp kernel,
 /// induction variable, and on values from outside.
 bool isArithmetic(mlir::Block *scope, mlir::Value value);
 
+/// Whether an op reads scalars of device memory, or has a branch or a loop that
+/// does nothing else, as a search for the sequence of a tile.
+bool isRead(mlir::Operation *op);
+
 /// The ops of `scope`, in order, that read the scalars on which `values`
 /// depend.
 llvm::SmallVector<mlir::Operation *> findReads(mlir::Block *scope,
@@ -65,6 +69,15 @@ mlir::scf::ForOp addCounter(mlir::scf::ForOp loop, mlir::Value first);
 /// Moves the puts of a ring, in loops that fill others before it, to the next
 /// iteration: the order of consumers who use the ring so much later.
 void delayPuts(mlir::Value ring);
+
+/// Whether nothing depends on what lies in the rows of `load`'s tile behind
+/// those that exist: they reach columns of scores, which are replaced.
+bool isPaddingUnseen(LoadOp load);
+
+/// Whether `count` is that of all `size` rows in each iteration of the loop
+/// that another one follows: min(size, end - induction variable), in steps of
+/// as many, up to `end` at most.
+bool isWholeBeforeLast(mlir::scf::ForOp loop, mlir::Value count, int64_t size);
 
 /// The loop over the tiles of a persistent kernel, or null.
 mlir::scf::ForOp getTileLoop(mlir::gpu::GPUFuncOp kernel);

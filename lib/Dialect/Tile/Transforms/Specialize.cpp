@@ -16,8 +16,8 @@
 // consumers, and the producer gets copies of the loops and of the addresses: in
 // a persistent kernel it runs ahead into the next tile. Addresses may depend on
 // scalars in memory, as the numbers of blocks in a list. The tensor memory
-// accelerator fills with zero what lies outside of the tensor, so
-// that a load qualifies if it is cut off by the tensor's end only.
+// accelerator fills with zero what lies outside of the tensor; rows of a load
+// that ends elsewhere, at a length that is data, are cleared by the get.
 //
 //===----------------------------------------------------------------------===//
 
@@ -41,8 +41,16 @@ using namespace flash::tile;
 static StringRef reasonAgainst(LoadOp load) {
   if (load.getTile().getType().getRows() > 256)
     return "the tile has more than 256 rows";
-  return reasonAgainstTma(load, load.getSource(),
-                          load.getTile().getType().getRows());
+  return reasonAgainstTma(load, load.getSource());
+}
+
+/// How many rows the tile has, where the others hold what lies behind them and
+/// somebody looks.
+static Value rowsToKeep(LoadOp load) {
+  return isCutByTensor(load, load.getTile().getType().getRows()) ||
+                 isPaddingUnseen(load)
+             ? Value()
+             : load.getRows();
 }
 
 static Value getMap(TensorMaps &maps, LoadOp load) {
@@ -75,7 +83,7 @@ static void makeGet(LoadOp load, Block *block, Value ring, Value iteration) {
   Operation *last = lastUser(load.getTile(), block);
   auto get = GetOp::create(builder, load.getLoc(), load.getTile().getType(),
                            ring, iteration, builder.getI64IntegerAttr(0),
-                           /*when=*/Value());
+                           /*when=*/Value(), rowsToKeep(load));
   load.getTile().replaceAllUsesWith(get.getTile());
   builder.setInsertionPointAfter(last);
   ReleaseOp::create(builder, load.getLoc(), ring, iteration);
@@ -120,7 +128,7 @@ static Rings makeRings(OpBuilder &builder, KernelLoads loads,
 
 /// Kernels write none of the tensors whose elements they read as scalars.
 static bool isScalar(Operation &op) {
-  return isa<memref::LoadOp>(op) ||
+  return isRead(&op) ||
          (op.getNumRegions() == 0 &&
           (!isa<FlashTileDialect>(op.getDialect()) || isa<TileOfOp>(op)) &&
           isMemoryEffectFree(&op));

@@ -9,7 +9,7 @@
 //   launch grid(%n) ; %b = gpu.block_id
 //   tile(%b) { %o, %m, %l = scf.for %j = %lo to %hi {...} ; store f(%o, %l) }
 //   ->  launch grid(%whole + %rest * %parts)
-//       tile(%b < %whole ? %b : %whole + (%b - %whole) / %parts) {
+//       tile(%b < %whole ? %b : %whole + (%b - %whole) >> %log) {
 //         %o, %m, %l = scf.for %j = part of %lo to %hi {...}
 //         %o, %m, %l = scf.if %part > 0 { merge(take_over, %o, %m, %l) }
 //         scf.if last part { store f(%o, %l) } else { hand_over %o, %m, %l }
@@ -127,17 +127,18 @@ struct Limits {
 
 /// What a launch knows of its tiles.
 struct Grid {
-  Value whole, rest, parts;
+  Value whole, rest, parts, log; ///< parts are 2 to the power of log
 };
 
 /// Parameters of the kernel.
 struct Parameters {
-  Value whole, parts, state, turns;
+  Value whole, log, state, turns;
 };
 } // namespace
 
 /// As many parts as there are blocks for the rest, as have `blocks` blocks of
-/// keys each, and at most `parts`.
+/// keys each, and at most `parts`; a power of two, so that a kernel finds its
+/// part by shifts.
 static Grid makeGrid(OpBuilder &builder, LaunchOp launch,
                      const Splittable &kernel, Limits limits) {
   Location loc = launch.getLoc();
@@ -167,7 +168,18 @@ static Grid makeGrid(OpBuilder &builder, LaunchOp launch,
     most = arith::DivUIOp::create(
         builder, loc, most,
         arith::AddIOp::create(builder, loc, grid.whole, one));
-  grid.parts = arith::MaxUIOp::create(builder, loc, most, one);
+  grid.log = constant(0);
+  grid.parts = one;
+  for (int64_t parts = 2; parts <= limits.parts; parts *= 2) {
+    // 1 where there are so many.
+    Value some = arith::MinUIOp::create(
+        builder, loc,
+        arith::DivUIOp::create(builder, loc, most, constant(parts)), one);
+    grid.log = arith::AddIOp::create(builder, loc, grid.log, some);
+    grid.parts = arith::AddIOp::create(
+        builder, loc, grid.parts,
+        arith::MulIOp::create(builder, loc, some, constant(parts / 2)));
+  }
   launch.getGridMutable()[0].set(arith::AddIOp::create(
       builder, loc, grid.whole,
       arith::MulIOp::create(builder, loc, grid.rest, grid.parts)));
@@ -195,9 +207,9 @@ static Parameters addParameters(gpu::GPUFuncOp kernel,
       addParameter(kernel, launches, index, [&](OpBuilder &, LaunchOp launch) {
         return grids[launch].whole;
       });
-  parameters.parts =
+  parameters.log =
       addParameter(kernel, launches, index, [&](OpBuilder &, LaunchOp launch) {
-        return grids[launch].parts;
+        return grids[launch].log;
       });
   // A slot for each tile in parts.
   auto makeState = [&](OpBuilder &builder, LaunchOp launch) -> Value {
@@ -219,9 +231,10 @@ static Parameters addParameters(gpu::GPUFuncOp kernel,
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// What a block has: part `part` of `count` of a tile, whose state has a slot.
+/// What a block has: part `part` of `count`, 2 to the power of `log`, of a
+/// tile, whose state has a slot.
 struct Share {
-  Value tile, slot, part, count;
+  Value tile, slot, part, count, log;
 };
 
 /// Builds a kernel's parts of tiles.
@@ -250,15 +263,6 @@ private:
   Value constant(int64_t value) {
     return arith::ConstantIndexOp::create(builder, loc, value);
   }
-  /// Numbers of tiles and blocks have 32 bits.
-  Value divide(Value a, Value b) { return narrow<arith::DivUIOp>(a, b); }
-  template <typename Op> Value narrow(Value a, Value b) {
-    Type i32 = builder.getI32Type();
-    Value x = arith::IndexCastUIOp::create(builder, loc, i32, a),
-          y = arith::IndexCastUIOp::create(builder, loc, i32, b);
-    return arith::IndexCastUIOp::create(builder, loc, builder.getIndexType(),
-                                        Op::create(builder, loc, x, y));
-  }
 
   Splittable kernel;
   Parameters parameters;
@@ -269,6 +273,9 @@ private:
 } // namespace
 
 Share Splitter::getShare(Value number) {
+  auto shifted = [&](Value value, Value by) -> Value {
+    return arith::ShLIOp::create(builder, loc, value, by);
+  };
   Value behind = arith::SubIOp::create(builder, loc, number, parameters.whole);
   Value split = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
                                       behind, constant(0));
@@ -276,12 +283,12 @@ Share Splitter::getShare(Value number) {
     return arith::SelectOp::create(builder, loc, split, a, b);
   };
   Share share;
-  share.slot = divide(ifSplit(behind, constant(0)), parameters.parts);
-  Value first =
-      arith::MulIOp::create(builder, loc, share.slot, parameters.parts);
-  share.part =
-      ifSplit(arith::SubIOp::create(builder, loc, behind, first), constant(0));
-  share.count = ifSplit(parameters.parts, constant(1));
+  Value unit = ifSplit(behind, constant(0));
+  share.log = ifSplit(parameters.log, constant(0));
+  share.slot = arith::ShRUIOp::create(builder, loc, unit, parameters.log);
+  share.part = arith::SubIOp::create(builder, loc, unit,
+                                     shifted(share.slot, parameters.log));
+  share.count = shifted(constant(1), share.log);
   share.tile =
       ifSplit(arith::AddIOp::create(builder, loc, parameters.whole, share.slot),
               number);
@@ -307,12 +314,11 @@ void Splitter::limitLoop() {
   Value length = arith::MaxSIOp::create(
       builder, loc, arith::SubIOp::create(builder, loc, upper, lower),
       constant(0));
-  Value last = arith::SubIOp::create(builder, loc, step, constant(1));
-  Value blocks =
-      divide(arith::AddIOp::create(builder, loc, length, last), step);
+  Value blocks = arith::CeilDivUIOp::create(builder, loc, length, step);
   auto begin = [&](Value number) -> Value {
-    Value block = divide(arith::MulIOp::create(builder, loc, blocks, number),
-                         share.count);
+    Value block = arith::ShRUIOp::create(
+        builder, loc, arith::MulIOp::create(builder, loc, blocks, number),
+        share.log);
     return arith::AddIOp::create(
         builder, loc, lower, arith::MulIOp::create(builder, loc, block, step));
   };

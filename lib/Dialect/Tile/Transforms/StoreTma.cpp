@@ -48,10 +48,12 @@ static StringRef reasonAgainst(StoreOp store) {
     return "its elements have not 16 bits";
   if (!boxOf(store))
     return "the rows of a warp are no box of its tensor";
-  return reasonAgainstTma(store, store.getDestination(), type.getRows());
+  return reasonAgainstTma(store, store.getDestination());
 }
 
-/// Through a tile of at most `columns` columns (0: all).
+/// Through a tile of at most `columns` columns (0: all). Rows that end before
+/// the tensor does are followed by those of somebody else: a tile that has all
+/// of its rows goes this way, one that is cut off is stored as it was.
 static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
                       CacheHintAttr hint) {
   FragmentType type = store.getValue().getType();
@@ -60,6 +62,20 @@ static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
   Value map = maps.get(store.getLoc(), store.getDestination(), *boxOf(store),
                        tile.getPanelColumns());
   OpBuilder builder(store);
+  bool isCut = !isCutByTensor(store, type.getRows());
+  if (isCut) {
+    PackedRowsAttr packed = store.getPackedAttr();
+    Value all = arith::ConstantIndexOp::create(
+        builder, store.getLoc(),
+        packed ? packed.getOthers(type.getRows()) : type.getRows());
+    Value whole =
+        arith::CmpIOp::create(builder, store.getLoc(),
+                              arith::CmpIPredicate::sle, all, store.getRows());
+    auto branch = scf::IfOp::create(builder, store.getLoc(), whole,
+                                    /*withElseRegion=*/true);
+    store->moveBefore(branch.elseBlock()->getTerminator());
+    builder.setInsertionPoint(branch.thenBlock()->getTerminator());
+  }
   bool parts = columns && columns < type.getColumns();
   StoreAsyncOp::create(
       builder, store.getLoc(), store.getValue(), map, store.getOffsets(),
@@ -68,7 +84,8 @@ static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
       store.getPackedAttr() ? builder.getI64IntegerAttr(store.getRowDimension())
                             : IntegerAttr(),
       store.getPackedAttr());
-  store.erase();
+  if (!isCut)
+    store.erase();
 }
 
 namespace {

@@ -68,8 +68,29 @@ static bool endsAt(int64_t size, Value count, Value offset) {
 }
 
 template <typename TransferOp>
-StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
-                                        int64_t tileRows) {
+bool flash::tile::isCutByTensor(TransferOp op, int64_t tileRows) {
+  if (!op.getRows())
+    return true;
+  PackedRowsAttr packed = op.getPackedAttr();
+  int64_t rowDim = op.getRowDimension();
+  Value first = op.getOffsets()[rowDim];
+  if (isRest(op.getRows(), first,
+             packed ? packed.getOthers(tileRows) : tileRows))
+    return true;
+  Value memref;
+  if constexpr (std::is_same_v<TransferOp, LoadOp>)
+    memref = op.getSource();
+  else
+    memref = op.getDestination();
+  return endsAt(cast<MemRefType>(memref.getType()).getDimSize(rowDim),
+                op.getRows(), first);
+}
+
+template bool flash::tile::isCutByTensor(LoadOp, int64_t);
+template bool flash::tile::isCutByTensor(StoreOp, int64_t);
+
+template <typename TransferOp>
+StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref) {
   auto argument = dyn_cast<BlockArgument>(memref);
   if (!argument || !isa<gpu::GPUFuncOp>(argument.getOwner()->getParentOp()))
     return "its tensor is not a parameter of the kernel";
@@ -81,11 +102,6 @@ StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
   PackedRowsAttr packed = op.getPackedAttr();
   if (packed && packed.getOuter() != (packed.getDim() < op.getRowDimension()))
     return "its rows are not in memory's order";
-  int64_t rows = packed ? packed.getOthers(tileRows) : tileRows;
-  Value first = op.getOffsets()[op.getRowDimension()];
-  if (op.getRows() && !isRest(op.getRows(), first, rows) &&
-      !endsAt(type.getDimSize(op.getRowDimension()), op.getRows(), first))
-    return "its rows are not cut off at the tensor's end";
   if (op.getCols()) {
     auto columns = getConstantIntValue(getAsOpFoldResult(op.getCols()));
     auto column =
@@ -96,8 +112,8 @@ StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref,
   return "";
 }
 
-template StringRef flash::tile::reasonAgainstTma(LoadOp, Value, int64_t);
-template StringRef flash::tile::reasonAgainstTma(StoreOp, Value, int64_t);
+template StringRef flash::tile::reasonAgainstTma(LoadOp, Value);
+template StringRef flash::tile::reasonAgainstTma(StoreOp, Value);
 
 std::optional<BoxRows> flash::tile::findBox(int64_t rowDim,
                                             PackedRowsAttr packed,

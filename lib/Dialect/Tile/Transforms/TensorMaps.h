@@ -28,12 +28,16 @@ LaunchMap findLaunches(mlir::ModuleOp module);
 /// the tile takes: min(tile, size - offset).
 bool isRest(mlir::Value count, mlir::Value offset, int64_t tile);
 
-/// Why the accelerator cannot copy between `memref` and a tile of `tileRows`
-/// rows, or an empty string. It reads zeros, and writes nothing, outside of the
-/// tensor: a transfer qualifies if it is cut off by the tensor's end only.
+/// Whether the rows of a transfer with a tile of `tileRows` rows are cut off by
+/// the tensor's end only: outside of it the accelerator reads zeros and writes
+/// nothing. What lies behind another end it reads, and would overwrite.
 template <typename TransferOp>
-llvm::StringRef reasonAgainstTma(TransferOp op, mlir::Value memref,
-                                 int64_t tileRows);
+bool isCutByTensor(TransferOp op, int64_t tileRows);
+
+/// Why the accelerator cannot copy between `memref` and a tile, wherever its
+/// rows are cut off, or an empty string.
+template <typename TransferOp>
+llvm::StringRef reasonAgainstTma(TransferOp op, mlir::Value memref);
 
 /// How many rows of a box lie along which dimensions.
 struct BoxRows {

@@ -38,6 +38,8 @@ struct TileProblem {
   /// what else happens to scores, as `alibi, softcap`; keys in pages.
   std::string mask = "none", scores;
   bool paged = false;
+  /// Sequences lie packed along the length.
+  bool ragged = false;
   /// The longer of queries and keys, where types say both; else one of these.
   static constexpr int64_t kLengthAtRunTime = -1, kLengthInData = -2;
   int64_t length = kLengthAtRunTime;

@@ -120,7 +120,7 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     `cu[n]` to `cu[n + 1]`, and is an attention of its own with its own positions.
     Where operands have a batch (prefixes, lengths, a region's %b), n is it;
     those that belong to rows (segments, biases) have batch 1 and are packed alike.
-    Rows in no sequence give O = 0 and LSE = -inf.
+    Rows in no sequence give O = 0 and LSE = -inf. There is at least one sequence.
 
     **Paged keys and values.** With `page_table` (batch x pages of a sequence), key
     is pages x key heads x page size x dqk (`bshd`: pages x page size x key heads x

@@ -209,7 +209,8 @@ def FlashTile_PrefetchOp : FlashTile_Op<"prefetch", [MemoryEffects<[MemRead, Mem
   let hasVerifier = 1;
 }
 
-def FlashTile_GetOp : FlashTile_Op<"get", [MemoryEffects<[MemRead, MemWrite]>,
+def FlashTile_GetOp : FlashTile_Op<"get", [AttrSizedOperandSegments,
+    MemoryEffects<[MemRead, MemWrite]>,
     TypesMatchWith<"tile has the type of the ring's tiles", "ring", "tile",
       "::llvm::cast<::flash::tile::RingType>($_self).getTile()">]> {
   let summary = "waits for a stage of a ring and gives its tile";
@@ -223,18 +224,27 @@ def FlashTile_GetOp : FlashTile_Op<"get", [MemoryEffects<[MemRead, MemWrite]>,
     `in_flight` is not allowed. With `when`, does not wait where that is false:
     what the tile holds then is not known.
 
+    With `rows`, only the first `rows` rows of the tile exist: the copy engine
+    knows no end but the tensor's, and has filled the others with what lies
+    behind. They become zero. Each warpgroup writes the zeros itself, and is at a
+    barrier of its own where there are any to write: all threads of a warpgroup
+    have the same count. Negative counts are as zero, larger ones as all. For
+    rings of kind `mbarrier`, and not together with `when`.
+
     Example:
 
     ```mlir
     %k = flash_tile.get %ring[%i] in_flight 1 : !flash_tile.ring<2, 64x128xbf16, cp_async>
+    %v = flash_tile.get %ring[%i] rows(%n) : !flash_tile.ring<2, 64x128xbf16, mbarrier>
     ```
   }];
   let arguments = (ins FlashTile_Ring:$ring, Index:$iteration,
     DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$in_flight,
-    Optional<I1>:$when);
+    Optional<I1>:$when, Optional<Index>:$rows);
   let results = (outs FlashTile_Shared:$tile);
   let assemblyFormat = [{
-    $ring `[` $iteration `]` (`in_flight` $in_flight^)? (`when` $when^)? attr-dict `:` qualified(type($ring))
+    $ring `[` $iteration `]` (`in_flight` $in_flight^)? (`when` $when^)?
+    (`rows` `(` $rows^ `)`)? attr-dict `:` qualified(type($ring))
   }];
   let hasVerifier = 1;
 }

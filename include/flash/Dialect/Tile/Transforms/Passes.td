@@ -171,8 +171,11 @@ def TileSpecialize : Pass<"flash-tile-specialize", "::mlir::ModuleOp"> {
     For kernels whose schedule says `specialize` and `tma`. Loads become rings of
     kind `mbarrier`: an elected thread of one more warpgroup runs the loop with the
     copies, made by the tensor memory accelerator; the computing warps run the
-    rest. Each source becomes a tensor map, a parameter of the kernel. What does not
-    fit the pattern stays as it is; see the remark.
+    rest. Each source becomes a tensor map, a parameter of the kernel. Both roles
+    read the scalars in memory on which places and loops depend. The accelerator
+    fills with zero what lies outside of a tensor; where rows end before it does,
+    at a length that is data, the get clears the others, unless nothing depends on
+    what they hold. What does not fit the pattern stays as it is; see the remark.
 
     ```mlir
     %q = flash_tile.load %query[...]
@@ -197,7 +200,9 @@ def TileStoreTma : Pass<"flash-tile-store-tma", "::mlir::ModuleOp"> {
   let summary = "Store results through shared memory and the tensor memory accelerator";
   let description = [{
     In specialised kernels whose schedule says `storeTma`, for results of 16-bit
-    elements whose rows are aligned to 16 bytes. Other stores stay as they are.
+    elements whose rows are aligned to 16 bytes. Other stores stay as they are. Where
+    rows end before the tensor does (those of the next sequence follow), tiles that
+    have all of their rows go this way, and others are stored as they were.
 
     ```mlir
     flash_tile.store %o, %out[...] rows(%n)
