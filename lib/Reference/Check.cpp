@@ -47,6 +47,9 @@ Errors reference::measure(const Array &array, const Array &reference) {
   Errors errors;
   int64_t length = std::max<int64_t>(1, rowLength(reference));
   double error2 = 0, reference2 = 0;
+  // A row whose probabilities a sink leaves no f32 for is measured beside what
+  // there is: 1e-30.
+  double smallest2 = array.dtype() == DType::F64 ? 0 : 1e-60;
   for (int64_t row = 0; row < reference.numElements(); row += length) {
     double rowError2 = 0, rowReference2 = 0;
     for (int64_t i = row; i < row + length; ++i) {
@@ -61,7 +64,9 @@ Errors reference::measure(const Array &array, const Array &reference) {
     error2 += rowError2;
     reference2 += rowReference2;
     if (rowReference2 > 0 && length >= kShortestRow)
-      errors.row = std::max(errors.row, std::sqrt(rowError2 / rowReference2));
+      errors.row = std::max(errors.row,
+                            std::sqrt(rowError2 / std::max(rowReference2,
+                                                           smallest2)));
   }
   if (error2 > 0)
     errors.relative = reference2 > 0 ? std::sqrt(error2 / reference2)

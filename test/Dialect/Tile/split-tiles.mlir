@@ -150,7 +150,6 @@ module attributes {gpu.container_module} {
     }
     // What is seen before the loop, as a sink, is part 0's.
     // CHECK-LABEL: gpu.func @sink
-    // CHECK: %[[NONE:[a-z0-9_]+]] = arith.constant 0xFF800000 : f32
     // CHECK: %[[SINK:[a-z0-9_]+]] = flash_tile.splat
     // CHECK: %[[FIRST:[a-z0-9_]+]] = arith.cmpi eq
     // CHECK: scf.if %[[FIRST]]
