@@ -34,14 +34,14 @@ static Kernel pack(Kernel kernel, int64_t heads) {
 }
 
 /// Whether two query heads of the kernel can share a tile: not where a mask
-/// tells heads apart, or where their number is not known.
+/// tells heads apart, where their number is not known, or in ragged sequences.
 static bool canPack(const Kernel &kernel) {
   if (kernel.dynamicHeads || kernel.heads % (2 * kernel.kvHeads) ||
       kernel.attributes.find("schedule") != std::string::npos)
     return false;
-  for (const char *byHead :
-       {"block-sparse", "region-dilated", "region-captures"})
-    if (kernel.feature.find(byHead) != std::string::npos)
+  for (const char *unfit :
+       {"block-sparse", "region-dilated", "region-captures", "ragged"})
+    if (kernel.feature.find(unfit) != std::string::npos)
       return false;
   return true;
 }

@@ -71,6 +71,8 @@ std::string flash::findPackingMisfit(AttentionOp op, ScheduleAttr schedule) {
     return llvm::formatv("tiles have {0} rows", schedule.getM());
   if (masksByHead(op))
     return "the mask tells heads apart";
+  if (op.isRagged())
+    return "sequences are ragged";
   return "";
 }
 

@@ -135,9 +135,10 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
               : queryHeads;
   if (outs.empty())
     outs = emptyResults();
-  // The blocks of all sequences lie one after another, as one batch.
-  Value batches =
-      op.isRagged() ? index.constant(1) : index.dim(op.getQuery(), 0);
+  // The blocks of all sequences lie one after another, as one batch; without
+  // rows there is none.
+  Value batches = op.isRagged() ? index.min(numQueries, index.constant(1))
+                                : index.dim(op.getQuery(), 0);
   if (above || upTo)
     batches = index.mul(batches, isWithin(above, upTo));
 
