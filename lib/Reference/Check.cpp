@@ -64,9 +64,9 @@ Errors reference::measure(const Array &array, const Array &reference) {
     error2 += rowError2;
     reference2 += rowReference2;
     if (rowReference2 > 0 && length >= kShortestRow)
-      errors.row = std::max(errors.row,
-                            std::sqrt(rowError2 / std::max(rowReference2,
-                                                           smallest2)));
+      errors.row =
+          std::max(errors.row,
+                   std::sqrt(rowError2 / std::max(rowReference2, smallest2)));
   }
   if (error2 > 0)
     errors.relative = reference2 > 0 ? std::sqrt(error2 / reference2)

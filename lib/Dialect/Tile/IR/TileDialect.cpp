@@ -99,7 +99,7 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
                ? success()
                : op->emitError() << "'" << name << "' belongs on an scf.for";
   if (name != getWarpsAttrName() && name != getSharedBytesAttrName() &&
-      name != getClusterAttrName())
+      name != getClusterAttrName() && name != getPartsAttrName())
     return op->emitError() << "unknown attribute '" << name
                            << "' of the flash_tile dialect";
   auto kernel = dyn_cast<gpu::GPUFuncOp>(op);
@@ -109,7 +109,7 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
   auto value = dyn_cast<IntegerAttr>(attribute.getValue());
   if (!value || !value.getType().isSignlessInteger(64))
     return op->emitError() << "'" << name << "' must be an i64";
-  if (name == getSharedBytesAttrName())
+  if (name == getSharedBytesAttrName() || name == getPartsAttrName())
     return value.getInt() >= 0
                ? success()
                : op->emitError() << "'" << name << "' is negative";

@@ -35,25 +35,41 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::tile;
 
+/// As few blocks as take no more rounds: 2048 tiles are 16 rounds of 128
+/// blocks, as of 132, which would be in each other's way.
+static Value fewestBlocks(OpBuilder &builder, Location loc, Value tiles,
+                          Value most) {
+  Value rounds = arith::CeilDivUIOp::create(builder, loc, tiles, most);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  return arith::CeilDivUIOp::create(
+      builder, loc, tiles, arith::MaxUIOp::create(builder, loc, rounds, one));
+}
+
 /// Gives the launches a grid of at most `cores` blocks, whole clusters of them,
 /// and the kernel the number of tiles, which is returned. Where tiles are
-/// `alike`, the blocks are as few as take no more rounds: 2048 tiles are 16
-/// rounds of 128 blocks, as of 132, which would be in each other's way.
+/// `alike`, the blocks are as few as take no more rounds; not where a launch
+/// splits tiles, which is made for rounds of all cores.
 static Value limitGrid(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
                        int64_t cores, bool alike) {
+  auto parts =
+      kernel->getAttrOfType<IntegerAttr>(FlashTileDialect::getPartsAttrName());
   auto limit = [&](OpBuilder &builder, LaunchOp launch) {
+    Location loc = launch.getLoc();
     Value tiles = launch.getGrid()[0];
     Value most = arith::ConstantIndexOp::create(
-        builder, launch.getLoc(), cores - cores % getKernelCluster(kernel));
-    Value blocks =
-        arith::MinSIOp::create(builder, launch.getLoc(), tiles, most);
+        builder, loc, cores - cores % getKernelCluster(kernel));
+    Value blocks = arith::MinSIOp::create(builder, loc, tiles, most);
     if (alike && getKernelCluster(kernel) == 1) {
-      Value rounds =
-          arith::CeilDivUIOp::create(builder, launch.getLoc(), tiles, most);
-      Value one = arith::ConstantIndexOp::create(builder, launch.getLoc(), 1);
-      blocks = arith::CeilDivUIOp::create(
-          builder, launch.getLoc(), tiles,
-          arith::MaxUIOp::create(builder, launch.getLoc(), rounds, one));
+      Value fewest = fewestBlocks(builder, loc, tiles, most);
+      if (parts) {
+        Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+        Value split = arith::MinUIOp::create(
+            builder, loc, launch.getArgs()[parts.getInt()], one);
+        fewest = arith::MaxUIOp::create(
+            builder, loc, fewest,
+            arith::MulIOp::create(builder, loc, blocks, split));
+      }
+      blocks = fewest;
     }
     launch.getGridMutable()[0].set(blocks);
     return tiles;
@@ -150,11 +166,9 @@ struct TilePersistentPass
             << kernel.getName() << "' as it is: it has no one block id along x";
         return;
       }
-      bool parts =
-          kernel->walk([](TakeOverOp) { return WalkResult::interrupt(); })
-              .wasInterrupted();
+      bool parts = kernel->hasAttr(FlashTileDialect::getPartsAttrName());
       // Of unequal tiles heads take turns, or blocks take them as they come.
-      bool alike = !schedule.getHeadTurns() && !schedule.getDynamic() && !parts;
+      bool alike = !schedule.getHeadTurns() && !schedule.getDynamic();
       Value tiles = limitGrid(kernel, launches[kernel], cores, alike);
       makePersistent(kernel, id, tiles,
                      schedule.getDynamic() && getKernelCluster(kernel) == 1

@@ -460,6 +460,10 @@ struct TileSplitTilesPass
       Parameters parameters =
           addParameters(kernel, launches[kernel], split, limits);
       Splitter(split, parameters).run();
+      kernel->setAttr(
+          FlashTileDialect::getPartsAttrName(),
+          IntegerAttr::get(IntegerType::get(&getContext(), 64),
+                           cast<BlockArgument>(parameters.log).getArgNumber()));
       ++numSplit;
     });
   }

@@ -72,6 +72,11 @@ def FlashTile_Dialect : Dialect {
     }
     /// L4 function attribute: which parameters are tensor maps, until
     /// `flash-tile-finalize-kernels`.
+    /// Of a kernel that may split tiles: which parameter is the binary logarithm
+    /// of their parts.
+    static constexpr ::llvm::StringLiteral getPartsAttrName() {
+      return "flash_tile.parts";
+    }
     /// Of an allocation: counts tiles, is 0 between launches.
     static constexpr ::llvm::StringLiteral getCounterAttrName() {
       return "flash_tile.counter";
