@@ -48,6 +48,8 @@ static bool canPack(const Kernel &kernel) {
 
 std::vector<Kernel> matrix::makePackedKernels(DType type) {
   std::vector<Kernel> kernels;
+  if (type == DType::F64)
+    return kernels;
   Kernel base;
   base.type = type;
   base.shapes = kShapes;
@@ -90,6 +92,9 @@ std::vector<Kernel> matrix::makePackedKernels(DType type) {
         kernels.push_back(kernel);
       }
   }
+  // Which query a row is does not depend on the type.
+  if (type != DType::BF16)
+    return kernels;
   for (const std::vector<Kernel> &others :
        {makeMaskKernels(type), makeScoreKernels(type)})
     for (const Kernel &kernel : others)
