@@ -51,12 +51,12 @@ static Value getAddress(Emitter &e, Value memref, Value row, int64_t rowBytes,
   return e.ptx(e.getI64Type(), text, "=&l,l,r", {base, row})[0];
 }
 
-static Slot getSlot(Emitter &e, const KernelValues &kernel, Value state,
-                    Value turns, Value slot) {
-  int64_t elements = cast<MemRefType>(state.getType()).getDimSize(1);
-  Value number = e.toI32(slot);
-  return {getAddress(e, state, number, 4 * elements, 1),
-          getAddress(e, turns, number, 4 * kernel.warps, 32),
+template <typename OpT>
+static Slot getSlot(Emitter &e, const KernelValues &kernel, OpT op) {
+  int64_t elements = cast<MemRefType>(op.getState().getType()).getDimSize(1);
+  Value number = e.toI32(op.getSlot());
+  return {getAddress(e, op.getState(), number, 4 * elements, 1),
+          getAddress(e, op.getTurns(), number, 4 * kernel.warps, 32),
           4 * 32 * kernel.warps};
 }
 
@@ -76,7 +76,7 @@ struct HandOverLowering : TilePattern<HandOverOp> {
     if (!kernel)
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
     Emitter e(op.getLoc(), rewriter);
-    Slot slot = getSlot(e, *kernel, op.getState(), op.getTurns(), op.getSlot());
+    Slot slot = getSlot(e, *kernel, op);
     Value address = slot.state;
     for (auto [fragment, lowered] :
          llvm::zip(op.getValues(), adaptor.getValues()))
@@ -103,7 +103,7 @@ struct TakeOverLowering : TilePattern<TakeOverOp> {
     if (!kernel)
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
     Emitter e(op.getLoc(), rewriter);
-    Slot slot = getSlot(e, *kernel, op.getState(), op.getTurns(), op.getSlot());
+    Slot slot = getSlot(e, *kernel, op);
     // By a vote, so that the assembler knows that lanes stay together.
     e.ptx("{\n.reg .pred mine, all;\n.reg .b32 turn;\nWAIT:\n"
           "ld.acquire.gpu.global.u32 turn, [$0];\n"

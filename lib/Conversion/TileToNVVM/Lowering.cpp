@@ -171,6 +171,13 @@ SmallVector<Value> Emitter::ptx(TypeRange results, StringRef text,
   return values;
 }
 
+Value Emitter::pin(Value number) {
+  bool narrow = number.getType().isInteger(32);
+  return ptx(TypeRange(number.getType()),
+             narrow ? "mov.b32 $0, $1;" : "mov.b64 $0, $1;",
+             narrow ? "=r,r" : "=l,l", number)[0];
+}
+
 Value Emitter::intrinsic(Type result, StringRef name, ValueRange operands) {
   return LLVM::CallIntrinsicOp::create(*this, result, getStringAttr(name),
                                        operands)

@@ -100,6 +100,9 @@ public:
                                      llvm::StringRef constraints,
                                      mlir::ValueRange operands,
                                      bool sideEffects = true);
+  /// The same number (i32 or i64), of which nobody knows that it could be used
+  /// before: what depends on it is computed here, and not hoisted.
+  mlir::Value pin(mlir::Value number);
   /// A pure LLVM intrinsic with one result.
   mlir::Value intrinsic(mlir::Type result, llvm::StringRef name,
                         mlir::ValueRange operands);

@@ -63,12 +63,7 @@ static void pin(Value value, ArrayRef<OpOperand *> uses) {
   Emitter e(value.getLoc(), builder);
   bool narrow =
       llvm::all_of(uses, [](OpOperand *use) { return isPlace(*use); });
-  Type type = narrow ? e.getI32Type() : e.getI64Type();
-  Value number = narrow ? e.toI32(value) : e.toI64(value);
-  Value pinned =
-      e.ptx(TypeRange(type), narrow ? "mov.b32 $0, $1;" : "mov.b64 $0, $1;",
-            narrow ? "=r,r" : "=l,l", number)[0];
-  pinned = e.toIndex(pinned);
+  Value pinned = e.toIndex(e.pin(narrow ? e.toI32(value) : e.toI64(value)));
   for (OpOperand *use : uses)
     use->set(pinned);
 }

@@ -48,12 +48,6 @@ static void storeGlobal(Emitter &e, Value value, Value address) {
                         LLVM::IntToPtrOp::create(e, pointer, address));
 }
 
-/// The same number, of which nobody knows that it could be used before: what
-/// depends on it is not hoisted. 32 bits are what coordinates have.
-static Value computeHere(Emitter &e, Value number) {
-  return e.ptx(TypeRange{e.getI32Type()}, "mov.b32 $0, $1;", "=r,r", number)[0];
-}
-
 namespace {
 
 struct StoreLowering : TilePattern<StoreOp> {
@@ -72,10 +66,10 @@ struct StoreLowering : TilePattern<StoreOp> {
     // Of one role among others: addresses are computed here, and not kept in
     // registers over the loops that need them.
     if (type.getRank() == 2 && kernel->specialized) {
-      here.lane = computeHere(e, here.lane);
+      here.lane = e.pin(here.lane);
       for (Value &offset : offsets)
         if (!getConstantIntValue(offset))
-          offset = e.toIndex(computeHere(e, e.toI32(offset)));
+          offset = e.toIndex(e.pin(e.toI32(offset)));
     }
     SmallVector<Value> elements = unpack(e, adaptor.getValue(), type);
     Place place =

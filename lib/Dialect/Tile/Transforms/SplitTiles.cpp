@@ -215,9 +215,7 @@ static Parameters addParameters(gpu::GPUFuncOp kernel,
   auto makeState = [&](OpBuilder &builder, LaunchOp launch) -> Value {
     Location loc = launch.getLoc();
     Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-    Value some = arith::MinUIOp::create(
-        builder, loc,
-        arith::SubIOp::create(builder, loc, grids[launch].parts, one), one);
+    Value some = arith::MinUIOp::create(builder, loc, grids[launch].log, one);
     Value slots = arith::MulIOp::create(builder, loc, grids[launch].rest, some);
     return memref::AllocOp::create(builder, loc, state, slots);
   };

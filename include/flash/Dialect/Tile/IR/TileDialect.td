@@ -70,8 +70,6 @@ def FlashTile_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getTilesAttrName() {
       return "flash_tile.tiles";
     }
-    /// L4 function attribute: which parameters are tensor maps, until
-    /// `flash-tile-finalize-kernels`.
     /// Of a kernel that may split tiles: which parameter is the binary logarithm
     /// of their parts.
     static constexpr ::llvm::StringLiteral getPartsAttrName() {
@@ -81,6 +79,8 @@ def FlashTile_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getCounterAttrName() {
       return "flash_tile.counter";
     }
+    /// L4 function attribute: which parameters are tensor maps, until
+    /// `flash-tile-finalize-kernels`.
     static constexpr ::llvm::StringLiteral getTensorMapsAttrName() {
       return "flash_tile.tensor_map_parameters";
     }
