@@ -108,7 +108,7 @@ suite_matrix() {
 suite_io() {
   check "building flash-matrix" need_build dev flash-matrix
   seen io "$FLASH_BUILD/bin/flash-matrix" && return
-  matrix matrix-io "$FLASH_BUILD/bin/flash-matrix" --target=cpu --io
+  matrix matrix-io "$FLASH_BUILD/bin/flash-matrix" --target=cpu --io --opt-level=0
   remember
 }
 

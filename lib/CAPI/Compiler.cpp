@@ -204,6 +204,7 @@ static std::string describe(const FlashFunction &function) {
                            {"schedules", Array(function.executable->schedules)},
                            {"schedule_sources",
                             Array(function.executable->scheduleSources)},
+                           {"remarks", Array(function.executable->remarks)},
                            {"compile_ms", std::move(compile)}}))
       .str();
 }

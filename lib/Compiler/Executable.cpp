@@ -35,15 +35,22 @@ using rt::Status;
 DiagnosticCollector::DiagnosticCollector(MLIRContext *context)
     : context(context) {
   id = context->getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() != DiagnosticSeverity::Error || !first.empty())
+    bool isError = diagnostic.getSeverity() == DiagnosticSeverity::Error;
+    if (isError ? !first.empty()
+                : diagnostic.getSeverity() != DiagnosticSeverity::Remark)
       return success();
-    llvm::raw_string_ostream os(first);
+    std::string line;
+    llvm::raw_string_ostream os(line);
     if (auto file = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>())
       os << file.getFilename().getValue() << ":" << file.getLine() << ":"
          << file.getColumn() << ": ";
     // One line: some messages print IR.
     std::string text = diagnostic.str();
     os << StringRef(text).take_until([](char c) { return c == '\n'; });
+    if (isError)
+      first = std::move(line);
+    else if (!llvm::is_contained(remarks, line))
+      remarks.push_back(std::move(line));
     return success();
   });
 }
@@ -83,6 +90,10 @@ Status compiler::Pipeline::lower(StringRef level,
       return Status::success();
     return diagnostics.takeError(("a pass to " + level + " failed").str());
   });
+  // The same of each kernel is said once.
+  for (const std::string &remark : diagnostics.getRemarks())
+    if (!llvm::is_contained(remarks, remark))
+      remarks.push_back(remark);
   if (status.ok() && options.onLevel)
     options.onLevel(level, *module);
   return status;
@@ -317,5 +328,6 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
   (*executable)->stages = std::move(pipeline.stages);
   (*executable)->schedules = std::move(schedules);
   (*executable)->scheduleSources = std::move(sources);
+  (*executable)->remarks = std::move(pipeline.remarks);
   return executable;
 }

@@ -37,6 +37,7 @@ public:
   const CompileOptions &options;
   TargetAttr target;
   std::vector<StageTime> stages;
+  std::vector<std::string> remarks;
 };
 
 /// The attribute's text, as pass options have it.

@@ -101,6 +101,18 @@ static Extra keyLengths() {
       [](const Shape &s) { return std::pair<int64_t, int64_t>{0, s.sk}; });
 }
 
+/// Lengths that end with a block of keys, before the first, and inside one.
+static Extra lengthsByBlocks(int64_t bk) {
+  Extra extra = keyLengths();
+  extra.fill = [bk](const Kernel &, const Shape &s, uint64_t, Array &array) {
+    for (int64_t i = 0; i < array.numElements(); ++i)
+      array.set(i, i % 3 == 0   ? double(s.sk / 2 / bk * bk)
+                   : i % 3 == 1 ? 0.0
+                                : double(s.sk / 3));
+  };
+  return extra;
+}
+
 /// Pages in an order of their own.
 static Extra pageTable() {
   return {"t", "tensor<?x?xi32>", DType::I32,
@@ -389,6 +401,28 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
     kernel.heads = 6;
     kernel.kvHeads = 2;
     kernel.shapes = {{1, 300, 1023}, {2, 640, 1024}, {1, 1024, 384}};
+  }
+  // Lists that name blocks behind the end of a batch's keys.
+  for (int64_t dim : {64, 128, 256}) {
+    int64_t bq = dim == 64 ? 64 : 128, bk = dim == 128 ? 128 : 64;
+    std::vector<Extra> extras{
+        lengthsByBlocks(bk), blockList("pn", bq, bk, false, false),
+        blockList("pl", bq, bk, false, true),
+        blockList("fn", bq, bk, true, false),
+        blockList("fl", bq, bk, true, true)};
+    Kernel &kernel = add("block-sparse-lengths-hd" + std::to_string(dim), "",
+                         std::move(extras));
+    kernel.attributes = "mask = #flash.block_sparse<bq = " +
+                        std::to_string(bq) + ", bk = " + std::to_string(bk) +
+                        (dim == 64 ? ">" : ", partial = #flash.causal>");
+    kernel.operands =
+        "kv_lengths(%n : tensor<?xi32>) " +
+        listOperands("mask_operands",
+                     std::vector<Extra>(kernel.extras.begin() + 1,
+                                        kernel.extras.end()));
+    kernel.spoil = spoilBehindLengths;
+    kernel.dqk = kernel.dv = dim;
+    kernel.shapes = {{3, 200, 700}, {2, 1, 1023}, {3, 640, 512}};
   }
   sparse("block-sparse-split",
          "#flash.block_sparse<bq = 64, bk = 32, partial = #flash.causal>", 64,

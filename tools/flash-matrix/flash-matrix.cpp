@@ -65,6 +65,9 @@ int main(int argc, char **argv) {
   cl::opt<int64_t> stride("stride", cl::init(1), cl::value_desc("N"),
                           cl::desc("Only every N-th kernel"),
                           cl::cat(category));
+  cl::opt<unsigned> optLevel(
+      "opt-level", cl::init(3), cl::value_desc("0..3"),
+      cl::desc("LLVM's level on the CPU"), cl::cat(category));
   cl::opt<bool> large("large", cl::desc("Add lengths of several thousand"),
                       cl::cat(category));
   cl::opt<bool> io(
@@ -91,6 +94,8 @@ int main(int argc, char **argv) {
     return fail("--seed is a number or 'fresh', not '" + seed + "'");
   if (repeats < 1 || stride < 1)
     return fail("--repeats and --stride must be at least 1");
+  if (optLevel > 3)
+    return fail("--opt-level is 0, 1, 2 or 3");
   options.target = target == "auto" ? flash::chooseTarget() : target;
   options.passes = passes;
   options.schedule = schedule;
@@ -98,6 +103,7 @@ int main(int argc, char **argv) {
   options.repeats = repeats;
   options.filters.assign(filters.begin(), filters.end());
   options.stride = stride;
+  options.optLevel = optLevel;
   options.large = large;
   options.verbose = verbose;
   options.io = io;

@@ -99,6 +99,8 @@ public:
   std::vector<std::string> schedules;
   /// Where each came from: `table NAME`, `model`, or `given` (and over what).
   std::vector<std::string> scheduleSources;
+  /// What passes had to say of what they did not do, `file:3:5: what`.
+  std::vector<std::string> remarks;
   std::vector<StageTime> stages;
   /// What ptxas said (with -v), if it ran.
   std::string assemblerLog;
@@ -129,11 +131,14 @@ public:
   ~DiagnosticCollector();
   /// The first error in one line, `file:3:5: what`; or `fallback`.
   rt::Status takeError(llvm::StringRef fallback) const;
+  /// The remarks, each in one line, none twice.
+  const std::vector<std::string> &getRemarks() const { return remarks; }
 
 private:
   mlir::MLIRContext *context;
   mlir::DiagnosticEngine::HandlerID id;
   std::string first;
+  std::vector<std::string> remarks;
 };
 
 } // namespace flash

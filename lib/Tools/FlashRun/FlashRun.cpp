@@ -172,6 +172,7 @@ Status Runner::compile() {
   report.stages = executable->stages;
   report.schedules = executable->schedules;
   report.scheduleSources = executable->scheduleSources;
+  report.remarks = executable->remarks;
   return Status::success();
 }
 

@@ -67,6 +67,8 @@ void RunReport::printText(llvm::raw_ostream &os) const {
        << "  (set with --dim, --scalar)\n";
   for (auto [schedule, source] : llvm::zip(schedules, scheduleSources))
     os << "schedule  " << schedule << "  (" << source << ")\n";
+  for (const std::string &remark : remarks)
+    os << "remark    " << remark << "\n";
   os << "compile  ";
   for (const StageTime &stage : stages)
     os << " " << stage.name << format(" %.1f ms,", stage.milliseconds);
@@ -126,6 +128,7 @@ void RunReport::printJson(llvm::raw_ostream &os) const {
                 {"defaults", Array(defaults)},
                 {"schedules", Array(schedules)},
                 {"schedule_sources", Array(scheduleSources)},
+                {"remarks", Array(remarks)},
                 {"input_bytes", inputBytes},
                 {"output_bytes", outputBytes}};
   Object compile;

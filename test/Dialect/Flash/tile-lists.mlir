@@ -70,3 +70,25 @@ func.func @whole(%q: tensor<1x1x256x64xf16>, %n: tensor<1x1x2xi32>, %l: tensor<1
       : tensor<1x1x256x64xf16>, tensor<1x1x256x64xf16>, tensor<1x1x256x64xf16> -> tensor<1x1x256x64xf16>
   return %o : tensor<1x1x256x64xf16>
 }
+
+// -----
+
+// Lists may name blocks behind a batch's keys: none is walked where there are no keys, and each is cut at the end.
+// CHECK-LABEL: @lengths
+// CHECK: scf.forall
+// CHECK: %[[KEYS:.*]] = arith.minsi
+// CHECK: %[[SOME:.*]] = arith.cmpi sgt, %[[KEYS]], %c0
+// CHECK: %[[PARTIAL:.*]] = arith.select %[[SOME]], %{{.*}}, %c0
+// CHECK: %[[FULL:.*]] = arith.select %[[SOME]], %{{.*}}, %c0
+// CHECK: %[[ALL:.*]] = arith.addi %[[FULL]], %[[PARTIAL]]
+// CHECK: scf.for %{{.*}} = %c0{{.*}} to %[[ALL]] step %c1
+// CHECK: %[[K0:.*]] = arith.minsi %{{.*}}, %[[KEYS]]
+// CHECK: %[[REST:.*]] = arith.subi %[[KEYS]], %[[K0]]
+// CHECK: %[[EXISTING:.*]] = arith.minsi %[[REST]], %c128
+// CHECK: flash.online_attention {{.*}} keys(%[[EXISTING]])
+func.func @lengths(%q: tensor<?x4x?x128xbf16>, %n: tensor<?xi32>, %pn: tensor<1x4x?xi32>, %pl: tensor<1x4x?x?xi32>, %fn: tensor<1x4x?xi32>, %fl: tensor<1x4x?x?xi32>) -> tensor<?x4x?x128xbf16> {
+  %o = flash.attention %q, %q, %q kv_lengths(%n : tensor<?xi32>) mask_operands(%pn, %pl, %fn, %fl : tensor<1x4x?xi32>, tensor<1x4x?x?xi32>, tensor<1x4x?xi32>, tensor<1x4x?x?xi32>)
+      {mask = #flash.block_sparse<bq = 128, bk = 128, partial = #flash.causal>}
+      : tensor<?x4x?x128xbf16>, tensor<?x4x?x128xbf16>, tensor<?x4x?x128xbf16> -> tensor<?x4x?x128xbf16>
+  return %o : tensor<?x4x?x128xbf16>
+}

@@ -28,8 +28,12 @@ func.func private @warps(!flash_tile.fragment<64x32xf32, #flash_tile.acc<0>>)
 func.func private @element(!flash_tile.fragment<64x32xvector<2xf32>, #flash_tile.acc<4>>)
 
 // -----
-// expected-error @below {{a tile has positive sizes, not 0}}
+// expected-error @below {{a tile has sizes of 1 to 1048576, not 0}}
 func.func private @empty(!flash_tile.fragment<64x0xf32, #flash_tile.acc<4>>)
+
+// -----
+// expected-error @below {{a tile has sizes of 1 to 1048576, not 9223372036854775807}}
+func.func private @huge(!flash_tile.shared<64x9223372036854775807xbf16>)
 
 // -----
 // expected-error @below {{a shared tile has a multiple of 8 rows (the period of the swizzle), not 20}}

@@ -66,7 +66,7 @@ struct RunReport {
   std::vector<std::string> arguments, results;
   /// Sizes that nobody set: `sq = 1024`.
   std::vector<std::string> defaults;
-  std::vector<std::string> schedules, scheduleSources;
+  std::vector<std::string> schedules, scheduleSources, remarks;
   std::vector<StageTime> stages;
   int64_t inputBytes = 0, outputBytes = 0;
   std::vector<rt::cuda::KernelAttributes> kernels;

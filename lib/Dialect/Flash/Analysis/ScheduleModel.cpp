@@ -213,15 +213,33 @@ static TileCandidate withMoreStages(TileCandidate candidate, TargetAttr target,
   return candidate;
 }
 
+std::string flash::whyNotWgmma(TargetAttr target, const TileProblem &problem) {
+  int64_t narrow = std::min(problem.qkDim, problem.vDim),
+          wide = std::max(problem.qkDim, problem.vDim);
+  if (!target.hasWgmma())
+    return "the target has no wgmma";
+  if (problem.elementBytes != 2)
+    return "its elements do not have 16 bits";
+  if (problem.paged)
+    return "pages of keys are not one tensor that could be copied as such";
+  if (StringRef(problem.scores).contains("dropout"))
+    return "dropout's bits would be computed where P's registers are still "
+           "read by a product in flight";
+  if (wide > 256)
+    return llvm::formatv("a product has at most 256 columns, not {0}", wide);
+  if (problem.qkDim % 8 || problem.vDim % 8)
+    return llvm::formatv("rows of {0} elements are not whole numbers of 16 "
+                         "bytes",
+                         problem.qkDim % 8 ? problem.qkDim : problem.vDim);
+  return narrow > 0 ? "" : "a head has no elements";
+}
+
 bool flash::usesWgmma(TargetAttr target, const TileProblem &problem) {
-  // Rows of 16 bytes are what the tensor memory accelerator copies, and pages
-  // are not one tensor. Dropout's bits are computed where P's registers are
-  // still read by a product in flight: the assembler would serialise it.
-  if (problem.paged || StringRef(problem.scores).contains("dropout"))
-    return false;
-  return target.hasWgmma() && problem.elementBytes == 2 &&
-         problem.qkDim % 8 == 0 && problem.vDim % 8 == 0 &&
-         std::max(problem.qkDim, problem.vDim) <= 256;
+  return whyNotWgmma(target, problem).empty();
+}
+
+static bool fits(const TileCandidate &candidate) {
+  return candidate.schedule.getN() > 0;
 }
 
 static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
@@ -277,10 +295,9 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       if (warpgroups < 3 || candidate.schedule.getN() >= leastKeysOfThree)
         candidates.push_back(candidate);
     }
-    // Where the mask's blocks suit none, warps multiply on their own.
-    if (llvm::any_of(candidates, [](const TileCandidate &candidate) {
-          return candidate.schedule.getN() > 0;
-        }))
+    // Where nothing fits, or the mask's blocks suit none, warps multiply on
+    // their own.
+    if (llvm::any_of(candidates, fits))
       return candidates;
     c = Choice();
     c.d = 16;
@@ -310,7 +327,7 @@ TileCandidate flash::chooseTile(TargetAttr target, const TileProblem &problem) {
   std::vector<TileCandidate> candidates = considerTiles(target, problem);
   const TileCandidate *best = nullptr;
   for (const TileCandidate &candidate : candidates)
-    if (candidate.schedule.getN() && (!best || candidate.cost < best->cost))
+    if (fits(candidate) && (!best || candidate.cost < best->cost))
       best = &candidate;
   if (best)
     return *best;
@@ -323,6 +340,17 @@ TileCandidate flash::chooseTile(TargetAttr target, const TileProblem &problem) {
   TileCandidate smallest = candidates.front();
   smallest.schedule = c.get(target.getContext());
   return smallest;
+}
+
+std::string flash::explainInstruction(TargetAttr target,
+                                      const TileProblem &problem) {
+  if (!target.hasWgmma() ||
+      Choice::get(chooseTile(target, problem).schedule).instruction ==
+          Instruction::Wgmma)
+    return "";
+  std::string reason = whyNotWgmma(target, problem);
+  return reason.empty() ? considerTiles(target, problem).front().reason
+                        : reason;
 }
 
 double flash::tileCost(TargetAttr target, ScheduleAttr schedule,

@@ -116,6 +116,10 @@ struct ChooseSchedulePass
       chosen = overlay(chosen, op.getScheduleAttr());
       if (!exact)
         chosen = packHeads(*description, chosen, problem);
+      if (!exact && chosen.getInstruction() == Instruction::MmaSync)
+        if (std::string reason = explainInstruction(*description, problem);
+            !reason.empty())
+          op.emitRemark("attention by mma.sync instead of wgmma: ") << reason;
       op.setScheduleAttr(chosen);
       // Tiles follow the mask's blocks; on a GPU not every block holds one.
       if (!description->isCPU() && problem.rowDivisor &&

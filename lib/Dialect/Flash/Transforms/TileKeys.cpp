@@ -304,6 +304,12 @@ AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
   return SmallVector<Value>(forOp.getResults());
 }
 
+/// Whether lists may name blocks that begin behind the last key: where numbers
+/// of keys are data. With others that would be an error of the lists.
+static bool namesBeyondKeys(AttentionOp op) {
+  return op.getKvLengths() || op.isRagged();
+}
+
 /// Two lists as one; whose mask is to be asked is not said.
 KeyBlocks AttentionTiler::joinLists(const KeyBlocks &first,
                                     const KeyBlocks &second) {
@@ -351,7 +357,9 @@ AttentionTiler::State AttentionTiler::walkTogether(Value query,
   Value rest =
       index.sub(numKeys, index.mul(index.div(numKeys, index.constant(all.size)),
                                    index.constant(all.size)));
-  Value cut = index.less(zero, rest);
+  Value cut = namesBeyondKeys(op)
+                  ? arith::ConstantIntOp::create(rewriter, loc, 1, 1)
+                  : index.less(zero, rest);
   Value last = rewriter.createOrFold<arith::SelectOp>(
       loc, cut, numKeys, index.max(index.sub(numKeys, tile), zero));
   auto forOp = scf::ForOp::create(
@@ -387,6 +395,12 @@ AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qLast) {
     lists = mask.buildKeyBlocks(rewriter, loc, maskPlace(), qPosition);
   if (lists.empty())
     return walkRange(query, qLast, state);
+  // What a step reads at its last key must be there.
+  if (namesBeyondKeys(op))
+    for (KeyBlocks &list : lists)
+      list.count = arith::SelectOp::create(
+          rewriter, loc, index.less(index.constant(0), numKeys), list.count,
+          index.constant(0));
   if (schedule.getSpecialize() && lists.size() == 2 && lists[1].full &&
       !keysBefore)
     return walkTogether(query, lists, state);

@@ -47,11 +47,13 @@ static void printShape(AsmPrinter &printer, ArrayRef<int64_t> shape,
   printer << elementType;
 }
 
-static LogicalResult verifyPositive(EmitError emitError,
-                                    ArrayRef<int64_t> shape) {
+/// No multiprocessor holds more; products of a few sizes fit 64 bits.
+static LogicalResult verifySizes(EmitError emitError, ArrayRef<int64_t> shape) {
+  constexpr int64_t kLargest = 1 << 20;
   for (int64_t size : shape)
-    if (size <= 0)
-      return emitError() << "a tile has positive sizes, not " << size;
+    if (size < 1 || size > kLargest)
+      return emitError() << "a tile has sizes of 1 to " << kLargest << ", not "
+                         << size;
   return success();
 }
 
@@ -83,7 +85,7 @@ LogicalResult FragmentType::verify(EmitError emitError, ArrayRef<int64_t> shape,
   if (!elementType.isIntOrIndexOrFloat())
     return emitError() << "a fragment has elements of a scalar type, not "
                        << elementType;
-  if (failed(verifyPositive(emitError, shape)))
+  if (failed(verifySizes(emitError, shape)))
     return failure();
   return layout.verifyFragment(emitError, shape, elementType);
 }
@@ -110,7 +112,7 @@ void SharedType::print(AsmPrinter &printer) const {
 
 LogicalResult SharedType::verify(EmitError emitError, int64_t rows,
                                  int64_t columns, Type elementType) {
-  if (failed(verifyPositive(emitError, {rows, columns})))
+  if (failed(verifySizes(emitError, {rows, columns})))
     return failure();
   if (!elementType.isIntOrFloat() ||
       !llvm::is_contained({8u, 16u, 32u}, elementType.getIntOrFloatBitWidth()))

@@ -77,8 +77,14 @@ std::vector<TileCandidate> considerTiles(TargetAttr target,
 /// The cheapest candidate.
 TileCandidate chooseTile(TargetAttr target, const TileProblem &problem);
 
-/// Whether the target's model takes Hopper's instructions for the problem.
+/// Whether Hopper's instructions could compute the problem; what is against
+/// it, or an empty string.
 bool usesWgmma(TargetAttr target, const TileProblem &problem);
+std::string whyNotWgmma(TargetAttr target, const TileProblem &problem);
+
+/// Why the model leaves Hopper's instructions aside on a target that has them;
+/// empty where it takes them.
+std::string explainInstruction(TargetAttr target, const TileProblem &problem);
 
 /// What the model says a score costs under a schedule, relative to others of
 /// the target; smaller is better.

@@ -1,0 +1,48 @@
+// RUN: flash-opt %s -verify-diagnostics --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a}))' | FileCheck %s
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80}))' 2>&1 | FileCheck %s --check-prefix=AMPERE
+
+// What Hopper's instructions cannot compute is computed as on older GPUs, and a remark says why. These have none there.
+// AMPERE-NOT: remark
+
+// CHECK-LABEL: @odd
+func.func @odd(%q: tensor<1x4x?x60xbf16>) -> tensor<1x4x?x60xbf16> {
+  // CHECK: instruction = mma_sync
+  // expected-remark @below {{attention by mma.sync instead of wgmma: rows of 60 elements are not whole numbers of 16 bytes}}
+  %o = flash.attention %q, %q, %q : tensor<1x4x?x60xbf16>, tensor<1x4x?x60xbf16>, tensor<1x4x?x60xbf16> -> tensor<1x4x?x60xbf16>
+  return %o : tensor<1x4x?x60xbf16>
+}
+
+// CHECK-LABEL: @paged
+func.func @paged(%q: tensor<?x8x1x128xbf16>, %k: tensor<?x2x64x128xbf16>, %n: tensor<?xi32>, %t: tensor<?x?xi32>) -> tensor<?x8x1x128xbf16> {
+  // CHECK: instruction = mma_sync
+  // expected-remark @below {{attention by mma.sync instead of wgmma: pages of keys are not one tensor that could be copied as such}}
+  %o = flash.attention %q, %k, %k kv_lengths(%n : tensor<?xi32>) page_table(%t : tensor<?x?xi32>) : tensor<?x8x1x128xbf16>, tensor<?x2x64x128xbf16>, tensor<?x2x64x128xbf16> -> tensor<?x8x1x128xbf16>
+  return %o : tensor<?x8x1x128xbf16>
+}
+
+// CHECK-LABEL: @dropout
+func.func @dropout(%q: tensor<1x4x?x64xf16>, %seed: i64, %offset: i64) -> tensor<1x4x?x64xf16> {
+  // CHECK: instruction = mma_sync
+  // expected-remark @below {{attention by mma.sync instead of wgmma: dropout's bits would be computed where P's registers are still read by a product in flight}}
+  %o = flash.attention %q, %q, %q dropout(%seed, %offset) {dropout_p = 0.1 : f32} : tensor<1x4x?x64xf16>, tensor<1x4x?x64xf16>, tensor<1x4x?x64xf16> -> tensor<1x4x?x64xf16>
+  return %o : tensor<1x4x?x64xf16>
+}
+
+// The tile of results, the LSE, a sequence's bounds and the softcap's exponentials leave no registers for keys.
+// CHECK-LABEL: @ragged
+func.func @ragged(%q: tensor<1x4x?x256xbf16>, %s: tensor<?xi32>) -> (tensor<1x4x?x256xbf16>, tensor<1x4x?xf32>) {
+  // CHECK: instruction = mma_sync
+  // expected-remark @below {{attention by mma.sync instead of wgmma: 16 keys a block need 237 registers a thread of 232}}
+  %o, %l = flash.attention %q, %q, %q cu_seqlens_q(%s : tensor<?xi32>) cu_seqlens_k(%s : tensor<?xi32>) {scores = [#flash.softcap<3.0>]} : tensor<1x4x?x256xbf16>, tensor<1x4x?x256xbf16>, tensor<1x4x?x256xbf16> -> tensor<1x4x?x256xbf16>, tensor<1x4x?xf32>
+  return %o, %l : tensor<1x4x?x256xbf16>, tensor<1x4x?xf32>
+}
+
+// Nothing is said of what was asked for, or is as good as it gets.
+// CHECK-LABEL: @asked
+func.func @asked(%q: tensor<1x4x?x64xbf16>) -> tensor<1x4x?x64xbf16> {
+  // CHECK: instruction = mma_sync
+  %o = flash.attention %q, %q, %q {schedule = #flash.schedule<m = 64, n = 64, warps = 4, instruction = mma_sync>} : tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16> -> tensor<1x4x?x64xbf16>
+  // CHECK: instruction = wgmma
+  %p = flash.attention %o, %o, %o : tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16>, tensor<1x4x?x64xbf16> -> tensor<1x4x?x64xbf16>
+  return %p : tensor<1x4x?x64xbf16>
+}
