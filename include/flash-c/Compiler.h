@@ -98,8 +98,8 @@ FLASH_C_EXPORT int flashFunctionIsOnDevice(const FlashFunction *function);
 /** The code: `kind` is "llvm", "ptx", "cubin" or "plan", as far as the target
  *  has it; or "report": JSON with the target, the schedule of each attention
  *  and where it came from, the passes' remarks, and the milliseconds of each
- *  stage of the compilation. NULL on error. The bytes, `*size` of them (and a zero after
- *  them), live until the next call for the same function, or its
+ *  stage of the compilation. NULL on error. The bytes, `*size` of them (and a
+ *  zero after them), live until the next call for the same function, or its
  *  destruction. */
 FLASH_C_EXPORT const char *flashFunctionGetCode(FlashFunction *function,
                                                 const char *kind, size_t *size);

@@ -65,9 +65,9 @@ int main(int argc, char **argv) {
   cl::opt<int64_t> stride("stride", cl::init(1), cl::value_desc("N"),
                           cl::desc("Only every N-th kernel"),
                           cl::cat(category));
-  cl::opt<unsigned> optLevel(
-      "opt-level", cl::init(3), cl::value_desc("0..3"),
-      cl::desc("LLVM's level on the CPU"), cl::cat(category));
+  cl::opt<unsigned> optLevel("opt-level", cl::init(3), cl::value_desc("0..3"),
+                             cl::desc("LLVM's level on the CPU"),
+                             cl::cat(category));
   cl::opt<bool> large("large", cl::desc("Add lengths of several thousand"),
                       cl::cat(category));
   cl::opt<bool> io(
