@@ -6,7 +6,7 @@
 #     lit       the dev build; lit tests (passes, levels, diagnostics, plugin, kernels through ptxas) and unit tests
 #     matrix    shapes, masks and types on the CPU against float64
 #     io        bytes that tiles move, counted while the matrix runs on the CPU, against the IO report
-#     fuzz      random attentions on the CPU against float64: the same each time, and others each time
+#     fuzz      random attentions on the CPU against float64: the same each time, and others for each commit
 #     gpu       the matrix on the GPU, where there is one
 #     consumer  a project outside the tree, with a mask of its own, that does find_package(Flash)
 #     docs      what the documentation quotes is what the compiler does; the generated references
@@ -112,12 +112,19 @@ suite_io() {
   remember
 }
 
+# commit_seed <n>: random draws differ from commit to commit, yet are the same wherever this one is tested.
+commit_seed() {
+  local tree
+  tree=$(git rev-parse --quiet --verify 'HEAD^{tree}' 2>/dev/null) || tree=$RANDOM
+  echo $((16#$(printf '%s %s' "$tree" "$1" | sha256sum | cut -c 1-8)))
+}
+
 # Draws that the clock ends count as far as they came; what they find stands in the log with its seed.
 suite_fuzz() {
   check "building flash-fuzz" need_build dev flash-fuzz
   matrix fuzz-same "$FLASH_BUILD/bin/flash-fuzz" --seed=1 --count=300 --time=60
-  matrix fuzz-fresh "$FLASH_BUILD/bin/flash-fuzz" --seed=fresh --count=100000 --time=75
-  matrix fuzz-optimized "$FLASH_BUILD/bin/flash-fuzz" --seed=fresh --count=100000 --time=20 --opt-level=3
+  matrix fuzz-fresh "$FLASH_BUILD/bin/flash-fuzz" --seed="$(commit_seed 1)" --count=100000 --time=75
+  matrix fuzz-optimized "$FLASH_BUILD/bin/flash-fuzz" --seed="$(commit_seed 2)" --count=100000 --time=20 --opt-level=3
 }
 
 suite_gpu() {
@@ -190,8 +197,8 @@ suite_tidy() {
 
 suite_asan() {
   check "the build with sanitizers" need_build asan all
-  # Other mutants each time: what did not change since it passed is not run again, these are.
-  matrix mutants test/mutate.py --build=build-asan --seed=fresh --time=70
+  # Other mutants for each commit: what did not change since it passed is not run again, these are.
+  matrix mutants test/mutate.py --build=build-asan --seed="$(commit_seed 3)" --time=70
   seen asan build-asan/bin build-asan/unittests/bin test && return
   run_lit asan asan check-flash
   remember
