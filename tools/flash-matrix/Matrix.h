@@ -127,6 +127,9 @@ struct MatrixOptions {
   int64_t stride = 1;
 };
 
+/// The kernels that the options' filters and stride leave.
+std::vector<Kernel> selectKernels(const MatrixOptions &options);
+
 /// Launches a kernel that was compiled with counters and compares what it moved
 /// with the IO report; returns what differs, or an empty string.
 std::string checkIO(mlir::func::FuncOp func, const CompileOptions &options,

@@ -72,8 +72,7 @@ static void runKernel(const Kernel &kernel, const MatrixOptions &options,
   llvm::outs().flush();
 }
 
-int matrix::runMatrix(const MatrixOptions &options) {
-  auto begin = std::chrono::steady_clock::now();
+std::vector<Kernel> matrix::selectKernels(const MatrixOptions &options) {
   std::vector<Kernel> kernels;
   int64_t position = 0;
   for (Kernel &kernel : makeKernels(options.large)) {
@@ -84,6 +83,12 @@ int matrix::runMatrix(const MatrixOptions &options) {
     if (wanted && position++ % options.stride == 0)
       kernels.push_back(std::move(kernel));
   }
+  return kernels;
+}
+
+int matrix::runMatrix(const MatrixOptions &options) {
+  auto begin = std::chrono::steady_clock::now();
+  std::vector<Kernel> kernels = selectKernels(options);
   Totals totals;
   std::atomic<size_t> next{0};
   bool terminal = isatty(STDERR_FILENO);

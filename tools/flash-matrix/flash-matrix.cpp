@@ -111,7 +111,7 @@ int main(int argc, char **argv) {
     return fail("--io counts on the target cpu");
   if (list) {
     for (const flash::matrix::Kernel &kernel :
-         flash::matrix::makeKernels(large))
+         flash::matrix::selectKernels(options))
       llvm::outs() << "// " << kernel.name() << "\n"
                    << kernel.program() << "\n";
     return 0;
