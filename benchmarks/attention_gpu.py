@@ -12,7 +12,7 @@
 
 Sections:
     sweep     head dims x full and causal x lengths, batch * length = 16384, heads * head dim = 2048
-    flex      FlexAttention's cases at length 8192: full, causal, window, blocks, documents, alibi, softcap
+    flex      FlexAttention's cases at length 8192: full, causal, window, blocks, documents, ragged, alibi, softcap
     errors    against float64, on N(0, 1) and on peaked inputs, at length 2048
     compile   from MLIR text to loaded code, by stage, in a process of its own
     launch    what a launch costs the host
@@ -46,7 +46,7 @@ def parse_arguments(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     several = {"type": lambda text: tuple(filter(None, text.split(",")))}
     parser.add_argument("--sections", **several, default=SECTIONS, help="comma-separated")
-    parser.add_argument("--cases", **several, help="of sweep and flex: full, causal, window:1024, blocks:0.25, documents:8, alibi, softcap:30")
+    parser.add_argument("--cases", **several, help="of sweep and flex: full, causal, window:1024, blocks:0.25, documents:8, ragged:16, alibi, softcap:30")
     parser.add_argument("--head-dims", **several, help="as 64,128,192/128 (default: 128,64,256; all five where errors are measured)")
     parser.add_argument("--lengths", **several, help="comma-separated (default: 512 to 16384; 8192 in flex)")
     parser.add_argument("--dtypes", **several, default=("bf16",), help="bf16, f16")

@@ -56,5 +56,7 @@ def sweep(variants, dims, lengths, dtypes=("bf16",), gqa=1, tokens=TOKENS, width
             kv_heads = max(1, heads // gqa)
             heads = kv_heads * gqa
             for variant in variants:
-                result += [Case(variant, dqk, dv, n, max(1, tokens // n), heads, kv_heads, dtype) for n in lengths]
+                # Sequences that are packed fill one batch entry.
+                sizes = [(tokens, 1)] if variant.kind == "ragged" else [(n, max(1, tokens // n)) for n in lengths]
+                result += [Case(variant, dqk, dv, n, batch, heads, kv_heads, dtype) for n, batch in sizes]
     return result

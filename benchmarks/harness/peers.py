@@ -6,15 +6,18 @@ length x head dim; it raises Unsupported for a case that the peer does not do.
 
     cudnn   PyTorch's scaled_dot_product_attention, cuDNN's backend        dense, causal
     fa2     the same, FlashAttention-2                                     dense, causal
+    varlen  PyTorch's varlen_attn (FlashAttention-2)                       ragged
     flex    PyTorch's FlexAttention, compiled for the shape                everything
     fa3     flash_attn_interface, if it can be imported                    dense, causal, window, softcap
     fa4     flash_attn.cute, if it can be imported (fa4_bundle.sh)         dense, causal, window, softcap
     unfused NumPy in f32, of a dry run                                     everything
 
-FlashAttention-3 and -4 get tensors in their own layout (batch x length x heads x head dim), copied before.
+FlashAttention-3 and -4, and varlen_attn, get tensors in their own layout (batch x length x heads x head dim), copied
+before.
 """
 
 import importlib
+import inspect
 import math
 
 from .variants import BLOCK
@@ -56,13 +59,16 @@ def flex_functions(backend, case, blocks):
     def listed(b, h, i, j):
         return blocks[i // BLOCK, j // BLOCK]
 
+    def ragged(b, h, i, j):
+        return (blocks[i] == blocks[j]) & (j <= i)
+
     def softcap(s, b, h, i, j):
         return cap * torch.tanh(s / cap)
 
     def alibi(s, b, h, i, j):
         return s + slopes[h] * (j - i)
 
-    mask = listed if variant.sparse else window if variant.kind == "window" else causal if variant.causal else None
+    mask = listed if variant.sparse else ragged if variant.kind == "ragged" else window if variant.kind == "window" else causal if variant.causal else None
     return mask, {"softcap": softcap, "alibi": alibi}.get(variant.kind)
 
 
@@ -116,6 +122,25 @@ def flash_attn(module, kinds):
     return make
 
 
+def varlen(backend, case, q, k, v, blocks):
+    if case.variant.kind != "ragged":
+        raise Unsupported("ragged only")
+    try:
+        from torch.nn.attention.varlen import varlen_attn
+    except ImportError as error:
+        raise Unsupported(str(error)) from error
+    q, k, v = (x[0].transpose(0, 1).contiguous() for x in (q, k, v))
+    starts = case.variant.starts(case.length)
+    # PyTorch has renamed the option.
+    causal = {"is_causal": True} if "is_causal" in inspect.signature(varlen_attn).parameters else {"window_size": (-1, 0)}
+    longest, places = max(end - first for first, end in zip(starts, starts[1:])), backend.array(starts, "i32")
+
+    def launch():
+        return varlen_attn(q, k, v, places, places, longest, longest, **causal).transpose(0, 1)[None]
+
+    return launch
+
+
 def unfused(backend, case, q, k, v, blocks):
     if backend.name != "cpu":
         raise Unsupported("for dry runs")
@@ -137,6 +162,6 @@ def unfused(backend, case, q, k, v, blocks):
     return launch
 
 
-PEERS = {"cudnn": sdpa("CUDNN_ATTENTION"), "fa2": sdpa("FLASH_ATTENTION"), "flex": flex,
+PEERS = {"cudnn": sdpa("CUDNN_ATTENTION"), "fa2": sdpa("FLASH_ATTENTION"), "varlen": varlen, "flex": flex,
          "fa3": flash_attn("flash_attn_interface", ("full", "causal", "window", "softcap")),
          "fa4": flash_attn("flash_attn.cute", ("full", "causal", "window", "softcap")), "unfused": unfused}

@@ -15,6 +15,10 @@ def text(variant, head_dim, head_dim_v, element):
         arguments += [f"%np: {count}", f"%p: {lists}", f"%nf: {count}", f"%f: {lists}"]
         clauses.append(f"mask_operands(%np, %p, %nf, %f : {count}, {lists}, {count}, {lists})")
         attributes.append(f"mask = #flash.block_sparse<bq = {BLOCK}, bk = {BLOCK}>")
+    elif variant.kind == "ragged":
+        arguments += ["%starts: tensor<?xi32>"]
+        clauses.append("cu_seqlens_q(%starts : tensor<?xi32>) cu_seqlens_k(%starts : tensor<?xi32>)")
+        attributes.append("mask = #flash.causal")
     elif variant.kind == "window":
         attributes.append(f"mask = #flash.window<left = {variant.parameter - 1}, right = 0>")
     elif variant.causal:
@@ -36,6 +40,8 @@ def extra_arguments(backend, case):
     variant = case.variant
     if variant.kind == "alibi":
         return [backend.array([variant.slope(h, case.heads) for h in range(case.heads)], "f32")]
+    if variant.kind == "ragged":
+        return [backend.array(variant.starts(case.length), "i32")]
     if not variant.sparse:
         return []
     # Blocks are seen whole or not at all: the lists of partial blocks are empty.

@@ -55,7 +55,8 @@ class Run:
 
 
 def blocks_of(backend, case):
-    return backend.array(case.variant.blocks(case.length), "bool") if case.variant.sparse else None
+    data = case.variant.data(case.length)
+    return backend.array(*data) if data else None
 
 
 def throughput(run, section, case, peers):

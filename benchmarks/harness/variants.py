@@ -3,18 +3,19 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What is computed: a mask and a score function, said once for the float64 reference and for FlexAttention.
 
-    full  causal  window[:1024]  blocks[:0.25]  documents[:8]  alibi  softcap[:30]
+    full  causal  window[:1024]  blocks[:0.25]  documents[:8]  ragged[:16]  alibi  softcap[:30]
 
 `visible` and `score` work on anything that has arithmetic and indexing: NumPy arrays, tensors, and the symbolic
-indices that FlexAttention traces. Windows, ALiBi and softcap are causal, as in language models. `blocks` draws
-128 x 128 blocks with that density, `documents` that many documents of whole blocks; both are data at run time.
+indices that FlexAttention traces. Windows, ragged sequences, ALiBi and softcap are causal, as in language models.
+`blocks` draws 128 x 128 blocks with that density, `documents` that many documents of whole blocks, `ragged` that many
+sequences of any length, packed one behind the other in one batch entry; all are data at run time.
 """
 
 import dataclasses
 import random
 
 BLOCK = 128
-DEFAULTS = {"full": None, "causal": None, "window": 1024, "blocks": 0.25, "documents": 8, "alibi": None, "softcap": 30.0}
+DEFAULTS = {"full": None, "causal": None, "window": 1024, "blocks": 0.25, "documents": 8, "ragged": 16, "alibi": None, "softcap": 30.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Variant:
 
     @property
     def causal(self):
-        return self.kind in ("causal", "window", "alibi", "softcap")
+        return self.kind in ("causal", "window", "ragged", "alibi", "softcap")
 
     @property
     def sparse(self):
@@ -36,9 +37,11 @@ class Variant:
         return self.kind in ("blocks", "documents")
 
     def visible(self, i, j, blocks=None):
-        """Whether query i sees key j; None where every query sees every key."""
+        """Whether query i sees key j; None where every query sees every key. `blocks` is what `data` returns."""
         if self.sparse:
             return blocks[i // BLOCK, j // BLOCK]
+        if self.kind == "ragged":
+            return (blocks[i] == blocks[j]) & (j <= i)
         if self.kind == "window":
             return (j <= i) & (i - j < self.parameter)
         return j <= i if self.causal else None
@@ -65,11 +68,28 @@ class Variant:
         # The diagonal is kept: no query is without a key.
         return [[q == k or draw.random() < self.parameter for k in range(count)] for q in range(count)]
 
+    def starts(self, length):
+        """Where the sequences begin, and the end of the last."""
+        draw = random.Random(f"{self.name} {length}")
+        return [0, *sorted(draw.sample(range(1, length), int(self.parameter) - 1)), length]
+
+    def data(self, length):
+        """(what a mask that is data reads, its type): a matrix of blocks, or the sequence of each position; else None."""
+        if self.sparse:
+            return self.blocks(length), "bool"
+        if self.kind == "ragged":
+            starts = self.starts(length)
+            return [n for n, (first, end) in enumerate(zip(starts, starts[1:])) for _ in range(first, end)], "i32"
+        return None
+
     def pairs(self, length):
         """How many (query, key) pairs are visible: what FLOPs are counted on."""
         if self.sparse:
             size = [min(BLOCK, length - BLOCK * b) for b in range(-(-length // BLOCK))]
             return sum(size[q] * size[k] for q, row in enumerate(self.blocks(length)) for k, seen in enumerate(row) if seen)
+        if self.kind == "ragged":
+            starts = self.starts(length)
+            return sum((end - first) * (end - first + 1) // 2 for first, end in zip(starts, starts[1:]))
         if self.kind == "window":
             w = min(self.parameter, length)
             return w * (w + 1) // 2 + (length - w) * w

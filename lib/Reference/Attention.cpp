@@ -276,9 +276,11 @@ private:
       s[j] = seen[j] ? std::exp(s[j] - max) : T(0);
       sum += s[j];
     }
-    for (int64_t j = 0; j < end; ++j)
-      s[j] =
-          roundTo(query.dtype(), static_cast<T>(s[j] / sum * kept(b, h, i, j)));
+    // Dropout is an operation of its own, on probabilities that were stored.
+    for (int64_t j = 0; j < end; ++j) {
+      T stored = roundTo(query.dtype(), s[j] / sum);
+      s[j] = roundTo(query.dtype(), static_cast<T>(stored * kept(b, h, i, j)));
+    }
     return max + std::log(sum);
   }
 
