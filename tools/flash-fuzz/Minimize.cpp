@@ -34,10 +34,10 @@ static double slackOf(const Draw &draw) {
   // which knows the compiler's tiles.
   double slack = draw.m ? 2 : 1;
   // Where a row's largest probabilities are dropped, those that are left have
-  // few digits in f16, or cancel: which such row is worst is luck, and so is
-  // how bad it is for the unfused computation that sets the limit.
+  // few digits in f16: which such row is worst is luck, and so is how bad it is
+  // for the unfused computation that sets the limit.
   if (draw.type == rt::DType::F16 && !draw.dropout.empty())
-    slack *= 4;
+    slack *= 2;
   // The limit takes rows for as many draws of an error; without scores that
   // differ they are one.
   if (draw.scale == "0.0")
