@@ -30,6 +30,9 @@ static int64_t rowLength(const Array &array) {
   return array.rank() == 4 ? array.shape().back() : 1;
 }
 
+/// Unit roundoffs of f64 and f32.
+constexpr double kDoubleOverSingle = 0x1p-29;
+
 static double unitRoundoff(DType type) {
   switch (type) {
   case DType::BF16:
@@ -149,12 +152,21 @@ static Errors limits(const Errors &unfused, const Array &reference,
              5e-6 + u / 2 + 4 * u / std::sqrt(columns)};
   // Floors are roundings of f32. Of f64 there are as many, and the reference,
   // which is no more exact, has its own.
-  double unit = inputType == DType::F64 ? 0x1p-28 : 1;
+  double unit = inputType == DType::F64 ? 2 * kDoubleOverSingle : 1;
   auto limit = [&](double unfused, double floor) {
     return 1.25 * unfused + floor * unit;
   };
   return {limit(unfused.relative, floor.relative),
           limit(unfused.maximum, floor.maximum), limit(unfused.row, floor.row)};
+}
+
+/// What an attention without fusion in f64 would be off by, from what it is in
+/// f32: nothing else here is more exact than f64. Numbers that f32 does not
+/// have say nothing.
+static Errors inDouble(Errors errors) {
+  for (double *error : {&errors.relative, &errors.maximum, &errors.row})
+    *error = std::isfinite(*error) ? *error * kDoubleOverSingle : 0;
+  return errors;
 }
 
 Verdict reference::judge(const Array &array, const Array &reference,
@@ -170,6 +182,8 @@ Verdict reference::judge(const Array &array, const Array &reference,
   verdict.failure = findExactFailure(array, reference);
   verdict.error = measure(array, reference);
   verdict.unfused = measure(unfused, reference);
+  if (inputType == DType::F64)
+    verdict.unfused = inDouble(verdict.unfused);
   verdict.limit = limits(verdict.unfused, reference, kind, inputType);
   if (!verdict.passed())
     return verdict;

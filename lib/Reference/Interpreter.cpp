@@ -187,10 +187,5 @@ Result<ShapeRun> reference::runShapes(func::FuncOp func,
 Result<std::vector<RuntimeValue>>
 reference::run(func::FuncOp func, const std::vector<RuntimeValue> &args,
                Arithmetic arithmetic, std::function<void(double)> progress) {
-  // Without fusion, f64 is computed as here.
-  func.walk([&](AttentionOp op) {
-    if (op.getAccumulatorType().isF64())
-      arithmetic = Arithmetic::Float64;
-  });
   return Interpreter(arithmetic, std::move(progress)).run(func, args);
 }

@@ -14,6 +14,8 @@
 
 #include "Draw.h"
 
+#include "llvm/Support/MathExtras.h"
+
 #include <algorithm>
 
 using namespace flash;
@@ -362,6 +364,22 @@ static bool hasPlace(const Expr &expr, Place place) {
                       [&](const Expr &in) { return hasPlace(in, place); });
 }
 
+static bool asksHead(const Expr &expr) {
+  return expr.node == Node::Head || hasPlace(expr, Place::Head) ||
+         hasPlace(expr, Place::HeadKey) || llvm::any_of(expr.in, asksHead);
+}
+
+/// Whether tiles can be of several heads: those share their keys, and the mask
+/// does not tell them apart (lists of blocks may, or be of one head).
+static bool canPack(const Draw &draw) {
+  return draw.group % draw.packHeads == 0 && draw.m % draw.packHeads == 0 &&
+         !draw.dynamicHeads && !draw.sequences &&
+         llvm::none_of(draw.maskRegion, asksHead) &&
+         llvm::none_of(draw.mask, [](const Mask &mask) {
+           return countKind(mask, Mask::BlockSparse) > 0;
+         });
+}
+
 bool fuzz::isLegal(const Draw &draw) {
   if (draw.shapes.empty() || (draw.isStatic && draw.shapes.size() != 1) ||
       (draw.isStatic && draw.dynamicHeads))
@@ -380,7 +398,7 @@ bool fuzz::isLegal(const Draw &draw) {
         return score.kind == Score::Region;
       }) > 1)
     return false;
-  if (draw.pageSize && !draw.kvLengths)
+  if ((draw.pageSize && !draw.kvLengths) || (draw.packHeads && !canPack(draw)))
     return false;
   // What follows an infinite bias must not turn it round.
   for (size_t i = 0; i + 1 < draw.scores.size(); ++i)
@@ -413,6 +431,18 @@ static void dropUnused(Draw &draw) {
     draw.scoreRegion.clear();
 }
 
+/// Half of those that can.
+static void packHeads(Draw &draw) {
+  Random random(draw.seed + 1);
+  if (draw.group == 1 || !random.chance(0.5))
+    return;
+  Draw packed = draw;
+  packed.packHeads = draw.group;
+  packed.m = llvm::alignTo(draw.m, draw.group);
+  if (fuzz::isLegal(packed))
+    draw = packed;
+}
+
 Draw fuzz::drawAttention(uint64_t seed, uint64_t number) {
   Random mix(seed);
   Random random(mix.next() ^ (number * 0xd1342543de82ef95 + 1));
@@ -423,7 +453,9 @@ Draw fuzz::drawAttention(uint64_t seed, uint64_t number) {
       for (matrix::Shape &shape : draw.shapes)
         std::tie(shape.heads, shape.kvHeads) =
             std::pair(draw.kvHeads * draw.group, draw.kvHeads);
-    if (isLegal(draw))
-      return draw;
+    if (!isLegal(draw))
+      continue;
+    packHeads(draw);
+    return draw;
   }
 }

@@ -160,6 +160,8 @@ struct Draw {
   /// Of the schedule; 0: the compiler's.
   int64_t m = 0, n = 0;
   bool backward = false;
+  /// Query heads that share a tile; 0: the compiler's.
+  int64_t packHeads = 0;
 
   /// At most one of each.
   std::vector<Mask> mask;

@@ -198,10 +198,21 @@ Kernel ProgramBuilder::build() {
     attribute("scores = [" + scores + "]");
   if (!draw.dropout.empty())
     attribute("dropout_p = " + draw.dropout + " : f32");
-  if (draw.m)
-    attribute("schedule = #flash.schedule<m = " + std::to_string(draw.m) +
-              ", n = " + std::to_string(draw.n) +
-              (draw.backward ? ", backward = true>" : ">"));
+  std::string schedule;
+  auto field = [&](llvm::StringRef name, int64_t value) {
+    schedule += (schedule.empty() ? "" : ", ") + name.str() + " = " +
+                std::to_string(value);
+  };
+  if (draw.m) {
+    field("m", draw.m);
+    field("n", draw.n);
+    if (draw.backward)
+      schedule += ", backward = true";
+  }
+  if (draw.packHeads)
+    field("packHeads", draw.packHeads);
+  if (!schedule.empty())
+    attribute("schedule = #flash.schedule<" + schedule + ">");
   std::vector<Extra> captures = makeCaptures(draw);
   for (const Extra &capture : captures)
     kernel.extras.push_back(capture);

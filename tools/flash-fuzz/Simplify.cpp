@@ -130,6 +130,7 @@ void Simplifier::features() {
   if (draw.sequences > 1)
     set<int64_t>(&Draw::sequences, draw.sequences - 1);
   set<int64_t>(&Draw::splitKV, 0);
+  set<int64_t>(&Draw::packHeads, 0);
   if (draw.backward)
     add([](Draw &copy) { copy.backward = false; });
   if (draw.m || draw.n)
