@@ -30,8 +30,9 @@ static int64_t rowLength(const Array &array) {
   return array.rank() == 4 ? array.shape().back() : 1;
 }
 
-/// Unit roundoffs of f64 and f32.
-constexpr double kDoubleOverSingle = 0x1p-29;
+/// Roundings of f64 over those of f32: there are as many, and those of the
+/// reference, which is no more exact, besides.
+constexpr double kDoubleOverSingle = 2 * 0x1p-29;
 
 static double unitRoundoff(DType type) {
   switch (type) {
@@ -150,9 +151,7 @@ static Errors limits(const Errors &unfused, const Array &reference,
                  4 * u / std::sqrt(elements),
              (5e-6 + u + 4 * u / std::sqrt(elements)) * largest,
              5e-6 + u / 2 + 4 * u / std::sqrt(columns)};
-  // Floors are roundings of f32. Of f64 there are as many, and the reference,
-  // which is no more exact, has its own.
-  double unit = inputType == DType::F64 ? 2 * kDoubleOverSingle : 1;
+  double unit = inputType == DType::F64 ? kDoubleOverSingle : 1;
   auto limit = [&](double unfused, double floor) {
     return 1.25 * unfused + floor * unit;
   };
@@ -160,9 +159,8 @@ static Errors limits(const Errors &unfused, const Array &reference,
           limit(unfused.maximum, floor.maximum), limit(unfused.row, floor.row)};
 }
 
-/// What an attention without fusion in f64 would be off by, from what it is in
-/// f32: nothing else here is more exact than f64. Numbers that f32 does not
-/// have say nothing.
+/// What an attention without fusion in f64 would be off by, from what it is off
+/// by in f32. Numbers that f32 does not have say nothing.
 static Errors inDouble(Errors errors) {
   for (double *error : {&errors.relative, &errors.maximum, &errors.row})
     *error = std::isfinite(*error) ? *error * kDoubleOverSingle : 0;
