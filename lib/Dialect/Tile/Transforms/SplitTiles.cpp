@@ -24,6 +24,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelParameters.h"
+#include "SplitGrid.h"
 #include "TensorMaps.h"
 
 #include "flash/Dialect/Flash/IR/Flash.h"
@@ -117,114 +118,6 @@ StringRef Splittable::match(gpu::GPUFuncOp kernel) {
 }
 
 //===----------------------------------------------------------------------===//
-// Launches
-//===----------------------------------------------------------------------===//
-
-namespace {
-struct Limits {
-  int64_t cores, parts, blocks;
-};
-
-/// What a launch knows of its tiles.
-struct Grid {
-  Value whole, rest, parts, log; ///< parts are 2 to the power of log
-};
-
-/// Parameters of the kernel.
-struct Parameters {
-  Value whole, log, state, turns;
-};
-} // namespace
-
-/// As many parts as there are blocks for the rest, as have `blocks` blocks of
-/// keys each, and at most `parts`; a power of two, so that a kernel finds its
-/// part by shifts.
-static Grid makeGrid(OpBuilder &builder, LaunchOp launch,
-                     const Splittable &kernel, Limits limits) {
-  Location loc = launch.getLoc();
-  auto constant = [&](int64_t value) -> Value {
-    return arith::ConstantIndexOp::create(builder, loc, value);
-  };
-  Value tiles = launch.getGrid()[0], cores = constant(limits.cores),
-        one = constant(1);
-  Grid grid;
-  grid.rest = arith::RemUIOp::create(builder, loc, tiles, cores);
-  grid.whole = arith::SubIOp::create(builder, loc, tiles, grid.rest);
-  auto memref = cast<BlockArgument>(LoadOp(kernel.keys).getSource());
-  Value keys = memref::DimOp::create(
-      builder, loc, launch.getArgs()[memref.getArgNumber()],
-      constant(LoadOp(kernel.keys).getRowDimension()));
-  int64_t rows = LoadOp(kernel.keys).getTile().getType().getRows();
-  Value blocks = arith::CeilDivUIOp::create(builder, loc, keys, constant(rows));
-  Value most =
-      arith::DivUIOp::create(builder, loc, blocks, constant(limits.blocks));
-  Value free = arith::DivUIOp::create(
-      builder, loc, cores,
-      arith::MaxUIOp::create(builder, loc, grid.rest, one));
-  most = arith::MinUIOp::create(builder, loc, most, free);
-  most = arith::MinUIOp::create(builder, loc, most, constant(limits.parts));
-  // 1 where whole tiles come before.
-  if (!kernel.alike)
-    most = arith::DivUIOp::create(
-        builder, loc, most,
-        arith::AddIOp::create(builder, loc, grid.whole, one));
-  grid.log = constant(0);
-  grid.parts = one;
-  for (int64_t parts = 2; parts <= limits.parts; parts *= 2) {
-    // 1 where there are so many.
-    Value some = arith::MinUIOp::create(
-        builder, loc,
-        arith::DivUIOp::create(builder, loc, most, constant(parts)), one);
-    grid.log = arith::AddIOp::create(builder, loc, grid.log, some);
-    grid.parts = arith::AddIOp::create(
-        builder, loc, grid.parts,
-        arith::MulIOp::create(builder, loc, some, constant(parts / 2)));
-  }
-  launch.getGridMutable()[0].set(arith::AddIOp::create(
-      builder, loc, grid.whole,
-      arith::MulIOp::create(builder, loc, grid.rest, grid.parts)));
-  return grid;
-}
-
-static Parameters addParameters(gpu::GPUFuncOp kernel,
-                                ArrayRef<LaunchOp> launches,
-                                const Splittable &split, Limits limits) {
-  DenseMap<Operation *, Grid> grids;
-  for (LaunchOp launch : launches) {
-    OpBuilder builder(launch);
-    grids[launch] = makeGrid(builder, launch, split, limits);
-  }
-  scf::ForOp loop = split.loop;
-  int64_t warps =
-      cast<FragmentType>(loop.getResultTypes()[split.sum]).getWarps();
-  int64_t elements =
-      HandOverOp::countElements(loop.getResultTypes()) * 32 * warps;
-  auto index = IndexType::get(kernel.getContext());
-  auto state = MemRefType::get({ShapedType::kDynamic, elements},
-                               Float32Type::get(kernel.getContext()));
-  Parameters parameters;
-  parameters.whole =
-      addParameter(kernel, launches, index, [&](OpBuilder &, LaunchOp launch) {
-        return grids[launch].whole;
-      });
-  parameters.log =
-      addParameter(kernel, launches, index, [&](OpBuilder &, LaunchOp launch) {
-        return grids[launch].log;
-      });
-  // A slot for each tile in parts.
-  auto makeState = [&](OpBuilder &builder, LaunchOp launch) -> Value {
-    Location loc = launch.getLoc();
-    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-    Value some = arith::MinUIOp::create(builder, loc, grids[launch].log, one);
-    Value slots = arith::MulIOp::create(builder, loc, grids[launch].rest, some);
-    return memref::AllocOp::create(builder, loc, state, slots);
-  };
-  parameters.state = addParameter(kernel, launches, state, makeState);
-  parameters.turns = addZeros(kernel, launches, {limits.cores, warps});
-  return parameters;
-}
-
-//===----------------------------------------------------------------------===//
 // Kernels
 //===----------------------------------------------------------------------===//
 
@@ -238,7 +131,7 @@ struct Share {
 /// Builds a kernel's parts of tiles.
 class Splitter {
 public:
-  Splitter(const Splittable &kernel, const Parameters &parameters)
+  Splitter(const Splittable &kernel, const SplitParameters &parameters)
       : kernel(kernel), parameters(parameters), builder(kernel.id),
         loc(kernel.id->getLoc()) {
     builder.setInsertionPointAfter(kernel.id);
@@ -263,7 +156,7 @@ private:
   }
 
   Splittable kernel;
-  Parameters parameters;
+  SplitParameters parameters;
   OpBuilder builder;
   Location loc;
   Share share;
@@ -454,9 +347,10 @@ struct TileSplitTilesPass
             << kernel.getName() << "' as it is: " << reason;
         return;
       }
-      Limits limits{cores, schedule.getSplitTiles(), blocks};
-      Parameters parameters =
-          addParameters(kernel, launches[kernel], split, limits);
+      SplitParameters parameters = addSplitParameters(
+          kernel, launches[kernel],
+          {split.keys, split.loop.getResultTypes(), split.alike},
+          {cores, schedule.getSplitTiles(), blocks});
       Splitter(split, parameters).run();
       kernel->setAttr(
           FlashTileDialect::getPartsAttrName(),
