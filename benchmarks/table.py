@@ -16,7 +16,7 @@ from harness.inputs import KINDS  # noqa: E402
 from harness.summary import PEER_NAMES, Summary, geometric_mean, gpu_files, is_ours, kernel_order, primary, ratios  # noqa: E402
 
 CASES = {"full": "dense", "causal": "causal", "window": "window of {} keys", "blocks": "128 x 128 blocks, density {}",
-         "documents": "{} documents", "alibi": "ALiBi, causal", "softcap": "softcap {}, causal"}
+         "documents": "{} documents", "ragged": "{} ragged sequences, causal", "alibi": "ALiBi, causal", "softcap": "softcap {}, causal"}
 
 
 def table(header, rows):

@@ -13,7 +13,8 @@ import re
 
 from . import records
 
-PEER_NAMES = {"cudnn": "cuDNN", "fa2": "FlashAttention-2", "fa3": "FlashAttention-3", "fa4": "FlashAttention-4", "flex": "FlexAttention"}
+PEER_NAMES = {"cudnn": "cuDNN", "fa2": "FlashAttention-2", "fa3": "FlashAttention-3", "fa4": "FlashAttention-4", "varlen": "varlen_attn",
+              "flex": "FlexAttention"}
 
 
 def is_ours(kernel):

@@ -344,7 +344,8 @@ TileCandidate flash::chooseTile(TargetAttr target, const TileProblem &problem) {
 
 std::string flash::explainInstruction(TargetAttr target,
                                       const TileProblem &problem) {
-  if (!target.hasWgmma() ||
+  // Of other elements a GPU has no products yet, and says so.
+  if (!target.hasWgmma() || problem.elementBytes != 2 ||
       Choice::get(chooseTile(target, problem).schedule).instruction ==
           Instruction::Wgmma)
     return "";
