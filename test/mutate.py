@@ -231,7 +231,8 @@ class Tool:
         if done.returncode in (0, 1) and not BAD.search(errors):
             return ""
         # LLVM's own parsers and passes can be brought down too (as linalg.transpose's by `permutation = [0, }]`).
-        if done.returncode not in (0, 1) and "flash::" not in errors and re.search(r"#\d+ .*\bmlir::", errors):
+        # Where memory ran out, frames of a library without names are all that there is.
+        if done.returncode not in (0, 1) and "flash::" not in errors and re.search(r"#\d+ .*(\bmlir::|/lib(MLIR|LLVM)\.so)", errors):
             with self.lock:
                 where = re.search(r"#\d+ \S+ (?:in )?(mlir::[\w:]+)", errors)
                 self.upstream[where[1] if where else "mlir"] = self.upstream.get(where[1] if where else "mlir", 0) + 1

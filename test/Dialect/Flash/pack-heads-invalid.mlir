@@ -1,4 +1,5 @@
 // RUN: flash-opt %s -split-input-file -verify-diagnostics --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 table=none},flash-tile-attention))'
+// RUN: flash-opt %s -split-input-file -verify-diagnostics --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 table=none}),flash-io-report{target=sm_80 dims=sq=9,sk=11,batch=1})'
 
 func.func @unknown(%q: tensor<1x?x7x64xf16>, %k: tensor<1x2x9x64xf16>) -> tensor<1x?x7x64xf16> {
   // expected-error @below {{schedule has packHeads = 4, but the types do not say how many query heads share a key head}}
@@ -53,4 +54,12 @@ func.func @step(%q: tensor<64x16xf16>, %k: tensor<32x16xf16>, %acc: tensor<64x16
   // expected-error @below {{has 64 query rows, which are not those of 3 heads}}
   %a, %m, %s = flash.online_attention ins(%q, %k, %k : tensor<64x16xf16>, tensor<32x16xf16>, tensor<32x16xf16>) outs(%acc, %row, %row : tensor<64x16xf32>, tensor<64xf32>, tensor<64xf32>) positions(%i, %i) keys(%i) {packing = #flash.packing<heads = 3>, scale = 1.0 : f32}
   return
+}
+
+// -----
+
+func.func @many(%q: tensor<1x8x7x64xf16>, %k: tensor<1x1x9x64xf16>) -> tensor<1x8x7x64xf16> {
+  // expected-error @below {{schedule has packHeads = 4096, but 8 query heads share a key head}}
+  %o = flash.attention %q, %k, %k {schedule = #flash.schedule<packHeads = 4096>} : tensor<1x8x7x64xf16>, tensor<1x1x9x64xf16>, tensor<1x1x9x64xf16> -> tensor<1x8x7x64xf16>
+  return %o : tensor<1x8x7x64xf16>
 }

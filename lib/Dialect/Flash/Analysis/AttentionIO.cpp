@@ -164,6 +164,8 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   if (!io.schedule || io.schedule.getM() < 1 || io.schedule.getN() < 1)
     return op.emitError("has no complete schedule (m and n): run "
                         "flash-choose-schedule before");
+  if (failed(checkPacking(op, io.schedule)))
+    return failure();
   // Heads that share a tile share its loop over keys.
   int64_t m = io.schedule.getTilePositions(), n = io.schedule.getN();
   tileHeads = io.schedule.getTileHeads();

@@ -59,7 +59,8 @@ int64_t flash::findHeadGroup(AttentionOp op) {
   return ratio > 1 && !masksByHead(op) ? ratio : 1;
 }
 
-std::string flash::findPackingMisfit(AttentionOp op, ScheduleAttr schedule) {
+/// Why the schedule's `packHeads` is not possible, as the rest of a sentence.
+static std::string findMisfit(AttentionOp op, ScheduleAttr schedule) {
   int64_t heads = schedule.getTileHeads(), ratio = getRatio(op);
   if (heads == 1)
     return "";
@@ -74,6 +75,14 @@ std::string flash::findPackingMisfit(AttentionOp op, ScheduleAttr schedule) {
   if (op.isRagged())
     return "sequences are ragged";
   return "";
+}
+
+LogicalResult flash::checkPacking(AttentionOp op, ScheduleAttr schedule) {
+  std::string reason = findMisfit(op, schedule);
+  if (reason.empty())
+    return success();
+  return op.emitOpError() << "schedule has packHeads = "
+                          << schedule.getPackHeads() << ", but " << reason;
 }
 
 /// How much of the tiles is not padding.

@@ -264,15 +264,12 @@ static LogicalResult checkDivides(AttentionOp op, ScheduleAttr schedule) {
 }
 
 /// Whether heads can share tiles as the schedules say.
-static LogicalResult checkPacking(AttentionOp op, ScheduleAttr schedule) {
-  SmallVector<ScheduleAttr> schedules{schedule};
+static LogicalResult checkPackings(AttentionOp op, ScheduleAttr schedule) {
+  if (failed(checkPacking(op, schedule)))
+    return failure();
   for (const ScheduleChoice::Bounded &shorter : getShorterSchedules(op))
-    schedules.push_back(shorter.schedule);
-  for (ScheduleAttr each : schedules)
-    if (std::string reason = findPackingMisfit(op, each); !reason.empty())
-      return op.emitOpError()
-             << "schedule has packHeads = " << each.getPackHeads() << ", but "
-             << reason;
+    if (failed(checkPacking(op, shorter.schedule)))
+      return failure();
   return success();
 }
 
@@ -313,7 +310,7 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
         return signalPassFailure();
       if (auto attention = dyn_cast<AttentionOp>(op)) {
         if (failed(checkDivides(attention, *schedule)) ||
-            failed(checkPacking(attention, *schedule)))
+            failed(checkPackings(attention, *schedule)))
           return signalPassFailure();
         remarkOnMask(attention);
         rewriter.replaceOp(op, tileForLengths(rewriter, attention, *schedule));

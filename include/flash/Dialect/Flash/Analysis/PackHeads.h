@@ -26,9 +26,9 @@ namespace flash {
 /// how many there are, or where a mask tells heads apart.
 int64_t findHeadGroup(AttentionOp op);
 
-/// Why the schedule's `packHeads` is not possible, as the rest of a sentence;
-/// empty if it is.
-std::string findPackingMisfit(AttentionOp op, ScheduleAttr schedule);
+/// Fails, with an error that says why, where the schedule's `packHeads` is not
+/// possible.
+mlir::LogicalResult checkPacking(AttentionOp op, ScheduleAttr schedule);
 
 /// The heads that a tile of `rows` rows of the problem takes best: 1 where
 /// tiles of one head are nearly as full, or where lengths are not known.

@@ -97,7 +97,9 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     /// Query heads of a tile.
     int64_t getTileHeads() const { return getPackHeads() > 1 ? getPackHeads() : 1; }
     /// Query positions of a tile.
-    int64_t getTilePositions() const { return getM() / getTileHeads(); }
+    int64_t getTilePositions() const {
+      return getM() > 1 ? std::max<int64_t>(getM() / getTileHeads(), 1) : getM();
+    }
   }];
 }
 
