@@ -22,7 +22,7 @@
 
 #include "flash/Conversion/FlashToCPU/Passes.h"
 
-#include "F32Builder.h"
+#include "FloatBuilder.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -45,7 +45,7 @@ static constexpr double denominator[] = {
     8.171861054506735e-07};
 
 Value flash::expandTanh(OpBuilder &b, Location loc, Value x) {
-  F32Builder f32(b, loc, x.getType());
+  FloatBuilder f32(b, loc, x.getType());
   x = f32.clamp(x, -8.5, 8.5);
   Value square = arith::MulFOp::create(b, loc, x, x);
   Value p = arith::MulFOp::create(b, loc, x, f32.polynomial(square, numerator));
@@ -66,7 +66,7 @@ struct ExpandMathPass : flash::impl::ExpandMathPassBase<ExpandMathPass> {
 } // namespace
 
 void flash::populateExpandMathPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandF32<math::TanhOp, expandTanh>>(patterns.getContext());
+  patterns.add<ExpandFunction<math::TanhOp, expandTanh, Float32Type>>(patterns.getContext());
   // rsqrt would become an AVX2 intrinsic, whatever the target; as it is, it is
   // a square root and a division, which vectors have.
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {

@@ -21,8 +21,20 @@ func.func @scalar(%x: f32) -> f32 {
 }
 
 // CHECK-LABEL: func @double(
+// CHECK-NOT: math.exp2
+// CHECK-DAG: arith.constant dense<-1.023000e+03> : vector<4xf64>
+// CHECK-DAG: arith.constant dense<52> : vector<4xi64>
+// CHECK: arith.shli {{.*}} : vector<4xi64>
+// CHECK-COUNT-11: math.fma
+// CHECK-NOT: math.fma
+func.func @double(%x: vector<4xf64>) -> vector<4xf64> {
+  %y = math.exp2 %x : vector<4xf64>
+  return %y : vector<4xf64>
+}
+
+// CHECK-LABEL: func @half(
 // CHECK: math.exp2
-func.func @double(%x: f64) -> f64 {
-  %y = math.exp2 %x : f64
-  return %y : f64
+func.func @half(%x: f16) -> f16 {
+  %y = math.exp2 %x : f16
+  return %y : f16
 }

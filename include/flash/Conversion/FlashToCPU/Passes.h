@@ -32,7 +32,7 @@ llvm::LogicalResult vectorizeLanes(mlir::RewriterBase &rewriter,
                                    mlir::linalg::LinalgOp op,
                                    RegisterTile tile);
 
-/// exp2 of an f32 value or vector as arithmetic.
+/// exp2 of an f32 or f64 value or vector as arithmetic.
 mlir::Value expandExp2(mlir::OpBuilder &builder, mlir::Location loc,
                        mlir::Value x);
 void populateExpandExp2Patterns(mlir::RewritePatternSet &patterns);

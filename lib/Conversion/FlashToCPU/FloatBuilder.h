@@ -1,4 +1,4 @@
-//===- F32Builder.h - Functions of f32 as arithmetic ------------*- C++ -*-===//
+//===- FloatBuilder.h - Functions of f32 as arithmetic ------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -11,8 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef FLASH_LIB_CONVERSION_FLASHTOCPU_F32BUILDER_H
-#define FLASH_LIB_CONVERSION_FLASHTOCPU_F32BUILDER_H
+#ifndef FLASH_LIB_CONVERSION_FLASHTOCPU_FLOATBUILDER_H
+#define FLASH_LIB_CONVERSION_FLASHTOCPU_FLOATBUILDER_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -20,23 +20,26 @@
 
 namespace flash {
 
-/// Arithmetic on an f32 or a vector of them.
-class F32Builder {
+/// Arithmetic on an f32 or f64, or a vector of them.
+class FloatBuilder {
 public:
-  F32Builder(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type type)
+  FloatBuilder(mlir::OpBuilder &builder, mlir::Location loc, mlir::Type type)
       : b(builder), loc(loc), type(type) {}
 
-  /// A constant: of the type, or of i32 in its shape.
+  /// A constant: of the type, or of an integer as wide in its shape.
   mlir::Value splat(double value) {
-    return constant(type, b.getF32FloatAttr(value));
+    return constant(type, b.getFloatAttr(getElementTypeOrSelf(type), value));
   }
-  mlir::Value splatInt(int32_t value) {
-    return constant(intType(), b.getI32IntegerAttr(value));
+  mlir::Value splatInt(int64_t value) {
+    return constant(intType(), b.getIntegerAttr(
+                                   getElementTypeOrSelf(intType()), value));
   }
   mlir::Type intType() {
+    mlir::Type integer =
+        b.getIntegerType(getElementTypeOrSelf(type).getIntOrFloatBitWidth());
     if (auto vector = mlir::dyn_cast<mlir::VectorType>(type))
-      return vector.clone(b.getI32Type());
-    return b.getI32Type();
+      return vector.clone(integer);
+    return integer;
   }
   /// `value` within [low, high]. Comparison and select are one instruction each
   /// on x86, and they keep a NaN, for which the comparison is false.
@@ -70,17 +73,18 @@ private:
   mlir::Type type;
 };
 
-/// Replaces a function of f32 by what `expand` builds.
+/// Replaces a function of these element types by what `expand` builds.
 template <typename FunctionOp,
-          mlir::Value expand(mlir::OpBuilder &, mlir::Location, mlir::Value)>
-struct ExpandF32 : mlir::OpRewritePattern<FunctionOp> {
+          mlir::Value expand(mlir::OpBuilder &, mlir::Location, mlir::Value),
+          typename... Types>
+struct ExpandFunction : mlir::OpRewritePattern<FunctionOp> {
   using mlir::OpRewritePattern<FunctionOp>::OpRewritePattern;
 
   llvm::LogicalResult
   matchAndRewrite(FunctionOp op,
                   mlir::PatternRewriter &rewriter) const override {
-    if (!mlir::getElementTypeOrSelf(op.getType()).isF32())
-      return rewriter.notifyMatchFailure(op, "only f32 is expanded");
+    if (!mlir::isa<Types...>(mlir::getElementTypeOrSelf(op.getType())))
+      return rewriter.notifyMatchFailure(op, "its type is not expanded");
     if (auto vector = mlir::dyn_cast<mlir::VectorType>(op.getType());
         vector && vector.isScalable())
       return rewriter.notifyMatchFailure(op, "the vector is scalable");
@@ -91,4 +95,4 @@ struct ExpandF32 : mlir::OpRewritePattern<FunctionOp> {
 
 } // namespace flash
 
-#endif // FLASH_LIB_CONVERSION_FLASHTOCPU_F32BUILDER_H
+#endif // FLASH_LIB_CONVERSION_FLASHTOCPU_FLOATBUILDER_H
