@@ -96,8 +96,8 @@ static std::string number(double value) {
 }
 
 /// The rules without tolerance; the reason of the first that is broken.
-static std::string findExactFailure(const Array &array,
-                                    const Array &reference) {
+static std::string findExactFailure(const Array &array, const Array &reference,
+                                    bool nanAsReference) {
   int64_t length = std::max<int64_t>(1, rowLength(reference));
   int64_t wrong = 0, firstWrong = -1;
   std::string what;
@@ -113,7 +113,10 @@ static std::string findExactFailure(const Array &array,
       zero = reference.at(i) == 0;
     for (int64_t i = row; i < row + length; ++i) {
       double have = array.at(i), want = reference.at(i);
-      if (std::isnan(want))
+      if (nanAsReference && std::isnan(want)) {
+        if (!std::isnan(have))
+          note(i, "not a NaN, but the reference is");
+      } else if (std::isnan(want))
         note(i, "the reference is NaN (are the inputs?)");
       else if (std::isnan(have))
         note(i, "NaN: not written, or computed from a NaN");
@@ -168,8 +171,8 @@ static Errors inDouble(Errors errors) {
 }
 
 Verdict reference::judge(const Array &array, const Array &reference,
-                         const Array &unfused, ResultKind kind,
-                         DType inputType) {
+                         const Array &unfused, ResultKind kind, DType inputType,
+                         bool nanAsReference) {
   Verdict verdict;
   if (array.shape() != reference.shape()) {
     verdict.failure = "the shape is " + rt::shapeToString(array.shape()) +
@@ -177,7 +180,7 @@ Verdict reference::judge(const Array &array, const Array &reference,
                       rt::shapeToString(reference.shape());
     return verdict;
   }
-  verdict.failure = findExactFailure(array, reference);
+  verdict.failure = findExactFailure(array, reference, nanAsReference);
   verdict.error = measure(array, reference);
   verdict.unfused = measure(unfused, reference);
   if (inputType == DType::F64)

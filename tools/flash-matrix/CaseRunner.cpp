@@ -278,7 +278,7 @@ Status CaseRunner::check(const Shape &shape, CaseResult &result) {
         first[i], *std::get<Tensor>((*truth)[i]).array,
         *std::get<Tensor>((*unfused)[i]).array,
         isLse ? reference::ResultKind::Lse : reference::ResultKind::Output,
-        kernel.type);
+        kernel.type, kernel.nanAsReference);
     auto ratio = [](double error, double limit) {
       return error > 0 ? error / limit : 0;
     };

@@ -241,6 +241,8 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
     if (type != DType::F64)
       for (Kernel &kernel : makePackedKernels(type))
         add(std::move(kernel));
+    for (Kernel &kernel : makeHopperKernels(type))
+      add(std::move(kernel));
   }
   return kernels;
 }

@@ -68,6 +68,10 @@ struct Kernel {
   /// Text before the attention.
   std::string prelude;
   std::vector<Shape> shapes;
+  /// What only schedules of a GPU do; no case of the CPU.
+  bool onlyGPU = false;
+  /// Inputs are such that results are NaN where the reference's are.
+  bool nanAsReference = false;
 
   /// `bf16 bshd causal d=59,111 heads=4/2 split=3`.
   std::string name() const;
@@ -85,6 +89,9 @@ std::vector<Kernel> makeScoreKernels(rt::DType type);
 
 /// Kernels whose tiles are of several heads, of one element type.
 std::vector<Kernel> makePackedKernels(rt::DType type);
+
+/// Kernels that schedules for Hopper make differently, of one element type.
+std::vector<Kernel> makeHopperKernels(rt::DType type);
 
 /// `keyword(%a, %b : t, t) ` of these operands; empty without any.
 std::string listOperands(const std::string &keyword,

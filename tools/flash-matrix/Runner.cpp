@@ -77,7 +77,7 @@ std::vector<Kernel> matrix::selectKernels(const MatrixOptions &options) {
   int64_t position = 0;
   for (Kernel &kernel : makeKernels(options.large)) {
     std::string name = kernel.name();
-    bool wanted = true;
+    bool wanted = !kernel.onlyGPU || options.target != "cpu";
     for (const std::string &filter : options.filters)
       wanted &= name.find(filter) != std::string::npos;
     if (wanted && position++ % options.stride == 0)

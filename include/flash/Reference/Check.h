@@ -25,7 +25,8 @@
 //
 // docs/Checking.md says why.
 //
-// Three things have no tolerance: a NaN fails; LSE is -inf exactly where the
+// Three things have no tolerance: a NaN fails (but where inputs have some, and
+// the reference has one, too, it is asked for); LSE is -inf exactly where the
 // reference's is; a row that is zero in the reference is zero.
 //
 //===----------------------------------------------------------------------===//
@@ -57,9 +58,11 @@ struct Verdict {
 /// Errors over the elements that are finite in the reference.
 Errors measure(const rt::Array &array, const rt::Array &reference);
 
-/// Judges `array`. `inputType` is the type of Q, K and V.
+/// Judges `array`. `inputType` is the type of Q, K and V. With `nanAsReference`
+/// it has a NaN where, and only where, the reference has one.
 Verdict judge(const rt::Array &array, const rt::Array &reference,
-              const rt::Array &unfused, ResultKind kind, rt::DType inputType);
+              const rt::Array &unfused, ResultKind kind, rt::DType inputType,
+              bool nanAsReference = false);
 
 /// Fills an array with NaN, so that what is not written is seen.
 void poison(rt::Array &array);

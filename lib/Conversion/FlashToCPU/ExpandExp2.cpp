@@ -15,8 +15,8 @@
 //
 // A call a lane would cost more than both contractions of an attention step.
 // The relative error is below 1.7e-7, of f64 below 2.3e-16; exp2(-inf) is 0,
-// exp2(0) is 1, a NaN stays one. Results below 2^-126, of f64 below 2^-1022, are
-// flushed to 0, which keeps denormals out of the loops that follow.
+// exp2(0) is 1, a NaN stays one. Results below 2^-126, of f64 below 2^-1022,
+// are flushed to 0, which keeps denormals out of the loops that follow.
 //
 //===----------------------------------------------------------------------===//
 
@@ -78,11 +78,10 @@ Value flash::expandExp2(OpBuilder &b, Location loc, Value x) {
   FloatBuilder builder(b, loc, x.getType());
   x = builder.clamp(x, -format.bias, format.bias + 1);
 
-  // Adding 1.5 * 2^mantissa rounds to an integer, which is then found in the low
-  // bits, already biased as an exponent; the lowest gives the scale 0, and the
-  // highest infinity.
-  Value magic =
-      builder.splat(std::ldexp(1.5, format.mantissa) + format.bias);
+  // Adding 1.5 * 2^mantissa rounds to an integer, which is then found in the
+  // low bits, already biased as an exponent; the lowest gives the scale 0, and
+  // the highest infinity.
+  Value magic = builder.splat(std::ldexp(1.5, format.mantissa) + format.bias);
   Value shifted = arith::AddFOp::create(b, loc, x, magic);
   Value whole = arith::SubFOp::create(b, loc, shifted, magic);
   Value r = arith::SubFOp::create(b, loc, x, whole);
@@ -107,5 +106,7 @@ struct ExpandExp2Pass : flash::impl::ExpandExp2PassBase<ExpandExp2Pass> {
 } // namespace
 
 void flash::populateExpandExp2Patterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandFunction<math::Exp2Op, expandExp2, Float32Type, Float64Type>>(patterns.getContext());
+  patterns
+      .add<ExpandFunction<math::Exp2Op, expandExp2, Float32Type, Float64Type>>(
+          patterns.getContext());
 }

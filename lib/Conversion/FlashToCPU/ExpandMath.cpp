@@ -66,7 +66,8 @@ struct ExpandMathPass : flash::impl::ExpandMathPassBase<ExpandMathPass> {
 } // namespace
 
 void flash::populateExpandMathPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandFunction<math::TanhOp, expandTanh, Float32Type>>(patterns.getContext());
+  patterns.add<ExpandFunction<math::TanhOp, expandTanh, Float32Type>>(
+      patterns.getContext());
   // rsqrt would become an AVX2 intrinsic, whatever the target; as it is, it is
   // a square root and a division, which vectors have.
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {

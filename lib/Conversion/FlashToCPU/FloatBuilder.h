@@ -1,4 +1,4 @@
-//===- FloatBuilder.h - Functions of f32 as arithmetic ------------*- C++ -*-===//
+//===- FloatBuilder.h - Functions of f32 as arithmetic ----------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -31,8 +31,8 @@ public:
     return constant(type, b.getFloatAttr(getElementTypeOrSelf(type), value));
   }
   mlir::Value splatInt(int64_t value) {
-    return constant(intType(), b.getIntegerAttr(
-                                   getElementTypeOrSelf(intType()), value));
+    return constant(intType(),
+                    b.getIntegerAttr(getElementTypeOrSelf(intType()), value));
   }
   mlir::Type intType() {
     mlir::Type integer =

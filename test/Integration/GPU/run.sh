@@ -34,7 +34,10 @@ for target in "$@"; do
   case $target in sm_90*)
     for role in producer consumers consumer0 consumer1; do
       matrix "$target, $role late" --target="$target" --seed=fresh --repeats=3 --passes="delay-role=$role" --filter=d=128
-    done ;;
+    done
+    # Three warpgroups: narrow heads, long.
+    matrix "$target, consumer2 late" --target="$target" --seed=fresh --repeats=3 --passes=delay-role=consumer2 --filter=d=64, --filter=long
+    ;;
   esac
   command -v compute-sanitizer >/dev/null || continue
   for tool in memcheck racecheck synccheck; do

@@ -16,7 +16,8 @@
 
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
 
-#include "ScheduleFields.h"
+#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
+#include "flash/Dialect/Flash/IR/ScheduleFields.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"

@@ -12,7 +12,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ScheduleFields.h"
+#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
+#include "flash/Dialect/Flash/IR/ScheduleFields.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"

@@ -18,7 +18,8 @@
 
 #include "flash/Dialect/Flash/Analysis/ScheduleSpace.h"
 
-#include "ScheduleFields.h"
+#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
+#include "flash/Dialect/Flash/IR/ScheduleFields.h"
 
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SmallVectorExtras.h"

@@ -18,6 +18,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Threading.h"
 
 using namespace mlir;
 using namespace flash;
@@ -29,9 +30,13 @@ static Error makeError(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
-/// Parses without a diagnostic: the caller says what the text is part of.
+/// Parses without a diagnostic: the caller says what the text is part of. Other
+/// threads, which work on other functions, may have something to say.
 static Attribute parseQuietly(StringRef text, MLIRContext *context) {
-  ScopedDiagnosticHandler quiet(context, [](Diagnostic &) {});
+  uint64_t here = llvm::get_threadid();
+  ScopedDiagnosticHandler quiet(context, [here](Diagnostic &) {
+    return success(llvm::get_threadid() == here);
+  });
   return text.empty() ? Attribute() : parseAttribute(text, context);
 }
 

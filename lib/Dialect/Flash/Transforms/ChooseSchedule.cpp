@@ -23,6 +23,7 @@
 #include "TileUtils.h"
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
+#include "flash/Dialect/Flash/IR/ScheduleFields.h"
 #include "flash/Target/TargetInfo.h"
 #include "mlir/AsmParser/AsmParser.h"
 
@@ -33,42 +34,6 @@ namespace flash {
 
 using namespace mlir;
 using namespace flash;
-
-/// `over` where it says something, else `base`.
-static ScheduleAttr overlay(ScheduleAttr base, ScheduleAttr over) {
-  if (!over)
-    return base;
-  auto pick = [](int64_t a, int64_t b) { return a ? a : b; };
-  return ScheduleAttr::get(
-      base.getContext(), pick(over.getM(), base.getM()),
-      pick(over.getN(), base.getN()), pick(over.getD(), base.getD()),
-      over.getTransposed() || base.getTransposed(),
-      over.getPeel() || base.getPeel(), pick(over.getWarps(), base.getWarps()),
-      pick(over.getStages(), base.getStages()),
-      over.getInstruction() != Instruction::None ? over.getInstruction()
-                                                 : base.getInstruction(),
-      over.getSpecialize() || base.getSpecialize(),
-      over.getTma() || base.getTma(),
-      pick(over.getProducerRegisters(), base.getProducerRegisters()),
-      pick(over.getConsumerRegisters(), base.getConsumerRegisters()),
-      over.getLazy() || base.getLazy(),
-      over.getPersistent() || base.getPersistent(),
-      pick(over.getQueryStages(), base.getQueryStages()),
-      pick(over.getHeadTurns(), base.getHeadTurns()),
-      over.getStoreTma() || base.getStoreTma(),
-      pick(over.getStoreColumns(), base.getStoreColumns()),
-      over.getPingPong() || base.getPingPong(),
-      over.getOverlapTiles() || base.getOverlapTiles(),
-      pick(over.getPrefetchBlocks(), base.getPrefetchBlocks()),
-      over.getEarlyCheck() || base.getEarlyCheck(),
-      over.getDynamic() || base.getDynamic(),
-      over.getPeelMasks() || base.getPeelMasks(),
-      pick(over.getCluster(), base.getCluster()),
-      over.getBackward() || base.getBackward(),
-      over.getKeysFirst() || base.getKeysFirst(),
-      pick(over.getSplitTiles(), base.getSplitTiles()),
-      pick(over.getPackHeads(), base.getPackHeads()));
-}
 
 namespace {
 struct ChooseSchedulePass
@@ -113,8 +78,12 @@ struct ChooseSchedulePass
         if (!fromOption && !op.getScheduleAttr())
           setShorterSchedules(op, choice.shorter);
       }
-      chosen = overlay(chosen, op.getScheduleAttr());
-      if (!exact)
+      ScheduleAttr asked = op.getScheduleAttr();
+      chosen = overlay(chosen, asked);
+      bool packs = llvm::none_of(ArrayRef{fromOption, asked}, [](auto given) {
+        return given && isFixed(given, "packHeads");
+      });
+      if (!exact && packs)
         chosen = packHeads(*description, chosen, problem);
       if (!exact && chosen.getInstruction() == Instruction::MmaSync)
         if (std::string reason = explainInstruction(*description, problem);

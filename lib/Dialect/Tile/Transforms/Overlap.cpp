@@ -297,6 +297,8 @@ struct TileOverlapPass : flash::tile::impl::TileOverlapBase<TileOverlapPass> {
   void runOnOperation() override {
     auto schedule =
         getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
+    if (schedule && !schedule.getOverlap())
+      return;
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) { loops.push_back(loop); });
     for (scf::ForOp loop : loops) {

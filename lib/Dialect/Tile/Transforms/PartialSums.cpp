@@ -18,6 +18,8 @@
 
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
+#include "flash/Dialect/Flash/IR/Flash.h"
+
 #include "mlir/IR/Matchers.h"
 
 namespace flash::tile {
@@ -26,7 +28,7 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using namespace flash;
+using flash::ScheduleAttr;
 using namespace flash::tile;
 
 /// Whether the row sum lives in a loop where it starts at zero and is only
@@ -69,6 +71,10 @@ namespace {
 struct TilePartialSumsPass
     : flash::tile::impl::TilePartialSumsBase<TilePartialSumsPass> {
   void runOnOperation() override {
+    auto schedule =
+        getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
+    if (schedule && !schedule.getPartialSums())
+      return;
     getOperation().walk([&](OnlineSoftmaxOp op) {
       if (!isPrivateToLoop(op))
         return;

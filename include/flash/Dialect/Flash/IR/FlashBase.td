@@ -60,6 +60,10 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     ```mlir
     #flash.schedule<m = 128, n = 128, stages = 2, warps = 8, instruction = wgmma, specialize = true>
     ```
+
+    What is not written is chosen. A field with its default is as much a wish as any
+    other: `lazy = false` or `headTurns = 0` switches off what would be chosen (but
+    for m, n, d, warps, stages and instruction, which no schedule can do without).
   }];
   let parameters = (ins
     DefaultValuedParameter<"int64_t", "0", "query rows of a tile (0: chosen from the target)">:$m,
@@ -90,9 +94,12 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"bool", "false", "keys are walked from the last visible block to the first">:$backward,
     DefaultValuedParameter<"bool", "false", "the producer fetches K of an iteration before V of the one before, as overlapped products use them">:$keysFirst,
     DefaultValuedParameter<"int64_t", "0", "up to so many blocks share a tile of the last round, each with a part of its keys (GPU; 0, 1: one)">:$splitTiles,
-    DefaultValuedParameter<"int64_t", "0", "query heads of a key head that share a tile, which then has m / packHeads positions of each (0, 1: one)">:$packHeads
+    DefaultValuedParameter<"int64_t", "0", "query heads of a key head that share a tile, which then has m / packHeads positions of each (0, 1: one)">:$packHeads,
+    DefaultValuedParameter<"bool", "true", "the first product of an iteration is issued before the second of the one before (GPU)">:$overlap,
+    DefaultValuedParameter<"bool", "true", "threads keep sums of their own columns, joined once behind the loop (GPU)">:$partialSums,
+    DefaultValuedParameter<"uint64_t", "0", "fields that are written with their default, a bit each: they are not chosen">:$fixed
   );
-  let assemblyFormat = "`<` struct(params) `>`";
+  let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
     /// Query heads of a tile.
     int64_t getTileHeads() const { return getPackHeads() > 1 ? getPackHeads() : 1; }
