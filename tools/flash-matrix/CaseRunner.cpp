@@ -129,21 +129,6 @@ Status CaseRunner::addInput(Array array, Operands &operands) const {
   return Status::success();
 }
 
-/// Normal numbers; of 8-bit integers, those that a factor of 1/40 would make of
-/// them.
-static Status fillInput(Array &array, uint64_t seed) {
-  if (array.dtype() != rt::DType::I8)
-    return rt::fillNormal(array, seed);
-  Result<Array> normal = Array::create(rt::DType::F32, array.shape());
-  if (normal.failed())
-    return normal.status();
-  if (Status status = rt::fillNormal(*normal, seed); status.failed())
-    return status;
-  for (int64_t i = 0; i < array.numElements(); ++i)
-    array.set(i, std::clamp(normal->at(i) * 40, -128.0, 127.0));
-  return Status::success();
-}
-
 Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
   uint64_t seed = options.seed * 1009 + shape.sq * 31 + shape.sk;
   std::vector<Array> arrays;
@@ -154,7 +139,7 @@ Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
     Result<Array> array = Array::create(element, dims);
     Status status = array.status();
     if (array.ok())
-      status = fillInput(*array, seed++);
+      status = rt::fillNormal(*array, seed++);
     if (status.failed())
       return status;
     arrays.push_back(std::move(*array));

@@ -136,4 +136,14 @@ TEST(RandomTest, IntegersAreRefused) {
             "normal numbers do not fit an array of i32");
 }
 
+TEST(RandomTest, BytesAreFortyTimesAsLarge) {
+  Result<Array> bytes = Array::create(DType::I8, {1000}),
+                plain = Array::create(DType::F64, {1000});
+  ASSERT_TRUE(bytes.ok() && plain.ok());
+  ASSERT_TRUE(fillNormal(*bytes, 3).ok() && fillNormal(*plain, 3).ok());
+  for (int64_t i = 0; i < 1000; ++i)
+    EXPECT_EQ(bytes->at(i),
+              std::round(std::clamp(40 * plain->at(i), -128.0, 127.0)));
+}
+
 } // namespace

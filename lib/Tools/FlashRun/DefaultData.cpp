@@ -71,5 +71,6 @@ std::string flash::fillDefaultData(Array &array,
     });
     return "2^(-8 h / H)";
   }
-  return rt::isFloat(array.dtype()) ? "" : "zeros";
+  bool normal = rt::isFloat(array.dtype()) || array.dtype() == rt::DType::I8;
+  return normal ? "" : "zeros";
 }

@@ -13,10 +13,10 @@ func.func @odd(%q: tensor<1x4x?x60xbf16>) -> tensor<1x4x?x60xbf16> {
 }
 
 // CHECK-LABEL: @paged
-func.func @paged(%q: tensor<?x8x1x128xbf16>, %k: tensor<?x2x64x128xbf16>, %n: tensor<?xi32>, %t: tensor<?x?xi32>) -> tensor<?x8x1x128xbf16> {
+func.func @paged(%q: tensor<?x8x1x128xbf16>, %k: tensor<?x2x256x128xbf16>, %n: tensor<?xi32>, %t: tensor<?x?xi32>) -> tensor<?x8x1x128xbf16> {
   // CHECK: instruction = mma_sync
   // expected-remark @below {{attention by mma.sync instead of wgmma: pages of keys are not one tensor that could be copied as such}}
-  %o = flash.attention %q, %k, %k kv_lengths(%n : tensor<?xi32>) page_table(%t : tensor<?x?xi32>) : tensor<?x8x1x128xbf16>, tensor<?x2x64x128xbf16>, tensor<?x2x64x128xbf16> -> tensor<?x8x1x128xbf16>
+  %o = flash.attention %q, %k, %k kv_lengths(%n : tensor<?xi32>) page_table(%t : tensor<?x?xi32>) : tensor<?x8x1x128xbf16>, tensor<?x2x256x128xbf16>, tensor<?x2x256x128xbf16> -> tensor<?x8x1x128xbf16>
   return %o : tensor<?x8x1x128xbf16>
 }
 

@@ -39,8 +39,8 @@ func.func @dropped(%q: tensor<2x4x?x128xbf16>, %seed: i64) -> tensor<2x4x?x128xb
   %o = flash.attention %q, %q, %q dropout(%seed, %seed) {dropout_p = 0.5 : f32} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
   return %o : tensor<2x4x?x128xbf16>
 }
-func.func @paged(%q: tensor<2x4x?x128xbf16>, %k: tensor<?x4x16x128xbf16>, %lengths: tensor<2xi32>, %table: tensor<2x?xi32>) -> tensor<2x4x?x128xbf16> {
-  %o = flash.attention %q, %k, %k kv_lengths(%lengths : tensor<2xi32>) page_table(%table : tensor<2x?xi32>) : tensor<2x4x?x128xbf16>, tensor<?x4x16x128xbf16>, tensor<?x4x16x128xbf16> -> tensor<2x4x?x128xbf16>
+func.func @paged(%q: tensor<2x4x?x128xbf16>, %k: tensor<?x4x128x128xbf16>, %lengths: tensor<2xi32>, %table: tensor<2x?xi32>) -> tensor<2x4x?x128xbf16> {
+  %o = flash.attention %q, %k, %k kv_lengths(%lengths : tensor<2xi32>) page_table(%table : tensor<2x?xi32>) : tensor<2x4x?x128xbf16>, tensor<?x4x128x128xbf16>, tensor<?x4x128x128xbf16> -> tensor<2x4x?x128xbf16>
   return %o : tensor<2x4x?x128xbf16>
 }
 

@@ -100,6 +100,16 @@ struct ChooseSchedulePass
             << chosen.getN() << " do not divide: not supported on a GPU yet";
         return WalkResult::interrupt();
       }
+      // Nor is a block of keys put together there from several pages.
+      if (!description->isCPU() && problem.paged &&
+          (problem.pageSize < 1 || problem.pageSize % chosen.getN())) {
+        op.emitOpError("has pages of ")
+            << (problem.pageSize < 1 ? "a number of"
+                                     : std::to_string(problem.pageSize))
+            << " keys, which blocks of " << chosen.getN()
+            << " do not divide: not supported on a GPU yet";
+        return WalkResult::interrupt();
+      }
       return WalkResult::advance();
     });
     if (walk.wasInterrupted())
