@@ -149,6 +149,8 @@ flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
     key = loops.back();
   }
   std::optional<Contraction> product = getContraction(tracer, op, loops);
+  if (!product && key)
+    explainAccumulation(match, op);
   if (!product || !key)
     return failure();
 
@@ -158,8 +160,11 @@ flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
     value = product->lhs;
     softmax = matchSoftmax(match, product->rhs, *key);
   }
-  if (failed(softmax))
+  if (failed(softmax)) {
+    if (!match.nearMiss)
+      explainChangedSoftmax(match, *product);
     return failure();
+  }
   auto keyDim = dyn_cast<AffineDimExpr>(*key);
   if (!keyDim)
     return match.miss(op.getLoc(), "the keys are several dimensions");

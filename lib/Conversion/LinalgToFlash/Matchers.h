@@ -85,6 +85,14 @@ struct Softmax {
 mlir::FailureOr<Softmax> matchSoftmax(Match &match, Scalar probability,
                                       mlir::AffineExpr key);
 
+/// For a contraction of which neither factor is a softmax: notes as a near miss
+/// what stands between one and the contraction.
+void explainChangedSoftmax(Match &match, const Contraction &contraction);
+
+/// For a contraction that does not begin at zero: the same, if it is one of
+/// probabilities.
+void explainAccumulation(Match &match, mlir::linalg::LinalgOp op);
+
 /// Whether `divisor` is the sum of `exponential` over the keys.
 llvm::LogicalResult matchSum(Match &match, const Scalar &divisor,
                              const Scalar &exponential, mlir::AffineExpr key);
