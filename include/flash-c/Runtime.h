@@ -26,7 +26,7 @@ typedef struct FlashArgument {
   void *data;
   /** Of a tensor: as many sizes as its rank. */
   const int64_t *dims;
-  /** Of an index: its value. */
+  /** Of an index or an i64: its value. */
   int64_t value;
 } FlashArgument;
 

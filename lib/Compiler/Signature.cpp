@@ -181,6 +181,8 @@ private:
     nameArgument(op.getValue(), "value");
     nameArgument(op.getQOffset(), "q_offset");
     nameArgument(op.getKvOffset(), "kv_offset");
+    nameArgument(op.getSeed(), "seed");
+    nameArgument(op.getDropoutOffset(), "offset");
     nameArgument(op.getCuSeqlensQ(), "cu_seqlens_q");
     nameArgument(op.getCuSeqlensK(), "cu_seqlens_k");
     nameArgument(op.getKvLengths(), "kv_lengths");
@@ -236,7 +238,8 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
   llvm::StringSet<> taken;
   for (auto [index, type] : llvm::enumerate(func.getArgumentTypes())) {
     SignatureArgument argument;
-    argument.isIndex = type.isIndex();
+    argument.isSeed = type.isInteger(64);
+    argument.isIndex = type.isIndex() || argument.isSeed;
     argument.name = namer.argumentNames[index].empty()
                         ? "arg" + std::to_string(index)
                         : namer.argumentNames[index];

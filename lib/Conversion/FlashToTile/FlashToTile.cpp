@@ -206,9 +206,27 @@ static int64_t clusterOf(scf::ForallOp op, ScheduleAttr schedule) {
   return count && *count % cluster ? 1 : cluster;
 }
 
+/// Integers that are made of indices before the loop, a seed say, are made in
+/// it: launches pass indices.
+static void sinkCasts(scf::ForallOp op) {
+  SetVector<Value> above;
+  getUsedValuesDefinedAbove(op.getRegion(), above);
+  OpBuilder builder = OpBuilder::atBlockBegin(op.getBody());
+  for (Value value : above) {
+    auto cast = value.getDefiningOp<arith::IndexCastOp>();
+    if (!cast || !cast.getIn().getType().isIndex())
+      continue;
+    Value inside = builder.clone(*cast)->getResult(0);
+    value.replaceUsesWithIf(inside, [&](OpOperand &use) {
+      return op->isProperAncestor(use.getOwner());
+    });
+  }
+}
+
 LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   Location loc = op.getLoc();
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
+  sinkCasts(op);
   // Captures in order of use: tensors, then scalars; constants are copied.
   SetVector<Value> above;
   getUsedValuesDefinedAbove(op.getRegion(), above);
@@ -402,9 +420,15 @@ FailureOr<int64_t> FunctionConverter::run() {
     } else if (type.isIndex()) {
       Value fresh = entry.addArgument(type, argument.getLoc());
       argument.replaceAllUsesWith(fresh);
+    } else if (type.isInteger(64)) {
+      OpBuilder first = OpBuilder::atBlockBegin(&entry);
+      Value fresh = entry.addArgument(first.getIndexType(), argument.getLoc());
+      argument.replaceAllUsesWith(
+          arith::IndexCastOp::create(first, argument.getLoc(), type, fresh));
+      type = first.getIndexType();
     } else {
-      return function.emitError("on a GPU, arguments are ranked tensors and "
-                                "index values, but argument ")
+      return function.emitError("on a GPU, arguments are ranked tensors, "
+                                "index and i64 values, but argument ")
              << i << " is " << type;
     }
     inputs.push_back(type);

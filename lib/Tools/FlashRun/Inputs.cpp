@@ -40,9 +40,9 @@ static Status splitSetting(StringRef option, StringRef text, StringRef &name,
   return Status::success();
 }
 
-static Status checkScalar(StringRef name, int64_t value) {
-  if (value > kLargestScalar || value < -kLargestScalar)
-    return Status::error((name + " = " + llvm::Twine(value) +
+static Status checkScalar(const SignatureArgument &argument, int64_t value) {
+  if (!argument.isSeed && (value > kLargestScalar || value < -kLargestScalar))
+    return Status::error((argument.name + " = " + llvm::Twine(value) +
                           " is beyond what a position can be (2^56)")
                              .str());
   return Status::success();
@@ -101,7 +101,7 @@ private:
           return Status::error("--input=" + text + ": argument " +
                                std::to_string(index) +
                                " is an index, so that a number is needed");
-        Status status = checkScalar(argument.name, value);
+        Status status = checkScalar(argument, value);
         if (status.failed())
           return status;
         scalars[index] = value;
@@ -132,8 +132,6 @@ private:
       StringRef name;
       int64_t value;
       Status status = splitSetting("--scalar", text, name, value);
-      if (status.ok())
-        status = checkScalar(name, value);
       if (status.failed())
         return status;
       int index = signature.findArgument(name);
@@ -148,6 +146,9 @@ private:
             (names.empty() ? "it has none"
                            : "there is " + llvm::join(names, ", ")));
       }
+      status = checkScalar(signature.arguments[index], value);
+      if (status.failed())
+        return status;
       scalars[index] = value;
     }
     return Status::success();
