@@ -123,7 +123,7 @@ commit_seed() {
 suite_fuzz() {
   check "building flash-fuzz" need_build dev flash-fuzz
   matrix fuzz-same "$FLASH_BUILD/bin/flash-fuzz" --seed=1 --count=300 --time=60
-  matrix fuzz-fresh "$FLASH_BUILD/bin/flash-fuzz" --seed="$(commit_seed 1)" --count=100000 --time=75
+  matrix fuzz-commit "$FLASH_BUILD/bin/flash-fuzz" --seed="$(commit_seed 1)" --count=100000 --time=75
   matrix fuzz-optimized "$FLASH_BUILD/bin/flash-fuzz" --seed="$(commit_seed 2)" --count=100000 --time=20 --opt-level=3
 }
 

@@ -49,7 +49,7 @@ DiagnosticCollector::DiagnosticCollector(MLIRContext *context)
     os << StringRef(text).take_until([](char c) { return c == '\n'; });
     if (isError)
       first = std::move(line);
-    else if (!llvm::is_contained(remarks, line))
+    else
       remarks.push_back(std::move(line));
     return success();
   });

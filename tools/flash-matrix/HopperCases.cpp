@@ -31,11 +31,8 @@ static void forEachRow(const Kernel &kernel, const Array &array, Visit visit) {
           heads = shape[kernel.bshd ? 2 : 1];
   for (int64_t batch = 0; batch < shape[0]; ++batch)
     for (int64_t head = 0; head < heads; ++head)
-      for (int64_t row = 0; row < length; ++row) {
-        int64_t at = kernel.bshd ? (batch * length + row) * heads + head
-                                 : (batch * heads + head) * length + row;
-        visit(batch, head, row, at * shape[3]);
-      }
+      for (int64_t row = 0; row < length; ++row)
+        visit(batch, head, row, startOfRow(kernel, array, batch, head, row));
 }
 
 /// Adds `score(batch, head, key)` to the scores, through the first column.

@@ -405,21 +405,14 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   // Lists that name blocks behind the end of a batch's keys.
   for (int64_t dim : {64, 128, 256}) {
     int64_t bq = dim == 64 ? 64 : 128, bk = dim == 128 ? 128 : 64;
-    std::vector<Extra> extras{lengthsByBlocks(bk),
-                              blockList("pn", bq, bk, false, false),
-                              blockList("pl", bq, bk, false, true),
-                              blockList("fn", bq, bk, true, false),
-                              blockList("fl", bq, bk, true, true)};
-    Kernel &kernel = add("block-sparse-lengths-hd" + std::to_string(dim), "",
-                         std::move(extras));
-    kernel.attributes =
-        "mask = #flash.block_sparse<bq = " + std::to_string(bq) +
-        ", bk = " + std::to_string(bk) +
-        (dim == 64 ? ">" : ", partial = #flash.causal>");
-    kernel.operands = "kv_lengths(%n : tensor<?xi32>) " +
-                      listOperands("mask_operands",
-                                   std::vector<Extra>(kernel.extras.begin() + 1,
-                                                      kernel.extras.end()));
+    Kernel &kernel =
+        sparse("block-sparse-lengths-hd" + std::to_string(dim),
+               "#flash.block_sparse<bq = " + std::to_string(bq) +
+                   ", bk = " + std::to_string(bk) +
+                   (dim == 64 ? ">" : ", partial = #flash.causal>"),
+               bq, bk, {});
+    kernel.extras.insert(kernel.extras.begin(), lengthsByBlocks(bk));
+    kernel.operands = "kv_lengths(%n : tensor<?xi32>) " + kernel.operands;
     kernel.spoil = spoilBehindLengths;
     kernel.dqk = kernel.dv = dim;
     kernel.shapes = {{3, 200, 700}, {2, 1, 1023}, {3, 640, 512}};

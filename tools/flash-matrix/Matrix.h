@@ -97,6 +97,10 @@ std::vector<Kernel> makeHopperKernels(rt::DType type);
 std::string listOperands(const std::string &keyword,
                          const std::vector<Extra> &extras);
 
+/// Number of the first element of a row of Q, K or V.
+int64_t startOfRow(const Kernel &kernel, const rt::Array &array, int64_t batch,
+                   int64_t head, int64_t row);
+
 /// For `spoil`, where operands beside Q, K, V begin with kv_lengths: keys and
 /// values behind each batch's. Where they begin with cu_seqlens_q and
 /// cu_seqlens_k: rows in no sequence.

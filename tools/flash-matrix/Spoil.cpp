@@ -20,21 +20,28 @@ using namespace flash;
 using namespace flash::matrix;
 using rt::Array;
 
+int64_t matrix::startOfRow(const Kernel &kernel, const Array &array,
+                           int64_t batch, int64_t head, int64_t row) {
+  const std::vector<int64_t> &shape = array.shape();
+  int64_t length = shape[kernel.bshd ? 1 : 2],
+          heads = shape[kernel.bshd ? 2 : 1];
+  return shape[3] * (kernel.bshd ? (batch * length + row) * heads + head
+                                 : (batch * heads + head) * length + row);
+}
+
 /// Row `row` of a batch, in all heads.
 static void spoilRow(const Kernel &kernel, Array &array, int64_t batch,
                      int64_t row) {
   if (!rt::isFloat(array.dtype()))
     return;
   const std::vector<int64_t> &shape = array.shape();
-  int64_t length = shape[kernel.bshd ? 1 : 2],
-          heads = shape[kernel.bshd ? 2 : 1], columns = shape[3];
+  int64_t heads = shape[kernel.bshd ? 2 : 1], columns = shape[3];
   double value = row % 3 ? std::numeric_limits<double>::quiet_NaN()
                          : std::numeric_limits<double>::infinity();
   for (int64_t head = 0; head < heads; ++head) {
-    int64_t first = kernel.bshd ? (batch * length + row) * heads + head
-                                : (batch * heads + head) * length + row;
+    int64_t first = startOfRow(kernel, array, batch, head, row);
     for (int64_t column = 0; column < columns; ++column)
-      array.set(first * columns + column, value);
+      array.set(first + column, value);
   }
 }
 

@@ -131,7 +131,7 @@ public:
   ~DiagnosticCollector();
   /// The first error in one line, `file:3:5: what`; or `fallback`.
   rt::Status takeError(llvm::StringRef fallback) const;
-  /// The remarks, each in one line, none twice.
+  /// The remarks, each in one line.
   const std::vector<std::string> &getRemarks() const { return remarks; }
 
 private:

@@ -214,9 +214,9 @@ static TileCandidate withMoreStages(TileCandidate candidate, TargetAttr target,
   return candidate;
 }
 
-std::string flash::whyNotWgmma(TargetAttr target, const TileProblem &problem) {
-  int64_t narrow = std::min(problem.qkDim, problem.vDim),
-          wide = std::max(problem.qkDim, problem.vDim);
+/// What is against Hopper's instructions; empty if nothing is.
+static std::string whyNotWgmma(TargetAttr target, const TileProblem &problem) {
+  int64_t wide = std::max(problem.qkDim, problem.vDim);
   if (!target.hasWgmma())
     return "the target has no wgmma";
   if (problem.elementBytes != 2)
@@ -232,7 +232,7 @@ std::string flash::whyNotWgmma(TargetAttr target, const TileProblem &problem) {
     return llvm::formatv("rows of {0} elements are not whole numbers of 16 "
                          "bytes",
                          problem.qkDim % 8 ? problem.qkDim : problem.vDim);
-  return narrow > 0 ? "" : "a head has no elements";
+  return "";
 }
 
 bool flash::usesWgmma(TargetAttr target, const TileProblem &problem) {

@@ -49,7 +49,7 @@ static void printField(raw_ostream &os, Instruction value) {
 /// Calls `visit(name, member, bit)`: the bit of `fixed`, 0 of needed fields.
 template <typename Visit> static void forEachBit(Visit visit) {
   uint64_t bit = 1;
-  ScheduleFields::forEach([&](StringRef name, auto member, bool needed) {
+  ScheduleFields::forEach([&](StringRef name, auto member, auto, bool needed) {
     visit(name, member, needed ? 0 : bit);
     bit <<= 1;
   });

@@ -77,10 +77,8 @@ std::vector<TileCandidate> considerTiles(TargetAttr target,
 /// The cheapest candidate.
 TileCandidate chooseTile(TargetAttr target, const TileProblem &problem);
 
-/// Whether Hopper's instructions could compute the problem; what is against
-/// it, or an empty string.
+/// Whether the target's model takes Hopper's instructions for the problem.
 bool usesWgmma(TargetAttr target, const TileProblem &problem);
-std::string whyNotWgmma(TargetAttr target, const TileProblem &problem);
 
 /// Why the model leaves Hopper's instructions aside on a target that has them;
 /// empty where it takes them.

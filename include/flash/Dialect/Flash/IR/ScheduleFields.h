@@ -54,75 +54,70 @@ struct ScheduleFields {
   /// `forEach`.
   uint64_t fixed = 0;
 
-  /// `visit(name, member, needed)` for each; `needed` are those that no
+  /// `visit(name, member, getter, needed)` for each; `needed` are those that no
   /// schedule can do without.
   template <typename Visit> static void forEach(Visit visit) {
-    visit("m", &ScheduleFields::m, true);
-    visit("n", &ScheduleFields::n, true);
-    visit("d", &ScheduleFields::d, true);
-    visit("transposed", &ScheduleFields::transposed, false);
-    visit("peel", &ScheduleFields::peel, false);
-    visit("warps", &ScheduleFields::warps, true);
-    visit("stages", &ScheduleFields::stages, true);
-    visit("instruction", &ScheduleFields::instruction, true);
-    visit("specialize", &ScheduleFields::specialize, false);
-    visit("tma", &ScheduleFields::tma, false);
-    visit("producerRegisters", &ScheduleFields::producerRegisters, false);
-    visit("consumerRegisters", &ScheduleFields::consumerRegisters, false);
-    visit("lazy", &ScheduleFields::lazy, false);
-    visit("persistent", &ScheduleFields::persistent, false);
-    visit("queryStages", &ScheduleFields::queryStages, false);
-    visit("headTurns", &ScheduleFields::headTurns, false);
-    visit("storeTma", &ScheduleFields::storeTma, false);
-    visit("storeColumns", &ScheduleFields::storeColumns, false);
-    visit("pingPong", &ScheduleFields::pingPong, false);
-    visit("overlapTiles", &ScheduleFields::overlapTiles, false);
-    visit("prefetchBlocks", &ScheduleFields::prefetchBlocks, false);
-    visit("earlyCheck", &ScheduleFields::earlyCheck, false);
-    visit("dynamic", &ScheduleFields::dynamic, false);
-    visit("peelMasks", &ScheduleFields::peelMasks, false);
-    visit("cluster", &ScheduleFields::cluster, false);
-    visit("backward", &ScheduleFields::backward, false);
-    visit("keysFirst", &ScheduleFields::keysFirst, false);
-    visit("splitTiles", &ScheduleFields::splitTiles, false);
-    visit("packHeads", &ScheduleFields::packHeads, false);
-    visit("overlap", &ScheduleFields::overlap, false);
-    visit("partialSums", &ScheduleFields::partialSums, false);
+    visit("m", &ScheduleFields::m, &ScheduleAttr::getM, true);
+    visit("n", &ScheduleFields::n, &ScheduleAttr::getN, true);
+    visit("d", &ScheduleFields::d, &ScheduleAttr::getD, true);
+    visit("transposed", &ScheduleFields::transposed,
+          &ScheduleAttr::getTransposed, false);
+    visit("peel", &ScheduleFields::peel, &ScheduleAttr::getPeel, false);
+    visit("warps", &ScheduleFields::warps, &ScheduleAttr::getWarps, true);
+    visit("stages", &ScheduleFields::stages, &ScheduleAttr::getStages, true);
+    visit("instruction", &ScheduleFields::instruction,
+          &ScheduleAttr::getInstruction, true);
+    visit("specialize", &ScheduleFields::specialize,
+          &ScheduleAttr::getSpecialize, false);
+    visit("tma", &ScheduleFields::tma, &ScheduleAttr::getTma, false);
+    visit("producerRegisters", &ScheduleFields::producerRegisters,
+          &ScheduleAttr::getProducerRegisters, false);
+    visit("consumerRegisters", &ScheduleFields::consumerRegisters,
+          &ScheduleAttr::getConsumerRegisters, false);
+    visit("lazy", &ScheduleFields::lazy, &ScheduleAttr::getLazy, false);
+    visit("persistent", &ScheduleFields::persistent,
+          &ScheduleAttr::getPersistent, false);
+    visit("queryStages", &ScheduleFields::queryStages,
+          &ScheduleAttr::getQueryStages, false);
+    visit("headTurns", &ScheduleFields::headTurns, &ScheduleAttr::getHeadTurns,
+          false);
+    visit("storeTma", &ScheduleFields::storeTma, &ScheduleAttr::getStoreTma,
+          false);
+    visit("storeColumns", &ScheduleFields::storeColumns,
+          &ScheduleAttr::getStoreColumns, false);
+    visit("pingPong", &ScheduleFields::pingPong, &ScheduleAttr::getPingPong,
+          false);
+    visit("overlapTiles", &ScheduleFields::overlapTiles,
+          &ScheduleAttr::getOverlapTiles, false);
+    visit("prefetchBlocks", &ScheduleFields::prefetchBlocks,
+          &ScheduleAttr::getPrefetchBlocks, false);
+    visit("earlyCheck", &ScheduleFields::earlyCheck,
+          &ScheduleAttr::getEarlyCheck, false);
+    visit("dynamic", &ScheduleFields::dynamic, &ScheduleAttr::getDynamic,
+          false);
+    visit("peelMasks", &ScheduleFields::peelMasks, &ScheduleAttr::getPeelMasks,
+          false);
+    visit("cluster", &ScheduleFields::cluster, &ScheduleAttr::getCluster,
+          false);
+    visit("backward", &ScheduleFields::backward, &ScheduleAttr::getBackward,
+          false);
+    visit("keysFirst", &ScheduleFields::keysFirst, &ScheduleAttr::getKeysFirst,
+          false);
+    visit("splitTiles", &ScheduleFields::splitTiles,
+          &ScheduleAttr::getSplitTiles, false);
+    visit("packHeads", &ScheduleFields::packHeads, &ScheduleAttr::getPackHeads,
+          false);
+    visit("overlap", &ScheduleFields::overlap, &ScheduleAttr::getOverlap,
+          false);
+    visit("partialSums", &ScheduleFields::partialSums,
+          &ScheduleAttr::getPartialSums, false);
   }
 
   static ScheduleFields get(ScheduleAttr s) {
     ScheduleFields c;
-    c.m = s.getM();
-    c.n = s.getN();
-    c.d = s.getD();
-    c.transposed = s.getTransposed();
-    c.peel = s.getPeel();
-    c.warps = s.getWarps();
-    c.stages = s.getStages();
-    c.instruction = s.getInstruction();
-    c.specialize = s.getSpecialize();
-    c.tma = s.getTma();
-    c.producerRegisters = s.getProducerRegisters();
-    c.consumerRegisters = s.getConsumerRegisters();
-    c.lazy = s.getLazy();
-    c.persistent = s.getPersistent();
-    c.queryStages = s.getQueryStages();
-    c.headTurns = s.getHeadTurns();
-    c.storeTma = s.getStoreTma();
-    c.storeColumns = s.getStoreColumns();
-    c.pingPong = s.getPingPong();
-    c.overlapTiles = s.getOverlapTiles();
-    c.prefetchBlocks = s.getPrefetchBlocks();
-    c.earlyCheck = s.getEarlyCheck();
-    c.dynamic = s.getDynamic();
-    c.peelMasks = s.getPeelMasks();
-    c.cluster = s.getCluster();
-    c.backward = s.getBackward();
-    c.keysFirst = s.getKeysFirst();
-    c.splitTiles = s.getSplitTiles();
-    c.packHeads = s.getPackHeads();
-    c.overlap = s.getOverlap();
-    c.partialSums = s.getPartialSums();
+    forEach([&](llvm::StringRef, auto member, auto getter, bool) {
+      c.*member = (s.*getter)();
+    });
     c.fixed = s.getFixed();
     return c;
   }
