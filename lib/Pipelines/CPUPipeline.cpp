@@ -75,6 +75,7 @@ void flash::buildCPUTilingPipeline(OpPassManager &pm,
 void flash::buildCPULoweringPipeline(OpPassManager &pm,
                                      const CPUPipelineOptions &options) {
   // Tensors.
+  pm.addNestedPass<func::FuncOp>(createExpandPages());
   pm.addNestedPass<func::FuncOp>(createSoftmaxToLinalgPass());
   pm.addNestedPass<func::FuncOp>(createPromoteOperandsPass());
   pm.addPass(createResultsToOutputsPass());

@@ -329,9 +329,11 @@ static Draw drawAny(Random &random) {
     if (!block)
       return random.chance(0.5) ? random.between(1, most)
                                 : random.of<int64_t>({8, 16, 24, 32, 48, 64});
-    int64_t size = random.between(1, std::min(block, most));
-    while (block % size)
-      --size;
+    // Tiles that fill the block, or that are cut off at its end.
+    int64_t size = random.between(1, std::min(block + 9, most));
+    if (random.chance(0.5))
+      while (block % size)
+        --size;
     return size;
   };
   if (random.chance(0.3)) {
@@ -386,12 +388,9 @@ bool fuzz::isLegal(const Draw &draw) {
     return false;
   if (!draw.mask.empty()) {
     const Mask &mask = draw.mask[0];
-    int64_t lists = countKind(mask, Mask::BlockSparse), bq = 0, bk = 0;
+    int64_t lists = countKind(mask, Mask::BlockSparse);
     if (countKind(mask, Mask::Region) > 1 || lists > 1 || listsUnderOr(mask) ||
         (lists && draw.sequences))
-      return false;
-    findBlocks(mask, bq, bk);
-    if (lists && draw.m && (bq % draw.m || bk % draw.n))
       return false;
   }
   if (llvm::count_if(draw.scores, [](const Score &score) {

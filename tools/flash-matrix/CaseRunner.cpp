@@ -169,6 +169,13 @@ Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
       operands.values.push_back(offset);
       operands.arguments.push_back(rt::Argument::index(offset));
     }
+  if (kernel.seeds)
+    // Beyond 32 bits, and with the sign bit.
+    for (int64_t number : {int64_t(seed * 0x9e3779b97f4a7c15ull) | INT64_MIN,
+                           int64_t(seed) << 34}) {
+      operands.values.push_back(number);
+      operands.arguments.push_back(rt::Argument::index(number));
+    }
   return addAll(numTensors, arrays.size());
 }
 

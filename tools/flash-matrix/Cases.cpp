@@ -57,7 +57,8 @@ std::string Kernel::program() const {
   auto keys = [&](int64_t dim) {
     if (!pageSize)
       return tensor(sk, kvHeads, dim, keyElement);
-    std::string size = std::to_string(pageSize), head = std::to_string(kvHeads);
+    std::string size = dynamicPages ? "?" : std::to_string(pageSize),
+                head = std::to_string(kvHeads);
     return "tensor<?x" + (bshd ? size + "x" + head : head + "x" + size) + "x" +
            std::to_string(dim) + "x" + rt::nameOf(keyElement) + ">";
   };
@@ -79,7 +80,8 @@ std::string Kernel::program() const {
   for (const Extra &extra : extras)
     parameters += ", %" + extra.name + ": " + extra.type;
   return "func.func @f(%q: " + q + ", %k: " + k + ", %v: " + v +
-         (offsets ? ", %i: index, %j: index" : "") + parameters + ") -> (" +
+         (offsets ? ", %i: index, %j: index" : "") +
+         (seeds ? ", %seed: i64, %offset: i64" : "") + parameters + ") -> (" +
          results + ") {\n" + prelude + "  %o" + (lse ? ", %l" : "") +
          " = flash.attention %q, %k, %v" +
          (offsets ? " q_offset(%i) kv_offset(%j)" : "") + " " + operands +
@@ -234,6 +236,8 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
       kernel.wideOutput = kernel.causal = true;
       add(kernel);
     }
+    for (Kernel &kernel : makeSequenceKernels(type))
+      add(std::move(kernel));
     for (Kernel &kernel : makeMaskKernels(type))
       add(std::move(kernel));
     for (Kernel &kernel : makeScoreKernels(type))

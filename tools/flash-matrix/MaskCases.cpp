@@ -7,12 +7,12 @@
 //===----------------------------------------------------------------------===//
 //
 // Each mask by itself and in the compositions that people write, in both
-// layouts; operands at random, with what is hard put in: empty sequences,
-// lengths of zero, prefixes longer than the keys, segments out of order.
+// layouts; operands at random, with what is hard put in: prefixes longer than
+// the keys, segments out of order, lists that name blocks behind the last key.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Matrix.h"
+#include "Extras.h"
 
 #include <algorithm>
 #include <random>
@@ -23,82 +23,15 @@ using namespace flash::matrix;
 using rt::Array;
 using rt::DType;
 
-using Dims = std::vector<int64_t>;
-
-static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-int64_t matrix::pagesOf(const Kernel &kernel, const Shape &shape) {
-  return kernel.pageSize ? shape.batch * ceilDiv(shape.sk, kernel.pageSize) + 2
-                         : 0;
-}
-
 //===----------------------------------------------------------------------===//
 // Operands
 //===----------------------------------------------------------------------===//
-
-/// Integers from `low` to `high`, each drawn by itself.
-static Extra
-drawn(std::string name, std::string type,
-      std::function<Dims(const Kernel &, const Shape &)> shape,
-      std::function<std::pair<int64_t, int64_t>(const Shape &)> range) {
-  return {
-      std::move(name), std::move(type), DType::I32, std::move(shape),
-      [range](const Kernel &, const Shape &shape, uint64_t seed, Array &array) {
-        std::mt19937_64 random(seed);
-        auto [low, high] = range(shape);
-        std::uniform_int_distribution<int64_t> draw(low, high);
-        for (int64_t i = 0; i < array.numElements(); ++i)
-          array.set(i, double(draw(random)));
-      }};
-}
 
 static Extra prefixLengths() {
   return drawn(
       "p", "tensor<?xi32>",
       [](const Kernel &, const Shape &s) { return Dims{s.batch}; },
       [](const Shape &s) { return std::pair<int64_t, int64_t>{0, s.sk + 9}; });
-}
-
-/// Documents of odd lengths one after another, the same for queries and keys
-/// where both exist; a few rows are of a document that stands elsewhere.
-static Extra segments(std::string name, bool ofQueries) {
-  return {std::move(name), "tensor<?x?xi32>", DType::I32,
-          [ofQueries](const Kernel &, const Shape &s) {
-            return Dims{s.batch, ofQueries ? s.sq : s.sk};
-          },
-          [](const Kernel &, const Shape &s, uint64_t seed, Array &array) {
-            int64_t length = s.batch ? array.numElements() / s.batch : 0;
-            for (int64_t i = 0; i < array.numElements(); ++i) {
-              int64_t row = i % length;
-              array.set(i, double(row % 89 == 7 ? 0 : row / 37));
-            }
-          }};
-}
-
-/// Starts of four sequences (one may be empty) that leave a few rows out.
-static Extra starts(std::string name, bool ofQueries) {
-  return {
-      std::move(name), "tensor<?xi32>", DType::I32,
-      [](const Kernel &, const Shape &) { return Dims{5}; },
-      [ofQueries](const Kernel &, const Shape &s, uint64_t seed, Array &array) {
-        int64_t total = ofQueries ? s.sq : s.sk;
-        std::mt19937_64 random(seed);
-        std::vector<int64_t> cuts{0};
-        for (int i = 0; i < 3; ++i)
-          cuts.push_back(int64_t(random() % (total + 1)));
-        cuts.push_back(std::max<int64_t>(total - 3, 0));
-        cuts[2] = cuts[1];
-        std::sort(cuts.begin(), cuts.end());
-        for (int i = 0; i < 5; ++i)
-          array.set(i, double(cuts[i]));
-      }};
-}
-
-static Extra keyLengths() {
-  return drawn(
-      "n", "tensor<?xi32>",
-      [](const Kernel &, const Shape &s) { return Dims{s.batch}; },
-      [](const Shape &s) { return std::pair<int64_t, int64_t>{0, s.sk}; });
 }
 
 /// Lengths that end with a block of keys, before the first, and inside one.
@@ -111,22 +44,6 @@ static Extra lengthsByBlocks(int64_t bk) {
                                 : double(s.sk / 3));
   };
   return extra;
-}
-
-/// Pages in an order of their own.
-static Extra pageTable() {
-  return {"t", "tensor<?x?xi32>", DType::I32,
-          [](const Kernel &k, const Shape &s) {
-            return Dims{s.batch, ceilDiv(s.sk, k.pageSize)};
-          },
-          [](const Kernel &k, const Shape &s, uint64_t seed, Array &array) {
-            std::vector<int64_t> pages(pagesOf(k, s));
-            for (size_t i = 0; i < pages.size(); ++i)
-              pages[i] = int64_t(i);
-            std::shuffle(pages.begin(), pages.end(), std::mt19937_64(seed));
-            for (int64_t i = 0; i < array.numElements(); ++i)
-              array.set(i, double(pages[i]));
-          }};
 }
 
 /// Counts or lists of #flash.block_sparse, for all batches and each head. A
@@ -276,93 +193,6 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
     %s = arith.andi %same, %in : i1
     flash.yield %s : i1
   })";
-  // Ragged, key lengths, pages that a block of keys fills and crosses.
-  auto sequences = [&](std::string feature, std::string attributes,
-                       std::vector<Extra> extras, std::string operands,
-                       int64_t pageSize) -> Kernel & {
-    Kernel &kernel = add(std::move(feature), "", std::move(extras));
-    kernel.attributes = std::move(attributes);
-    kernel.operands = std::move(operands);
-    kernel.pageSize = pageSize;
-    if (!pageSize)
-      kernel.spoil = kernel.extras.size() == 1 ? spoilBehindLengths
-                                               : spoilOutsideSequences;
-    return kernel;
-  };
-  // Tiles of every schedule, whole ones and cut ones.
-  for (int64_t dim : {64, 128, 256}) {
-    auto wide = [&](Kernel &kernel, std::vector<Shape> shapes) {
-      kernel.dqk = kernel.dv = dim;
-      kernel.lse = dim != 128;
-      kernel.shapes = std::move(shapes);
-    };
-    std::string mask = dim == 64    ? ""
-                       : dim == 128 ? "mask = #flash.causal"
-                                    : "mask = #flash.window<left = 200, "
-                                      "right = 0>",
-                name = "-hd" + std::to_string(dim);
-    wide(sequences("ragged" + name, mask,
-                   {starts("cq", true), starts("ck", false)},
-                   "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
-                   "tensor<?xi32>)",
-                   0),
-         {{1, 1000, 1000}, {1, 517, 300}, {1, 2050, 1023}});
-    for (bool masked : {false, true})
-      if (!masked || !mask.empty())
-        wide(sequences((masked ? "kv-lengths-masked" : "kv-lengths") + name,
-                       masked ? mask : "", {keyLengths()},
-                       "kv_lengths(%n : tensor<?xi32>)", 0),
-             {{4, 200, 700}, {3, 1, 1023}, {2, 640, 512}});
-  }
-  static const std::vector<Shape> kPacked = {
-      {1, 0, 63}, {1, 63, 0}, {1, 113, 113}, {1, 517, 300}, {1, 300, 1023}};
-  for (bool causal : {false, true})
-    sequences(causal ? "ragged-causal" : "ragged",
-              causal ? "mask = #flash.causal" : "",
-              {starts("cq", true), starts("ck", false)},
-              "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
-              "tensor<?xi32>)",
-              0)
-        .shapes = kPacked;
-  sequences("ragged-segments", "mask = #flash.segments",
-            {starts("cq", true), starts("ck", false), segments("sq", true),
-             segments("sk", false)},
-            "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
-            "tensor<?xi32>) mask_operands(%sq, %sk : tensor<?x?xi32>, "
-            "tensor<?x?xi32>)",
-            0)
-      .shapes = kPacked;
-  sequences("kv-lengths", "mask = #flash.causal", {keyLengths()},
-            "kv_lengths(%n : tensor<?xi32>)", 0);
-  sequences("kv-lengths-split", "mask = #flash.causal", {keyLengths()},
-            "kv_lengths(%n : tensor<?xi32>)", 0)
-      .splitKV = 3;
-  Kernel &parts = sequences(
-      "ragged-split", "mask = #flash.and<#flash.causal, #flash.segments>",
-      {starts("cq", true), starts("ck", false), segments("sq", true),
-       segments("sk", false)},
-      "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
-      "tensor<?xi32>) mask_operands(%sq, %sk : tensor<?x?xi32>, "
-      "tensor<?x?xi32>)",
-      0);
-  parts.shapes = kPacked;
-  parts.splitKV = 2;
-  for (auto [pageSize, splits] : {std::pair<int64_t, int64_t>{1, 0},
-                                  {7, 0},
-                                  {16, 0},
-                                  {64, 0},
-                                  {7, 3},
-                                  {64, 2}}) {
-    Kernel &kernel = sequences(
-        "paged-" + std::to_string(pageSize),
-        pageSize == 7 ? "" : "mask = #flash.causal",
-        {keyLengths(), pageTable()},
-        "kv_lengths(%n : tensor<?xi32>) page_table(%t : tensor<?x?xi32>)",
-        pageSize);
-    kernel.shapes = {
-        {1, 5, 0}, {2, 1, 113}, {3, 64, 128}, {1, 1, 1023}, {2, 97, 300}};
-    kernel.splitKV = splits;
-  }
   // Block-sparse.
   auto sparse = [&](std::string feature, std::string mask, int64_t bq,
                     int64_t bk, std::vector<Extra> more) -> Kernel & {
@@ -382,6 +212,20 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   sparse("block-sparse-odd",
          "#flash.block_sparse<bq = 20, bk = 10, partial = #flash.prefix>", 20,
          10, {prefixLengths()});
+  // Tiles that are cut off at the end of a block of either.
+  for (auto [bq, bk] : {std::pair<int64_t, int64_t>{16, 16},
+                        {32, 32},
+                        {100, 30},
+                        {96, 200},
+                        {200, 24}}) {
+    Kernel &kernel =
+        sparse("block-sparse-" + std::to_string(bq) + "x" + std::to_string(bk),
+               "#flash.block_sparse<bq = " + std::to_string(bq) + ", bk = " +
+                   std::to_string(bk) + ", partial = #flash.causal>",
+               bq, bk, {});
+    kernel.dqk = kernel.dv = bq == 16 ? 64 : 128;
+    kernel.lse = bq != 96;
+  }
   sparse("block-sparse-causal",
          "#flash.and<#flash.causal, #flash.block_sparse<bq = 64, bk = 64>>", 64,
          64, {});

@@ -58,6 +58,10 @@ struct Kernel {
       spoil;
   /// Keys in pages of this size; 0: not.
   int64_t pageSize = 0;
+  /// Whether only the call says so.
+  bool dynamicPages = false;
+  /// Whether the seed and the offset of dropout are arguments (i64).
+  bool seeds = false;
   int64_t dqk = 64, dv = 64, heads = 4, kvHeads = 2;
   bool offsets = false, dynamicHeads = false, lse = true, wideOutput = false;
   /// Sizes are in the types.
@@ -83,6 +87,10 @@ struct Kernel {
 
 /// Kernels with masks other than causal, of one element type.
 std::vector<Kernel> makeMaskKernels(rt::DType type);
+
+/// Kernels with ragged sequences, lengths of keys or pages, of one element
+/// type.
+std::vector<Kernel> makeSequenceKernels(rt::DType type);
 
 /// Kernels with score functions, of one element type.
 std::vector<Kernel> makeScoreKernels(rt::DType type);

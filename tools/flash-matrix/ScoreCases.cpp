@@ -12,7 +12,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Matrix.h"
+#include "Extras.h"
 
 #include <limits>
 #include <random>
@@ -22,64 +22,15 @@ using namespace flash::matrix;
 using rt::Array;
 using rt::DType;
 
-using Dims = std::vector<int64_t>;
-
 static const std::vector<Shape> kShapes = {
     {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},
     {1, 97, 200}, {3, 64, 128}, {1, 1, 1023}, {1, 300, 1023}, {1, 517, 517}};
-
-/// Floats of a shape of their own, drawn from [low, high).
-static Extra floats(std::string name, std::string type, DType element,
-                    double low, double high,
-                    std::function<Dims(const Kernel &, const Shape &)> shape) {
-  return {std::move(name), std::move(type), element, std::move(shape),
-          [=](const Kernel &, const Shape &, uint64_t seed, Array &array) {
-            std::mt19937_64 random(seed);
-            std::uniform_real_distribution<double> draw(low, high);
-            for (int64_t i = 0; i < array.numElements(); ++i)
-              array.set(i, draw(random));
-          }};
-}
-
-static Extra slopes(DType type = DType::F32, double low = 0.0,
-                    double high = 0.1) {
-  return floats("a", std::string("tensor<?x") + rt::nameOf(type) + ">", type,
-                low, high,
-                [](const Kernel &k, const Shape &) { return Dims{k.heads}; });
-}
 
 /// A number for each key.
 static Extra columns(DType type) {
   return floats("c", std::string("tensor<?x") + rt::nameOf(type) + ">", type,
                 -1.0, 1.0,
                 [](const Kernel &, const Shape &s) { return Dims{s.sk}; });
-}
-
-/// A logit for each query head, from far below to far above all scores; the
-/// first is -inf, which is none.
-static Extra sinks() {
-  return {"z", "tensor<?xf32>", DType::F32,
-          [](const Kernel &k, const Shape &) { return Dims{k.heads}; },
-          [](const Kernel &k, const Shape &, uint64_t, Array &array) {
-            static constexpr double kLogits[] = {
-                -std::numeric_limits<double>::infinity(), 1.5, -30, 60};
-            for (int64_t i = 0; i < array.numElements(); ++i)
-              array.set(i, kLogits[i % 4]);
-          }};
-}
-
-/// Factors of each key head.
-static Extra factors(std::string name, double low, double high) {
-  return floats(std::move(name), "tensor<?xf32>", DType::F32, low, high,
-                [](const Kernel &k, const Shape &) { return Dims{k.kvHeads}; });
-}
-
-/// A bias of all batches, each head.
-static Extra bias(double low = -2, double high = 2) {
-  return floats("w", "tensor<1x?x?x?xf32>", DType::F32, low, high,
-                [](const Kernel &k, const Shape &s) {
-                  return Dims{1, k.heads, s.sq, s.sk};
-                });
 }
 
 /// A bias that hides keys: a third of the elements, all of every fifth row.

@@ -201,7 +201,7 @@ LogicalResult KernelBuilder::loadIfMultiplied(Operation *op, Value tensor) {
     return failure();
   tiles[tensor] = tile::LoadOp::create(
       builder, op->getLoc(), shared, source.memref, source.offsets,
-      source.sizes[0], source.sizes[1],
+      source.sizes[0], source.sizes[1], source.pages, source.sequence,
       rowDimAttr(builder, source.memref, 2, source.dims[0]),
       builder.getI64IntegerAttr(alignment(source)),
       /*shared_offset=*/IntegerAttr(), source.packed);
@@ -266,6 +266,32 @@ LogicalResult KernelBuilder::convertPad(tensor::PadOp op) {
   }
   deviceTiles[op.getResult()] = tile;
   return loadIfMultiplied(op, op.getResult());
+}
+
+/// Keys in pages: only multiplied, and so only loaded as a whole.
+LogicalResult KernelBuilder::convertPages(ReadPagesOp op) {
+  Value memref = scalars.lookupOrNull(op.getSource()),
+        table = scalars.lookupOrNull(op.getPageTable());
+  if (!memref || !table || !isMultiplied(op.getTile(), /*lhs=*/false))
+    return op.emitOpError("needs pages and their table in device memory, and a "
+                          "product that reads the tile, on a GPU");
+  Location loc = op.getLoc();
+  int64_t rowDim = op.getLengthDim();
+  DeviceTile tile;
+  tile.memref = memref;
+  tile.offsets.assign(4, constant(loc, 0));
+  tile.offsets[op.getHeadsDim()] = scalars.lookup(op.getHead());
+  tile.offsets[rowDim] = scalars.lookup(op.getFirst());
+  tile.dims = {rowDim, 3};
+  tile.shape.assign(op.getTile().getType().getShape().begin(),
+                    op.getTile().getType().getShape().end());
+  int64_t columns = op.getSource().getType().getDimSize(3);
+  tile.sizes = {op.getRows() ? scalars.lookup(op.getRows()) : Value(),
+                columns == tile.shape[1] ? Value() : constant(loc, columns)};
+  tile.pages = table;
+  tile.sequence = scalars.lookup(op.getBatch());
+  deviceTiles[op.getTile()] = tile;
+  return loadIfMultiplied(op, op.getTile());
 }
 
 //===----------------------------------------------------------------------===//

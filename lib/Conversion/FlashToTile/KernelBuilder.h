@@ -41,6 +41,8 @@ struct DeviceTile {
   mlir::TypedAttr padding;
   /// Where the tile's first dimension runs along a second one of the memref.
   tile::PackedRowsAttr packed;
+  /// Of rows in pages: the table, and whose row of it; else null.
+  mlir::Value pages, sequence;
 };
 
 /// A dimension of a memref that rows of a tile run along: how many of them
@@ -83,6 +85,7 @@ private:
   llvm::LogicalResult convertIf(mlir::scf::IfOp op);
   llvm::LogicalResult convertSlice(mlir::tensor::ExtractSliceOp op);
   llvm::LogicalResult convertPad(mlir::tensor::PadOp op);
+  llvm::LogicalResult convertPages(ReadPagesOp op);
   llvm::LogicalResult convertCollapse(mlir::tensor::CollapseShapeOp op);
   llvm::LogicalResult convertRowView(mlir::Operation *op, mlir::Value tile);
   llvm::LogicalResult convertContraction(mlir::linalg::LinalgOp op);

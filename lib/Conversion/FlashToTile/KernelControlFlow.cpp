@@ -126,6 +126,7 @@ LogicalResult KernelBuilder::convert(Operation *op) {
       .Case([&](scf::YieldOp op) { return convertYield(op); })
       .Case([&](tensor::ExtractSliceOp op) { return convertSlice(op); })
       .Case([&](tensor::PadOp op) { return convertPad(op); })
+      .Case([&](ReadPagesOp op) { return convertPages(op); })
       .Case([&](tensor::CollapseShapeOp op) { return convertCollapse(op); })
       .Case([&](tensor::ExpandShapeOp op) {
         return convertRowView(op, op.getSrc());

@@ -48,6 +48,44 @@ Place Place::get(Emitter &e, Value memref, ValueRange offsets, int64_t rowDim,
   return place;
 }
 
+Place Place::inPages(Emitter &e, Value memref, ValueRange offsets,
+                     int64_t rowDim, Value pages, Value sequence,
+                     int64_t tileRows) {
+  SmallVector<Value> inPage(offsets);
+  inPage[0] = inPage[rowDim] = arith::ConstantIndexOp::create(e, 0);
+  Place place = get(e, memref, inPage, rowDim, PackedRowsAttr(), tileRows);
+  auto type = cast<MemRefType>(memref.getType());
+  auto metadata = memref::ExtractStridedMetadataOp::create(e, memref);
+  auto size = [&](int64_t dim) {
+    return type.isDynamicDim(dim) ? e.toI32(metadata.getSizes()[dim])
+                                  : e.i32(type.getDimSize(dim));
+  };
+  place.pages = pages;
+  place.sequence = sequence;
+  place.firstRow = e.toI32(offsets[rowDim]);
+  place.pageStride = e.mul(e.toI64(metadata.getStrides()[0]),
+                           type.getElementTypeBitWidth() / 8);
+  place.pageSize = size(rowDim);
+  place.lastPage = e.sub(size(0), e.i32(1));
+  return place;
+}
+
+/// The address of a row of the tile that its sequence's table says.
+static Value lookUp(Emitter &e, const Place &place, Value row) {
+  // Before the first row lies what an empty tile asks for and does not read.
+  Value inSequence = e.max(e.add(place.firstRow, row), e.i32(0));
+  APInt size;
+  Value at = matchPattern(place.pageSize, m_ConstantInt(&size))
+                 ? e.div(inSequence, size.getSExtValue())
+                 : Value(arith::DivUIOp::create(e, inSequence, place.pageSize));
+  Value inPage = e.sub(inSequence, e.mul(at, place.pageSize));
+  Value number = memref::LoadOp::create(
+      e, place.pages, ValueRange{place.sequence, e.toIndex(at)});
+  number = e.max(e.min(number, place.lastPage), e.i32(0));
+  Value page = e.add(place.base, e.mul(e.toI64(number), place.pageStride));
+  return e.add(page, e.mul(e.toI64(inPage), place.rowStride));
+}
+
 std::pair<Value, Value> flash::tile::splitRow(Emitter &e, Value row,
                                               PackedRowsAttr packed,
                                               int64_t tileRows) {
@@ -61,6 +99,8 @@ Value Place::along(Emitter &e, Value row) const {
 }
 
 Value Place::address(Emitter &e, Value row) const {
+  if (pages)
+    return lookUp(e, *this, row);
   if (!packed)
     return e.add(base, e.mul(e.toI64(row), rowStride));
   auto [along, other] = splitRow(e, row, packed, tileRows);

@@ -28,10 +28,23 @@ struct Place {
   PackedRowsAttr packed;
   mlir::Value packedStride, rowOffset, packedOffset;
   int64_t tileRows = 0;
+  /// Where rows lie in pages, the table (a memref) and whose row of it; else
+  /// null. The base is then that of page 0, and `firstRow` (i32) the sequence's
+  /// row of the tile's first one.
+  mlir::Value pages, sequence, firstRow;
+  mlir::Value pageStride, pageSize, lastPage; ///< bytes (i64), i32, i32
 
   /// Of a tile of `tileRows` rows.
   static Place get(Emitter &e, mlir::Value memref, mlir::ValueRange offsets,
                    int64_t rowDim, PackedRowsAttr packed, int64_t tileRows);
+
+  /// Of a tile of rows in pages, which lie along the memref's dimension 0.
+  static Place inPages(Emitter &e, mlir::Value memref, mlir::ValueRange offsets,
+                       int64_t rowDim, mlir::Value pages, mlir::Value sequence,
+                       int64_t tileRows);
+
+  /// Whether rows are not a stride apart.
+  bool isScattered() const { return packed || pages; }
 
   /// How far a row (i32) is along the dimension of rows, which bounds count.
   mlir::Value along(Emitter &e, mlir::Value row) const;

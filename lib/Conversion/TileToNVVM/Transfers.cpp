@@ -66,6 +66,9 @@ private:
 } // namespace
 
 Value TileCopy::getSource(Emitter &e, Value row, Value column) {
+  // A row that does not exist is not read, but would be looked up.
+  if (place.pages && rows)
+    row = e.min(row, e.sub(rows.value, e.i32(1)));
   return e.add(place.address(e, row), e.toI64(column));
 }
 
@@ -113,7 +116,7 @@ void TileCopy::emitPiece(Emitter &e, Value row, Value column, Value source,
 }
 
 /// Steps of whole rows: a thread stays in its column, and its addresses step
-/// by what is the same for all threads, unless rows are packed.
+/// by what is the same for all threads, unless rows are scattered.
 void TileCopy::emitRows(Emitter &e, int64_t steps) {
   int64_t rowStep = threads / piecesPerRow;
   Value row0 = e.div(kernel.thread, piecesPerRow);
@@ -126,10 +129,10 @@ void TileCopy::emitRows(Emitter &e, int64_t steps) {
     // The swizzle has a period of 8 rows.
     Value here = rowStep % 8 == 0 ? e.add(target, step * rowStep * 128)
                                   : getTarget(e, row, column);
-    if (place.packed && step)
+    if (place.isScattered() && step)
       source = getSource(e, row, column);
     emitPiece(e, row, column, source, here);
-    if (!place.packed)
+    if (!place.isScattered())
       source = e.add(source, sourceStep);
   }
 }
@@ -172,6 +175,18 @@ void TileCopy::emit(Emitter &e) {
               pieces % (mostUnrolled * threads) != 0);
 }
 
+/// Where a load or a put copies from.
+template <typename TransferOp>
+static Place getPlace(Emitter &e, TransferOp op,
+                      typename TransferOp::Adaptor adaptor, int64_t tileRows) {
+  if (op.getPages())
+    return Place::inPages(e, adaptor.getSource(), adaptor.getOffsets(),
+                          op.getRowDimension(), adaptor.getPages(),
+                          adaptor.getSequence(), tileRows);
+  return Place::get(e, adaptor.getSource(), adaptor.getOffsets(),
+                    op.getRowDimension(), op.getPackedAttr(), tileRows);
+}
+
 namespace {
 
 struct LoadLowering : TilePattern<LoadOp> {
@@ -189,9 +204,7 @@ struct LoadLowering : TilePattern<LoadOp> {
     SharedType tile = op.getTile().getType();
     Value destination = *shared;
     TileCopy copy(
-        e, *kernel, tile, destination,
-        Place::get(e, adaptor.getSource(), adaptor.getOffsets(),
-                   op.getRowDimension(), op.getPackedAttr(), tile.getRows()),
+        e, *kernel, tile, destination, getPlace(e, op, adaptor, tile.getRows()),
         Bound::get(e, op.getRows(),
                    rowsAlong(op.getPackedAttr(), tile.getRows())),
         Bound::get(e, op.getCols(), tile.getColumns()), op.getAlignment());
@@ -226,13 +239,12 @@ struct PutCopyLowering : TilePattern<PutOp> {
       }
       StageAddress stage =
           getStage(e, adaptor.getRing(), ring, op.getIteration());
-      TileCopy copy(
-          e, *kernel, tile, stage.tile,
-          Place::get(e, adaptor.getSource(), adaptor.getOffsets(),
-                     op.getRowDimension(), op.getPackedAttr(), tile.getRows()),
-          Bound::get(e, op.getRows(),
-                     rowsAlong(op.getPackedAttr(), tile.getRows())),
-          Bound::get(e, op.getCols(), tile.getColumns()), op.getAlignment());
+      TileCopy copy(e, *kernel, tile, stage.tile,
+                    getPlace(e, op, adaptor, tile.getRows()),
+                    Bound::get(e, op.getRows(),
+                               rowsAlong(op.getPackedAttr(), tile.getRows())),
+                    Bound::get(e, op.getCols(), tile.getColumns()),
+                    op.getAlignment());
       copy.emit(e);
     }
     e.ptx("cp.async.commit_group;", "", {});

@@ -400,3 +400,19 @@ func.func @slice_far_out(%q: tensor<1x4x7x8xf16>) -> tensor<1x4x7x8xf16> {
   %o = flash.attention %q, %q, %q {key_slice = #flash.slice<part = 0, of = 9223372036854775807>} : tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16>, tensor<1x4x7x8xf16> -> tensor<1x4x7x8xf16>
   return %o : tensor<1x4x7x8xf16>
 }
+
+// -----
+
+func.func @pages_columns(%k: tensor<?x2x16x64xbf16>, %t: tensor<?x?xi32>, %n: index) -> tensor<48x32xbf16> {
+  // expected-error @below {{reads rows of 64 elements to a tile of 32 columns}}
+  %tile = flash.read_pages %k[%n] page_table(%t[%n]) first(%n) : tensor<?x2x16x64xbf16>, tensor<?x?xi32> -> tensor<48x32xbf16>
+  return %tile : tensor<48x32xbf16>
+}
+
+// -----
+
+func.func @pages_shape(%k: tensor<?x2x16x64xbf16>, %t: tensor<?x?xi32>, %n: index) -> tensor<?x64xbf16> {
+  // expected-error @below {{reads a tile with a static shape, of rows whose length is known, not 'tensor<?x64xbf16>' from 'tensor<?x2x16x64xbf16>'}}
+  %tile = flash.read_pages %k[%n] page_table(%t[%n]) first(%n) : tensor<?x2x16x64xbf16>, tensor<?x?xi32> -> tensor<?x64xbf16>
+  return %tile : tensor<?x64xbf16>
+}

@@ -92,3 +92,34 @@ func.func @lengths(%q: tensor<?x4x?x128xbf16>, %n: tensor<?xi32>, %pn: tensor<1x
       : tensor<?x4x?x128xbf16>, tensor<?x4x?x128xbf16>, tensor<?x4x?x128xbf16> -> tensor<?x4x?x128xbf16>
   return %o : tensor<?x4x?x128xbf16>
 }
+
+// -----
+
+// Blocks of 100 queries and 40 keys: a block of queries has two tiles of 64, of which the second one ends after 36, and a
+// block of keys two steps of 32, of which the second one ends after 8.
+// CHECK-LABEL: @cut
+// CHECK: %[[WHOLE:.*]] = arith.divui %{{.*}}, %c100
+// CHECK: %[[EACH:.*]] = arith.muli %[[WHOLE]], %c2
+// CHECK: %[[REST:.*]] = arith.divui %{{.*}}, %c64
+// CHECK: %[[TILES:.*]] = arith.addi %[[EACH]], %[[REST]]
+// CHECK: scf.forall (%{{.*}}, %[[T:[a-z0-9]+]]) in (4, %[[TILES]])
+// CHECK: %[[BLOCK:.*]] = arith.divui %[[T]], %c2
+// CHECK: %[[PART:.*]] = arith.subi %[[T]],
+// CHECK: %[[BEFORE:.*]] = arith.muli %[[PART]], %c64
+// CHECK: %[[LEFT:.*]] = arith.subi %c100, %[[BEFORE]]
+// CHECK: %[[START:.*]] = arith.muli %[[BLOCK]], %c100
+// CHECK: %[[FIRST:.*]] = arith.addi %[[START]], %[[BEFORE]]
+// CHECK: %[[MOST:.*]] = arith.minsi %[[LEFT]], %c64
+// CHECK: arith.minsi %[[MOST]], %{{.*}}
+// CHECK: scf.for %[[N:.*]] = %c0 to
+// CHECK: %[[ENTRY:.*]] = arith.divui %[[N]], %c2
+// CHECK: %[[KBEFORE:.*]] = arith.muli %{{.*}}, %c32
+// CHECK: arith.muli %{{.*}}, %c40
+// CHECK: %[[KLEFT:.*]] = arith.subi %c40, %[[KBEFORE]]
+// CHECK: arith.minsi %[[KLEFT]], %c32
+func.func @cut(%q: tensor<1x4x?x64xf16>, %n: tensor<1x1x?xi32>, %l: tensor<1x1x?x?xi32>) -> tensor<1x4x?x64xf16> {
+  %o = flash.attention %q, %q, %q mask_operands(%n, %l, %n, %l : tensor<1x1x?xi32>, tensor<1x1x?x?xi32>, tensor<1x1x?xi32>, tensor<1x1x?x?xi32>)
+      {mask = #flash.block_sparse<bq = 100, bk = 40>, schedule = #flash.schedule<m = 64, n = 32, d = 16, warps = 4, instruction = mma_sync, specialize = false>}
+      : tensor<1x4x?x64xf16>, tensor<1x4x?x64xf16>, tensor<1x4x?x64xf16> -> tensor<1x4x?x64xf16>
+  return %o : tensor<1x4x?x64xf16>
+}

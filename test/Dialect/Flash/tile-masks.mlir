@@ -71,13 +71,13 @@ func.func @paged(%q: tensor<2x4x?x64xf32>, %k: tensor<?x4x64x64xf32>, %t: tensor
 
 // -----
 
-// Pages of another size: a tile is put together row by row.
+// Pages of another size: a tile is put together.
 // CHECK-LABEL: @small_pages
-// CHECK: scf.forall
-// CHECK: scf.for
-// CHECK: scf.for
-// CHECK: tensor.extract_slice %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}, 0] [1, 1, 1, 64]
-// CHECK: tensor.insert_slice
+// CHECK-SAME: %[[K:[a-z0-9]+]]: tensor<?x4x7x64xf32>, %[[TABLE:[a-z0-9]+]]: tensor<2x?xi32>
+// CHECK: scf.forall (%[[N:.*]], %[[H:.*]], %{{.*}}) in
+// CHECK: scf.for %[[FROM:[a-z0-9]+]] =
+// CHECK: %[[COUNT:.*]] = arith.minsi
+// CHECK: flash.read_pages %[[K]][%{{.*}}] page_table(%[[TABLE]][%[[N]]]) first(%[[FROM]]) rows(%[[COUNT]]) : tensor<?x4x7x64xf32>, tensor<2x?xi32> -> tensor<
 // CHECK: flash.online_attention
 func.func @small_pages(%q: tensor<2x4x?x64xf32>, %k: tensor<?x4x7x64xf32>, %t: tensor<2x?xi32>, %n: tensor<2xi32>) -> tensor<2x4x?x64xf32> {
   %o = flash.attention %q, %k, %k kv_lengths(%n : tensor<2xi32>) page_table(%t : tensor<2x?xi32>)

@@ -221,7 +221,7 @@ func.func @put_source(%m: memref<?x64xbf16>, %i: index) {
 // -----
 func.func @put_rows(%m: !flash_tile.tensor_map<16x64xbf16>, %i: index) {
   %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, mbarrier>
-  // expected-error @below {{from a tensor map has no rows, cols or condition}}
+  // expected-error @below {{from a tensor map has no rows, cols, pages or condition}}
   flash_tile.put %r[%i], %m[%i, %i] rows(%i) : !flash_tile.ring<2, 16x64xbf16, mbarrier>, !flash_tile.tensor_map<16x64xbf16>
   return
 }
@@ -586,5 +586,21 @@ func.func @turn() {
 func.func @tiles(%n: index) {
   // expected-error @below {{'flash_tile.tiles' belongs on an scf.for}}
   %x = arith.addi %n, %n {flash_tile.tiles} : index
+  return
+}
+
+// -----
+
+func.func @pages_packed(%m: memref<?x?x4x64xbf16>, %t: memref<?x?xi32>, %i: index) {
+  // expected-error @below {{has rows in pages, which cannot be packed}}
+  %l = flash_tile.load %m[%i, %i, %i, %i] pages(%t[%i] : memref<?x?xi32>) {row_dim = 1 : i64, packed = #flash_tile.packed_rows<dim = 2, size = 4>} : memref<?x?x4x64xbf16> -> !flash_tile.shared<16x64xbf16>
+  return
+}
+
+// -----
+
+func.func @pages_rows(%m: memref<?x64xbf16>, %t: memref<?x?xi32>, %i: index) {
+  // expected-error @below {{has rows in pages, and so pages, not rows, along dimension 0}}
+  %l = flash_tile.load %m[%i, %i] pages(%t[%i] : memref<?x?xi32>) : memref<?x64xbf16> -> !flash_tile.shared<16x64xbf16>
   return
 }

@@ -40,7 +40,8 @@ FailureOr<SmallVector<Step>> AttentionModel::listedSteps(const Rows &rows,
   if (failed(lists))
     return failure();
   int64_t qFirst = rows.qOffset + first;
-  int64_t qLast = qFirst + std::min(m, rows.queries - first) - 1;
+  int64_t qLast = rows.qOffset - 1 +
+                  std::min(tileEnd(first, m, blockSizes().first), rows.queries);
   for (auto [index, list] : llvm::enumerate(*lists))
     for (int64_t number : list.numbers)
       for (int64_t offset = 0; offset < list.size; offset += n) {
@@ -49,9 +50,10 @@ FailureOr<SmallVector<Step>> AttentionModel::listedSteps(const Rows &rows,
         if (op.getKeySlice() && (k < 0 || k >= rows.keys))
           continue;
         // The list is data: what lies outside of the keys is no key.
-        int64_t last = allWhole(list.size) ? rows.keys - n : rows.keys;
+        bool whole = list.size % n == 0 && allWhole(list.size);
+        int64_t last = whole ? rows.keys - n : rows.keys;
         k = std::clamp<int64_t>(k, 0, last);
-        int64_t count = std::min(n, rows.keys - k);
+        int64_t count = std::min({n, list.size - offset, rows.keys - k});
         if (count == 0)
           continue;
         int64_t kFirst = rows.keyPosition + k;
@@ -110,17 +112,22 @@ FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
 FailureOr<KeyLoop> AttentionModel::countBlocks(int64_t m, int64_t n,
                                                bool classify) {
   KeyLoop loop;
-  auto visit = [&](const Rows &rows, int64_t, int64_t,
-                   int64_t copies) -> LogicalResult {
-    for (int64_t q = 0; q < rows.queries; q += m) {
+  auto [queryBlock, keyBlock] = blockSizes();
+  auto visit = [&, queryBlock = queryBlock,
+                keyBlock = keyBlock](const Rows &rows, int64_t, int64_t,
+                                     int64_t copies) -> LogicalResult {
+    for (int64_t q = 0, end = 0; q < rows.queries; q = end) {
+      end = tileEnd(q, m, queryBlock);
       FailureOr<SmallVector<Step>> taken = steps(rows, q, m, n, classify);
       if (failed(taken))
         return failure();
-      loop.blocks.all += copies * ceilDiv(rows.keys, n);
+      loop.blocks.all += copies * countTiles(rows.keys, n, keyBlock);
       loop.blocks.visited += copies * int64_t(taken->size());
       for (const Step &step : *taken) {
         loop.loadedKeys += copies * step.count;
-        loop.pairs += copies * step.count * std::min(m, rows.queries - q);
+        int64_t pairs = copies * step.count * (std::min(end, rows.queries) - q);
+        loop.pairs += pairs;
+        loop.askedPairs += step.full ? 0 : pairs;
         loop.blocks.full += copies * int64_t(step.full);
       }
     }

@@ -37,35 +37,6 @@ int64_t AttentionModel::streamedKeys(const KeyLoop &loop, int64_t once,
   return std::min(once * times, loop.loadedKeys);
 }
 
-/// Biases are read an element at a time, one for each score that is computed:
-/// no tile of theirs is loaded, so no counter sees them.
-void AttentionModel::addBiases(OperationIO &io, const KeyLoop &loop,
-                               const Totals &totals,
-                               function_ref<OperandIO &(StringRef)> add) {
-  ValueRange operands = op.getScoreOperands();
-  for (ScoreAttrInterface score : op.getEffectiveScores()) {
-    unsigned count = score.getNumScoreOperands();
-    if (isa<BiasAttr>(score)) {
-      const KnownValue *bias = known.find(operands[0]);
-      int64_t size =
-          getElementTypeOrSelf(operands[0].getType()).getIntOrFloatBitWidth() /
-          8;
-      int64_t whole = size;
-      for (size_t dim = 0; bias && dim < bias->shape.size(); ++dim)
-        whole *= bias->shape[dim];
-      OperandIO &operand = add("bias");
-      // A mask may hide any of it.
-      operand.compulsory.read =
-          mask->hasMask() ? 0 : std::min(whole, totals.pairs * size);
-      operand.schedule.onChip.read = loop.pairs * size;
-      operand.schedule.hbm.read = std::min(whole, loop.pairs * size);
-      operand.unfused.onChip.read = totals.pairs * size;
-      operand.unfused.hbm.read = std::min(whole, totals.pairs * size);
-    }
-    operands = operands.drop_front(count);
-  }
-}
-
 void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
                                  const Totals &totals,
                                  std::optional<unsigned> part,
@@ -108,6 +79,7 @@ void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
   p.unfused.onChip = p.unfused.hbm;
 
   addBiases(io, loop, totals, add);
+  addCaptures(io, loop, totals, add);
 
   // Rows in no sequence have values too.
   int64_t rows = op.isRagged() ? sizes.heads * sizes.queries : totals.rows;
@@ -165,7 +137,9 @@ LogicalResult AttentionModel::sweep(OperationIO &io, const KeyLoop &chosen,
         loop->loadedKeys * (sizes.qkDim + sizes.vDim) * sizes.keyBytes;
     for (const OperandIO &operand : io.operands) {
       int64_t bytes = operand.schedule.onChip.total();
-      if (operand.name == "bias" && chosen.pairs)
+      // What is read an element at a time grows with the scores.
+      bool byScore = operand.name == "bias" || operand.name == "captures";
+      if (byScore && chosen.pairs)
         bytes = bytes / chosen.pairs * loop->pairs;
       if (operand.name != "key" && operand.name != "value")
         point.bytes += bytes;

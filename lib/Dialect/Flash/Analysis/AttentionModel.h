@@ -7,8 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // What AttentionIO.cpp (sizes, the whole), AttentionBlocks.cpp (which blocks
-// the key loop visits), AttentionNeeds.cpp (which rows are needed at all) and
-// AttentionBytes.cpp (bytes of each operand) share.
+// the key loop visits), AttentionNeeds.cpp (which rows are needed at all),
+// AttentionElements.cpp (what each score reads) and AttentionBytes.cpp (bytes
+// of each operand) share.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,6 +23,18 @@
 namespace flash::io {
 
 inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Where the tile of up to `size` rows that begins at `first` ends: in the
+/// block of `block` rows (0: there are none) that it lies in.
+inline int64_t tileEnd(int64_t first, int64_t size, int64_t block) {
+  int64_t end = first + size;
+  return block ? std::min(end, (first / block + 1) * block) : end;
+}
+inline int64_t countTiles(int64_t rows, int64_t size, int64_t block) {
+  if (!block)
+    return ceilDiv(rows, size);
+  return rows / block * ceilDiv(block, size) + ceilDiv(rows % block, size);
+}
 
 /// A batch or sequence: how many queries and keys it has, where they lie in the
 /// tensors' rows, and the positions of its first query and key.
@@ -43,6 +56,8 @@ struct KeyLoop {
   int64_t loadedKeys = 0;
   /// Scores that are computed, padding left out.
   int64_t pairs = 0;
+  /// Those of blocks that are not full, whose predicate is asked.
+  int64_t askedPairs = 0;
   BlockCounts blocks;
 };
 
@@ -99,11 +114,15 @@ private:
   llvm::LogicalResult addKeys(const Rows &rows, int64_t batch, int64_t first,
                               int64_t end, IntervalSet &keys);
 
+  // AttentionElements.cpp
+  void addBiases(OperationIO &io, const KeyLoop &loop, const Totals &totals,
+                 llvm::function_ref<OperandIO &(llvm::StringRef)> add);
+  void addCaptures(OperationIO &io, const KeyLoop &loop, const Totals &totals,
+                   llvm::function_ref<OperandIO &(llvm::StringRef)> add);
+
   // AttentionBytes.cpp
   void addOperands(OperationIO &io, const KeyLoop &loop, const Totals &totals,
                    std::optional<unsigned> part, const Needs &needs);
-  void addBiases(OperationIO &io, const KeyLoop &loop, const Totals &totals,
-                 llvm::function_ref<OperandIO &(llvm::StringRef)> add);
   llvm::LogicalResult sweep(OperationIO &io, const KeyLoop &chosen,
                             int64_t pairs);
   int64_t streamedKeys(const KeyLoop &loop, int64_t once, int64_t m);
@@ -112,6 +131,11 @@ private:
   /// Query heads of a key head.
   int64_t group() const {
     return sizes.keyHeads && sizes.heads ? sizes.heads / sizes.keyHeads : 1;
+  }
+  /// Queries and keys that lists number together; 0 where there are none.
+  std::pair<int64_t, int64_t> blockSizes() {
+    MaskAttrInterface whole = op.getEffectiveMask();
+    return whole ? whole.getBlockSizes() : std::pair<int64_t, int64_t>();
   }
   bool batchesDiffer() {
     return mask->dependsOnPlace() || op.isRagged() || op.getKvLengths();

@@ -55,8 +55,9 @@ LogicalResult AttentionModel::findNeeds(int64_t m, int64_t n, Needs &needs) {
     int64_t block = !mask->hasMask() ? std::max<int64_t>(rows.queries, 1)
                     : byRows         ? 1
                                      : m;
-    for (int64_t q = 0; q < rows.queries; q += block) {
-      int64_t count = std::min(block, rows.queries - q);
+    for (int64_t q = 0, count = 0; q < rows.queries; q += count) {
+      int64_t end = byRows ? q + block : tileEnd(q, block, blockSizes().first);
+      count = std::min(end, rows.queries) - q;
       SmallVector<std::pair<int64_t, int64_t>> seen;
       if (byRows) {
         FailureOr<std::pair<int64_t, int64_t>> visible =

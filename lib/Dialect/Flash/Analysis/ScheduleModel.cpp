@@ -47,6 +47,15 @@ static int64_t largestDivisor(int64_t size, int64_t limit) {
   return best;
 }
 
+/// The size of the steps that walk `block` rows, at most `limit`: a divisor, if
+/// one is large enough, else parts that are nearly alike.
+static int64_t stepThrough(int64_t block, int64_t limit) {
+  int64_t divisor = largestDivisor(block, limit);
+  if (2 * divisor >= std::min(block, limit))
+    return divisor;
+  return llvm::divideCeil(block, llvm::divideCeil(block, limit));
+}
+
 /// Queries lie along the vector lanes, three vectors to a register tile: two
 /// such panels share a block of keys, which halves what is streamed from the
 /// outer caches. Small blocks keep a panel of Q^T, S^T and O^T in the first
@@ -59,12 +68,12 @@ static TileCandidate tileForCPU(TargetAttr target, const TileProblem &problem) {
   choice.m = 2 * 3 * lanes;
   choice.n = 48;
   choice.d = 1;
-  // Blocks of a mask are whole numbers of tiles. A block of keys that crosses
-  // no page is read where it lies; below 24 keys a step is dear.
-  if (problem.rowDivisor)
-    choice.m = largestDivisor(problem.rowDivisor, 128);
-  if (problem.keyDivisor)
-    choice.n = largestDivisor(problem.keyDivisor, 64);
+  // Tiles do not cross the blocks of a mask. A block of keys that crosses no
+  // page is read where it lies; below 24 keys a step is dear.
+  if (problem.queryBlock)
+    choice.m = stepThrough(problem.queryBlock, 128);
+  if (problem.keyBlock)
+    choice.n = stepThrough(problem.keyBlock, 64);
   else if (int64_t n = largestDivisor(problem.pageSize, 64); n >= 24)
     choice.n = n;
   choice.transposed = choice.peel = true;
@@ -98,7 +107,7 @@ static int64_t otherRegisters(TargetAttr target, Instruction instruction,
   if (target.getKind().getValue().starts_with("sm_1"))
     return 88 + forScores;
   // Two loops over lists keep more addresses.
-  return 48 + (p.scores.empty() ? 0 : 16) + (p.rowDivisor ? 24 : 0) + forScores;
+  return 48 + (p.scores.empty() ? 0 : 16) + (p.queryBlock ? 24 : 0) + forScores;
 }
 
 /// 32-bit registers a thread needs: O and S in f32; beside them P in 16 bits
@@ -140,8 +149,22 @@ static double costPerScore(const Choice &c, const TileProblem &p) {
   return fromL2 + fromShared + stepOverhead / double(c.n);
 }
 
+/// How much of the tiles of `size` the mask's blocks of `block` fill; all of
+/// them where it has none.
+static double filledShare(int64_t size, int64_t block) {
+  if (!block)
+    return 1.0;
+  return double(block) / double(llvm::alignTo(block, size));
+}
+
+/// Whether a block of `n` keys would be put together from pages that could be
+/// read where they lie, in smaller or larger blocks.
+static bool crossesPages(int64_t n, const TileProblem &p) {
+  return p.pageSize > 0 && p.pageSize % 64 == 0 && p.pageSize % n;
+}
+
 /// The largest block of keys that fits registers and shared memory, for one
-/// number of query rows and warps.
+/// number of query rows and warps. Inside of a mask's blocks, the cheapest.
 static TileCandidate withMostKeys(Choice c, TargetAttr target,
                                   const TileProblem &p) {
   constexpr int64_t kMostKeys = 128, kStep = 16;
@@ -150,18 +173,15 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
   candidate.limit = "keys a block";
   candidate.reason = llvm::formatv(
       "{0} keys a block are the most that the model tries", kMostKeys);
-  // Blocks of a mask are whole numbers of tiles.
-  auto divides = [&](int64_t size, int64_t blocks, StringRef what) {
-    if (blocks % size && candidate.limit == "keys a block") {
-      candidate.limit = "the mask's blocks";
-      candidate.reason = llvm::formatv(
-          "{0} {1} do not divide the mask's blocks of {2}", size, what, blocks);
-    }
-    return blocks % size == 0;
-  };
-  c.n = divides(c.m, p.rowDivisor, "queries") ? kMostKeys : 0;
-  for (; c.n > 0; c.n -= kStep) {
-    if (!divides(c.n, p.keyDivisor, "keys"))
+  if (p.keyBlock && p.keyBlock < kMostKeys) {
+    candidate.limit = "the mask's blocks";
+    candidate.reason =
+        llvm::formatv("the mask's blocks have {0} keys", p.keyBlock);
+  }
+  double filledRows = filledShare(c.m, p.queryBlock);
+  int64_t best = 0;
+  for (c.n = kMostKeys; c.n > 0; c.n -= kStep) {
+    if ((p.keyBlock && c.n >= p.keyBlock + kStep) || crossesPages(c.n, p))
       continue;
     int64_t registers = registersPerThread(c, target, vDim, p);
     int64_t shared = sharedBytes(c, p);
@@ -170,16 +190,25 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
       candidate.reason =
           llvm::formatv("{0} keys a block need {1} registers a thread of {2}",
                         c.n, registers, registerLimit(c));
-    } else if (shared > target.getFastMemory()) {
+      continue;
+    }
+    if (shared > target.getFastMemory()) {
       candidate.limit = "shared memory";
       candidate.reason = llvm::formatv(
           "{0} keys a block need {1:N} bytes of shared memory of {2:N}", c.n,
           shared, target.getFastMemory());
-    } else {
-      candidate.cost = costPerScore(c, p);
-      break;
+      continue;
     }
+    double cost =
+        costPerScore(c, p) / (filledRows * filledShare(c.n, p.keyBlock));
+    if (best && cost >= candidate.cost)
+      continue;
+    best = c.n;
+    candidate.cost = cost;
+    if (!p.keyBlock)
+      break;
   }
+  c.n = best;
   candidate.schedule = c.get(target.getContext());
   return candidate;
 }
@@ -228,6 +257,11 @@ static std::string whyNotWgmma(TargetAttr target, const TileProblem &problem) {
            "read by a product in flight";
   if (wide > 256)
     return llvm::formatv("a product has at most 256 columns, not {0}", wide);
+  // A product has 64 rows, and twice the rate of one by warps on their own.
+  if (filledShare(64, problem.queryBlock) <= 0.5)
+    return llvm::formatv("the mask's blocks of {0} queries fill no more than "
+                         "half of the 64 rows of a product",
+                         problem.queryBlock);
   if (problem.qkDim % 8 || problem.vDim % 8)
     return llvm::formatv("rows of {0} elements are not whole numbers of 16 "
                          "bytes",
@@ -261,8 +295,9 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
     c.queryStages = 2;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
     // share 64 K registers. One where a mask's blocks of queries ask for it.
-    bool narrow = problem.rowDivisor % 128 != 0;
-    for (int64_t warpgroups : {narrow ? 1 : 2, 3}) {
+    for (int64_t warpgroups : {1, 2, 3}) {
+      if (warpgroups == 1 && !problem.queryBlock)
+        continue;
       c.m = 64 * warpgroups;
       c.warps = 4 * warpgroups;
       c.producerRegisters = warpgroups == 3 ? 32 : 40;
@@ -272,16 +307,16 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       c.earlyCheck = warpgroups < 3;
       c.peelMasks = warpgroups < 3 || c.backward;
       // How long a tile of listed blocks or of a sequence takes is data.
-      c.dynamic = warpgroups == 3 || problem.rowDivisor || problem.ragged;
+      c.dynamic = warpgroups == 3 || problem.queryBlock || problem.ragged;
       // Keys are what consumers wait for where rows end at the diagonal. A
       // producer with 24 registers cannot walk backward and do that, too.
-      c.keysFirst = warpgroups == 2 && problem.uneven && !problem.rowDivisor &&
+      c.keysFirst = warpgroups == 2 && problem.uneven && !problem.queryBlock &&
                     widest > 64 && !(widest > 192 && c.backward);
       c.pingPong = warpgroups == 3 || (warpgroups == 2 && widest > 128);
       c.consumerRegisters = warpgroups == 3 ? 160 : 232;
       // Wide heads under a mask: the last registers are worth 64 keys.
       // A producer that reads lists or lengths needs more than 24 itself.
-      if (warpgroups < 3 && problem.uneven && !problem.rowDivisor &&
+      if (warpgroups < 3 && problem.uneven && !problem.queryBlock &&
           problem.length != TileProblem::kLengthInData && widest > 192) {
         c.producerRegisters = 24;
         c.consumerRegisters = 240;
@@ -296,15 +331,19 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       if (warpgroups < 3 || candidate.schedule.getN() >= leastKeysOfThree)
         candidates.push_back(candidate);
     }
-    // Where nothing fits, or the mask's blocks suit none, warps multiply on
-    // their own.
+    // Where nothing fits, warps multiply on their own.
     if (llvm::any_of(candidates, fits))
       return candidates;
     c = Choice();
     c.d = 16;
     c.stages = 2;
   }
-  for (int64_t warps : {4, 8}) {
+  SmallVector<int64_t> numbersOfWarps{4, 8};
+  // One for each 16 queries of a mask's block.
+  if (int64_t warps = llvm::divideCeil(problem.queryBlock, 16);
+      warps && warps < 8 && warps != 4)
+    numbersOfWarps.push_back(warps);
+  for (int64_t warps : numbersOfWarps) {
     c.instruction = Instruction::MmaSync;
     c.warps = warps;
     for (c.m = 16 * warps; c.m <= 128; c.m += 16 * warps)

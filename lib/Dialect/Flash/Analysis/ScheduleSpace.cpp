@@ -46,13 +46,8 @@ std::string flash::findMisfit(TargetAttr target, ScheduleAttr schedule,
   if (problem.headGroup % heads || s.m % heads)
     return llvm::formatv("has tiles of {0} heads, and {1} share their keys",
                          heads, problem.headGroup);
-  for (auto [size, blocks, what] :
-       {std::tuple{schedule.getTilePositions(), problem.rowDivisor, "queries"},
-        {s.n, problem.keyDivisor, "keys"}})
-    if (size < 1 || (blocks && blocks % size))
-      return llvm::formatv("has {0} {1}, which do not divide the mask's blocks "
-                           "of {2}",
-                           size, what, blocks);
+  if (s.m < 1 || s.n < 1)
+    return "has no rows or no keys";
   if (target.isCPU()) {
     if (s.warps || s.instruction != Instruction::None)
       return "is a GPU's";
@@ -128,8 +123,8 @@ static SmallVector<ScheduleFields> listShapes(TargetAttr target,
       first.m = vectors * lanes;
       shapes.push_back(first);
     }
-    // Blocks of a mask are whole numbers of tiles.
-    for (int64_t m = problem.rowDivisor; m && m >= 16; m /= 2) {
+    // Tiles do not cross the blocks of a mask.
+    for (int64_t m = problem.queryBlock; m && m >= 16; m /= 2) {
       first.m = m;
       shapes.push_back(first);
     }

@@ -90,7 +90,7 @@ TileProblem TileProblem::get(AttentionOp op) {
   problem.vDim = op.getVHeadDim();
   problem.elementBytes = int64_t(bits / 8);
   if (MaskAttrInterface mask = op.getEffectiveMask())
-    std::tie(problem.rowDivisor, problem.keyDivisor) = mask.getTileDivisors();
+    std::tie(problem.queryBlock, problem.keyBlock) = mask.getBlockSizes();
   problem.uneven = static_cast<bool>(op.getEffectiveMask());
   MaskAttrInterface inside = getElementMask(op);
   problem.predicate = static_cast<bool>(inside);

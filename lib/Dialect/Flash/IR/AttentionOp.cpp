@@ -128,7 +128,7 @@ LogicalResult SliceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 static LogicalResult verifySlice(AttentionOp op) {
   MaskAttrInterface mask = op.getEffectiveMask();
   SliceAttr slice = op.getKeySliceAttr();
-  int64_t block = mask ? mask.getTileDivisors().second : 0;
+  int64_t block = mask ? mask.getBlockSizes().second : 0;
   if (slice && block && slice.getUnit() % block)
     return op.emitOpError() << "key_slice has unit = " << slice.getUnit()
                             << ", which is no multiple of the mask's blocks of "

@@ -48,7 +48,7 @@ SmallVector<OperandKind> BlockSparseAttr::getMaskOperandKinds() const {
   return kinds;
 }
 
-std::pair<int64_t, int64_t> BlockSparseAttr::getTileDivisors() const {
+std::pair<int64_t, int64_t> BlockSparseAttr::getBlockSizes() const {
   return {getBq(), getBk()};
 }
 

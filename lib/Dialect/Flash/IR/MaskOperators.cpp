@@ -138,10 +138,10 @@ bool AndAttr::hidesLaterKeys() const {
       getMasks(), [](MaskAttrInterface mask) { return mask.hidesLaterKeys(); });
 }
 
-std::pair<int64_t, int64_t> AndAttr::getTileDivisors() const {
+std::pair<int64_t, int64_t> AndAttr::getBlockSizes() const {
   std::pair<int64_t, int64_t> all{0, 0};
   for (MaskAttrInterface mask : getMasks()) {
-    auto [rows, keys] = mask.getTileDivisors();
+    auto [rows, keys] = mask.getBlockSizes();
     all = {std::gcd(all.first, rows), std::gcd(all.second, keys)};
   }
   return all;

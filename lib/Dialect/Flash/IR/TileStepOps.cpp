@@ -128,3 +128,17 @@ OnlineSoftmaxOp::reifyResultShapes(OpBuilder &builder,
   reifyFromInits(*this, builder, reified);
   return success();
 }
+
+LogicalResult ReadPagesOp::verify() {
+  RankedTensorType tile = getTile().getType();
+  int64_t columns = getSource().getType().getDimSize(3);
+  if (!tile.hasStaticShape() || ShapedType::isDynamic(columns))
+    return emitOpError() << "reads a tile with a static shape, of rows whose "
+                            "length is known, not "
+                         << tile << " from " << getSource().getType();
+  if (tile.getDimSize(1) < columns)
+    return emitOpError() << "reads rows of " << columns
+                         << " elements to a tile of " << tile.getDimSize(1)
+                         << " columns";
+  return success();
+}

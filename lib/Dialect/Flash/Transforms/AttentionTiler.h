@@ -32,6 +32,8 @@ public:
         qkDim(roundUp(op.getQKHeadDim(), schedule.getD())),
         vDim(roundUp(op.getVHeadDim(), schedule.getD())),
         accumulator(op.getAccumulatorType()) {
+    if (MaskAttrInterface whole = op.getEffectiveMask())
+      std::tie(queryBlock, keyBlock) = whole.getBlockSizes();
     if (schedule.getTileHeads() > 1)
       packing = PackingAttr::get(op.getContext(), schedule.getTileHeads(),
                                  op.getLayout() == Layout::BHSD);
@@ -54,6 +56,8 @@ private:
   Value readCount(Value counts, Value at, Value low, Value high);
   void findRows();
   void takeSlice();
+  Value countTiles();
+  std::pair<Value, Value> findQueries(Value tile);
   void buildBlock(Value head, Value block, mlir::ValueRange outs,
                   mlir::scf::InParallelOp terminator);
   Value queryTile(Value first, Value existing);
@@ -74,7 +78,7 @@ private:
   State walkBlocks(Value query, Value from, Value to, bool whole, State state);
   State walkList(Value query, const KeyBlocks &list, State state);
   State walkTogether(Value query, llvm::ArrayRef<KeyBlocks> lists, State state);
-  Value listedKey(const KeyBlocks &list, Value n);
+  std::pair<Value, Value> listedKeys(const KeyBlocks &list, Value n);
   KeyBlocks joinLists(const KeyBlocks &first, const KeyBlocks &second);
   State stepUnless(Value hidden, Value query, Value k0,
                    mlir::OpFoldResult existing, State state);
@@ -102,6 +106,9 @@ private:
   /// Of a query tile: its rows, and how many positions they are.
   int64_t rows, positions;
   int64_t keys, qkDim, vDim;
+  /// Queries and keys that a mask's lists number together, which no tile
+  /// crosses: its last one may be cut off there. 0 where there are no lists.
+  int64_t queryBlock = 0, keyBlock = 0;
   mlir::Type accumulator;
   /// Which query each row is; null where all are of one head.
   PackingAttr packing;

@@ -66,7 +66,7 @@ struct ChooseSchedulePass
       error() << llvm::toString(tables.takeError());
       return signalPassFailure();
     }
-    WalkResult walk = func.walk([&](AttentionOp op) {
+    func.walk([&](AttentionOp op) {
       TileProblem problem = TileProblem::get(op);
       ScheduleAttr chosen = fromOption;
       if (!exact) {
@@ -90,30 +90,7 @@ struct ChooseSchedulePass
             !reason.empty())
           op.emitRemark("attention by mma.sync instead of wgmma: ") << reason;
       op.setScheduleAttr(chosen);
-      // Tiles follow the mask's blocks; on a GPU not every block holds one.
-      if (!description->isCPU() && problem.rowDivisor &&
-          (problem.rowDivisor % chosen.getTilePositions() ||
-           problem.keyDivisor % chosen.getN())) {
-        op.emitOpError("has a mask of blocks of ")
-            << problem.rowDivisor << " queries and " << problem.keyDivisor
-            << " keys, which tiles of " << chosen.getTilePositions() << " and "
-            << chosen.getN() << " do not divide: not supported on a GPU yet";
-        return WalkResult::interrupt();
-      }
-      // Nor is a block of keys put together there from several pages.
-      if (!description->isCPU() && problem.paged &&
-          (problem.pageSize < 1 || problem.pageSize % chosen.getN())) {
-        op.emitOpError("has pages of ")
-            << (problem.pageSize < 1 ? "a number of"
-                                     : std::to_string(problem.pageSize))
-            << " keys, which blocks of " << chosen.getN()
-            << " do not divide: not supported on a GPU yet";
-        return WalkResult::interrupt();
-      }
-      return WalkResult::advance();
     });
-    if (walk.wasInterrupted())
-      return signalPassFailure();
     func.walk([&](MergeOp op) {
       op->setAttr(kScheduleAttrName, chooseMergeSchedule(*description));
     });

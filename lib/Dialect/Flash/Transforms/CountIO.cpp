@@ -78,6 +78,20 @@ void Counter::collect(scf::ForallOp loop, int64_t number,
       sites.push_back({slice->getNextNode(), number, name, true,
                        slice.getMixedSizes(), elementBytes(slice)});
   });
+  loop.walk([&](ReadPagesOp read) {
+    RankedTensorType type = read.getSource().getType();
+    Attribute all = IntegerAttr::get(IndexType::get(type.getContext()),
+                                     read.getTile().getType().getDimSize(0));
+    Attribute columns =
+        IntegerAttr::get(IndexType::get(type.getContext()), type.getDimSize(3));
+    OpFoldResult rows = read.getRows() ? OpFoldResult(read.getRows()) : all;
+    sites.push_back({read->getNextNode(),
+                     number,
+                     nameTensor(read.getSource(), loops),
+                     true,
+                     {rows, columns},
+                     elementBytes(read.getSource())});
+  });
   for (Operation &op : loop.getTerminator().getYieldingOps()) {
     auto store = dyn_cast<tensor::ParallelInsertSliceOp>(op);
     if (!store)

@@ -71,7 +71,7 @@ static Value sliceLength(OpBuilder &builder, Location loc, Value tensor,
 /// and nothing numbers them by blocks.
 static bool canSliceTensors(AttentionOp op) {
   MaskAttrInterface mask = op.getEffectiveMask();
-  bool lists = mask && mask.getTileDivisors().second != 0;
+  bool lists = mask && mask.getBlockSizes().second != 0;
   return !lists && !op.isPaged() && !op.isRagged() && !op.getKvLengths();
 }
 
@@ -79,7 +79,7 @@ static bool canSliceTensors(AttentionOp op) {
 /// that tiles do not cross them.
 static int64_t unitOf(AttentionOp op) {
   MaskAttrInterface mask = op.getEffectiveMask();
-  if (int64_t block = mask ? mask.getTileDivisors().second : 0)
+  if (int64_t block = mask ? mask.getBlockSizes().second : 0)
     return block;
   int64_t page = op.getKey().getType().getDimSize(op.getLengthDim());
   return op.isPaged() && !ShapedType::isDynamic(page) ? page : 1;

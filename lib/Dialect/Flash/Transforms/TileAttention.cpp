@@ -114,6 +114,30 @@ Value AttentionTiler::isWithin(int64_t above, std::optional<int64_t> upTo) {
   return upTo ? index.sub(within, exceeds(*upTo)) : within;
 }
 
+/// Tiles of a batch's queries. Those of one of the mask's blocks end with it.
+Value AttentionTiler::countTiles() {
+  if (!queryBlock || queryBlock % positions == 0)
+    return index.ceilDiv(numQueries, positions);
+  Value block = index.constant(queryBlock);
+  Value whole = index.div(numQueries, block);
+  Value rest = index.sub(numQueries, index.mul(whole, block));
+  Value each = index.constant(llvm::divideCeil(queryBlock, positions));
+  return index.add(index.mul(whole, each), index.ceilDiv(rest, positions));
+}
+
+/// The first query of a tile, and how many it can have.
+std::pair<Value, Value> AttentionTiler::findQueries(Value tile) {
+  Value size = index.constant(positions);
+  if (!queryBlock || queryBlock % positions == 0)
+    return {index.mul(tile, size), size};
+  Value each = index.constant(llvm::divideCeil(queryBlock, positions));
+  Value block = index.div(tile, each);
+  Value before = index.mul(index.sub(tile, index.mul(block, each)), size);
+  Value left = index.sub(index.constant(queryBlock), before);
+  return {index.add(index.mul(block, index.constant(queryBlock)), before),
+          index.min(size, left)};
+}
+
 SmallVector<Value> AttentionTiler::tile(int64_t above,
                                         std::optional<int64_t> upTo,
                                         SmallVector<Value> outs) {
@@ -144,8 +168,7 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
 
   SmallVector<OpFoldResult> blocks{
       getAsOpFoldResult(batches), getAsOpFoldResult(queryHeadBlocks),
-      getAsOpFoldResult(op.isRagged() ? countSequenceBlocks()
-                                      : index.ceilDiv(numQueries, positions))};
+      getAsOpFoldResult(op.isRagged() ? countSequenceBlocks() : countTiles())};
   auto forall = scf::ForallOp::create(rewriter, loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
   forall->setAttr(kScheduleAttrName, schedule);
@@ -171,7 +194,7 @@ void AttentionTiler::buildBlock(Value head, Value block, ValueRange outs,
     queryHead = index.mul(head, heads);
     keyHead = index.div(head, index.div(headsPerKeyHead, heads));
   }
-  Value first = index.mul(block, index.constant(positions));
+  auto [first, most] = findQueries(block);
   keyScale = headFactor(op.getKeyScale(), keyHead);
   if (!packing)
     sink = headFactor(op.getSinks(), queryHead);
@@ -180,8 +203,7 @@ void AttentionTiler::buildBlock(Value head, Value block, ValueRange outs,
   // A sequence may have fewer blocks than there are numbers for.
   if (op.isRagged())
     first = index.min(first, numQueries);
-  Value existing =
-      index.min(index.constant(positions), index.sub(numQueries, first));
+  Value existing = index.min(most, index.sub(numQueries, first));
   existingQueries = existing;
   qPosition = index.add(qOffset, first);
   Value qLast = index.sub(index.add(qPosition, existing), index.constant(1));
@@ -247,22 +269,6 @@ static SmallVector<Value> tileForLengths(RewriterBase &rewriter, AttentionOp op,
   return outs;
 }
 
-/// Whether tiles lie within the blocks that the mask names.
-static LogicalResult checkDivides(AttentionOp op, ScheduleAttr schedule) {
-  MaskAttrInterface mask = op.getEffectiveMask();
-  if (!mask)
-    return success();
-  auto [rows, keys] = mask.getTileDivisors();
-  for (auto [name, size, block] :
-       {std::tuple{"m", schedule.getTilePositions(), rows},
-        {"n", schedule.getN(), keys}})
-    if (block && block % size)
-      return op.emitOpError()
-             << "schedule has " << name << " = " << size
-             << ", which does not divide the mask's blocks of " << block;
-  return success();
-}
-
 /// Whether heads can share tiles as the schedules say.
 static LogicalResult checkPackings(AttentionOp op, ScheduleAttr schedule) {
   if (failed(checkPacking(op, schedule)))
@@ -309,8 +315,7 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
       if (failed(schedule))
         return signalPassFailure();
       if (auto attention = dyn_cast<AttentionOp>(op)) {
-        if (failed(checkDivides(attention, *schedule)) ||
-            failed(checkPackings(attention, *schedule)))
+        if (failed(checkPackings(attention, *schedule)))
           return signalPassFailure();
         remarkOnMask(attention);
         rewriter.replaceOp(op, tileForLengths(rewriter, attention, *schedule));

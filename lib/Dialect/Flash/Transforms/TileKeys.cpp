@@ -59,57 +59,27 @@ Value AttentionTiler::keyTile(Value tensor, Value k0, OpFoldResult existing,
 }
 
 /// The same where rows lie in pages: read in place if a block never crosses
-/// from one page to the next, else put together row by row.
+/// from one page to the next.
 Value AttentionTiler::pagedTile(Value tensor, Value k0, OpFoldResult existing,
                                 int64_t dim) {
-  auto type = cast<RankedTensorType>(tensor.getType());
-  Value pageSize = index.dim(tensor, op.getLengthDim());
-  Value lastPage = index.sub(index.dim(tensor, 0), index.constant(1));
-  auto pageOf = [&](Value key) {
-    Value number =
-        tensor::ExtractOp::create(rewriter, loc, op.getPageTable(),
-                                  ValueRange{batch, index.div(key, pageSize)});
-    number = arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(),
-                                        number);
-    // The table is data: what it says is not to lead out of the tensor.
-    return index.max(index.min(number, lastPage), index.constant(0));
-  };
-  auto rowOf = [&](Value key) {
-    return index.sub(key, index.mul(index.div(key, pageSize), pageSize));
-  };
-  std::optional<int64_t> size = getConstantIntValue(pageSize);
+  std::optional<int64_t> size =
+      getConstantIntValue(index.dim(tensor, op.getLengthDim()));
   // A slice of the keys begins where a tile does only if its unit says so.
   bool begins = !op.getKeySlice() || op.getKeySlice()->getUnit() % keys == 0;
-  if (size && *size % keys == 0 && begins)
-    return readTile(rewriter, loc, tensor, op.getLayout(), pageOf(k0), keyHead,
-                    rowOf(k0), existing, {keys, dim});
-
-  Type element = type.getElementType();
-  Value zero = arith::ConstantOp::create(
-      rewriter, loc, cast<TypedAttr>(rewriter.getZeroAttr(element)));
-  Value empty = tensor::EmptyOp::create(rewriter, loc,
-                                        ArrayRef<int64_t>{keys, dim}, element);
-  Value tile = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
-  auto loop = scf::ForOp::create(
-      rewriter, loc, index.constant(0),
-      getValueOrCreateConstantIndexOp(rewriter, loc, existing),
-      index.constant(1), tile,
-      [&](OpBuilder &, Location, Value j, ValueRange args) {
-        OpBuilder::InsertionGuard guard(rewriter);
-        rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        Value key = index.add(k0, j);
-        Value row = readTile(rewriter, loc, tensor, op.getLayout(), pageOf(key),
-                             keyHead, rowOf(key), rewriter.getIndexAttr(1),
-                             {1, type.getDimSize(3)});
-        SmallVector<OpFoldResult> offsets{j, rewriter.getIndexAttr(0)},
-            sizes{rewriter.getIndexAttr(1),
-                  rewriter.getIndexAttr(type.getDimSize(3))},
-            strides(2, rewriter.getIndexAttr(1));
-        Value with = tensor::InsertSliceOp::create(rewriter, loc, row, args[0],
-                                                   offsets, sizes, strides);
-        scf::YieldOp::create(rewriter, loc, with);
-      });
-  return loop.getResult(0);
+  if (size && *size % keys == 0 && begins) {
+    PagedRows rows(rewriter, loc, tensor, op.getPageTable(), op.getLayout());
+    auto [page, row] = rows.find(batch, k0);
+    return readTile(rewriter, loc, tensor, op.getLayout(), page, keyHead, row,
+                    existing, {keys, dim});
+  }
+  auto type = cast<RankedTensorType>(tensor.getType());
+  return ReadPagesOp::create(
+      rewriter, loc, RankedTensorType::get({keys, dim}, type.getElementType()),
+      tensor, keyHead, op.getPageTable(), batch, k0,
+      getConstantIntValue(existing) == keys
+          ? Value()
+          : getValueOrCreateConstantIndexOp(rewriter, loc, existing),
+      op.getLayout());
 }
 
 //===----------------------------------------------------------------------===//
@@ -255,14 +225,17 @@ AttentionTiler::State AttentionTiler::walkRange(Value query, Value qLast,
   return state;
 }
 
-/// The first key of the n-th step through a list's blocks, as the list says.
-Value AttentionTiler::listedKey(const KeyBlocks &list, Value n) {
-  Value stepsEach = index.constant(list.size / keys);
+/// Of the n-th step through a list's blocks: its first key, as the list says,
+/// and how many keys there are from it to the block's end.
+std::pair<Value, Value> AttentionTiler::listedKeys(const KeyBlocks &list,
+                                                   Value n) {
+  Value stepsEach = index.constant(llvm::divideCeil(list.size, keys));
+  Value size = index.constant(list.size);
   Value entry = index.div(n, stepsEach);
   Value part = index.sub(n, index.mul(entry, stepsEach));
-  return index.add(
-      index.mul(list.number(rewriter, loc, entry), index.constant(list.size)),
-      index.mul(part, index.constant(keys)));
+  Value before = index.mul(part, index.constant(keys));
+  return {index.add(index.mul(list.number(rewriter, loc, entry), size), before),
+          index.sub(size, before)};
 }
 
 /// Walks the blocks of a list, each in steps of the tile's keys.
@@ -270,17 +243,20 @@ AttentionTiler::State
 AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
   mask = cast_if_present<MaskAttrInterface>(list.mask);
   maskOperands = list.operands;
-  Value stepsEach = index.constant(list.size / keys), zero = index.constant(0);
+  Value stepsEach = index.constant(llvm::divideCeil(list.size, keys));
+  Value zero = index.constant(0), tile = index.constant(keys);
   std::optional<int64_t> known = getConstantIntValue(numKeys);
   // The last block of a list can lie beyond the keys by whole tiles.
-  bool whole = known && *known > 0 && *known % list.size == 0;
+  bool divides = list.size % keys == 0;
+  bool whole = divides && known && *known > 0 && *known % list.size == 0;
   auto forOp = scf::ForOp::create(
       rewriter, loc, zero, index.mul(list.count, stepsEach), index.constant(1),
       state, [&](OpBuilder &, Location, Value n, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
         // Lists number the blocks of all keys; others have those of a slice.
-        Value at = listedKey(list, n), elsewhere;
+        auto [at, toEnd] = listedKeys(list, n);
+        Value elsewhere;
         if (keysBefore) {
           at = index.sub(at, keysBefore);
           elsewhere = arith::OrIOp::create(
@@ -288,12 +264,12 @@ AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
               index.less(index.sub(numKeys, index.constant(1)), at));
         }
         // The list is data: what lies outside of the keys is no key.
-        Value last = whole ? index.sub(numKeys, index.constant(keys)) : numKeys;
+        Value last = whole ? index.sub(numKeys, tile) : numKeys;
         Value k0 = index.min(index.max(at, zero), last);
+        Value most = divides ? tile : index.min(tile, toEnd);
         OpFoldResult existing =
             whole ? OpFoldResult(rewriter.getIndexAttr(keys))
-                  : getAsOpFoldResult(index.min(index.constant(keys),
-                                                index.sub(numKeys, k0)));
+                  : getAsOpFoldResult(index.min(most, index.sub(numKeys, k0)));
         Value hidden = isHidden(k0, existing);
         if (hidden && elsewhere)
           hidden = arith::OrIOp::create(rewriter, loc, hidden, elsewhere);
@@ -338,7 +314,7 @@ KeyBlocks AttentionTiler::joinLists(const KeyBlocks &first,
 
 /// Walks the blocks of both lists in one loop, which has its tiles brought by a
 /// producer. Full blocks come first: a loop is cut where predicates begin, and
-/// the first scores are a reference for the others. Where all blocks are whole,
+/// the first scores are a reference for the others. Where all tiles are whole,
 /// which is known before the loop, no step asks how many keys exist.
 AttentionTiler::State AttentionTiler::walkTogether(Value query,
                                                    ArrayRef<KeyBlocks> lists,
@@ -352,12 +328,13 @@ AttentionTiler::State AttentionTiler::walkTogether(Value query,
     maskOperands = full.operands;
   }
   Value zero = index.constant(0), tile = index.constant(keys);
-  Value stepsEach = index.constant(all.size / keys);
+  Value stepsEach = index.constant(llvm::divideCeil(all.size, keys));
+  bool divides = all.size % keys == 0;
   Value fullSteps = index.mul(full.count, stepsEach);
   Value rest =
       index.sub(numKeys, index.mul(index.div(numKeys, index.constant(all.size)),
                                    index.constant(all.size)));
-  Value cut = namesBeyondKeys(op)
+  Value cut = namesBeyondKeys(op) || !divides
                   ? arith::ConstantIntOp::create(rewriter, loc, 1, 1)
                   : index.less(zero, rest);
   Value last = rewriter.createOrFold<arith::SelectOp>(
@@ -367,9 +344,11 @@ AttentionTiler::State AttentionTiler::walkTogether(Value query,
       state, [&](OpBuilder &, Location, Value n, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        Value k0 = index.min(index.max(listedKey(all, n), zero), last);
+        auto [at, toEnd] = listedKeys(all, n);
+        Value k0 = index.min(index.max(at, zero), last);
+        Value most = divides ? tile : index.min(tile, toEnd);
         Value existing = rewriter.createOrFold<arith::SelectOp>(
-            loc, cut, index.min(tile, index.sub(numKeys, k0)), tile);
+            loc, cut, index.min(most, index.sub(numKeys, k0)), tile);
         listedFull = alike ? Value() : index.less(n, fullSteps);
         scf::YieldOp::create(rewriter, loc,
                              step(query, k0, getAsOpFoldResult(existing),

@@ -110,6 +110,21 @@ Value flash::readTile(OpBuilder &builder, Location loc, Value tensor,
       slice, low, high, pad);
 }
 
+PagedRows::PagedRows(OpBuilder &builder, Location loc, Value tensor,
+                     Value table, Layout layout)
+    : builder(builder), loc(loc), index(builder, loc), table(table),
+      size(index.dim(tensor, layout == Layout::BHSD ? 2 : 1)),
+      last(index.sub(index.dim(tensor, 0), index.constant(1))) {}
+
+std::pair<Value, Value> PagedRows::find(Value batch, Value key) {
+  Value place = index.div(key, size);
+  Value page =
+      tensor::ExtractOp::create(builder, loc, table, ValueRange{batch, place});
+  page = arith::IndexCastOp::create(builder, loc, builder.getIndexType(), page);
+  return {index.max(index.min(page, last), index.constant(0)),
+          index.sub(key, index.mul(place, size))};
+}
+
 void flash::insertTile(OpBuilder &builder, Location loc, Value tile, Value dest,
                        Layout layout, Value batch, Value head, Value first,
                        OpFoldResult rows, scf::InParallelOp inParallel) {

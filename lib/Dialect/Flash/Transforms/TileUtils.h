@@ -101,6 +101,23 @@ inline bool scalesFirst(double scale, bool hasScores, bool hasKeyScale,
 llvm::LogicalResult tileMerge(mlir::RewriterBase &rewriter, MergeOp op,
                               ScheduleAttr schedule);
 
+/// Where keys of a sequence lie in tensors of pages.
+class PagedRows {
+public:
+  PagedRows(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value tensor,
+            mlir::Value table, Layout layout);
+
+  /// The page of key `key` of sequence `batch`, and its row there. The table is
+  /// data: what it says does not lead out of the tensor.
+  std::pair<mlir::Value, mlir::Value> find(mlir::Value batch, mlir::Value key);
+
+private:
+  mlir::OpBuilder &builder;
+  mlir::Location loc;
+  IndexBuilder index;
+  mlir::Value table, size, last;
+};
+
 } // namespace flash
 
 #endif // FLASH_LIB_DIALECT_FLASH_TRANSFORMS_TILEUTILS_H

@@ -82,7 +82,23 @@ static LogicalResult verifyPlace(Operation *op, MemRefType memref,
   return success();
 }
 
+/// Rows in pages: along the memref's first dimension, by a table.
+template <typename TransferOp> static LogicalResult verifyPages(TransferOp op) {
+  if (bool(op.getPages()) != bool(op.getSequence()))
+    return op.emitOpError() << "has pages and a sequence, or neither";
+  if (!op.getPages())
+    return success();
+  if (op.getPackedAttr())
+    return op.emitOpError() << "has rows in pages, which cannot be packed";
+  if (op.getRowDimension() == 0)
+    return op.emitOpError()
+           << "has rows in pages, and so pages, not rows, along dimension 0";
+  return success();
+}
+
 LogicalResult LoadOp::verify() {
+  if (failed(verifyPages(*this)))
+    return failure();
   if (failed(verifyPacked(*this, getPackedAttr(), getTile().getType().getRows(),
                           getTileRank(), getRowDimension(), getTransferRank())))
     return failure();
@@ -197,9 +213,9 @@ LogicalResult PutOp::verify() {
       return emitOpError() << "fills a ring of kind mbarrier from a tensor "
                               "map, not from "
                            << getSource().getType();
-    if (getRows() || getCols() || getCondition())
+    if (getRows() || getCols() || getPages() || getCondition())
       return emitOpError()
-             << "from a tensor map has no rows, cols or condition";
+             << "from a tensor map has no rows, cols, pages or condition";
     if (!isInProducer(*this))
       return emitOpError() << "to a ring of kind mbarrier belongs in the "
                               "producer of a flash_tile.specialize";
@@ -213,7 +229,8 @@ LogicalResult PutOp::verify() {
   if (isInProducer(*this))
     return emitOpError() << "to a ring of kind cp_async is done by all "
                             "computing warps, not by a producer";
-  if (failed(verifyPacked(*this, getPackedAttr(), ring.getTile().getRows(),
+  if (failed(verifyPages(*this)) ||
+      failed(verifyPacked(*this, getPackedAttr(), ring.getTile().getRows(),
                           getTileRank(), getRowDimension(), getTransferRank())))
     return failure();
   return verifyPlace(*this, memref, ring.getTile().getElementType(),

@@ -54,7 +54,8 @@ static void makePut(OpBuilder &builder, LoadOp load, Value ring,
     offsets.push_back(mapped(offset));
   PutOp::create(builder, load.getLoc(), ring, iteration, load.getSource(),
                 offsets, mapped(load.getRows()), mapped(load.getCols()),
-                condition, /*hint=*/CacheHintAttr(), load.getRowDimAttr(),
+                load.getPages(), mapped(load.getSequence()), condition,
+                /*hint=*/CacheHintAttr(), load.getRowDimAttr(),
                 load.getAlignmentAttr(), load.getPackedAttr());
 }
 

@@ -41,6 +41,8 @@ using namespace flash::tile;
 static StringRef reasonAgainst(LoadOp load) {
   if (load.getTile().getType().getRows() > 256)
     return "the tile has more than 256 rows";
+  if (load.getPages())
+    return "its rows lie in pages";
   return reasonAgainstTma(load, load.getSource());
 }
 
@@ -72,9 +74,11 @@ static void makePut(OpBuilder &builder, LoadOp load, Value ring,
   SmallVector<Value> offsets;
   for (Value offset : load.getOffsets())
     offsets.push_back(mapping.lookupOrDefault(offset));
-  PutOp::create(builder, load.getLoc(), ring, iteration, map, offsets, Value(),
-                Value(), Value(), hint, load.getRowDimAttr(),
-                builder.getI64IntegerAttr(0), load.getPackedAttr());
+  PutOp::create(builder, load.getLoc(), ring, iteration, map, offsets,
+                /*rows=*/Value(), /*cols=*/Value(), /*pages=*/Value(),
+                /*sequence=*/Value(), /*condition=*/Value(), hint,
+                load.getRowDimAttr(), builder.getI64IntegerAttr(0),
+                load.getPackedAttr());
 }
 
 /// get before the first use in `block`, release after the last.

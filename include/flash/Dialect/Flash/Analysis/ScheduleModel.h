@@ -25,9 +25,10 @@ namespace flash {
 /// (ScheduleTable.h) knows it by.
 struct TileProblem {
   int64_t qkDim = 0, vDim = 0, elementBytes = 2;
-  /// What a tile's rows and keys must divide, 0: nothing (a mask made of
-  /// blocks); and what keys should divide (the size of a page).
-  int64_t rowDivisor = 0, keyDivisor = 0, pageSize = 0;
+  /// Queries and keys that a mask's lists number together, which no tile
+  /// crosses (0: no lists); and the size of a page, which tiles should not
+  /// cross.
+  int64_t queryBlock = 0, keyBlock = 0, pageSize = 0;
   /// Whether a mask gives blocks of queries different numbers of keys.
   bool uneven = false;
   /// Whether scores can meet a mask's predicate.

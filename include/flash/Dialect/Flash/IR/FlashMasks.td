@@ -61,7 +61,7 @@ def Flash_SegmentsAttr : Flash_MaskAttr<"Segments", "segments", ["getMaskOperand
 }
 
 def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
-    ["buildKeyBlocks", "getTileDivisors", "getMaskOperandKinds"]> {
+    ["buildKeyBlocks", "getBlockSizes", "getMaskOperandKinds"]> {
   let summary = "Blocks of queries see the blocks of keys that a list names";
   let description = [{
     Scores are cut into blocks of `bq` queries and `bk` keys, counted from row 0.
@@ -98,7 +98,7 @@ class Flash_CompositeMaskAttr<string name, string attrMnemonic, list<string> mor
   let genVerifyDecl = 1;
 }
 
-def Flash_AndAttr : Flash_CompositeMaskAttr<"And", "and", ["buildKeyBlocks", "getTileDivisors"]> {
+def Flash_AndAttr : Flash_CompositeMaskAttr<"And", "and", ["buildKeyBlocks", "getBlockSizes"]> {
   let summary = "A key is visible if all of several masks show it";
   let description = [{
     The mask operands of the parts follow one another.

@@ -360,4 +360,40 @@ def Flash_OnlineSoftmaxOp : Flash_Op<"online_softmax", [Pure,
   let hasVerifier = 1;
 }
 
+def Flash_ReadPagesOp : Flash_Op<"read_pages", [Pure,
+    AllElementTypesMatch<["source", "tile"]>]> {
+  let summary = "A tile of keys or values that lies in pages";
+  let description = [{
+    Row r of the tile (n x d), for r < `rows`, is key j = `first` + r of sequence
+    `batch`: row `j mod page size` of page `page_table[batch][j / page size]`, at
+    `head`. Numbers in the table are kept within the pages that exist. Other rows
+    (all exist where `rows` is not given), and columns beyond those of `source`,
+    are zero.
+
+    A tile that never crosses a page is a slice, and none of these.
+
+    Example:
+
+    ```mlir
+    %t = flash.read_pages %k[%h] page_table(%table[%b]) first(%k0) rows(%n)
+        : tensor<?x2x16x64xbf16>, tensor<?x?xi32> -> tensor<128x64xbf16>
+    ```
+  }];
+  let arguments = (ins
+    Flash_KeyTensor4:$source, Index:$head, Flash_PageTable:$page_table, Index:$batch,
+    Index:$first, Optional<Index>:$rows,
+    DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">:$layout);
+  let results = (outs Flash_Tile:$tile);
+  let assemblyFormat = [{
+    $source `[` $head `]` `page_table` `(` $page_table `[` $batch `]` `)` `first` `(` $first `)`
+    (`rows` `(` $rows^ `)`)? attr-dict
+    `:` type($source) `,` type($page_table) `->` type($tile)
+  }];
+  let extraClassDeclaration = [{
+    int64_t getLengthDim() { return getLayout() == ::flash::Layout::BHSD ? 2 : 1; }
+    int64_t getHeadsDim() { return 3 - getLengthDim(); }
+  }];
+  let hasVerifier = 1;
+}
+
 #endif // FLASH_DIALECT_FLASH_IR_FLASHOPS

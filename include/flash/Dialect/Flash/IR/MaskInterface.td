@@ -85,10 +85,10 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
            "const ::flash::TilePlace &":$at, "::mlir::Value":$qFirst),
       /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
     InterfaceMethod<[{
-        Sizes that a tile's rows and keys must divide (0: any): the blocks that its
-        lists number.
+        How many queries and keys the blocks have that its lists number; 0 where it
+        has no lists. No tile crosses such a block: the last one in it is cut off.
       }],
-      "std::pair<int64_t, int64_t>", "getTileDivisors", (ins),
+      "std::pair<int64_t, int64_t>", "getBlockSizes", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return {0, 0};">,
     InterfaceMethod<[{
         What each of the mask operands that it takes has to be, those of the masks

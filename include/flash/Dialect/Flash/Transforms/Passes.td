@@ -153,6 +153,27 @@ def CountIO : Pass<"flash-count-io", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::memref::MemRefDialect"];
 }
 
+def ExpandPages : Pass<"flash-expand-pages", "::mlir::func::FuncOp"> {
+  let summary = "Put tiles of paged keys together row by row (L2, for the CPU)";
+  let description = [{
+    `flash.read_pages` becomes a loop over its rows, each of which is looked up and
+    copied. On a GPU threads look their rows up themselves.
+
+    ```mlir
+    %t = flash.read_pages %k[%h] page_table(%table[%b]) first(%k0) : ... -> tensor<48x64xf32>
+    // becomes
+    %t = scf.for %r = %c0 to %c48 step %c1 iter_args(%tile = %zeros) -> (tensor<48x64xf32>) {
+      %number = tensor.extract %table[%b, %place]
+      %row = tensor.extract_slice %k[%page, %h, %inside, 0] [1, 1, 1, 64] [1, 1, 1, 1] : ...
+      ...
+    }
+    ```
+  }];
+  let statistics = [Statistic<"numExpanded", "num-expanded", "Number of tiles">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def VerifyLevel : Pass<"flash-verify-level"> {
   let summary = "Check that only what belongs to a level is there";
   let description = [{

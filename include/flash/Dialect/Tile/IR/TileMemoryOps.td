@@ -16,6 +16,8 @@
 
 include "flash/Dialect/Tile/IR/TileOpBase.td"
 
+def FlashTile_PageTable : MemRefRankOf<[I32], [2]>;
+
 def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "copies a tile of a memref to shared memory and waits for it";
   let description = [{
@@ -35,6 +37,12 @@ def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, Mem
     size of an element): 16 allows 16-byte `cp.async`, less is copied in
     smaller pieces.
 
+    With `pages` the rows of a sequence lie in pages, along dimension 0 of the
+    memref, and row j of it (the offset of `row_dim` and those behind it) is row
+    j mod P of page `pages[sequence][j / P]`, P being the memref's extent along
+    `row_dim`. Numbers in the table are kept within the pages that exist. The
+    offset of dimension 0 is not looked at.
+
     `shared_offset` is the place in shared memory, set by
     `flash-tile-allocate-shared`.
 
@@ -43,16 +51,20 @@ def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, Mem
     ```mlir
     %t = flash_tile.load %k[%b, %h, %i, %c0] rows(%n) {alignment = 16 : i64}
         : memref<?x8x?x128xbf16> -> !flash_tile.shared<64x128xbf16>
+    %p = flash_tile.load %k[%c0, %h, %j, %c0] rows(%n) pages(%table[%b] : memref<?x?xi32>) {alignment = 16 : i64}
+        : memref<?x8x16x128xbf16> -> !flash_tile.shared<64x128xbf16>
     ```
   }];
   let arguments = (ins
     Arg<AnyStridedMemRef, "where the tile is read from">:$source,
     Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
+    Optional<FlashTile_PageTable>:$pages, Optional<Index>:$sequence,
     OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
     OptionalAttr<I64Attr>:$shared_offset, OptionalAttr<FlashTile_PackedRows>:$packed);
   let results = (outs FlashTile_Shared:$tile);
   let assemblyFormat = [{
     $source `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
+    (`pages` `(` $pages^ `[` $sequence `]` `:` type($pages) `)`)?
     attr-dict `:` type($source) `->` qualified(type($tile))
   }];
   let extraClassDeclaration = transferDeclaration # [{
@@ -109,12 +121,14 @@ def FlashTile_PutOp : FlashTile_TransferOp<"put", [MemoryEffects<[MemRead, MemWr
     FlashTile_Ring:$ring, Index:$iteration,
     AnyTypeOf<[AnyStridedMemRef, FlashTile_TensorMap]>:$source,
     Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
+    Optional<FlashTile_PageTable>:$pages, Optional<Index>:$sequence,
     Optional<I1>:$condition, OptionalAttr<FlashTile_CacheHint>:$hint,
     OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
     OptionalAttr<FlashTile_PackedRows>:$packed);
   let assemblyFormat = [{
     $ring `[` $iteration `]` `,` $source `[` $offsets `]`
-    (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)? (`if` `(` $condition^ `)`)?
+    (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
+    (`pages` `(` $pages^ `[` $sequence `]` `:` type($pages) `)`)? (`if` `(` $condition^ `)`)?
     attr-dict `:` qualified(type($ring)) `,` qualified(type($source))
   }];
   let extraClassDeclaration = transferDeclaration # [{

@@ -1,0 +1,67 @@
+//===- Extras.h - Operands beside queries, keys and values ---------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What several groups of cases take: data of masks, of sequences and of score
+// functions.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_TOOLS_FLASH_MATRIX_EXTRAS_H
+#define FLASH_TOOLS_FLASH_MATRIX_EXTRAS_H
+
+#include "Matrix.h"
+
+namespace flash::matrix {
+
+using Dims = std::vector<int64_t>;
+
+inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// How many keys there is room for: all of the last page.
+int64_t keysOf(const Kernel &kernel, const Shape &shape);
+
+/// Integers from `low` to `high`, each drawn by itself.
+Extra drawn(std::string name, std::string type,
+            std::function<Dims(const Kernel &, const Shape &)> shape,
+            std::function<std::pair<int64_t, int64_t>(const Shape &)> range);
+
+/// Floats of a shape of their own, drawn from [low, high).
+Extra floats(std::string name, std::string type, rt::DType element, double low,
+             double high,
+             std::function<Dims(const Kernel &, const Shape &)> shape);
+
+/// Documents of odd lengths one after another, the same for queries and keys
+/// where both exist; a few rows are of a document that stands elsewhere.
+Extra segments(std::string name, bool ofQueries);
+
+/// Starts of four sequences (one may be empty) that leave a few rows out.
+Extra starts(std::string name, bool ofQueries);
+
+/// `n`: numbers of keys that batches have.
+Extra keyLengths();
+
+/// `t`: pages in an order of their own.
+Extra pageTable();
+
+/// `a`: a slope of each head.
+Extra slopes(rt::DType type = rt::DType::F32, double low = 0.0,
+             double high = 0.1);
+
+/// `z`: a logit for each query head, from far below to far above all scores;
+/// the first is -inf, which is none.
+Extra sinks();
+
+/// Factors of each key head.
+Extra factors(std::string name, double low, double high);
+
+/// `w`: a bias of all batches, each head.
+Extra bias(double low = -2, double high = 2);
+
+} // namespace flash::matrix
+
+#endif // FLASH_TOOLS_FLASH_MATRIX_EXTRAS_H
