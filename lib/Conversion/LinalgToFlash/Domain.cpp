@@ -121,7 +121,7 @@ Domain::divide(AffineExpr index, int64_t divisor) {
                 term.factor * (dim.size - 1) < divisor;
     if (!fits) {
       // The dimension straddles the boundary: cut it there.
-      if (divisor % term.factor != 0)
+      if (divisor % term.factor != 0 || whole == term.dim)
         return std::nullopt;
       int64_t inner = divisor / term.factor;
       if (!ShapedType::isDynamic(dim.size) && dim.size % inner != 0)

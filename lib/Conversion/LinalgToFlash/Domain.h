@@ -56,6 +56,9 @@ public:
 
   /// A new loop of that size, as an expression of its dimensions.
   mlir::AffineExpr addLoop(int64_t size);
+  /// Makes a reshape that would split this dimension one that cannot be seen
+  /// through: an attention has one dimension of keys.
+  void keepWhole(unsigned dim) { whole = dim; }
 
   mlir::MLIRContext *getContext() const { return context; }
   unsigned getNumDims() const { return dims.size(); }
@@ -96,6 +99,7 @@ private:
   Splits &splits;
   llvm::SmallVector<Dim> dims;
   unsigned numLoops = 0;
+  std::optional<unsigned> whole;
   bool restart = false;
 };
 

@@ -25,7 +25,7 @@ static bool isInputType(Type type) {
 static LogicalResult matchOperands(Match &match, bool mayRound,
                                    const Softmax &softmax,
                                    const Contraction &scores, Scalar value,
-                                   Attention &attention) {
+                                   unsigned keyDim, Attention &attention) {
   Tracer &tracer = match.tracer;
   linalg::LinalgOp product = scores.op;
   // The value as it is: a factor would have to go to the output.
@@ -44,6 +44,16 @@ static LogicalResult matchOperands(Match &match, bool mayRound,
                       "the probabilities are not rounded to the value's type");
   attention.query = peelOperand(tracer, scores.lhs, {casts, /*factors=*/true});
   attention.key = peelOperand(tracer, scores.rhs, {casts, /*factors=*/true});
+  // Which factor is the key shows by the dimension of keys; what is no element
+  // has all dimensions of the contraction.
+  auto hasKey = [&](const Operand &operand) {
+    return llvm::any_of(operand.element.at, [&](AffineExpr index) {
+      return index.isFunctionOfDim(keyDim);
+    });
+  };
+  if (attention.query.element.isElement() ? hasKey(attention.query)
+                                          : !hasKey(attention.key))
+    std::swap(attention.query, attention.key);
   for (auto [name, operand] :
        {std::pair("query", &attention.query), {"key", &attention.key}}) {
     if (!operand->element.isElement())
@@ -144,9 +154,12 @@ flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
     loops.push_back(domain.addLoop(size));
     if (kind != utils::IteratorType::reduction || size == 1)
       continue;
-    if (key)
-      return failure(); // sums over more than keys
+    if (key) {
+      explainSumOverMore(match, op);
+      return failure();
+    }
     key = loops.back();
+    domain.keepWhole(cast<AffineDimExpr>(*key).getPosition());
   }
   std::optional<Contraction> product = getContraction(tracer, op, loops);
   if (!product && key)
@@ -165,25 +178,14 @@ flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
       explainChangedSoftmax(match, *product);
     return failure();
   }
-  auto keyDim = dyn_cast<AffineDimExpr>(*key);
-  if (!keyDim)
-    return match.miss(op.getLoc(), "the keys are several dimensions");
-
+  unsigned keyDim = cast<AffineDimExpr>(*key).getPosition();
   FailureOr<Scores> scores = matchScores(match, *softmax, *key);
   if (failed(scores))
     return failure();
   Attention attention;
   if (failed(matchOperands(match, mayRound, *softmax, scores->product, value,
-                           attention)))
+                           keyDim, attention)))
     return failure();
-  // Which factor is the query shows by the dimension of keys.
-  auto hasKey = [&](const Operand &operand) {
-    return llvm::any_of(operand.element.at, [&](AffineExpr index) {
-      return index.isFunctionOfDim(keyDim.getPosition());
-    });
-  };
-  if (hasKey(attention.query))
-    std::swap(attention.query, attention.key);
 
   auto output = followOutput(match, *product, *softmax, *key,
                              attention.query.element.getElementType());
@@ -203,11 +205,11 @@ flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
     if (auto keys = matchVisibleKeys(tracer, mask))
       for (const LinearSum &sum : *keys)
         for (const LinearSum::Term &term : sum.terms)
-          if (term.dim != keyDim.getPosition())
+          if (term.dim != keyDim)
             queryHint = term.dim;
-  FailureOr<Roles> roles = matchRoles(
-      match, attention.query, attention.key, attention.value,
-      attention.output.at, op.getLoc(), queryHint, keyDim.getPosition());
+  FailureOr<Roles> roles =
+      matchRoles(match, attention.query, attention.key, attention.value,
+                 attention.output.at, op.getLoc(), queryHint, keyDim);
   if (failed(roles))
     return failure();
   attention.roles = *roles;

@@ -93,6 +93,9 @@ void explainChangedSoftmax(Match &match, const Contraction &contraction);
 /// probabilities.
 void explainAccumulation(Match &match, mlir::linalg::LinalgOp op);
 
+/// The same for a contraction that sums over more than one dimension.
+void explainSumOverMore(Match &match, mlir::linalg::LinalgOp op);
+
 /// Whether `divisor` is the sum of `exponential` over the keys.
 llvm::LogicalResult matchSum(Match &match, const Scalar &divisor,
                              const Scalar &exponential, mlir::AffineExpr key);

@@ -15,38 +15,60 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Interfaces/CallInterfaces.h"
 
 using namespace mlir;
 using namespace flash::raise;
 
-/// Whether `op` holds an operation of these types.
-template <typename... OpTys> static bool holds(Operation *op) {
-  bool found = false;
-  op->walk([&](Operation *inner) { found |= isa<OpTys...>(inner); });
-  return found;
+namespace {
+/// What of a softmax was seen.
+struct Parts {
+  bool exponentials = false, sums = false;
+
+  void note(Operation *op);
+  bool areAll() const { return exponentials && sums; }
+};
+} // namespace
+
+/// Notes what is in the op.
+void Parts::note(Operation *op) {
+  op->walk([&](Operation *inner) {
+    auto around = inner->getParentOfType<linalg::LinalgOp>();
+    if (isa<linalg::SoftmaxOp>(inner))
+      exponentials = sums = true;
+    exponentials |= around && isa<math::ExpOp, math::Exp2Op>(inner);
+    sums |= around && around.getNumReductionLoops() > 0 &&
+            isa<arith::AddFOp>(inner);
+  });
+}
+
+static bool holdsContraction(Operation *op) {
+  return op
+      ->walk([](linalg::LinalgOp inner) {
+        return isContraction(inner) ? WalkResult::interrupt()
+                                    : WalkResult::advance();
+      })
+      .wasInterrupted();
 }
 
 /// Whether there are exponentials and their sums, or linalg.softmax, among the
-/// few ops before `op`, with no contraction on the way.
+/// few ops before `op`, with no contraction on the way. What is called counts.
 static bool followsSoftmax(Operation *op) {
   constexpr size_t kMost = 32;
   SetVector<Operation *> ops;
   ops.insert(op);
-  bool exponentials = false, sums = false;
-  for (size_t i = 0; i < ops.size() && i < kMost; ++i) {
-    auto linalgOp = dyn_cast<linalg::LinalgOp>(ops[i]);
-    if (linalgOp && isContraction(linalgOp))
+  Parts parts;
+  for (size_t i = 0; i < ops.size() && i < kMost && !parts.areAll(); ++i) {
+    auto call = dyn_cast<CallOpInterface>(ops[i]);
+    Operation *callee = call ? call.resolveCallable() : nullptr;
+    if (holdsContraction(callee ? callee : ops[i]))
       continue;
-    if (isa<linalg::SoftmaxOp>(ops[i]))
-      return true;
-    exponentials |= linalgOp && holds<math::ExpOp, math::Exp2Op>(ops[i]);
-    sums |= linalgOp && linalgOp.getNumReductionLoops() > 0 &&
-            holds<arith::AddFOp>(ops[i]);
+    parts.note(callee ? callee : ops[i]);
     for (Value operand : ops[i]->getOperands())
       if (Operation *before = operand.getDefiningOp())
         ops.insert(before);
   }
-  return exponentials && sums;
+  return parts.areAll();
 }
 
 void flash::raise::explainChangedSoftmax(Match &match,
@@ -57,16 +79,25 @@ void flash::raise::explainChangedSoftmax(Match &match,
     if (!by)
       continue;
     Operation *around = by->getParentOfType<linalg::LinalgOp>();
-    if (followsSoftmax(end.isElement() || !around ? by : around))
+    if (!followsSoftmax(end.isElement() || !around ? by : around))
+      continue;
+    if (isa<CallOpInterface>(by))
+      (void)match.miss(by->getLoc(), "the probabilities are the result of a "
+                                     "call; calls have to be inlined before");
+    else
       (void)match.miss(by->getLoc(), "the probabilities go through '" +
                                          by->getName().getStringRef() +
                                          "' before the second contraction");
   }
 }
 
+void flash::raise::explainSumOverMore(Match &match, linalg::LinalgOp op) {
+  for (OpOperand *input : op.getDpsInputOperands())
+    if (Operation *by = input->get().getDefiningOp(); by && followsSoftmax(by))
+      (void)match.miss(op.getLoc(), "the keys are several dimensions");
+}
+
 void flash::raise::explainAccumulation(Match &match, linalg::LinalgOp op) {
-  if (!isContraction(op))
-    return;
   for (OpOperand *input : op.getDpsInputOperands())
     if (Operation *by = input->get().getDefiningOp(); by && followsSoftmax(by))
       (void)match.miss(op.getLoc(), "the second contraction adds to what its "

@@ -164,7 +164,8 @@ FailureOr<Output> flash::raise::followOutput(Match &match,
       last.path.push_back(step.value.getDefiningOp());
     return last;
   }
-  return match.miss(op.getLoc(), "the output is not read in order");
+  return match.miss(op.getLoc(), "the second contraction does not write all of "
+                                 "its destination");
 }
 
 LogicalResult flash::raise::checkOnlyUse(Match &match,

@@ -184,7 +184,7 @@ FailureOr<Value> RegionWriter::writeOp(const Scalar &scalar) {
     captures.insert(value);
     return toScoreType(value, loc);
   }
-  if (auto extract = dyn_cast_or_null<tensor::ExtractOp>(def)) {
+  if (auto extract = dyn_cast<tensor::ExtractOp>(def)) {
     SmallVector<Value> indices;
     for (Value index : extract.getIndices()) {
       FailureOr<Value> value = write({index, scalar.at});
@@ -197,11 +197,11 @@ FailureOr<Value> RegionWriter::writeOp(const Scalar &scalar) {
         tensor::ExtractOp::create(builder, loc, extract.getTensor(), indices);
     return toScoreType(read, loc);
   }
-  if (!def || def->getNumRegions() != 0 || def->getNumResults() != 1 ||
+  // An accumulator does not come this far: no sum is of the same exponential.
+  if (def->getNumRegions() != 0 || def->getNumResults() != 1 ||
       !isa<arith::ArithDialect, math::MathDialect>(def->getDialect()))
-    return match.miss(loc, Twine("a score function cannot hold ") +
-                               (def ? "'" + def->getName().getStringRef() + "'"
-                                    : "an accumulator"));
+    return match.miss(loc, Twine("a score function cannot hold '") +
+                               def->getName().getStringRef() + "'");
   SmallVector<Value> operands;
   for (Value operand : def->getOperands()) {
     FailureOr<Value> value = write({operand, scalar.at});

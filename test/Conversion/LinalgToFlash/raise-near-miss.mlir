@@ -238,7 +238,7 @@ func.func @average_of_hidden(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: 
 #a = affine_map<(b, i, d, j, t) -> (b, i, j, t)>
 #b = affine_map<(b, i, d, j, t) -> (b, j, t, d)>
 #c = affine_map<(b, i, d, j, t) -> (b, i, d)>
-// Sums over two dimensions are no attention by their looks: no remark.
+// Nothing says that %p are probabilities: no remark.
 func.func @two_key_dimensions(%p: tensor<2x4x3x2xf32>, %v: tensor<2x3x2x8xf32>) -> tensor<2x4x8xf32> {
   %zero = arith.constant 0.0 : f32
   %eo = tensor.empty() : tensor<2x4x8xf32>

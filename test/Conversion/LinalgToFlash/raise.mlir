@@ -362,3 +362,26 @@ func.func @large_penalty(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tens
   %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
   return %o : tensor<2x4x8xf32>
 }
+
+// -----
+
+// The pixels of an image as keys: the reshape that joins them stays before the attention.
+
+// CHECK-LABEL: func @pixels(
+// CHECK-SAME: %[[Q:.+]]: tensor<2x4x8xf32>, %[[K:.+]]: tensor<2x8x3x2xf32>, %[[V:.+]]: tensor<2x3x2x8xf32>
+// CHECK-DAG: tensor.collapse_shape %[[K]] {{\[\[}}0], [1], [2, 3]] : tensor<2x8x3x2xf32> into tensor<2x8x6xf32>
+// CHECK-DAG: tensor.collapse_shape %[[V]] {{\[\[}}0], [1, 2], [3]] : tensor<2x3x2x8xf32> into tensor<2x6x8xf32>
+// CHECK: flash.attention {{.+}} : tensor<2x1x4x8xf32>, tensor<2x1x6x8xf32>, tensor<2x1x6x8xf32> -> tensor<2x1x4x8xf32>
+func.func @pixels(%q: tensor<2x4x8xf32>, %k: tensor<2x8x3x2xf32>, %v: tensor<2x3x2x8xf32>) -> tensor<2x4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %kt = tensor.collapse_shape %k [[0], [1], [2, 3]] : tensor<2x8x3x2xf32> into tensor<2x8x6xf32>
+  %vs = tensor.collapse_shape %v [[0], [1, 2], [3]] : tensor<2x3x2x8xf32> into tensor<2x6x8xf32>
+  %e = tensor.empty() : tensor<2x4x6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %eo = tensor.empty() : tensor<2x4x8xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  %o = linalg.batch_matmul ins(%p, %vs : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return %o : tensor<2x4x8xf32>
+}
