@@ -75,7 +75,7 @@ def _arguments(values):
     return array
 
 
-TYPES = ("index", "f32", "f16", "bf16", "i32", "i64", "f64")
+TYPES = ("index", "f32", "f16", "bf16", "i32", "i64", "f64", "i8", "f8E4M3FN", "f8E5M2", "i1")
 
 
 class ValueInfo:

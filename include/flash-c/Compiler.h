@@ -47,7 +47,8 @@ typedef enum FlashType {
   FLASH_F64 = 6,
   FLASH_I8 = 7,
   FLASH_F8E4M3FN = 8,
-  FLASH_F8E5M2 = 9
+  FLASH_F8E5M2 = 9,
+  FLASH_I1 = 10 /**< a byte each, 0 or 1 */
 } FlashType;
 
 /** An argument or result. Pointers live as long as the function. */

@@ -149,6 +149,8 @@ static FlashType convertType(rt::DType type) {
     return FLASH_F64;
   case rt::DType::I8:
     return FLASH_I8;
+  case rt::DType::I1:
+    return FLASH_I1;
   case rt::DType::F8E4M3FN:
     return FLASH_F8E4M3FN;
   case rt::DType::F8E5M2:

@@ -89,6 +89,8 @@ double Array::at(int64_t index) const {
     return dataAs<int32_t>()[index];
   case DType::I8:
     return dataAs<int8_t>()[index];
+  case DType::I1:
+    return dataAs<uint8_t>()[index] != 0;
   case DType::F8E4M3FN:
     return f8E4M3FNToFloat(dataAs<uint8_t>()[index]);
   case DType::F8E5M2:
@@ -119,6 +121,9 @@ void Array::set(int64_t index, double value) {
     return;
   case DType::I8:
     dataAs<int8_t>()[index] = static_cast<int8_t>(value);
+    return;
+  case DType::I1:
+    dataAs<uint8_t>()[index] = value != 0;
     return;
   case DType::F8E4M3FN:
     dataAs<uint8_t>()[index] = floatToF8E4M3FN(static_cast<float>(value));

@@ -182,6 +182,9 @@ std::string makeHeader(const Array &array) {
   case DType::I8:
     descr = "|i1";
     break;
+  case DType::I1:
+    descr = "|b1";
+    break;
   case DType::F8E4M3FN:
   case DType::F8E5M2:
     // NumPy has no such type; its bytes.

@@ -31,7 +31,7 @@ Result<DType> parseDescr(const std::string &descr) {
   static const Entry entries[] = {
       {"<f4", DType::F32},  {"<f2", DType::F16}, {"<f8", DType::F64},
       {"<i8", DType::I64},  {"<i4", DType::I32}, {"|V2", DType::BF16},
-      {"<V2", DType::BF16}, {"|i1", DType::I8},
+      {"<V2", DType::BF16}, {"|i1", DType::I8},  {"|b1", DType::I1},
   };
   for (const Entry &entry : entries)
     if (descr == entry.descr)
@@ -41,7 +41,7 @@ Result<DType> parseDescr(const std::string &descr) {
                          "' is big-endian; only little-endian is supported");
   return Status::error("element type '" + descr +
                        "' is not supported; supported are <f4, <f2, <f8, <i8, "
-                       "<i4, |i1, and |V2 for bf16");
+                       "<i4, |i1, |b1, and |V2 for bf16");
 }
 
 /// A reader of the small part of Python's literals that headers use.

@@ -163,6 +163,10 @@ Status flash::rt::fillNormal(Array &array, uint64_t seed, double mean,
       return static_cast<int8_t>(std::lround(std::clamp(x, -128.0, 127.0)));
     });
     return Status::success();
+  case DType::I1:
+    fill<uint8_t>(array, key, mean, stddev,
+                  [](double x) { return static_cast<uint8_t>(x > 0); });
+    return Status::success();
   case DType::I64:
   case DType::I32:
     break;

@@ -22,6 +22,7 @@ using namespace flash::rt;
 static int tensorMapType(DType type) {
   switch (type) {
   case DType::I8:
+  case DType::I1:
   case DType::F8E4M3FN:
   case DType::F8E5M2:
     return 0; // bytes

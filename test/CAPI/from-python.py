@@ -80,3 +80,22 @@ func.func @attention(%q: tensor<1x1x?x16xf32>, %k: tensor<1x1x?x16xf32>, %v: ten
 """, target="cpu")
 # CHECK: ['f32', 'f32', 'f32', 'i32', 'i32']
 print([info.type for info in masked.arguments])
+
+# Booleans, a byte each: the query sees keys 1 and 3.
+seen = flash_ctypes.compile("""
+func.func @attention(%q: tensor<1x1x1x16xf32>, %k: tensor<1x1x4x16xf32>, %v: tensor<1x1x4x8xf32>, %seen: tensor<4xi1>) -> tensor<1x1x1x8xf32> {
+  %o = flash.attention %q, %k, %v captures(%seen : tensor<4xi1>) {mask = #flash.region} mask {
+  ^bb0(%b: index, %h: index, %i: index, %j: index, %m: tensor<4xi1>):
+    %0 = tensor.extract %m[%j] : tensor<4xi1>
+    flash.yield %0 : i1
+  } : tensor<1x1x1x16xf32>, tensor<1x1x4x16xf32>, tensor<1x1x4x8xf32> -> tensor<1x1x1x8xf32>
+  return %o : tensor<1x1x1x8xf32>
+}
+""", target="cpu")
+keys = Tensor((4,), 0)
+keys.data = (ctypes.c_bool * 4)(False, True, False, True)
+values, output = Tensor((1, 1, 4, 8), 0), Tensor((1, 1, 1, 8), float("nan"))
+values.data[:] = [float(i // 8) for i in range(32)]
+seen.launch([Tensor((1, 1, 1, 16), 0), Tensor((1, 1, 4, 16), 1), values, keys], [output])
+# CHECK: i1 2.0000
+print(seen.arguments[3].type, f"{output.data[0]:.4f}")

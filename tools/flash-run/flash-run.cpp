@@ -32,8 +32,10 @@ static constexpr llvm::StringLiteral kOverview =
 
 Sizes that the types leave open are set by name: batch, heads, kv_heads, sq and sk
 (lengths of queries and of keys), or argK.D for dimension D of argument K. Arguments
-without a file are normal random numbers. The exit status is 0 when all went well
-and --check, if given, passed; else 1, with one line that says why.
+without a file are normal random numbers, booleans (i1, NumPy's bool) random with as
+many true as false, and other integers what their role asks for, else 0. The exit
+status is 0 when all went well and --check, if given, passed; else 1, with one line
+that says why.
 
 --tune measures schedules on this machine's device and writes the fastest to a table: JSON
 that --schedule-table reads, and that the compiler has built in once it lies in data/schedules.

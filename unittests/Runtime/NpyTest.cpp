@@ -98,7 +98,7 @@ protected:
 
 TEST_F(NpyTest, RoundTrips) {
   for (DType type : {DType::F32, DType::F16, DType::BF16, DType::F64,
-                     DType::I64, DType::I32}) {
+                     DType::I64, DType::I32, DType::I8, DType::I1}) {
     for (const std::vector<int64_t> &shape : std::vector<std::vector<int64_t>>{
              {}, {5}, {0}, {2, 3}, {4, 0, 3}, {1, 2, 3, 4, 5, 6, 7}}) {
       Result<Array> array = Array::create(type, shape);
@@ -142,6 +142,8 @@ TEST_F(NpyTest, WritesNumPysHeader) {
             "{'descr': '<V2', 'fortran_order': False, 'shape': (7,), }");
   EXPECT_EQ(header(DType::I64, {}),
             "{'descr': '<i8', 'fortran_order': False, 'shape': (), }");
+  EXPECT_EQ(header(DType::I1, {3}),
+            "{'descr': '|b1', 'fortran_order': False, 'shape': (3,), }");
 }
 
 TEST_F(NpyTest, ReadsOtherWritersHeaders) {
@@ -177,9 +179,9 @@ TEST_F(NpyTest, BadElementType) {
   };
   EXPECT_EQ(withType("'>f4'"), "element type '>f4' is big-endian; only "
                                "little-endian is supported");
-  EXPECT_EQ(withType("'|b1'"),
-            "element type '|b1' is not supported; supported are <f4, <f2, <f8, "
-            "<i8, <i4, |i1, and |V2 for bf16");
+  EXPECT_EQ(withType("'<u2'"),
+            "element type '<u2' is not supported; supported are <f4, <f2, <f8, "
+            "<i8, <i4, |i1, |b1, and |V2 for bf16");
   EXPECT_EQ(withType("[('x', '<f4')]"),
             "structured element types are not supported");
 }

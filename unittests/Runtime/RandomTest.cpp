@@ -146,4 +146,15 @@ TEST(RandomTest, BytesAreFortyTimesAsLarge) {
               std::round(std::clamp(40 * plain->at(i), -128.0, 127.0)));
 }
 
+TEST(RandomTest, HalfOfBooleansAreTrue) {
+  Array booleans = normal(DType::I1, {1000}, 3),
+        plain = normal(DType::F64, {1000}, 3);
+  int64_t count = 0;
+  for (int64_t i = 0; i < 1000; ++i) {
+    EXPECT_EQ(booleans.dataAs<uint8_t>()[i], plain.at(i) > 0 ? 1 : 0);
+    count += booleans.at(i) != 0;
+  }
+  EXPECT_NEAR(double(count), 500, 60);
+}
+
 } // namespace

@@ -18,12 +18,13 @@
 
 namespace flash::rt {
 
-enum class DType { F32, F16, BF16, F64, I64, I32, I8, F8E4M3FN, F8E5M2 };
+enum class DType { F32, F16, BF16, F64, I64, I32, I8, I1, F8E4M3FN, F8E5M2 };
 
 /// Bytes of one element.
 inline int64_t sizeOf(DType type) {
   switch (type) {
   case DType::I8:
+  case DType::I1: // a byte, 0 or 1
   case DType::F8E4M3FN:
   case DType::F8E5M2:
     return 1;
@@ -57,6 +58,8 @@ inline const char *nameOf(DType type) {
     return "i32";
   case DType::I8:
     return "i8";
+  case DType::I1:
+    return "i1";
   case DType::F8E4M3FN:
     return "f8E4M3FN";
   case DType::F8E5M2:
@@ -66,7 +69,8 @@ inline const char *nameOf(DType type) {
 }
 
 inline bool isFloat(DType type) {
-  return type != DType::I64 && type != DType::I32 && type != DType::I8;
+  return type != DType::I64 && type != DType::I32 && type != DType::I8 &&
+         type != DType::I1;
 }
 
 } // namespace flash::rt

@@ -22,7 +22,8 @@
 namespace flash::rt {
 
 /// Fills a floating-point array with mean + stddev * N(0, 1), an array of 8-bit
-/// integers with 40 times as much, rounded; an error for other integers.
+/// integers with 40 times as much, rounded, one of booleans with whether that
+/// is positive; an error for other integers.
 Status fillNormal(Array &array, uint64_t seed, double mean = 0,
                   double stddev = 1);
 

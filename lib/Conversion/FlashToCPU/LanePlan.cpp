@@ -38,7 +38,9 @@ bool LanePlan::isContiguous(OpOperand &operand) const {
   return type.getRank() > 0 &&
          positionOf(operand, lanes) == unsigned(type.getRank() - 1) &&
          succeeded(type.getStridesAndOffset(strides, offset)) &&
-         strides.back() == 1;
+         strides.back() == 1 &&
+         // A buffer has a byte for each, a vector in memory a bit.
+         !type.getElementType().isInteger(1);
 }
 
 LogicalResult LanePlan::check(RewriterBase &rewriter) {

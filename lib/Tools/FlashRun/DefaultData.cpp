@@ -71,6 +71,7 @@ std::string flash::fillDefaultData(Array &array,
     });
     return "2^(-8 h / H)";
   }
-  bool normal = rt::isFloat(array.dtype()) || array.dtype() == rt::DType::I8;
-  return normal ? "" : "zeros";
+  bool zeros =
+      array.dtype() == rt::DType::I32 || array.dtype() == rt::DType::I64;
+  return zeros ? "zeros" : "";
 }

@@ -1,4 +1,4 @@
-"""make-npy.py FILE DESCR SHAPE [I]: writes small numbers in NumPy's format, without NumPy; element I is a NaN."""
+"""make-npy.py FILE DESCR SHAPE [I]: writes small numbers in NumPy's format, without NumPy; element I is a NaN. Of b1, every other row is false."""
 import struct
 import sys
 
@@ -7,9 +7,17 @@ nan = int(sys.argv[4]) if len(sys.argv) > 4 else -1
 count = 1
 for size in shape:
     count *= size
-header = str({"descr": "<" + descr, "fortran_order": False, "shape": shape})
+header = str({"descr": ("|" if descr == "b1" else "<") + descr, "fortran_order": False, "shape": shape})
 header += " " * (-(10 + len(header) + 1) % 64) + "\n"
-code = {"f4": "f", "f2": "e", "f8": "d"}[descr]
+code = {"f4": "f", "f2": "e", "f8": "d", "b1": "?"}[descr]
+
+
+def number(i):
+    if descr == "b1":
+        return i // shape[-1] % 2 == 1 and i * 7 % 13 < 6
+    return float("nan") if i == nan else (i * 7 % 13 - 6) / 8
+
+
 with open(path, "wb") as file:
     file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
-    file.write(struct.pack(f"<{count}{code}", *(float("nan") if i == nan else (i * 7 % 13 - 6) / 8 for i in range(count))))
+    file.write(struct.pack(f"<{count}{code}", *map(number, range(count))))
