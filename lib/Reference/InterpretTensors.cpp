@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "InterpreterImpl.h"
+#include "ScalarBody.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "llvm/ADT/SmallBitVector.h"
@@ -102,9 +103,10 @@ Status Interpreter::visit(tensor::EmptyOp op) {
   Result<DType> type = convertElementType(op.getType().getElementType());
   if (type.failed())
     return errorAt(op, type.message());
-  Result<Array> array =
-      Array::create(*arithmetic == Arithmetic::Float64 ? DType::F64 : *type,
-                    std::move(shape));
+  Result<Array> array = Array::create(
+      *arithmetic == Arithmetic::Float64 && rt::isFloat(*type) ? DType::F64
+                                                               : *type,
+      std::move(shape));
   if (array.failed())
     return errorAt(op, array.message());
   return bind(op.getResult(), std::move(*array), op.getType().getElementType());
@@ -125,18 +127,92 @@ Status Interpreter::visit(tensor::CastOp op) {
   return bind(op.getResult(), tensor(op.getSource()));
 }
 
+Status Interpreter::reshape(Value result, const Tensor &source,
+                            std::vector<int64_t> shape) {
+  Operation *op = result.getDefiningOp();
+  Result<int64_t> before = rt::countElements(source.shape),
+                  after = rt::countElements(shape);
+  if (before.failed() || after.failed() || *before != *after)
+    return errorAt(op, rt::shapeToString(source.shape) + " does not become " +
+                           rt::shapeToString(shape));
+  if (!arithmetic)
+    return bindShape(result, std::move(shape));
+  Result<Array> array = Array::create(source.array->dtype(), std::move(shape));
+  if (array.failed())
+    return errorAt(op, array.message());
+  std::memcpy(array->data(), source.array->data(), array->sizeInBytes());
+  return bind(result, std::move(*array),
+              cast<RankedTensorType>(result.getType()).getElementType());
+}
+
+Status Interpreter::visit(tensor::ExpandShapeOp op) {
+  std::vector<int64_t> shape;
+  for (OpFoldResult size : op.getMixedOutputShape())
+    shape.push_back(integer(size));
+  return reshape(op.getResult(), tensor(op.getSrc()), std::move(shape));
+}
+
+Status Interpreter::visit(tensor::CollapseShapeOp op) {
+  const Tensor &source = tensor(op.getSrc());
+  std::vector<int64_t> shape;
+  for (const ReassociationIndices &group : op.getReassociationIndices()) {
+    shape.push_back(1);
+    for (int64_t dim : group)
+      shape.back() *= source.shape[dim];
+  }
+  return reshape(op.getResult(), source, std::move(shape));
+}
+
 //===----------------------------------------------------------------------===//
 // Numbers
 //===----------------------------------------------------------------------===//
 
+/// A number as the interpreter has it: a boolean is 0 or 1.
+static int64_t toInteger(const APInt &value) {
+  return value.getBitWidth() == 1 ? int64_t(value.getBoolValue())
+                                  : value.getSExtValue();
+}
+
+Status Interpreter::visitDense(arith::ConstantOp op) {
+  auto type = cast<RankedTensorType>(op.getType());
+  std::vector<int64_t> shape = type.getShape().vec();
+  if (!arithmetic)
+    return bindShape(op.getResult(), std::move(shape));
+  Result<DType> element = convertElementType(type.getElementType());
+  if (element.failed())
+    return errorAt(op, element.message());
+  Result<Array> array = Array::create(*element, std::move(shape));
+  if (array.failed())
+    return errorAt(op, array.message());
+  auto elements = cast<DenseElementsAttr>(op.getValue());
+  if (isa<FloatType>(type.getElementType())) {
+    for (auto [index, value] : llvm::enumerate(elements.getValues<APFloat>()))
+      array->set(index, value.convertToDouble());
+  } else {
+    for (auto [index, value] : llvm::enumerate(elements.getValues<APInt>()))
+      ScalarBody::write(*array, index, {toInteger(value)});
+  }
+  return bind(op.getResult(), std::move(*array), type.getElementType());
+}
+
 Status Interpreter::visit(arith::ConstantOp op) {
-  if (auto value = dyn_cast<IntegerAttr>(op.getValue()))
-    if (value.getType().isIndex() || value.getType().isInteger(1) ||
-        value.getType().isInteger(32) || value.getType().isInteger(64))
-      return bind(op.getResult(), value.getType().isInteger(1)
-                                      ? int64_t(value.getValue().getBoolValue())
-                                      : value.getValue().getSExtValue());
-  return errorAt(op, "only integer constants are supported");
+  if (auto value = dyn_cast<IntegerAttr>(op.getValue());
+      value && value.getValue().getBitWidth() <= 64)
+    return bind(op.getResult(), toInteger(value.getValue()));
+  if (auto value = dyn_cast<FloatAttr>(op.getValue())) {
+    values[op.getResult()] = value.getValueAsDouble();
+    return Status::success();
+  }
+  if (isa<DenseElementsAttr>(op.getValue()) &&
+      isa<RankedTensorType>(op.getType()))
+    return visitDense(op);
+  return errorAt(op, "only numbers and dense tensors are supported");
+}
+
+Status Interpreter::visit(cf::AssertOp op) {
+  if (integer(op.getArg()) != 0)
+    return Status::success();
+  return errorAt(op, "does not hold: " + op.getMsg().str());
 }
 
 Status Interpreter::visit(arith::CmpIOp op) {

@@ -41,6 +41,8 @@ Result<DType> reference::convertElementType(Type type) {
     return DType::I32;
   if (type.isInteger(8))
     return DType::I8;
+  if (type.isInteger(1))
+    return DType::I1;
   if (isa<Float8E4M3FNType>(type))
     return DType::F8E4M3FN;
   if (isa<Float8E5M2Type>(type))
@@ -162,7 +164,9 @@ Interpreter::run(func::FuncOp func, const std::vector<RuntimeValue> &args) {
 Status Interpreter::visit(Operation *op) {
   return llvm::TypeSwitch<Operation *, Status>(op)
       .Case<AttentionOp, MergeOp, tensor::ExtractSliceOp, tensor::EmptyOp,
-            tensor::DimOp, tensor::CastOp, arith::ConstantOp, arith::CmpIOp>(
+            tensor::DimOp, tensor::CastOp, tensor::ExpandShapeOp,
+            tensor::CollapseShapeOp, linalg::LinalgOp, cf::AssertOp,
+            arith::ConstantOp, arith::CmpIOp>(
           [&](auto known) { return visit(known); })
       .Case<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>(
           [&](auto known) { return visitAffine(known, known.getMap()); })

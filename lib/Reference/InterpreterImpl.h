@@ -17,6 +17,8 @@
 #include "flash/Reference/Interpreter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -54,10 +56,19 @@ private:
   rt::Status visit(mlir::tensor::EmptyOp op);
   rt::Status visit(mlir::tensor::DimOp op);
   rt::Status visit(mlir::tensor::CastOp op);
+  rt::Status visit(mlir::tensor::ExpandShapeOp op);
+  rt::Status visit(mlir::tensor::CollapseShapeOp op);
+  rt::Status visit(mlir::linalg::LinalgOp op);
+  rt::Status visit(mlir::cf::AssertOp op);
   rt::Status visit(mlir::arith::ConstantOp op);
   rt::Status visit(mlir::arith::CmpIOp op);
   rt::Status visitAffine(mlir::Operation *op, mlir::AffineMap map);
   rt::Status visitInteger(mlir::Operation *op);
+  rt::Status visitDense(mlir::arith::ConstantOp op);
+  /// The elements of `source`, in order, as a tensor of another shape.
+  rt::Status reshape(mlir::Value result, const Tensor &source,
+                     std::vector<int64_t> shape);
+  rt::Result<std::vector<int64_t>> loopSizes(mlir::linalg::LinalgOp op);
 
   const Tensor &tensor(mlir::Value value) {
     return std::get<Tensor>(values[value]);

@@ -75,6 +75,10 @@ struct ScalarBody::Builder {
     body.steps.push_back(
         [=](Slot *s) { s[to].integer = wrap(width, compute(s)); });
   }
+  /// What a value from outside of the region is.
+  void bind(Value value, const RuntimeValue &known);
+  /// All ops of the block; an error names one that is not known.
+  Status addAll(Block &block);
   bool add(Operation *op);
   bool addConversion(Operation *op);
   bool addExtract(tensor::ExtractOp op);
@@ -85,7 +89,31 @@ struct ScalarBody::Builder {
   llvm::DenseMap<Value, Tensor> tensors;
 };
 
+void ScalarBody::Builder::bind(Value value, const RuntimeValue &known) {
+  if (auto *tensor = std::get_if<Tensor>(&known))
+    tensors[value] = *tensor;
+  else if (auto *real = std::get_if<double>(&known))
+    body.initial[slot(value)].real = *real;
+  else
+    body.initial[slot(value)].integer = std::get<int64_t>(known);
+}
+
+Status ScalarBody::Builder::addAll(Block &block) {
+  for (Operation &op : block.without_terminator())
+    if (!add(&op))
+      return Status::error("'" + op.getName().getStringRef().str() +
+                           "' is not an operation that the reference can run "
+                           "in a region");
+  for (Value value : block.getTerminator()->getOperands())
+    body.results.push_back(slot(value));
+  return Status::success();
+}
+
 bool ScalarBody::Builder::add(Operation *op) {
+  if (auto index = dyn_cast<linalg::IndexOp>(op)) {
+    slots[index.getResult()] = body.firstIndex + int64_t(index.getDim());
+    return true;
+  }
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     Slot &value = body.initial[slot(constant)];
     if (auto integer = dyn_cast<IntegerAttr>(constant.getValue()))
@@ -211,12 +239,7 @@ bool ScalarBody::Builder::addExtract(tensor::ExtractOp op) {
       }
       flat = flat * size + index;
     }
-    if (tensor.array->dtype() == DType::I32)
-      s[to].integer = tensor.array->dataAs<int32_t>()[flat];
-    else if (tensor.array->dtype() == DType::I64)
-      s[to].integer = tensor.array->dataAs<int64_t>()[flat];
-    else
-      s[to].real = tensor.array->at(flat);
+    s[to] = read(*tensor.array, flat);
   });
   return true;
 }
@@ -233,19 +256,31 @@ ScalarBody::get(Region &region, ArrayRef<RuntimeValue> captures,
       builder.slot(argument);
       continue;
     }
-    const RuntimeValue &value = captures[argument.getArgNumber() - first];
-    if (auto *tensor = std::get_if<Tensor>(&value))
-      builder.tensors[argument] = *tensor;
-    else
-      body->initial[builder.slot(argument)].integer = std::get<int64_t>(value);
+    builder.bind(argument, captures[argument.getArgNumber() - first]);
   }
   body->firstIndex = first - 4;
-  for (Operation &op : block.without_terminator())
-    if (!builder.add(&op))
-      return Status::error("'" + op.getName().getStringRef().str() +
-                           "' is not an operation that the reference can run "
-                           "in a region");
-  body->result = builder.slot(cast<YieldOp>(block.getTerminator()).getValue());
+  if (Status status = builder.addAll(block); status.failed())
+    return status;
+  return std::shared_ptr<const ScalarBody>(std::move(body));
+}
+
+Result<std::shared_ptr<const ScalarBody>>
+ScalarBody::getLinalg(linalg::LinalgOp op,
+                      llvm::function_ref<const RuntimeValue &(Value)> around,
+                      Arithmetic arithmetic) {
+  auto body = std::make_shared<ScalarBody>();
+  Builder builder(*body, arithmetic == Arithmetic::Unfused);
+  Block &block = *op.getBlock();
+  for (BlockArgument argument : block.getArguments())
+    builder.slot(argument);
+  body->firstIndex = body->initial.size();
+  body->initial.resize(body->initial.size() + op.getNumLoops());
+  for (Operation &inner : block)
+    for (Value operand : inner.getOperands())
+      if (operand.getParentBlock() != &block)
+        builder.bind(operand, around(operand));
+  if (Status status = builder.addAll(block); status.failed())
+    return status;
   return std::shared_ptr<const ScalarBody>(std::move(body));
 }
 
@@ -258,7 +293,40 @@ ScalarBody::Slot ScalarBody::run(const Element &e, const double *score) const {
     slots[firstIndex + n].integer = value;
   for (const Step &step : steps)
     step(slots.data());
-  return slots[result];
+  return slots[results.front()];
+}
+
+void ScalarBody::run(ArrayRef<Slot> elements, ArrayRef<int64_t> loops,
+                     SmallVectorImpl<Slot> &yielded) const {
+  SmallVector<Slot, 64> slots(initial.begin(), initial.end());
+  llvm::copy(elements, slots.begin());
+  for (auto [n, value] : llvm::enumerate(loops))
+    slots[firstIndex + n].integer = value;
+  for (const Step &step : steps)
+    step(slots.data());
+  yielded.clear();
+  for (int64_t result : results)
+    yielded.push_back(slots[result]);
+}
+
+ScalarBody::Slot ScalarBody::read(const rt::Array &array, int64_t index) {
+  Slot slot;
+  if (rt::isFloat(array.dtype()))
+    slot.real = array.at(index);
+  else if (array.dtype() == DType::I64)
+    slot.integer = array.dataAs<int64_t>()[index];
+  else
+    slot.integer = static_cast<int64_t>(array.at(index));
+  return slot;
+}
+
+void ScalarBody::write(rt::Array &array, int64_t index, const Slot &slot) {
+  if (rt::isFloat(array.dtype()))
+    array.set(index, slot.real);
+  else if (array.dtype() == DType::I64)
+    array.dataAs<int64_t>()[index] = slot.integer;
+  else
+    array.set(index, static_cast<double>(slot.integer));
 }
 
 void ScalarBody::fail(const std::string &message) const {

@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A region of scalars as a list of steps on slots, run once for an element.
+// A region of scalars as a list of steps on slots, run once for an element: a
+// score or mask region, or the body of a linalg op.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,12 +16,19 @@
 
 #include "flash/Reference/Interpreter.h"
 
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+
 #include <mutex>
 
 namespace flash::reference {
 
 class ScalarBody {
 public:
+  struct Slot {
+    int64_t integer = 0;
+    double real = 0;
+  };
+
   /// Prepares a score or mask region. `captures` are what its last block
   /// arguments are; arrays must outlive the body. Floats are of the
   /// arithmetic's type. An op that is not known is an error that names it.
@@ -28,6 +36,17 @@ public:
   get(mlir::Region &region, llvm::ArrayRef<RuntimeValue> captures,
       Arithmetic arithmetic);
 
+  /// Prepares the body of a linalg op. `around` gives values that it reads from
+  /// outside.
+  static rt::Result<std::shared_ptr<const ScalarBody>>
+  getLinalg(mlir::linalg::LinalgOp op,
+            llvm::function_ref<const RuntimeValue &(mlir::Value)> around,
+            Arithmetic arithmetic);
+
+  /// Of a linalg op: what it yields of one element of each operand, at the
+  /// loops' indices.
+  void run(llvm::ArrayRef<Slot> elements, llvm::ArrayRef<int64_t> loops,
+           llvm::SmallVectorImpl<Slot> &yielded) const;
   /// Of a mask region.
   bool isVisible(const Element &element) const {
     return run(element, nullptr).integer != 0;
@@ -36,14 +55,14 @@ public:
   double score(double score, const Element &element) const {
     return run(element, &score).real;
   }
+  /// An element as a slot has it.
+  static Slot read(const rt::Array &array, int64_t index);
+  static void write(rt::Array &array, int64_t index, const Slot &slot);
+
   /// What went wrong in any run: a capture read outside of its shape.
   rt::Status status() const;
 
 private:
-  struct Slot {
-    int64_t integer = 0;
-    double real = 0;
-  };
   using Step = std::function<void(Slot *)>;
   struct Builder;
 
@@ -52,8 +71,8 @@ private:
 
   std::vector<Step> steps;
   std::vector<Slot> initial; ///< constants and captured numbers
-  int64_t firstIndex = 0;    ///< slot of the batch; 1 after a score
-  int64_t result = 0;
+  int64_t firstIndex = 0;    ///< slot of the batch, 1 after a score; or loop 0
+  std::vector<int64_t> results;
   mutable std::mutex mutex;
   mutable std::string failure;
 };

@@ -34,8 +34,8 @@ struct Tensor {
   static Tensor view(const rt::Array &array);
 };
 
-/// A tensor, or an index or integer.
-using RuntimeValue = std::variant<Tensor, int64_t>;
+/// A tensor, an index or integer, or a float.
+using RuntimeValue = std::variant<Tensor, int64_t, double>;
 
 /// What a run on shapes counts, over all attentions of the function.
 struct Work {
