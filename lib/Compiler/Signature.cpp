@@ -13,6 +13,7 @@
 
 #include "flash/Compiler/Signature.h"
 
+#include "TraceArgument.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -22,18 +23,10 @@
 
 using namespace mlir;
 using namespace flash;
+using compiler::traceArgument;
+using compiler::traceDim;
 using rt::Result;
 using rt::Status;
-
-/// The argument that `value` is, through casts; null if it is none.
-static BlockArgument traceArgument(Value value) {
-  while (auto cast = value.getDefiningOp<tensor::CastOp>())
-    value = cast.getSource();
-  auto argument = dyn_cast<BlockArgument>(value);
-  return argument && isa<func::FuncOp>(argument.getOwner()->getParentOp())
-             ? argument
-             : BlockArgument();
-}
 
 namespace {
 
@@ -72,18 +65,17 @@ private:
   };
 
   void note(Op &op, Value value, int dim, const char *role) {
-    BlockArgument argument = traceArgument(value);
-    if (!argument)
+    std::optional<Dim> key = traceDim(value, dim);
+    if (!key)
       return;
-    Dim key{int(argument.getArgNumber()), dim};
-    auto [it, isNew] = op.first.try_emplace(role, key);
+    auto [it, isNew] = op.first.try_emplace(role, *key);
     if (!isNew)
-      classes.unionSets(it->second, key);
-    roles.try_emplace(key, role);
+      classes.unionSets(it->second, *key);
+    roles.try_emplace(*key, role);
   }
   void noteLike(Value value, int dim, SizeSymbol::Like like) {
-    if (BlockArgument argument = traceArgument(value))
-      likes.try_emplace({int(argument.getArgNumber()), dim}, std::move(like));
+    if (std::optional<Dim> key = traceDim(value, dim))
+      likes.try_emplace(*key, std::move(like));
   }
   void nameArgument(Value value, const char *name) {
     BlockArgument argument = value ? traceArgument(value) : BlockArgument();
@@ -138,7 +130,32 @@ private:
       return noteLike(operand, dim, {role, what.each});
     note(op, operand, dim, role);
   }
+  /// A dimension of a capture that a region reads at its position.
+  void noteCaptures(AttentionOp op) {
+    if (op.isRagged())
+      return; // positions in a sequence
+    // Rows at the end of the keys, if nobody says where.
+    const char *positions[] = {"batch", "heads", op.getQOffset() ? "sq" : "sk",
+                               "sk"};
+    for (Region *region : {&op.getMaskBody(), &op.getScoreBody()}) {
+      if (region->empty())
+        continue;
+      auto captures = region->getArguments().take_back(op.getCaptures().size());
+      unsigned first = region->getNumArguments() - captures.size() - 4;
+      region->walk([&](tensor::ExtractOp read) {
+        auto capture = dyn_cast<BlockArgument>(read.getTensor());
+        for (auto [dim, index] : llvm::enumerate(read.getIndices())) {
+          auto position = dyn_cast<BlockArgument>(index);
+          if (capture && position && position.getArgNumber() < first + 4)
+            noteLike(op.getCaptures()[capture.getArgNumber() - first - 4],
+                     int(dim), {positions[position.getArgNumber() - first]});
+        }
+      });
+    }
+  }
+
   void visitData(Op &names, AttentionOp op) {
+    noteCaptures(op);
     for (Value bounds : {op.getCuSeqlensQ(), op.getCuSeqlensK()})
       if (bounds)
         note(names, bounds, 0, "bounds");
@@ -213,8 +230,8 @@ static Status unsupported(Twine what, Type type) {
   std::string text;
   llvm::raw_string_ostream(text) << what << " has type " << type
                                  << "; a function is called with ranked "
-                                    "tensors of floats, i8, i32 or i64, "
-                                    "and index";
+                                    "tensors of floats, i1, i8, i32 or "
+                                    "i64, and index";
   return Status::error(text);
 }
 
