@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Runs a module as it stands and raised to attention, on the same inputs, and compares the results.
 
-    compare.py MODULE [--definition] [--dims 2,5,7] [--round-probabilities] [--expect-raised N]
+    compare.py MODULE [--definition | --flash-run] [--dims 2,5,7] [--round-probabilities] [--expect-raised N]
 
 @main of the module takes and gives tensors. As it stands, it is lowered to loops by stock mlir-opt and run by mlir-runner: no part of the
-compiler's leg for attention is in that. Raised, it is tiled and decomposed first; with --definition the attention is what expand.py makes of it.
+compiler's leg for attention is in that. Raised, it is tiled and decomposed first; with --definition the attention is what expand.py makes of it,
+and with --flash-run the whole is what flash-run makes of it, with its inputs and results in files.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 import tempfile
 
 sys.dont_write_bytecode = True
+import npy
 from expand import expand
 
 TO_LLVM = [
@@ -45,35 +47,47 @@ def parse_tensor(text):
     return [None if size == "?" else int(size) for size in sizes], element
 
 
-def literal(shape, element, rng):
-    """Nested lists of numbers; half of the booleans are true, and all in the first column, so that each row has a key."""
+def draw(shape, element, rng):
+    """Numbers in order; half of the booleans are true, and all in the first column, so that each row has a key."""
+    count, columns = math.prod(shape), shape[-1] if shape else 1
+    if element == "i1":
+        return [i % columns == 0 or rng.random() < 0.5 for i in range(count)]
+    return [float(f"{rng.gauss(0, 1):.6f}") for _ in range(count)]
+
+
+def literal(shape, numbers):
+    """Nested lists, as MLIR writes them."""
     if not shape:
-        return f"{rng.gauss(0, 1):.6f}"
-
-    def nest(level):
-        if level == len(shape) - 1:
-            if element == "i1":
-                return ["true" if i == 0 or rng.random() < 0.5 else "false" for i in range(shape[-1])]
-            return [f"{rng.gauss(0, 1):.6f}" for _ in range(shape[-1])]
-        return [nest(level + 1) for _ in range(shape[level])]
-
-    return str(nest(0)).replace("'", "")
+        number = numbers[0]
+        return str(number).lower() if isinstance(number, bool) else f"{number:.6f}"
+    each = len(numbers) // shape[0]
+    return "[" + ", ".join(literal(shape[1:], numbers[i * each:(i + 1) * each]) for i in range(shape[0])) + "]"
 
 
-def driver(module, dims, seed):
-    """A function that calls @main with constants and prints its result."""
-    signature = re.search(r"func\.func (?:public )?@main\((.*?)\) -> \(?(.*?)(?:\)? \{| \{jax)", module, re.S)
-    types = re.findall(r"%[\w]+: (tensor<[^>]*>)", signature.group(1))
-    result = re.match(r"tensor<[^>]*>", signature.group(2)).group(0)
+def signature(module):
+    """Types of the arguments of @main, and of its first result."""
+    match = re.search(r"func\.func (?:public )?@main\((.*?)\) -> \(?(.*?)(?:\)? \{| \{jax)", module, re.S)
+    return re.findall(r"%[\w]+: (tensor<[^>]*>)", match.group(1)), re.match(r"tensor<[^>]*>", match.group(2)).group(0)
+
+
+def make_inputs(types, dims, seed):
+    """Shape, element type and numbers of each argument."""
     rng = random.Random(seed)
     dims = list(dims)
-    names = {}
-    body = ""
-    for index, text in enumerate(types):
+    inputs = []
+    for text in types:
         shape, element = parse_tensor(text)
         shape = [size if size is not None else dims.pop(0) for size in shape]
+        inputs.append((shape, element, draw(shape, element, rng)))
+    return inputs
+
+
+def driver(types, result, inputs):
+    """A function that calls @main with constants and prints its result."""
+    body = ""
+    for index, (text, (shape, element, numbers)) in enumerate(zip(types, inputs)):
         static = f"tensor<{'x'.join(map(str, shape + [element]))}>"
-        body += f"  %c{index} = arith.constant dense<{literal(shape, element, rng)}> : {static}\n"
+        body += f"  %c{index} = arith.constant dense<{literal(shape, numbers)}> : {static}\n"
         body += f"  %a{index} = tensor.cast %c{index} : {static} to {text}\n"
     arguments = ", ".join(f"%a{index}" for index in range(len(types)))
     body += f"  %r = func.call @main({arguments}) : ({', '.join(types)}) -> {result}\n"
@@ -100,7 +114,7 @@ def driver(module, dims, seed):
              f"  %u = memref.cast %m : {memref} to memref<*xf32>\n"
              "  func.call @printMemrefF32(%u) : (memref<*xf32>) -> ()\n")
     return ("func.func private @printMemrefF32(memref<*xf32>) attributes {llvm.emit_c_interface}\n"
-            f"func.func @entry() {{\n{body}  return\n}}\n"), element
+            f"func.func @entry() {{\n{body}  return\n}}\n")
 
 
 def execute(module, entry):
@@ -118,6 +132,17 @@ def execute(module, entry):
     return [float(x) for x in re.findall(r"-?(?:\d+\.?\d*(?:e[-+]\d+)?|nan|inf)", numbers[6:])]
 
 
+def flash_run(module, inputs):
+    """What flash-run makes of the module on the CPU, checked by itself, too; the numbers it writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = ["--target=cpu", "--check", f"--output={folder}/result.npy"]
+        for index, (shape, element, numbers) in enumerate(inputs):
+            npy.write(f"{folder}/{index}.npy", element, shape, numbers)
+            arguments.append(f"--input={folder}/{index}.npy")
+        run("flash-run", ["-", *arguments], module)
+        return npy.read(f"{folder}/result.npy")
+
+
 def which(tool):
     for folder in os.environ["PATH"].split(os.pathsep):
         if os.access(os.path.join(folder, tool), os.X_OK):
@@ -129,6 +154,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("module")
     parser.add_argument("--definition", action="store_true", help="run the attention's definition, not the compiler's code")
+    parser.add_argument("--flash-run", action="store_true", help="run the program with flash-run")
     parser.add_argument("--dims", default="", help="sizes for the dynamic dimensions of the arguments, in order")
     parser.add_argument("--round-probabilities", action="store_true")
     parser.add_argument("--expect-raised", type=int, default=1)
@@ -148,10 +174,14 @@ def main():
     if arguments.change:
         assert arguments.change[0] in raised
         raised = raised.replace(*arguments.change)
-    steps = expand(raised) if arguments.definition else run("flash-opt", TO_STEPS, raised)[0]
-
-    entry, element = driver(module, [int(size) for size in arguments.dims.split(",") if size], arguments.seed)
-    before, after = execute(module, entry), execute(steps, entry)
+    types, result = signature(module)
+    inputs = make_inputs(types, [int(size) for size in arguments.dims.split(",") if size], arguments.seed)
+    entry = driver(types, result, inputs)
+    before = execute(module, entry)
+    if arguments.flash_run:
+        after = flash_run(raised, inputs)
+    else:
+        after = execute(expand(raised) if arguments.definition else run("flash-opt", TO_STEPS, raised)[0], entry)
     if len(before) != len(after) or not before:
         sys.exit(f"{len(before)} numbers before, {len(after)} after")
     worst = max(abs(a - b) if math.isfinite(a) and math.isfinite(b) else math.inf for a, b in zip(before, after))
