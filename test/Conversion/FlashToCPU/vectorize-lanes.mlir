@@ -256,3 +256,29 @@ func.func @reads(%ids: memref<2x?xi32>, %s: memref<4x16xf32>, %b: index, %last: 
   }
   return
 }
+
+// -----
+
+// A buffer of booleans has a byte for each, a vector in memory a bit: lane by lane.
+
+#id = affine_map<(i) -> (i)>
+// CHECK-LABEL: func @booleans(
+// CHECK-NOT: vector.load {{.+}}xi1>
+// CHECK-NOT: vector.store
+// CHECK: memref.load %{{.+}} : memref<?xi1>
+// AVX2: vector.from_elements {{.+}} : vector<8xi1>
+// AVX512: vector.from_elements {{.+}} : vector<16xi1>
+// CHECK: memref.store %{{.+}} : memref<?xi1>
+// CHECK-NOT: vector.load {{.+}}xi1>
+// CHECK-NOT: vector.store
+// CHECK: return
+func.func @booleans(%a: memref<?xi1>, %x: memref<?xf32>, %out: memref<?xi1>) {
+  linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = ["parallel"]} ins(%a, %x : memref<?xi1>, memref<?xf32>) outs(%out : memref<?xi1>) {
+  ^bb0(%seen: i1, %y: f32, %o: i1):
+    %zero = arith.constant 0.0 : f32
+    %0 = arith.cmpf ogt, %y, %zero : f32
+    %1 = arith.andi %seen, %0 : i1
+    linalg.yield %1 : i1
+  }
+  return
+}
