@@ -118,6 +118,36 @@ bool IndexInterpreter::fold(Operation *op) {
   return true;
 }
 
+/// The elements of a slice, of a tensor whose elements are known; null where
+/// some number is not known or leads out of the tensor.
+std::shared_ptr<const std::vector<int64_t>>
+IndexInterpreter::sliceElements(tensor::ExtractSliceOp slice) const {
+  const KnownValue *source = find(slice.getSource());
+  if (!source || !source->elements)
+    return nullptr;
+  auto elements = std::make_shared<std::vector<int64_t>>();
+  // Positions of the slice's elements in the dimensions so far.
+  std::vector<int64_t> positions{0};
+  for (auto [size, offset, count, stride] :
+       llvm::zip(source->shape, slice.getMixedOffsets(), slice.getMixedSizes(),
+                 slice.getMixedStrides())) {
+    std::optional<int64_t> first = number(offset), n = number(count),
+                           step = number(stride);
+    if (!first || !n || !step || *first < 0 || *n < 0 || *step < 0 ||
+        (*n > 0 && *first + (*n - 1) * *step >= size))
+      return nullptr;
+    std::vector<int64_t> inner;
+    inner.reserve(positions.size() * *n);
+    for (int64_t position : positions)
+      for (int64_t i = 0; i < *n; ++i)
+        inner.push_back(position * size + *first + i * *step);
+    positions = std::move(inner);
+  }
+  for (int64_t position : positions)
+    elements->push_back((*source->elements)[position]);
+  return elements;
+}
+
 LogicalResult IndexInterpreter::visitTensor(Operation *op) {
   auto bindShape = [&](Value result, ArrayRef<OpFoldResult> sizes,
                        std::shared_ptr<const std::vector<int64_t>> elements =
@@ -158,7 +188,7 @@ LogicalResult IndexInterpreter::visitTensor(Operation *op) {
         for (auto [dim, size] : llvm::enumerate(slice.getMixedSizes()))
           if (!dropped[dim])
             sizes.push_back(size);
-        return bindShape(slice, sizes);
+        return bindShape(slice, sizes, sliceElements(slice));
       })
       .Case([&](tensor::ExtractOp extract) {
         const KnownValue *source = find(extract.getTensor());
@@ -221,7 +251,7 @@ LogicalResult IndexInterpreter::visitLoop(Operation *op) {
     Block *block = *condition ? branch.thenBlock() : branch.elseBlock();
     if (!block)
       return success();
-    if (failed(run(*block)))
+    if (failed(visitAll(*block)))
       return failure();
     yield(*block, branch.getResults());
     return success();
@@ -239,7 +269,7 @@ LogicalResult IndexInterpreter::visitLoop(Operation *op) {
   }
   for (int64_t i = *from; i < *to; i += *step) {
     set(loop.getInductionVar(), i);
-    if (failed(run(*loop.getBody())))
+    if (failed(visitAll(*loop.getBody())))
       return failure();
     yield(*loop.getBody(), loop.getRegionIterArgs());
   }
@@ -297,17 +327,27 @@ void IndexInterpreter::takeShapes(Operation *op) {
   }
 }
 
-LogicalResult IndexInterpreter::run(Block &block) {
+LogicalResult IndexInterpreter::visitAll(Block &block) {
   for (Operation &op : block.without_terminator())
     if (failed(visit(&op))) {
-      if (isa<tensor::ExtractOp>(op))
-        return op.emitError("reads an element that is not known here; "
-                            "flash-run --io-report knows a call's data");
-      return op.emitError() << "'" << op.getName()
-                            << "' is not understood where sizes and positions "
-                               "are computed";
+      // Of a loop it is the op inside, where there is one.
+      if (!culprit)
+        culprit = &op;
+      return failure();
     }
   return success();
+}
+
+LogicalResult IndexInterpreter::run(Block &block) {
+  culprit = nullptr;
+  if (succeeded(visitAll(block)))
+    return success();
+  if (isa<tensor::ExtractOp>(culprit))
+    return culprit->emitError("reads an element that is not known here; "
+                              "flash-run --io-report knows a call's data");
+  return culprit->emitError() << "'" << culprit->getName()
+                              << "' is not understood where sizes and "
+                                 "positions are computed";
 }
 
 LogicalResult IndexInterpreter::run(func::FuncOp func,

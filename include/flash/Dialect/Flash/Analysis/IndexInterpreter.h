@@ -78,13 +78,18 @@ public:
   std::optional<int64_t> number(mlir::OpFoldResult value) const;
 
 private:
+  llvm::LogicalResult visitAll(mlir::Block &block);
   llvm::LogicalResult visit(mlir::Operation *op);
   llvm::LogicalResult visitTensor(mlir::Operation *op);
+  std::shared_ptr<const std::vector<int64_t>>
+  sliceElements(mlir::tensor::ExtractSliceOp slice) const;
   llvm::LogicalResult visitLoop(mlir::Operation *op);
   bool fold(mlir::Operation *op);
   void takeShapes(mlir::Operation *op);
 
   llvm::DenseMap<mlir::Value, KnownValue> values;
+  /// The innermost op at which the last run of a block failed.
+  mlir::Operation *culprit = nullptr;
 };
 
 } // namespace flash
