@@ -34,6 +34,21 @@ static Extra prefixLengths() {
       [](const Shape &s) { return std::pair<int64_t, int64_t>{0, s.sk + 9}; });
 }
 
+/// Documents that hold whole blocks, with ids that fall and are as far apart as
+/// there are; of pages, all of whose keys have one, those behind the last too.
+static Extra documents(std::string name, bool ofQueries) {
+  return {std::move(name), "tensor<?x?xi32>", DType::I32,
+          [ofQueries](const Kernel &k, const Shape &s) {
+            return Dims{s.batch, ofQueries ? s.sq : keysOf(k, s)};
+          },
+          [](const Kernel &, const Shape &, uint64_t, Array &array) {
+            constexpr int32_t kIds[]{INT32_MAX, 1, 0, -1, INT32_MIN};
+            int64_t length = std::max<int64_t>(array.shape()[1], 1);
+            for (int64_t i = 0; i < array.numElements(); ++i)
+              array.set(i, double(kIds[i % length / 150 % 5]));
+          }};
+}
+
 /// Lengths that end with a block of keys, before the first, and inside one.
 static Extra lengthsByBlocks(int64_t bk) {
   Extra extra = keyLengths();
@@ -265,5 +280,39 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
          "#flash.block_sparse<bq = 64, bk = 32, partial = #flash.causal>", 64,
          32, {})
       .splitKV = 3;
+  // Documents by which blocks are hidden and full, wherever keys come from.
+  std::vector<Extra> ids{documents("sq", true), documents("sk", false)};
+  std::vector<Shape> shapes{{2, 200, 97},
+                            {1, 1, 1023},
+                            {1, 517, 517},
+                            {2, 300, 1023},
+                            {1, 1023, 300}};
+  add("documents", "#flash.and<#flash.causal, #flash.segments>", ids).shapes =
+      shapes;
+  add("documents-or-window",
+      "#flash.or<#flash.window<left = 9, right = 9>, #flash.segments>", ids)
+      .shapes = shapes;
+  sparse("block-sparse-documents",
+         "#flash.and<#flash.causal, #flash.block_sparse<bq = 64, bk = 128, "
+         "partial = #flash.segments>>",
+         64, 128, ids)
+      .shapes = shapes;
+  for (int64_t pageSize : {0, 7, 64}) {
+    Kernel &kernel = add(pageSize ? "documents-paged-" + std::to_string(pageSize)
+                                  : "documents-lengths",
+                         "#flash.segments", ids);
+    if (pageSize) {
+      kernel.extras.insert(kernel.extras.begin(), pageTable());
+      kernel.operands =
+          "page_table(%t : tensor<?x?xi32>) " + kernel.operands;
+    }
+    kernel.extras.insert(kernel.extras.begin(), keyLengths());
+    kernel.operands = "kv_lengths(%n : tensor<?xi32>) " + kernel.operands;
+    kernel.pageSize = pageSize;
+    kernel.shapes = shapes;
+    if (!pageSize)
+      kernel.spoil = spoilBehindLengths;
+    kernel.splitKV = pageSize == 7 ? 0 : 2;
+  }
   return kernels;
 }

@@ -127,6 +127,29 @@ TEST_F(AnalysisTest, DoesNotReadBeyondATensor) {
   }
 }
 
+/// Parts of the keys have parts of what belongs to keys.
+TEST_F(AnalysisTest, KnowsElementsOfSlices) {
+  func::FuncOp func = parse(R"(
+    func.func @f(%t: tensor<2x?xi32>, %n: index) -> (tensor<2x2xi32>, tensor<2x?xi32>) {
+      %s = tensor.extract_slice %t[0, %n] [2, 2] [1, 2] : tensor<2x?xi32> to tensor<2x2xi32>
+      %u = tensor.extract_slice %t[0, 1] [2, %n] [1, 4] : tensor<2x?xi32> to tensor<2x?xi32>
+      return %s, %u : tensor<2x2xi32>, tensor<2x?xi32>
+    })");
+  ASSERT_TRUE(func);
+  IndexInterpreter interpreter;
+  ASSERT_TRUE(succeeded(interpreter.run(
+      func, {KnownValue::tensor({2, 5}, data({0, 1, 2, 3, 4, 5, 6, 7, 8, 9})),
+             KnownValue::number(2)})));
+  auto returned = func.getBody().front().getTerminator()->getOperands();
+  ASSERT_TRUE(interpreter.find(returned[0]));
+  ASSERT_TRUE(interpreter.find(returned[0])->elements);
+  EXPECT_EQ(*interpreter.find(returned[0])->elements,
+            (std::vector<int64_t>{2, 4, 7, 9}));
+  // The second leads out of the tensor.
+  ASSERT_TRUE(interpreter.find(returned[1]));
+  EXPECT_FALSE(interpreter.find(returned[1])->elements);
+}
+
 /// A mask with a hole and data: the window or the prefix.
 TEST_F(AnalysisTest, AsksMasksWithHolesAndData) {
   func::FuncOp func = parse(R"(
@@ -142,16 +165,55 @@ TEST_F(AnalysisTest, AsksMasksWithHolesAndData) {
   ASSERT_TRUE(succeeded(known.run(
       func, {tensor, tensor, KnownValue::tensor({2}, data({10, 0}))})));
   AttentionOp op = *func.getOps<AttentionOp>().begin();
-  MaskBlocks mask(op, known);
+  MaskBlocks mask(op, known, /*sumsUp=*/true);
   EXPECT_TRUE(mask.hasMask() && mask.dependsOnPlace() && mask.hasHoles());
   EXPECT_FALSE(mask.hasLists());
-  mask.setPlace(0, 0, 0, 0);
+  mask.setPlace(0, 0, 0, 0, 100, 100);
   EXPECT_FALSE(*mask.isHidden(50, 57, 8, 15)); // key 9 is of the prefix
   EXPECT_TRUE(*mask.isHidden(50, 57, 16, 23));
   EXPECT_FALSE(*mask.isHidden(50, 57, 40, 47)); // key 46 is in the window
   EXPECT_TRUE(*mask.isFull(50, 57, 0, 7));
-  mask.setPlace(1, 0, 0, 0);
+  mask.setPlace(1, 0, 0, 0, 100, 100);
   EXPECT_TRUE(*mask.isHidden(50, 57, 0, 7));
+}
+
+/// Two documents of 20 keys, and a row of another one; queries stand at the
+/// end of the keys.
+TEST_F(AnalysisTest, SumsUpSegments) {
+  func::FuncOp func = parse(R"(
+    func.func @f(%q: tensor<1x1x20x16xf32>, %k: tensor<1x1x40x16xf32>, %qs: tensor<1x20xi32>, %ks: tensor<1x40xi32>) -> tensor<1x1x20x16xf32> {
+      %o = flash.attention %q, %k, %k mask_operands(%qs, %ks : tensor<1x20xi32>, tensor<1x40xi32>)
+          {mask = #flash.and<#flash.causal, #flash.segments>}
+          : tensor<1x1x20x16xf32>, tensor<1x1x40x16xf32>, tensor<1x1x40x16xf32> -> tensor<1x1x20x16xf32>
+      return %o : tensor<1x1x20x16xf32>
+    })");
+  ASSERT_TRUE(func);
+  std::vector<int64_t> ofQueries(20, -1), ofKeys(40, -1);
+  std::fill_n(ofKeys.begin(), 20, 7);
+  ofKeys[25] = 7;
+  IndexInterpreter known;
+  ASSERT_TRUE(succeeded(
+      known.run(func, {KnownValue::tensor({1, 1, 20, 16}),
+                       KnownValue::tensor({1, 1, 40, 16}),
+                       KnownValue::tensor({1, 20}, data(std::move(ofQueries))),
+                       KnownValue::tensor({1, 40}, data(std::move(ofKeys)))})));
+  AttentionOp op = *func.getOps<AttentionOp>().begin();
+  MaskBlocks mask(op, known, /*sumsUp=*/true);
+  EXPECT_TRUE(mask.hasHoles());
+  mask.setPlace(0, 0, 20, 0, 40, 40);
+  EXPECT_TRUE(*mask.isHidden(20, 27, 0, 7));    // another document
+  EXPECT_FALSE(*mask.isHidden(20, 27, 16, 23)); // its end, and the next one
+  EXPECT_TRUE(*mask.isHidden(20, 27, 28, 35));  // later keys
+  EXPECT_FALSE(*mask.isFull(36, 39, 24, 27));   // key 25
+  EXPECT_TRUE(*mask.isFull(36, 39, 26, 33));
+  // Of the padding of a last block nothing is read.
+  EXPECT_TRUE(*mask.isFull(36, 51, 26, 33));
+  // Where many threads have a block, its data are not asked.
+  MaskBlocks unasked(op, known, /*sumsUp=*/false);
+  EXPECT_FALSE(unasked.hasHoles());
+  unasked.setPlace(0, 0, 20, 0, 40, 40);
+  EXPECT_FALSE(*unasked.isHidden(20, 27, 0, 7));
+  EXPECT_FALSE(*unasked.isFull(36, 39, 26, 33));
 }
 
 TEST_F(AnalysisTest, CountsListedBlocksAndSharedPages) {

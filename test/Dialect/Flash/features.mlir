@@ -72,3 +72,13 @@ func.func @block_sparse(%q: tensor<1x4x256x64xf32>, %n: tensor<1x1x2xi32>, %l: t
       : tensor<1x4x256x64xf32>, tensor<1x4x256x64xf32>, tensor<1x4x256x64xf32> -> tensor<1x4x256x64xf32>
   return %o : tensor<1x4x256x64xf32>
 }
+
+// CHECK-LABEL: @step
+func.func @step(%q: tensor<4x8xf16>, %acc: tensor<4x8xf32>, %r: tensor<4xf32>, %i: index, %ids: tensor<1x4xi32>, %n: i32) -> tensor<4x8xf32> {
+  // CHECK: origins(%{{.*}}, %{{.*}}) query_summary(%[[N:.*]], %[[N]] : i32, i32) key_summary(%[[N]], %[[N]] : i32, i32) mask_operands(
+  %a:3 = flash.online_attention ins(%q, %q, %q : tensor<4x8xf16>, tensor<4x8xf16>, tensor<4x8xf16>)
+      outs(%acc, %r, %r : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%i) queries(%i) place(%i, %i) origins(%i, %i)
+      query_summary(%n, %n : i32, i32) key_summary(%n, %n : i32, i32) mask_operands(%ids, %ids : tensor<1x4xi32>, tensor<1x4xi32>)
+      {scale = 1.0 : f32, mask = #flash.segments}
+  return %a#0 : tensor<4x8xf32>
+}

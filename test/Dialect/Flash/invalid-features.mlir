@@ -332,6 +332,27 @@ func.func @step_operands(%q: tensor<4x8xf16>, %acc: tensor<4x8xf32>, %r: tensor<
 
 // -----
 
+func.func @step_summary(%q: tensor<4x8xf16>, %acc: tensor<4x8xf32>, %r: tensor<4xf32>, %i: index, %ids: tensor<1x4xi32>, %n: i32) {
+  // expected-error @below {{mask sums up rows by 2 values, but there are 2 of queries and 1 of keys}}
+  %a:3 = flash.online_attention ins(%q, %q, %q : tensor<4x8xf16>, tensor<4x8xf16>, tensor<4x8xf16>)
+      outs(%acc, %r, %r : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%i) queries(%i) place(%i, %i) origins(%i, %i)
+      query_summary(%n, %n : i32, i32) key_summary(%n : i32) mask_operands(%ids, %ids : tensor<1x4xi32>, tensor<1x4xi32>)
+      {scale = 1.0 : f32, mask = #flash.and<#flash.causal, #flash.segments>}
+  return
+}
+
+// -----
+
+func.func @step_needless_summary(%q: tensor<4x8xf16>, %acc: tensor<4x8xf32>, %r: tensor<4xf32>, %i: index, %n: i32) {
+  // expected-error @below {{mask sums up rows by 0 values, but there are 1 of queries and 1 of keys}}
+  %a:3 = flash.online_attention ins(%q, %q, %q : tensor<4x8xf16>, tensor<4x8xf16>, tensor<4x8xf16>)
+      outs(%acc, %r, %r : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%i)
+      query_summary(%n : i32) key_summary(%n : i32) {scale = 1.0 : f32, mask = #flash.causal}
+  return
+}
+
+// -----
+
 func.func @step_place(%q: tensor<4x8xf16>, %acc: tensor<4x8xf32>, %r: tensor<4xf32>, %i: index, %p: tensor<1xi32>) {
   // expected-error @below {{masks with operands, regions, scores and dropout need queries, place and origins}}
   %a:3 = flash.online_attention ins(%q, %q, %q : tensor<4x8xf16>, tensor<4x8xf16>, tensor<4x8xf16>)

@@ -30,3 +30,25 @@ func.func @lengths(%q: tensor<2x1x64x16xf32>, %k: tensor<2x1x64x16xf32>, %n: ten
       : tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32> -> tensor<2x1x64x16xf32>
   return %o : tensor<2x1x64x16xf32>
 }
+
+// -----
+
+// Of segments, a step that one thread works on asks the ids. The error is at what reads them, once.
+func.func @segments(%q: tensor<2x1x64x16xf32>, %k: tensor<2x1x64x16xf32>, %s: tensor<2x64xi32>) -> tensor<2x1x64x16xf32> {
+  // expected-error @below {{reads an element that is not known here; flash-run --io-report knows a call's data}}
+  %o = flash.attention %q, %k, %k mask_operands(%s, %s : tensor<2x64xi32>, tensor<2x64xi32>) {mask = #flash.segments}
+      : tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32> -> tensor<2x1x64x16xf32>
+  return %o : tensor<2x1x64x16xf32>
+}
+
+// -----
+
+// Where warps share a step nobody does: every block is loaded, whatever the ids.
+// CHECK: mask       #flash.segments
+// CHECK: blocks     32 of 32 loaded (density 1.0000); 0 full, 32 with a predicate
+func.func @segments_of_warps(%q: tensor<2x1x64x16xf32>, %k: tensor<2x1x64x16xf32>, %s: tensor<2x64xi32>) -> tensor<2x1x64x16xf32> {
+  %o = flash.attention %q, %k, %k mask_operands(%s, %s : tensor<2x64xi32>, tensor<2x64xi32>)
+      {mask = #flash.segments, schedule = #flash.schedule<warps = 4>}
+      : tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32> -> tensor<2x1x64x16xf32>
+  return %o : tensor<2x1x64x16xf32>
+}

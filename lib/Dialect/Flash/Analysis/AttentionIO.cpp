@@ -69,7 +69,6 @@ LogicalResult AttentionModel::readSizes() {
     kvOffset = *number(op.getKvOffset());
   if (op.getQOffset())
     qOffset = number(op.getQOffset());
-  mask.emplace(op, known);
   return success();
 }
 
@@ -146,7 +145,9 @@ LogicalResult AttentionModel::forEachPlace(
       return failure();
     for (int64_t h = 0; h < heads; ++h) {
       mask->setPlace(b, h, rows->qOffset - rows->queryRow,
-                     rows->keyPosition - rows->keyRow);
+                     rows->keyPosition - rows->keyRow,
+                     rows->qOffset + rows->queries,
+                     rows->keyPosition + rows->keys);
       if (failed(visit(*rows, b, h, copies)))
         return failure();
     }
@@ -166,6 +167,7 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
                         "flash-choose-schedule before");
   if (failed(checkPacking(op, io.schedule)))
     return failure();
+  mask.emplace(op, known, io.schedule.isOfOneThread());
   // Heads that share a tile share its loop over keys.
   int64_t m = io.schedule.getTilePositions(), n = io.schedule.getN();
   tileHeads = io.schedule.getTileHeads();

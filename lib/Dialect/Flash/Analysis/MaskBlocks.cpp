@@ -13,20 +13,29 @@
 //     %end = arith.addi %qLast, %c1        // #flash.causal's
 //   }
 //
+// Where a mask has data to sum up, the answers of two more such functions, for
+// the block's queries and for its keys, are arguments of those about the block.
+//
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Flash/Analysis/MaskBlocks.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
 using namespace mlir;
 using namespace flash;
 
-MaskBlocks::Question
-MaskBlocks::makeQuestion(StringRef name, unsigned numPositions, Build build) {
+MaskBlocks::Question MaskBlocks::makeQuestion(StringRef name,
+                                              unsigned numPositions,
+                                              Build build, TypeRange summary) {
   Location loc = op.getLoc();
   OpBuilder builder(op.getContext());
   SmallVector<Type> types(4 + numPositions, builder.getIndexType());
   llvm::append_range(types, op.getMaskOperands().getTypes());
   llvm::append_range(types, op.getCaptures().getTypes());
+  for (int side = 0; side < 2; ++side)
+    llvm::append_range(types, summary);
   Question question;
   question.func =
       func::FuncOp::create(loc, name, builder.getFunctionType(types, {}));
@@ -36,15 +45,18 @@ MaskBlocks::makeQuestion(StringRef name, unsigned numPositions, Build build) {
   builder.setInsertionPointToStart(body);
   ValueRange arguments = body->getArguments();
   ValueRange data = arguments.drop_front(4 + numPositions);
+  ValueRange summaries = data.take_back(2 * summary.size());
   TilePlace at{arguments[0],
                arguments[1],
                arguments[2],
                arguments[3],
                data.take_front(op.getMaskOperands().size()),
                &op.getMaskBody(),
-               data.drop_front(op.getMaskOperands().size()),
+               data.slice(op.getMaskOperands().size(), op.getCaptures().size()),
                /*laterHidden=*/false,
-               /*listedFull=*/Value()};
+               /*listedFull=*/Value(),
+               summaries.take_front(summary.size()),
+               summaries.take_back(summary.size())};
   question.answers = build(builder, at, arguments.slice(4, numPositions));
   // What is known of the operands does not change from block to block.
   SmallVector<Value> operands(op.getMaskOperands());
@@ -55,26 +67,65 @@ MaskBlocks::makeQuestion(StringRef name, unsigned numPositions, Build build) {
   return question;
 }
 
-MaskBlocks::MaskBlocks(AttentionOp op, const IndexInterpreter &known)
-    : op(op), known(known), mask(op.getEffectiveMask()) {
+MaskBlocks::Asked MaskBlocks::makeAsked(std::optional<size_t> list) {
+  Location loc = op.getLoc();
+  SmallVector<Type> summary;
+  auto question = [&](StringRef name, auto answer) {
+    return makeQuestion(
+        name, 4,
+        [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
+          if (!list)
+            return answer(b, mask, at, p);
+          KeyBlocks blocks =
+              mask.buildKeyBlocks(b, loc, at.withoutSummaries(), p[0])[*list];
+          if (!blocks.mask)
+            return SmallVector<Value>();
+          return answer(b, cast<MaskAttrInterface>(blocks.mask),
+                        at.with(blocks.operands), p);
+        },
+        summary);
+  };
+  auto summaryOf = [&](StringRef name, Along rows, unsigned first) {
+    return question(name, [=](OpBuilder &b, MaskAttrInterface m,
+                              const TilePlace &at, ValueRange p) {
+      if (!m.getSummarySize())
+        return SmallVector<Value>();
+      Value one = arith::ConstantIndexOp::create(b, loc, 1);
+      Value before = arith::SubIOp::create(b, loc, p[first], one);
+      Value count = arith::SubIOp::create(b, loc, p[first + 1], before);
+      return m.buildSummary(b, loc, at, rows, p[first], count);
+    });
+  };
+  Asked about;
+  if (sumsUp) {
+    about.queries = summaryOf("queries", Along::Queries, 0);
+    about.keys = summaryOf("keys", Along::Keys, 2);
+    llvm::append_range(summary, TypeRange(ValueRange(about.queries.answers)));
+  }
+  about.hidden = question("hidden", [&](OpBuilder &b, MaskAttrInterface m,
+                                        const TilePlace &at, ValueRange p) {
+    return SmallVector<Value>{
+        m.buildIsHidden(b, loc, at, p[0], p[1], p[2], p[3])};
+  });
+  about.full = question("full", [&](OpBuilder &b, MaskAttrInterface m,
+                                    const TilePlace &at, ValueRange p) {
+    return SmallVector<Value>{
+        m.buildIsFull(b, loc, at, p[0], p[1], p[2], p[3])};
+  });
+  return about;
+}
+
+MaskBlocks::MaskBlocks(AttentionOp op, const IndexInterpreter &known,
+                       bool sumsUp)
+    : op(op), known(known), mask(op.getEffectiveMask()), sumsUp(sumsUp) {
   if (!mask)
     return;
-  op.getContext()->loadDialect<func::FuncDialect>();
+  op.getContext()->loadDialect<func::FuncDialect, scf::SCFDialect>();
   Location loc = op.getLoc();
   visible = makeQuestion(
       "visible", 2, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
         auto [first, end] = mask.buildVisibleKeys(b, loc, at, p[0], p[1]);
         return SmallVector<Value>{first, end};
-      });
-  hidden = makeQuestion(
-      "hidden", 4, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
-        return SmallVector<Value>{
-            mask.buildIsHidden(b, loc, at, p[0], p[1], p[2], p[3])};
-      });
-  full = makeQuestion(
-      "full", 4, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
-        return SmallVector<Value>{
-            mask.buildIsFull(b, loc, at, p[0], p[1], p[2], p[3])};
       });
   listCounts = makeQuestion(
       "counts", 1, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
@@ -86,34 +137,15 @@ MaskBlocks::MaskBlocks(AttentionOp op, const IndexInterpreter &known)
         return counts;
       });
   if (listSizes.empty())
-    return;
-  for (size_t list = 0; list < listSizes.size(); ++list)
+    asked.push_back(makeAsked(std::nullopt));
+  for (size_t list = 0; list < listSizes.size(); ++list) {
+    asked.push_back(makeAsked(list));
     listNumbers.push_back(makeQuestion(
         "number", 2, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
           return SmallVector<Value>{
               mask.buildKeyBlocks(b, loc, at, p[0])[list].number(b, loc, p[1])};
         }));
-  auto askInside = [&](StringRef name, auto build) {
-    return makeQuestion(
-        name, 4, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
-          SmallVector<Value> answers;
-          for (const KeyBlocks &list : mask.buildKeyBlocks(b, loc, at, p[0]))
-            answers.push_back(list.mask
-                                  ? build(b, cast<MaskAttrInterface>(list.mask),
-                                          at.with(list.operands), p)
-                                  : Value());
-          return answers;
-        });
-  };
-  listHidden =
-      askInside("hiddenInside", [&](OpBuilder &b, MaskAttrInterface m,
-                                    const TilePlace &at, ValueRange p) {
-        return m.buildIsHidden(b, loc, at, p[0], p[1], p[2], p[3]);
-      });
-  listFull = askInside("fullInside", [&](OpBuilder &b, MaskAttrInterface m,
-                                         const TilePlace &at, ValueRange p) {
-    return m.buildIsFull(b, loc, at, p[0], p[1], p[2], p[3]);
-  });
+  }
 }
 
 bool MaskBlocks::dependsOnPlace() {
@@ -121,25 +153,60 @@ bool MaskBlocks::dependsOnPlace() {
 }
 
 void MaskBlocks::setPlace(int64_t batch, int64_t head, int64_t queryOrigin,
-                          int64_t keyOrigin) {
+                          int64_t keyOrigin, int64_t endOfQueries,
+                          int64_t endOfKeys) {
   place = {batch, head, queryOrigin, keyOrigin};
+  queryEnd = endOfQueries;
+  keyEnd = endOfKeys;
+  for (Asked &about : asked)
+    about.summaries.clear();
 }
 
-LogicalResult MaskBlocks::ask(Question &question, ArrayRef<int64_t> positions) {
+LogicalResult MaskBlocks::ask(Question &question, ArrayRef<int64_t> positions,
+                              ArrayRef<int64_t> summaries) {
   Block &body = question.func->getBody().front();
   SmallVector<int64_t> numbers(place.begin(), place.end());
   llvm::append_range(numbers, positions);
-  for (auto [argument, number] :
-       llvm::zip(body.getArguments().take_front(numbers.size()), numbers))
-    interpreter.set(argument, number);
+  auto set = [&](auto arguments, ArrayRef<int64_t> to) {
+    for (auto [argument, number] : llvm::zip_equal(arguments, to))
+      interpreter.set(argument, number);
+  };
+  set(body.getArguments().take_front(numbers.size()), numbers);
+  set(body.getArguments().take_back(summaries.size()), summaries);
   return interpreter.run(body);
 }
 
-FailureOr<bool> MaskBlocks::askFlag(Question &question, size_t answer,
+/// What sums up the rows of a block that exist: its queries, then its keys.
+LogicalResult MaskBlocks::sumUp(Asked &about, ArrayRef<int64_t> positions,
+                                SmallVectorImpl<int64_t> &summaries) {
+  SmallVector<int64_t> existing(positions);
+  existing[1] = std::min(existing[1], queryEnd - 1);
+  existing[3] = std::min(existing[3], keyEnd - 1);
+  for (bool ofKeys : {false, true}) {
+    Question &question = ofKeys ? about.keys : about.queries;
+    if (question.answers.empty())
+      continue;
+    unsigned first = ofKeys ? 2 : 0;
+    auto [it, isNew] = about.summaries.try_emplace(
+        {ofKeys, existing[first], existing[first + 1]});
+    if (isNew) {
+      if (failed(ask(question, existing)))
+        return failure();
+      for (Value answer : question.answers)
+        it->second.push_back(interpreter.number(answer).value_or(0));
+    }
+    llvm::append_range(summaries, it->second);
+  }
+  return success();
+}
+
+FailureOr<bool> MaskBlocks::askFlag(Asked &about, Question &question,
                                     ArrayRef<int64_t> positions) {
-  if (failed(ask(question, positions)))
+  SmallVector<int64_t> summaries;
+  if (failed(sumUp(about, positions, summaries)) ||
+      failed(ask(question, positions, summaries)))
     return failure();
-  return interpreter.number(question.answers[answer]).value_or(0) != 0;
+  return interpreter.number(question.answers.front()).value_or(0) != 0;
 }
 
 FailureOr<KeyRange> MaskBlocks::visibleKeys(int64_t qFirst, int64_t qLast) {
@@ -158,19 +225,23 @@ FailureOr<KeyRange> MaskBlocks::visibleKeys(int64_t qFirst, int64_t qLast) {
 FailureOr<bool> MaskBlocks::isHidden(int64_t qFirst, int64_t qLast,
                                      int64_t kFirst, int64_t kLast,
                                      std::optional<size_t> list) {
-  Question &question = list ? listHidden : hidden;
-  if (!mask || !question.answers[list.value_or(0)])
+  if (!mask)
     return false;
-  return askFlag(question, list.value_or(0), {qFirst, qLast, kFirst, kLast});
+  Asked &about = asked[list.value_or(0)];
+  if (about.hidden.answers.empty() || !about.hidden.answers.front())
+    return false;
+  return askFlag(about, about.hidden, {qFirst, qLast, kFirst, kLast});
 }
 
 FailureOr<bool> MaskBlocks::isFull(int64_t qFirst, int64_t qLast,
                                    int64_t kFirst, int64_t kLast,
                                    std::optional<size_t> list) {
-  if (!mask || (list && !listFull.answers[*list]))
+  if (!mask)
     return true;
-  return askFlag(list ? listFull : full, list.value_or(0),
-                 {qFirst, qLast, kFirst, kLast});
+  Asked &about = asked[list.value_or(0)];
+  if (about.full.answers.empty())
+    return true;
+  return askFlag(about, about.full, {qFirst, qLast, kFirst, kLast});
 }
 
 FailureOr<SmallVector<KeyList>> MaskBlocks::keyLists(int64_t qFirst) {

@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // #flash.and and #flash.or answer with their parts' answers, each part with its
-// own operands:
+// own operands and summaries:
 //
 //                   and                      or
 //   visible keys    intersection             hull
@@ -25,16 +25,48 @@ using namespace flash;
 
 using Masks = ArrayRef<MaskAttrInterface>;
 
-/// Calls `visit` for each part with the place that holds the part's operands.
+/// Splits off the first `count` values.
+static ValueRange takeFront(ValueRange &values, unsigned count) {
+  ValueRange front = values.take_front(count);
+  values = values.drop_front(count);
+  return front;
+}
+
+/// Calls `visit` for each part with the place that holds the part's operands
+/// and summaries.
 static void
 forEachPart(Masks masks, const TilePlace &at,
             function_ref<void(MaskAttrInterface, const TilePlace &)> visit) {
-  ValueRange rest = at.operands;
+  ValueRange operands = at.operands, queries = at.querySummary,
+             keys = at.keySummary;
   for (MaskAttrInterface mask : masks) {
-    unsigned count = mask.getNumMaskOperands();
-    visit(mask, at.with(rest.take_front(count)));
-    rest = rest.drop_front(count);
+    TilePlace part = at.with(takeFront(operands, mask.getNumMaskOperands()));
+    if (unsigned size = at.querySummary.empty() ? 0 : mask.getSummarySize()) {
+      part.querySummary = takeFront(queries, size);
+      part.keySummary = takeFront(keys, size);
+    } else {
+      part.querySummary = part.keySummary = ValueRange();
+    }
+    visit(mask, part);
   }
+}
+
+static unsigned joinSummarySizes(Masks masks) {
+  unsigned size = 0;
+  for (MaskAttrInterface mask : masks)
+    size += mask.getSummarySize();
+  return size;
+}
+
+static SmallVector<Value> joinSummaries(Masks masks, OpBuilder &builder,
+                                        Location loc, const TilePlace &at,
+                                        Along rows, Value first, Value count) {
+  SmallVector<Value> all;
+  forEachPart(masks, at, [&](MaskAttrInterface mask, const TilePlace &p) {
+    llvm::append_range(all,
+                       mask.buildSummary(builder, loc, p, rows, first, count));
+  });
+  return all;
 }
 
 static SmallVector<OperandKind> joinOperandKinds(Masks masks) {
@@ -74,6 +106,16 @@ LogicalResult AndAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 SmallVector<OperandKind> AndAttr::getMaskOperandKinds() const {
   return joinOperandKinds(getMasks());
+}
+
+unsigned AndAttr::getSummarySize() const {
+  return joinSummarySizes(getMasks());
+}
+
+SmallVector<Value> AndAttr::buildSummary(OpBuilder &builder, Location loc,
+                                         const TilePlace &at, Along rows,
+                                         Value first, Value count) const {
+  return joinSummaries(getMasks(), builder, loc, at, rows, first, count);
 }
 
 std::pair<Value, Value>
@@ -187,6 +229,14 @@ LogicalResult OrAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 SmallVector<OperandKind> OrAttr::getMaskOperandKinds() const {
   return joinOperandKinds(getMasks());
+}
+
+unsigned OrAttr::getSummarySize() const { return joinSummarySizes(getMasks()); }
+
+SmallVector<Value> OrAttr::buildSummary(OpBuilder &builder, Location loc,
+                                        const TilePlace &at, Along rows,
+                                        Value first, Value count) const {
+  return joinSummaries(getMasks(), builder, loc, at, rows, first, count);
 }
 
 /// Between the keys of one part and those of another there may be a gap.

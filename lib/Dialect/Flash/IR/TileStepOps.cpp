@@ -62,6 +62,12 @@ LogicalResult OnlineAttentionOp::verify() {
     return emitOpError() << "mask takes " << masks
                          << " mask_operands, but there are "
                          << getMaskOperands().size();
+  unsigned summary = getMask() ? getMaskAttr().getSummarySize() : 0;
+  size_t ofQueries = getQuerySummary().size(), ofKeys = getKeySummary().size();
+  if (ofQueries != ofKeys || (ofQueries && ofQueries != summary))
+    return emitOpError() << "mask sums up rows by " << summary
+                         << " values, but there are " << ofQueries
+                         << " of queries and " << ofKeys << " of keys";
   if ((masks || !getMaskBody().empty() || !getScoreBody().empty() ||
        getScores() || getDropoutP()) &&
       (!getQueries() || !getBatch() || !getQOrigin()))
@@ -79,10 +85,12 @@ LogicalResult OnlineAttentionOp::verifyRegions() {
 
 TilePlace OnlineAttentionOp::getPlace(ValueRange operands, Region &body) {
   MaskAttrInterface mask = getMaskAttr();
-  return TilePlace{
-      getBatch(),     getHead(), getQOrigin(),  getKOrigin(),
-      operands,       &body,     getCaptures(), mask && mask.hidesLaterKeys(),
-      getListedFull()};
+  return TilePlace{getBatch(),      getHead(),
+                   getQOrigin(),    getKOrigin(),
+                   operands,        &body,
+                   getCaptures(),   mask && mask.hidesLaterKeys(),
+                   getListedFull(), getQuerySummary(),
+                   getKeySummary()};
 }
 
 /// Results of a destination-style op have their destinations' shapes.

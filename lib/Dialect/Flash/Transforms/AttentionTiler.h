@@ -82,6 +82,10 @@ private:
   KeyBlocks joinLists(const KeyBlocks &first, const KeyBlocks &second);
   State stepUnless(Value hidden, Value query, Value k0,
                    mlir::OpFoldResult existing, State state);
+  bool sumsUp();
+  llvm::SmallVector<Value> sumUp(Along rows, Value first, Value count);
+  void sumUpQueries();
+  void sumUpKeys(Value k0, mlir::OpFoldResult existing);
   Value isHidden(Value k0, mlir::OpFoldResult existing);
   State step(Value query, Value k0, mlir::OpFoldResult existing, State state);
   std::pair<Value, Value> visibleKeys(Value qLast);
@@ -133,6 +137,9 @@ private:
   /// blocks leaves of it; with its operands.
   MaskAttrInterface mask;
   llvm::SmallVector<Value> maskOperands;
+  /// Of the block's queries, and of the keys of the step being built, where the
+  /// mask has data to sum up (TilePlace).
+  llvm::SmallVector<Value> querySummary, keySummary;
   /// Of a step in a loop over several lists (TilePlace); else null.
   Value listedFull;
 };

@@ -41,7 +41,9 @@ TilePlace AttentionTiler::maskPlace() {
                    &op.getMaskBody(),
                    op.getCaptures(),
                    /*laterHidden=*/false,
-                   listedFull};
+                   listedFull,
+                   querySummary,
+                   keySummary};
 }
 
 //===----------------------------------------------------------------------===//
@@ -104,9 +106,9 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       getValueOrCreateConstantIndexOp(rewriter, loc, existing),
       ifWanted(existingQueries), ifWanted(batch), ifWanted(queryHead),
       ifWanted(index.sub(qOffset, queryRow)),
-      ifWanted(index.sub(keyPosition, keyRow)), listedFull, keyScale,
-      maskOperands, op.getScoreOperands(), op.getSeed(), op.getDropoutOffset(),
-      op.getCaptures(),
+      ifWanted(index.sub(keyPosition, keyRow)), listedFull, querySummary,
+      keySummary, keyScale, maskOperands, op.getScoreOperands(), op.getSeed(),
+      op.getDropoutOffset(), op.getCaptures(),
       rewriter.getFloatAttr(accumulator, op.getScaleOrDefault()), mask, scores,
       op.getDropoutPAttr(),
       schedule.getTransposed() ? rewriter.getUnitAttr() : UnitAttr(), packing);
@@ -116,10 +118,38 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
   return SmallVector<Value>(online->getResults());
 }
 
+/// Whether the mask's data are summed up for a block. Where many threads have
+/// it each would read them all, and a loop over keys with a condition in it has
+/// no producer: there each block gets the predicate.
+bool AttentionTiler::sumsUp() {
+  return mask && mask.getSummarySize() && schedule.isOfOneThread();
+}
+
+SmallVector<Value> AttentionTiler::sumUp(Along rows, Value first, Value count) {
+  return mask.buildSummary(rewriter, loc, maskPlace().withoutSummaries(), rows,
+                           first, count);
+}
+
+void AttentionTiler::sumUpQueries() {
+  querySummary.clear();
+  if (sumsUp())
+    querySummary = sumUp(Along::Queries, qPosition, existingQueries);
+}
+
+void AttentionTiler::sumUpKeys(Value k0, OpFoldResult existing) {
+  keySummary.clear();
+  if (sumsUp())
+    keySummary =
+        sumUp(Along::Keys, index.add(keyPosition, k0),
+              getValueOrCreateConstantIndexOp(rewriter, loc, existing));
+}
+
 /// Whether a block is hidden though the loop meets it (in a hole of the range,
-/// or in a list); null where none can be.
+/// by its data, or in a list); null where none can be.
 Value AttentionTiler::isHidden(Value k0, OpFoldResult existing) {
-  if (!mask || (!mask.hasHoles() && mask == op.getEffectiveMask()))
+  bool mayHide =
+      mask && (mask.hasHoles() || sumsUp() || mask != op.getEffectiveMask());
+  if (!mayHide)
     return Value();
   Value one = index.constant(1), kFirst = index.add(keyPosition, k0);
   Value keysHere = getValueOrCreateConstantIndexOp(rewriter, loc, existing);
@@ -194,6 +224,7 @@ AttentionTiler::State AttentionTiler::walkBlocks(Value query, Value from,
         OpFoldResult existing =
             whole ? OpFoldResult(rewriter.getIndexAttr(keys))
                   : getAsOpFoldResult(index.min(block, index.sub(numKeys, k0)));
+        sumUpKeys(k0, existing);
         scf::YieldOp::create(rewriter, loc,
                              stepUnless(isHidden(k0, existing), query, k0,
                                         existing, SmallVector<Value>(args)));
@@ -205,6 +236,7 @@ AttentionTiler::State AttentionTiler::walkBlocks(Value query, Value from,
 AttentionTiler::State AttentionTiler::walkRange(Value query, Value qLast,
                                                 State state) {
   auto [first, end] = visibleKeys(qLast);
+  sumUpQueries();
   std::optional<int64_t> staticKeys = getConstantIntValue(numKeys);
   if (staticKeys && *staticKeys % keys == 0)
     return walkBlocks(query, first, end, /*whole=*/true, state);
@@ -243,6 +275,7 @@ AttentionTiler::State
 AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
   mask = cast_if_present<MaskAttrInterface>(list.mask);
   maskOperands = list.operands;
+  sumUpQueries();
   Value stepsEach = index.constant(llvm::divideCeil(list.size, keys));
   Value zero = index.constant(0), tile = index.constant(keys);
   std::optional<int64_t> known = getConstantIntValue(numKeys);
@@ -270,6 +303,7 @@ AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
         OpFoldResult existing =
             whole ? OpFoldResult(rewriter.getIndexAttr(keys))
                   : getAsOpFoldResult(index.min(most, index.sub(numKeys, k0)));
+        sumUpKeys(k0, existing);
         Value hidden = isHidden(k0, existing);
         if (hidden && elsewhere)
           hidden = arith::OrIOp::create(rewriter, loc, hidden, elsewhere);

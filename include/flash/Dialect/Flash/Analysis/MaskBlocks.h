@@ -20,6 +20,7 @@
 #include "mlir/IR/OwningOpRef.h"
 
 #include <array>
+#include <map>
 
 namespace flash {
 
@@ -38,21 +39,26 @@ struct KeyList {
 
 class MaskBlocks {
 public:
-  /// Of an attention, whose sizes and operands `known` has.
-  MaskBlocks(AttentionOp op, const IndexInterpreter &known);
+  /// Of an attention, whose sizes and operands `known` has. `sumsUp`: whether
+  /// its data are summed up for blocks (`ScheduleAttr::isOfOneThread`).
+  MaskBlocks(AttentionOp op, const IndexInterpreter &known, bool sumsUp);
 
   /// Whether there is a mask at all.
   bool hasMask() const { return bool(mask); }
   /// Whether batches and heads can have different answers.
   bool dependsOnPlace();
   /// Whether blocks of the visible range can be hidden.
-  bool hasHoles() { return hasMask() && mask.hasHoles(); }
+  bool hasHoles() {
+    return hasMask() &&
+           (mask.hasHoles() || !asked.front().queries.answers.empty());
+  }
   bool hasLists() const { return !listSizes.empty(); }
 
   /// Answers are for this batch (or sequence) and query head from now on, with
-  /// row 0 of tensors of queries and keys at these positions.
+  /// row 0 of tensors of queries and keys at these positions, and with queries
+  /// and keys that exist before these.
   void setPlace(int64_t batch, int64_t head, int64_t queryOrigin,
-                int64_t keyOrigin);
+                int64_t keyOrigin, int64_t queryEnd, int64_t keyEnd);
 
   /// The positions of keys that some query of [qFirst, qLast] may see.
   llvm::FailureOr<KeyRange> visibleKeys(int64_t qFirst, int64_t qLast);
@@ -76,20 +82,36 @@ private:
   };
   using Build = llvm::function_ref<llvm::SmallVector<mlir::Value>(
       mlir::OpBuilder &, const TilePlace &, mlir::ValueRange)>;
+  /// What is asked about blocks of scores: of the mask of the range, or of what
+  /// decides inside the blocks of a list. Without answers where all is visible.
+  struct Asked {
+    Question queries, keys; // summaries of rows
+    Question hidden, full;
+    /// Of this place: [first, last] of queries (false) or keys.
+    std::map<std::tuple<bool, int64_t, int64_t>, llvm::SmallVector<int64_t>>
+        summaries;
+  };
   Question makeQuestion(llvm::StringRef name, unsigned numPositions,
-                        Build build);
-  llvm::LogicalResult ask(Question &question,
-                          llvm::ArrayRef<int64_t> positions);
-  llvm::FailureOr<bool> askFlag(Question &question, size_t answer,
+                        Build build, mlir::TypeRange summary = {});
+  Asked makeAsked(std::optional<size_t> list);
+  llvm::LogicalResult ask(Question &question, llvm::ArrayRef<int64_t> positions,
+                          llvm::ArrayRef<int64_t> summaries = {});
+  llvm::LogicalResult sumUp(Asked &about, llvm::ArrayRef<int64_t> positions,
+                            llvm::SmallVectorImpl<int64_t> &summaries);
+  llvm::FailureOr<bool> askFlag(Asked &about, Question &question,
                                 llvm::ArrayRef<int64_t> positions);
 
   AttentionOp op;
   const IndexInterpreter &known;
   MaskAttrInterface mask;
+  bool sumsUp;
   /// Batch, head and the two origins.
   std::array<int64_t, 4> place{};
+  int64_t queryEnd = 0, keyEnd = 0;
   llvm::SmallVector<int64_t> listSizes;
-  Question visible, hidden, full, listCounts, listHidden, listFull;
+  Question visible, listCounts;
+  /// Of the range, or one for each list.
+  std::vector<Asked> asked;
   /// One for each list: what another list holds at a number may not exist.
   std::vector<Question> listNumbers;
   IndexInterpreter interpreter;

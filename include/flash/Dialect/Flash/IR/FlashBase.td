@@ -101,6 +101,9 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
   );
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
+    /// Whether one thread has a whole tile (CPU): what it finds out about a block
+    /// costs that once, and not once a thread.
+    bool isOfOneThread() const { return getWarps() == 0 && getInstruction() == Instruction::None; }
     /// Query heads of a tile.
     int64_t getTileHeads() const { return getPackHeads() > 1 ? getPackHeads() : 1; }
     /// Query positions of a tile.

@@ -52,11 +52,13 @@ def Flash_PrefixAttr : Flash_MaskAttr<"Prefix", "prefix",
   }];
 }
 
-def Flash_SegmentsAttr : Flash_MaskAttr<"Segments", "segments", ["getMaskOperandKinds"]> {
+def Flash_SegmentsAttr : Flash_MaskAttr<"Segments", "segments",
+    ["buildIsHidden", "getSummarySize", "buildSummary", "getMaskOperandKinds"]> {
   let summary = "A query sees the keys of its own segment (document)";
   let description = [{
     Two mask operands: the segment of each query, `tensor<BxSqxi32>`, and of each
-    key, `tensor<BxSkxi32>`. Visible when they are equal.
+    key, `tensor<BxSkxi32>`. Visible when they are equal. A block is hidden where the
+    ranges of its ids are disjoint, and full where all of them are one.
   }];
 }
 
@@ -92,7 +94,7 @@ def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
 }
 
 class Flash_CompositeMaskAttr<string name, string attrMnemonic, list<string> more = []> : Flash_MaskAttr<name, attrMnemonic,
-    ["buildIsHidden", "hasHoles", "hidesLaterKeys", "getMaskOperandKinds"] # more> {
+    ["buildIsHidden", "hasHoles", "getSummarySize", "buildSummary", "hidesLaterKeys", "getMaskOperandKinds"] # more> {
   let parameters = (ins ArrayRefParameter<"::flash::MaskAttrInterface">:$masks);
   let assemblyFormat = "`<` $masks `>`";
   let genVerifyDecl = 1;

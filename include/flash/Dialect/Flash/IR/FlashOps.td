@@ -275,7 +275,9 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     With `packing`, rows are queries of several heads, as it says: `place` has the
     first of them, and `queries` counts the positions that exist.
     `listed_full(%i)` says, in a loop over all the blocks that lists name, whether
-    the list names this one as fully visible. `key_scale(%s)` is the factor of 8-bit keys. The other operands and the
+    the list names this one as fully visible. `query_summary(...)` and
+    `key_summary(...)` are what the mask's data say of the rows that exist
+    (`buildSummary` of its interface), where that was asked. `key_scale(%s)` is the factor of 8-bit keys. The other operands and the
     regions are those of `flash.attention`.
   }];
   let arguments = (ins
@@ -284,6 +286,7 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     Index:$q_position, Index:$k_position, Index:$keys,
     Optional<Index>:$queries, Optional<Index>:$batch, Optional<Index>:$head,
     Optional<Index>:$q_origin, Optional<Index>:$k_origin, Optional<I1>:$listed_full,
+    Variadic<AnySignlessIntegerOrIndex>:$query_summary, Variadic<AnySignlessIntegerOrIndex>:$key_summary,
     Optional<F32>:$key_scale,
     Variadic<AnyType>:$mask_operands, Variadic<AnyType>:$score_operands,
     Optional<I64>:$seed, Optional<I64>:$dropout_offset, Variadic<AnyType>:$captures,
@@ -298,6 +301,8 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     `positions` `(` $q_position `,` $k_position `)` `keys` `(` $keys `)`
     (`queries` `(` $queries^ `)`)? (`place` `(` $batch^ `,` $head `)`)?
     (`origins` `(` $q_origin^ `,` $k_origin `)`)? (`listed_full` `(` $listed_full^ `)`)?
+    (`query_summary` `(` $query_summary^ `:` type($query_summary) `)`)?
+    (`key_summary` `(` $key_summary^ `:` type($key_summary) `)`)?
     (`key_scale` `(` $key_scale^ `)`)?
     (`mask_operands` `(` $mask_operands^ `:` type($mask_operands) `)`)?
     (`score_operands` `(` $score_operands^ `:` type($score_operands) `)`)?

@@ -71,6 +71,25 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
       "bool", "hasHoles", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return false;">,
     InterfaceMethod<[{
+        How many values sum up what the mask's data say of rows; 0, the default,
+        where there is nothing to sum up.
+      }],
+      "unsigned", "getSummarySize", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return 0;">,
+    InterfaceMethod<[{
+        Those values for `count` rows (queries or keys that exist) from position
+        `first` on; IR that reads each row once. Where one thread has a block
+        (`isOfOneThread` of the schedule), its queries are summed up before the
+        loop over keys and its keys in each step: then `at` has both summaries in
+        the questions about blocks, and any block may be hidden. Else `at` has
+        none, and the mask answers without.
+      }],
+      "::llvm::SmallVector<::mlir::Value>", "buildSummary",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "const ::flash::TilePlace &":$at, "::flash::Along":$rows,
+           "::mlir::Value":$first, "::mlir::Value":$count),
+      /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
+    InterfaceMethod<[{
         Whether no query sees a key behind its own position.
       }],
       "bool", "hidesLaterKeys", (ins),

@@ -51,11 +51,20 @@ struct TilePlace {
   /// In a loop over all blocks that lists name, an i1: whether the list names
   /// this one as fully visible (`KeyBlocks::full`). Else null.
   mlir::Value listedFull;
+  /// What the mask's data say of the block's queries and of its keys
+  /// (`buildSummary`); empty where nobody asked them.
+  mlir::ValueRange querySummary, keySummary;
 
   /// The same place with other operands.
   TilePlace with(mlir::ValueRange others) const {
     TilePlace place = *this;
     place.operands = others;
+    return place;
+  }
+  /// The same place before anything is known of the block.
+  TilePlace withoutSummaries() const {
+    TilePlace place = *this;
+    place.querySummary = place.keySummary = {};
     return place;
   }
 };
