@@ -9,14 +9,16 @@
 
 f32, N(0, 1) inputs, one thread. Kernels take turns, --rounds times; a kernel's time is the least CPU time of its thread
 over the rounds, so that what else runs on the machine moves a ratio little. Bars: causal and windows cost
-what the tiles that they see cost; lists of blocks cost a + b x blocks with a small a; score functions and regions cost
-at most half as much again. A bias (bytes) and dropout (random numbers) have no bar. Needs NumPy and libflash-c (FLASH_LIBRARY, or the build tree's).
+what the tiles that they see cost, and so do 8 documents (segments), which are told apart by their ids; ids at random cost
+at most half as much again as plain attention (both by the median of the rounds' ratios); lists of blocks cost a + b x
+blocks with a small a; score functions and regions cost at most half as much again. A bias (bytes) and dropout (random numbers) have no bar. Needs NumPy and libflash-c (FLASH_LIBRARY, or the build tree's).
 """
 
 import argparse
 import datetime
 import json
 import os
+import statistics
 import sys
 import time
 
@@ -24,7 +26,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "benchmarks"))
 from attention_cpu import Flash, commit, machine  # noqa: E402
 
-HEAD_DIM, TILE, BLOCK = 64, 48, 128
+HEAD_DIM, TILE, BLOCK, DOCUMENTS = 64, 48, 128, 8
 OVER_TILES, OVER_PLAIN, LEAST_DENSITY, CONSTANT, OFF_PROPORTION = 1.25, 1.5, 0.25, 0.03, 0.15
 
 POSITIONS = "%b: index, %h: index, %i: index, %j: index"
@@ -112,17 +114,21 @@ class Bench:
     def inputs(self, heads, length):
         return [self.generator.standard_normal((1, heads, length, HEAD_DIM), dtype="float32") for _ in range(3)]
 
-    def measure(self, kernels):
-        """Least CPU milliseconds of each, run in turns."""
-        best = dict.fromkeys(kernels, float("inf"))
+    def samples(self, kernels):
+        """CPU milliseconds of each in each round, run in turns."""
+        times = {name: [] for name in kernels}
         for launch, _ in kernels.values():
             launch()
         for _ in range(self.rounds):
             for name, (launch, _) in kernels.items():
                 begin = time.thread_time()
                 launch()
-                best[name] = min(best[name], time.thread_time() - begin)
-        return {name: 1e3 * t for name, t in best.items()}
+                times[name].append(1e3 * (time.thread_time() - begin))
+        return times
+
+    def measure(self, kernels):
+        """Least CPU milliseconds of each."""
+        return {name: min(times) for name, times in self.samples(kernels).items()}
 
 
 def tiles(length, left, right):
@@ -147,6 +153,28 @@ def windows(bench, length, heads):
     times = bench.measure(kernels)
     return [{"section": "visible", "case": name, "length": length, "heads": heads, "ms": times[name], "full_ms": times["full"],
              "tiles": tiles(length, *cases[name][1:])} for name in cases]
+
+
+def shared_tiles(ids):
+    """Tiles whose queries' and keys' ranges of ids meet, of all."""
+    ranges = [(min(ids[first:first + TILE]), max(ids[first:first + TILE])) for first in range(0, len(ids), TILE)]
+    seen = sum(low <= end and first <= high for low, high in ranges for first, end in ranges)
+    return seen / len(ranges) ** 2
+
+
+def documents(bench, length, heads):
+    np, inputs = bench.numpy, bench.inputs(heads, length)
+    text = program(heads, "{mask = #flash.segments}", "mask_operands(%qs, %ks : tensor<1x?xi32>, tensor<1x?xi32>)", "",
+                   ["%qs: tensor<1x?xi32>", "%ks: tensor<1x?xi32>"])
+    cases = {f"{DOCUMENTS} documents": np.arange(length, dtype="int32") * DOCUMENTS // length,
+             "ids at random": bench.generator.integers(0, DOCUMENTS, length, dtype="int32")}
+    kernels = {"full": bench.kernel(heads, length, inputs, program(heads))}
+    for name, ids in cases.items():
+        kernels[name] = bench.kernel(heads, length, inputs, text, [ids[None], ids[None]])
+    times = bench.samples(kernels)
+    return [{"section": "documents", "case": name, "length": length, "heads": heads, "ms": min(times[name]), "full_ms": min(times["full"]),
+             "ratio": statistics.median(t / full for t, full in zip(times[name], times["full"])), "tiles": shared_tiles(ids.tolist())}
+            for name, ids in cases.items()]
 
 
 def lists(bench, length, heads):
@@ -185,6 +213,12 @@ def judge(record):
         if row["section"] == "visible" and row["case"] != "full":
             yield (f"{row['case']}, length {row['length']}: time over its {row['tiles']:.3f} of the tiles",
                    row["ms"] / row["full_ms"] / row["tiles"], OVER_TILES)
+    for row in rows:
+        if row["section"] == "documents" and row["tiles"] < 1:
+            yield (f"{row['case']}, length {row['length']}: time over its {row['tiles']:.3f} of the tiles",
+                   row["ratio"] / row["tiles"], OVER_TILES)
+        elif row["section"] == "documents":
+            yield f"{row['case']}, length {row['length']}: over plain full", row["ratio"], OVER_PLAIN
     for length in sorted({r["length"] for r in rows if r["section"] == "lists"}):
         found = sorted((r for r in rows if r["section"] == "lists" and r["length"] == length), key=lambda r: r["blocks"])
         a, b = fit(found)
@@ -223,7 +257,7 @@ def main():
     else:
         bench, rows = Bench(args.rounds, args.seed), []
         for length in map(int, args.length.split(",")):
-            for section in (windows, lists, scores):
+            for section in (windows, documents, lists, scores):
                 rows += section(bench, length, args.heads)
                 print(f"length {length}: {section.__name__}", flush=True)
         record = {"date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "commit": commit(), "device": machine(),
