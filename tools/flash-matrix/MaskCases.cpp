@@ -298,13 +298,13 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
          64, 128, ids)
       .shapes = shapes;
   for (int64_t pageSize : {0, 7, 64}) {
-    Kernel &kernel = add(pageSize ? "documents-paged-" + std::to_string(pageSize)
-                                  : "documents-lengths",
-                         "#flash.segments", ids);
+    Kernel &kernel =
+        add(pageSize ? "documents-paged-" + std::to_string(pageSize)
+                     : "documents-lengths",
+            "#flash.segments", ids);
     if (pageSize) {
       kernel.extras.insert(kernel.extras.begin(), pageTable());
-      kernel.operands =
-          "page_table(%t : tensor<?x?xi32>) " + kernel.operands;
+      kernel.operands = "page_table(%t : tensor<?x?xi32>) " + kernel.operands;
     }
     kernel.extras.insert(kernel.extras.begin(), keyLengths());
     kernel.operands = "kv_lengths(%n : tensor<?xi32>) " + kernel.operands;

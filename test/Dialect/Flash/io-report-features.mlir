@@ -14,6 +14,25 @@ func.func @window(%q: tensor<1x1x64x16xf32>, %k: tensor<1x1x64x16xf32>, %bias: t
 
 // -----
 
+// A region reads a capture at the place of each score, another one once a head: only the first moves with the scores.
+// CHECK-LABEL: captured
+// CHECK: captures      read                     -              16,384               7,168              16,384               7,168
+// CHECK-NOT: captures
+func.func @captured(%q: tensor<1x1x64x16xf32>, %k: tensor<1x1x64x16xf32>, %bias: tensor<64x64xf32>, %slopes: tensor<1xf32>) -> tensor<1x1x64x16xf32> {
+  %o = flash.attention %q, %k, %k captures(%bias, %slopes : tensor<64x64xf32>, tensor<1xf32>)
+      {mask = #flash.window<left = 16, right = 0>, scores = [#flash.region]} score {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index, %table: tensor<64x64xf32>, %a: tensor<1xf32>):
+    %slope = tensor.extract %a[%h] : tensor<1xf32>
+    %more = tensor.extract %table[%i, %j] : tensor<64x64xf32>
+    %t = arith.mulf %more, %slope : f32
+    %r = arith.addf %s, %t : f32
+    flash.yield %r : f32
+  } : tensor<1x1x64x16xf32>, tensor<1x1x64x16xf32>, tensor<1x1x64x16xf32> -> tensor<1x1x64x16xf32>
+  return %o : tensor<1x1x64x16xf32>
+}
+
+// -----
+
 // What is data is known to flash-run alone.
 func.func @data(%q: tensor<2x1x64x16xf32>, %k: tensor<2x1x64x16xf32>, %p: tensor<2xi32>) -> tensor<2x1x64x16xf32> {
   // expected-error @below {{reads an element that is not known here; flash-run --io-report knows a call's data}}

@@ -157,12 +157,6 @@ static double filledShare(int64_t size, int64_t block) {
   return double(block) / double(llvm::alignTo(block, size));
 }
 
-/// Whether a block of `n` keys would be put together from pages that could be
-/// read where they lie, in smaller or larger blocks.
-static bool crossesPages(int64_t n, const TileProblem &p) {
-  return p.pageSize > 0 && p.pageSize % 64 == 0 && p.pageSize % n;
-}
-
 /// The largest block of keys that fits registers and shared memory, for one
 /// number of query rows and warps. Inside of a mask's blocks, the cheapest.
 static TileCandidate withMostKeys(Choice c, TargetAttr target,
@@ -181,7 +175,7 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
   double filledRows = filledShare(c.m, p.queryBlock);
   int64_t best = 0;
   for (c.n = kMostKeys; c.n > 0; c.n -= kStep) {
-    if ((p.keyBlock && c.n >= p.keyBlock + kStep) || crossesPages(c.n, p))
+    if (p.keyBlock && c.n >= p.keyBlock + kStep)
       continue;
     int64_t registers = registersPerThread(c, target, vDim, p);
     int64_t shared = sharedBytes(c, p);

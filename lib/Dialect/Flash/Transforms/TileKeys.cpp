@@ -54,21 +54,27 @@ TilePlace AttentionTiler::maskPlace() {
 Value AttentionTiler::keyTile(Value tensor, Value k0, OpFoldResult existing,
                               int64_t dim) {
   Value row = index.add(keyRow, k0);
+  if (op.isPaged() && keyBlock) {
+    // A listed block may begin behind the last key, where there is no page.
+    Value last = index.sub(numKeys, index.constant(1));
+    row = index.add(keyRow, index.max(index.min(k0, last), index.constant(0)));
+  }
   if (op.isPaged())
     return pagedTile(tensor, row, existing, dim);
   return readTile(rewriter, loc, tensor, op.getLayout(), rowBatch, keyHead, row,
                   existing, {keys, dim});
 }
 
-/// The same where rows lie in pages: read in place if a block never crosses
-/// from one page to the next.
+/// The same where rows lie in pages: read in place by one thread if a block
+/// never crosses from one page to the next. Of many threads each looks up the
+/// rows that it copies, and more can be copied ahead (docs/rationale/gpu.md).
 Value AttentionTiler::pagedTile(Value tensor, Value k0, OpFoldResult existing,
                                 int64_t dim) {
   std::optional<int64_t> size =
       getConstantIntValue(index.dim(tensor, op.getLengthDim()));
   // A slice of the keys begins where a tile does only if its unit says so.
   bool begins = !op.getKeySlice() || op.getKeySlice()->getUnit() % keys == 0;
-  if (size && *size % keys == 0 && begins) {
+  if (schedule.isOfOneThread() && size && *size % keys == 0 && begins) {
     PagedRows rows(rewriter, loc, tensor, op.getPageTable(), op.getLayout());
     auto [page, row] = rows.find(batch, k0);
     return readTile(rewriter, loc, tensor, op.getLayout(), page, keyHead, row,
