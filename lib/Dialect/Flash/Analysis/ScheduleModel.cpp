@@ -288,10 +288,10 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
     c.persistent = c.storeTma = true;
     c.queryStages = 2;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
-    // share 64 K registers. One where a mask's blocks of queries ask for it.
-    for (int64_t warpgroups : {1, 2, 3}) {
-      if (warpgroups == 1 && !problem.queryBlock)
-        continue;
+    // share 64 K registers. One where a mask's blocks fill its rows better.
+    bool narrow = filledShare(64, problem.queryBlock) >
+                  filledShare(128, problem.queryBlock);
+    for (int64_t warpgroups : {narrow ? 1 : 2, 3}) {
       c.m = 64 * warpgroups;
       c.warps = 4 * warpgroups;
       c.producerRegisters = warpgroups == 3 ? 32 : 40;
