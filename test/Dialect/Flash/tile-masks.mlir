@@ -122,3 +122,18 @@ func.func @past_the_end(%q: tensor<1x1x64x64xf32>, %k: tensor<1x1x96x64xf32>, %n
       {mask = #flash.block_sparse<bq = 64, bk = 64>} : tensor<1x1x64x64xf32>, tensor<1x1x96x64xf32>, tensor<1x1x96x64xf32> -> tensor<1x1x64x64xf32>
   return %o : tensor<1x1x64x64xf32>
 }
+
+// -----
+
+// Listed blocks of 40 keys begin where tiles of 32 do not: one that begins at 40 crosses the end of a page of 64.
+// CHECK-LABEL: @listed_pages
+// CHECK: flash.read_pages
+// CHECK: flash.read_pages
+// CHECK-NOT: tensor.extract_slice {{.*}} : tensor<?x4x64x64xf32>
+func.func @listed_pages(%q: tensor<2x4x?x64xf32>, %k: tensor<?x4x64x64xf32>, %t: tensor<2x?xi32>, %n: tensor<2xi32>, %c: tensor<1x1x?xi32>, %l: tensor<1x1x?x?xi32>) -> tensor<2x4x?x64xf32> {
+  %o = flash.attention %q, %k, %k kv_lengths(%n : tensor<2xi32>) page_table(%t : tensor<2x?xi32>)
+      mask_operands(%c, %l, %c, %l : tensor<1x1x?xi32>, tensor<1x1x?x?xi32>, tensor<1x1x?xi32>, tensor<1x1x?x?xi32>)
+      {mask = #flash.block_sparse<bq = 64, bk = 40>, schedule = #flash.schedule<m = 64, n = 32>}
+      : tensor<2x4x?x64xf32>, tensor<?x4x64x64xf32>, tensor<?x4x64x64xf32> -> tensor<2x4x?x64xf32>
+  return %o : tensor<2x4x?x64xf32>
+}

@@ -72,8 +72,10 @@ Value AttentionTiler::pagedTile(Value tensor, Value k0, OpFoldResult existing,
                                 int64_t dim) {
   std::optional<int64_t> size =
       getConstantIntValue(index.dim(tensor, op.getLengthDim()));
-  // A slice of the keys begins where a tile does only if its unit says so.
-  bool begins = !op.getKeySlice() || op.getKeySlice()->getUnit() % keys == 0;
+  // A slice of the keys begins where a tile does only if its unit says so, and
+  // so does a block of the mask.
+  bool begins = keyBlock % keys == 0 &&
+                (!op.getKeySlice() || op.getKeySlice()->getUnit() % keys == 0);
   if (schedule.isOfOneThread() && size && *size % keys == 0 && begins) {
     PagedRows rows(rewriter, loc, tensor, op.getPageTable(), op.getLayout());
     auto [page, row] = rows.find(batch, k0);
