@@ -13,8 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionModel.h"
-
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "CaptureReads.h"
 
 using namespace mlir;
 using namespace flash;
@@ -53,40 +52,11 @@ void AttentionModel::addBiases(OperationIO &io, const KeyLoop &loop,
   }
 }
 
-/// How often a score, or the predicate of one, reads each capture: where the
-/// indices depend on the query or the key. `first`: the number of the region's
-/// argument that is the batch; head, query and key follow, then the captures.
-static SmallVector<int64_t> countReads(Region &body, unsigned first,
-                                       size_t numCaptures) {
-  SmallVector<int64_t> reads(numCaptures);
-  if (body.empty())
-    return reads;
-  Block &block = body.front();
-  constexpr unsigned kPositions = 4;
-  // The score, query and key, and what is computed from them.
-  DenseSet<Value> varying{block.getArgument(first + 2),
-                          block.getArgument(first + 3)};
-  if (first)
-    varying.insert(block.getArgument(0));
-  block.walk([&](Operation *op) {
-    auto varies = [&](Value value) { return varying.contains(value); };
-    if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
-      auto capture = dyn_cast<BlockArgument>(extract.getTensor());
-      if (capture && llvm::any_of(extract.getIndices(), varies))
-        ++reads[capture.getArgNumber() - first - kPositions];
-    }
-    if (llvm::any_of(op->getOperands(), varies))
-      varying.insert(op->result_begin(), op->result_end());
-  });
-  return reads;
-}
-
 void AttentionModel::addCaptures(OperationIO &io, const KeyLoop &loop,
                                  const Totals &totals,
                                  function_ref<OperandIO &(StringRef)> add) {
-  size_t count = op.getCaptures().size();
-  SmallVector<int64_t> byScore = countReads(op.getScoreBody(), 1, count),
-                       byMask = countReads(op.getMaskBody(), 0, count);
+  SmallVector<int64_t> byScore = countReads(op, op.getScoreBody()),
+                       byMask = countReads(op, op.getMaskBody());
   for (auto [i, capture] : llvm::enumerate(op.getCaptures())) {
     if (byScore[i] + byMask[i] == 0)
       continue;

@@ -14,9 +14,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CaptureReads.h"
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
 
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -40,31 +40,6 @@ static int64_t lengthOf(AttentionOp op) {
   if (ShapedType::isDynamic(queries) || ShapedType::isDynamic(keys))
     return TileProblem::kLengthAtRunTime;
   return std::max(queries, keys);
-}
-
-/// Whether a region reads a capture at a place that depends on the positions.
-static bool readsAtPositions(Region &body) {
-  if (body.empty())
-    return false;
-  Block &block = body.front();
-  // The score, if any, and the positions; captures stand behind them.
-  DenseSet<Value> varying;
-  for (BlockArgument argument : block.getArguments()) {
-    if (isa<ShapedType>(argument.getType()))
-      break;
-    varying.insert(argument);
-  }
-  unsigned batch = block.getArgument(0).getType().isIndex() ? 0 : 1;
-  varying.erase(block.getArgument(batch));
-  varying.erase(block.getArgument(batch + 1));
-  for (Operation &op : block)
-    if (llvm::any_of(op.getOperands(),
-                     [&](Value value) { return varying.contains(value); })) {
-      if (isa<tensor::ExtractOp>(op))
-        return true;
-      varying.insert(op.getResults().begin(), op.getResults().end());
-    }
-  return false;
 }
 
 /// Whether the range of keys that a row sees is known from its position, and
@@ -111,8 +86,9 @@ TileProblem TileProblem::get(AttentionOp op) {
     problem.functions |= isa<SoftcapAttr, RegionAttr>(function);
     problem.elementData |= isa<BiasAttr>(function);
   }
-  problem.elementData |=
-      readsAtPositions(op.getScoreBody()) || readsAtPositions(op.getMaskBody());
+  for (Region *body : {&op.getScoreBody(), &op.getMaskBody()})
+    for (int64_t reads : countReads(op, *body))
+      problem.elementData |= reads > 0;
   if (op.isPaged())
     problem.pageSize = std::max<int64_t>(
         op.getKey().getType().getDimSize(op.getLengthDim()), 0);
