@@ -193,8 +193,11 @@ static TileCandidate withMostKeys(Choice c, TargetAttr target,
           shared, target.getFastMemory());
       continue;
     }
+    // Measured: docs/rationale/gpu.md. Where the last tile of a block is cut
+    // off, each asks how many keys it has.
+    double cut = p.keyBlock % c.n ? 1.25 : 1.0;
     double cost =
-        costPerScore(c, p) / (filledRows * filledShare(c.n, p.keyBlock));
+        costPerScore(c, p) * cut / (filledRows * filledShare(c.n, p.keyBlock));
     if (best && cost >= candidate.cost)
       continue;
     best = c.n;
