@@ -55,6 +55,19 @@ func.func @block_sparse(%q: !q, %k: !k, %v: !k, %partial_count: tensor<1x8x?xi32
   return %o : !q
 }
 
+func.func @window_or_blocks(%q: !q, %k: !k, %v: !k, %partial_count: tensor<1x1x?xi32>, %partial: tensor<1x1x?x?xi32>,
+                            %full_count: tensor<1x1x?xi32>, %full: tensor<1x1x?x?xi32>) -> !q {
+  // docs: begin window_or_blocks
+  // A window, and blocks of keys that lie elsewhere (Longformer's global ones, BigBird's random ones).
+  %o = flash.attention %q, %k, %v
+      mask_operands(%partial_count, %partial, %full_count, %full
+                    : tensor<1x1x?xi32>, tensor<1x1x?x?xi32>, tensor<1x1x?xi32>, tensor<1x1x?x?xi32>)
+      {mask = #flash.and<#flash.causal, #flash.or<#flash.window<left = 255>, #flash.block_sparse<bq = 64, bk = 64>>>}
+      : !q, !k, !k -> !q
+  // docs: end window_or_blocks
+  return %o : !q
+}
+
 func.func @ragged(%q: tensor<1x8x?x64xf32>, %k: tensor<1x2x?x64xf32>, %v: tensor<1x2x?x64xf32>, %cq: tensor<?xi32>, %ck: tensor<?xi32>)
     -> tensor<1x8x?x64xf32> {
   // docs: begin ragged

@@ -73,6 +73,20 @@ std::vector<int64_t> Sizes::outputShape(bool bshd) const {
               : std::vector<int64_t>{batch, heads, sq, dv};
 }
 
+/// What masks and score functions are told of query i and key j of a batch.
+static Element elementAt(const Options &options, int64_t batch, int64_t head,
+                         int64_t i, int64_t j, int64_t qOffset,
+                         int64_t kvOffset) {
+  return {options.firstBatch + batch,
+          head,
+          options.firstQueryRow + i,
+          options.firstKeyRow + j,
+          qOffset + i,
+          kvOffset + j,
+          i,
+          options.firstOwnKeyRow + j};
+}
+
 //===----------------------------------------------------------------------===//
 // Products
 //===----------------------------------------------------------------------===//
@@ -197,8 +211,7 @@ private:
       for (int64_t r = 0; r < rows; ++r)
         for (int64_t j = 0; j < sizes.sk; ++j) {
           bool sees = options.visible(
-              {options.firstBatch + b, h, options.firstQueryRow + first + r,
-               options.firstKeyRow + j, qOffset + first + r, kvOffset + j});
+              elementAt(options, b, h, first + r, j, qOffset, kvOffset));
           seen[r * sizes.sk + j] = sees;
           if (sees)
             end = std::max(end, j + 1);
@@ -213,9 +226,7 @@ private:
         score *= scale;
         if (options.score && seen[r * sizes.sk + j])
           score = static_cast<T>(options.score(
-              score,
-              {options.firstBatch + b, h, options.firstQueryRow + first + r,
-               options.firstKeyRow + j, qOffset + first + r, kvOffset + j}));
+              score, elementAt(options, b, h, first + r, j, qOffset, kvOffset)));
       }
     T lse[kRows];
     for (int64_t r = 0; r < rows; ++r)
@@ -347,10 +358,9 @@ int64_t reference::visiblePairs(const Sizes &sizes, const Options &options) {
         continue;
       }
       for (int64_t j = 0; j < sizes.sk; ++j)
-        mine += options.visible({options.firstBatch + head / sizes.heads,
-                                 head % sizes.heads, options.firstQueryRow + i,
-                                 options.firstKeyRow + j, qOffset + i,
-                                 kvOffset + j});
+        mine += options.visible(elementAt(options, head / sizes.heads,
+                                          head % sizes.heads, i, j, qOffset,
+                                          kvOffset));
     }
     pairs += mine;
   });

@@ -75,8 +75,10 @@ Result<Sizes> Interpreter::sizesOf(AttentionOp op) {
 Status Interpreter::checkOperandShapes(AttentionOp op, const Sizes &sizes) {
   AttentionDims dims{sizes.batch, sizes.heads, sizes.kvHeads, sizes.sq,
                      sizes.sk};
-  if (op.isRagged())
+  if (op.isRagged()) {
     dims.batch = tensor(op.getCuSeqlensQ()).shape[0] - 1;
+    dims.ownQueries = ShapedType::kDynamic;
+  }
   dims.rowBatch = sizes.batch;
   SmallVector<Type> types;
   auto note = [&](ValueRange operands) {

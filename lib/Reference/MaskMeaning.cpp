@@ -119,8 +119,11 @@ Result<Visible> MaskReader::readBlockSparse(BlockSparseAttr mask) {
   }
   int64_t bq = mask.getBq(), bk = mask.getBk();
   return Visible([=](const Element &e) {
-    int64_t row = e.queryRow / bq, block = e.keyRow / bk;
+    int64_t row = e.ownQueryRow / bq, block = e.ownKeyRow / bk;
     auto listed = [&](const Tensor &count, const Tensor &list) {
+      // A ragged sequence may be longer than the lists say anything of.
+      if (row >= count.shape[2] || row >= list.shape[2])
+        return false;
       for (int64_t n = 0, end = ::read(count, {e.batch, e.head, row}); n < end;
            ++n)
         if (::read(list, {e.batch, e.head, row, n}) == block)

@@ -139,10 +139,11 @@ Result<Attended> reference::attention(Arithmetic arithmetic, const Array &query,
       return status;
     // Positions are those of all keys.
     Options own = options;
-    int64_t firstPosition = options.kvOffset.value_or(0);
+    int64_t firstPosition = options.kvOffset.value_or(0), keysBefore = 0;
     own.qOffset = options.qOffset.value_or(firstPosition + keys - queries);
     if (sequences.slice) {
       auto [begin, end] = sliceOf(*sequences.slice, keys);
+      keysBefore = begin;
       firstKey += begin;
       firstPosition += begin;
       keys = end - begin;
@@ -173,6 +174,7 @@ Result<Attended> reference::attention(Arithmetic arithmetic, const Array &query,
     own.firstBatch = n;
     own.firstQueryRow = firstQuery;
     own.firstKeyRow = firstKey;
+    own.firstOwnKeyRow = keysBefore;
     own.progress = nullptr;
     Result<Attended> part =
         attention(arithmetic, *queryRows, *keyRows, *valueRows, own);

@@ -353,11 +353,6 @@ static int64_t countKind(const Mask &mask, Mask::Kind kind) {
   return count;
 }
 
-static bool listsUnderOr(const Mask &mask) {
-  return (mask.kind == Mask::Or && countKind(mask, Mask::BlockSparse)) ||
-         llvm::any_of(mask.parts, listsUnderOr);
-}
-
 static bool hasPlace(const Expr &expr, Place place) {
   if ((expr.node == Node::ReadInteger || expr.node == Node::ReadReal) &&
       expr.number == int64_t(place))
@@ -388,9 +383,7 @@ bool fuzz::isLegal(const Draw &draw) {
     return false;
   if (!draw.mask.empty()) {
     const Mask &mask = draw.mask[0];
-    int64_t lists = countKind(mask, Mask::BlockSparse);
-    if (countKind(mask, Mask::Region) > 1 || lists > 1 || listsUnderOr(mask) ||
-        (lists && draw.sequences))
+    if (countKind(mask, Mask::Region) > 1)
       return false;
   }
   if (llvm::count_if(draw.scores, [](const Score &score) {

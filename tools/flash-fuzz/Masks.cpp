@@ -71,7 +71,9 @@ std::string ProgramBuilder::print(const Mask &mask) {
   return "";
 }
 
-/// Each block is in the list of partial ones, of full ones, or in none.
+/// Each block is in the list of partial ones, of full ones, or in none. Of
+/// ragged sequences there are as many entries as the longest could need, or one
+/// less.
 std::string ProgramBuilder::printBlockSparse(const Mask &mask) {
   int64_t bq = mask.a, bk = mask.b;
   uint64_t salt = draw.seed;
@@ -84,14 +86,16 @@ std::string ProgramBuilder::printBlockSparse(const Mask &mask) {
       maskOperands.push_back(operand(
           std::string(kind == 1 ? "partial" : "full") + (list ? "l" : "n"),
           DType::I32,
-          [=, heads = heads()](const Shape &s) {
-            Dims dims{s.batch, heads, ceilDiv(s.sq, bq)};
+          [=, heads = heads(), sequences = draw.sequences](const Shape &s) {
+            int64_t less = sequences ? int64_t(salt & 1) : 0;
+            Dims dims{batches(sequences, s), heads,
+                      std::max<int64_t>(ceilDiv(s.sq, bq) - less, s.sq > 0)};
             if (list)
               dims.push_back(ceilDiv(s.sk, bk) + 1);
             return dims;
           },
           [=](const Shape &s, Random &, Array &array) {
-            int64_t rows = ceilDiv(s.sq, bq), blocks = ceilDiv(s.sk, bk);
+            int64_t rows = array.shape()[2], blocks = ceilDiv(s.sk, bk);
             int64_t outer = array.shape()[0] * array.shape()[1];
             for (int64_t at = 0; at < outer * rows; ++at) {
               int64_t count = 0;

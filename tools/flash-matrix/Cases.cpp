@@ -240,6 +240,8 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
       add(std::move(kernel));
     for (Kernel &kernel : makeMaskKernels(type))
       add(std::move(kernel));
+    for (Kernel &kernel : makeBlockSparseKernels(type))
+      add(std::move(kernel));
     for (Kernel &kernel : makeScoreKernels(type))
       add(std::move(kernel));
     if (type != DType::F64)

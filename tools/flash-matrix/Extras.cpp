@@ -136,3 +136,23 @@ Extra matrix::bias(double low, double high) {
                   return Dims{1, k.heads, s.sq, keysOf(k, s)};
                 });
 }
+
+Extra matrix::prefixLengths() {
+  return drawn(
+      "p", "tensor<?xi32>",
+      [](const Kernel &, const Shape &s) { return Dims{s.batch}; },
+      [](const Shape &s) { return std::pair<int64_t, int64_t>{0, s.sk + 9}; });
+}
+
+Extra matrix::documents(std::string name, bool ofQueries) {
+  return {std::move(name), "tensor<?x?xi32>", DType::I32,
+          [ofQueries](const Kernel &k, const Shape &s) {
+            return Dims{s.batch, ofQueries ? s.sq : keysOf(k, s)};
+          },
+          [](const Kernel &, const Shape &, uint64_t, Array &array) {
+            constexpr int32_t kIds[]{INT32_MAX, 1, 0, -1, INT32_MIN};
+            int64_t length = std::max<int64_t>(array.shape()[1], 1);
+            for (int64_t i = 0; i < array.numElements(); ++i)
+              array.set(i, double(kIds[i % length / 150 % 5]));
+          }};
+}

@@ -39,6 +39,13 @@ Extra floats(std::string name, std::string type, rt::DType element, double low,
 /// where both exist; a few rows are of a document that stands elsewhere.
 Extra segments(std::string name, bool ofQueries);
 
+/// `p`: a prefix of each batch, some longer than the keys.
+Extra prefixLengths();
+
+/// Documents that hold whole blocks, with ids that fall and are as far apart as
+/// there are; of pages, all of whose keys have one, those behind the last too.
+Extra documents(std::string name, bool ofQueries);
+
 /// Starts of four sequences (one may be empty) that leave a few rows out.
 Extra starts(std::string name, bool ofQueries);
 

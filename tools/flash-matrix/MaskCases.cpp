@@ -8,94 +8,17 @@
 //
 // Each mask by itself and in the compositions that people write, in both
 // layouts; operands at random, with what is hard put in: prefixes longer than
-// the keys, segments out of order, lists that name blocks behind the last key.
+// the keys, segments out of order.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Extras.h"
 
-#include <algorithm>
-#include <random>
 #include <tuple>
 
 using namespace flash;
 using namespace flash::matrix;
-using rt::Array;
 using rt::DType;
-
-//===----------------------------------------------------------------------===//
-// Operands
-//===----------------------------------------------------------------------===//
-
-static Extra prefixLengths() {
-  return drawn(
-      "p", "tensor<?xi32>",
-      [](const Kernel &, const Shape &s) { return Dims{s.batch}; },
-      [](const Shape &s) { return std::pair<int64_t, int64_t>{0, s.sk + 9}; });
-}
-
-/// Documents that hold whole blocks, with ids that fall and are as far apart as
-/// there are; of pages, all of whose keys have one, those behind the last too.
-static Extra documents(std::string name, bool ofQueries) {
-  return {std::move(name), "tensor<?x?xi32>", DType::I32,
-          [ofQueries](const Kernel &k, const Shape &s) {
-            return Dims{s.batch, ofQueries ? s.sq : keysOf(k, s)};
-          },
-          [](const Kernel &, const Shape &, uint64_t, Array &array) {
-            constexpr int32_t kIds[]{INT32_MAX, 1, 0, -1, INT32_MIN};
-            int64_t length = std::max<int64_t>(array.shape()[1], 1);
-            for (int64_t i = 0; i < array.numElements(); ++i)
-              array.set(i, double(kIds[i % length / 150 % 5]));
-          }};
-}
-
-/// Lengths that end with a block of keys, before the first, and inside one.
-static Extra lengthsByBlocks(int64_t bk) {
-  Extra extra = keyLengths();
-  extra.fill = [bk](const Kernel &, const Shape &s, uint64_t, Array &array) {
-    for (int64_t i = 0; i < array.numElements(); ++i)
-      array.set(i, i % 3 == 0   ? double(s.sk / 2 / bk * bk)
-                   : i % 3 == 1 ? 0.0
-                                : double(s.sk / 3));
-  };
-  return extra;
-}
-
-/// Counts or lists of #flash.block_sparse, for all batches and each head. A
-/// block of keys is full, partial or hidden by a hash of its place.
-static Extra blockList(std::string name, int64_t bq, int64_t bk, bool full,
-                       bool list) {
-  auto kindOf = [](uint64_t head, uint64_t row, uint64_t block) {
-    return ((head * 7 + row * 31 + block * 17) >> 1) % 3;
-  };
-  return {std::move(name), list ? "tensor<1x?x?x?xi32>" : "tensor<1x?x?xi32>",
-          DType::I32,
-          [=](const Kernel &k, const Shape &s) {
-            Dims dims{1, k.heads, ceilDiv(s.sq, bq)};
-            if (list)
-              dims.push_back(ceilDiv(s.sk, bk) + 1);
-            return dims;
-          },
-          [=](const Kernel &k, const Shape &s, uint64_t, Array &array) {
-            int64_t rows = ceilDiv(s.sq, bq), blocks = ceilDiv(s.sk, bk);
-            for (int64_t h = 0; h < k.heads; ++h)
-              for (int64_t r = 0; r < rows; ++r) {
-                int64_t count = 0, at = h * rows + r;
-                for (int64_t b = 0; b < blocks; ++b)
-                  if (kindOf(h, r, b) == (full ? 1 : 2)) {
-                    if (list)
-                      array.set(at * (blocks + 1) + count, double(b));
-                    ++count;
-                  }
-                if (!list)
-                  array.set(at, double(count));
-              }
-          }};
-}
-
-//===----------------------------------------------------------------------===//
-// Kernels
-//===----------------------------------------------------------------------===//
 
 static const std::vector<Shape> kShapes = {
     {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},
@@ -208,78 +131,6 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
     %s = arith.andi %same, %in : i1
     flash.yield %s : i1
   })";
-  // Block-sparse.
-  auto sparse = [&](std::string feature, std::string mask, int64_t bq,
-                    int64_t bk, std::vector<Extra> more) -> Kernel & {
-    std::vector<Extra> extras{blockList("pn", bq, bk, false, false),
-                              blockList("pl", bq, bk, false, true),
-                              blockList("fn", bq, bk, true, false),
-                              blockList("fl", bq, bk, true, true)};
-    for (Extra &extra : more)
-      extras.push_back(std::move(extra));
-    return add(std::move(feature), std::move(mask), std::move(extras));
-  };
-  sparse("block-sparse", "#flash.block_sparse<bq = 128, bk = 128>", 128, 128,
-         {});
-  sparse("block-sparse-partial",
-         "#flash.block_sparse<bq = 64, bk = 96, partial = #flash.causal>", 64,
-         96, {});
-  sparse("block-sparse-odd",
-         "#flash.block_sparse<bq = 20, bk = 10, partial = #flash.prefix>", 20,
-         10, {prefixLengths()});
-  // Tiles that are cut off at the end of a block of either.
-  for (auto [bq, bk] : {std::pair<int64_t, int64_t>{16, 16},
-                        {32, 32},
-                        {100, 30},
-                        {96, 200},
-                        {200, 24}}) {
-    Kernel &kernel =
-        sparse("block-sparse-" + std::to_string(bq) + "x" + std::to_string(bk),
-               "#flash.block_sparse<bq = " + std::to_string(bq) + ", bk = " +
-                   std::to_string(bk) + ", partial = #flash.causal>",
-               bq, bk, {});
-    kernel.dqk = kernel.dv = bq == 16 ? 64 : 128;
-    kernel.lse = bq != 96;
-  }
-  sparse("block-sparse-causal",
-         "#flash.and<#flash.causal, #flash.block_sparse<bq = 64, bk = 64>>", 64,
-         64, {});
-  // Keys that blocks divide, and that they do not; head dims of every tile.
-  for (int64_t dim : {64, 128, 256}) {
-    std::string partial = dim == 64    ? "#flash.window<left = 100, right = 9>"
-                          : dim == 128 ? "#flash.causal"
-                                       : "#flash.prefix";
-    Kernel &kernel = sparse(
-        "block-sparse-hd" + std::to_string(dim),
-        "#flash.block_sparse<bq = 128, bk = 128, partial = " + partial + ">",
-        128, 128,
-        dim == 256 ? std::vector<Extra>{prefixLengths()}
-                   : std::vector<Extra>{});
-    kernel.dqk = kernel.dv = dim;
-    kernel.lse = dim != 128;
-    kernel.heads = 6;
-    kernel.kvHeads = 2;
-    kernel.shapes = {{1, 300, 1023}, {2, 640, 1024}, {1, 1024, 384}};
-  }
-  // Lists that name blocks behind the end of a batch's keys.
-  for (int64_t dim : {64, 128, 256}) {
-    int64_t bq = dim == 64 ? 64 : 128, bk = dim == 128 ? 128 : 64;
-    Kernel &kernel =
-        sparse("block-sparse-lengths-hd" + std::to_string(dim),
-               "#flash.block_sparse<bq = " + std::to_string(bq) +
-                   ", bk = " + std::to_string(bk) +
-                   (dim == 64 ? ">" : ", partial = #flash.causal>"),
-               bq, bk, {});
-    kernel.extras.insert(kernel.extras.begin(), lengthsByBlocks(bk));
-    kernel.operands = "kv_lengths(%n : tensor<?xi32>) " + kernel.operands;
-    kernel.spoil = spoilBehindLengths;
-    kernel.dqk = kernel.dv = dim;
-    kernel.shapes = {{3, 200, 700}, {2, 1, 1023}, {3, 640, 512}};
-  }
-  sparse("block-sparse-split",
-         "#flash.block_sparse<bq = 64, bk = 32, partial = #flash.causal>", 64,
-         32, {})
-      .splitKV = 3;
   // Documents by which blocks are hidden and full, wherever keys come from.
   std::vector<Extra> ids{documents("sq", true), documents("sk", false)};
   std::vector<Shape> shapes{{2, 200, 97},
@@ -291,11 +142,6 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
       shapes;
   add("documents-or-window",
       "#flash.or<#flash.window<left = 9, right = 9>, #flash.segments>", ids)
-      .shapes = shapes;
-  sparse("block-sparse-documents",
-         "#flash.and<#flash.causal, #flash.block_sparse<bq = 64, bk = 128, "
-         "partial = #flash.segments>>",
-         64, 128, ids)
       .shapes = shapes;
   for (int64_t pageSize : {0, 7, 64}) {
     Kernel &kernel =

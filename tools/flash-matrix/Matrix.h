@@ -88,6 +88,9 @@ struct Kernel {
 /// Kernels with masks other than causal, of one element type.
 std::vector<Kernel> makeMaskKernels(rt::DType type);
 
+/// Kernels with lists of blocks, of one element type.
+std::vector<Kernel> makeBlockSparseKernels(rt::DType type);
+
 /// Kernels with ragged sequences, lengths of keys or pages, of one element
 /// type.
 std::vector<Kernel> makeSequenceKernels(rt::DType type);

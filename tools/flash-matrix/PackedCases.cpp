@@ -40,7 +40,7 @@ static bool canPack(const Kernel &kernel) {
       kernel.attributes.find("schedule") != std::string::npos)
     return false;
   for (const char *unfit :
-       {"block-sparse", "region-dilated", "region-captures", "ragged"})
+       {"region-dilated", "region-captures", "ragged"})
     if (kernel.feature.find(unfit) != std::string::npos)
       return false;
   return true;

@@ -168,12 +168,12 @@ TEST_F(AnalysisTest, AsksMasksWithHolesAndData) {
   MaskBlocks mask(op, known, /*sumsUp=*/true);
   EXPECT_TRUE(mask.hasMask() && mask.dependsOnPlace() && mask.hasHoles());
   EXPECT_FALSE(mask.hasLists());
-  mask.setPlace(0, 0, 0, 0, 100, 100);
+  mask.setPlace({0, 0, 0, 0, 0, 0, 100, 100});
   EXPECT_FALSE(*mask.isHidden(50, 57, 8, 15)); // key 9 is of the prefix
   EXPECT_TRUE(*mask.isHidden(50, 57, 16, 23));
   EXPECT_FALSE(*mask.isHidden(50, 57, 40, 47)); // key 46 is in the window
   EXPECT_TRUE(*mask.isFull(50, 57, 0, 7));
-  mask.setPlace(1, 0, 0, 0, 100, 100);
+  mask.setPlace({1, 0, 0, 0, 0, 0, 100, 100});
   EXPECT_TRUE(*mask.isHidden(50, 57, 0, 7));
 }
 
@@ -200,7 +200,7 @@ TEST_F(AnalysisTest, SumsUpSegments) {
   AttentionOp op = *func.getOps<AttentionOp>().begin();
   MaskBlocks mask(op, known, /*sumsUp=*/true);
   EXPECT_TRUE(mask.hasHoles());
-  mask.setPlace(0, 0, 20, 0, 40, 40);
+  mask.setPlace({0, 0, 20, 0, 20, 0, 40, 40});
   EXPECT_TRUE(*mask.isHidden(20, 27, 0, 7));    // another document
   EXPECT_FALSE(*mask.isHidden(20, 27, 16, 23)); // its end, and the next one
   EXPECT_TRUE(*mask.isHidden(20, 27, 28, 35));  // later keys
@@ -211,7 +211,7 @@ TEST_F(AnalysisTest, SumsUpSegments) {
   // Where many threads have a block, its data are not asked.
   MaskBlocks unasked(op, known, /*sumsUp=*/false);
   EXPECT_FALSE(unasked.hasHoles());
-  unasked.setPlace(0, 0, 20, 0, 40, 40);
+  unasked.setPlace({0, 0, 20, 0, 20, 0, 40, 40});
   EXPECT_FALSE(*unasked.isHidden(20, 27, 0, 7));
   EXPECT_FALSE(*unasked.isFull(36, 39, 26, 33));
 }

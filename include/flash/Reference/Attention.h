@@ -44,10 +44,11 @@ struct Sizes {
 };
 
 /// One score: whose it is. Rows count within the tensors that belong to queries
-/// and keys (through all sequences of a ragged batch), positions are those of
-/// masks.
+/// and keys (through all sequences of a ragged batch), or within the batch or
+/// sequence; positions are those of masks.
 struct Element {
   int64_t batch = 0, head = 0, queryRow = 0, keyRow = 0, query = 0, key = 0;
+  int64_t ownQueryRow = 0, ownKeyRow = 0;
 };
 
 /// Whether the query of an element sees its key.
@@ -87,6 +88,8 @@ struct Options {
   std::optional<int64_t> qOffset, kvOffset;
   /// What elements are told of the arrays' first batch and rows.
   int64_t firstBatch = 0, firstQueryRow = 0, firstKeyRow = 0;
+  /// Keys of the batch or sequence before the first one.
+  int64_t firstOwnKeyRow = 0;
   /// Element type of O in Unfused arithmetic.
   rt::DType outputType = rt::DType::F32;
   /// Called now and then with the part that is done, from 0 to 1.

@@ -308,16 +308,6 @@ func.func private @attribute() attributes {a = #flash.block_sparse<bq = 0, bk = 
 
 // -----
 
-// expected-error @below {{#flash.block_sparse stands alone or in #flash.and, once}}
-func.func private @attribute() attributes {a = #flash.or<#flash.causal, #flash.block_sparse<bq = 4, bk = 4>>}
-
-// -----
-
-// expected-error @below {{#flash.block_sparse stands alone or in #flash.and, once}}
-func.func private @attribute() attributes {a = #flash.block_sparse<bq = 4, bk = 4, partial = #flash.block_sparse<bq = 4, bk = 4>>}
-
-// -----
-
 // expected-error @below {{softcap is 0.000000e+00, but must be positive and finite}}
 func.func private @attribute() attributes {a = #flash.softcap<0.0>}
 
@@ -371,10 +361,11 @@ func.func @narrow_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x4x8xi8>) {
 
 // -----
 
-func.func @ragged_blocks(%q: tensor<1x4x6x8xf32>, %cu: tensor<3xi32>, %n: tensor<1x1x2xi32>, %l: tensor<1x1x2x9xi32>) {
-  // expected-error @below {{#flash.block_sparse counts blocks from row 0 of a batch, and so takes no cu_seqlens_q}}
+// Lists are those of sequences; how many blocks of queries one has is data.
+func.func @ragged_blocks(%q: tensor<1x4x6x8xf32>, %cu: tensor<3xi32>, %n: tensor<3x1x5xi32>, %l: tensor<3x1x5x9xi32>) {
+  // expected-error @below {{batch differs: operand 'number of partial blocks' has 3 (dimension 0), the attention has 2}}
   %o = flash.attention %q, %q, %q cu_seqlens_q(%cu : tensor<3xi32>) cu_seqlens_k(%cu : tensor<3xi32>)
-      mask_operands(%n, %l, %n, %l : tensor<1x1x2xi32>, tensor<1x1x2x9xi32>, tensor<1x1x2xi32>, tensor<1x1x2x9xi32>) {mask = #flash.block_sparse<bq = 4, bk = 2>}
+      mask_operands(%n, %l, %n, %l : tensor<3x1x5xi32>, tensor<3x1x5x9xi32>, tensor<3x1x5xi32>, tensor<3x1x5x9xi32>) {mask = #flash.block_sparse<bq = 4, bk = 2>}
       : tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32> -> tensor<1x4x6x8xf32>
   return
 }

@@ -31,60 +31,76 @@ AttentionModel::visibleRows(const Rows &rows, int64_t first, int64_t count) {
                                                 : rows.keys);
 }
 
-FailureOr<SmallVector<Step>> AttentionModel::listedSteps(const Rows &rows,
-                                                         int64_t first,
-                                                         int64_t m, int64_t n,
-                                                         bool classify) {
-  SmallVector<Step> steps;
-  FailureOr<SmallVector<KeyList>> lists = mask->keyLists(rows.qOffset + first);
-  if (failed(lists))
-    return failure();
+LogicalResult AttentionModel::walkList(const Rows &rows, int64_t first,
+                                       int64_t m, int64_t n,
+                                       const KeyList &list,
+                                       std::optional<size_t> which,
+                                       SmallVectorImpl<Step> &steps) {
+  int64_t block = blockSizes().second;
   int64_t qFirst = rows.qOffset + first;
   int64_t qLast = rows.qOffset - 1 +
                   std::min(tileEnd(first, m, blockSizes().first), rows.queries);
-  for (auto [index, list] : llvm::enumerate(*lists))
-    for (int64_t number : list.numbers)
-      for (int64_t offset = 0; offset < list.size; offset += n) {
-        int64_t k = number * list.size + offset - rows.keysBefore;
-        // Other blocks of the list belong to other slices.
-        if (op.getKeySlice() && (k < 0 || k >= rows.keys))
-          continue;
-        // The list is data: what lies outside of the keys is no key.
-        bool whole = list.size % n == 0 && allWhole(list.size);
-        int64_t last = whole ? rows.keys - n : rows.keys;
-        k = std::clamp<int64_t>(k, 0, last);
-        int64_t count = std::min({n, list.size - offset, rows.keys - k});
-        if (count == 0)
-          continue;
-        int64_t kFirst = rows.keyPosition + k;
-        FailureOr<bool> hidden =
-            mask->isHidden(qFirst, qLast, kFirst, kFirst + count - 1, index);
-        if (failed(hidden))
-          return failure();
-        // One loop over both lists does not ask.
-        if (*hidden && !together)
-          continue;
-        FailureOr<bool> full =
-            mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + n - 1, index);
-        if (failed(full))
-          return failure();
-        steps.push_back({k, count, *full && count == n});
-      }
-  return steps;
+  for (int64_t number : list.numbers)
+    for (int64_t offset = 0, end = 0; offset < list.size; offset = end) {
+      end = tileEnd(offset, n, block);
+      int64_t k = number * list.size + offset - rows.keysBefore;
+      // Other blocks of the list belong to other slices.
+      if (op.getKeySlice() && (k < 0 || k >= rows.keys))
+        continue;
+      // The list is data: what lies outside of the keys is no key.
+      bool whole = block % n == 0 && allWhole(list.size);
+      int64_t last = whole ? rows.keys - n : rows.keys;
+      k = std::clamp<int64_t>(k, 0, last);
+      int64_t count = std::min(end - offset, rows.keys - k);
+      if (count == 0)
+        continue;
+      int64_t kFirst = rows.keyPosition + k;
+      FailureOr<bool> hidden =
+          mask->isHidden(qFirst, qLast, kFirst, kFirst + count - 1, which);
+      if (failed(hidden))
+        return failure();
+      // One loop over both lists does not ask.
+      if (*hidden && !together)
+        continue;
+      FailureOr<bool> full =
+          mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + n - 1, which);
+      if (failed(full))
+        return failure();
+      steps.push_back({k, count, *full && count == n});
+    }
+  return success();
 }
 
 FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
                                                    int64_t first, int64_t m,
                                                    int64_t n, bool classify) {
-  if (mask->hasLists())
-    return listedSteps(rows, first, m, n, classify);
   SmallVector<Step> steps;
-  int64_t count = std::min(m, rows.queries - first);
+  if (mask->hasLists()) {
+    FailureOr<SmallVector<KeyList>> lists =
+        mask->keyLists(rows.qOffset + first);
+    if (failed(lists))
+      return failure();
+    for (auto [index, list] : llvm::enumerate(*lists))
+      if (failed(walkList(rows, first, m, n, list, index, steps)))
+        return failure();
+    return steps;
+  }
+  int64_t block = blockSizes().second;
+  int64_t count =
+      std::min(tileEnd(first, m, blockSizes().first), rows.queries) - first;
   FailureOr<std::pair<int64_t, int64_t>> visible =
       visibleRows(rows, first, count);
   if (failed(visible))
     return failure();
   auto [from, to] = *visible;
+  if (block % n != 0) {
+    KeyList range{block, {}};
+    for (int64_t number = from / block; number < ceilDiv(to, block); ++number)
+      range.numbers.push_back(number + rows.keysBefore / block);
+    if (failed(walkList(rows, first, m, n, range, std::nullopt, steps)))
+      return failure();
+    return steps;
+  }
   int64_t qFirst = rows.qOffset + first;
   for (int64_t k = from / n * n; k < to; k += n) {
     int64_t keys = std::min(n, rows.keys - k), kFirst = rows.keyPosition + k;

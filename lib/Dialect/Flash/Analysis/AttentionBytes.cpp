@@ -114,7 +114,7 @@ double AttentionModel::order(int64_t fastMemory, double pairs,
 LogicalResult AttentionModel::sweep(OperationIO &io, const KeyLoop &chosen,
                                     int64_t pairs) {
   // Tiles that lie in the blocks of a list are not free to grow.
-  if (mask->hasLists())
+  if (op.getMaskBlockSizes().second)
     return success();
   TileProblem problem = TileProblem::get(op);
   for (int64_t memory = 16 << 10; memory <= (2 << 20); memory *= 2) {

@@ -144,10 +144,11 @@ LogicalResult AttentionModel::forEachPlace(
     if (failed(rows))
       return failure();
     for (int64_t h = 0; h < heads; ++h) {
-      mask->setPlace(b, h, rows->qOffset - rows->queryRow,
-                     rows->keyPosition - rows->keyRow,
-                     rows->qOffset + rows->queries,
-                     rows->keyPosition + rows->keys);
+      mask->setPlace({b, h, rows->qOffset - rows->queryRow,
+                      rows->keyPosition - rows->keyRow, rows->qOffset,
+                      rows->keyPosition - rows->keysBefore,
+                      rows->qOffset + rows->queries,
+                      rows->keyPosition + rows->keys});
       if (failed(visit(*rows, b, h, copies)))
         return failure();
     }

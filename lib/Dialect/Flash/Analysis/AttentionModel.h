@@ -101,10 +101,12 @@ private:
                                                  int64_t first, int64_t m,
                                                  int64_t n,
                                                  bool classify = false);
-  llvm::FailureOr<llvm::SmallVector<Step>> listedSteps(const Rows &rows,
-                                                       int64_t first, int64_t m,
-                                                       int64_t n,
-                                                       bool classify);
+  /// Adds those of the blocks of a list: the mask's with this number, or one of
+  /// the blocks of a range.
+  llvm::LogicalResult walkList(const Rows &rows, int64_t first, int64_t m,
+                               int64_t n, const KeyList &list,
+                               std::optional<size_t> which,
+                               llvm::SmallVectorImpl<Step> &steps);
   /// Of tiles of m positions (of each head).
   llvm::FailureOr<KeyLoop> countBlocks(int64_t m, int64_t n, bool classify);
   llvm::FailureOr<Totals> addUp(int64_t m, int64_t n);
@@ -133,10 +135,7 @@ private:
     return sizes.keyHeads && sizes.heads ? sizes.heads / sizes.keyHeads : 1;
   }
   /// Queries and keys that lists number together; 0 where there are none.
-  std::pair<int64_t, int64_t> blockSizes() {
-    MaskAttrInterface whole = op.getEffectiveMask();
-    return whole ? whole.getBlockSizes() : std::pair<int64_t, int64_t>();
-  }
+  std::pair<int64_t, int64_t> blockSizes() { return op.getMaskBlockSizes(); }
   bool batchesDiffer() {
     return mask->dependsOnPlace() || op.isRagged() || op.getKvLengths();
   }

@@ -8,8 +8,8 @@
 //
 // An answer is built in a function of its own, which belongs to no module:
 //
-//   func.func @visible(%batch, %head, %queryOrigin, %keyOrigin,
-//                      %qFirst, %qLast, operands..., captures...) {
+//   func.func @visible(%batch, %head, %queryOrigin, %keyOrigin, %firstQuery,
+//                      %firstKey, %qFirst, %qLast, operands..., captures...) {
 //     %end = arith.addi %qLast, %c1        // #flash.causal's
 //   }
 //
@@ -28,14 +28,16 @@ using namespace flash;
 
 MaskBlocks::Question MaskBlocks::makeQuestion(StringRef name,
                                               unsigned numPositions,
-                                              Build build, TypeRange summary) {
+                                              Build build, TypeRange ofQueries,
+                                              TypeRange ofKeys) {
   Location loc = op.getLoc();
   OpBuilder builder(op.getContext());
-  SmallVector<Type> types(4 + numPositions, builder.getIndexType());
+  constexpr unsigned kPlace = 6;
+  SmallVector<Type> types(kPlace + numPositions, builder.getIndexType());
   llvm::append_range(types, op.getMaskOperands().getTypes());
   llvm::append_range(types, op.getCaptures().getTypes());
-  for (int side = 0; side < 2; ++side)
-    llvm::append_range(types, summary);
+  llvm::append_range(types, ofQueries);
+  llvm::append_range(types, ofKeys);
   Question question;
   question.func =
       func::FuncOp::create(loc, name, builder.getFunctionType(types, {}));
@@ -44,8 +46,8 @@ MaskBlocks::Question MaskBlocks::makeQuestion(StringRef name,
   func::ReturnOp::create(builder, loc);
   builder.setInsertionPointToStart(body);
   ValueRange arguments = body->getArguments();
-  ValueRange data = arguments.drop_front(4 + numPositions);
-  ValueRange summaries = data.take_back(2 * summary.size());
+  ValueRange data = arguments.drop_front(kPlace + numPositions);
+  ValueRange summaries = data.take_back(ofQueries.size() + ofKeys.size());
   TilePlace at{arguments[0],
                arguments[1],
                arguments[2],
@@ -55,9 +57,11 @@ MaskBlocks::Question MaskBlocks::makeQuestion(StringRef name,
                data.slice(op.getMaskOperands().size(), op.getCaptures().size()),
                /*laterHidden=*/false,
                /*listedFull=*/Value(),
-               summaries.take_front(summary.size()),
-               summaries.take_back(summary.size())};
-  question.answers = build(builder, at, arguments.slice(4, numPositions));
+               summaries.take_front(ofQueries.size()),
+               summaries.take_back(ofKeys.size()),
+               op.isRagged() ? arguments[4] : Value(),
+               op.isRagged() ? arguments[5] : Value()};
+  question.answers = build(builder, at, arguments.slice(kPlace, numPositions));
   // What is known of the operands does not change from block to block.
   SmallVector<Value> operands(op.getMaskOperands());
   llvm::append_range(operands, op.getCaptures());
@@ -69,26 +73,28 @@ MaskBlocks::Question MaskBlocks::makeQuestion(StringRef name,
 
 MaskBlocks::Asked MaskBlocks::makeAsked(std::optional<size_t> list) {
   Location loc = op.getLoc();
-  SmallVector<Type> summary;
+  SmallVector<Type> ofQueries, ofKeys;
   auto question = [&](StringRef name, auto answer) {
     return makeQuestion(
         name, 4,
         [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
           if (!list)
             return answer(b, mask, at, p);
+          TilePlace place = at;
+          place.querySummary = place.keySummary = {};
           KeyBlocks blocks =
-              mask.buildKeyBlocks(b, loc, at.withoutSummaries(), p[0])[*list];
+              mask.buildKeyBlocks(b, loc, place, p[0])[*list];
           if (!blocks.mask)
             return SmallVector<Value>();
           return answer(b, cast<MaskAttrInterface>(blocks.mask),
                         at.with(blocks.operands), p);
         },
-        summary);
+        ofQueries, ofKeys);
   };
   auto summaryOf = [&](StringRef name, Along rows, unsigned first) {
     return question(name, [=](OpBuilder &b, MaskAttrInterface m,
                               const TilePlace &at, ValueRange p) {
-      if (!m.getSummarySize())
+      if (!m.getSummarySize() || !(sumsUp || m.needsSummary()))
         return SmallVector<Value>();
       Value one = arith::ConstantIndexOp::create(b, loc, 1);
       Value before = arith::SubIOp::create(b, loc, p[first], one);
@@ -97,11 +103,10 @@ MaskBlocks::Asked MaskBlocks::makeAsked(std::optional<size_t> list) {
     });
   };
   Asked about;
-  if (sumsUp) {
-    about.queries = summaryOf("queries", Along::Queries, 0);
-    about.keys = summaryOf("keys", Along::Keys, 2);
-    llvm::append_range(summary, TypeRange(ValueRange(about.queries.answers)));
-  }
+  about.queries = summaryOf("queries", Along::Queries, 0);
+  llvm::append_range(ofQueries, ValueRange(about.queries.answers).getTypes());
+  about.keys = summaryOf("keys", Along::Keys, 2);
+  llvm::append_range(ofKeys, ValueRange(about.keys.answers).getTypes());
   about.hidden = question("hidden", [&](OpBuilder &b, MaskAttrInterface m,
                                         const TilePlace &at, ValueRange p) {
     return SmallVector<Value>{
@@ -152,12 +157,8 @@ bool MaskBlocks::dependsOnPlace() {
   return !op.getMaskOperands().empty() || !op.getMaskBody().empty();
 }
 
-void MaskBlocks::setPlace(int64_t batch, int64_t head, int64_t queryOrigin,
-                          int64_t keyOrigin, int64_t endOfQueries,
-                          int64_t endOfKeys) {
-  place = {batch, head, queryOrigin, keyOrigin};
-  queryEnd = endOfQueries;
-  keyEnd = endOfKeys;
+void MaskBlocks::setPlace(const MaskedRows &rows) {
+  place = rows;
   for (Asked &about : asked)
     about.summaries.clear();
 }
@@ -165,7 +166,9 @@ void MaskBlocks::setPlace(int64_t batch, int64_t head, int64_t queryOrigin,
 LogicalResult MaskBlocks::ask(Question &question, ArrayRef<int64_t> positions,
                               ArrayRef<int64_t> summaries) {
   Block &body = question.func->getBody().front();
-  SmallVector<int64_t> numbers(place.begin(), place.end());
+  SmallVector<int64_t> numbers{place.batch,      place.head,
+                               place.queryOrigin, place.keyOrigin,
+                               place.firstQuery, place.firstKey};
   llvm::append_range(numbers, positions);
   auto set = [&](auto arguments, ArrayRef<int64_t> to) {
     for (auto [argument, number] : llvm::zip_equal(arguments, to))
@@ -180,17 +183,25 @@ LogicalResult MaskBlocks::ask(Question &question, ArrayRef<int64_t> positions,
 LogicalResult MaskBlocks::sumUp(Asked &about, ArrayRef<int64_t> positions,
                                 SmallVectorImpl<int64_t> &summaries) {
   SmallVector<int64_t> existing(positions);
-  existing[1] = std::min(existing[1], queryEnd - 1);
-  existing[3] = std::min(existing[3], keyEnd - 1);
+  existing[1] = std::min(existing[1], place.queryEnd - 1);
+  existing[3] = std::min(existing[3], place.keyEnd - 1);
   for (bool ofKeys : {false, true}) {
     Question &question = ofKeys ? about.keys : about.queries;
     if (question.answers.empty())
       continue;
     unsigned first = ofKeys ? 2 : 0;
+    // Those of keys follow those of queries in the arguments.
+    ArrayRef<int64_t> ofQueries(summaries);
+    ValueRange arguments = question.func->getArguments();
+    bool dependent =
+        llvm::any_of(arguments.take_back(ofQueries.size()),
+                     [](Value argument) { return !argument.use_empty(); });
     auto [it, isNew] = about.summaries.try_emplace(
-        {ofKeys, existing[first], existing[first + 1]});
+        {ofKeys, existing[first], existing[first + 1],
+         dependent ? std::vector<int64_t>(summaries.begin(), summaries.end())
+                   : std::vector<int64_t>()});
     if (isNew) {
-      if (failed(ask(question, existing)))
+      if (failed(ask(question, existing, ofQueries)))
         return failure();
       for (Value answer : question.answers)
         it->second.push_back(interpreter.number(answer).value_or(0));

@@ -64,8 +64,7 @@ TileProblem TileProblem::get(AttentionOp op) {
   problem.qkDim = op.getQKHeadDim();
   problem.vDim = op.getVHeadDim();
   problem.elementBytes = int64_t(bits / 8);
-  if (MaskAttrInterface mask = op.getEffectiveMask())
-    std::tie(problem.queryBlock, problem.keyBlock) = mask.getBlockSizes();
+  std::tie(problem.queryBlock, problem.keyBlock) = op.getMaskBlockSizes();
   problem.uneven = static_cast<bool>(op.getEffectiveMask());
   MaskAttrInterface inside = getElementMask(op);
   problem.predicate = static_cast<bool>(inside);

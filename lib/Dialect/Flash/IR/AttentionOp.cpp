@@ -126,9 +126,8 @@ LogicalResult SliceAttr::verify(function_ref<InFlightDiagnostic()> emitError,
 
 /// A slice holds whole blocks of the lists that number them.
 static LogicalResult verifySlice(AttentionOp op) {
-  MaskAttrInterface mask = op.getEffectiveMask();
   SliceAttr slice = op.getKeySliceAttr();
-  int64_t block = mask ? mask.getBlockSizes().second : 0;
+  int64_t block = op.getMaskBlockSizes().second;
   if (slice && block && slice.getUnit() % block)
     return op.emitOpError() << "key_slice has unit = " << slice.getUnit()
                             << ", which is no multiple of the mask's blocks of "
@@ -161,13 +160,6 @@ static LogicalResult verifyMask(AttentionOp op) {
   if (taken != given)
     return op.emitOpError() << "mask takes " << taken
                             << " mask_operands, but there are " << given;
-  bool lists = false;
-  if (mask)
-    mask.walk([&](BlockSparseAttr) { lists = true; });
-  if (lists && op.isRagged())
-    return op.emitOpError()
-           << "#flash.block_sparse counts blocks from row 0 of "
-              "a batch, and so takes no cu_seqlens_q";
   return mask ? verifyOperands([&] { return op.emitOpError(); },
                                mask.getMaskOperandKinds(), op.getDims(),
                                op.getMaskOperands().getTypes())
@@ -290,6 +282,11 @@ MaskAttrInterface AttentionOp::getEffectiveMask() {
   return getMaskAttr();
 }
 
+std::pair<int64_t, int64_t> AttentionOp::getMaskBlockSizes() {
+  MaskAttrInterface mask = getEffectiveMask();
+  return mask ? mask.getBlockSizes() : std::pair<int64_t, int64_t>();
+}
+
 SmallVector<ScoreAttrInterface> AttentionOp::getEffectiveScores() {
   SmallVector<ScoreAttrInterface> scores;
   if (ArrayAttr listed = getScoresAttr())
@@ -314,8 +311,10 @@ AttentionDims AttentionOp::getDims() {
     int64_t bounds = getCuSeqlensQ().getType().getDimSize(0);
     dims.batch = ShapedType::isDynamic(bounds) ? bounds : bounds - 1;
     dims.rowBatch = 1;
+    dims.ownQueries = ShapedType::kDynamic;
   } else {
     dims.rowBatch = dims.batch;
+    dims.ownQueries = dims.queries;
   }
   return dims;
 }

@@ -14,6 +14,9 @@
 //   full            all parts full           some part full
 //   hidden          some part hidden         all parts hidden
 //
+// Lists of blocks are walked where they bound what is visible: those of one part
+// of an #flash.and. Others are looked up in them.
+//
 //===----------------------------------------------------------------------===//
 
 #include "MaskUtils.h"
@@ -43,7 +46,8 @@ forEachPart(Masks masks, const TilePlace &at,
     TilePlace part = at.with(takeFront(operands, mask.getNumMaskOperands()));
     if (unsigned size = at.querySummary.empty() ? 0 : mask.getSummarySize()) {
       part.querySummary = takeFront(queries, size);
-      part.keySummary = takeFront(keys, size);
+      if (!keys.empty())
+        part.keySummary = takeFront(keys, size);
     } else {
       part.querySummary = part.keySummary = ValueRange();
     }
@@ -69,6 +73,20 @@ static SmallVector<Value> joinSummaries(Masks masks, OpBuilder &builder,
   return all;
 }
 
+static bool someNeedsSummary(Masks masks) {
+  return llvm::any_of(
+      masks, [](MaskAttrInterface mask) { return mask.needsSummary(); });
+}
+
+static std::pair<int64_t, int64_t> joinBlockSizes(Masks masks) {
+  std::pair<int64_t, int64_t> all{0, 0};
+  for (MaskAttrInterface mask : masks) {
+    auto [queries, keys] = mask.getBlockSizes();
+    all = {std::gcd(all.first, queries), std::gcd(all.second, keys)};
+  }
+  return all;
+}
+
 static SmallVector<OperandKind> joinOperandKinds(Masks masks) {
   SmallVector<OperandKind> all;
   for (MaskAttrInterface mask : masks)
@@ -87,21 +105,15 @@ static Value joinKnown(Value a, Value b,
 //===----------------------------------------------------------------------===//
 
 static LogicalResult checkParts(function_ref<InFlightDiagnostic()> emitError,
-                                Masks masks, int64_t maxLists) {
+                                Masks masks) {
   if (masks.empty())
     return emitError() << "needs at least one mask";
-  int64_t lists = 0;
-  for (MaskAttrInterface mask : masks)
-    mask.walk([&](BlockSparseAttr) { ++lists; });
-  if (lists > maxLists)
-    return emitError()
-           << "#flash.block_sparse stands alone or in #flash.and, once";
   return success();
 }
 
 LogicalResult AndAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                               Masks masks) {
-  return checkParts(emitError, masks, /*maxLists=*/1);
+  return checkParts(emitError, masks);
 }
 
 SmallVector<OperandKind> AndAttr::getMaskOperandKinds() const {
@@ -180,17 +192,14 @@ bool AndAttr::hidesLaterKeys() const {
       getMasks(), [](MaskAttrInterface mask) { return mask.hidesLaterKeys(); });
 }
 
+bool AndAttr::needsSummary() const { return someNeedsSummary(getMasks()); }
+
 std::pair<int64_t, int64_t> AndAttr::getBlockSizes() const {
-  std::pair<int64_t, int64_t> all{0, 0};
-  for (MaskAttrInterface mask : getMasks()) {
-    auto [rows, keys] = mask.getBlockSizes();
-    all = {std::gcd(all.first, rows), std::gcd(all.second, keys)};
-  }
-  return all;
+  return joinBlockSizes(getMasks());
 }
 
-/// The part that has lists says which blocks to walk; inside them the other
-/// parts decide, and what the list itself leaves to decide.
+/// The first part that has lists says which blocks to walk; inside them the
+/// other parts decide, and what the list itself leaves to decide.
 SmallVector<KeyBlocks> AndAttr::buildKeyBlocks(OpBuilder &builder, Location loc,
                                                const TilePlace &at,
                                                Value qFirst) const {
@@ -198,10 +207,10 @@ SmallVector<KeyBlocks> AndAttr::buildKeyBlocks(OpBuilder &builder, Location loc,
   SmallVector<MaskAttrInterface> others;
   SmallVector<Value> operands;
   forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
-    SmallVector<KeyBlocks> found = mask.buildKeyBlocks(builder, loc, p, qFirst);
-    if (!found.empty()) {
-      lists = std::move(found);
-      return;
+    if (lists.empty()) {
+      lists = mask.buildKeyBlocks(builder, loc, p, qFirst);
+      if (!lists.empty())
+        return;
     }
     others.push_back(mask);
     llvm::append_range(operands, p.operands);
@@ -224,7 +233,7 @@ SmallVector<KeyBlocks> AndAttr::buildKeyBlocks(OpBuilder &builder, Location loc,
 
 LogicalResult OrAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                              Masks masks) {
-  return checkParts(emitError, masks, /*maxLists=*/0);
+  return checkParts(emitError, masks);
 }
 
 SmallVector<OperandKind> OrAttr::getMaskOperandKinds() const {
@@ -239,8 +248,16 @@ SmallVector<Value> OrAttr::buildSummary(OpBuilder &builder, Location loc,
   return joinSummaries(getMasks(), builder, loc, at, rows, first, count);
 }
 
+bool OrAttr::needsSummary() const { return someNeedsSummary(getMasks()); }
+
+std::pair<int64_t, int64_t> OrAttr::getBlockSizes() const {
+  return joinBlockSizes(getMasks());
+}
+
 /// Between the keys of one part and those of another there may be a gap.
-bool OrAttr::hasHoles() const { return getMasks().size() > 1; }
+bool OrAttr::hasHoles() const {
+  return getMasks().size() > 1 || getMasks().front().hasHoles();
+}
 
 bool OrAttr::hidesLaterKeys() const {
   return llvm::all_of(

@@ -26,9 +26,11 @@ StringRef flash::nameOfDim(const OperandDim &dim) {
   case Along::Heads:
     return "number of heads";
   case Along::Queries:
-    return dim.each > 1 ? "number of blocks of queries" : "number of queries";
+    return "number of queries";
+  case Along::QueryBlocks:
+    return "number of blocks of queries";
   case Along::Keys:
-    return dim.each > 1 ? "number of blocks of keys" : "number of keys";
+    return "number of keys";
   case Along::Anything:
     return "size";
   }
@@ -36,11 +38,6 @@ StringRef flash::nameOfDim(const OperandDim &dim) {
 }
 
 int64_t flash::wantedSize(const OperandDim &dim, const AttentionDims &dims) {
-  auto blocks = [&](int64_t rows) {
-    return ShapedType::isDynamic(rows)
-               ? rows
-               : int64_t(llvm::divideCeil(rows, dim.each));
-  };
   switch (dim.along) {
   case Along::Batch:
     return dims.batch;
@@ -49,9 +46,13 @@ int64_t flash::wantedSize(const OperandDim &dim, const AttentionDims &dims) {
   case Along::Heads:
     return dims.heads;
   case Along::Queries:
-    return blocks(dims.queries);
+    return dims.queries;
+  case Along::QueryBlocks:
+    return ShapedType::isDynamic(dims.ownQueries)
+               ? dims.ownQueries
+               : int64_t(llvm::divideCeil(dims.ownQueries, dim.each));
   case Along::Keys:
-    return blocks(dims.keys);
+    return dims.keys;
   case Along::Anything:
     return ShapedType::kDynamic;
   }

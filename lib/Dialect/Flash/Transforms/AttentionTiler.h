@@ -32,8 +32,7 @@ public:
         qkDim(roundUp(op.getQKHeadDim(), schedule.getD())),
         vDim(roundUp(op.getVHeadDim(), schedule.getD())),
         accumulator(op.getAccumulatorType()) {
-    if (MaskAttrInterface whole = op.getEffectiveMask())
-      std::tie(queryBlock, keyBlock) = whole.getBlockSizes();
+    std::tie(queryBlock, keyBlock) = op.getMaskBlockSizes();
     if (schedule.getTileHeads() > 1)
       packing = PackingAttr::get(op.getContext(), schedule.getTileHeads(),
                                  op.getLayout() == Layout::BHSD);
@@ -67,6 +66,7 @@ private:
   TilePlace maskPlace();
 
   // TileSequences.cpp
+  Value firstBlockAt(Value row);
   Value countSequenceBlocks();
   Value findSequence(Value block);
   void findSequenceRows(Value starts, Value &first, Value &count);
@@ -76,14 +76,15 @@ private:
   State loopOverKeys(Value query, Value qLast);
   State walkRange(Value query, Value qLast, State state);
   State walkBlocks(Value query, Value from, Value to, bool whole, State state);
+  KeyBlocks listRange(Value first, Value end);
   State walkList(Value query, const KeyBlocks &list, State state);
   State walkTogether(Value query, llvm::ArrayRef<KeyBlocks> lists, State state);
+  Value stepsOf(const KeyBlocks &list);
   std::pair<Value, Value> listedKeys(const KeyBlocks &list, Value n);
   KeyBlocks joinLists(const KeyBlocks &first, const KeyBlocks &second);
   State stepUnless(Value hidden, Value query, Value k0,
                    mlir::OpFoldResult existing, State state);
   bool sumsUp();
-  llvm::SmallVector<Value> sumUp(Along rows, Value first, Value count);
   void sumUpQueries();
   void sumUpKeys(Value k0, mlir::OpFoldResult existing);
   Value isHidden(Value k0, mlir::OpFoldResult existing);

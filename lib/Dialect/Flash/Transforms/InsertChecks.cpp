@@ -93,11 +93,6 @@ static Value buildWantedSize(OpBuilder &builder, AttentionOp op,
   auto dimOf = [&](Value tensor, int64_t position) -> Value {
     return tensor::DimOp::create(builder, loc, tensor, position);
   };
-  auto blocks = [&](Value rows) -> Value {
-    if (dim.each == 1)
-      return rows;
-    return arith::CeilDivSIOp::create(builder, loc, rows, number(dim.each));
-  };
   int64_t length = op.getLengthDim();
   switch (dim.along) {
   case Along::Batch:
@@ -110,18 +105,47 @@ static Value buildWantedSize(OpBuilder &builder, AttentionOp op,
   case Along::Heads:
     return dimOf(op.getQuery(), op.getHeadsDim());
   case Along::Queries:
-    return blocks(dimOf(op.getQuery(), length));
+    return dimOf(op.getQuery(), length);
+  case Along::QueryBlocks: {
+    // What a ragged sequence needs is data.
+    if (op.isRagged())
+      return Value();
+    Value queries = dimOf(op.getQuery(), length);
+    return dim.each == 1 ? queries
+                         : arith::CeilDivSIOp::create(builder, loc, queries,
+                                                      number(dim.each));
+  }
   case Along::Keys: {
     Value keys = dimOf(op.getKey(), length);
     if (op.isPaged())
       keys = arith::MulIOp::create(builder, loc, keys,
                                    dimOf(op.getPageTable(), 1));
-    return blocks(keys);
+    return keys;
   }
   case Along::Anything:
     return Value();
   }
   return Value();
+}
+
+/// Of ragged sequences blocks of queries may lack an entry, but where there are
+/// queries one is read.
+static void checkEntries(OpBuilder &builder, AttentionOp op, StringRef name,
+                         Value operand, int64_t dim) {
+  Location loc = op.getLoc();
+  Value given = tensor::DimOp::create(builder, loc, operand, dim);
+  Value queries =
+      tensor::DimOp::create(builder, loc, op.getQuery(), op.getLengthDim());
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value needed = arith::MinSIOp::create(builder, loc, queries, one);
+  Value fits = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sle,
+                                     needed, given);
+  cf::AssertOp::create(
+      builder, loc, fits,
+      llvm::formatv("operand '{0}' has {{rhs} blocks of queries (dimension "
+                    "{1}), but needs at least 1",
+                    name, dim)
+          .str());
 }
 
 /// Asserts that operands of masks or score functions have the sizes of the
@@ -139,10 +163,13 @@ static void checkOperands(OpBuilder &builder, AttentionOp op,
   for (auto [kind, operand] : llvm::zip_equal(kinds, operands)) {
     auto type = cast<RankedTensorType>(operand.getType());
     for (auto [position, dim] : llvm::enumerate(kind.dimsOf(type.getRank()))) {
-      if (dim.along == Along::Anything ||
-          isKnown(dim, type.getDimSize(position)))
+      if (isKnown(dim, type.getDimSize(position)))
         continue;
       Value wanted = buildWantedSize(builder, op, dim);
+      if (!wanted && dim.along == Along::QueryBlocks)
+        checkEntries(builder, op, kind.name, operand, position);
+      if (!wanted)
+        continue;
       Value given = tensor::DimOp::create(builder, loc, operand, position);
       // As above; a known size of 1 that serves all has been left out.
       bool turned = !type.isDynamicDim(position);

@@ -70,16 +70,14 @@ static Value sliceLength(OpBuilder &builder, Location loc, Value tensor,
 /// Whether keys can be sliced where they lie: all batches have the same ones,
 /// and nothing numbers them by blocks.
 static bool canSliceTensors(AttentionOp op) {
-  MaskAttrInterface mask = op.getEffectiveMask();
-  bool lists = mask && mask.getBlockSizes().second != 0;
+  bool lists = op.getMaskBlockSizes().second != 0;
   return !lists && !op.isPaged() && !op.isRagged() && !op.getKvLengths();
 }
 
 /// Keys that have to stay together in a slice: blocks of lists, or pages, so
 /// that tiles do not cross them.
 static int64_t unitOf(AttentionOp op) {
-  MaskAttrInterface mask = op.getEffectiveMask();
-  if (int64_t block = mask ? mask.getBlockSizes().second : 0)
+  if (int64_t block = op.getMaskBlockSizes().second)
     return block;
   int64_t page = op.getKey().getType().getDimSize(op.getLengthDim());
   return op.isPaged() && !ShapedType::isDynamic(page) ? page : 1;

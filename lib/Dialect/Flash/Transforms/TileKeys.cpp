@@ -43,7 +43,9 @@ TilePlace AttentionTiler::maskPlace() {
                    /*laterHidden=*/false,
                    listedFull,
                    querySummary,
-                   keySummary};
+                   keySummary,
+                   op.isRagged() ? qOffset : Value(),
+                   op.isRagged() ? kvOffset : Value()};
 }
 
 //===----------------------------------------------------------------------===//
@@ -128,28 +130,27 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
 
 /// Whether the mask's data are summed up for a block. Where many threads have
 /// it each would read them all, and a loop over keys with a condition in it has
-/// no producer: there each block gets the predicate.
+/// no producer: there each block gets the predicate, if the mask knows it
+/// without.
 bool AttentionTiler::sumsUp() {
-  return mask && mask.getSummarySize() && schedule.isOfOneThread();
-}
-
-SmallVector<Value> AttentionTiler::sumUp(Along rows, Value first, Value count) {
-  return mask.buildSummary(rewriter, loc, maskPlace().withoutSummaries(), rows,
-                           first, count);
+  return mask && mask.getSummarySize() &&
+         (schedule.isOfOneThread() || mask.needsSummary());
 }
 
 void AttentionTiler::sumUpQueries() {
   querySummary.clear();
+  keySummary.clear();
   if (sumsUp())
-    querySummary = sumUp(Along::Queries, qPosition, existingQueries);
+    querySummary = mask.buildSummary(rewriter, loc, maskPlace(), Along::Queries,
+                                     qPosition, existingQueries);
 }
 
 void AttentionTiler::sumUpKeys(Value k0, OpFoldResult existing) {
   keySummary.clear();
   if (sumsUp())
-    keySummary =
-        sumUp(Along::Keys, index.add(keyPosition, k0),
-              getValueOrCreateConstantIndexOp(rewriter, loc, existing));
+    keySummary = mask.buildSummary(
+        rewriter, loc, maskPlace(), Along::Keys, index.add(keyPosition, k0),
+        getValueOrCreateConstantIndexOp(rewriter, loc, existing));
 }
 
 /// Whether a block is hidden though the loop meets it (in a hole of the range,
@@ -244,6 +245,8 @@ AttentionTiler::State AttentionTiler::walkBlocks(Value query, Value from,
 AttentionTiler::State AttentionTiler::walkRange(Value query, Value qLast,
                                                 State state) {
   auto [first, end] = visibleKeys(qLast);
+  if (keyBlock % keys != 0)
+    return walkList(query, listRange(first, end), state);
   sumUpQueries();
   std::optional<int64_t> staticKeys = getConstantIntValue(numKeys);
   if (staticKeys && *staticKeys % keys == 0)
@@ -265,17 +268,52 @@ AttentionTiler::State AttentionTiler::walkRange(Value query, Value qLast,
   return state;
 }
 
+/// The blocks of a range as if a list named them: tiles that do not divide them
+/// are cut off at their ends.
+KeyBlocks AttentionTiler::listRange(Value first, Value end) {
+  Value size = index.constant(keyBlock), firstBlock = index.div(first, size);
+  KeyBlocks blocks;
+  blocks.size = keyBlock;
+  blocks.count = index.max(index.sub(index.ceilDiv(end, keyBlock), firstBlock),
+                           index.constant(0));
+  // Lists number the blocks of all keys.
+  if (keysBefore)
+    firstBlock = index.add(firstBlock, index.div(keysBefore, size));
+  blocks.number = [this, firstBlock](OpBuilder &, Location, Value n) {
+    return index.add(firstBlock, n);
+  };
+  blocks.mask = mask;
+  blocks.operands = maskOperands;
+  return blocks;
+}
+
+/// How many steps a block of a list takes. No step crosses a block of another
+/// mask's lists.
+Value AttentionTiler::stepsOf(const KeyBlocks &list) {
+  return index.constant(list.size / keyBlock *
+                        llvm::divideCeil(keyBlock, keys));
+}
+
 /// Of the n-th step through a list's blocks: its first key, as the list says,
 /// and how many keys there are from it to the block's end.
 std::pair<Value, Value> AttentionTiler::listedKeys(const KeyBlocks &list,
                                                    Value n) {
-  Value stepsEach = index.constant(llvm::divideCeil(list.size, keys));
+  Value stepsEach = stepsOf(list);
   Value size = index.constant(list.size);
   Value entry = index.div(n, stepsEach);
   Value part = index.sub(n, index.mul(entry, stepsEach));
-  Value before = index.mul(part, index.constant(keys));
-  return {index.add(index.mul(list.number(rewriter, loc, entry), size), before),
-          index.sub(size, before)};
+  Value first = index.mul(list.number(rewriter, loc, entry), size);
+  Value tile = index.constant(keys);
+  if (list.size == keyBlock) {
+    Value before = index.mul(part, tile);
+    return {index.add(first, before), index.sub(size, before)};
+  }
+  Value each = index.constant(keyBlock),
+        steps = index.constant(llvm::divideCeil(keyBlock, keys));
+  Value inner = index.div(part, steps);
+  Value before = index.mul(index.sub(part, index.mul(inner, steps)), tile);
+  return {index.add(index.add(first, index.mul(inner, each)), before),
+          index.sub(each, before)};
 }
 
 /// Walks the blocks of a list, each in steps of the tile's keys.
@@ -284,11 +322,11 @@ AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
   mask = cast_if_present<MaskAttrInterface>(list.mask);
   maskOperands = list.operands;
   sumUpQueries();
-  Value stepsEach = index.constant(llvm::divideCeil(list.size, keys));
+  Value stepsEach = stepsOf(list);
   Value zero = index.constant(0), tile = index.constant(keys);
   std::optional<int64_t> known = getConstantIntValue(numKeys);
   // The last block of a list can lie beyond the keys by whole tiles.
-  bool divides = list.size % keys == 0;
+  bool divides = keyBlock % keys == 0;
   bool whole = divides && known && *known > 0 && *known % list.size == 0;
   auto forOp = scf::ForOp::create(
       rewriter, loc, zero, index.mul(list.count, stepsEach), index.constant(1),
@@ -370,8 +408,8 @@ AttentionTiler::State AttentionTiler::walkTogether(Value query,
     maskOperands = full.operands;
   }
   Value zero = index.constant(0), tile = index.constant(keys);
-  Value stepsEach = index.constant(llvm::divideCeil(all.size, keys));
-  bool divides = all.size % keys == 0;
+  Value stepsEach = stepsOf(all);
+  bool divides = keyBlock % keys == 0;
   Value fullSteps = index.mul(full.count, stepsEach);
   Value rest =
       index.sub(numKeys, index.mul(index.div(numKeys, index.constant(all.size)),
@@ -422,8 +460,12 @@ AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qLast) {
       list.count = arith::SelectOp::create(
           rewriter, loc, index.less(index.constant(0), numKeys), list.count,
           index.constant(0));
+  bool lookUp = llvm::any_of(lists, [](const KeyBlocks &list) {
+    auto inside = cast_if_present<MaskAttrInterface>(list.mask);
+    return inside && inside.needsSummary();
+  });
   if (schedule.getSpecialize() && lists.size() == 2 && lists[1].full &&
-      !keysBefore)
+      !keysBefore && !lookUp)
     return walkTogether(query, lists, state);
   for (const KeyBlocks &list : lists)
     state = walkList(query, list, state);

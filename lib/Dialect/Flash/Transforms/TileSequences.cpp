@@ -16,7 +16,8 @@
 // own number on: the next one's number is further by at least as many blocks as
 // it has, whatever the lengths. So the grid is known from shapes, has two
 // blocks a sequence more than are needed at most, and a block finds its
-// sequence by bisection.
+// sequence by bisection. Where blocks of a mask cut tiles off, `each` of them in
+// a block of b queries, they are numbered from r * each / b + its number on.
 //
 // Rows in no sequence, before the first and behind the last, are two more
 // sequences, without keys: their results follow.
@@ -32,12 +33,21 @@
 using namespace mlir;
 using namespace flash;
 
+/// The number of the first block of a sequence that begins at a row, without
+/// the sequence's own.
+Value AttentionTiler::firstBlockAt(Value row) {
+  if (queryBlock % positions == 0)
+    return index.div(row, index.constant(positions));
+  Value each = index.constant(llvm::divideCeil(queryBlock, positions));
+  return index.div(index.mul(row, each), index.constant(queryBlock));
+}
+
 /// The largest number of a sequence's first block is that of the rows behind
 /// the last one, which begin at the end of the rows at most.
 Value AttentionTiler::countSequenceBlocks() {
   Value total = index.dim(op.getQuery(), op.getLengthDim());
   Value places = index.add(index.dim(op.getCuSeqlensQ(), 0), index.constant(1));
-  return index.add(index.div(total, index.constant(positions)), places);
+  return index.add(firstBlockAt(total), places);
 }
 
 /// Finds whose block has the number `block`, and says which one of the
@@ -61,8 +71,7 @@ Value AttentionTiler::findSequence(Value block) {
   auto firstBlock = [&](Value placeHere) {
     Value start = readCount(op.getCuSeqlensQ(),
                             index.sub(cast(wide, placeHere), one), zero, total);
-    return index.add(cast(narrow, index.div(start, index.constant(positions))),
-                     placeHere);
+    return index.add(cast(narrow, firstBlockAt(start)), placeHere);
   };
   // Bits of the last place, from the highest one on: those of the place whose
   // first block is not behind this one.

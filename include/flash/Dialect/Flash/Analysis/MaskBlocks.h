@@ -37,6 +37,13 @@ struct KeyList {
   llvm::SmallVector<int64_t> numbers;
 };
 
+/// A batch (or sequence) and query head, the positions of row 0 of tensors of
+/// queries and keys and of the batch's own first ones, and those behind its last.
+struct MaskedRows {
+  int64_t batch, head, queryOrigin, keyOrigin, firstQuery, firstKey;
+  int64_t queryEnd, keyEnd;
+};
+
 class MaskBlocks {
 public:
   /// Of an attention, whose sizes and operands `known` has. `sumsUp`: whether
@@ -54,11 +61,8 @@ public:
   }
   bool hasLists() const { return !listSizes.empty(); }
 
-  /// Answers are for this batch (or sequence) and query head from now on, with
-  /// row 0 of tensors of queries and keys at these positions, and with queries
-  /// and keys that exist before these.
-  void setPlace(int64_t batch, int64_t head, int64_t queryOrigin,
-                int64_t keyOrigin, int64_t queryEnd, int64_t keyEnd);
+  /// Answers are for these from now on.
+  void setPlace(const MaskedRows &rows);
 
   /// The positions of keys that some query of [qFirst, qLast] may see.
   llvm::FailureOr<KeyRange> visibleKeys(int64_t qFirst, int64_t qLast);
@@ -87,12 +91,15 @@ private:
   struct Asked {
     Question queries, keys; // summaries of rows
     Question hidden, full;
-    /// Of this place: [first, last] of queries (false) or keys.
-    std::map<std::tuple<bool, int64_t, int64_t>, llvm::SmallVector<int64_t>>
+    /// Of this place: [first, last] of queries (false) or keys, and what sums up
+    /// the queries where that of keys depends on it.
+    std::map<std::tuple<bool, int64_t, int64_t, std::vector<int64_t>>,
+             llvm::SmallVector<int64_t>>
         summaries;
   };
   Question makeQuestion(llvm::StringRef name, unsigned numPositions,
-                        Build build, mlir::TypeRange summary = {});
+                        Build build, mlir::TypeRange ofQueries = {},
+                        mlir::TypeRange ofKeys = {});
   Asked makeAsked(std::optional<size_t> list);
   llvm::LogicalResult ask(Question &question, llvm::ArrayRef<int64_t> positions,
                           llvm::ArrayRef<int64_t> summaries = {});
@@ -105,9 +112,7 @@ private:
   const IndexInterpreter &known;
   MaskAttrInterface mask;
   bool sumsUp;
-  /// Batch, head and the two origins.
-  std::array<int64_t, 4> place{};
-  int64_t queryEnd = 0, keyEnd = 0;
+  MaskedRows place{};
   llvm::SmallVector<int64_t> listSizes;
   Question visible, listCounts;
   /// Of the range, or one for each list.

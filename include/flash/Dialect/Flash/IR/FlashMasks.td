@@ -63,7 +63,8 @@ def Flash_SegmentsAttr : Flash_MaskAttr<"Segments", "segments",
 }
 
 def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
-    ["buildKeyBlocks", "getBlockSizes", "getMaskOperandKinds"]> {
+    ["buildIsHidden", "hasHoles", "getSummarySize", "buildSummary", "needsSummary",
+     "buildKeyBlocks", "getBlockSizes", "getMaskOperandKinds"]> {
   let summary = "Blocks of queries see the blocks of keys that a list names";
   let description = [{
     Scores are cut into blocks of `bq` queries and `bk` keys, counted from row 0.
@@ -77,10 +78,17 @@ def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
     | number of full blocks | tensor<B x H x QB> |
     | full blocks | tensor<B x H x QB x KB> |
 
-    It stands alone or in `#flash.and`, once. QB = ceil(Sq / bq); B and H may be 1, for all batches or heads. A block
+    QB = ceil(Sq / bq); B and H may be 1, for all batches or heads. A block
     stands in at most one of the lists, once. An element of a full block is
     visible; one of a partial block where the mask `partial` sees it (everywhere
     if there is none), whose own operands follow the four.
+
+    Of ragged sequences (`cu_seqlens_q`) B is the number of sequences, blocks are
+    counted from the first query and key of each, and QB is as large as the
+    longest one needs: a block of queries for which there is no entry sees no key.
+
+    Alone or in `#flash.and` the lists are walked. In `#flash.or`, in `partial`, or
+    as the second of an `#flash.and`, each block that is met is looked up in them.
 
     ```mlir
     #flash.block_sparse<bq = 128, bk = 128, partial = #flash.causal>
@@ -94,13 +102,14 @@ def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
 }
 
 class Flash_CompositeMaskAttr<string name, string attrMnemonic, list<string> more = []> : Flash_MaskAttr<name, attrMnemonic,
-    ["buildIsHidden", "hasHoles", "getSummarySize", "buildSummary", "hidesLaterKeys", "getMaskOperandKinds"] # more> {
+    ["buildIsHidden", "hasHoles", "getSummarySize", "buildSummary", "needsSummary", "hidesLaterKeys", "getBlockSizes",
+     "getMaskOperandKinds"] # more> {
   let parameters = (ins ArrayRefParameter<"::flash::MaskAttrInterface">:$masks);
   let assemblyFormat = "`<` $masks `>`";
   let genVerifyDecl = 1;
 }
 
-def Flash_AndAttr : Flash_CompositeMaskAttr<"And", "and", ["buildKeyBlocks", "getBlockSizes"]> {
+def Flash_AndAttr : Flash_CompositeMaskAttr<"And", "and", ["buildKeyBlocks"]> {
   let summary = "A key is visible if all of several masks show it";
   let description = [{
     The mask operands of the parts follow one another.

@@ -193,6 +193,8 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     ::mlir::Type getAccumulatorType();
     /// The mask, #flash.region if there is only a region; null if none.
     ::flash::MaskAttrInterface getEffectiveMask();
+    /// Queries and keys of the blocks that its lists number; 0 without lists.
+    std::pair<int64_t, int64_t> getMaskBlockSizes();
     /// The score functions, #flash.region if there is only a region.
     ::llvm::SmallVector<::flash::ScoreAttrInterface> getEffectiveScores();
     bool isRagged() { return bool(getCuSeqlensQ()); }

@@ -80,15 +80,22 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
         Those values for `count` rows (queries or keys that exist) from position
         `first` on; IR that reads each row once. Where one thread has a block
         (`isOfOneThread` of the schedule), its queries are summed up before the
-        loop over keys and its keys in each step: then `at` has both summaries in
-        the questions about blocks, and any block may be hidden. Else `at` has
-        none, and the mask answers without.
+        loop over keys and its keys in each step, with those of the queries in
+        `at`: then `at` has both summaries in the questions about blocks and
+        elements, and any block may be hidden. Else `at` has none, and the mask
+        answers without, unless it `needsSummary`.
       }],
       "::llvm::SmallVector<::mlir::Value>", "buildSummary",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
            "const ::flash::TilePlace &":$at, "::flash::Along":$rows,
            "::mlir::Value":$first, "::mlir::Value":$count),
       /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
+    InterfaceMethod<[{
+        Whether the mask cannot answer without summaries of rows; then there are
+        some whoever has a block.
+      }],
+      "bool", "needsSummary", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return false;">,
     InterfaceMethod<[{
         Whether no query sees a key behind its own position.
       }],
@@ -97,15 +104,17 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
     InterfaceMethod<[{
         Lists of key blocks that are walked in the place of all blocks of the
         visible range (see `KeyBlocks`); none by default. What no list holds is
-        hidden, and what one holds no other does.
+        hidden, and what one holds no other does. Of a mask in which lists stand
+        otherwise, all blocks of the range are asked whether a list names them.
       }],
       "::llvm::SmallVector<::flash::KeyBlocks>", "buildKeyBlocks",
       (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
            "const ::flash::TilePlace &":$at, "::mlir::Value":$qFirst),
       /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
     InterfaceMethod<[{
-        How many queries and keys the blocks have that its lists number; 0 where it
-        has no lists. No tile crosses such a block: the last one in it is cut off.
+        How many queries and keys the blocks have that its lists number, of lists
+        for several sizes what divides them all; 0 where it has no lists. No tile
+        crosses such a block: the last one in it is cut off.
       }],
       "std::pair<int64_t, int64_t>", "getBlockSizes", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return {0, 0};">,

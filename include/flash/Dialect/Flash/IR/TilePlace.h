@@ -31,6 +31,8 @@ struct AttentionDims {
   /// Batch of tensors that belong to rows: 1 for ragged sequences, whose number
   /// `batch` is.
   int64_t rowBatch = batch;
+  /// Queries of one batch; how many a ragged sequence has is data.
+  int64_t ownQueries = queries;
 };
 
 /// Where a tile stands, and the run-time data that belong to a mask or a score
@@ -54,6 +56,9 @@ struct TilePlace {
   /// What the mask's data say of the block's queries and of its keys
   /// (`buildSummary`); empty where nobody asked them.
   mlir::ValueRange querySummary, keySummary;
+  /// Positions of the first query and key of a ragged sequence, from which its
+  /// blocks are counted; null where they are counted from row 0.
+  mlir::Value firstQuery, firstKey;
 
   /// The same place with other operands.
   TilePlace with(mlir::ValueRange others) const {
@@ -61,17 +66,20 @@ struct TilePlace {
     place.operands = others;
     return place;
   }
-  /// The same place before anything is known of the block.
-  TilePlace withoutSummaries() const {
-    TilePlace place = *this;
-    place.querySummary = place.keySummary = {};
-    return place;
-  }
 };
 
 /// What a dimension of an operand runs along: batches (or sequences), batches
-/// of the tensors that belong to rows, query heads, rows.
-enum class Along { Batch, RowBatch, Heads, Queries, Keys, Anything };
+/// of the tensors that belong to rows, query heads, rows; blocks of queries of
+/// one batch or sequence.
+enum class Along {
+  Batch,
+  RowBatch,
+  Heads,
+  Queries,
+  QueryBlocks,
+  Keys,
+  Anything
+};
 
 struct OperandDim {
   Along along = Along::Anything;
