@@ -212,7 +212,7 @@ std::vector<Kernel> matrix::makeBlockSparseKernels(DType type) {
              blockSparse(64, 128, "#flash.segments") + ", #flash.segments>>",
          64, 128, joined(ids, {documents("uq", true), documents("uk", false)}))
       .shapes = shapes;
-  for (auto [bq, bk] : {std::pair<int64_t, int64_t>{128, 96}, {48, 31}}) {
+  for (auto [bq, bk] : {std::pair<int64_t, int64_t>{128, 96}, {48, 40}}) {
     add("blocks-and-blocks-" + std::to_string(bk),
         "#flash.and<" + blockSparse(64, 64, "#flash.causal") + ", " +
             blockSparse(bq, bk) + ">",
@@ -221,7 +221,7 @@ std::vector<Kernel> matrix::makeBlockSparseKernels(DType type) {
         "#flash.or<" + blockSparse(64, 64) + ", " +
             blockSparse(bq, bk, "#flash.causal") + ">",
         joined(blockLists("", 64, 64), blockLists("o", bq, bk)))
-        .splitKV = bk == 31 ? 2 : 0;
+        .splitKV = bk == 40 ? 2 : 0;
   }
   add("blocks-in-blocks", blockSparse(128, 128, blockSparse(32, 64)),
       joined(blockLists("", 128, 128), blockLists("i", 32, 64)));

@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "LaneBody.h"
+#include "LaneTranspose.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -180,6 +181,45 @@ Value LaneBody::gather(Value buffer, ArrayRef<LaneValue> indices,
   return vector::FromElementsOp::create(rewriter, loc, wide, elements);
 }
 
+/// Reads what lies across the lanes for all rows of a square panel at once, and
+/// keeps the other rows' vectors for them. No value where it cannot.
+Value LaneBody::readAcross(memref::LoadOp read, const LanePanel &panel,
+                           int64_t r, int64_t v, ArrayRef<LaneValue> indices,
+                           Cache &cache) {
+  if (panel.rows != panel.width || !llvm::isPowerOf2_64(panel.width) ||
+      plan.row < 0 || !liesAcross(op, read, plan.lanes, plan.row))
+    return Value();
+  // After the operands: the reads, by their place in the body.
+  Block::iterator begin = op.getBlock()->begin();
+  unsigned number =
+      op->getNumOperands() + std::distance(begin, read->getIterator());
+  if (r == 0) {
+    auto type = VectorType::get({panel.width},
+                                read.getMemRefType().getElementType());
+    SmallVector<Value> rows;
+    for (int64_t lane = 0; lane < panel.width; ++lane) {
+      SmallVector<Value> at;
+      for (const LaneValue &index : indices)
+        at.push_back(index.scalar
+                         ? index.scalar
+                         : vector::ExtractOp::create(rewriter, loc, index.wide,
+                                                     lane));
+      rows.push_back(vector::LoadOp::create(rewriter, loc, type,
+                                            read.getMemRef(), at));
+      // The next tile's part of the row, which no hardware prefetcher follows
+      // from row to row. It may lie past the end: a prefetch does not fault.
+      at.back() = offset(at.back(), plan.sizes[plan.row]);
+      memref::PrefetchOp::create(rewriter, loc, read.getMemRef(), at,
+                                 /*isWrite=*/false, /*localityHint=*/3,
+                                 /*isDataCache=*/true);
+    }
+    for (auto [row, value] :
+         llvm::enumerate(transposeSquare(rewriter, loc, std::move(rows))))
+      cache[{number, int64_t(row), v}] = value;
+  }
+  return cache.lookup({number, r, v});
+}
+
 SmallVector<Value> LaneBody::evaluate(const LanePanel &panel, int64_t r,
                                       int64_t v, ArrayRef<Value> accumulators,
                                       Cache &cache) {
@@ -259,8 +299,9 @@ SmallVector<Value> LaneBody::evaluate(const LanePanel &panel, int64_t r,
             memref::LoadOp::create(rewriter, loc, read.getMemRef(), at);
         continue;
       }
+      Value wide = readAcross(read, panel, r, v, indices, cache);
       known[read.getResult()].wide =
-          gather(read.getMemRef(), indices, panel.width);
+          wide ? wide : gather(read.getMemRef(), indices, panel.width);
       continue;
     }
     SmallVector<Value> operands =

@@ -11,6 +11,8 @@
 
 #include "LanePlan.h"
 
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
 namespace flash {
 
 /// A register tile in the making: `rows` x `vectors` vectors of `width` lanes,
@@ -28,8 +30,9 @@ struct LaneValue {
 /// Emits the op's work at one place of a panel: row `r`, vector `v`.
 class LaneBody {
 public:
-  /// What was loaded already, keyed by operand number, row and vector; -1 where
-  /// the operand does not depend on it.
+  /// What was loaded already, keyed by operand number (reads of the body have
+  /// the numbers behind), row and vector; -1 where the operand does not depend
+  /// on it.
   using Cache =
       llvm::DenseMap<std::tuple<unsigned, int64_t, int64_t>, mlir::Value>;
 
@@ -59,6 +62,9 @@ private:
   mlir::Value splat(mlir::Value scalar, int64_t width);
   mlir::Value gather(mlir::Value buffer, llvm::ArrayRef<LaneValue> indices,
                      int64_t width);
+  mlir::Value readAcross(mlir::memref::LoadOp read, const LanePanel &panel,
+                         int64_t r, int64_t v,
+                         llvm::ArrayRef<LaneValue> indices, Cache &cache);
   mlir::Value indexVector(const LanePanel &panel, int64_t dim, int64_t r,
                           int64_t v);
 

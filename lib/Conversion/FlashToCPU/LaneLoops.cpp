@@ -149,7 +149,7 @@ void LaneLoops::emitLanes(LanePanel panel) {
       inner.width = width;
       inner.position[plan.lanes] = iv;
       if (plan.reductions.empty())
-        emitTile(inner);
+        emitRows(inner);
       else
         emitOuter(inner, 0, [&](LanePanel p) { emitRows(p); });
       return Values();
@@ -183,7 +183,9 @@ void LaneLoops::emitRows(LanePanel panel) {
   if (plan.row < 0)
     return emitTile(panel);
   int64_t size = plan.sizes[plan.row], done = 0;
-  for (int64_t rows : {tile.rows, size % tile.rows}) {
+  // Squares can be turned.
+  int64_t most = plan.isContraction ? tile.rows : panel.width;
+  for (int64_t rows : {most, size % most}) {
     if (rows == 0 || size - done < rows)
       continue;
     int64_t end = done + (size - done) / rows * rows;

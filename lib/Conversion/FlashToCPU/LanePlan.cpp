@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "LanePlan.h"
+#include "LaneTranspose.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -109,6 +110,8 @@ FailureOr<LanePlan> LanePlan::get(RewriterBase &rewriter, linalg::LinalgOp op) {
     if (plan.isContraction && isOther(dim) &&
         !ShapedType::isDynamic(plan.sizes[dim]))
       plan.row = dim; // The innermost one that can be unrolled.
+  if (plan.reductions.empty())
+    plan.row = findAcross(op, plan.lanes);
   for (int64_t dim = 0, e = types.size(); dim < e; ++dim)
     if (isOther(dim) && dim != plan.row)
       plan.outer.push_back(dim);

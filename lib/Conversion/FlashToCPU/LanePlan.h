@@ -16,7 +16,8 @@ namespace flash {
 
 /// The parts that the loop dimensions of a linalg op on buffers play: the
 /// lanes, at most one row dimension (unrolled, so that a vector loaded once
-/// serves several rows), other parallel ones, and reductions.
+/// serves several rows, or that vectors read along it can be turned), other
+/// parallel ones, and reductions.
 struct LanePlan {
   /// Fails, with the reason, for an op that cannot be vectorized.
   static mlir::FailureOr<LanePlan> get(mlir::RewriterBase &rewriter,

@@ -282,3 +282,64 @@ func.func @booleans(%a: memref<?xi1>, %x: memref<?xf32>, %out: memref<?xi1>) {
   }
   return
 }
+
+// -----
+
+// A read whose rows are the lanes' and whose last index grows along another loop: for a square of both each row is loaded
+// as a vector, the next tile's part of it is asked for, and the vectors are turned. The 4 keys that are left over are
+// read lane by lane.
+// CHECK-LABEL: @across
+// CHECK-SAME: %[[BIAS:.*]]: memref<64x?xf32>, %{{.*}}: memref<20x16xf32>, %[[K0:.*]]: index
+// AVX2: scf.for
+// AVX2: scf.for %[[J:.*]] = %c0{{.*}} to %c16{{.*}} step %c8
+// AVX2: %[[KEY:.*]] = arith.addi %[[K0]], %[[J]]
+// AVX2: %[[FIRST:.*]] = vector.extract %[[LANES:.*]][0]
+// AVX2: vector.load %[[BIAS]][%[[FIRST]], %[[KEY]]] : memref<64x?xf32>, vector<8xf32>
+// AVX2: %[[NEXT:.*]] = arith.addi %[[KEY]], %c20
+// AVX2: memref.prefetch %[[BIAS]][%[[FIRST]], %[[NEXT]]], read
+// AVX2: vector.extract %[[LANES]][1]
+// AVX2: vector.shuffle %{{.*}}, %{{.*}} [0, 1, 2, 3, 8, 9, 10, 11]
+// AVX2: vector.shuffle %{{.*}}, %{{.*}} [4, 5, 6, 7, 12, 13, 14, 15]
+// AVX2: vector.shuffle %{{.*}}, %{{.*}} [0, 1, 8, 9, 4, 5, 12, 13]
+// AVX2: vector.shuffle %{{.*}}, %{{.*}} [0, 8, 2, 10, 4, 12, 6, 14]
+// AVX2-NOT: memref.load %[[BIAS]]
+// AVX2: scf.for %{{.*}} = %c16{{.*}} to %c20{{.*}} step %c4
+// AVX2: memref.load %[[BIAS]]
+// AVX2: vector.from_elements
+// AVX512: scf.for %{{.*}} = %c0{{.*}} to %c16{{.*}} step %c16
+// AVX512: vector.load %[[BIAS]]{{.*}} vector<16xf32>
+// AVX512: vector.shuffle %{{.*}}, %{{.*}} [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23]
+func.func @across(%bias: memref<64x?xf32>, %s: memref<20x16xf32>, %k0: index) {
+  linalg.generic {indexing_maps = [affine_map<(j, i) -> (j, i)>], iterator_types = ["parallel", "parallel"]}
+      outs(%s : memref<20x16xf32>) {
+  ^bb0(%score: f32):
+    %j = linalg.index 0 : index
+    %i = linalg.index 1 : index
+    %k = arith.addi %k0, %j : index
+    %b = memref.load %bias[%i, %k] : memref<64x?xf32>
+    %r = arith.addf %score, %b : f32
+    linalg.yield %r : f32
+  }
+  return
+}
+
+// -----
+
+// Where a key may be the last one instead, neighbours need not be: lane by lane.
+// CHECK-LABEL: @clamped
+// CHECK-NOT: vector.shuffle
+// CHECK: memref.load
+// CHECK: return
+func.func @clamped(%bias: memref<64x?xf32>, %s: memref<16x16xf32>, %last: index) {
+  linalg.generic {indexing_maps = [affine_map<(j, i) -> (j, i)>], iterator_types = ["parallel", "parallel"]}
+      outs(%s : memref<16x16xf32>) {
+  ^bb0(%score: f32):
+    %j = linalg.index 0 : index
+    %i = linalg.index 1 : index
+    %k = arith.minsi %j, %last : index
+    %b = memref.load %bias[%i, %k] : memref<64x?xf32>
+    %r = arith.addf %score, %b : f32
+    linalg.yield %r : f32
+  }
+  return
+}
