@@ -13,6 +13,9 @@
 
 #include "flash/Dialect/Flash/Analysis/IndexInterpreter.h"
 
+#include "IntegerLoop.h"
+#include "IntegerOps.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -27,70 +30,6 @@ std::optional<int64_t> IndexInterpreter::number(OpFoldResult value) const {
   if (std::optional<int64_t> constant = getConstantIntValue(value))
     return constant;
   return number(cast<Value>(value));
-}
-
-static bool compare(arith::CmpIPredicate predicate, int64_t a, int64_t b) {
-  auto ua = uint64_t(a), ub = uint64_t(b);
-  switch (predicate) {
-  case arith::CmpIPredicate::eq:
-    return a == b;
-  case arith::CmpIPredicate::ne:
-    return a != b;
-  case arith::CmpIPredicate::slt:
-    return a < b;
-  case arith::CmpIPredicate::sle:
-    return a <= b;
-  case arith::CmpIPredicate::sgt:
-    return a > b;
-  case arith::CmpIPredicate::sge:
-    return a >= b;
-  case arith::CmpIPredicate::ult:
-    return ua < ub;
-  case arith::CmpIPredicate::ule:
-    return ua <= ub;
-  case arith::CmpIPredicate::ugt:
-    return ua > ub;
-  case arith::CmpIPredicate::uge:
-    return ua >= ub;
-  }
-  return false;
-}
-
-/// A value of the type as the folders see it: sign-extended, i1 as 0 or 1.
-static int64_t wrap(int64_t value, Type type) {
-  if (type.isInteger(1))
-    return value & 1;
-  if (auto integer = dyn_cast<IntegerType>(type);
-      integer && integer.getWidth() < 64)
-    return llvm::SignExtend64(uint64_t(value), integer.getWidth());
-  return value;
-}
-
-/// The result of an op on numbers; null for one that is left to the folders.
-static std::optional<int64_t> evaluate(Operation *op, ArrayRef<int64_t> in) {
-  using Answer = std::optional<int64_t>;
-  return llvm::TypeSwitch<Operation *, Answer>(op)
-      .Case([&](arith::AddIOp) { return int64_t(uint64_t(in[0]) + in[1]); })
-      .Case([&](arith::SubIOp) { return int64_t(uint64_t(in[0]) - in[1]); })
-      .Case([&](arith::MulIOp) {
-        return int64_t(uint64_t(in[0]) * uint64_t(in[1]));
-      })
-      .Case([&](arith::MinSIOp) { return std::min(in[0], in[1]); })
-      .Case([&](arith::MaxSIOp) { return std::max(in[0], in[1]); })
-      .Case([&](arith::AndIOp) { return in[0] & in[1]; })
-      .Case([&](arith::OrIOp) { return in[0] | in[1]; })
-      .Case([&](arith::XOrIOp) { return in[0] ^ in[1]; })
-      .Case([&](arith::SelectOp) { return in[0] ? in[1] : in[2]; })
-      .Case([&](arith::CmpIOp cmp) {
-        return int64_t(compare(cmp.getPredicate(), in[0], in[1]));
-      })
-      .Case<arith::IndexCastOp, arith::ExtSIOp, arith::TruncIOp>(
-          [&](auto cast) {
-            // An i1 is kept as 0 or 1, but stands for 0 or -1 here.
-            bool flag = cast->getOperand(0).getType().isInteger(1);
-            return flag ? -in[0] : in[0];
-          })
-      .Default([](Operation *) { return std::nullopt; });
 }
 
 bool IndexInterpreter::fold(Operation *op) {
@@ -112,7 +51,7 @@ bool IndexInterpreter::fold(Operation *op) {
       if (const KnownValue *known = find(value))
         values[result] = KnownValue(*known);
     } else if (auto integer = dyn_cast<IntegerAttr>(cast<Attribute>(folded))) {
-      set(result, wrap(integer.getValue().getSExtValue(), result.getType()));
+      set(result, wrapInteger(integer.getValue().getSExtValue(), result.getType()));
     }
   }
   return true;
@@ -262,6 +201,11 @@ LogicalResult IndexInterpreter::visitLoop(Operation *op) {
                          step = number(loop.getStep());
   if (!from || !to || !step || *step < 1)
     return failure();
+  if (auto results = runIntegerLoop(loop, *this, *from, *to, *step)) {
+    for (auto [result, number] : llvm::zip(loop.getResults(), *results))
+      set(result, number);
+    return success();
+  }
   for (auto [init, arg] :
        llvm::zip(loop.getInits(), loop.getRegionIterArgs())) {
     const KnownValue *known = find(init);
@@ -292,7 +236,7 @@ LogicalResult IndexInterpreter::visit(Operation *op) {
   IntegerAttr constant;
   if (matchPattern(op, m_Constant(&constant))) {
     set(op->getResult(0),
-        wrap(constant.getValue().getSExtValue(), op->getResult(0).getType()));
+        wrapInteger(constant.getValue().getSExtValue(), op->getResult(0).getType()));
     return success();
   }
   if (op->hasTrait<OpTrait::ConstantLike>())
@@ -302,8 +246,8 @@ LogicalResult IndexInterpreter::visit(Operation *op) {
     if (std::optional<int64_t> known = number(operand))
       in.push_back(*known);
   if (in.size() == op->getNumOperands() && op->getNumResults() == 1) {
-    if (std::optional<int64_t> value = evaluate(op, in)) {
-      set(op->getResult(0), wrap(*value, op->getResult(0).getType()));
+    if (std::optional<int64_t> value = evaluateInteger(op, in)) {
+      set(op->getResult(0), wrapInteger(*value, op->getResult(0).getType()));
       return success();
     }
   }
