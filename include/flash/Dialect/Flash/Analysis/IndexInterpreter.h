@@ -62,7 +62,7 @@ public:
     values[value] = std::move(known);
   }
   void set(mlir::Value value, int64_t number) {
-    values[value] = KnownValue::number(number);
+    values[value].integer = number;
   }
 
   /// Null where nothing is known of the value.
