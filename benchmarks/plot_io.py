@@ -19,11 +19,13 @@ arithmetic is what takes it. Needs matplotlib.
 
 import argparse
 import datetime
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import textwrap
 
 # One colour an operand, whatever the panel.
 COLOURS = {"query": "#4269d0", "key": "#efb118", "value": "#ff725c", "scores": "#9498a0", "probabilities": "#c7cad1",
@@ -97,7 +99,9 @@ def plot_bytes(axes, report):
 def plot_sweep(axes, report):
     attentions = [op for op in report["operations"] if op.get("sweep")]
     if not attentions:
-        axes.text(0.5, 0.5, "no sweep: tiles lie in the blocks of a list", ha="center")
+        empty = not any(op.get("blocks", {}).get("loaded") for op in report["operations"])
+        axes.text(0.5, 0.5, f"no sweep: {'no block is loaded' if empty else 'tiles lie in the blocks of a list'}", ha="center")
+        axes.set_axis_off()
         return
     op = attentions[0]
     memory = [p["fast_memory"] / 1024 for p in op["sweep"]]
@@ -140,36 +144,13 @@ def plot_tiles(axes, data):
     axes.set_title(f"Tiles on a CPU: {size['heads']} heads, {size['sq']} \u00d7 {size['sk']}, head dim {size['dqk']}, {size['type']}\n{data['device']}", fontsize=10)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("report", help="what flash-run --io-report=json printed (- for standard input)")
-    parser.add_argument("-o", "--output", required=True, help="the picture: .png, .svg or .pdf")
-    parser.add_argument("--measure", metavar="FLASH_RUN", help="time tiles on this CPU with this flash-run")
-    parser.add_argument("--length", type=int, default=3072, help="of the attention that is timed (%(default)s)")
-    parser.add_argument("--heights", default="8,16,24,48,96,192,384", help="numbers of queries of a tile (%(default)s)")
-    parser.add_argument("--repeat", type=int, default=5, help="runs a tile; the median counts (%(default)s)")
-    parser.add_argument("--json", metavar="FILE", help="where --measure keeps its data")
-    parser.add_argument("--tiles", metavar="FILE", help="data of an earlier --measure")
-    options = parser.parse_args()
-    try:
-        import matplotlib
-    except ImportError:
-        parser.error("matplotlib is not here: pip install matplotlib")
+def draw(report, tiles=None):
+    """The figure: two panels, and a third if there are times of tiles."""
+    import matplotlib
     matplotlib.use("Agg")
+    # The same file for the same data, with text that is text.
+    matplotlib.rcParams.update({"svg.hashsalt": "flash", "svg.fonttype": "none"})
     from matplotlib import pyplot
-
-    with sys.stdin if options.report == "-" else open(options.report, encoding="utf-8") as file:
-        report = json.load(file)
-    tiles = None
-    if options.measure:
-        tiles = measure(options.measure, options.length, [int(m) for m in options.heights.split(",")], options.repeat)
-        if options.json:
-            with open(options.json, "w", encoding="utf-8") as file:
-                json.dump(tiles, file, indent=1)
-                file.write("\n")
-    elif options.tiles:
-        with open(options.tiles, encoding="utf-8") as file:
-            tiles = json.load(file)
 
     panels = 3 if tiles else 2
     figure, axes = pyplot.subplots(1, panels, figsize=(5.4 * panels, 4.4), layout="constrained")
@@ -183,8 +164,40 @@ def main():
     if "sq" in size:
         what += (f": batch {size['batch']}, {size['heads']} heads ({size['kv_heads']} of keys), {size['sq']} \u00d7 {size['sk']}, head dim {size['dqk']}, {size['type']}"
                  f"{', ' + op['mask'] if op['mask'] else ''}; tile {op['tile']['m']} \u00d7 {op['tile']['n']}, density {op['blocks']['density']:.3g}")
-    figure.suptitle(what, fontsize=11)
-    figure.savefig(options.output, dpi=110)
+    # As many characters as the panels are wide.
+    figure.suptitle(textwrap.fill(what, 52 * panels, break_long_words=False), fontsize=11)
+    return figure
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("report", help="what flash-run --io-report=json printed (- for standard input)")
+    parser.add_argument("-o", "--output", required=True, help="the picture: .png, .svg or .pdf")
+    parser.add_argument("--measure", metavar="FLASH_RUN", help="time tiles on this CPU with this flash-run")
+    parser.add_argument("--length", type=int, default=3072, help="of the attention that is timed (%(default)s)")
+    parser.add_argument("--heights", default="8,16,24,48,96,192,384", help="numbers of queries of a tile (%(default)s)")
+    parser.add_argument("--repeat", type=int, default=5, help="runs a tile; the median counts (%(default)s)")
+    parser.add_argument("--json", metavar="FILE", help="where --measure keeps its data")
+    parser.add_argument("--tiles", metavar="FILE", help="data of an earlier --measure")
+    options = parser.parse_args()
+    if not importlib.util.find_spec("matplotlib"):
+        parser.error("matplotlib is not here: pip install matplotlib")
+    with sys.stdin if options.report == "-" else open(options.report, encoding="utf-8") as file:
+        report = json.load(file)
+    tiles = None
+    if options.measure:
+        tiles = measure(options.measure, options.length, [int(m) for m in options.heights.split(",")], options.repeat)
+        if options.json:
+            with open(options.json, "w", encoding="utf-8") as file:
+                json.dump(tiles, file, indent=1)
+                file.write("\n")
+    elif options.tiles:
+        with open(options.tiles, encoding="utf-8") as file:
+            tiles = json.load(file)
+
+    figure = draw(report, tiles)
+    figure.savefig(options.output, dpi=110, metadata={"Date": None} if options.output.endswith(".svg") else None)
+    print(f"wrote {options.output}: {len(figure.axes) - bool(tiles)} panels, {len(report['operations'])} operations")
 
 
 if __name__ == "__main__":

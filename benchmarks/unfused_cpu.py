@@ -21,6 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # of each of NumPy's two thr
 import argparse  # noqa: E402
 import concurrent.futures  # noqa: E402
 import datetime  # noqa: E402
+import importlib.util  # noqa: E402
 import json  # noqa: E402
 import math  # noqa: E402
 import sys  # noqa: E402
@@ -68,10 +69,11 @@ def measure(kernels, rounds):
     return best
 
 
-def draw(path, record):
+def draw(record):
+    """The figure: CPU time and added memory over the length, a line a kernel."""
     import matplotlib
     matplotlib.use("Agg")
-    matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+    matplotlib.rcParams.update({"svg.hashsalt": "flash", "svg.fonttype": "none", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     import matplotlib.pyplot as plt
     styles = {"unfused": ("#0072b2", "s", "NumPy and OpenBLAS, unfused"), "flash": ("#d55e00", "o", "Flash"),
               "flash causal": ("#e69f00", "^", "Flash, causal")}
@@ -91,7 +93,7 @@ def draw(path, record):
     axes[0].legend(frameon=False)
     figure.suptitle(f"{record['heads']} heads of {HEAD_DIM}, f32, {THREADS} threads, {record['device']['name']}", fontsize=10)
     figure.tight_layout()
-    figure.savefig(path, dpi=130, metadata={"Software": None})
+    return figure
 
 
 def main():
@@ -101,12 +103,19 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", help="append the results to this file")
-    parser.add_argument("--plot", metavar="PNG", help="measure nothing; plot the last record of FILE")
-    parser.add_argument("file", nargs="?")
+    parser.add_argument("--plot", metavar="PICTURE", help="measure nothing; plot the last record of FILE as .png or .svg")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="results, for --plot")
     args = parser.parse_args()
     if args.plot:
+        if not args.file:
+            parser.error("--plot needs a file of results")
+        if not importlib.util.find_spec("matplotlib"):
+            parser.error("matplotlib is not here: pip install matplotlib")
         with open(args.file, encoding="utf-8") as file:
-            draw(args.plot, json.loads(file.read().strip().split("\n")[-1]))
+            record = json.loads(file.read().strip().split("\n")[-1])
+        # The same file for the same data.
+        draw(record).savefig(args.plot, dpi=130, metadata={"Date": None} if args.plot.endswith(".svg") else {"Software": None})
+        print(f"wrote {args.plot}: {len(record['results'])} results")
         return 0
 
     import numpy as np

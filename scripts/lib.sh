@@ -106,12 +106,16 @@ find_cuda_tool() { # tool, its path if given
 find_ptxas() { find_cuda_tool ptxas "${FLASH_PTXAS:-}"; }
 find_nvdisasm() { find_cuda_tool nvdisasm "${FLASH_NVDISASM:-}"; }
 
-install_cuda_tool() { # tool, package
+install_from_pypi() { # what is missing, pip's arguments
   need_packages python3-venv
-  say "no $1 here: installing PyPI's $2 in ${FLASH_BUILD#"$FLASH_ROOT"/}/venv"
+  say "no $1 here: installing PyPI's ${*: -1} in ${FLASH_BUILD#"$FLASH_ROOT"/}/venv"
   mkdir -p "$FLASH_BUILD"
-  python3 -m venv "$FLASH_BUILD/venv" && "$FLASH_BUILD/venv/bin/pip" install -q --no-deps "$2" </dev/null ||
-    return 1
+  shift
+  python3 -m venv "$FLASH_BUILD/venv" && "$FLASH_BUILD/venv/bin/pip" install -q "$@" </dev/null
+}
+
+install_cuda_tool() { # tool, package
+  install_from_pypi "$1" --no-deps "$2" || return 1
   ln -sf "$(find "$FLASH_BUILD/venv" -path "*/nvidia/*/bin/$1" | head -n 1)" "$FLASH_BUILD/venv/bin/$1"
 }
 
@@ -125,3 +129,18 @@ need_ptxas() {
   export FLASH_PTXAS
   say "assembler: $("$FLASH_PTXAS" --version | sed -n 's/.*release.*V/ptxas /p')"
 }
+
+# Prints a Python that has matplotlib: the one that FLASH_PLOT_PYTHON names, the system's, or the build tree's own.
+MATPLOTLIB_PACKAGE="matplotlib==3.11.2"
+find_plot_python() {
+  local candidate
+  for candidate in "${FLASH_PLOT_PYTHON:-}" python3 "$FLASH_BUILD/venv/bin/python"; do
+    if [ -n "$candidate" ] && "$candidate" -c "import matplotlib" >/dev/null 2>&1; then
+      command -v "$candidate"
+      return 0
+    fi
+  done
+  return 1
+}
+
+need_plot_python() { find_plot_python >/dev/null || install_from_pypi matplotlib "$MATPLOTLIB_PACKAGE"; }

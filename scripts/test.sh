@@ -62,6 +62,8 @@ suite_lit() {
   FLASH_PTXAS=$(find_ptxas) && export FLASH_PTXAS || true
   (need_nvdisasm) || say "no disassembler: PyPI did not give one, and FLASH_NVDISASM names none; the tests that need it fail"
   FLASH_NVDISASM=$(find_nvdisasm) && export FLASH_NVDISASM || true
+  (need_plot_python) || say "no matplotlib: PyPI did not give it; the tests of plots are skipped"
+  FLASH_PLOT_PYTHON=$(find_plot_python) && export FLASH_PLOT_PYTHON || true
   run_lit lit dev all check-flash
 }
 

@@ -11,6 +11,7 @@ In a Markdown file, everything from a line `<!-- generated: KIND ... -->` to the
 
     generated: run COMMAND            what the shell command prints (flash-opt and the like are on the path), as MLIR
     generated: text COMMAND           the same, as plain text
+    generated: markdown COMMAND       the same, as it is
     generated: snippet FILE NAME      the lines of FILE between `docs: begin NAME` and `docs: end NAME`
     generated: results                tables of what benchmarks/results holds
 """
@@ -39,6 +40,8 @@ def run(command, language="mlir"):
     result = subprocess.run(["bash", "-c", "set -o pipefail; " + command], cwd=ROOT, env=environment, capture_output=True, text=True)
     if result.returncode != 0 or not result.stdout.strip():
         raise Problem(f"'{command}' failed: {result.stderr.strip() or 'it printed nothing'}")
+    if language == "markdown":
+        return f"\n{result.stdout.strip()}\n\n"
     lines = result.stdout.rstrip().split("\n")
     indent = min(len(line) - len(line.lstrip()) for line in lines if line.strip())
     return f"```{language}\n" + "\n".join(line[indent:] for line in lines) + "\n```\n"
@@ -91,7 +94,8 @@ def results(_):
     return "\n" + "\n".join(parts) + "\n"
 
 
-KINDS = {"run": run, "text": lambda command: run(command, "text"), "snippet": snippet, "results": results}
+KINDS = {"run": run, "text": lambda command: run(command, "text"), "markdown": lambda command: run(command, "markdown"),
+         "snippet": snippet, "results": results}
 
 
 def updated(path, text):

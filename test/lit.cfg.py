@@ -25,6 +25,14 @@ def find_cuda_tool(name, variable):
             executable(f"/usr/local/cuda/bin/{name}") or executable(venv))
 
 
+def find_plot_python():
+    """A Python that has matplotlib: the one that FLASH_PLOT_PYTHON names, this one, or the build tree's own (scripts/test.sh)."""
+    for path in (os.environ.get("FLASH_PLOT_PYTHON"), sys.executable, os.path.join(config.flash_obj_root, "venv", "bin", "python")):
+        if executable(path) and subprocess.run([path, "-c", "import matplotlib"], capture_output=True).returncode == 0:
+            return path
+    return None
+
+
 def gpu_architectures():
     """Compute capabilities of the GPUs here, such as "90"; empty without a GPU or its driver."""
     try:
@@ -51,6 +59,12 @@ if ptxas:
     config.environment["FLASH_PTXAS"] = ptxas
 
 config.substitutions.append(("%python", sys.executable))
+# Tests of plots say `REQUIRES: matplotlib`. It keeps its list of fonts where it is told to.
+plot_python = find_plot_python()
+config.substitutions.append(("%plot_python", plot_python or "no-matplotlib-found-so-set-FLASH_PLOT_PYTHON"))
+config.environment["MPLCONFIGDIR"] = os.path.join(config.test_exec_root, "matplotlib")
+if plot_python:
+    config.available_features.add("matplotlib")
 config.substitutions.append(("%flash_src", config.flash_src_root))
 config.substitutions.append(("%flash_obj", config.flash_obj_root))
 config.substitutions.append(("%cc", config.cc))
