@@ -118,6 +118,8 @@ private:
     case Along::Queries:
       role = "sq";
       break;
+    case Along::QueryBlocks:
+      return noteLike(operand, dim, {"sq", what.each});
     case Along::Keys:
       role = attention.isPaged() ? nullptr : "sk";
       break;
@@ -126,8 +128,8 @@ private:
     }
     if (!role)
       return;
-    if (what.broadcasts || what.each > 1)
-      return noteLike(operand, dim, {role, what.each});
+    if (what.broadcasts)
+      return noteLike(operand, dim, {role, 1});
     note(op, operand, dim, role);
   }
   /// A dimension of a capture that a region reads at its position.
