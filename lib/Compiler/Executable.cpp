@@ -14,6 +14,7 @@
 
 #include "flash/Compiler/Executable.h"
 
+#include "KnownArguments.h"
 #include "Pipeline.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
@@ -239,30 +240,6 @@ static void describeSchedules(compiler::Pipeline &pipeline,
   });
 }
 
-/// The elements of a tensor of integers that lies in host memory, else null.
-static std::shared_ptr<const std::vector<int64_t>>
-readIntegers(const rt::Argument &argument, Type type) {
-  Type element = getElementTypeOrSelf(type);
-  if (argument.address == 0 || !element.isIntOrIndex())
-    return nullptr;
-  unsigned bits = element.isIndex() ? 64 : element.getIntOrFloatBitWidth();
-  int64_t count = 1;
-  for (int64_t size : argument.dims)
-    count *= size;
-  std::vector<int64_t> elements;
-  for (int64_t i = 0; i < count; ++i) {
-    if (bits == 32)
-      elements.push_back(
-          reinterpret_cast<const int32_t *>(argument.address)[i]);
-    else if (bits == 64)
-      elements.push_back(
-          reinterpret_cast<const int64_t *>(argument.address)[i]);
-    else
-      return nullptr;
-  }
-  return std::make_shared<const std::vector<int64_t>>(std::move(elements));
-}
-
 Result<FunctionIO> flash::reportIO(func::FuncOp func,
                                    const CompileOptions &options,
                                    const std::vector<rt::Argument> &arguments) {
@@ -275,15 +252,10 @@ Result<FunctionIO> flash::reportIO(func::FuncOp func,
   Status status = schedule(pipeline, /*insertChecks=*/false);
   if (status.failed())
     return status;
-  SmallVector<KnownValue> known;
-  for (auto [argument, type] : llvm::zip(arguments, func.getArgumentTypes()))
-    known.push_back(
-        argument.isIndex
-            ? KnownValue::number(argument.value)
-            : KnownValue::tensor(argument.dims, readIntegers(argument, type)));
   DiagnosticCollector diagnostics(context);
   auto scheduled = pipeline.module->lookupSymbol<func::FuncOp>(func.getName());
-  FailureOr<FunctionIO> io = analyzeIO(scheduled, known, *target);
+  FailureOr<FunctionIO> io = analyzeIO(
+      scheduled, compiler::describeArguments(scheduled, arguments), *target);
   if (failed(io))
     return diagnostics.takeError("what this function moves cannot be told");
   io->module = std::move(pipeline.module);

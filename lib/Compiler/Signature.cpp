@@ -14,6 +14,7 @@
 #include "flash/Compiler/Signature.h"
 
 #include "TraceArgument.h"
+#include "flash/Dialect/Flash/Analysis/CaptureReads.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -252,6 +253,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
   FunctionSignature signature;
   signature.name = func.getName().str();
   Namer namer(func);
+  llvm::SmallBitVector asked = findAskedArguments(func);
 
   std::map<Namer::Dim, int> symbolOf; // by the class's leader
   llvm::StringSet<> taken;
@@ -263,6 +265,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
                         ? "arg" + std::to_string(index)
                         : namer.argumentNames[index];
     argument.role = namer.argumentRoles[index];
+    argument.isAsked = asked.test(index);
     auto tensor = dyn_cast<RankedTensorType>(type);
     if (!tensor && !argument.isIndex)
       return unsupported("argument " + Twine(index), type);

@@ -14,6 +14,8 @@
 #include "mlir/Parser/Parser.h"
 #include "gtest/gtest.h"
 
+#include <cmath>
+
 using namespace mlir;
 using namespace flash;
 
@@ -78,6 +80,62 @@ TEST_F(AnalysisTest, InterpretsIndexArithmetic) {
   const int64_t expected[] = {-2, 3, -30, -7, 10 + 2};
   for (auto [value, number] : llvm::zip(returned, expected))
     EXPECT_EQ(interpreter.number(value), number);
+}
+
+/// Numbers as the types have them: sums that 16 bits round, roundings that lose
+/// digits, functions of 16 bits, and NaN, which predicates take as they say.
+TEST_F(AnalysisTest, InterpretsFloats) {
+  func::FuncOp func = parse(R"(
+    func.func @f(%t: tensor<3xf16>, %n: index) -> (f16, bf16, f16, f32, f64, bf16, i32, i1, i1, f32) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %s = tensor.extract_slice %t[1] [2] [1] : tensor<3xf16> to tensor<2xf16>
+      %big = tensor.extract %s[%c0] : tensor<2xf16>
+      %nan = tensor.extract %s[%c1] : tensor<2xf16>
+      %one = arith.constant 1.0 : f16
+      %sum = arith.addf %big, %one : f16
+      %b256 = arith.constant 256.0 : bf16
+      %b1 = arith.constant 1.0 : bf16
+      %bsum = arith.addf %b256, %b1 : bf16
+      %i = arith.index_cast %n : index to i32
+      %f = arith.sitofp %i : i32 to f32
+      %f3 = arith.constant 3.0 : f32
+      %third = arith.divf %f, %f3 : f32
+      %short = arith.truncf %third : f32 to f16
+      %root = math.rsqrt %f : f32
+      %tenth = arith.constant 0.1 : f64
+      %minus = arith.constant -0.01 : f64
+      %fma = math.fma %tenth, %tenth, %minus : f64
+      %e = math.exp %b1 : bf16
+      %back = arith.fptosi %third : f32 to i32
+      %less = arith.cmpf olt, %nan, %one : f16
+      %not = arith.cmpf uge, %nan, %one : f16
+      %down = arith.negf %f : f32
+      %none = math.sqrt %down : f32
+      %chosen = arith.select %not, %none, %third : f32
+      return %sum, %bsum, %short, %root, %fma, %e, %back, %less, %not, %chosen : f16, bf16, f16, f32, f64, bf16, i32, i1, i1, f32
+    })");
+  ASSERT_TRUE(func);
+  IndexInterpreter interpreter;
+  KnownValue tensor = KnownValue::tensor({3});
+  tensor.reals = std::make_shared<const std::vector<double>>(
+      std::vector<double>{0, 2048, std::nan("")});
+  ASSERT_TRUE(
+      succeeded(interpreter.run(func, {tensor, KnownValue::number(7)})));
+  auto returned = func.getBody().front().getTerminator()->getOperands();
+  auto real = [&](unsigned n) {
+    const KnownValue *known = interpreter.find(returned[n]);
+    return known && known->real ? *known->real : -1;
+  };
+  const double expected[] = {
+      2048,   256, 2.333984375, 1 / std::sqrt(7.0F), std::fma(0.1, 0.1, -0.01),
+      2.71875};
+  for (auto [n, number] : llvm::enumerate(expected))
+    EXPECT_EQ(real(n), number);
+  const int64_t numbers[] = {2, 0, 1};
+  for (auto [n, number] : llvm::enumerate(numbers))
+    EXPECT_EQ(interpreter.number(returned[6 + n]), number);
+  EXPECT_TRUE(std::isnan(real(9)));
 }
 
 TEST_F(AnalysisTest, FollowsShapesThroughOtherOps) {

@@ -57,6 +57,8 @@ struct SignatureArgument {
   std::string name;
   /// What an attention has it for: `kv_lengths`, `slopes`, ...; or empty.
   std::string role;
+  /// Whether its elements say what the function moves.
+  bool isAsked = false;
   rt::DType dtype = rt::DType::F32;
   /// The symbol of each dimension.
   std::vector<int> symbols;

@@ -171,7 +171,7 @@ private:
   /// beyond this machine's memory; at run-time data of masks it does.
   bool onlyShape(const SignatureArgument &argument) const {
     return (options.shapesOnly || !options.ioReport.empty()) &&
-           argument.dtype != rt::DType::I32 && argument.dtype != rt::DType::I64;
+           !argument.isAsked;
   }
 
   Status makeArrays() {

@@ -33,12 +33,51 @@ func.func @captured(%q: tensor<1x1x64x16xf32>, %k: tensor<1x1x64x16xf32>, %bias:
 
 // -----
 
+// A region that reckons with floats, by the head alone: distances less than 64 / 2^(h + 1), which is 32 and 16.
+// CHECK-LABEL: decays
+// CHECK: blocks     16 of 32 loaded (density 0.5000); 3 full, 13 with a predicate
+func.func @decays(%q: tensor<1x2x64x16xf32>, %k: tensor<1x2x64x16xf32>) -> tensor<1x2x64x16xf32> {
+  %o = flash.attention %q, %k, %k {mask = #flash.and<#flash.causal, #flash.region>} mask {
+  ^bb0(%b: index, %h: index, %i: index, %j: index):
+    %number = arith.index_cast %h : index to i32
+    %head = arith.sitofp %number : i32 to f16
+    %one = arith.constant 1.0 : f16
+    %next = arith.addf %head, %one : f16
+    %power = arith.negf %next : f16
+    %decay = math.exp2 %power : f16
+    %all = arith.constant 64.0 : f16
+    %part = arith.mulf %all, %decay : f16
+    %reach = arith.fptosi %part : f16 to i32
+    %limit = arith.index_cast %reach : i32 to index
+    %distance = arith.subi %i, %j : index
+    %seen = arith.cmpi slt, %distance, %limit : index
+    flash.yield %seen : i1
+  } : tensor<1x2x64x16xf32>, tensor<1x2x64x16xf32>, tensor<1x2x64x16xf32> -> tensor<1x2x64x16xf32>
+  return %o : tensor<1x2x64x16xf32>
+}
+
+// -----
+
 // What is data is known to flash-run alone.
 func.func @data(%q: tensor<2x1x64x16xf32>, %k: tensor<2x1x64x16xf32>, %p: tensor<2xi32>) -> tensor<2x1x64x16xf32> {
   // expected-error @below {{reads an element that is not known here; flash-run --io-report knows a call's data}}
   %o = flash.attention %q, %k, %k mask_operands(%p : tensor<2xi32>) {mask = #flash.prefix}
       : tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32>, tensor<2x1x64x16xf32> -> tensor<2x1x64x16xf32>
   return %o : tensor<2x1x64x16xf32>
+}
+
+// -----
+
+func.func @floats(%q: tensor<1x1x64x16xf32>, %k: tensor<1x1x64x16xf32>, %t: tensor<1xf32>) -> tensor<1x1x64x16xf32> {
+  %o = flash.attention %q, %k, %k captures(%t : tensor<1xf32>) {mask = #flash.region} mask {
+  ^bb0(%b: index, %h: index, %i: index, %j: index, %floats: tensor<1xf32>):
+    // expected-error @below {{reads an element that is not known here; flash-run --io-report knows a call's data}}
+    %x = tensor.extract %floats[%h] : tensor<1xf32>
+    %zero = arith.constant 0.0 : f32
+    %seen = arith.cmpf olt, %x, %zero : f32
+    flash.yield %seen : i1
+  } : tensor<1x1x64x16xf32>, tensor<1x1x64x16xf32>, tensor<1x1x64x16xf32> -> tensor<1x1x64x16xf32>
+  return %o : tensor<1x1x64x16xf32>
 }
 
 // -----

@@ -13,7 +13,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "AttentionModel.h"
-#include "CaptureReads.h"
+#include "flash/Dialect/Flash/Analysis/CaptureReads.h"
 
 using namespace mlir;
 using namespace flash;

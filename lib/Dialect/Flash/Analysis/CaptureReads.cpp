@@ -1,4 +1,4 @@
-//===- CaptureReads.cpp - Captures that each score reads ------------------===//
+//===- CaptureReads.cpp - Who reads captures, and where ------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,16 +6,25 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "CaptureReads.h"
+#include "flash/Dialect/Flash/Analysis/CaptureReads.h"
+#include "flash/Dialect/Flash/Analysis/IOModel.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
 using namespace flash;
 
-SmallVector<int64_t> flash::countReads(AttentionOp op, Region &body) {
+namespace {
+/// How often a body reads one capture at a place that depends on the score, the
+/// query or the key, and elsewhere.
+struct Reads {
+  int64_t varying = 0, steady = 0;
+};
+} // namespace
+
+static SmallVector<Reads> findReads(AttentionOp op, Region &body) {
   size_t numCaptures = op.getCaptures().size();
-  SmallVector<int64_t> reads(numCaptures);
+  SmallVector<Reads> reads(numCaptures);
   if (body.empty())
     return reads;
   // The score, if any; batch, head, query and key; the captures.
@@ -27,12 +36,40 @@ SmallVector<int64_t> flash::countReads(AttentionOp op, Region &body) {
   varying.insert_range(positions.drop_back(4));
   auto varies = [&](Value value) { return varying.contains(value); };
   block.walk([&](Operation *op) {
-    if (auto extract = dyn_cast<tensor::ExtractOp>(op))
+    if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
+      bool place = llvm::any_of(extract.getIndices(), varies);
       for (auto [capture, count] : llvm::zip(captures, reads))
-        count += extract.getTensor() == capture &&
-                 llvm::any_of(extract.getIndices(), varies);
+        if (extract.getTensor() == capture)
+          ++(place ? count.varying : count.steady);
+    }
     if (llvm::any_of(op->getOperands(), varies))
       varying.insert_range(op->getResults());
   });
   return reads;
+}
+
+SmallVector<int64_t> flash::countReads(AttentionOp op, Region &body) {
+  SmallVector<int64_t> varying;
+  for (const Reads &reads : findReads(op, body))
+    varying.push_back(reads.varying);
+  return varying;
+}
+
+llvm::SmallBitVector flash::findAskedArguments(func::FuncOp func) {
+  llvm::SmallBitVector asked(func.getNumArguments());
+  for (BlockArgument argument : func.getArguments()) {
+    Type element = getElementTypeOrSelf(argument.getType());
+    if (element.isIndex() || element.isInteger(32) || element.isInteger(64))
+      asked.set(argument.getArgNumber());
+  }
+  func.walk([&](AttentionOp op) {
+    for (auto [capture, reads] :
+         llvm::zip(op.getCaptures(), findReads(op, op.getMaskBody()))) {
+      auto argument = dyn_cast<BlockArgument>(traceTensor(capture));
+      if (reads.steady && argument &&
+          argument.getOwner() == &func.getBody().front())
+        asked.set(argument.getArgNumber());
+    }
+  });
+  return asked;
 }

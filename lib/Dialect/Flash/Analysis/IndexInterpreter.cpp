@@ -6,22 +6,22 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Integer arithmetic is done here where it is common (a mask is asked once for
-// each block) and by the ops' own folders elsewhere.
+// Blocks, branches, loops and numbers; IndexTensors.cpp has tensors. Arithmetic
+// is done by the ops' own folders, but for integers where they are common (a
+// mask is asked once for each block) and for floats where folders stop.
 //
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Flash/Analysis/IndexInterpreter.h"
 
+#include "FloatOps.h"
 #include "IntegerLoop.h"
 #include "IntegerOps.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace flash;
@@ -30,147 +30,6 @@ std::optional<int64_t> IndexInterpreter::number(OpFoldResult value) const {
   if (std::optional<int64_t> constant = getConstantIntValue(value))
     return constant;
   return number(cast<Value>(value));
-}
-
-bool IndexInterpreter::fold(Operation *op) {
-  SmallVector<Attribute> operands;
-  Builder builder(op->getContext());
-  for (Value operand : op->getOperands()) {
-    std::optional<int64_t> known = number(operand);
-    Type type = operand.getType();
-    operands.push_back(known && (type.isIntOrIndex())
-                           ? builder.getIntegerAttr(type, *known)
-                           : Attribute());
-  }
-  SmallVector<OpFoldResult> results;
-  if (failed(op->fold(operands, results)) ||
-      results.size() != op->getNumResults())
-    return false;
-  for (auto [result, folded] : llvm::zip(op->getResults(), results)) {
-    if (auto value = dyn_cast<Value>(folded)) {
-      if (const KnownValue *known = find(value))
-        values[result] = KnownValue(*known);
-    } else if (auto integer = dyn_cast<IntegerAttr>(cast<Attribute>(folded))) {
-      set(result, wrapInteger(integer.getValue().getSExtValue(), result.getType()));
-    }
-  }
-  return true;
-}
-
-/// The elements of a slice, of a tensor whose elements are known; null where
-/// some number is not known or leads out of the tensor.
-std::shared_ptr<const std::vector<int64_t>>
-IndexInterpreter::sliceElements(tensor::ExtractSliceOp slice) const {
-  const KnownValue *source = find(slice.getSource());
-  if (!source || !source->elements)
-    return nullptr;
-  auto elements = std::make_shared<std::vector<int64_t>>();
-  // Positions of the slice's elements in the dimensions so far.
-  std::vector<int64_t> positions{0};
-  for (auto [size, offset, count, stride] :
-       llvm::zip(source->shape, slice.getMixedOffsets(), slice.getMixedSizes(),
-                 slice.getMixedStrides())) {
-    std::optional<int64_t> first = number(offset), n = number(count),
-                           step = number(stride);
-    if (!first || !n || !step || *first < 0 || *n < 0 || *step < 0 ||
-        (*n > 0 && *first + (*n - 1) * *step >= size))
-      return nullptr;
-    std::vector<int64_t> inner;
-    inner.reserve(positions.size() * *n);
-    for (int64_t position : positions)
-      for (int64_t i = 0; i < *n; ++i)
-        inner.push_back(position * size + *first + i * *step);
-    positions = std::move(inner);
-  }
-  for (int64_t position : positions)
-    elements->push_back((*source->elements)[position]);
-  return elements;
-}
-
-LogicalResult IndexInterpreter::visitTensor(Operation *op) {
-  auto bindShape = [&](Value result, ArrayRef<OpFoldResult> sizes,
-                       std::shared_ptr<const std::vector<int64_t>> elements =
-                           nullptr) -> LogicalResult {
-    SmallVector<int64_t> shape;
-    for (OpFoldResult size : sizes) {
-      std::optional<int64_t> known = number(size);
-      if (!known)
-        return failure();
-      shape.push_back(*known);
-    }
-    set(result, KnownValue::tensor(shape, std::move(elements)));
-    return success();
-  };
-  return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case([&](tensor::DimOp dim) {
-        const KnownValue *source = find(dim.getSource());
-        std::optional<int64_t> index = number(dim.getIndex());
-        if (!source || !index || *index < 0 ||
-            *index >= int64_t(source->shape.size()))
-          return failure();
-        set(dim, source->shape[*index]);
-        return success();
-      })
-      .Case([&](tensor::CastOp cast) {
-        if (const KnownValue *source = find(cast.getSource())) {
-          set(cast, KnownValue(*source));
-          return success();
-        }
-        return failure();
-      })
-      .Case([&](tensor::EmptyOp empty) {
-        return bindShape(empty, empty.getMixedSizes());
-      })
-      .Case([&](tensor::ExtractSliceOp slice) {
-        SmallVector<OpFoldResult> sizes;
-        llvm::SmallBitVector dropped = slice.getDroppedDims();
-        for (auto [dim, size] : llvm::enumerate(slice.getMixedSizes()))
-          if (!dropped[dim])
-            sizes.push_back(size);
-        return bindShape(slice, sizes, sliceElements(slice));
-      })
-      .Case([&](tensor::ExtractOp extract) {
-        const KnownValue *source = find(extract.getTensor());
-        if (!source || !source->elements)
-          return failure();
-        int64_t position = 0;
-        for (auto [size, index] :
-             llvm::zip(source->shape, extract.getIndices())) {
-          std::optional<int64_t> known = number(index);
-          if (!known || *known < 0 || *known >= size)
-            return failure();
-          position = position * size + *known;
-        }
-        set(extract, (*source->elements)[position]);
-        return success();
-      })
-      .Case([&](AttentionOp attention) {
-        const KnownValue *query = find(attention.getQuery()),
-                         *value = find(attention.getValue());
-        if (!query || !value)
-          return failure();
-        SmallVector<int64_t> shape(query->shape.begin(), query->shape.end());
-        shape.back() = value->shape.back();
-        int64_t heads = attention.getHeadsDim(),
-                length = attention.getLengthDim();
-        SmallVector<int64_t> lse{shape[0], shape[heads], shape[length]};
-        set(attention.getOutput(), KnownValue::tensor(shape));
-        if (attention.getLse())
-          set(attention.getLse(), KnownValue::tensor(lse));
-        return success();
-      })
-      .Case([&](MergeOp merge) {
-        const KnownValue *output = find(merge.getOutputs().front()),
-                         *lse = find(merge.getLses().front());
-        if (!output || !lse)
-          return failure();
-        KnownValue outputCopy = *output, lseCopy = *lse;
-        set(merge.getOutput(), outputCopy);
-        if (merge.getLse())
-          set(merge.getLse(), lseCopy);
-        return success();
-      })
-      .Default([](Operation *) { return failure(); });
 }
 
 LogicalResult IndexInterpreter::visitLoop(Operation *op) {
@@ -225,22 +84,53 @@ LogicalResult IndexInterpreter::visitLoop(Operation *op) {
   return success();
 }
 
-LogicalResult IndexInterpreter::visit(Operation *op) {
-  if (op->getNumResults() == 0 && op->getNumRegions() == 0)
-    return success(); // an assertion
-  if (isa<scf::ForOp, scf::IfOp>(op))
-    return visitLoop(op);
-  if (isa<tensor::TensorDialect>(op->getDialect()) ||
-      isa<AttentionOp, MergeOp>(op))
-    return visitTensor(op);
-  IntegerAttr constant;
+/// What an operand's value is as an attribute; null if it is not known.
+Attribute IndexInterpreter::toAttribute(Value value) const {
+  const KnownValue *known = find(value);
+  Type type = value.getType();
+  if (known && known->integer && type.isIntOrIndex())
+    return IntegerAttr::get(type, *known->integer);
+  if (known && known->real && isa<FloatType>(type))
+    return FloatAttr::get(type, *known->real);
+  return {};
+}
+
+bool IndexInterpreter::setFrom(Value value, Attribute attribute) {
+  if (auto integer = dyn_cast_if_present<IntegerAttr>(attribute))
+    set(value, wrapInteger(integer.getValue().getSExtValue(), value.getType()));
+  else if (auto real = dyn_cast_if_present<FloatAttr>(attribute))
+    set(value, KnownValue::floating(real.getValueAsDouble()));
+  else
+    return false;
+  return true;
+}
+
+bool IndexInterpreter::fold(Operation *op) {
+  SmallVector<Attribute> operands;
+  for (Value operand : op->getOperands())
+    operands.push_back(toAttribute(operand));
+  SmallVector<OpFoldResult> results;
+  if (failed(op->fold(operands, results)) ||
+      results.size() != op->getNumResults())
+    return op->getNumResults() == 1 &&
+           setFrom(op->getResult(0), evaluateFloat(op, operands));
+  for (auto [result, folded] : llvm::zip(op->getResults(), results)) {
+    if (auto value = dyn_cast<Value>(folded)) {
+      if (const KnownValue *known = find(value))
+        values[result] = KnownValue(*known);
+    } else {
+      setFrom(result, cast<Attribute>(folded));
+    }
+  }
+  return true;
+}
+
+LogicalResult IndexInterpreter::visitNumber(Operation *op) {
+  Attribute constant;
   if (matchPattern(op, m_Constant(&constant))) {
-    set(op->getResult(0),
-        wrapInteger(constant.getValue().getSExtValue(), op->getResult(0).getType()));
+    setFrom(op->getResult(0), constant); // of another type: nobody asks
     return success();
   }
-  if (op->hasTrait<OpTrait::ConstantLike>())
-    return success(); // of another type: nobody asks
   SmallVector<int64_t> in;
   for (Value operand : op->getOperands())
     if (std::optional<int64_t> known = number(operand))
@@ -254,21 +144,15 @@ LogicalResult IndexInterpreter::visit(Operation *op) {
   return success(fold(op));
 }
 
-/// Shapes of the results of an op that is not understood.
-void IndexInterpreter::takeShapes(Operation *op) {
-  auto destinations = dyn_cast<DestinationStyleOpInterface>(op);
-  for (OpResult result : op->getResults()) {
-    auto type = dyn_cast<RankedTensorType>(result.getType());
-    if (type && type.hasStaticShape()) {
-      set(result, KnownValue::tensor(type.getShape()));
-    } else if (type && destinations) {
-      if (const KnownValue *known =
-              find(destinations.getTiedOpOperand(result)->get())) {
-        KnownValue shape = KnownValue::tensor(known->shape);
-        set(result, std::move(shape));
-      }
-    }
-  }
+LogicalResult IndexInterpreter::visit(Operation *op) {
+  if (op->getNumResults() == 0 && op->getNumRegions() == 0)
+    return success(); // an assertion
+  if (isa<scf::ForOp, scf::IfOp>(op))
+    return visitLoop(op);
+  if (isa<tensor::TensorDialect>(op->getDialect()) ||
+      isa<AttentionOp, MergeOp>(op))
+    return visitTensor(op);
+  return visitNumber(op);
 }
 
 LogicalResult IndexInterpreter::visitAll(Block &block) {

@@ -14,7 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "CaptureReads.h"
+#include "flash/Dialect/Flash/Analysis/CaptureReads.h"
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
 
 #include "llvm/ADT/StringExtras.h"

@@ -7,9 +7,9 @@
 //===----------------------------------------------------------------------===//
 //
 // Runs what a program says of sizes and positions, and nothing else: index
-// arithmetic, shapes of tensors, elements of integer tensors that are known.
-// Analyses use it on L0 with the sizes of a call, and on the answers of masks,
-// which are IR.
+// arithmetic, what it follows from (integers, floats), shapes of tensors,
+// elements of tensors that are known. Analyses use it on L0 with the sizes of a
+// call, and on the answers of masks, which are IR.
 //
 //===----------------------------------------------------------------------===//
 
@@ -26,11 +26,16 @@
 namespace flash {
 
 /// What is known of a value: a number, or the shape of a tensor and, where
-/// they are known, its elements (integers, row-major).
+/// they are known, its elements, row-major.
 struct KnownValue {
   static KnownValue number(int64_t value) {
     KnownValue known;
     known.integer = value;
+    return known;
+  }
+  static KnownValue floating(double value) {
+    KnownValue known;
+    known.real = value;
     return known;
   }
   static KnownValue
@@ -43,8 +48,10 @@ struct KnownValue {
   }
 
   std::optional<int64_t> integer;
+  std::optional<double> real; ///< a float, of whatever type
   llvm::SmallVector<int64_t, 4> shape;
-  std::shared_ptr<const std::vector<int64_t>> elements;
+  std::shared_ptr<const std::vector<int64_t>> elements; ///< integers
+  std::shared_ptr<const std::vector<double>> reals;     ///< floats
 };
 
 class IndexInterpreter {
@@ -80,11 +87,21 @@ public:
 private:
   llvm::LogicalResult visitAll(mlir::Block &block);
   llvm::LogicalResult visit(mlir::Operation *op);
-  llvm::LogicalResult visitTensor(mlir::Operation *op);
-  std::shared_ptr<const std::vector<int64_t>>
-  sliceElements(mlir::tensor::ExtractSliceOp slice) const;
   llvm::LogicalResult visitLoop(mlir::Operation *op);
+
+  // Arithmetic.
+  llvm::LogicalResult visitNumber(mlir::Operation *op);
   bool fold(mlir::Operation *op);
+  mlir::Attribute toAttribute(mlir::Value value) const;
+  bool setFrom(mlir::Value value, mlir::Attribute attribute);
+
+  // Tensors.
+  llvm::LogicalResult visitTensor(mlir::Operation *op);
+  llvm::LogicalResult visitSlice(mlir::tensor::ExtractSliceOp slice);
+  llvm::LogicalResult visitExtract(mlir::tensor::ExtractOp extract);
+  std::optional<std::vector<int64_t>>
+  findElements(mlir::tensor::ExtractSliceOp slice,
+               llvm::ArrayRef<int64_t> shape) const;
   void takeShapes(mlir::Operation *op);
 
   llvm::DenseMap<mlir::Value, KnownValue> values;

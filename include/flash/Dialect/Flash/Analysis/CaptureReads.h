@@ -1,4 +1,4 @@
-//===- CaptureReads.h - Captures that each score reads ----------*- C++ -*-===//
+//===- CaptureReads.h - Who reads captures, and where -----------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,10 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef FLASH_LIB_DIALECT_FLASH_ANALYSIS_CAPTUREREADS_H
-#define FLASH_LIB_DIALECT_FLASH_ANALYSIS_CAPTUREREADS_H
+#ifndef FLASH_DIALECT_FLASH_ANALYSIS_CAPTUREREADS_H
+#define FLASH_DIALECT_FLASH_ANALYSIS_CAPTUREREADS_H
 
 #include "flash/Dialect/Flash/IR/Flash.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SmallBitVector.h"
 
 namespace flash {
 
@@ -18,6 +20,11 @@ namespace flash {
 /// `body`: the attention's score or mask region, which may be empty.
 llvm::SmallVector<int64_t> countReads(AttentionOp op, mlir::Region &body);
 
+/// The arguments of a function whose elements say what it moves: integers
+/// (lengths, pages, lists of blocks, ...), and what the regions of masks read
+/// at a place that batch and head alone decide.
+llvm::SmallBitVector findAskedArguments(mlir::func::FuncOp func);
+
 } // namespace flash
 
-#endif // FLASH_LIB_DIALECT_FLASH_ANALYSIS_CAPTUREREADS_H
+#endif // FLASH_DIALECT_FLASH_ANALYSIS_CAPTUREREADS_H
