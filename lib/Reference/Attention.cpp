@@ -225,8 +225,9 @@ private:
         T &score = s[r * skPadded + j];
         score *= scale;
         if (options.score && seen[r * sizes.sk + j])
-          score = static_cast<T>(options.score(
-              score, elementAt(options, b, h, first + r, j, qOffset, kvOffset)));
+          score = static_cast<T>(
+              options.score(score, elementAt(options, b, h, first + r, j,
+                                             qOffset, kvOffset)));
       }
     T lse[kRows];
     for (int64_t r = 0; r < rows; ++r)

@@ -225,10 +225,9 @@ std::vector<Kernel> matrix::makeBlockSparseKernels(DType type) {
   }
   add("blocks-in-blocks", blockSparse(128, 128, blockSparse(32, 64)),
       joined(blockLists("", 128, 128), blockLists("i", 32, 64)));
-  Kernel &lengths =
-      sparse("blocks-or-window-lengths",
-             "#flash.or<" + blockSparse(64, 64) + ", " + window + ">", 64, 64,
-             {});
+  Kernel &lengths = sparse(
+      "blocks-or-window-lengths",
+      "#flash.or<" + blockSparse(64, 64) + ", " + window + ">", 64, 64, {});
   lengths.extras.insert(lengths.extras.begin(), lengthsByBlocks(64));
   lengths.operands = "kv_lengths(%n : tensor<?xi32>) " + lengths.operands;
   lengths.spoil = spoilBehindLengths;

@@ -39,8 +39,7 @@ static bool canPack(const Kernel &kernel) {
   if (kernel.dynamicHeads || kernel.heads % (2 * kernel.kvHeads) ||
       kernel.attributes.find("schedule") != std::string::npos)
     return false;
-  for (const char *unfit :
-       {"region-dilated", "region-captures", "ragged"})
+  for (const char *unfit : {"region-dilated", "region-captures", "ragged"})
     if (kernel.feature.find(unfit) != std::string::npos)
       return false;
   return true;

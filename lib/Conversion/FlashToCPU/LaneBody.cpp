@@ -194,18 +194,17 @@ Value LaneBody::readAcross(memref::LoadOp read, const LanePanel &panel,
   unsigned number =
       op->getNumOperands() + std::distance(begin, read->getIterator());
   if (r == 0) {
-    auto type = VectorType::get({panel.width},
-                                read.getMemRefType().getElementType());
+    auto type =
+        VectorType::get({panel.width}, read.getMemRefType().getElementType());
     SmallVector<Value> rows;
     for (int64_t lane = 0; lane < panel.width; ++lane) {
       SmallVector<Value> at;
       for (const LaneValue &index : indices)
-        at.push_back(index.scalar
-                         ? index.scalar
-                         : vector::ExtractOp::create(rewriter, loc, index.wide,
-                                                     lane));
-      rows.push_back(vector::LoadOp::create(rewriter, loc, type,
-                                            read.getMemRef(), at));
+        at.push_back(index.scalar ? index.scalar
+                                  : vector::ExtractOp::create(
+                                        rewriter, loc, index.wide, lane));
+      rows.push_back(
+          vector::LoadOp::create(rewriter, loc, type, read.getMemRef(), at));
       // The next tile's part of the row, which no hardware prefetcher follows
       // from row to row. It may lie past the end: a prefetch does not fault.
       at.back() = offset(at.back(), plan.sizes[plan.row]);

@@ -107,8 +107,7 @@ SmallVector<Value> flash::transposeSquare(OpBuilder &builder, Location loc,
         first.push_back(lane & half ? size + lane - half : lane);
         second.push_back(lane & half ? size + lane : lane + half);
       }
-      vectors[i] =
-          vector::ShuffleOp::create(builder, loc, upper, lower, first);
+      vectors[i] = vector::ShuffleOp::create(builder, loc, upper, lower, first);
       vectors[i + half] =
           vector::ShuffleOp::create(builder, loc, upper, lower, second);
     }

@@ -18,8 +18,8 @@ namespace flash {
 /// A value of the type as the folders see it: sign-extended, i1 as 0 or 1.
 int64_t wrapInteger(int64_t value, mlir::Type type);
 
-/// The result of an op on numbers, not wrapped yet; null for one that is left to
-/// the folders.
+/// The result of an op on numbers, not wrapped yet; null for one that is left
+/// to the folders.
 std::optional<int64_t> evaluateInteger(mlir::Operation *op,
                                        llvm::ArrayRef<int64_t> in);
 

@@ -82,8 +82,7 @@ MaskBlocks::Asked MaskBlocks::makeAsked(std::optional<size_t> list) {
             return answer(b, mask, at, p);
           TilePlace place = at;
           place.querySummary = place.keySummary = {};
-          KeyBlocks blocks =
-              mask.buildKeyBlocks(b, loc, place, p[0])[*list];
+          KeyBlocks blocks = mask.buildKeyBlocks(b, loc, place, p[0])[*list];
           if (!blocks.mask)
             return SmallVector<Value>();
           return answer(b, cast<MaskAttrInterface>(blocks.mask),
@@ -166,9 +165,9 @@ void MaskBlocks::setPlace(const MaskedRows &rows) {
 LogicalResult MaskBlocks::ask(Question &question, ArrayRef<int64_t> positions,
                               ArrayRef<int64_t> summaries) {
   Block &body = question.func->getBody().front();
-  SmallVector<int64_t> numbers{place.batch,      place.head,
+  SmallVector<int64_t> numbers{place.batch,       place.head,
                                place.queryOrigin, place.keyOrigin,
-                               place.firstQuery, place.firstKey};
+                               place.firstQuery,  place.firstKey};
   llvm::append_range(numbers, positions);
   auto set = [&](auto arguments, ArrayRef<int64_t> to) {
     for (auto [argument, number] : llvm::zip_equal(arguments, to))

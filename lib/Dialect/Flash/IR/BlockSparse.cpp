@@ -69,10 +69,10 @@ std::pair<int64_t, int64_t> BlockSparseAttr::getBlockSizes() const {
 //===----------------------------------------------------------------------===//
 
 /// The number of the block that holds a position.
-static Value blockOf(MaskBuilder &b, Value position, Value first,
-                     Value origin, int64_t size) {
-  Value row = arith::SubIOp::create(b.builder, b.loc, position,
-                                    first ? first : origin);
+static Value blockOf(MaskBuilder &b, Value position, Value first, Value origin,
+                     int64_t size) {
+  Value row =
+      arith::SubIOp::create(b.builder, b.loc, position, first ? first : origin);
   return arith::DivUIOp::create(b.builder, b.loc, row, b.constant(size));
 }
 
@@ -188,8 +188,7 @@ SmallVector<Value> BlockSparseAttr::buildSummary(OpBuilder &builder,
       return arith::SelectOp::create(builder, loc, condition, b.constant(yes),
                                      no);
     };
-    all.push_back(
-        choose(isIn(2, 3), 2, choose(isIn(0, 1), 1, b.constant(0))));
+    all.push_back(choose(isIn(2, 3), 2, choose(isIn(0, 1), 1, b.constant(0))));
   }
   if (getPartial())
     all.append(getPartial().buildSummary(builder, loc, insidePlace(at), rows,

@@ -14,8 +14,8 @@
 //   full            all parts full           some part full
 //   hidden          some part hidden         all parts hidden
 //
-// Lists of blocks are walked where they bound what is visible: those of one part
-// of an #flash.and. Others are looked up in them.
+// Lists of blocks are walked where they bound what is visible: those of one
+// part of an #flash.and. Others are looked up in them.
 //
 //===----------------------------------------------------------------------===//
 

@@ -16,8 +16,8 @@
 // own number on: the next one's number is further by at least as many blocks as
 // it has, whatever the lengths. So the grid is known from shapes, has two
 // blocks a sequence more than are needed at most, and a block finds its
-// sequence by bisection. Where blocks of a mask cut tiles off, `each` of them in
-// a block of b queries, they are numbered from r * each / b + its number on.
+// sequence by bisection. Where blocks of a mask cut tiles off, `each` of them
+// in a block of b queries, they are numbered from r * each / b + its number on.
 //
 // Rows in no sequence, before the first and behind the last, are two more
 // sequences, without keys: their results follow.

@@ -38,7 +38,8 @@ struct KeyList {
 };
 
 /// A batch (or sequence) and query head, the positions of row 0 of tensors of
-/// queries and keys and of the batch's own first ones, and those behind its last.
+/// queries and keys and of the batch's own first ones, and those behind its
+/// last.
 struct MaskedRows {
   int64_t batch, head, queryOrigin, keyOrigin, firstQuery, firstKey;
   int64_t queryEnd, keyEnd;
@@ -91,8 +92,8 @@ private:
   struct Asked {
     Question queries, keys; // summaries of rows
     Question hidden, full;
-    /// Of this place: [first, last] of queries (false) or keys, and what sums up
-    /// the queries where that of keys depends on it.
+    /// Of this place: [first, last] of queries (false) or keys, and what sums
+    /// up the queries where that of keys depends on it.
     std::map<std::tuple<bool, int64_t, int64_t, std::vector<int64_t>>,
              llvm::SmallVector<int64_t>>
         summaries;
