@@ -280,14 +280,26 @@ static matrix::Shape drawShape(Random &random, const Draw &draw) {
   return shape;
 }
 
+/// Keys and values of 8 bits, often of one type; or one of them alone.
+static void drawNarrow(Random &random, Draw &draw) {
+  auto type = [&] {
+    return random.of({DType::I8, DType::F8E4M3FN, DType::F8E5M2});
+  };
+  draw.keyType = draw.valueType = type();
+  if (random.chance(0.6))
+    draw.valueType = type();
+  if (random.chance(0.4))
+    (random.chance(0.5) ? draw.keyType : draw.valueType).reset();
+}
+
 static Draw drawAny(Random &random) {
   Draw draw;
   draw.seed = random.next();
   draw.type = random.chance(0.12)
                   ? DType::F64
                   : random.of({DType::F32, DType::F16, DType::BF16});
-  if (random.chance(0.15))
-    draw.keyType = random.of({DType::I8, DType::F8E4M3FN, DType::F8E5M2});
+  if (random.chance(0.2))
+    drawNarrow(random, draw);
   draw.bshd = random.chance(0.5);
   draw.lse = random.chance(0.8);
   draw.wideOutput = rt::sizeOf(draw.type) == 2 && random.chance(0.2);

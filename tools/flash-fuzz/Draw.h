@@ -147,8 +147,8 @@ struct Draw {
   /// Of the data of all operands.
   uint64_t seed = 0;
   rt::DType type = rt::DType::F32;
-  /// Of keys and values that have 8 bits, with a factor for each key head.
-  std::optional<rt::DType> keyType;
+  /// Of keys and of values that have 8 bits, with a factor for each key head.
+  std::optional<rt::DType> keyType, valueType;
   bool bshd = false, lse = true, wideOutput = false, isStatic = false,
        dynamicHeads = false, offsets = false, smallIntegers = true;
   int64_t dqk = 8, dv = 8, kvHeads = 1, group = 1;

@@ -121,19 +121,22 @@ std::string ProgramBuilder::headNumbers(const char *keyword, int64_t count,
   return matrix::listOperands(keyword, {extra});
 }
 
-/// Factors that make keys of about one of what has 8 bits.
-std::string ProgramBuilder::keyFactors() {
-  if (!draw.keyType)
-    return "";
-  double (*factor)(Random &) = [](Random &random) {
-    return double(random.between(128, 384)) / 256;
-  };
-  if (draw.keyType == DType::I8)
-    factor = [](Random &random) {
-      return double(random.between(20, 30)) / 1024;
+/// Factors that make numbers of about one of what has 8 bits.
+std::string ProgramBuilder::narrowFactors() {
+  auto factors = [&](const char *keyword, std::optional<DType> type) {
+    if (!type)
+      return std::string();
+    double (*factor)(Random &) = [](Random &random) {
+      return double(random.between(128, 384)) / 256;
     };
-  return headNumbers("key_scale", draw.kvHeads, factor) +
-         headNumbers("value_scale", draw.kvHeads, factor);
+    if (*type == DType::I8)
+      factor = [](Random &random) {
+        return double(random.between(20, 30)) / 1024;
+      };
+    return headNumbers(keyword, draw.kvHeads, factor);
+  };
+  std::string ofKeys = factors("key_scale", draw.keyType);
+  return ofKeys + factors("value_scale", draw.valueType);
 }
 
 /// From far below to far above all scores; -inf is none.
@@ -164,6 +167,7 @@ std::string ProgramBuilder::dropout() {
 Kernel ProgramBuilder::build() {
   kernel.type = draw.type;
   kernel.keyType = draw.keyType;
+  kernel.valueType = draw.valueType;
   kernel.bshd = draw.bshd;
   kernel.lse = draw.lse;
   kernel.wideOutput = draw.wideOutput;
@@ -181,7 +185,7 @@ Kernel ProgramBuilder::build() {
   for (Shape &shape : kernel.shapes)
     std::tie(shape.heads, shape.kvHeads) = std::pair(heads(), draw.kvHeads);
 
-  kernel.operands = sequences() + keyFactors();
+  kernel.operands = sequences() + narrowFactors();
   std::string &attributes = kernel.attributes;
   auto attribute = [&](const std::string &text) {
     attributes += (attributes.empty() ? "" : ", ") + text;

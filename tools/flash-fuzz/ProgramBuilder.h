@@ -41,7 +41,7 @@ private:
   std::string print(const Score &score);
   std::string headNumbers(const char *keyword, int64_t count,
                           double (*number)(Random &));
-  std::string keyFactors();
+  std::string narrowFactors();
   std::string sinks();
   std::string dropout();
 

@@ -145,7 +145,15 @@ void Simplifier::features() {
   set(&Draw::scale, std::string());
   set(&Draw::sinks, false);
   set(&Draw::dropout, std::string());
+  if (draw.keyType && draw.valueType)
+    add([](Draw &copy) {
+      copy.keyType.reset();
+      copy.valueType.reset();
+    });
   set(&Draw::keyType, std::optional<rt::DType>());
+  set(&Draw::valueType, std::optional<rt::DType>());
+  if (draw.keyType && draw.valueType)
+    set(&Draw::valueType, draw.keyType);
   set(&Draw::type, rt::DType::F32);
   for (size_t i = 0; i < draw.scores.size(); ++i) {
     if (draw.scores[i].a && draw.scores[i].kind != Score::Softcap)

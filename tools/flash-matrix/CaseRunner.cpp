@@ -20,6 +20,7 @@
 #include "flash/Runtime/Random.h"
 
 #include "mlir/Parser/Parser.h"
+#include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
 #include <cstring>
@@ -132,10 +133,9 @@ Status CaseRunner::addInput(Array array, Operands &operands) const {
 Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
   uint64_t seed = options.seed * 1009 + shape.sq * 31 + shape.sk;
   std::vector<Array> arrays;
-  for (const std::vector<int64_t> &dims : inputShapes(shape)) {
-    // The first is the queries.
-    rt::DType element =
-        arrays.empty() ? kernel.type : kernel.keyType.value_or(kernel.type);
+  rt::DType elements[] = {kernel.type, kernel.keyElement(),
+                          kernel.valueElement()};
+  for (auto [dims, element] : llvm::zip_equal(inputShapes(shape), elements)) {
     Result<Array> array = Array::create(element, dims);
     Status status = array.status();
     if (array.ok())

@@ -24,8 +24,8 @@ std::string Kernel::name() const {
   std::string text;
   llvm::raw_string_ostream os(text);
   os << rt::nameOf(type);
-  if (keyType)
-    os << "/" << rt::nameOf(*keyType);
+  if (keyType || valueType)
+    os << "/" << rt::nameOf(keyElement()) << "/" << rt::nameOf(valueElement());
   os << (bshd ? " bshd" : " bhsd") << (causal ? " causal" : " full")
      << " d=" << dqk << "," << dv << " heads=" << heads << "/" << kvHeads
      << (dynamicHeads ? " dynamic-heads" : "") << (offsets ? " offsets" : "")
@@ -53,16 +53,16 @@ std::string Kernel::program() const {
            (bshd ? length + "x" + heads : heads + "x" + length) + "x" +
            std::to_string(dim) + "x" + rt::nameOf(element) + ">";
   };
-  DType keyElement = keyType.value_or(type);
-  auto keys = [&](int64_t dim) {
+  auto keys = [&](int64_t dim, DType element) {
     if (!pageSize)
-      return tensor(sk, kvHeads, dim, keyElement);
+      return tensor(sk, kvHeads, dim, element);
     std::string size = dynamicPages ? "?" : std::to_string(pageSize),
                 head = std::to_string(kvHeads);
     return "tensor<?x" + (bshd ? size + "x" + head : head + "x" + size) + "x" +
-           std::to_string(dim) + "x" + rt::nameOf(keyElement) + ">";
+           std::to_string(dim) + "x" + rt::nameOf(element) + ">";
   };
-  std::string q = tensor(sq, heads, dqk, type), k = keys(dqk), v = keys(dv),
+  std::string q = tensor(sq, heads, dqk, type), k = keys(dqk, keyElement()),
+              v = keys(dv, valueElement()),
               o = tensor(sq, heads, dv, wideOutput ? DType::F32 : type),
               l = "tensor<" + batch + "x" +
                   (dynamicHeads ? "?" : std::to_string(heads)) + "x" + sq +
@@ -243,6 +243,8 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
     for (Kernel &kernel : makeBlockSparseKernels(type))
       add(std::move(kernel));
     for (Kernel &kernel : makeScoreKernels(type))
+      add(std::move(kernel));
+    for (Kernel &kernel : makeNarrowKernels(type))
       add(std::move(kernel));
     if (type != DType::F64)
       for (Kernel &kernel : makePackedKernels(type))

@@ -125,9 +125,23 @@ Extra matrix::sinks() {
           }};
 }
 
-Extra matrix::factors(std::string name, double low, double high) {
-  return floats(std::move(name), "tensor<?xf32>", DType::F32, low, high,
-                [](const Kernel &k, const Shape &) { return Dims{k.kvHeads}; });
+void matrix::makeNarrow(Kernel &kernel, std::optional<DType> key,
+                        std::optional<DType> value) {
+  auto add = [&](const char *keyword, const char *name, DType type) {
+    // Integers are as large as 127.
+    auto [low, high] =
+        type == DType::I8 ? std::pair{0.02, 0.03} : std::pair{0.5, 1.5};
+    kernel.extras.push_back(
+        floats(name, "tensor<?xf32>", DType::F32, low, high,
+               [](const Kernel &k, const Shape &) { return Dims{k.kvHeads}; }));
+    kernel.operands += " " + listOperands(keyword, {kernel.extras.back()});
+  };
+  kernel.keyType = key;
+  kernel.valueType = value;
+  if (key)
+    add("key_scale", "x", *key);
+  if (value)
+    add("value_scale", "y", *value);
 }
 
 Extra matrix::bias(double low, double high) {

@@ -63,8 +63,10 @@ Extra slopes(rt::DType type = rt::DType::F32, double low = 0.0,
 /// the first is -inf, which is none.
 Extra sinks();
 
-/// Factors of each key head.
-Extra factors(std::string name, double low, double high);
+/// Gives keys, values or both a type of 8 bits, with a factor `x` or `y` of
+/// each key head; before operands that stand behind those.
+void makeNarrow(Kernel &kernel, std::optional<rt::DType> key,
+                std::optional<rt::DType> value);
 
 /// `w`: a bias of all batches, each head.
 Extra bias(double low = -2, double high = 2);

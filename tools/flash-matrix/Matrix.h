@@ -45,8 +45,8 @@ struct Extra {
 /// What is compiled once.
 struct Kernel {
   rt::DType type = rt::DType::F32;
-  /// Of keys and values, where it is not the queries'.
-  std::optional<rt::DType> keyType;
+  /// Of keys and of values, where it is not the queries'.
+  std::optional<rt::DType> keyType, valueType;
   bool bshd = false, causal = false;
   /// A name for `attributes`, `operands` and `region`, which are text of the
   /// program, and the operands that they need.
@@ -77,7 +77,11 @@ struct Kernel {
   /// Inputs are such that results are NaN where the reference's are.
   bool nanAsReference = false;
 
-  /// `bf16 bshd causal d=59,111 heads=4/2 split=3`.
+  rt::DType keyElement() const { return keyType.value_or(type); }
+  rt::DType valueElement() const { return valueType.value_or(type); }
+
+  /// `bf16 bshd causal d=59,111 heads=4/2 split=3`; `bf16/i8/bf16 ...` where
+  /// keys or values have another type.
   std::string name() const;
   /// ` B=1 Sq=63 Sk=113`, and what else a call chooses.
   std::string describe(const Shape &shape) const;
@@ -97,6 +101,9 @@ std::vector<Kernel> makeSequenceKernels(rt::DType type);
 
 /// Kernels with score functions, of one element type.
 std::vector<Kernel> makeScoreKernels(rt::DType type);
+
+/// Kernels with keys or values of 8 bits, of one element type of queries.
+std::vector<Kernel> makeNarrowKernels(rt::DType type);
 
 /// Kernels whose tiles are of several heads, of one element type.
 std::vector<Kernel> makePackedKernels(rt::DType type);

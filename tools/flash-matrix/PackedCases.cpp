@@ -95,7 +95,7 @@ std::vector<Kernel> matrix::makePackedKernels(DType type) {
   if (type != DType::BF16)
     return kernels;
   for (const std::vector<Kernel> &others :
-       {makeMaskKernels(type), makeScoreKernels(type)})
+       {makeMaskKernels(type), makeScoreKernels(type), makeNarrowKernels(type)})
     for (const Kernel &kernel : others)
       if (canPack(kernel))
         kernels.push_back(pack(kernel, 2));

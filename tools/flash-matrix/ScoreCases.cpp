@@ -170,23 +170,6 @@ std::vector<Kernel> matrix::makeScoreKernels(DType type) {
                 {1, 113, 113, -3, 4},
                 {1, 113, 113, 1000001, 999990},
                 {1, 63, 200, 5, 0}};
-  // 8-bit keys and values.
-  for (DType narrow : {DType::I8, DType::F8E4M3FN, DType::F8E5M2}) {
-    bool integers = narrow == DType::I8;
-    Kernel &kernel =
-        add("narrow",
-            integers                  ? "mask = #flash.causal"
-            : narrow == DType::F8E5M2 ? "scores = [#flash.softcap<3.0>]"
-                                      : "",
-            {factors("x", integers ? 0.02 : 0.5, integers ? 0.03 : 1.5),
-             factors("y", integers ? 0.02 : 0.5, integers ? 0.03 : 1.5)},
-            "key_scale(%x : tensor<?xf32>) value_scale(%y : tensor<?xf32>)");
-    kernel.keyType = narrow;
-    if (integers)
-      kernel.dqk = 59;
-    else if (narrow == DType::F8E5M2)
-      kernel.splitKV = 2;
-  }
   // Regions: one that reads data, before a bias and with a negative scale, and
   // the functions that one may call.
   // Of f64, scores are f64.

@@ -29,7 +29,7 @@ struct Company {
   std::vector<Extra> extras;
   std::string operands;
   bool seeds = false;
-  std::optional<DType> keyType = std::nullopt;
+  std::optional<DType> keyType = std::nullopt, valueType = std::nullopt;
 };
 } // namespace
 
@@ -48,24 +48,22 @@ static std::vector<Company> listCompany() {
            {},
            "dropout(%seed, %offset)",
            true},
-          {"narrow",
-           "",
-           {factors("x", 0.5, 1.5), factors("y", 0.5, 1.5)},
-           "key_scale(%x : tensor<?xf32>) value_scale(%y : tensor<?xf32>)",
-           false,
-           DType::F8E4M3FN}};
+          {"narrow", "", {}, "", false, DType::F8E4M3FN, DType::F8E4M3FN},
+          {"narrow-mixed", "", {}, "", false, DType::I8, DType::F8E4M3FN},
+          {"narrow-keys", "", {}, "", false, DType::F8E5M2},
+          {"narrow-values", "", {}, "", false, std::nullopt, DType::I8}};
 }
 
 /// Adds the extras of `company` to a kernel.
 static void join(Kernel &kernel, const Company &company) {
   kernel.feature += "-" + company.feature;
+  makeNarrow(kernel, company.keyType, company.valueType);
   if (!company.attributes.empty())
     kernel.attributes += ", " + company.attributes;
   for (const Extra &extra : company.extras)
     kernel.extras.push_back(extra);
   kernel.operands += " " + company.operands;
   kernel.seeds = company.seeds;
-  kernel.keyType = company.keyType;
 }
 
 std::vector<Kernel> matrix::makeSequenceKernels(DType type) {
@@ -177,8 +175,8 @@ std::vector<Kernel> matrix::makeSequenceKernels(DType type) {
     kernel.dynamicPages = pageSize == 80 || dim == 59;
   }
   for (const Company &company : listCompany()) {
-    // Keys of a type of their own have scales of f32.
-    if (company.keyType && type == DType::F64)
+    // 8 bits have factors of f32.
+    if ((company.keyType || company.valueType) && type == DType::F64)
       continue;
     join(paged("", "mask = #flash.causal", 16), company);
     Kernel &ragged = sequences("ragged", "mask = #flash.causal",

@@ -63,6 +63,16 @@ func.func @op_in_loop() -> tensor<64xf32> {
 
 // -----
 
+// Values of 8 bits, with keys of 16.
+// expected-error @below {{tensors of 'f8E5M2' are not supported on a GPU yet}}
+func.func @values(%q: tensor<1x4x64x64xf16>, %v: tensor<1x4x64x64xf8E5M2>, %s: tensor<4xf32>) -> tensor<1x4x64x64xf16> {
+  %o = flash.attention %q, %q, %v value_scale(%s : tensor<4xf32>)
+      : tensor<1x4x64x64xf16>, tensor<1x4x64x64xf16>, tensor<1x4x64x64xf8E5M2> -> tensor<1x4x64x64xf16>
+  return %o : tensor<1x4x64x64xf16>
+}
+
+// -----
+
 // expected-error @below {{tensors of 'i8' are not supported on a GPU yet}}
 func.func @segments(%ids: tensor<?x?xi8>) {
   return

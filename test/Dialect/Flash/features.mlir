@@ -57,6 +57,18 @@ func.func @paged(%q: tensor<3x4x1x64xbf16>, %k: tensor<?x2x16x64xf8E4M3FN>, %tab
   return %o : tensor<3x4x1x64xbf16>
 }
 
+// Keys and values of two types, and values alone.
+// CHECK-LABEL: @narrow
+func.func @narrow(%q: tensor<1x4x9x8xf16>, %k: tensor<1x2x9x8xi8>, %v: tensor<1x2x9x8xf8E5M2>, %wide: tensor<1x2x9x8xf16>, %s: tensor<2xf32>) {
+  // CHECK: key_scale(%{{.*}} : tensor<2xf32>) value_scale(%{{.*}} : tensor<2xf32>) : tensor<1x4x9x8xf16>, tensor<1x2x9x8xi8>, tensor<1x2x9x8xf8E5M2>
+  %o = flash.attention %q, %k, %v key_scale(%s : tensor<2xf32>) value_scale(%s : tensor<2xf32>)
+      : tensor<1x4x9x8xf16>, tensor<1x2x9x8xi8>, tensor<1x2x9x8xf8E5M2> -> tensor<1x4x9x8xf16>
+  // CHECK: flash.attention %{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %{{[a-z0-9_]+}} value_scale(%{{.*}} : tensor<2xf32>) :
+  %p = flash.attention %q, %wide, %v value_scale(%s : tensor<2xf32>)
+      : tensor<1x4x9x8xf16>, tensor<1x2x9x8xf16>, tensor<1x2x9x8xf8E5M2> -> tensor<1x4x9x8xf16>
+  return
+}
+
 // CHECK-LABEL: @f64
 func.func @f64(%q: tensor<1x1x?x8xf64>) -> (tensor<1x1x?x8xf64>, tensor<1x1x?xf64>) {
   // CHECK: -> tensor<1x1x?x8xf64>, tensor<1x1x?xf64>

@@ -105,7 +105,7 @@ func.func @no_scale(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf8E4M3FN>) {
 // -----
 
 func.func @scale_of_f32(%q: tensor<2x4x6x8xf32>, %k: tensor<2x4x6x8xf32>, %s: tensor<4xf32>) {
-  // expected-error @below {{has value_scale, but keys of type 'f32' take none}}
+  // expected-error @below {{has value_scale, but values of type 'f32' take none}}
   %o = flash.attention %q, %k, %k value_scale(%s : tensor<4xf32>)   : tensor<2x4x6x8xf32>, tensor<2x4x6x8xf32>, tensor<2x4x6x8xf32> -> tensor<2x4x6x8xf32>
   return
 }
@@ -353,9 +353,33 @@ func.func @step_place(%q: tensor<4x8xf16>, %acc: tensor<4x8xf32>, %r: tensor<4xf
 
 // -----
 
-func.func @narrow_keys(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x4x8xi8>) {
-  // expected-error @below {{element types differ: key has 'i8', value has 'f32'}}
-  %o = flash.attention %q, %k, %q : tensor<1x1x4x8xf32>, tensor<1x1x4x8xi8>, tensor<1x1x4x8xf32> -> tensor<1x1x4x8xf32>
+func.func @keys_have_no_factor(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x4x8xi8>, %s: tensor<1xf32>) {
+  // expected-error @below {{has no key_scale, but keys of type 'i8' need it}}
+  %o = flash.attention %q, %k, %q value_scale(%s : tensor<1xf32>) : tensor<1x1x4x8xf32>, tensor<1x1x4x8xi8>, tensor<1x1x4x8xf32> -> tensor<1x1x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @values_take_no_factor(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x4x8xi8>, %s: tensor<1xf32>) {
+  // expected-error @below {{has value_scale, but values of type 'f32' take none}}
+  %o = flash.attention %q, %k, %q key_scale(%s : tensor<1xf32>) value_scale(%s : tensor<1xf32>) : tensor<1x1x4x8xf32>, tensor<1x1x4x8xi8>, tensor<1x1x4x8xf32> -> tensor<1x1x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @values_have_no_factor(%q: tensor<1x1x4x8xf32>, %v: tensor<1x1x4x8xf8E5M2>) {
+  // expected-error @below {{has no value_scale, but values of type 'f8E5M2' need it}}
+  %o = flash.attention %q, %q, %v : tensor<1x1x4x8xf32>, tensor<1x1x4x8xf32>, tensor<1x1x4x8xf8E5M2> -> tensor<1x1x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @keys_of_a_third_type(%q: tensor<1x1x4x8xf32>, %k: tensor<1x1x4x8xf16>, %v: tensor<1x1x4x8xi8>, %s: tensor<1xf32>) {
+  // expected-error @below {{element types differ: query has 'f32', key has 'f16'}}
+  %o = flash.attention %q, %k, %v value_scale(%s : tensor<1xf32>) : tensor<1x1x4x8xf32>, tensor<1x1x4x8xf16>, tensor<1x1x4x8xi8> -> tensor<1x1x4x8xf32>
   return
 }
 
@@ -367,6 +391,15 @@ func.func @ragged_blocks(%q: tensor<1x4x6x8xf32>, %cu: tensor<3xi32>, %n: tensor
   %o = flash.attention %q, %q, %q cu_seqlens_q(%cu : tensor<3xi32>) cu_seqlens_k(%cu : tensor<3xi32>)
       mask_operands(%n, %l, %n, %l : tensor<3x1x5xi32>, tensor<3x1x5x9xi32>, tensor<3x1x5xi32>, tensor<3x1x5x9xi32>) {mask = #flash.block_sparse<bq = 4, bk = 2>}
       : tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32>, tensor<1x4x6x8xf32> -> tensor<1x4x6x8xf32>
+  return
+}
+
+// -----
+
+func.func @needless_key_scale(%q: tensor<4x8xf16>, %v: tensor<4x8xi8>, %acc: tensor<4x8xf32>, %m: tensor<4xf32>, %i: index, %f: f32) {
+  // expected-error @below {{has key_scale, but keys of type 'f16' take none}}
+  %a:3 = flash.online_attention ins(%q, %q, %v : tensor<4x8xf16>, tensor<4x8xf16>, tensor<4x8xi8>)
+    outs(%acc, %m, %m : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%i) key_scale(%f) {scale = 1.0 : f32}
   return
 }
 

@@ -58,6 +58,20 @@ func.func @decays(%q: tensor<1x2x64x16xf32>, %k: tensor<1x2x64x16xf32>) -> tenso
 
 // -----
 
+// Keys of 8 bits and values of 16: 64 rows of 16 bytes, and of 2 * 24, of which 4 blocks of queries load all.
+// CHECK-LABEL: narrow
+// CHECK: 64 keys, head dims 16 and 24, bf16, keys i8, values bf16
+// CHECK: key           read                 1,024               1,024               1,024               4,096               4,096
+// CHECK: value         read                 3,072               3,072               3,072              12,288              12,288
+// CHECK: probabilities read                     -               8,192                   -               8,192                   -
+func.func @narrow(%q: tensor<1x1x64x16xbf16>, %k: tensor<1x1x64x16xi8>, %v: tensor<1x1x64x24xbf16>, %x: tensor<1xf32>) -> tensor<1x1x64x24xbf16> {
+  %o = flash.attention %q, %k, %v key_scale(%x : tensor<1xf32>)
+      : tensor<1x1x64x16xbf16>, tensor<1x1x64x16xi8>, tensor<1x1x64x24xbf16> -> tensor<1x1x64x24xbf16>
+  return %o : tensor<1x1x64x24xbf16>
+}
+
+// -----
+
 // What is data is known to flash-run alone.
 func.func @data(%q: tensor<2x1x64x16xf32>, %k: tensor<2x1x64x16xf32>, %p: tensor<2xi32>) -> tensor<2x1x64x16xf32> {
   // expected-error @below {{reads an element that is not known here; flash-run --io-report knows a call's data}}

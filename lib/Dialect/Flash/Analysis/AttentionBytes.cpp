@@ -32,7 +32,7 @@ int64_t AttentionModel::streamedKeys(const KeyLoop &loop, int64_t once,
       std::max<int64_t>(ceilDiv(sizes.queries, m) * group() / tileHeads, 1);
   int64_t headsInUse = std::min(keyHeads, ceilDiv(cores, blocks) + 1);
   int64_t bytes = ceilDiv(once, keyHeads) * headsInUse *
-                  (sizes.qkDim + sizes.vDim) * sizes.keyBytes;
+                  (sizes.keyRowBytes() + sizes.valueRowBytes());
   int64_t times = bytes <= target.getL2() ? 1 : ceilDiv(blocks, cores);
   return std::min(once * times, loop.loadedKeys);
 }
@@ -58,7 +58,7 @@ void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
   int64_t streamed =
       streamedKeys(loop, needs.keys.count, io.schedule.getTilePositions());
   for (bool isKey : {true, false}) {
-    int64_t row = (isKey ? sizes.qkDim : sizes.vDim) * sizes.keyBytes;
+    int64_t row = isKey ? sizes.keyRowBytes() : sizes.valueRowBytes();
     OperandIO &operand = add(isKey ? "key" : "value");
     operand.compulsory.read = needs.keys.count * row;
     operand.schedule.hbm.read = streamed * row;
@@ -134,7 +134,7 @@ LogicalResult AttentionModel::sweep(OperationIO &io, const KeyLoop &chosen,
       return failure();
     SweepPoint point{memory, m, n, 0, 0, false};
     point.bytes =
-        loop->loadedKeys * (sizes.qkDim + sizes.vDim) * sizes.keyBytes;
+        loop->loadedKeys * (sizes.keyRowBytes() + sizes.valueRowBytes());
     for (const OperandIO &operand : io.operands) {
       int64_t bytes = operand.schedule.onChip.total();
       // What is read an element at a time grows with the scores.

@@ -37,6 +37,7 @@ LogicalResult AttentionModel::readSizes() {
   sizes.vDim = op.getVHeadDim();
   sizes.elementBytes = TileProblem::get(op).elementBytes;
   sizes.keyBytes = op.getKey().getType().getElementTypeBitWidth() / 8;
+  sizes.valueBytes = op.getValue().getType().getElementTypeBitWidth() / 8;
   if (key->shape[0] != value->shape[0] ||
       (!op.isPaged() && key->shape[0] != sizes.batch))
     return op.emitError() << "batch differs: query has " << sizes.batch

@@ -35,11 +35,20 @@ static std::string toText(Attribute attribute) {
   return text;
 }
 
-static std::string elementType(Operation *op) {
+static std::string elementType(Value value) {
   std::string text;
-  llvm::raw_string_ostream(text)
-      << getElementTypeOrSelf(op->getOperand(0).getType());
+  llvm::raw_string_ostream(text) << getElementTypeOrSelf(value.getType());
   return text;
+}
+
+/// `bf16`; or `bf16, keys i8, values bf16` where they are not alike.
+static std::string elementTypes(AttentionOp op) {
+  std::string query = elementType(op.getQuery()),
+              key = elementType(op.getKey()),
+              value = elementType(op.getValue());
+  if (key == query && value == query)
+    return query;
+  return query + ", keys " + key + ", values " + value;
 }
 
 static std::string describeLocation(Operation *op) {
@@ -128,7 +137,7 @@ static void printOperation(const OperationIO &op, size_t number,
     os << "sizes      batch " << s.batch << ", " << s.heads << " heads ("
        << s.keyHeads << " of keys), " << s.queries << " queries, " << s.keys
        << " keys, head dims " << s.qkDim << " and " << s.vDim << ", "
-       << elementType(op.op) << "\n";
+       << elementTypes(attention) << "\n";
     if (attention.getEffectiveMask())
       os << "mask       " << toText(attention.getEffectiveMask()) << "\n";
     printTile(os, op);
@@ -239,11 +248,16 @@ static Object toJson(const OperationIO &op) {
                              {"dv", s.vDim}};
     return object;
   }
-  object["sizes"] =
-      Object{{"batch", s.batch},       {"heads", s.heads},
-             {"kv_heads", s.keyHeads}, {"sq", s.queries},
-             {"sk", s.keys},           {"dqk", s.qkDim},
-             {"dv", s.vDim},           {"type", elementType(op.op)}};
+  object["sizes"] = Object{{"batch", s.batch},
+                           {"heads", s.heads},
+                           {"kv_heads", s.keyHeads},
+                           {"sq", s.queries},
+                           {"sk", s.keys},
+                           {"dqk", s.qkDim},
+                           {"dv", s.vDim},
+                           {"type", elementType(attention.getQuery())},
+                           {"key_type", elementType(attention.getKey())},
+                           {"value_type", elementType(attention.getValue())}};
   object["mask"] = attention.getEffectiveMask()
                        ? toText(attention.getEffectiveMask())
                        : std::string();

@@ -85,18 +85,16 @@ static LogicalResult verifyPages(AttentionOp op) {
 }
 
 static LogicalResult verifyScales(AttentionOp op) {
-  RankedTensorType key = op.getKey().getType();
-  bool narrow = isNarrow(key);
-  for (auto [name, scale] :
-       {std::pair<StringRef, Value>{"key_scale", op.getKeyScale()},
-        {"value_scale", op.getValueScale()}}) {
-    if (bool(scale) != narrow)
-      return op.emitOpError()
-             << (narrow ? "has no " : "has ") << name << ", but keys of type "
-             << key.getElementType() << (narrow ? " need it" : " take none");
-    if (narrow &&
+  RankedTensorType key = op.getKey().getType(), value = op.getValue().getType();
+  for (auto [name, factors, owners, type] :
+       {std::tuple<StringRef, Value, StringRef, RankedTensorType>{
+            "key_scale", op.getKeyScale(), "keys", key},
+        {"value_scale", op.getValueScale(), "values", value}}) {
+    if (failed(checkFactor(op, name, factors, owners, type)))
+      return failure();
+    if (factors &&
         failed(checkSame(op, "number of heads", {"key", key, op.getHeadsDim()},
-                         {name, cast<RankedTensorType>(scale.getType()), 0})))
+                         {name, cast<RankedTensorType>(factors.getType()), 0})))
       return failure();
   }
   return success();
@@ -184,14 +182,7 @@ static LogicalResult verifyScores(AttentionOp op) {
 LogicalResult AttentionOp::verify() {
   RankedTensorType q = getQuery().getType(), k = getKey().getType(),
                    v = getValue().getType(), o = getOutput().getType();
-  // 8-bit keys and values meet queries of a wider type.
-  if ((!isNarrow(k) && failed(checkElement(*this, "query", q.getElementType(),
-                                           "key", k.getElementType()))) ||
-      (!isNarrow(v) && failed(checkElement(*this, "query", q.getElementType(),
-                                           "value", v.getElementType()))) ||
-      ((isNarrow(k) || isNarrow(v)) &&
-       failed(checkElement(*this, "key", k.getElementType(), "value",
-                           v.getElementType()))))
+  if (failed(checkKeyElements(*this, q, k, v)))
     return failure();
   if (o.getElementType() != q.getElementType() && !o.getElementType().isF32())
     return emitOpError() << "output has element type " << o.getElementType()

@@ -38,6 +38,27 @@ LogicalResult flash::checkElement(Operation *op, StringRef aName, Type a,
                            << ", " << bName << " has " << b;
 }
 
+LogicalResult flash::checkKeyElements(Operation *op, RankedTensorType query,
+                                      RankedTensorType key,
+                                      RankedTensorType value) {
+  for (auto [name, type] : {std::pair{"key", key}, {"value", value}})
+    if (!isNarrow(type) &&
+        failed(checkElement(op, "query", query.getElementType(), name,
+                            type.getElementType())))
+      return failure();
+  return success();
+}
+
+LogicalResult flash::checkFactor(Operation *op, StringRef name, Value factor,
+                                 StringRef owners, RankedTensorType type) {
+  bool narrow = isNarrow(type);
+  if (bool(factor) == narrow)
+    return success();
+  return op->emitOpError() << (narrow ? "has no " : "has ") << name << ", but "
+                           << owners << " of type " << type.getElementType()
+                           << (narrow ? " need it" : " take none");
+}
+
 LogicalResult flash::verifyBody(Operation *op, StringRef name, Region &body,
                                 Type score, ValueRange captures) {
   if (body.empty())

@@ -49,6 +49,17 @@ llvm::LogicalResult checkElement(mlir::Operation *op, llvm::StringRef aName,
                                  mlir::Type a, llvm::StringRef bName,
                                  mlir::Type b);
 
+/// Checks that keys have the queries' element type or 8 bits, and so values.
+llvm::LogicalResult checkKeyElements(mlir::Operation *op,
+                                     mlir::RankedTensorType query,
+                                     mlir::RankedTensorType key,
+                                     mlir::RankedTensorType value);
+
+/// Checks that a factor is there exactly where what it belongs to has 8 bits.
+llvm::LogicalResult checkFactor(mlir::Operation *op, llvm::StringRef name,
+                                mlir::Value factor, llvm::StringRef owners,
+                                mlir::RankedTensorType type);
+
 /// Checks the block of a score or mask region: its arguments and what it
 /// yields.
 llvm::LogicalResult verifyBody(mlir::Operation *op, llvm::StringRef name,

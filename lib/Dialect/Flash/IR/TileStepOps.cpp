@@ -27,14 +27,7 @@ LogicalResult OnlineAttentionOp::verify() {
     if (!type.hasStaticShape())
       return emitOpError() << "tiles must be static, but " << name << " is "
                            << type;
-  // 8-bit keys and values meet queries of a wider type.
-  if ((!isNarrow(k) && failed(checkElement(*this, "query", q.getElementType(),
-                                           "key", k.getElementType()))) ||
-      (!isNarrow(v) && failed(checkElement(*this, "query", q.getElementType(),
-                                           "value", v.getElementType()))) ||
-      ((isNarrow(k) || isNarrow(v)) &&
-       failed(checkElement(*this, "key", k.getElementType(), "value",
-                           v.getElementType()))))
+  if (failed(checkKeyElements(*this, q, k, v)))
     return failure();
   int64_t row = getTransposed() ? 1 : 0, col = 1 - row;
   if (failed(checkSame(*this, "head dim", {"query", q, col}, {"key", k, 1})) ||
@@ -53,10 +46,9 @@ LogicalResult OnlineAttentionOp::verify() {
     return emitOpError() << "has " << max.getDimSize(0)
                          << " query rows, which are not those of "
                          << packing.getHeads() << " heads";
-  if (bool(getKeyScale()) != isNarrow(k))
-    return emitOpError() << (isNarrow(k) ? "has no " : "has ")
-                         << "key_scale, but keys of type " << k.getElementType()
-                         << (isNarrow(k) ? " need it" : " take none");
+  // The factor of values joins after the loop.
+  if (failed(checkFactor(*this, "key_scale", getKeyScale(), "keys", k)))
+    return failure();
   unsigned masks = getMask() ? getMaskAttr().getNumMaskOperands() : 0;
   if (masks != getMaskOperands().size())
     return emitOpError() << "mask takes " << masks

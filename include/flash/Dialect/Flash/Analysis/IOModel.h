@@ -82,7 +82,11 @@ struct SweepPoint {
 struct AttentionSizes {
   int64_t batch = 0, heads = 0, keyHeads = 0, queries = 0, keys = 0, qkDim = 0,
           vDim = 0;
-  int64_t elementBytes = 0, keyBytes = 0; ///< of Q, and of K and V
+  int64_t elementBytes = 0, keyBytes = 0, valueBytes = 0; ///< of Q, K and V
+
+  /// Of a row of K and the one of V.
+  int64_t keyRowBytes() const { return qkDim * keyBytes; }
+  int64_t valueRowBytes() const { return vDim * valueBytes; }
 };
 
 /// One flash.attention or flash.merge.

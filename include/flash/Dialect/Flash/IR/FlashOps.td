@@ -133,8 +133,9 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     are; positions stay those of all keys, and so do `q_offset`'s default, rows of
     operands and numbers of key blocks. `flash.merge` joins the slices.
 
-    **8-bit keys and values** (f8E4M3FN, f8E5M2, i8): each element is multiplied by
-    `key_scale` or `value_scale` of its key head.
+    **8-bit keys and values** (f8E4M3FN, f8E5M2, i8; both, of one type or of two, or
+    one of them): each element is multiplied by `key_scale` or `value_scale` of its
+    key head, which is there exactly where it has 8 bits.
 
     Source: Dao et al., FlashAttention (arXiv 2205.14135) and FlashAttention-2 (arXiv 2307.08691).
   }];
