@@ -71,7 +71,7 @@ static TileCandidate tileForCPU(TargetAttr target, const TileProblem &problem) {
   // Tiles do not cross the blocks of a mask. A block of keys that crosses no
   // page is read where it lies; below 24 keys a step is dear.
   if (problem.queryBlock)
-    choice.m = stepThrough(problem.queryBlock, 128);
+    choice.m = stepThrough(problem.queryBlock, 64);
   if (problem.keyBlock)
     choice.n = stepThrough(problem.keyBlock, 64);
   else if (int64_t n = largestDivisor(problem.pageSize, 64); n >= 24)
