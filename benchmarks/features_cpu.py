@@ -12,8 +12,8 @@ f32, head dim 64, N(0, 1) inputs, one thread. After a warm-up, kernels take turn
 time is CPU time of the thread, and the median of the rounds; what a feature costs is the median of its time over plain attention's
 in the same round, so that what else runs on the machine moves it little. Outputs are compared with float64 where the answer is a
 masked softmax. Bars: masks and ragged sequences cost what the tiles that they see cost; ids at random, which hide nothing, at most half
-as much again as plain attention; lists of blocks a + b x blocks with a small a; score functions, regions and sinks at most half as
-much again. A bias (bytes), dropout (random numbers), pages and 8-bit keys have no bar. Needs NumPy and libflash-c (FLASH_LIBRARY, or the build tree's).
+as much again as plain attention; lists of blocks a + b x blocks with a small a; score functions, a bias, regions and sinks at most half
+as much again. Dropout (random numbers), pages and 8-bit keys have no bar. Needs NumPy and libflash-c (FLASH_LIBRARY, or the build tree's).
 """
 
 import argparse
@@ -81,7 +81,7 @@ SCORES = {
     "sinks, causal": ("{mask = #flash.causal}", "sinks(%sinks : tensor<?xf32>)", "", ["%sinks: tensor<?xf32>"], "causal"),
     "dropout": ("{dropout_p = 0.1 : f32}", "dropout(%seed, %offset)", "", [], "full"),
 }
-WITHOUT_BAR = ("bias", "dropout")
+WITHOUT_BAR = ("dropout",)
 LISTS = ["%pn: tensor<1x1x?xi32>", "%pl: tensor<1x1x?x?xi32>", "%fn: tensor<1x1x?xi32>", "%fl: tensor<1x1x?x?xi32>"]
 
 

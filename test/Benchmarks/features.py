@@ -37,7 +37,7 @@ def run(*arguments):
 rows = [row("visible", "causal", 512, 0.6, tiles=0.5), row("visible", "causal", 1024, 0.7, tiles=0.5), row("documents", "ids at random", 512, 1.5, tiles=1.0),
         {**row("documents", "8 ragged sequences", 512, 0.9), "beside": "8 documents"},
         *(row("lists", f"{n} of 4 blocks a row", 512, 0.1 + 0.3 * n, blocks=n * 8, density=n / 4) for n in (1, 2, 4)),
-        row("scores", "bias", 512, 3.0), row("keys", "pages of 16 keys", 512, 2.0)]
+        row("scores", "dropout", 512, 3.0), row("keys", "pages of 16 keys", 512, 2.0)]
 # An earlier whole run has least times, and no ratio; a later one of a few features is not what is shown.
 old = [{"section": "scores", "case": "ALiBi", "length": 512, "heads": 2, "beside": "full", "ms": 12.0, "plain_ms": 10.0},
        {"section": "visible", "case": "causal", "length": 512, "heads": 2, "ms": 6.0, "full_ms": 10.0, "tiles": 0.5}]
@@ -49,7 +49,7 @@ write((old, {}), (rows, {}), (old, {"only": "ALiBi"}))
 # CHECK-NEXT: | lists, density 0.25 | full | 4.00 | 0.400 | | | | | | |
 # CHECK: | lists: a of a + b x blocks | all blocks | | 0.077 | | | | | 0.03 | missed at 512 |
 # CHECK-NEXT: | lists: off proportion, from density 0.25 | all blocks | | 0.231 | | | | | 0.15 | missed at 512 |
-# CHECK-NEXT: | bias | full | 30.00 | 3.000 | | | | | | |
+# CHECK-NEXT: | dropout | full | 30.00 | 3.000 | | | | | | |
 # CHECK-NEXT: | pages of 16 keys | full | 20.00 | 2.000 | | | | | | |
 # CHECK-NEXT: 0
 print(run("--table", path))

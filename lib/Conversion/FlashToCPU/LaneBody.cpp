@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
 
@@ -181,39 +182,71 @@ Value LaneBody::gather(Value buffer, ArrayRef<LaneValue> indices,
   return vector::FromElementsOp::create(rewriter, loc, wide, elements);
 }
 
+/// The vectors of all rows of a square panel: each lane's neighbours in memory
+/// as a vector, turned.
+SmallVector<Value> LaneBody::readSquare(Value buffer, const LanePanel &panel,
+                                        ArrayRef<LaneValue> indices) {
+  auto type = VectorType::get(
+      {panel.width}, cast<MemRefType>(buffer.getType()).getElementType());
+  SmallVector<Value> rows;
+  for (int64_t lane = 0; lane < panel.width; ++lane) {
+    SmallVector<Value> at;
+    for (const LaneValue &index : indices)
+      at.push_back(index.scalar ? index.scalar
+                                : vector::ExtractOp::create(rewriter, loc,
+                                                            index.wide, lane));
+    rows.push_back(vector::LoadOp::create(rewriter, loc, type, buffer, at));
+    // The next tile's part of the row, which no hardware prefetcher follows
+    // from row to row. It may lie past the end: a prefetch does not fault.
+    at.back() = offset(at.back(), plan.sizes[plan.row]);
+    memref::PrefetchOp::create(rewriter, loc, buffer, at,
+                               /*isWrite=*/false, /*localityHint=*/3,
+                               /*isDataCache=*/true);
+  }
+  return transposeSquare(rewriter, loc, std::move(rows));
+}
+
 /// Reads what lies across the lanes for all rows of a square panel at once, and
 /// keeps the other rows' vectors for them. No value where it cannot.
 Value LaneBody::readAcross(memref::LoadOp read, const LanePanel &panel,
                            int64_t r, int64_t v, ArrayRef<LaneValue> indices,
-                           Cache &cache) {
+                           function_ref<Value(Value)> scalarOf, Cache &cache) {
   if (panel.rows != panel.width || !llvm::isPowerOf2_64(panel.width) ||
-      plan.row < 0 || !liesAcross(op, read, plan.lanes, plan.row))
+      plan.row < 0)
+    return Value();
+  std::optional<AcrossIndex> last = liesAcross(op, read, plan.lanes, plan.row);
+  if (!last)
     return Value();
   // After the operands: the reads, by their place in the body.
   Block::iterator begin = op.getBlock()->begin();
   unsigned number =
       op->getNumOperands() + std::distance(begin, read->getIterator());
   if (r == 0) {
-    auto type =
-        VectorType::get({panel.width}, read.getMemRefType().getElementType());
-    SmallVector<Value> rows;
-    for (int64_t lane = 0; lane < panel.width; ++lane) {
-      SmallVector<Value> at;
-      for (const LaneValue &index : indices)
-        at.push_back(index.scalar ? index.scalar
-                                  : vector::ExtractOp::create(
-                                        rewriter, loc, index.wide, lane));
-      rows.push_back(
-          vector::LoadOp::create(rewriter, loc, type, read.getMemRef(), at));
-      // The next tile's part of the row, which no hardware prefetcher follows
-      // from row to row. It may lie past the end: a prefetch does not fault.
-      at.back() = offset(at.back(), plan.sizes[plan.row]);
-      memref::PrefetchOp::create(rewriter, loc, read.getMemRef(), at,
-                                 /*isWrite=*/false, /*localityHint=*/3,
-                                 /*isDataCache=*/true);
+    Value buffer = read.getMemRef();
+    auto withLast = [&](Value index) {
+      SmallVector<LaneValue> all(indices);
+      all.back() = {scalarOf(index), {}};
+      return all;
+    };
+    SmallVector<Value> vectors;
+    if (last->unless) {
+      auto branch = scf::IfOp::create(
+          rewriter, loc, scalarOf(last->unless),
+          [&](OpBuilder &, Location) {
+            Value one = gather(buffer, withLast(last->shared), panel.width);
+            scf::YieldOp::create(rewriter, loc,
+                                 SmallVector<Value>(panel.rows, one));
+          },
+          [&](OpBuilder &, Location) {
+            scf::YieldOp::create(
+                rewriter, loc,
+                readSquare(buffer, panel, withLast(last->index)));
+          });
+      vectors = SmallVector<Value>(branch.getResults());
+    } else {
+      vectors = readSquare(buffer, panel, withLast(last->index));
     }
-    for (auto [row, value] :
-         llvm::enumerate(transposeSquare(rewriter, loc, std::move(rows))))
+    for (auto [row, value] : llvm::enumerate(vectors))
       cache[{number, int64_t(row), v}] = value;
   }
   return cache.lookup({number, r, v});
@@ -298,7 +331,8 @@ SmallVector<Value> LaneBody::evaluate(const LanePanel &panel, int64_t r,
             memref::LoadOp::create(rewriter, loc, read.getMemRef(), at);
         continue;
       }
-      Value wide = readAcross(read, panel, r, v, indices, cache);
+      auto scalarOf = [&](Value value) { return find(value).scalar; };
+      Value wide = readAcross(read, panel, r, v, indices, scalarOf, cache);
       known[read.getResult()].wide =
           wide ? wide : gather(read.getMemRef(), indices, panel.width);
       continue;

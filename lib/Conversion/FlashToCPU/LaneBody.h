@@ -64,7 +64,12 @@ private:
                      int64_t width);
   mlir::Value readAcross(mlir::memref::LoadOp read, const LanePanel &panel,
                          int64_t r, int64_t v,
-                         llvm::ArrayRef<LaneValue> indices, Cache &cache);
+                         llvm::ArrayRef<LaneValue> indices,
+                         llvm::function_ref<mlir::Value(mlir::Value)> scalarOf,
+                         Cache &cache);
+  llvm::SmallVector<mlir::Value> readSquare(mlir::Value buffer,
+                                            const LanePanel &panel,
+                                            llvm::ArrayRef<LaneValue> indices);
   mlir::Value indexVector(const LanePanel &panel, int64_t dim, int64_t r,
                           int64_t v);
 

@@ -53,22 +53,33 @@ static std::optional<int64_t> slopeAlong(linalg::LinalgOp op, Value value,
   return std::nullopt;
 }
 
-bool flash::liesAcross(linalg::LinalgOp op, memref::LoadOp read, int64_t lanes,
-                       int64_t dim) {
+std::optional<AcrossIndex> flash::liesAcross(linalg::LinalgOp op,
+                                             memref::LoadOp read, int64_t lanes,
+                                             int64_t dim) {
   MemRefType type = read.getMemRefType();
   int64_t offset;
   SmallVector<int64_t> strides;
   if (type.getRank() < 2 || type.getElementTypeBitWidth() < 8 ||
       failed(type.getStridesAndOffset(strides, offset)) || strides.back() != 1)
-    return false;
-  Value last = read.getIndices().back();
+    return std::nullopt;
   OperandRange others = read.getIndices().drop_back();
   auto isFixed = [&](Value index, int64_t along) {
     return slopeAlong(op, index, along) == 0;
   };
-  return slopeAlong(op, last, dim) == 1 && isFixed(last, lanes) &&
-         llvm::all_of(others, [&](Value i) { return isFixed(i, dim); }) &&
-         llvm::any_of(others, [&](Value i) { return !isFixed(i, lanes); });
+  auto isFixedHere = [&](Value value) {
+    return isFixed(value, dim) && isFixed(value, lanes);
+  };
+  AcrossIndex last{read.getIndices().back(), {}, {}};
+  if (auto select = last.index.getDefiningOp<arith::SelectOp>();
+      select && isFixedHere(select.getCondition()) &&
+      isFixedHere(select.getTrueValue()))
+    last = {select.getFalseValue(), select.getCondition(),
+            select.getTrueValue()};
+  bool across =
+      slopeAlong(op, last.index, dim) == 1 && isFixed(last.index, lanes) &&
+      llvm::all_of(others, [&](Value i) { return isFixed(i, dim); }) &&
+      llvm::any_of(others, [&](Value i) { return !isFixed(i, lanes); });
+  return across ? std::optional(last) : std::nullopt;
 }
 
 int64_t flash::findAcross(linalg::LinalgOp op, int64_t lanes) {

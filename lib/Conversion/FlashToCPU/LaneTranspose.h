@@ -14,11 +14,19 @@
 
 namespace flash {
 
+/// The last index of a read that lies across the lanes, as values of the body:
+/// `index`, unless the i1 `unless` says that all share `shared` (a dimension
+/// whose size, 1 for all, a call knows). Nobody does where it is null.
+struct AcrossIndex {
+  mlir::Value index, unless, shared;
+};
+
 /// Whether a read in the body of `op` lies across its lanes: neighbours in
 /// memory belong to neighbours along loop dimension `dim`, and lanes differ in
 /// an index before the last.
-bool liesAcross(mlir::linalg::LinalgOp op, mlir::memref::LoadOp read,
-                int64_t lanes, int64_t dim);
+std::optional<AcrossIndex> liesAcross(mlir::linalg::LinalgOp op,
+                                      mlir::memref::LoadOp read, int64_t lanes,
+                                      int64_t dim);
 
 /// The static loop dimension along which some read of the body of an
 /// element-wise op lies across the lanes; -1 if there is none.

@@ -343,3 +343,32 @@ func.func @clamped(%bias: memref<64x?xf32>, %s: memref<16x16xf32>, %last: index)
   }
   return
 }
+
+// -----
+
+// Where only a call knows whether one key's serves all, each square asks.
+// CHECK-LABEL: @across_or_one
+// CHECK-SAME: %{{.*}}: memref<64x?xf32>, %{{.*}}: memref<16x16xf32>, %[[ONE:.*]]: i1
+// AVX2: scf.if %[[ONE]] -> (vector<8xf32>, vector<8xf32>,
+// AVX2: memref.load
+// AVX2: vector.from_elements
+// AVX2-NOT: vector.shuffle
+// AVX2: scf.yield %[[SAME:.*]], %[[SAME]], %[[SAME]],
+// AVX2: } else {
+// AVX2: vector.load
+// AVX2: vector.shuffle
+// AVX2: scf.yield
+func.func @across_or_one(%bias: memref<64x?xf32>, %s: memref<16x16xf32>, %one: i1) {
+  %c0 = arith.constant 0 : index
+  linalg.generic {indexing_maps = [affine_map<(j, i) -> (j, i)>], iterator_types = ["parallel", "parallel"]}
+      outs(%s : memref<16x16xf32>) {
+  ^bb0(%score: f32):
+    %j = linalg.index 0 : index
+    %i = linalg.index 1 : index
+    %k = arith.select %one, %c0, %j : index
+    %b = memref.load %bias[%i, %k] : memref<64x?xf32>
+    %r = arith.addf %score, %b : f32
+    linalg.yield %r : f32
+  }
+  return
+}
