@@ -77,12 +77,19 @@ LogicalResult OnlineAttentionOp::verifyRegions() {
 
 TilePlace OnlineAttentionOp::getPlace(ValueRange operands, Region &body) {
   MaskAttrInterface mask = getMaskAttr();
-  return TilePlace{getBatch(),      getHead(),
-                   getQOrigin(),    getKOrigin(),
-                   operands,        &body,
-                   getCaptures(),   mask && mask.hidesLaterKeys(),
-                   getListedFull(), getQuerySummary(),
-                   getKeySummary()};
+  return TilePlace{getBatch(),
+                   getHead(),
+                   getQOrigin(),
+                   getKOrigin(),
+                   operands,
+                   &body,
+                   getCaptures(),
+                   mask && mask.hidesLaterKeys(),
+                   getListedFull(),
+                   getQuerySummary(),
+                   getKeySummary(),
+                   /*firstQuery=*/Value(),
+                   /*firstKey=*/Value()};
 }
 
 /// Results of a destination-style op have their destinations' shapes.
