@@ -95,10 +95,6 @@ static std::vector<Extra> joined(std::vector<Extra> first,
 // Kernels
 //===----------------------------------------------------------------------===//
 
-static const std::vector<Shape> kShapes = {
-    {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},
-    {1, 97, 200}, {3, 64, 128}, {1, 1, 1023}, {1, 300, 1023}, {1, 517, 517}};
-
 std::vector<Kernel> matrix::makeBlockSparseKernels(DType type) {
   std::vector<Kernel> kernels;
   // Layouts take turns, and begin with another one for each type.
@@ -112,7 +108,7 @@ std::vector<Kernel> matrix::makeBlockSparseKernels(DType type) {
     kernel.attributes = "mask = " + mask;
     kernel.operands = listOperands("mask_operands", extras);
     kernel.extras = std::move(extras);
-    kernel.shapes = kShapes;
+    kernel.shapes = mixedShapes();
     kernels.push_back(std::move(kernel));
     return kernels.back();
   };

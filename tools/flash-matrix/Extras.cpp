@@ -17,6 +17,13 @@ using namespace flash::matrix;
 using rt::Array;
 using rt::DType;
 
+const std::vector<Shape> &matrix::mixedShapes() {
+  static const std::vector<Shape> shapes = {
+      {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},
+      {1, 97, 200}, {3, 64, 128}, {1, 1, 1023}, {1, 300, 1023}, {1, 517, 517}};
+  return shapes;
+}
+
 int64_t matrix::keysOf(const Kernel &kernel, const Shape &shape) {
   int64_t page = std::max<int64_t>(kernel.pageSize, 1);
   return ceilDiv(shape.sk, page) * page;

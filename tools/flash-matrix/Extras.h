@@ -22,6 +22,10 @@ using Dims = std::vector<int64_t>;
 
 inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+/// Short and long, equal and not, none: for kernels that say nothing of
+/// lengths.
+const std::vector<Shape> &mixedShapes();
+
 /// How many keys there is room for: all of the last page.
 int64_t keysOf(const Kernel &kernel, const Shape &shape);
 

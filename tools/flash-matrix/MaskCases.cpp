@@ -20,10 +20,6 @@ using namespace flash;
 using namespace flash::matrix;
 using rt::DType;
 
-static const std::vector<Shape> kShapes = {
-    {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},
-    {1, 97, 200}, {3, 64, 128}, {1, 1, 1023}, {1, 300, 1023}, {1, 517, 517}};
-
 std::vector<Kernel> matrix::makeMaskKernels(DType type) {
   std::vector<Kernel> kernels;
   // Layouts take turns, and begin with another one for each type.
@@ -38,7 +34,7 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
       kernel.attributes = "mask = " + mask;
     kernel.operands = listOperands("mask_operands", extras);
     kernel.extras = std::move(extras);
-    kernel.shapes = kShapes;
+    kernel.shapes = mixedShapes();
     kernels.push_back(std::move(kernel));
     return kernels.back();
   };

@@ -18,9 +18,6 @@ using namespace flash;
 using namespace flash::matrix;
 using rt::DType;
 
-static const std::vector<Shape> kShapes = {
-    {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},
-    {1, 97, 200}, {3, 64, 128}, {1, 1, 1023}, {1, 300, 1023}, {1, 517, 517}};
 static const std::vector<Shape> kPaged = {
     {1, 5, 0}, {2, 1, 113}, {3, 64, 128}, {2, 97, 300}};
 
@@ -41,7 +38,7 @@ std::vector<Kernel> matrix::makeNarrowKernels(DType type) {
     kernel.attributes = std::move(attributes);
     kernel.dqk = dqk;
     kernel.dv = dv;
-    kernel.shapes = kShapes;
+    kernel.shapes = mixedShapes();
     makeNarrow(kernel, key, value);
     return kernel;
   };

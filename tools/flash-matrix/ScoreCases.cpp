@@ -22,10 +22,6 @@ using namespace flash::matrix;
 using rt::Array;
 using rt::DType;
 
-static const std::vector<Shape> kShapes = {
-    {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},
-    {1, 97, 200}, {3, 64, 128}, {1, 1, 1023}, {1, 300, 1023}, {1, 517, 517}};
-
 /// A number for each key.
 static Extra columns(DType type) {
   return floats("c", std::string("tensor<?x") + rt::nameOf(type) + ">", type,
@@ -61,7 +57,7 @@ std::vector<Kernel> matrix::makeScoreKernels(DType type) {
     kernel.attributes = std::move(attributes);
     kernel.extras = std::move(extras);
     kernel.operands = std::move(operands);
-    kernel.shapes = kShapes;
+    kernel.shapes = mixedShapes();
     kernels.push_back(std::move(kernel));
     return kernels.back();
   };
