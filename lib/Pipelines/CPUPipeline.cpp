@@ -77,6 +77,7 @@ void flash::buildCPULoweringPipeline(OpPassManager &pm,
   // Tensors.
   pm.addNestedPass<func::FuncOp>(createExpandPages());
   pm.addNestedPass<func::FuncOp>(createSoftmaxToLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createExpandSumsPass());
   pm.addNestedPass<func::FuncOp>(createPromoteOperandsPass());
   pm.addPass(createResultsToOutputsPass());
   pm.addNestedPass<func::FuncOp>(createPadToCopyPass());
@@ -136,6 +137,7 @@ void flash::registerCPUPipelines() {
 }
 
 void flash::registerCPUPipelineInterfaces(DialectRegistry &registry) {
+  registerSumBufferization(registry);
   arith::registerBufferizableOpInterfaceExternalModels(registry);
   bufferization::func_ext::registerBufferizableOpInterfaceExternalModels(
       registry);

@@ -166,7 +166,8 @@ Status Interpreter::visit(Operation *op) {
       .Case<AttentionOp, MergeOp, tensor::ExtractSliceOp, tensor::EmptyOp,
             tensor::DimOp, tensor::CastOp, tensor::ExpandShapeOp,
             tensor::CollapseShapeOp, linalg::LinalgOp, cf::AssertOp,
-            arith::ConstantOp, arith::CmpIOp>(
+            arith::ConstantOp, arith::CmpIOp, scf::ForOp, scf::IfOp,
+            scf::ForallOp, tensor::InsertSliceOp, AddSliceOp>(
           [&](auto known) { return visit(known); })
       .Case<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>(
           [&](auto known) { return visitAffine(known, known.getMap()); })

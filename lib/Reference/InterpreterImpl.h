@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -62,6 +63,21 @@ private:
   rt::Status visit(mlir::cf::AssertOp op);
   rt::Status visit(mlir::arith::ConstantOp op);
   rt::Status visit(mlir::arith::CmpIOp op);
+  rt::Status visit(mlir::scf::ForOp op);
+  rt::Status visit(mlir::scf::IfOp op);
+  rt::Status visit(mlir::scf::ForallOp op);
+  rt::Status visit(mlir::tensor::InsertSliceOp op);
+  rt::Status visit(AddSliceOp op);
+  rt::Status visitBlock(mlir::Block &block);
+  /// What a parallel loop has combined so far.
+  using Outputs = llvm::DenseMap<mlir::Value, std::shared_ptr<rt::Array>>;
+  rt::Status visitIteration(mlir::scf::ForallOp op,
+                            llvm::ArrayRef<int64_t> point, Outputs &outputs);
+  /// Writes the op's source to its slice of `dest`, or adds it there.
+  template <typename OpT>
+  rt::Status writeSlice(OpT op, rt::Array &dest, bool add);
+  /// Binds a copy of the op's destination that has its slice written.
+  template <typename OpT> rt::Status visitWrite(OpT op, bool add);
   rt::Status visitAffine(mlir::Operation *op, mlir::AffineMap map);
   rt::Status visitInteger(mlir::Operation *op);
   rt::Status visitDense(mlir::arith::ConstantOp op);
@@ -89,6 +105,12 @@ private:
   rt::Status bind(mlir::Value result, int64_t value) {
     values[result] = value;
     return rt::Status::success();
+  }
+  /// Binds `result` to what `value` has.
+  void bindAs(mlir::Value result, mlir::Value value) {
+    // A copy: a new entry may move the others.
+    RuntimeValue copy = values[value];
+    values[result] = std::move(copy);
   }
   rt::Status bindShape(mlir::Value result, std::vector<int64_t> shape);
 

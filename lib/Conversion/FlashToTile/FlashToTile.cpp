@@ -33,6 +33,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -118,6 +119,18 @@ FailureOr<Value> FunctionConverter::allocateResult(scf::ForallOp op,
   // What another loop wrote before, for calls of other lengths.
   if (init.get().getDefiningOp<scf::ForallOp>() && init.get().hasOneUse())
     return memrefs.lookup(init.get());
+  // Zeros, to which the loop adds.
+  if (auto fill = init.get().getDefiningOp<linalg::FillOp>()) {
+    auto empty = fill.getOutputs()[0].getDefiningOp<tensor::EmptyOp>();
+    if (!empty || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+      return fill.emitOpError(
+          "must fill a tensor.empty with zero, for a loop to add to, on a GPU");
+    Value memref = memref::AllocOp::create(builder, op.getLoc(),
+                                           denseType(empty.getType()),
+                                           empty.getDynamicSizes());
+    tile::ClearOp::create(builder, op.getLoc(), memref);
+    return memref;
+  }
   auto empty = init.get().getDefiningOp<tensor::EmptyOp>();
   if (!empty)
     return op.emitOpError("must write its results to tensor.empty on a GPU");
@@ -188,7 +201,7 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
                tile::getKernelCluster(kernel), bound);
   for (auto [from, to] : llvm::zip(op.getInductionVars(), position))
     body.map(from, to);
-  if (failed(body.convertBlock(*op.getBody())))
+  if (failed(body.convertBody(*op.getBody())))
     return failure();
   gpu::ReturnOp::create(builder, loc);
   return success();
@@ -226,6 +239,7 @@ static void sinkCasts(scf::ForallOp op) {
 LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   Location loc = op.getLoc();
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
+  normalizeSteps(op);
   sinkCasts(op);
   // Captures in order of use: tensors, then scalars; constants are copied.
   SetVector<Value> above;
@@ -327,9 +341,9 @@ LogicalResult FunctionConverter::convert(Operation *op) {
   auto isTensor = llvm::IsaPred<TensorType>;
   bool ours =
       llvm::TypeSwitch<Operation *, bool>(op)
-          .Case<scf::ForallOp, tensor::EmptyOp, tensor::ExtractSliceOp,
-                tensor::CastOp, tensor::DimOp, cf::AssertOp, func::ReturnOp>(
-              [](auto) { return true; })
+          .Case<scf::ForallOp, tensor::EmptyOp, linalg::FillOp,
+                tensor::ExtractSliceOp, tensor::CastOp, tensor::DimOp,
+                cf::AssertOp, func::ReturnOp>([](auto) { return true; })
           .Default([&](Operation *op) {
             return isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(
                        op->getDialect()) &&
@@ -393,7 +407,7 @@ LogicalResult FunctionConverter::convert(Operation *op) {
                                                  : value);
     }
     func::ReturnOp::create(builder, loc, values);
-  } else if (!isa<tensor::EmptyOp>(op)) {
+  } else if (!isa<tensor::EmptyOp, linalg::FillOp>(op)) {
     return success(); // Index arithmetic stays as it is.
   }
   converted.push_back(op);

@@ -129,6 +129,7 @@ struct ConvertTileToNVVMPass
     populateMapPatterns(converter, patterns, kernels);
     populateTransferPatterns(converter, patterns, kernels);
     populateStorePatterns(converter, patterns, kernels);
+    populateStoreSharedPatterns(converter, patterns, kernels);
     populateRingPatterns(converter, patterns, kernels);
     populateQueuePatterns(converter, patterns, kernels);
     populateHandOverPatterns(converter, patterns, kernels);

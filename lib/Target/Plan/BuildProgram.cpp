@@ -82,6 +82,7 @@ LogicalResult ProgramBuilder::convert(Operation *op) {
       .Case([&](cf::AssertOp op) { return convertAssert(op); })
       .Case([&](tile::LaunchOp op) { return convertLaunch(op); })
       .Case([&](tile::TensorMapOp) { return success(); })
+      .Case([&](tile::ClearOp op) { return convertClear(op); })
       .Case([&](func::ReturnOp op) { return convertReturn(op); })
       .Case([&](memref::CastOp op) {
         views[op.getResult()] = View(views[op.getSource()]);

@@ -62,6 +62,9 @@ void lowerOnlineSoftmax(mlir::RewriterBase &rewriter, OnlineSoftmaxOp op);
 llvm::LogicalResult promoteOperands(mlir::RewriterBase &rewriter,
                                     mlir::linalg::LinalgOp op);
 
+/// How flash.parallel_add_slice becomes memory operations.
+void registerSumBufferization(mlir::DialectRegistry &registry);
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "flash/Conversion/FlashToCPU/Passes.h.inc"

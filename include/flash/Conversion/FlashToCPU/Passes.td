@@ -33,6 +33,20 @@ def SoftmaxToLinalgPass : Pass<"flash-softmax-to-linalg"> {
                            "::mlir::math::MathDialect"];
 }
 
+def ExpandSumsPass : Pass<"flash-expand-sums"> {
+  let summary = "Lower flash.add_slice to linalg";
+  let description = [{
+    ```mlir
+    %d1 = flash.add_slice %t into %d0[%i, 0] [64, 128] [1, 1] : tensor<64x128xf32> into tensor<?x128xf32>
+    // becomes
+    %s  = tensor.extract_slice %d0[%i, 0] [64, 128] [1, 1]
+    %a  = linalg.add ins(%s, %t) outs(%s)
+    %d1 = tensor.insert_slice %a into %d0[%i, 0] [64, 128] [1, 1]
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def PromoteOperandsPass : Pass<"flash-promote-operands"> {
   let summary = "Convert 16-bit operands of contractions to f32 once";
   let description = [{

@@ -186,7 +186,7 @@ void LoopRotation::buildIteration(OpBuilder &builder, IRMapping &mapping,
         op.getInstruction(), values.lookupOrDefault(op.getA()),
         values.lookupOrDefault(op.getB()),
         op.getAcc() ? values.lookupOrDefault(op.getAcc()) : Value(),
-        op.getTransposeBAttr());
+        op.getTransposeAAttr(), op.getTransposeBAttr());
   };
   auto finish = [&] {
     if (finished)

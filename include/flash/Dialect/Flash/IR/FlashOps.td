@@ -9,13 +9,11 @@
 #ifndef FLASH_DIALECT_FLASH_IR_FLASHOPS
 #define FLASH_DIALECT_FLASH_IR_FLASHOPS
 
-include "flash/Dialect/Flash/IR/FlashMasks.td"
+include "flash/Dialect/Flash/IR/FlashOpBase.td"
+include "flash/Dialect/Flash/IR/FlashSliceOps.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
-
-class Flash_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Flash_Dialect, mnemonic, traits>;
 
 def Flash_Tensor4 : TensorRankOf<[F64, F32, F16, BF16], [4]>;
 def Flash_KeyTensor4 : TensorRankOf<[F64, F32, F16, BF16, F8E4M3FN, F8E5M2, I8], [4]>;
