@@ -12,8 +12,9 @@
 //             pads to fills and copies
 //   buffers   one-shot bufferization, scratch out of the parallel loop, which
 //             becomes a function
-//   vectors   loops over register tiles; exp2, tanh, ... as arithmetic
-//   LLVM      upstream conversions
+//   vectors   loops over register tiles; arithmetic in f32 or wider; exp2,
+//             tanh, ... as arithmetic
+//   LLVM      upstream conversions; bf16 as the integers that it is kept in
 //
 // Common subexpressions are not merged before bufferization: two fills that are
 // one value need a copy each to be updated in place.
@@ -101,6 +102,7 @@ void flash::buildCPULoweringPipeline(OpPassManager &pm,
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
+  pm.addNestedPass<func::FuncOp>(createWidenFloat16Pass());
   pm.addNestedPass<func::FuncOp>(createExpandExp2Pass());
   pm.addNestedPass<func::FuncOp>(createExpandMathPass());
   pm.addNestedPass<func::FuncOp>(createExpandFloat8Pass());
@@ -116,6 +118,7 @@ void flash::buildCPULoweringPipeline(OpPassManager &pm,
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createBF16ToBitsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
