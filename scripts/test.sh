@@ -148,7 +148,7 @@ consumer() {
     -DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld-22 \
     -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
   ninja -C "$build" && "$build/window-mask-opt" examples/window-mask/attention.mlir --pass-pipeline='builtin.module(
-    func.func(flash-choose-schedule{target=cpu},flash-tile-attention,flash-decompose-attention),canonicalize,cse)' |
+    func.func(flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)' |
     FileCheck-22 examples/window-mask/attention.mlir
 }
 suite_consumer() { check "find_package(Flash)" consumer; }

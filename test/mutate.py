@@ -42,7 +42,7 @@ ATTRIBUTES = ["#flash.causal", "#flash.prefix", "#flash.segments", "#flash.regio
               "unit", "0 : i64", "\"text\"", "[]", "[#flash.alibi]", "dense<1> : tensor<2xi32>"]
 # What else than its own RUN line is tried on a file, by the ops in it.
 L0 = ["--pass-pipeline=builtin.module(flash-cpu-pipeline)",
-      "--pass-pipeline=builtin.module(func.func(flash-choose-schedule{target=cpu},flash-tile-attention,flash-decompose-attention),canonicalize,cse)",
+      "--pass-pipeline=builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)",
       "--pass-pipeline=builtin.module(func.func(flash-choose-schedule{target=sm_80},flash-tile-attention,flash-decompose-attention),flash-count-io,canonicalize)",
       "--pass-pipeline=builtin.module(func.func(flash-choose-schedule{target=sm_90a}),flash-io-report{target=sm_90a dims=sq=9,sk=11,batch=1})",
       "--pass-pipeline=builtin.module(func.func(flash-insert-checks,flash-split-kv{parts=3}),canonicalize)",

@@ -24,6 +24,8 @@
 #include "flash/Pipelines/CPUPipeline.h"
 #include "flash/Conversion/FlashToCPU/Passes.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
+#include "flash/Target/CPUInfo.h"
+#include "flash/Target/TargetInfo.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
@@ -62,6 +64,30 @@ void flash::CPUPipelineOptions::setTarget(TargetAttr description) {
   registers = description.getRegisters();
 }
 
+/// The width and number of vector registers: those that are given, else the
+/// target's. A target that there is not is reported by flash-choose-schedule.
+static flash::VectorizeLanesPassOptions
+getVectorRegisters(const flash::CPUPipelineOptions &options) {
+  flash::VectorizeLanesPassOptions vectorize;
+  vectorize.vectorBits = options.vectorBits;
+  vectorize.registers = options.registers;
+  if (vectorize.vectorBits && vectorize.registers)
+    return vectorize;
+  MLIRContext context;
+  context.loadDialect<flash::FlashDialect>();
+  ScopedDiagnosticHandler silent(&context, [](Diagnostic &) {});
+  FailureOr<flash::TargetAttr> target =
+      flash::parseTarget(&context, options.target,
+                         [&] { return emitError(UnknownLoc::get(&context)); });
+  flash::TargetAttr known =
+      succeeded(target) ? *target : flash::getHostCPUTarget(&context);
+  if (!vectorize.vectorBits)
+    vectorize.vectorBits = known.getVectorBits();
+  if (!vectorize.registers)
+    vectorize.registers = known.getRegisters();
+  return vectorize;
+}
+
 void flash::buildCPUTilingPipeline(OpPassManager &pm,
                                    const CPUPipelineOptions &options) {
   ChooseScheduleOptions choose;
@@ -94,10 +120,8 @@ void flash::buildCPULoweringPipeline(OpPassManager &pm,
   pm.addPass(createOutlineParallelPass());
 
   // Vectors.
-  VectorizeLanesPassOptions vectorize;
-  vectorize.vectorBits = options.vectorBits;
-  vectorize.registers = options.registers;
-  pm.addNestedPass<func::FuncOp>(createVectorizeLanesPass(vectorize));
+  pm.addNestedPass<func::FuncOp>(
+      createVectorizeLanesPass(getVectorRegisters(options)));
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

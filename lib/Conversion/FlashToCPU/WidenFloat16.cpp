@@ -114,11 +114,11 @@ LogicalResult flash::widenFloat16(RewriterBase &rewriter, Operation *op) {
     bool isExtension = isa<arith::ExtFOp>(op);
     if (!getElementTypeOrSelf(isExtension ? to : from.getType()).isF64())
       return rewriter.notifyMatchFailure(op, "it converts from or to f32");
-    Value result = isExtension ? arith::ExtFOp::create(
-                                     rewriter, loc, to,
-                                     widen(rewriter, loc, from))
-                                     .getResult()
-                               : narrow(rewriter, loc, from, to);
+    Value result = isExtension
+                       ? arith::ExtFOp::create(rewriter, loc, to,
+                                               widen(rewriter, loc, from))
+                             .getResult()
+                       : narrow(rewriter, loc, from, to);
     rewriter.replaceOp(op, result);
     return success();
   }
