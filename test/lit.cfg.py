@@ -49,6 +49,11 @@ for name in ("FLASH_PTXAS", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PAT
     if name in os.environ:
         config.environment[name] = os.environ[name]
 
+# `lit -Dcpu=NAME`: what `--target=cpu` is described as (caches, registers, cores), in the place of this machine: no test finds a
+# difference.
+if "cpu" in lit_config.params:
+    config.environment["FLASH_HOST_CPU"] = lit_config.params["cpu"]
+
 # A test that needs the assembler or the disassembler fails without one; it is not skipped.
 ptxas = find_cuda_tool("ptxas", "FLASH_PTXAS")
 nvdisasm = find_cuda_tool("nvdisasm", "FLASH_NVDISASM")
