@@ -84,6 +84,7 @@ function(flash_add_tool name)
     target_link_options(${name} PRIVATE -no-pie)
   endif()
   set_property(GLOBAL APPEND PROPERTY FLASH_TEST_DEPENDS ${name})
+  add_dependencies(flash-tools ${name})
   install(TARGETS ${name} RUNTIME DESTINATION bin COMPONENT FlashTools)
 endfunction()
 
@@ -99,6 +100,7 @@ function(flash_add_shared_library name)
     set_property(TARGET ${name} APPEND PROPERTY LINK_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/exports.map")
   endif()
   set_property(GLOBAL APPEND PROPERTY FLASH_TEST_DEPENDS ${name})
+  add_dependencies(flash-tools ${name})
   install(TARGETS ${name} LIBRARY DESTINATION lib COMPONENT FlashTools)
 endfunction()
 
@@ -110,6 +112,7 @@ function(flash_add_plugin name)
   flash_common_options(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} FlashMLIR)
   set_property(GLOBAL APPEND PROPERTY FLASH_TEST_DEPENDS ${name})
+  add_dependencies(flash-tools ${name})
   install(TARGETS ${name} LIBRARY DESTINATION lib COMPONENT FlashTools)
 endfunction()
 
@@ -151,3 +154,6 @@ macro(flash_tablegen td)
 endmacro()
 
 add_custom_target(flash-headers)
+
+# What is used and installed: every tool, plugin and shared library (scripts/quickstart.sh builds it).
+add_custom_target(flash-tools)

@@ -197,8 +197,9 @@ flash::generateCPUCode(ModuleOp module, StringRef entry, StringRef cpu,
     return inner;
   });
   if (!finished) {
-    (void)generation.release();
-    (void)machine->release();
+    // On purpose nobody owns these any more.
+    new std::unique_ptr<Generation>(std::move(generation));
+    new std::unique_ptr<llvm::TargetMachine>(std::move(*machine));
   }
   if (error)
     return std::move(error);
