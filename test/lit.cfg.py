@@ -1,16 +1,35 @@
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import lit.formats
 import lit.util
 
+
+
+def without_spaces(path):
+    """The path, or a link to it: what lit puts in the place of %s goes through a shell."""
+    if not any(letter.isspace() for letter in path):
+        return path
+    links = os.path.join(tempfile.gettempdir(), f"flash-lit-{os.getuid()}")
+    if any(letter.isspace() for letter in links):
+        links = f"/tmp/flash-lit-{os.getuid()}"
+    os.makedirs(links, exist_ok=True)
+    link = os.path.join(links, hashlib.sha1(path.encode()).hexdigest()[:12])
+    if not os.path.islink(link):
+        os.symlink(path, link)
+    return link
+
+
+config.flash_src_root, config.flash_obj_root = without_spaces(config.flash_src_root), without_spaces(config.flash_obj_root)
 config.name = "Flash"
 config.test_format = lit.formats.ShTest(True)
 config.suffixes = [".mlir", ".test"]
 config.excludes = ["Inputs", "CMakeLists.txt"]
-config.test_source_root = os.path.dirname(__file__)
+config.test_source_root = os.path.join(config.flash_src_root, "test")
 config.test_exec_root = os.path.join(config.flash_obj_root, "test")
 
 
@@ -43,6 +62,7 @@ def gpu_architectures():
     return [line.strip().replace(".", "") for line in query.stdout.split()] if query.returncode == 0 else []
 
 
+config.environment["LC_ALL"] = "C.UTF-8"
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.flash_obj_root, "bin"), config.llvm_tools_dir, config.environment["PATH"]])
 for name in ("FLASH_PTXAS", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"):
@@ -83,6 +103,10 @@ if config.sanitize:
 config.substitutions.append(
     ("%mlir-opt-with-flash",
      f"{preload}{config.llvm_tools_dir}/mlir-opt --load-dialect-plugin={plugin} --load-pass-plugin={plugin}"))
+
+# Other locales than this one are made where there is what they are made of.
+if shutil.which("localedef") and os.path.exists("/usr/share/i18n/locales/de_DE"):
+    config.available_features.add("localedef")
 
 # Features: gpu, and sm_90 and the like for what the first GPU is (`sm_80-or-newer` for any that runs sm_80 code).
 architectures = gpu_architectures()
