@@ -1,35 +1,19 @@
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 
-import lit.formats
 import lit.util
 
+sys.path.insert(0, os.path.join(config.flash_src_root, "test"))
+import spaces  # noqa: E402
 
-
-def without_spaces(path):
-    """The path, or a link to it: what lit puts in the place of %s goes through a shell."""
-    if not any(letter.isspace() for letter in path):
-        return path
-    links = os.path.join(tempfile.gettempdir(), f"flash-lit-{os.getuid()}")
-    if any(letter.isspace() for letter in links):
-        links = f"/tmp/flash-lit-{os.getuid()}"
-    os.makedirs(links, exist_ok=True)
-    link = os.path.join(links, hashlib.sha1(path.encode()).hexdigest()[:12])
-    if not os.path.islink(link):
-        os.symlink(path, link)
-    return link
-
-
-config.flash_src_root, config.flash_obj_root = without_spaces(config.flash_src_root), without_spaces(config.flash_obj_root)
+config.flash_src_root, config.flash_obj_root = spaces.without_spaces(config.flash_src_root), spaces.without_spaces(config.flash_obj_root)
 config.name = "Flash"
-config.test_format = lit.formats.ShTest(True)
+config.test_format = spaces.ShTest(True)
 config.suffixes = [".mlir", ".test"]
 config.excludes = ["Inputs", "CMakeLists.txt"]
-config.test_source_root = os.path.join(config.flash_src_root, "test")
+config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.flash_obj_root, "test")
 
 
