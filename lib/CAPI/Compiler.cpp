@@ -13,6 +13,7 @@
 #include "flash-c/Compiler.h"
 
 #include "Function.h"
+#include "NumberLocale.h"
 #include "flash/InitAll.h"
 
 #include "mlir/Parser/Parser.h"
@@ -118,6 +119,7 @@ FlashFunction *flashCompile(const char *text, size_t length, const char *target,
     capi::report(Status::error("flashCompile needs a text and a target"));
     return nullptr;
   }
+  capi::NumberLocale numbers;
   auto function = std::make_unique<FlashFunction>();
   if (capi::report(compile(*function, StringRef(text, length), target,
                            options ? options : "")))
@@ -214,6 +216,7 @@ static std::string describe(const FlashFunction &function) {
 const char *flashFunctionGetCode(FlashFunction *function, const char *kind,
                                  size_t *size) {
   std::lock_guard<std::mutex> lock(function->mutex);
+  capi::NumberLocale numbers;
   StringRef what = kind ? kind : "";
   Result<std::string> code = what == "report"
                                  ? Result<std::string>(describe(*function))

@@ -12,10 +12,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "Pipeline.h"
+#include "flash/ExecutionEngine/CPUCode.h"
 #include "flash/ExecutionEngine/CPUKernel.h"
 #include "flash/Pipelines/CPUPipeline.h"
+#include "flash/Target/CPUInfo.h"
 
-#include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 
@@ -31,9 +32,9 @@ namespace {
 class CPUExecutable : public Executable {
 public:
   CPUExecutable(OwningOpRef<ModuleOp> module, std::unique_ptr<CPUKernel> kernel,
-                std::vector<IOCounter> counters)
+                std::string cpu, std::vector<IOCounter> counters)
       : module(std::move(module)), kernel(std::move(kernel)),
-        counters(std::move(counters)) {}
+        cpu(std::move(cpu)), counters(std::move(counters)) {}
 
   bool onDevice() const override { return false; }
 
@@ -60,13 +61,12 @@ public:
       return Status::error("the target cpu has no " + kind.str() +
                            "; --emit=llvm gives its code");
     llvm::LLVMContext context;
-    std::unique_ptr<llvm::Module> translated =
-        translateModuleToLLVMIR(*module, context);
+    auto translated = translateForCPU(*module, context, cpu);
     if (!translated)
-      return Status::error("the module does not translate to LLVM IR");
+      return Status::error(llvm::toString(translated.takeError()));
     std::string text;
     llvm::raw_string_ostream os(text);
-    translated->print(os, nullptr);
+    (*translated)->print(os, nullptr);
     return text;
   }
 
@@ -85,6 +85,7 @@ private:
 
   OwningOpRef<ModuleOp> module; // the LLVM dialect
   std::unique_ptr<CPUKernel> kernel;
+  std::string cpu;                 // by name; empty: the processor at hand
   std::vector<IOCounter> counters; // at 0: names and order
 };
 
@@ -103,9 +104,10 @@ Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
   if (status.failed())
     return status;
   DiagnosticCollector diagnostics(pipeline.module->getContext());
+  std::string cpu = getCodeCPU(pipeline.target).str();
   std::unique_ptr<CPUKernel> kernel;
   status = pipeline.time("LLVM", [&] {
-    auto loaded = CPUKernel::load(*pipeline.module, name, type,
+    auto loaded = CPUKernel::load(*pipeline.module, name, type, cpu,
                                   pipeline.options.optLevel);
     if (failed(loaded))
       return diagnostics.takeError("LLVM could not compile the function");
@@ -114,6 +116,7 @@ Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
   });
   if (status.failed())
     return status;
-  return std::unique_ptr<Executable>(new CPUExecutable(
-      std::move(pipeline.module), std::move(kernel), std::move(counters)));
+  return std::unique_ptr<Executable>(
+      new CPUExecutable(std::move(pipeline.module), std::move(kernel),
+                        std::move(cpu), std::move(counters)));
 }

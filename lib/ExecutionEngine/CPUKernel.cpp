@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The CPU pipeline, LLVM's optimizer and code generator for the host, and a
+// The CPU pipeline, LLVM's code (CPUCode.h), linked into this process, and a
 // call with descriptors in place of tensors:
 //
 //   func.func @f(%q: tensor<?x64xf32>) -> tensor<?x64xf32>
@@ -17,25 +17,31 @@
 //===----------------------------------------------------------------------===//
 
 #include "flash/ExecutionEngine/CPUKernel.h"
+#include "flash/ExecutionEngine/CPUCode.h"
 #include "flash/Runtime/Float16.h"
 #include "flash/Runtime/ThreadPool.h"
+#include "flash/Target/CPUInfo.h"
+#include "flash/Target/TargetInfo.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/ExecutionEngine/OptUtils.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
-#include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
-#include <mutex>
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/ExecutionEngine/Orc/RTDyldObjectLinkingLayer.h"
+#include "llvm/ExecutionEngine/SectionMemoryManager.h"
+#include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
 using namespace flash;
 
 /// Reports an llvm::Error at the module.
-static LogicalResult report(ModuleOp module, llvm::Error error) {
+static LogicalResult report(ModuleOp module, StringRef cpu, llvm::Error error) {
   std::string text = llvm::toString(std::move(error));
-  return module.emitError("cannot compile for this CPU: ") << text;
+  return module.emitError("cannot compile for ")
+         << (cpu.empty() ? "this CPU" : ("cpu:" + cpu).str()) << ": " << text;
 }
+
+CPUKernel::CPUKernel() = default;
+CPUKernel::~CPUKernel() = default;
 
 llvm::FailureOr<std::unique_ptr<CPUKernel>>
 CPUKernel::compile(ModuleOp module, StringRef entry,
@@ -44,11 +50,15 @@ CPUKernel::compile(ModuleOp module, StringRef entry,
   if (!func || func.isExternal() || !func.isPublic())
     return module.emitError("has no public function '") << entry << "'";
   FunctionType type = func.getFunctionType();
+  FailureOr<TargetAttr> target = parseTarget(
+      module.getContext(), options.target, [&] { return module.emitError(); });
+  if (failed(target))
+    return failure();
   PassManager pm(module.getContext());
   buildCPUPipeline(pm, options);
   if (failed(pm.run(module)))
     return failure();
-  return load(module, entry, type);
+  return load(module, entry, type, getCodeCPU(*target));
 }
 
 // Conversions that LLVM calls by name where the machine has no instruction. It
@@ -82,63 +92,71 @@ getRuntimeSymbols(llvm::orc::MangleAndInterner mangle) {
   return symbols;
 }
 
-llvm::FailureOr<std::unique_ptr<CPUKernel>> CPUKernel::load(ModuleOp module,
-                                                            StringRef entry,
-                                                            FunctionType type,
-                                                            unsigned optLevel) {
-  static std::once_flag initialized;
-  std::call_once(initialized, [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-  });
-  registerBuiltinDialectTranslation(*module.getContext());
-  registerLLVMDialectTranslation(*module.getContext());
+/// Memory of code is the process's, functions of the C library are found in it.
+static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> createJIT() {
+  using namespace llvm::orc;
+  return LLJITBuilder()
+      .setObjectLinkingLayerCreator([](ExecutionSession &session) {
+        return std::make_unique<RTDyldObjectLinkingLayer>(
+            session, [](const llvm::MemoryBuffer &) {
+              return std::make_unique<llvm::SectionMemoryManager>();
+            });
+      })
+      .create();
+}
 
-  auto builder = llvm::orc::JITTargetMachineBuilder::detectHost();
-  if (!builder)
-    return report(module, builder.takeError());
-  llvm::CodeGenOptLevel codeGenLevel =
-      optLevel == 0   ? llvm::CodeGenOptLevel::None
-      : optLevel == 1 ? llvm::CodeGenOptLevel::Less
-                      : llvm::CodeGenOptLevel::Default;
-  builder->setCodeGenOptLevel(codeGenLevel);
-  auto machine = builder->createTargetMachine();
-  if (!machine)
-    return report(module, machine.takeError());
-
-  auto optimize =
-      makeOptimizingTransformer(optLevel, /*sizeLevel=*/0, machine->get());
-  ExecutionEngineOptions options;
-  options.transformer = optimize;
-  options.jitCodeGenOptLevel = codeGenLevel;
-  options.enableObjectDump = true;
-  options.enableGDBNotificationListener = false;
-  auto engine = ExecutionEngine::create(module, options, std::move(*machine));
-  if (!engine)
-    return report(module, engine.takeError());
-
-  std::unique_ptr<CPUKernel> kernel(new CPUKernel);
-  kernel->engine = std::move(*engine);
-  kernel->type = type;
-  kernel->engine->registerSymbols(getRuntimeSymbols);
-  kernel->engine->initialize();
-  auto function = kernel->engine->lookupPacked(("_mlir_ciface_" + entry).str());
+llvm::Error CPUKernel::link(StringRef name) {
+  auto created = createJIT();
+  if (!created)
+    return created.takeError();
+  jit = std::move(*created);
+  llvm::orc::JITDylib &library = jit->getMainJITDylib();
+  llvm::orc::MangleAndInterner mangle(library.getExecutionSession(),
+                                      jit->getDataLayout());
+  if (llvm::Error error =
+          library.define(llvm::orc::absoluteSymbols(getRuntimeSymbols(mangle))))
+    return error;
+  if (llvm::Error error = jit->addObjectFile(llvm::MemoryBuffer::getMemBuffer(
+          object->getMemBufferRef(), /*RequiresNullTerminator=*/false)))
+    return error;
+  auto function = jit->lookup(getPackedName(name));
   if (!function)
-    return report(module, function.takeError());
-  kernel->entry = *function;
+    return function.takeError();
+  entry = function->toPtr<void (*)(void **)>();
+  return llvm::Error::success();
+}
+
+llvm::FailureOr<std::unique_ptr<CPUKernel>>
+CPUKernel::load(ModuleOp module, StringRef entry, FunctionType type,
+                StringRef cpu, unsigned optLevel) {
+  auto object = generateCPUCode(module, entry, cpu, optLevel);
+  if (!object)
+    return report(module, cpu, object.takeError());
+  std::unique_ptr<CPUKernel> kernel(new CPUKernel);
+  kernel->object = std::move(*object);
+  kernel->type = type;
+  kernel->missing = findMissingFeatures(cpu);
+  if (kernel->missing.empty())
+    if (llvm::Error error = kernel->link(entry))
+      return report(module, cpu, std::move(error));
   return kernel;
 }
 
 void *CPUKernel::lookup(StringRef global) const {
-  llvm::Expected<void *> address = engine->lookup(global);
+  if (!jit)
+    return nullptr;
+  auto address = jit->lookup(global);
   if (address)
-    return *address;
+    return address->toPtr<void *>();
   llvm::consumeError(address.takeError());
   return nullptr;
 }
 
-void CPUKernel::dumpObject(StringRef path) const {
-  engine->dumpToObjectFile(path);
+llvm::Error CPUKernel::dumpObject(StringRef path) const {
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
+    os << object->getBuffer();
+    return llvm::Error::success();
+  });
 }
 
 /// What is wrong with an argument for a parameter, or an empty string.
@@ -187,6 +205,11 @@ LogicalResult CPUKernel::invoke(ArrayRef<KernelArgument> inputs,
                                 ArrayRef<KernelArgument> outputs,
                                 std::string &error) const {
   error.clear();
+  if (!missing.empty()) {
+    error = "this machine cannot run the code: its processor lacks " +
+            llvm::join(missing, ", ");
+    return failure();
+  }
   auto check = [&](ArrayRef<KernelArgument> arguments, ArrayRef<Type> types,
                    StringRef what) {
     llvm::raw_string_ostream os(error);

@@ -130,11 +130,15 @@ void spoilOutsideSequences(const Kernel &kernel, const Shape &shape,
 /// Pages that a call has.
 int64_t pagesOf(const Kernel &kernel, const Shape &shape);
 
-/// All kernels; `large` adds lengths of several thousand.
+/// Every head dim from 1 to 256 of every type, with one shape each.
+std::vector<Kernel> makeHeadDimKernels();
+
+/// All kernels but those; `large` adds lengths of several thousand.
 std::vector<Kernel> makeKernels(bool large);
 
 struct MatrixOptions {
   std::string target = "cpu";
+  bool isCPU() const { return target.compare(0, 3, "cpu") == 0; }
   /// Options of the GPU's pipeline.
   std::string passes;
   /// Attribute that overrides parts of the chosen schedules.
@@ -147,6 +151,10 @@ struct MatrixOptions {
   /// Parts of names; a kernel must have each.
   std::vector<std::string> filters;
   bool large = false, verbose = false;
+  /// makeHeadDimKernels() in the place of the others.
+  bool headDims = false;
+  /// Compile, and run nothing.
+  bool compileOnly = false;
   /// Count what tiles load and store, and compare with the IO report instead of
   /// results with float64.
   bool io = false;
@@ -154,6 +162,9 @@ struct MatrixOptions {
   unsigned optLevel = 3;
   /// Every n-th kernel only.
   int64_t stride = 1;
+  /// Kernels are dealt out by their names to so many parts, of which this one
+  /// is wanted, counted from 1.
+  uint64_t part = 1, parts = 1;
 };
 
 /// The kernels that the options' filters and stride leave.

@@ -1,4 +1,4 @@
-// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule=#flash.schedule<m=64,n=32>},flash-tile-attention),canonicalize,flash-verify-level{level=L1})' | FileCheck %s
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3 schedule=#flash.schedule<m=64,n=32>},flash-tile-attention),canonicalize,flash-verify-level{level=L1})' | FileCheck %s
 
 // A window bounds the loop on both sides; the first block is a whole one.
 // CHECK-LABEL: @window

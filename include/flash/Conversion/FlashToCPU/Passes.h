@@ -48,6 +48,13 @@ mlir::Value expandFloat8(mlir::OpBuilder &builder, mlir::Location loc,
                          mlir::Value x);
 void populateExpandFloat8Patterns(mlir::RewritePatternSet &patterns);
 
+/// Computes an operation on 16-bit floats in f32; every result is rounded once.
+llvm::LogicalResult widenFloat16(mlir::RewriterBase &rewriter,
+                                 mlir::Operation *op);
+
+/// Replaces bf16 by 16-bit integers in a module of the LLVM dialect.
+void bf16ToBits(mlir::ModuleOp module);
+
 /// Turns the results of an entry point into output buffers.
 llvm::LogicalResult resultsToOutputs(mlir::func::FuncOp func);
 

@@ -157,6 +157,42 @@ def VectorizeLanesPass : Pass<"flash-vectorize-lanes"> {
                            "::mlir::vector::VectorDialect"];
 }
 
+def WidenFloat16Pass : Pass<"flash-widen-float16"> {
+  let summary = "Compute on f32 what is written on f16 and bf16";
+  let description = [{
+    ```mlir
+    %z = math.exp %x : vector<9xbf16>
+    // becomes
+    %a = arith.extf %x : vector<9xbf16> to vector<9xf32>
+    %b = math.exp %a : vector<9xf32>
+    %z = arith.truncf %b : vector<9xf32> to vector<9xbf16>
+    ```
+
+    Operations of arith and math; each result is rounded to its type as before.
+    Conversions between f64 and 16 bits go by way of f32 and round once.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"numWidened", "ops-widened", "Operations computed in f32">
+  ];
+}
+
+def BF16ToBitsPass : Pass<"flash-bf16-to-bits", "::mlir::ModuleOp"> {
+  let summary = "Keep bf16 in 16-bit integers";
+  let description = [{
+    ```mlir
+    %x = llvm.load %p : !llvm.ptr -> vector<9xbf16>
+    %y = llvm.bitcast %x : vector<9xbf16> to vector<9xi16>
+    // becomes
+    %y = llvm.load %p : !llvm.ptr -> vector<9xi16>
+    ```
+
+    On the LLVM dialect, when nothing computes on bf16 any more. LLVM handles
+    integer vectors of every length on every CPU, and those of bf16 it does not.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
+}
+
 def ExpandExp2Pass : Pass<"flash-expand-exp2"> {
   let summary = "Expand exp2 on f32 and f64 into arithmetic";
   let description = [{
