@@ -16,6 +16,7 @@
 #include "Rearrange.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -95,6 +96,78 @@ std::optional<BiasShape> flash::raise::getBiasShape(const Domain &domain,
   return BiasShape{*atoms, to};
 }
 
+/// A position as an index: a constant, and numbers of the function.
+static Value writePosition(OpBuilder &builder, Location loc,
+                           const Domain &domain, const LinearSum &sum) {
+  auto constant = [&](int64_t value) {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  Value total;
+  for (const LinearSum::Term &term : sum.symbols) {
+    const Symbol &symbol = domain.getSymbol(term.dim);
+    Value value = symbol.value;
+    if (symbol.dim) {
+      value = tensor::DimOp::create(builder, loc, value, *symbol.dim);
+    } else if (isa<RankedTensorType>(value.getType())) {
+      SmallVector<Value> at = llvm::map_to_vector(
+          symbol.at, [&](int64_t index) -> Value { return constant(index); });
+      value = tensor::ExtractOp::create(builder, loc, value, at);
+    }
+    if (!value.getType().isIndex())
+      value = arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                         value);
+    if (term.factor != 1)
+      value = arith::MulIOp::create(builder, loc, value, constant(term.factor));
+    total = total ? Value(arith::AddIOp::create(builder, loc, total, value))
+                  : value;
+  }
+  if (!total)
+    return constant(sum.constant);
+  if (sum.constant == 0)
+    return total;
+  return arith::AddIOp::create(builder, loc, total, constant(sum.constant));
+}
+
+/// The tensor in another floating-point type.
+static Value convert(OpBuilder &builder, Location loc, Value tensor,
+                     Type element) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (type.getElementType() == element)
+    return tensor;
+  bool widens = type.getElementTypeBitWidth() < element.getIntOrFloatBitWidth();
+  Value init = tensor::EmptyOp::create(
+      builder, loc, tensor::getMixedSizes(builder, loc, tensor), element);
+  SmallVector<AffineMap> maps(2,
+                              builder.getMultiDimIdentityMap(type.getRank()));
+  SmallVector<utils::IteratorType> kinds(type.getRank(),
+                                         utils::IteratorType::parallel);
+  return linalg::GenericOp::create(
+             builder, loc, init.getType(), tensor, init, maps, kinds,
+             [&](OpBuilder &body, Location at, ValueRange in) {
+               Value value = widens ? Value(arith::ExtFOp::create(
+                                          body, at, element, in.front()))
+                                    : Value(arith::TruncFOp::create(
+                                          body, at, element, in.front()));
+               linalg::YieldOp::create(body, at, value);
+             })
+      .getResult(0);
+}
+
+/// Checks at run time what the match has taken for granted.
+static void assertSizes(OpBuilder &builder, Location loc, Tracer &tracer) {
+  Sizes &sizes = tracer.getSizes();
+  for (const auto &[a, b] : tracer.getAssumptions()) {
+    Value equal = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
+                                        sizes.materialize(builder, loc, a),
+                                        sizes.materialize(builder, loc, b));
+    cf::AssertOp::create(builder, loc, equal,
+                         "sizes that flash-raise took to be the same differ: a "
+                         "dynamic dimension is not broadcast to another size");
+  }
+  for (const auto &[a, b] : tracer.getAssumptions())
+    sizes.unite(a, b);
+}
+
 /// Creates the op with its mask, score functions and regions.
 static AttentionOp createOp(RewriterBase &rewriter, Location loc,
                             const Domain &domain, const Attention &attention,
@@ -124,7 +197,7 @@ static AttentionOp createOp(RewriterBase &rewriter, Location loc,
     }
   }
   SmallVector<MaskAttrInterface> masks;
-  int64_t firstQuery = 0;
+  LinearSum firstQuery;
   if (!attention.window.isAll()) {
     auto [mask, offset] = attention.window.getMask(context);
     masks.push_back(mask);
@@ -143,10 +216,11 @@ static AttentionOp createOp(RewriterBase &rewriter, Location loc,
   int64_t queries = roles.query ? domain.getSize(*roles.query) : 1,
           keys = domain.getSize(*roles.key);
   bool aligned = !ShapedType::isDynamic(queries) &&
-                 !ShapedType::isDynamic(keys) && firstQuery == keys - queries;
+                 !ShapedType::isDynamic(keys) &&
+                 firstQuery == LinearSum(keys - queries);
   bool readsPositions = mask || regions.hasScore();
   if (readsPositions && !aligned)
-    qOffset = arith::ConstantIndexOp::create(rewriter, loc, firstQuery);
+    qOffset = writePosition(rewriter, loc, domain, firstQuery);
   auto op = AttentionOp::create(
       rewriter, loc, outputType, /*lse=*/Type(), operands[0], operands[1],
       operands[2], qOffset, /*kv_offset=*/Value(), /*cu_seqlens_q=*/Value(),
@@ -162,9 +236,11 @@ static AttentionOp createOp(RewriterBase &rewriter, Location loc,
   return op;
 }
 
-void flash::raise::buildAttention(RewriterBase &rewriter, const Domain &domain,
+void flash::raise::buildAttention(RewriterBase &rewriter, Tracer &tracer,
                                   const Attention &attention, Location loc) {
+  const Domain &domain = tracer.getDomain();
   rewriter.setInsertionPoint(attention.output.value.getDefiningOp());
+  assertSizes(rewriter, loc, tracer);
   Arrangement from = Arrangement::get(domain, attention);
   Layout layout =
       countTransposes(from, getTarget(attention.roles, Layout::BSHD)) <
@@ -183,7 +259,11 @@ void flash::raise::buildAttention(RewriterBase &rewriter, const Domain &domain,
   learn(attention.key, from.key);
   learn(attention.value, from.value);
   auto arrange = [&](const Operand &operand, AtomLists from, AtomLists to) {
-    return rearrange(rewriter, loc, operand.element.value, from, to, sizes);
+    Value arranged =
+        rearrange(rewriter, loc, operand.element.value, from, to, sizes);
+    return convert(rewriter, loc,
+                   convert(rewriter, loc, arranged, operand.getType()),
+                   attention.element);
   };
   for (const ScoreFunction &function : attention.functions)
     if (function.kind == ScoreFunction::Bias)
@@ -201,11 +281,15 @@ void flash::raise::buildAttention(RewriterBase &rewriter, const Domain &domain,
   auto target = cast<RankedTensorType>(attention.output.value.getType());
   SmallVector<int64_t> shape(queryType.getShape());
   shape[3] = valueType.getDimSize(3);
-  auto outputType = RankedTensorType::get(shape, target.getElementType());
+  Type element = target.getElementType();
+  if (element != attention.element && !element.isF32())
+    element = attention.element;
+  auto outputType = RankedTensorType::get(shape, element);
   AttentionOp op = createOp(rewriter, loc, domain, attention, outputType,
                             {query, key, value}, layout, sizes);
   Value result =
       rearrange(rewriter, loc, op.getOutput(), to.output, from.output, sizes);
+  result = convert(rewriter, loc, result, target.getElementType());
   if (result.getType() != target)
     result = tensor::CastOp::create(rewriter, loc, target, result);
   rewriter.replaceAllUsesWith(attention.output.value, result);

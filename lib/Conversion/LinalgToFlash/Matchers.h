@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // One matcher for each idea: contraction, softmax, scores (scale and mask),
-// visible keys, operands. Each returns what it found, or fails; once something
+// positions, operands. Each returns what it found, or fails; once something
 // is an attention by its looks, a failure leaves the reason and its place.
 //
 //===----------------------------------------------------------------------===//
@@ -27,15 +27,30 @@ struct NearMiss {
   std::string reason;
 };
 
+/// What the user of the pass allows.
+struct Allowances {
+  /// 16-bit operands where probabilities are not rounded.
+  bool roundProbabilities = false;
+  /// The lowest numbers of a type hide, even in rows that see no key.
+  bool finiteMinimaHide = false;
+};
+
 /// What the matchers share: how to trace, and the first reason of a failure.
 struct Match {
   Tracer &tracer;
+  Allowances options = {};
   std::optional<NearMiss> nearMiss = std::nullopt;
+  /// What is raised, but in a form that costs more than another would.
+  std::optional<NearMiss> advice = std::nullopt;
 
   llvm::LogicalResult miss(mlir::Location loc, const llvm::Twine &reason) {
     if (!nearMiss)
       nearMiss = NearMiss{loc, reason.str()};
     return llvm::failure();
+  }
+  void advise(mlir::Location loc, const llvm::Twine &text) {
+    if (!advice)
+      advice = NearMiss{loc, text.str()};
   }
 };
 
@@ -104,11 +119,11 @@ llvm::LogicalResult matchSum(Match &match, const Scalar &divisor,
 // Scores
 //===----------------------------------------------------------------------===//
 
-/// A mask: where `condition` equals `hidden`, the score is `value`.
+/// A mask: the score is hidden except where all clauses hold.
 struct Mask {
-  Scalar condition;
-  bool hidden;
-  /// Whether the value is -inf, not the lowest number or the like.
+  Clauses visible;
+  mlir::Location loc;
+  /// Whether what hides is -inf, not the lowest number or the like.
   bool infinite;
 };
 
@@ -120,6 +135,10 @@ struct ScoreFunction {
   /// Bias: an element of the tensor that is added. Region: the new score, which
   /// holds the product.
   Scalar scalar = {};
+  /// Bias: the sum, which holds the product.
+  Scalar whole = {};
+  /// Region: elements that are added to the score; there is no `scalar` then.
+  std::vector<Scalar> addends = {};
 };
 
 struct Scores {
@@ -127,8 +146,8 @@ struct Scores {
   /// Of the product of query and key as the contraction reads them.
   double scale = 1;
   /// In the order in which they apply.
-  llvm::SmallVector<ScoreFunction> functions;
-  llvm::SmallVector<Mask> masks;
+  std::vector<ScoreFunction> functions;
+  std::vector<Mask> masks;
 };
 
 mlir::FailureOr<Scores> matchScores(Match &match, const Softmax &softmax,
@@ -139,16 +158,11 @@ std::optional<double> getScaleOf(Tracer &tracer, Scalar scalar,
                                  const Contraction &product);
 
 //===----------------------------------------------------------------------===//
-// Visible keys
+// Positions
 //===----------------------------------------------------------------------===//
 
 /// The sum of dimensions that an integer is.
 std::optional<mlir::AffineExpr> matchIndex(Tracer &tracer, Scalar scalar);
-
-/// What holds where the mask shows the key: each of the sums is at least 0.
-/// Nothing where the mask says something else.
-std::optional<llvm::SmallVector<LinearSum>> matchVisibleKeys(Tracer &tracer,
-                                                             const Mask &mask);
 
 //===----------------------------------------------------------------------===//
 // Operands and dimensions
@@ -158,6 +172,12 @@ std::optional<llvm::SmallVector<LinearSum>> matchVisibleKeys(Tracer &tracer,
 struct Operand {
   Scalar element;
   double scale = 1;
+  /// What the element is rounded to, where the contraction does it.
+  mlir::Type rounded = {};
+
+  mlir::Type getType() const {
+    return rounded ? rounded : element.getElementType();
+  }
 };
 
 /// What is taken off an operand besides data movement: changes of precision,

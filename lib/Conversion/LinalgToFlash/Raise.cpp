@@ -37,30 +37,34 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::raise;
 
+static void emitRemark(Operation *op, const Twine &prefix,
+                       const NearMiss &what) {
+  InFlightDiagnostic remark = op->emitRemark() << prefix << what.reason;
+  if (what.loc != op->getLoc())
+    remark.attachNote(what.loc) << "seen here";
+}
+
 /// Raises the attention whose second contraction is `op`, if it is one.
 static LogicalResult raiseAttention(RewriterBase &rewriter, linalg::LinalgOp op,
-                                    bool mayRound) {
+                                    const Allowances &options, Sizes &sizes) {
   Splits splits;
   // Each restart adds a cut; there are at most as many as factors of sizes.
   constexpr int kMaxRestarts = 32;
   for (int attempt = 0; attempt < kMaxRestarts; ++attempt) {
     Domain domain(op.getContext(), splits);
-    Tracer tracer(domain);
-    Match match{tracer};
-    FailureOr<Attention> attention = matchAttention(match, op, mayRound);
+    Tracer tracer(domain, sizes);
+    Match match{tracer, options};
+    FailureOr<Attention> attention = matchAttention(match, op);
     if (domain.wantsRestart())
       continue;
     if (succeeded(attention)) {
-      buildAttention(rewriter, domain, *attention, op.getLoc());
+      if (match.advice)
+        emitRemark(op, "raised to flash.attention, but ", *match.advice);
+      buildAttention(rewriter, tracer, *attention, op.getLoc());
       return success();
     }
-    if (match.nearMiss) {
-      InFlightDiagnostic remark = op->emitRemark()
-                                  << "not raised to flash.attention: "
-                                  << match.nearMiss->reason;
-      if (match.nearMiss->loc != op.getLoc())
-        remark.attachNote(match.nearMiss->loc) << "seen here";
-    }
+    if (match.nearMiss)
+      emitRemark(op, "not raised to flash.attention: ", *match.nearMiss);
     return failure();
   }
   LDBG() << "too many restarts at " << op.getLoc();
@@ -78,8 +82,10 @@ struct RaisePass : flash::impl::RaiseBase<RaisePass> {
         candidates.push_back(op);
     });
     IRRewriter rewriter(&getContext());
+    Sizes sizes(getOperation());
+    Allowances options{roundProbabilities, finiteMinimaHide};
     for (linalg::LinalgOp op : candidates)
-      if (succeeded(raiseAttention(rewriter, op, roundProbabilities)))
+      if (succeeded(raiseAttention(rewriter, op, options, sizes)))
         ++numRaised;
     if (numRaised > 0)
       (void)runRegionDCE(rewriter, getOperation()->getRegions());

@@ -20,6 +20,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 #include <cmath>
 
@@ -166,6 +167,7 @@ static bool matchEmptyRow(Tracer &tracer, Scalar condition, AffineExpr key,
 
 /// Takes rounding off, and says how far it went.
 static Scalar traceRounding(Tracer &tracer, Scalar scalar, unsigned &bits) {
+  llvm::SaveAndRestore<bool> whole(tracer.seesSlices, false);
   scalar = tracer.trace(scalar);
   while (true) {
     bits = std::min(bits, scalar.getElementType().getIntOrFloatBitWidth());
