@@ -301,6 +301,12 @@ LogicalResult ScoreMatcher::visit(Scalar scalar, double factor) {
       return visit(*seen, factor);
   }
   if (isa<arith::AddFOp>(def)) {
+    if (findProduct(operand(0)) && findProduct(operand(1)))
+      match.advise(scalar.getLoc(),
+                   "a second product of queries and keys is computed for all "
+                   "pairs and kept in memory ('arith.addf' of two products); "
+                   "concatenate the queries' and the keys' two parts along "
+                   "the head dim, so that one product makes the scores");
     for (unsigned i = 0; i < 2; ++i) {
       if (findProduct(operand(i)) || !findProduct(operand(1 - i)))
         continue;

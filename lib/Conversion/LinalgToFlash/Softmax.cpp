@@ -10,7 +10,7 @@
 //
 //   e = exp(s - max(s)), exp(s), exp2(c * (s - max(s))), exp2(c * s - max(c *
 //   s)) e / sum(e), e * (1 / sum(e)), linalg.softmax select(no key is visible,
-//   0, any of these)
+//   0, any of these), exp(s - m - log(sum(exp(s - m))))
 //
 // The maximum only keeps numbers in range: flash.attention has its own.
 //
@@ -56,12 +56,37 @@ LogicalResult flash::raise::matchSum(Match &match, const Scalar &divisor,
   return success();
 }
 
+/// x from select(|x| != inf, x, 0), which is a number for rows that see no key.
+static Scalar stripFinite(Tracer &tracer, const Scalar &scalar) {
+  if (!scalar.getOp<arith::SelectOp>())
+    return scalar;
+  Scalar condition = tracer.operand(scalar, 0);
+  auto compare = condition.getOp<arith::CmpFOp>();
+  if (!compare ||
+      tracer.getNumber(tracer.operand(condition, 1)) != HUGE_VAL)
+    return scalar;
+  using Predicate = arith::CmpFPredicate;
+  Predicate predicate = compare.getPredicate();
+  bool isFinite = predicate == Predicate::ONE ||
+                  predicate == Predicate::UNE || predicate == Predicate::OLT;
+  if (!isFinite && predicate != Predicate::OEQ)
+    return scalar;
+  Scalar magnitude = tracer.traceCasts(tracer.operand(condition, 0)),
+         kept = tracer.traceCasts(tracer.operand(scalar, isFinite ? 1 : 2));
+  if (!magnitude.getOp<math::AbsFOp>() ||
+      tracer.getNumber(tracer.operand(scalar, isFinite ? 2 : 1)) != 0.0 ||
+      !tracer.same(tracer.operand(magnitude, 0), kept))
+    return scalar;
+  return kept;
+}
+
 /// Whether `maximum` is the maximum over the keys of `scores`, perhaps with a
 /// constant: max(-inf, max(scores)).
 static LogicalResult matchMaximum(Match &match, const Scalar &maximum,
                                   const Scalar &scores, AffineExpr key) {
   Tracer &tracer = match.tracer;
   Scalar scalar = tracer.traceCasts(maximum);
+  scalar = stripFinite(tracer, scalar);
   while (isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(
              scalar.getDefiningOp()) &&
          !scalar.isElement()) {
@@ -84,6 +109,114 @@ static LogicalResult matchMaximum(Match &match, const Scalar &maximum,
   return success();
 }
 
+/// Whether a scalar is the same for all keys.
+static bool isOfRow(Tracer &tracer, Scalar scalar, AffineExpr key) {
+  scalar = tracer.trace(scalar);
+  if (scalar.isElement())
+    return !dependsOn(scalar.at, key);
+  Operation *def = scalar.getDefiningOp();
+  if (!def || !isa_and_nonnull<linalg::LinalgOp>(def->getParentOp()))
+    return true;
+  return def->getNumRegions() == 0 && !isa<linalg::IndexOp>(def) &&
+         llvm::all_of(def->getOperands(), [&](Value operand) {
+           return isOfRow(tracer, {operand, scalar.at}, key);
+         });
+}
+
+namespace {
+/// An exponent as scores less terms of the row.
+struct Exponent {
+  Scalar scores;
+  SmallVector<Scalar> less;
+};
+} // namespace
+
+/// The terms of a sum.
+static void addTerms(Tracer &tracer, Scalar scalar,
+                     SmallVectorImpl<Scalar> &terms) {
+  scalar = tracer.traceCasts(scalar);
+  if (!scalar.getOp<arith::AddFOp>()) {
+    terms.push_back(scalar);
+    return;
+  }
+  addTerms(tracer, tracer.operand(scalar, 0), terms);
+  addTerms(tracer, tracer.operand(scalar, 1), terms);
+}
+
+/// (s - m) - log(l), s - (log(l) + m), s + -(log(l) + m)
+static Exponent getExponent(Tracer &tracer, Scalar argument, AffineExpr key) {
+  Exponent exponent;
+  while (true) {
+    argument = tracer.traceCasts(argument);
+    bool isSub = bool(argument.getOp<arith::SubFOp>());
+    if (!isSub && !argument.getOp<arith::AddFOp>())
+      break;
+    Scalar term = tracer.traceCasts(tracer.operand(argument, 1));
+    if (!isSub) {
+      if (!term.getOp<arith::NegFOp>())
+        break;
+      term = tracer.operand(term, 0);
+    }
+    if (!isOfRow(tracer, term, key))
+      break;
+    addTerms(tracer, term, exponent.less);
+    argument = tracer.operand(argument, 0);
+  }
+  exponent.scores = argument;
+  return exponent;
+}
+
+/// Reads a term of the row to its ends, reductions over the keys among it.
+static void readAll(Tracer &tracer, Scalar scalar, AffineExpr key) {
+  scalar = tracer.trace(scalar);
+  if (scalar.isElement()) {
+    if (auto reduction = tracer.matchReduction(scalar, key))
+      readAll(tracer, reduction->operand, key);
+    return;
+  }
+  Operation *def = scalar.getDefiningOp();
+  if (!def || !isa_and_nonnull<linalg::LinalgOp>(def->getParentOp()))
+    return;
+  for (Value operand : def->getOperands())
+    readAll(tracer, {operand, scalar.at}, key);
+}
+
+/// Whether s - m - log(sum(exp(s - m))) is there: exp of it is the softmax,
+/// whatever m is.
+static bool hasLogOfSum(Tracer &tracer, Exponent exponent, AffineExpr key) {
+  for (auto [i, term] : llvm::enumerate(exponent.less)) {
+    if (!term.getOp<math::LogOp>())
+      continue;
+    Scalar sum = tracer.traceCasts(tracer.operand(term, 0));
+    if (sum.getOp<math::AbsFOp>())
+      sum = tracer.traceCasts(tracer.operand(sum, 0));
+    auto reduction = tracer.matchReduction(sum, key);
+    if (!reduction || !isa<arith::AddFOp>(reduction->combiner) ||
+        tracer.getNumber(reduction->init) != 0.0)
+      continue;
+    Scalar exponential = tracer.traceCasts(reduction->operand);
+    if (!exponential.getOp<math::ExpOp>())
+      continue;
+    Exponent inner =
+        getExponent(tracer, tracer.operand(exponential, 0), key);
+    // The rest of the terms, each once.
+    SmallVector<Scalar> rest;
+    for (auto [j, other] : llvm::enumerate(exponent.less))
+      if (j != i)
+        rest.push_back(other);
+    for (const Scalar &subtracted : inner.less) {
+      auto *place = llvm::find_if(rest, [&](const Scalar &other) {
+        return tracer.same(other, subtracted);
+      });
+      if (place == rest.end())
+        return false;
+      rest.erase(place);
+    }
+    return rest.empty() && tracer.same(inner.scores, exponent.scores);
+  }
+  return false;
+}
+
 /// Takes exp or exp2 apart into scores and the factor before them.
 static FailureOr<Softmax> matchExponential(Match &match, const Scalar &scalar,
                                            AffineExpr key) {
@@ -91,9 +224,20 @@ static FailureOr<Softmax> matchExponential(Match &match, const Scalar &scalar,
   if (!scalar.getOp<math::ExpOp>() && !scalar.getOp<math::Exp2Op>())
     return failure();
   Softmax softmax;
+  softmax.unnormalized = scalar;
   if (scalar.getOp<math::Exp2Op>())
     softmax.factor = std::log(2.0);
   Scalar argument = tracer.traceCasts(tracer.operand(scalar, 0));
+  if (scalar.getOp<math::ExpOp>()) {
+    Exponent exponent = getExponent(tracer, argument, key);
+    if (hasLogOfSum(tracer, exponent, key)) {
+      for (const Scalar &term : exponent.less)
+        readAll(tracer, term, key);
+      softmax.scores = exponent.scores;
+      softmax.unnormalized.reset();
+      return softmax;
+    }
+  }
   while (argument.getOp<arith::MulFOp>()) {
     unsigned constant = tracer.getNumber(tracer.operand(argument, 0)) ? 0 : 1;
     auto number = tracer.getNumber(tracer.operand(argument, constant));
@@ -211,6 +355,7 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
         failed(
             matchSum(match, tracer.operand(probability, 1), exponential, key)))
       return failure();
+    softmax->unnormalized.reset();
   } else if (probability.getOp<arith::MulFOp>()) {
     for (unsigned i = 0; i < 2 && failed(softmax); ++i) {
       Scalar reciprocal = tracer.traceCasts(tracer.operand(probability, i));
@@ -224,11 +369,10 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
           failed(
               matchSum(match, tracer.operand(reciprocal, 1), exponential, key)))
         return failure();
+      softmax->unnormalized.reset();
     }
   } else {
     softmax = matchExponential(match, probability, key);
-    if (succeeded(softmax))
-      softmax->unnormalized = probability;
   }
   if (failed(softmax))
     return failure();
