@@ -41,4 +41,20 @@ def Raise : Pass<"flash-raise", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def LowerTMTensor : Pass<"flash-lower-tm-tensor", "::mlir::func::FuncOp"> {
+  let summary = "Write running sums of torch-mlir (tm_tensor.scan) as loops";
+  let description = [{
+    After flash-raise, for what still needs them: positions that a program
+    computes from a padding mask, for instance. Other ops of tm_tensor stay.
+
+    ```mlir
+    %sums:2 = tm_tensor.scan dimension(1) inclusive(true) ins(%x : tensor<2x8xi64>) outs(%init, %start : ...) {...}
+    // becomes
+    %sums:2 = scf.for %i = ... iter_args(%out = %init, %last = %start) ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 #endif // FLASH_CONVERSION_LINALGTOFLASH_PASSES
