@@ -23,6 +23,7 @@
 #include "Tables.h"
 
 #include "flash/Dialect/TMTensor/IR/TMTensor.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -52,6 +53,7 @@ private:
                                       ArrayRef<AffineExpr> at);
   std::optional<AffineExpr> matchSelect(const Scalar &scalar);
   std::optional<AffineExpr> matchArithmetic(const Scalar &scalar);
+  std::optional<AffineExpr> matchApply(const Scalar &scalar);
   std::optional<AffineExpr> matchSymbol(Value value);
   AffineExpr fromSize(const Size &size);
   AffineExpr constant(int64_t value) {
@@ -300,6 +302,22 @@ std::optional<AffineExpr> IndexMatcher::matchArithmetic(const Scalar &scalar) {
                                                   : std::optional(constant(0));
 }
 
+std::optional<AffineExpr> IndexMatcher::matchApply(const Scalar &scalar) {
+  auto apply = scalar.getOp<affine::AffineApplyOp>();
+  SmallVector<AffineExpr> operands;
+  for (unsigned i = 0; i < apply->getNumOperands(); ++i) {
+    auto value = operand(scalar, i);
+    if (!value)
+      return std::nullopt;
+    operands.push_back(*value);
+  }
+  AffineMap map = apply.getAffineMap();
+  ArrayRef<AffineExpr> all = operands;
+  AffineExpr result = map.getResult(0).replaceDimsAndSymbols(
+      all.take_front(map.getNumDims()), all.drop_front(map.getNumDims()));
+  return LinearSum::get(result) ? std::optional(result) : std::nullopt;
+}
+
 std::optional<AffineExpr> IndexMatcher::match(Scalar scalar) {
   scalar = tracer.trace(scalar);
   // Positions are far from the ends of 32-bit integers, not of smaller ones.
@@ -330,7 +348,11 @@ std::optional<AffineExpr> IndexMatcher::match(Scalar scalar) {
                       math::CeilOp>(def))
     return operand(scalar, 0);
   if (isa_and_nonnull<arith::SelectOp>(def))
-    return matchSelect(scalar);
+    if (auto result = matchSelect(scalar))
+      return result;
+  if (isa_and_nonnull<affine::AffineApplyOp>(def))
+    if (auto result = matchApply(scalar))
+      return result;
   if (isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::MulIOp,
                       arith::AddFOp, arith::SubFOp, arith::MulFOp,
                       arith::MaxSIOp, arith::MinSIOp, arith::RemSIOp,
