@@ -22,6 +22,11 @@ struct Attention {
   mlir::Type element;
   Roles roles;
   Output output;
+  /// The logarithm of the sum of the exponentials, where the program has it.
+  std::optional<Output> lse;
+  /// A logit of each head, or one for all, beside the scores.
+  std::optional<Operand> sink;
+  std::optional<double> sinkNumber;
   double scale;
   Window window;
   std::vector<ScoreFunction> functions;

@@ -17,6 +17,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Analysis/TopologicalSortUtils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -168,6 +169,53 @@ static void assertSizes(OpBuilder &builder, Location loc, Tracer &tracer) {
     sizes.unite(a, b);
 }
 
+/// The sinks as a tensor of heads; null where there are none.
+static Value makeSinks(OpBuilder &builder, Location loc, const Domain &domain,
+                       const Attention &attention, const AtomSizes &sizes) {
+  const Roles &roles = attention.roles;
+  SmallVector<unsigned> heads(roles.keyHeads);
+  llvm::append_range(heads, roles.groups);
+  if (attention.sinkNumber) {
+    int64_t count = 1;
+    for (unsigned dim : heads)
+      count *= domain.getSize(dim);
+    auto type = RankedTensorType::get({count}, builder.getF32Type());
+    return arith::ConstantOp::create(
+        builder, loc,
+        DenseElementsAttr::get(type, float(*attention.sinkNumber)));
+  }
+  if (!attention.sink)
+    return {};
+  const Scalar &element = attention.sink->element;
+  auto from = *getAtoms(domain, element.at,
+                        cast<RankedTensorType>(element.value.getType()));
+  SmallVector<SmallVector<unsigned>> to{heads};
+  return convert(builder, loc,
+                 rearrange(builder, loc, element.value, from, to, sizes),
+                 builder.getF32Type());
+}
+
+/// The result for LSE in the form that the program has it.
+static void replaceLogSumExp(RewriterBase &rewriter, Location loc,
+                             const Domain &domain, const Attention &attention,
+                             AttentionOp op, AtomSizes &sizes) {
+  Value old = attention.lse->value;
+  auto type = cast<RankedTensorType>(old.getType());
+  auto to = *getAtoms(domain, attention.lse->at, type);
+  SmallVector<SmallVector<unsigned>> from =
+      toList(attention.roles.getShape(Layout::BHSD, false,
+                                      attention.roles.query.value_or(~0u),
+                                      std::nullopt));
+  from.pop_back();
+  Value lse = rearrange(rewriter, loc, op.getLse(), from, to, sizes);
+  lse = convert(rewriter, loc, lse, type.getElementType());
+  if (lse.getType() != type)
+    lse = tensor::CastOp::create(rewriter, loc, type, lse);
+  rewriter.replaceAllUsesWith(old, lse);
+  // What read it before may stand before the attention.
+  sortTopologically(op->getBlock());
+}
+
 /// Creates the op with its mask, score functions and regions.
 static AttentionOp createOp(RewriterBase &rewriter, Location loc,
                             const Domain &domain, const Attention &attention,
@@ -221,12 +269,23 @@ static AttentionOp createOp(RewriterBase &rewriter, Location loc,
   bool readsPositions = mask || regions.hasScore();
   if (readsPositions && !aligned)
     qOffset = writePosition(rewriter, loc, domain, firstQuery);
+  Type lseType;
+  if (attention.lse) {
+    auto type = cast<RankedTensorType>(operands[0].getType());
+    ArrayRef<int64_t> shape = type.getShape();
+    bool isBSHD = layout == Layout::BSHD;
+    lseType = RankedTensorType::get(
+        {shape[0], shape[isBSHD ? 2 : 1], shape[isBSHD ? 1 : 2]},
+        attention.element.isF64() ? attention.element
+                                  : Type(rewriter.getF32Type()));
+  }
+  Value sinks = makeSinks(rewriter, loc, domain, attention, sizes);
   auto op = AttentionOp::create(
-      rewriter, loc, outputType, /*lse=*/Type(), operands[0], operands[1],
+      rewriter, loc, outputType, lseType, operands[0], operands[1],
       operands[2], qOffset, /*kv_offset=*/Value(), /*cu_seqlens_q=*/Value(),
       /*cu_seqlens_k=*/Value(), /*kv_lengths=*/Value(), /*page_table=*/Value(),
       /*key_scale=*/Value(), /*value_scale=*/Value(),
-      /*mask_operands=*/ValueRange(), scoreOperands, /*sinks=*/Value(),
+      /*mask_operands=*/ValueRange(), scoreOperands, sinks,
       /*seed=*/Value(), /*dropout_offset=*/Value(), regions.getCaptures(),
       layout, mask,
       scores.empty() ? ArrayAttr() : rewriter.getArrayAttr(scores),
@@ -293,4 +352,6 @@ void flash::raise::buildAttention(RewriterBase &rewriter, Tracer &tracer,
   if (result.getType() != target)
     result = tensor::CastOp::create(rewriter, loc, target, result);
   rewriter.replaceAllUsesWith(attention.output.value, result);
+  if (attention.lse)
+    replaceLogSumExp(rewriter, loc, domain, attention, op, sizes);
 }

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Attention.h"
+#include "Conditions.h"
 
 using namespace mlir;
 using namespace flash;
@@ -98,7 +99,7 @@ static LogicalResult matchMasks(Match &match, const Scores &scores,
       auto window = isSingle ? matchWindow(*clause.front().sum, attention.roles)
                              : std::nullopt;
       if (!window || !attention.window.intersect(*window))
-        others.push_back(clause);
+        others = conjoin(tracer, std::move(others), {clause});
     }
     infinite &= mask.infinite;
   }
@@ -196,6 +197,39 @@ static LogicalResult matchFunctions(Match &match, Scores &scores,
   return masks.empty() ? success() : attention.regions->writeMask(masks, loc);
 }
 
+/// A sink is one number for each head, or for all.
+static LogicalResult matchSinks(Match &match, const Softmax &softmax,
+                                Attention &attention) {
+  attention.sinkNumber = softmax.sinkNumber;
+  if (!softmax.sink)
+    return success();
+  const Domain &domain = match.tracer.getDomain();
+  Operand sink = peelOperand(match.tracer, *softmax.sink,
+                             {/*casts=*/true, /*factors=*/false});
+  auto fail = [&] {
+    return match.miss(softmax.sink->getLoc(),
+                      "the sink is not one number for each head: give a tensor "
+                      "of heads, broadcast to a column");
+  };
+  if (!sink.element.isElement())
+    return fail();
+  auto atoms =
+      getAtoms(domain, sink.element.at,
+               cast<RankedTensorType>(sink.element.value.getType()));
+  if (!atoms)
+    return fail();
+  SmallVector<unsigned> heads(attention.roles.keyHeads), present;
+  llvm::append_range(heads, attention.roles.groups);
+  for (const SmallVector<unsigned> &list : *atoms)
+    llvm::append_range(present, list);
+  llvm::sort(heads);
+  llvm::sort(present);
+  if (heads != present)
+    return fail();
+  attention.sink = sink;
+  return success();
+}
+
 FailureOr<Attention> flash::raise::matchAttention(Match &match,
                                                   linalg::LinalgOp op) {
   Tracer &tracer = match.tracer;
@@ -263,7 +297,10 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
     return failure();
   attention.roles = *roles;
   Clauses masks;
-  if (failed(checkOnlyUse(match, scores->product, *output)) ||
+  if (failed(matchSinks(match, *softmax, attention)))
+    return failure();
+  attention.lse = findLogSumExp(match, *softmax, *key);
+  if (failed(checkOnlyUse(match, scores->product, *output, attention.lse)) ||
       failed(matchMasks(match, *scores, attention, masks)))
     return failure();
   for (const Operand *operand : {&attention.query, &attention.value}) {

@@ -93,6 +93,20 @@ struct Softmax {
   unsigned bits = 64;
   /// Rows with no visible key are 0, not an average or NaN.
   bool emptyRowsAreZero = false;
+  /// Where probabilities are not 0: where `condition` equals `shown`, as the
+  /// sum has it, too.
+  struct Where {
+    Scalar condition;
+    bool shown, isInSum = false;
+  };
+  std::vector<Where> where = {};
+  /// The index of a sink that stands behind the scores, and its logit: an
+  /// element, or a number.
+  std::optional<int64_t> sinkColumn = std::nullopt;
+  std::optional<Scalar> sink = std::nullopt;
+  std::optional<double> sinkNumber = std::nullopt;
+  /// The sum of the exponentials.
+  std::optional<Scalar> sum = std::nullopt;
 };
 
 /// The exponentials, or the probabilities, that a scalar is; `key` is the index
@@ -111,9 +125,11 @@ void explainAccumulation(Match &match, mlir::linalg::LinalgOp op);
 /// The same for a contraction that sums over more than one dimension.
 void explainSumOverMore(Match &match, mlir::linalg::LinalgOp op);
 
-/// Whether `divisor` is the sum of `exponential` over the keys.
+/// Whether `divisor` is the sum of `exponential` over the keys, perhaps with a
+/// sink. Notes both.
 llvm::LogicalResult matchSum(Match &match, const Scalar &divisor,
-                             const Scalar &exponential, mlir::AffineExpr key);
+                             const Scalar &exponential, mlir::AffineExpr key,
+                             Softmax &softmax);
 
 //===----------------------------------------------------------------------===//
 // Scores

@@ -121,6 +121,28 @@ std::optional<Indices> Tracer::loopsOf(linalg::LinalgOp op,
   return reduced.empty() ? std::optional(loops) : std::nullopt;
 }
 
+/// An element of the one part in which the index lies everywhere.
+std::optional<Scalar> Tracer::stepConcat(tensor::ConcatOp op,
+                                         ArrayRef<AffineExpr> at) {
+  auto index = LinearSum::get(at[op.getDim()]);
+  auto lowest = index ? domain.lowerBound(*index) : std::nullopt,
+       highest = index ? domain.upperBound(*index) : std::nullopt;
+  int64_t start = 0;
+  for (Value input : op.getInputs()) {
+    int64_t size =
+        cast<RankedTensorType>(input.getType()).getDimSize(op.getDim());
+    if (ShapedType::isDynamic(size) || !lowest || !highest)
+      return std::nullopt;
+    if (*lowest >= start && *highest < start + size) {
+      Indices inside(at);
+      inside[op.getDim()] = inside[op.getDim()] - start;
+      return Scalar{input, inside};
+    }
+    start += size;
+  }
+  return std::nullopt;
+}
+
 /// An element of a slice is one of the source. That Q, K or V is read whole is
 /// known of static sizes alone.
 std::optional<Scalar> Tracer::stepSlice(tensor::ExtractSliceOp op,
@@ -180,6 +202,8 @@ std::optional<Scalar> Tracer::stepElement(const Scalar &scalar) {
       return Scalar{op.getSource(), *at};
     return std::nullopt;
   }
+  if (auto op = dyn_cast<tensor::ConcatOp>(def))
+    return stepConcat(op, scalar.at);
   if (auto op = dyn_cast<tensor::ExtractSliceOp>(def); op && seesSlices)
     return stepSlice(op, scalar.at);
   auto op = dyn_cast<linalg::LinalgOp>(def);
@@ -291,13 +315,22 @@ bool Tracer::same(const Scalar &first, const Scalar &second) {
   return true;
 }
 
-std::optional<Reduction> Tracer::matchReduction(const Scalar &element,
-                                                AffineExpr reduced) {
+std::optional<Reduction>
+Tracer::matchReduction(const Scalar &element, AffineExpr reduced,
+                       std::optional<int64_t> size) {
   if (!element.isElement())
     return std::nullopt;
   auto op = element.value.getDefiningOp<linalg::LinalgOp>();
   if (!op || !op.hasPureTensorSemantics() || op.getNumReductionLoops() != 1)
     return std::nullopt;
+  if (auto dim = dyn_cast<AffineDimExpr>(reduced); dim && !size)
+    size = domain.getSize(dim.getPosition());
+  for (auto [kind, range] :
+       llvm::zip(op.getIteratorTypesArray(), op.getStaticLoopRanges()))
+    if (kind == utils::IteratorType::reduction && size &&
+        !ShapedType::isDynamic(range) && !ShapedType::isDynamic(*size) &&
+        range != *size)
+      return std::nullopt;
   unsigned number = cast<OpResult>(element.value).getResultNumber();
   auto loops = loopsOf(op, number, element.at, {reduced});
   if (!loops)

@@ -109,9 +109,11 @@ public:
                                  llvm::ArrayRef<mlir::AffineExpr> at,
                                  llvm::ArrayRef<mlir::AffineExpr> reduced);
 
-  /// A reduction over one loop with a combiner that takes the accumulator.
-  std::optional<Reduction> matchReduction(const Scalar &element,
-                                          mlir::AffineExpr reduced);
+  /// A reduction over one loop with a combiner that takes the accumulator. The
+  /// loop has `size`, or that of the dimension that is reduced.
+  std::optional<Reduction>
+  matchReduction(const Scalar &element, mlir::AffineExpr reduced,
+                 std::optional<int64_t> size = std::nullopt);
 
   /// Whether a slice's element is seen as the source's. Of probabilities, it is
   /// not: a part of them is another attention's.
@@ -125,6 +127,8 @@ public:
 
 private:
   std::optional<Scalar> stepElement(const Scalar &scalar);
+  std::optional<Scalar> stepConcat(mlir::tensor::ConcatOp op,
+                                   llvm::ArrayRef<mlir::AffineExpr> at);
   std::optional<Scalar> stepSlice(mlir::tensor::ExtractSliceOp op,
                                   llvm::ArrayRef<mlir::AffineExpr> at);
   std::optional<Scalar> stepBody(const Scalar &scalar);

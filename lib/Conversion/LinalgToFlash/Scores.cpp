@@ -39,6 +39,11 @@ public:
 
   LogicalResult visit(Scalar scalar, double factor);
   Scores take();
+  /// Probabilities are 0 except where the condition equals `shown`.
+  void hideWhereZero(const Scalar &condition, bool shown) {
+    scores.masks.push_back({getClauses(tracer, condition, shown),
+                            condition.getLoc(), /*infinite=*/true});
+  }
 
 private:
   /// The element of a contraction's result that a scalar is made of.
@@ -328,6 +333,8 @@ FailureOr<Scores> flash::raise::matchScores(Match &match,
                                             const Softmax &softmax,
                                             AffineExpr key) {
   ScoreMatcher matcher(match, key);
+  for (const Softmax::Where &where : softmax.where)
+    matcher.hideWhereZero(where.condition, where.shown);
   if (failed(matcher.visit(softmax.scores, softmax.factor)))
     return failure();
   return matcher.take();

@@ -16,7 +16,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Matchers.h"
+#include "RowTerms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -27,32 +27,136 @@
 using namespace mlir;
 using namespace flash::raise;
 
-static bool dependsOn(ArrayRef<AffineExpr> at, AffineExpr key) {
-  bool depends = false;
-  key.walk([&](AffineExpr part) {
-    if (auto dim = dyn_cast<AffineDimExpr>(part))
-      depends |= llvm::any_of(at, [&](AffineExpr index) {
-        return index.isFunctionOfDim(dim.getPosition());
-      });
-  });
-  return depends;
+/// x from select(c, x, other), where c is a condition under which the
+/// probabilities are not 0.
+static Scalar stripWhere(Tracer &tracer, Softmax &softmax, Scalar scalar,
+                         double other) {
+  scalar = tracer.traceCasts(scalar);
+  while (scalar.getOp<arith::SelectOp>()) {
+    Scalar condition = tracer.operand(scalar, 0);
+    auto place =
+        llvm::find_if(softmax.where, [&](const Softmax::Where &where) {
+          unsigned hidden = where.shown ? 2 : 1;
+          return tracer.same(where.condition, condition) &&
+                 tracer.getNumber(tracer.operand(scalar, hidden)) == other;
+        });
+    if (place == softmax.where.end())
+      break;
+    place->isInSum |= other == 0;
+    scalar = tracer.traceCasts(tracer.operand(scalar, place->shown ? 1 : 2));
+  }
+  return scalar;
+}
+
+/// Whether exponentials are 0 where the probabilities are set to 0, so that
+/// these are a softmax: in their sum, or by scores of -inf.
+static bool isHidden(Tracer &tracer, const Softmax::Where &where,
+                     Scalar scores) {
+  if (where.isInSum)
+    return true;
+  scores = tracer.traceCasts(scores);
+  while (scores.getOp<arith::SelectOp>()) {
+    unsigned hidden = where.shown ? 2 : 1;
+    bool infinite =
+        tracer.getNumber(tracer.operand(scores, hidden)) == -HUGE_VAL;
+    if (infinite && tracer.same(tracer.operand(scores, 0), where.condition))
+      return true;
+    unsigned number = tracer.getNumber(tracer.operand(scores, 1)) ? 1 : 2;
+    if (!tracer.getNumber(tracer.operand(scores, number)))
+      return false;
+    scores = tracer.traceCasts(tracer.operand(scores, 3 - number));
+  }
+  return false;
+}
+
+/// How many exponentials a row has, where a sink is one of them.
+static std::optional<int64_t> getRowSize(const Softmax &softmax) {
+  return softmax.sinkColumn ? std::optional(*softmax.sinkColumn + 1)
+                            : std::nullopt;
+}
+
+/// The sink's logit, of exp(sink - m) beside exponentials exp(s - m).
+static LogicalResult matchSink(Tracer &tracer, Scalar term,
+                               const Scalar &exponential, AffineExpr key,
+                               Softmax &softmax) {
+  term = tracer.traceCasts(term);
+  if (!exponential.getOp<math::ExpOp>())
+    return failure();
+  Exponent rest =
+      getExponent(tracer, tracer.operand(exponential, 0), key);
+  if (tracer.getNumber(term) == 1.0 && rest.less.empty()) {
+    softmax.sinkNumber = 0;
+    return success();
+  }
+  if (!term.getOp<math::ExpOp>())
+    return failure();
+  Scalar argument = tracer.traceCasts(tracer.operand(term, 0));
+  if (argument.getOp<arith::NegFOp>()) {
+    SmallVector<Scalar> less;
+    addTerms(tracer, tracer.operand(argument, 0), less);
+    softmax.sinkNumber = 0;
+    return success(areSame(tracer, less, rest.less));
+  }
+  // The sink is of the row itself: as many terms as the exponentials have are
+  // taken off it.
+  SmallVector<Scalar> less;
+  while (argument.getOp<arith::SubFOp>() && less.size() < rest.less.size()) {
+    addTerms(tracer, tracer.operand(argument, 1), less);
+    argument = tracer.traceCasts(tracer.operand(argument, 0));
+  }
+  if (!areSame(tracer, less, rest.less))
+    return failure();
+  softmax.sinkNumber = tracer.getNumber(argument);
+  if (!softmax.sinkNumber)
+    softmax.sink = argument;
+  return success();
 }
 
 LogicalResult flash::raise::matchSum(Match &match, const Scalar &divisor,
-                                     const Scalar &exponential,
-                                     AffineExpr key) {
+                                     const Scalar &exponential, AffineExpr key,
+                                     Softmax &softmax) {
   Tracer &tracer = match.tracer;
   Scalar sum = tracer.traceCasts(divisor);
   if (sum.isElement() && dependsOn(sum.at, key))
     return match.miss(sum.getLoc(),
                       "the softmax is over another dimension than the keys "
                       "that the second contraction sums over");
-  auto reduction = tracer.matchReduction(sum, key);
-  if (!reduction || !isa<arith::AddFOp>(reduction->combiner) ||
-      tracer.getNumber(reduction->init) != 0.0 ||
-      !tracer.same(reduction->operand, exponential))
+  auto fail = [&] {
     return match.miss(sum.getLoc(), "the exponentials are divided by something "
                                     "else than their sum over the keys");
+  };
+  // sum(e) + exp(sink - m)
+  std::optional<Scalar> sink;
+  if (sum.getOp<arith::AddFOp>()) {
+    for (unsigned i = 0; i < 2 && !sink; ++i) {
+      Scalar term = tracer.traceCasts(tracer.operand(sum, i));
+      if (!term.isElement() && isOfRow(tracer, term, key))
+        sink = term;
+      if (sink)
+        sum = tracer.traceCasts(tracer.operand(sum, 1 - i));
+    }
+  }
+  auto reduction = tracer.matchReduction(sum, key, getRowSize(softmax));
+  if (!reduction || !isa<arith::AddFOp>(reduction->combiner) ||
+      tracer.getNumber(reduction->init) != 0.0 ||
+      !tracer.same(stripWhere(tracer, softmax, reduction->operand, 0.0),
+                   exponential))
+    return fail();
+  softmax.sum = sum;
+  if (softmax.sinkColumn) {
+    auto last = tracer.matchReduction(
+        sum, getAffineConstantExpr(*softmax.sinkColumn, key.getContext()),
+        getRowSize(softmax));
+    if (!last || sink)
+      return fail();
+    sink = last->operand;
+  }
+  if (sink &&
+      failed(matchSink(tracer, *sink, tracer.traceCasts(exponential), key,
+                       softmax)))
+    return fail();
+  if (sink)
+    readAll(tracer, *sink, key, getRowSize(softmax));
   return success();
 }
 
@@ -81,161 +185,66 @@ static Scalar stripFinite(Tracer &tracer, const Scalar &scalar) {
 }
 
 /// Whether `maximum` is the maximum over the keys of `scores`, perhaps with a
-/// constant: max(-inf, max(scores)).
+/// constant or a sink: max(-inf, max(scores)).
 static LogicalResult matchMaximum(Match &match, const Scalar &maximum,
-                                  const Scalar &scores, AffineExpr key) {
+                                  const Scalar &scores, AffineExpr key,
+                                  Softmax &softmax) {
   Tracer &tracer = match.tracer;
   Scalar scalar = tracer.traceCasts(maximum);
   scalar = stripFinite(tracer, scalar);
   while (isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(
              scalar.getDefiningOp()) &&
          !scalar.isElement()) {
-    unsigned constant = tracer.getNumber(tracer.operand(scalar, 0)) ? 0 : 1;
-    if (!tracer.getNumber(tracer.operand(scalar, constant)))
+    auto isMaximum = [&](unsigned operand) {
+      return bool(tracer.matchReduction(
+          tracer.traceCasts(tracer.operand(scalar, operand)), key,
+          getRowSize(softmax)));
+    };
+    unsigned other = tracer.getNumber(tracer.operand(scalar, 0))   ? 0
+                     : tracer.getNumber(tracer.operand(scalar, 1)) ? 1
+                     : isMaximum(0)                                ? 1
+                                                                   : 0;
+    if (!isOfRow(tracer, tracer.operand(scalar, other), key))
       return failure();
-    scalar = tracer.traceCasts(tracer.operand(scalar, 1 - constant));
+    readAll(tracer, tracer.operand(scalar, other), key, getRowSize(softmax));
+    scalar = tracer.traceCasts(tracer.operand(scalar, 1 - other));
   }
-  auto reduction = tracer.matchReduction(scalar, key);
-  if (!reduction ||
-      !isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner))
-    return failure();
-  if (dependsOn(scalar.at, key))
+  auto op = scalar.isElement() ? scalar.value.getDefiningOp<linalg::LinalgOp>()
+                               : linalg::LinalgOp();
+  if (op && op.getNumReductionLoops() == 1 && dependsOn(scalar.at, key))
     return match.miss(scalar.getLoc(),
                       "the maximum is over another dimension than the keys "
                       "that the second contraction sums over");
-  if (!tracer.same(reduction->operand, scores))
+  auto reduction = tracer.matchReduction(scalar, key, getRowSize(softmax));
+  if (!reduction ||
+      !isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner))
+    return failure();
+  if (!tracer.same(reduction->operand, scores) &&
+      !tracer.same(
+          stripWhere(tracer, softmax, reduction->operand, -HUGE_VAL), scores))
     return match.miss(scalar.getLoc(), "the maximum that is subtracted is not "
                                        "that of the scores");
   return success();
 }
 
-/// Whether a scalar is the same for all keys.
-static bool isOfRow(Tracer &tracer, Scalar scalar, AffineExpr key) {
-  scalar = tracer.trace(scalar);
-  if (scalar.isElement())
-    return !dependsOn(scalar.at, key);
-  Operation *def = scalar.getDefiningOp();
-  if (!def || !isa_and_nonnull<linalg::LinalgOp>(def->getParentOp()))
-    return true;
-  return def->getNumRegions() == 0 && !isa<linalg::IndexOp>(def) &&
-         llvm::all_of(def->getOperands(), [&](Value operand) {
-           return isOfRow(tracer, {operand, scalar.at}, key);
-         });
-}
-
-namespace {
-/// An exponent as scores less terms of the row.
-struct Exponent {
-  Scalar scores;
-  SmallVector<Scalar> less;
-};
-} // namespace
-
-/// The terms of a sum.
-static void addTerms(Tracer &tracer, Scalar scalar,
-                     SmallVectorImpl<Scalar> &terms) {
-  scalar = tracer.traceCasts(scalar);
-  if (!scalar.getOp<arith::AddFOp>()) {
-    terms.push_back(scalar);
-    return;
-  }
-  addTerms(tracer, tracer.operand(scalar, 0), terms);
-  addTerms(tracer, tracer.operand(scalar, 1), terms);
-}
-
-/// (s - m) - log(l), s - (log(l) + m), s + -(log(l) + m)
-static Exponent getExponent(Tracer &tracer, Scalar argument, AffineExpr key) {
-  Exponent exponent;
-  while (true) {
-    argument = tracer.traceCasts(argument);
-    bool isSub = bool(argument.getOp<arith::SubFOp>());
-    if (!isSub && !argument.getOp<arith::AddFOp>())
-      break;
-    Scalar term = tracer.traceCasts(tracer.operand(argument, 1));
-    if (!isSub) {
-      if (!term.getOp<arith::NegFOp>())
-        break;
-      term = tracer.operand(term, 0);
-    }
-    if (!isOfRow(tracer, term, key))
-      break;
-    addTerms(tracer, term, exponent.less);
-    argument = tracer.operand(argument, 0);
-  }
-  exponent.scores = argument;
-  return exponent;
-}
-
-/// Reads a term of the row to its ends, reductions over the keys among it.
-static void readAll(Tracer &tracer, Scalar scalar, AffineExpr key) {
-  scalar = tracer.trace(scalar);
-  if (scalar.isElement()) {
-    if (auto reduction = tracer.matchReduction(scalar, key))
-      readAll(tracer, reduction->operand, key);
-    return;
-  }
-  Operation *def = scalar.getDefiningOp();
-  if (!def || !isa_and_nonnull<linalg::LinalgOp>(def->getParentOp()))
-    return;
-  for (Value operand : def->getOperands())
-    readAll(tracer, {operand, scalar.at}, key);
-}
-
-/// Whether s - m - log(sum(exp(s - m))) is there: exp of it is the softmax,
-/// whatever m is.
-static bool hasLogOfSum(Tracer &tracer, Exponent exponent, AffineExpr key) {
-  for (auto [i, term] : llvm::enumerate(exponent.less)) {
-    if (!term.getOp<math::LogOp>())
-      continue;
-    Scalar sum = tracer.traceCasts(tracer.operand(term, 0));
-    if (sum.getOp<math::AbsFOp>())
-      sum = tracer.traceCasts(tracer.operand(sum, 0));
-    auto reduction = tracer.matchReduction(sum, key);
-    if (!reduction || !isa<arith::AddFOp>(reduction->combiner) ||
-        tracer.getNumber(reduction->init) != 0.0)
-      continue;
-    Scalar exponential = tracer.traceCasts(reduction->operand);
-    if (!exponential.getOp<math::ExpOp>())
-      continue;
-    Exponent inner =
-        getExponent(tracer, tracer.operand(exponential, 0), key);
-    // The rest of the terms, each once.
-    SmallVector<Scalar> rest;
-    for (auto [j, other] : llvm::enumerate(exponent.less))
-      if (j != i)
-        rest.push_back(other);
-    for (const Scalar &subtracted : inner.less) {
-      auto *place = llvm::find_if(rest, [&](const Scalar &other) {
-        return tracer.same(other, subtracted);
-      });
-      if (place == rest.end())
-        return false;
-      rest.erase(place);
-    }
-    return rest.empty() && tracer.same(inner.scores, exponent.scores);
-  }
-  return false;
-}
-
 /// Takes exp or exp2 apart into scores and the factor before them.
-static FailureOr<Softmax> matchExponential(Match &match, const Scalar &scalar,
-                                           AffineExpr key) {
+static LogicalResult matchExponential(Match &match, const Scalar &scalar,
+                                      AffineExpr key, Softmax &softmax) {
   Tracer &tracer = match.tracer;
   if (!scalar.getOp<math::ExpOp>() && !scalar.getOp<math::Exp2Op>())
     return failure();
-  Softmax softmax;
   softmax.unnormalized = scalar;
   if (scalar.getOp<math::Exp2Op>())
     softmax.factor = std::log(2.0);
   Scalar argument = tracer.traceCasts(tracer.operand(scalar, 0));
   if (scalar.getOp<math::ExpOp>()) {
     Exponent exponent = getExponent(tracer, argument, key);
-    if (hasLogOfSum(tracer, exponent, key)) {
+    if (isLogOfSum(tracer, exponent, key, getRowSize(softmax))) {
       for (const Scalar &term : exponent.less)
-        readAll(tracer, term, key);
+        readAll(tracer, term, key, getRowSize(softmax));
       softmax.scores = exponent.scores;
       softmax.unnormalized.reset();
-      return softmax;
+      return success();
     }
   }
   while (argument.getOp<arith::MulFOp>()) {
@@ -246,16 +255,18 @@ static FailureOr<Softmax> matchExponential(Match &match, const Scalar &scalar,
     softmax.factor *= *number;
     argument = tracer.traceCasts(tracer.operand(argument, 1 - constant));
   }
-  if (argument.getOp<arith::SubFOp>()) {
+  while (argument.getOp<arith::SubFOp>()) {
     Scalar scores = tracer.operand(argument, 0);
-    if (succeeded(
-            matchMaximum(match, tracer.operand(argument, 1), scores, key)))
-      argument = scores;
-    else if (match.nearMiss)
-      return failure();
+    if (failed(matchMaximum(match, tracer.operand(argument, 1), scores, key,
+                            softmax))) {
+      if (match.nearMiss)
+        return failure();
+      break;
+    }
+    argument = tracer.traceCasts(scores);
   }
   softmax.scores = argument;
-  return softmax;
+  return success();
 }
 
 /// Whether `condition` says that all scores of a row are -inf: with `any` over
@@ -321,65 +332,113 @@ static Scalar traceRounding(Tracer &tracer, Scalar scalar, unsigned &bits) {
   }
 }
 
+/// The softmax over one more column, of which the probabilities are all but the
+/// last: a sink that is concatenated to the scores.
+static std::optional<Scalar> takeSinkColumn(Tracer &tracer,
+                                            const Scalar &probability,
+                                            AffineExpr key, Softmax &softmax) {
+  auto slice = probability.value.getDefiningOp<tensor::ExtractSliceOp>();
+  if (!slice || !slice.getType().hasStaticShape() ||
+      !slice.getSourceType().hasStaticShape() ||
+      slice.getType().getRank() != slice.getSourceType().getRank())
+    return std::nullopt;
+  std::optional<int64_t> column;
+  for (auto [index, size, whole, offset, step] :
+       llvm::zip(probability.at, slice.getType().getShape(),
+                 slice.getSourceType().getShape(), slice.getStaticOffsets(),
+                 slice.getStaticStrides())) {
+    if (offset != 0 || step != 1)
+      return std::nullopt;
+    if (size == whole)
+      continue;
+    if (index != key || whole != size + 1)
+      return std::nullopt;
+    column = size;
+  }
+  if (!column)
+    return std::nullopt;
+  tracer.visited.insert(slice);
+  softmax.sinkColumn = column;
+  return Scalar{slice.getSource(), probability.at};
+}
+
 FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
                                               AffineExpr key) {
   Tracer &tracer = match.tracer;
+  Softmax softmax;
   unsigned bits = 64;
   if (!isa<FloatType>(probability.getElementType()))
     return failure();
   probability = traceRounding(tracer, probability, bits);
 
-  // select(the row is empty, 0, probability)
+  // select(the row is empty, 0, probability), select(where, probability, 0)
   std::optional<Scalar> emptyRowScores;
-  if (probability.getOp<arith::SelectOp>()) {
-    Scalar scores;
-    if (tracer.getNumber(tracer.operand(probability, 1)) != 0.0 ||
-        !matchEmptyRow(tracer, tracer.operand(probability, 0), key, &scores))
+  while (probability.getOp<arith::SelectOp>()) {
+    Scalar scores, condition = tracer.operand(probability, 0);
+    unsigned zero =
+        tracer.getNumber(tracer.operand(probability, 1)) == 0.0 ? 1 : 2;
+    if (tracer.getNumber(tracer.operand(probability, zero)) != 0.0)
       return failure();
-    emptyRowScores = scores;
-    probability = traceRounding(tracer, tracer.operand(probability, 2), bits);
+    if (zero == 1 && !emptyRowScores &&
+        matchEmptyRow(tracer, condition, key, &scores))
+      emptyRowScores = scores;
+    else
+      softmax.where.push_back({condition, /*shown=*/zero == 2});
+    probability =
+        traceRounding(tracer, tracer.operand(probability, 3 - zero), bits);
   }
+  if (auto whole = takeSinkColumn(tracer, probability, key, softmax))
+    probability = traceRounding(tracer, *whole, bits);
 
-  FailureOr<Softmax> softmax = failure();
   if (auto op = probability.value.getDefiningOp<linalg::SoftmaxOp>()) {
     if (probability.at[op.getDimension()] != key)
       return match.miss(op.getLoc(),
                         "the softmax is over another dimension than the keys "
                         "that the second contraction sums over");
     tracer.visited.insert(op);
-    softmax = Softmax{tracer.trace({op.getInput(), probability.at})};
+    softmax.scores = tracer.trace({op.getInput(), probability.at});
+    if (softmax.sinkColumn) {
+      Indices at(probability.at);
+      at[op.getDimension()] =
+          getAffineConstantExpr(*softmax.sinkColumn, key.getContext());
+      softmax.sink = tracer.traceCasts({op.getInput(), at});
+    }
   } else if (probability.getOp<arith::DivFOp>()) {
     Scalar exponential = tracer.traceCasts(tracer.operand(probability, 0));
-    softmax = matchExponential(match, exponential, key);
-    if (failed(softmax) ||
-        failed(
-            matchSum(match, tracer.operand(probability, 1), exponential, key)))
+    if (failed(matchExponential(match, exponential, key, softmax)) ||
+        failed(matchSum(match, tracer.operand(probability, 1), exponential, key,
+                        softmax)))
       return failure();
-    softmax->unnormalized.reset();
+    softmax.unnormalized.reset();
   } else if (probability.getOp<arith::MulFOp>()) {
-    for (unsigned i = 0; i < 2 && failed(softmax); ++i) {
+    bool found = false;
+    for (unsigned i = 0; i < 2 && !found; ++i) {
       Scalar reciprocal = tracer.traceCasts(tracer.operand(probability, i));
       if (!reciprocal.getOp<arith::DivFOp>() ||
           tracer.getNumber(tracer.operand(reciprocal, 0)) != 1.0)
         continue;
       Scalar exponential =
           tracer.traceCasts(tracer.operand(probability, 1 - i));
-      softmax = matchExponential(match, exponential, key);
-      if (failed(softmax) ||
-          failed(
-              matchSum(match, tracer.operand(reciprocal, 1), exponential, key)))
+      if (failed(matchExponential(match, exponential, key, softmax)) ||
+          failed(matchSum(match, tracer.operand(reciprocal, 1), exponential,
+                          key, softmax)))
         return failure();
-      softmax->unnormalized.reset();
+      softmax.unnormalized.reset();
+      found = true;
     }
-  } else {
-    softmax = matchExponential(match, probability, key);
-  }
-  if (failed(softmax))
+    if (!found)
+      return failure();
+  } else if (failed(matchExponential(match, probability, key, softmax))) {
     return failure();
-  if (emptyRowScores && !tracer.same(*emptyRowScores, softmax->scores))
+  }
+  if (emptyRowScores && !tracer.same(*emptyRowScores, softmax.scores))
     return match.miss(probability.getLoc(), "rows are set to 0 by a condition "
                                             "that is not on the scores");
-  softmax->emptyRowsAreZero = emptyRowScores.has_value();
-  softmax->bits = bits;
+  if (!llvm::all_of(softmax.where, [&](const Softmax::Where &where) {
+        return isHidden(tracer, where, softmax.scores);
+      }))
+    return failure();
+  softmax.emptyRowsAreZero = emptyRowScores.has_value();
+  softmax.bits = bits;
   return softmax;
 }
