@@ -37,6 +37,9 @@ struct Attention {
 mlir::FailureOr<Attention> matchAttention(Match &match,
                                           mlir::linalg::LinalgOp op);
 
+/// Whether a dimension of queries was taken apart, and a part of it for heads.
+bool hasSplitQueries(const Domain &domain, const Attention &attention);
+
 /// How a bias is rearranged to batch x heads x queries x keys: the dimensions
 /// that its own are made of, before and after. Nothing if it cannot be.
 struct BiasShape {

@@ -161,8 +161,23 @@ std::optional<int64_t> Domain::upperBound(const LinearSum &sum) const {
   return bound(sum, /*upper=*/true);
 }
 
+/// Whether an index is of dimensions alone that are not to be split.
+bool Domain::isOfWhole(AffineExpr index) const {
+  bool isOfWhole = true, any = false;
+  index.walk([&](AffineExpr part) {
+    isOfWhole &= !isa<AffineSymbolExpr>(part);
+    if (auto dim = dyn_cast<AffineDimExpr>(part)) {
+      any = true;
+      isOfWhole &= whole.count(dim.getPosition()) != 0;
+    }
+  });
+  return any && isOfWhole;
+}
+
 std::optional<std::pair<AffineExpr, AffineExpr>>
 Domain::divide(AffineExpr index, int64_t divisor) {
+  if (isOfWhole(index))
+    return std::pair(index.floorDiv(divisor), index % divisor);
   std::optional<LinearSum> sum = LinearSum::get(index);
   if (!sum || sum->constant != 0 || !sum->symbols.empty())
     return std::nullopt;
@@ -179,7 +194,7 @@ Domain::divide(AffineExpr index, int64_t divisor) {
                 term.factor * (dim.size - 1) < divisor;
     if (!fits) {
       // The dimension straddles the boundary: cut it there.
-      if (divisor % term.factor != 0 || whole == term.dim)
+      if (divisor % term.factor != 0 || whole.count(term.dim))
         return std::nullopt;
       int64_t inner = divisor / term.factor;
       if (!ShapedType::isDynamic(dim.size) && dim.size % inner != 0)
@@ -209,7 +224,14 @@ std::optional<AffineExpr> Domain::linearize(ArrayRef<AffineExpr> indices,
     }
     if (ShapedType::isDynamic(size))
       return std::nullopt;
-    index = index * size + expr;
+    // x floordiv n and x mod n make x.
+    auto rest = dyn_cast<AffineBinaryOpExpr>(expr);
+    if (rest && rest.getKind() == AffineExprKind::Mod &&
+        rest.getRHS() == getAffineConstantExpr(size, context) &&
+        rest.getLHS().floorDiv(size) == index)
+      index = rest.getLHS();
+    else
+      index = index * size + expr;
   }
   return index;
 }

@@ -86,9 +86,9 @@ public:
 
   /// A new loop of that size, as an expression of its dimensions.
   mlir::AffineExpr addLoop(int64_t size);
-  /// Makes a reshape that would split this dimension one that cannot be seen
-  /// through: an attention has one dimension of keys.
-  void keepWhole(unsigned dim) { whole = dim; }
+  /// A reshape that would split this dimension divides its index instead: an
+  /// attention has one dimension of keys.
+  void keepWhole(unsigned dim) { whole.insert(dim); }
 
   /// The symbol for an integer; the same again for the same.
   mlir::AffineExpr addSymbol(const Symbol &symbol);
@@ -109,6 +109,11 @@ public:
   std::optional<llvm::SmallVector<mlir::AffineExpr>>
   delinearize(mlir::AffineExpr index, llvm::ArrayRef<int64_t> sizes);
 
+  /// Whether two dimensions are parts of one loop.
+  bool areOfOneLoop(unsigned a, unsigned b) const {
+    return dims[a].loop == dims[b].loop;
+  }
+
   /// Whether a split was asked for: the attempt has to be made again.
   bool wantsRestart() const { return restart; }
 
@@ -128,13 +133,14 @@ private:
   std::optional<std::pair<mlir::AffineExpr, mlir::AffineExpr>>
   divide(mlir::AffineExpr index, int64_t divisor);
   std::optional<int64_t> bound(const LinearSum &sum, bool upper) const;
+  bool isOfWhole(mlir::AffineExpr index) const;
 
   mlir::MLIRContext *context;
   Splits &splits;
   llvm::SmallVector<Dim> dims;
   llvm::SmallVector<Symbol> symbols;
   unsigned numLoops = 0;
-  std::optional<unsigned> whole;
+  std::set<unsigned> whole;
   bool restart = false;
 };
 

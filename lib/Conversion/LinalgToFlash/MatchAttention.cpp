@@ -230,6 +230,21 @@ static LogicalResult matchSinks(Match &match, const Softmax &softmax,
   return success();
 }
 
+bool flash::raise::hasSplitQueries(const Domain &domain,
+                                   const Attention &attention) {
+  const Roles &roles = attention.roles;
+  const Scalar &query = attention.query.element;
+  if (!roles.query)
+    return false;
+  return llvm::any_of(roles.groups, [&](unsigned group) {
+    return domain.areOfOneLoop(group, *roles.query) &&
+           llvm::any_of(query.at, [&](AffineExpr index) {
+             return index.isFunctionOfDim(group) &&
+                    index.isFunctionOfDim(*roles.query);
+           });
+  });
+}
+
 FailureOr<Attention> flash::raise::matchAttention(Match &match,
                                                   linalg::LinalgOp op) {
   Tracer &tracer = match.tracer;
@@ -248,6 +263,15 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
     key = loops.back();
     domain.keepWhole(cast<AffineDimExpr>(*key).getPosition());
   }
+  if (match.keepQueriesWhole)
+    for (auto [number, loop] : llvm::enumerate(loops)) {
+      auto isRead = [&, number = number](OpOperand *input) {
+        return op.getMatchingIndexingMap(input).isFunctionOfDim(number);
+      };
+      if (auto dim = dyn_cast<AffineDimExpr>(loop);
+          dim && llvm::count_if(op.getDpsInputOperands(), isRead) == 1)
+        domain.keepWhole(dim.getPosition());
+    }
   std::optional<Contraction> product = getContraction(tracer, op, loops);
   if (!product && key)
     explainAccumulation(match, op);

@@ -40,6 +40,9 @@ struct Match {
   Tracer &tracer;
   Allowances options = {};
   std::optional<NearMiss> nearMiss = std::nullopt;
+  /// Dimensions of the second contraction that one factor alone has are not
+  /// split: queries that stand in rows and columns, say.
+  bool keepQueriesWhole = false;
   /// What is raised, but in a form that costs more than another would.
   std::optional<NearMiss> advice = std::nullopt;
 

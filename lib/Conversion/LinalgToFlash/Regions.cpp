@@ -114,11 +114,33 @@ FailureOr<Value> RegionWriter::writeDim(unsigned dim, Location loc) {
 }
 
 FailureOr<Value> RegionWriter::writeIndex(AffineExpr index, Location loc) {
-  std::optional<LinearSum> sum = LinearSum::get(index);
-  if (!sum)
+  if (std::optional<LinearSum> sum = LinearSum::get(index))
+    return writeSum(*sum, loc);
+  // Parts of a dimension: of keys that are rows and columns, say.
+  auto binary = dyn_cast<AffineBinaryOpExpr>(index);
+  auto divisor = binary ? dyn_cast<AffineConstantExpr>(binary.getRHS())
+                        : AffineConstantExpr();
+  bool isSum = binary && binary.getKind() == AffineExprKind::Add;
+  if (!isSum && !divisor)
     return match.miss(loc, "a score function reads at an index that is not a "
                            "sum of dimensions");
-  return writeSum(*sum, loc);
+  FailureOr<Value> left = writeIndex(binary.getLHS(), loc);
+  FailureOr<Value> right = writeIndex(binary.getRHS(), loc);
+  if (failed(left) || failed(right))
+    return failure();
+  switch (binary.getKind()) {
+  case AffineExprKind::Add:
+    return Value(arith::AddIOp::create(builder, loc, *left, *right));
+  case AffineExprKind::Mul:
+    return Value(arith::MulIOp::create(builder, loc, *left, *right));
+  case AffineExprKind::FloorDiv:
+    return Value(arith::DivUIOp::create(builder, loc, *left, *right));
+  case AffineExprKind::Mod:
+    return Value(arith::RemUIOp::create(builder, loc, *left, *right));
+  default:
+    return match.miss(loc, "a score function reads at an index that is not a "
+                           "sum of dimensions");
+  }
 }
 
 /// A number of the function around, which becomes a capture.

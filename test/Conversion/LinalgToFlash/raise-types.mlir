@@ -107,3 +107,32 @@ func.func @bias_of_groups(%q: tensor<2x3x2x7x8xf32>, %k: tensor<2x3x6x8xf32>, %v
   %o = linalg.contract indexing_maps = [#p, #v, #o] ins(%p, %v : tensor<2x3x2x7x6xf32>, tensor<2x3x6x8xf32>) outs(%zo : tensor<2x3x2x7x8xf32>) -> tensor<2x3x2x7x8xf32>
   return %o : tensor<2x3x2x7x8xf32>
 }
+
+// -----
+
+// CHECK-LABEL: @bias_of_blocks
+// CHECK: flash.attention {{.*}} captures(%{{.*}} : tensor<3xf32>) {scale = 1.000000e+00 : f32, scores = [#flash.region]} score {
+// CHECK-NEXT: ^bb0(%[[S:.*]]: f32, %{{.*}}: index, %{{.*}}: index, %{{.*}}: index, %[[J:.*]]: index, %[[BIAS:.*]]: tensor<3xf32>):
+// CHECK: %[[BLOCK:.*]] = arith.divui %[[J]],
+// CHECK: %[[B:.*]] = tensor.extract %[[BIAS]][%[[BLOCK]]]
+// CHECK: arith.addf %[[S]], %[[B]]
+// A bias for each block of two keys.
+#id = affine_map<(b, i, j) -> (b, i, j)>
+#block = affine_map<(b, i, j) -> (j floordiv 2)>
+func.func @bias_of_blocks(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8xf32>, %t: tensor<3xf32>) -> tensor<2x4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x4x6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %m = linalg.generic {indexing_maps = [#id, #block, #id], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%s, %t : tensor<2x4x6xf32>, tensor<3xf32>) outs(%e : tensor<2x4x6xf32>) {
+  ^bb0(%x: f32, %y: f32, %out: f32):
+    %0 = arith.addf %x, %y : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%m : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %eo = tensor.empty() : tensor<2x4x8xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return %o : tensor<2x4x8xf32>
+}
