@@ -344,14 +344,24 @@ flash::raise::tabulate(Tracer &tracer, const Scalar &scalar,
   SmallVector<LinearSum> sums;
   if (!any)
     return SmallVector<LinearSum>{LinearSum(-1)};
-  size_t next = 0;
-  if (!forEachPlace(domain, dims, place, [&](ArrayRef<int64_t> at) {
-        bool holds = llvm::all_of(
-            ranges, [&](const Bounds &range) { return range.holds(at); });
-        return wanted[next++] == holds;
-      }))
+  // The fewest bounds that say it: of the difference, of the dimensions, all.
+  auto say = [&](ArrayRef<Bounds> some) {
+    size_t next = 0;
+    return forEachPlace(domain, dims, place, [&](ArrayRef<int64_t> at) {
+      return wanted[next++] == llvm::all_of(some, [&](const Bounds &range) {
+               return range.holds(at);
+             });
+    });
+  };
+  ArrayRef<Bounds> all = ranges, difference = all.drop_front(dims.size()),
+                   some = all;
+  if (!difference.empty() && say(difference))
+    some = difference;
+  else if (say(all.take_front(dims.size())))
+    some = all.take_front(dims.size());
+  else if (!say(all))
     return std::nullopt;
-  for (const Bounds &range : ranges)
+  for (const Bounds &range : some)
     for (auto [bound, factor] : {std::pair(range.least, 1), {range.most, -1}}) {
       LinearSum sum = LinearSum(-factor * bound).plus(range.sum, factor);
       std::optional<int64_t> lowest = domain.lowerBound(sum);
