@@ -283,6 +283,19 @@ void Sizes::readFacts(Operation *op) {
       unite(get(compare.getLhs()), get(compare.getRhs()));
     return;
   }
+  if (auto reshape = dyn_cast<tensor::ReshapeOp>(op);
+      reshape && isa<RankedTensorType>(reshape.getSource().getType()) &&
+      isa<RankedTensorType>(reshape.getType())) {
+    // As many elements before as after.
+    auto count = [&](Value tensor) {
+      Size product;
+      for (const Size &size : getShape(tensor))
+        product = multiply(product, size);
+      return product;
+    };
+    unite(count(reshape.getSource()), count(reshape.getResult()));
+    return;
+  }
   auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
   if (!linalgOp || !linalgOp.hasPureTensorSemantics())
     return;
