@@ -15,9 +15,9 @@
 #include "Attention.h"
 #include "Rearrange.h"
 
+#include "mlir/Analysis/TopologicalSortUtils.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
-#include "mlir/Analysis/TopologicalSortUtils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -202,10 +202,8 @@ static void replaceLogSumExp(RewriterBase &rewriter, Location loc,
   Value old = attention.lse->value;
   auto type = cast<RankedTensorType>(old.getType());
   auto to = *getAtoms(domain, attention.lse->at, type);
-  SmallVector<SmallVector<unsigned>> from =
-      toList(attention.roles.getShape(Layout::BHSD, false,
-                                      attention.roles.query.value_or(~0u),
-                                      std::nullopt));
+  SmallVector<SmallVector<unsigned>> from = toList(attention.roles.getShape(
+      Layout::BHSD, false, attention.roles.query.value_or(~0u), std::nullopt));
   from.pop_back();
   Value lse = rearrange(rewriter, loc, op.getLse(), from, to, sizes);
   lse = convert(rewriter, loc, lse, type.getElementType());
@@ -281,8 +279,8 @@ static AttentionOp createOp(RewriterBase &rewriter, Location loc,
   }
   Value sinks = makeSinks(rewriter, loc, domain, attention, sizes);
   auto op = AttentionOp::create(
-      rewriter, loc, outputType, lseType, operands[0], operands[1],
-      operands[2], qOffset, /*kv_offset=*/Value(), /*cu_seqlens_q=*/Value(),
+      rewriter, loc, outputType, lseType, operands[0], operands[1], operands[2],
+      qOffset, /*kv_offset=*/Value(), /*cu_seqlens_q=*/Value(),
       /*cu_seqlens_k=*/Value(), /*kv_lengths=*/Value(), /*page_table=*/Value(),
       /*key_scale=*/Value(), /*value_scale=*/Value(),
       /*mask_operands=*/ValueRange(), scoreOperands, sinks,

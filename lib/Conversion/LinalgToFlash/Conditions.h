@@ -40,6 +40,9 @@ Clauses getClauses(Tracer &tracer, Scalar condition, bool wanted);
 /// Whether it always holds or never, where that is known.
 std::optional<bool> decide(Tracer &tracer, const Scalar &condition);
 
+/// The number that a scalar of floats or integers is.
+std::optional<double> getConstant(Tracer &tracer, const Scalar &scalar);
+
 /// A number, and the conditions under which a scalar is that.
 struct Case {
   double value;

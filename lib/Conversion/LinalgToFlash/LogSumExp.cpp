@@ -33,9 +33,10 @@ std::optional<Output> flash::raise::findLogSumExp(Match &match,
   for (size_t i = 0; i < reached.size() && i < kMost; ++i) {
     for (OpOperand &use : reached[i].value.getUses()) {
       auto op = dyn_cast<linalg::LinalgOp>(use.getOwner());
-      auto next = op ? stepElementwise(op, use, reached[i],
-                                       [](ArrayRef<AffineExpr>) { return true; })
-                     : stepReshape(tracer, use, reached[i]);
+      auto next =
+          op ? stepElementwise(op, use, reached[i],
+                               [](ArrayRef<AffineExpr>) { return true; })
+             : stepReshape(tracer, use, reached[i]);
       if (!next)
         continue;
       next->path = reached[i].path;

@@ -37,8 +37,7 @@ static Value applyBody(OpBuilder &builder, Region &region, Value sum,
   mapping.map(region.getArguments(), ValueRange{sum, element});
   for (Operation &op : region.front().without_terminator())
     builder.clone(op, mapping);
-  return mapping.lookupOrDefault(
-      region.front().getTerminator()->getOperand(0));
+  return mapping.lookupOrDefault(region.front().getTerminator()->getOperand(0));
 }
 
 static void lowerScan(IRRewriter &rewriter, tm_tensor::ScanOp op) {
@@ -70,7 +69,8 @@ static void lowerScan(IRRewriter &rewriter, tm_tensor::ScanOp op) {
           scf::YieldOp::create(inner, loc, start);
         },
         [&](OpBuilder &inner, Location) {
-          Value element = read(inner, input, op.getInclusive() ? index : before);
+          Value element =
+              read(inner, input, op.getInclusive() ? index : before);
           scf::YieldOp::create(inner, loc,
                                applyBody(inner, op.getRegion(),
                                          read(inner, tensors[0], before),

@@ -213,9 +213,8 @@ static LogicalResult matchSinks(Match &match, const Softmax &softmax,
   };
   if (!sink.element.isElement())
     return fail();
-  auto atoms =
-      getAtoms(domain, sink.element.at,
-               cast<RankedTensorType>(sink.element.value.getType()));
+  auto atoms = getAtoms(domain, sink.element.at,
+                        cast<RankedTensorType>(sink.element.value.getType()));
   if (!atoms)
     return fail();
   SmallVector<unsigned> heads(attention.roles.keyHeads), present;

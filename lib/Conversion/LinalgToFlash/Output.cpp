@@ -25,8 +25,7 @@ using namespace flash::raise;
 namespace {
 class OutputFollower {
 public:
-  OutputFollower(Match &match, Softmax &softmax, AffineExpr key,
-                 Type element)
+  OutputFollower(Match &match, Softmax &softmax, AffineExpr key, Type element)
       : match(match), softmax(softmax), key(key), element(element),
         divided(!softmax.unnormalized) {}
 
@@ -61,16 +60,14 @@ bool OutputFollower::isKept(linalg::LinalgOp op, Value arg,
   if (auto division = yielded.getDefiningOp<arith::DivFOp>();
       division && division.getLhs() == arg)
     return divided = succeeded(matchSum(match, {division.getRhs(), at},
-                                        *softmax.unnormalized, key,
-                                        softmax));
+                                        *softmax.unnormalized, key, softmax));
   auto product = yielded.getDefiningOp<arith::MulFOp>();
   for (unsigned i = 0; i < 2 && product; ++i) {
     Scalar reciprocal = tracer.traceCasts({product->getOperand(1 - i), at});
     if (product->getOperand(i) == arg && reciprocal.getOp<arith::DivFOp>() &&
         tracer.getNumber(tracer.operand(reciprocal, 0)) == 1.0)
       return divided = succeeded(matchSum(match, tracer.operand(reciprocal, 1),
-                                          *softmax.unnormalized, key,
-                                        softmax));
+                                          *softmax.unnormalized, key, softmax));
   }
   return false;
 }
@@ -153,8 +150,8 @@ std::optional<Output> OutputFollower::step(const Output &output) {
 
 FailureOr<Output> flash::raise::followOutput(Match &match,
                                              const Contraction &product,
-                                             Softmax &softmax,
-                                             AffineExpr key, Type element) {
+                                             Softmax &softmax, AffineExpr key,
+                                             Type element) {
   linalg::LinalgOp op = product.op;
   Output output{op->getResult(0), {}};
   for (AffineExpr result :

@@ -56,7 +56,8 @@ void flash::raise::addTerms(Tracer &tracer, Scalar scalar,
 }
 
 /// (s - m) - log(l), s - (log(l) + m), s + -(log(l) + m)
-Exponent flash::raise::getExponent(Tracer &tracer, Scalar argument, AffineExpr key) {
+Exponent flash::raise::getExponent(Tracer &tracer, Scalar argument,
+                                   AffineExpr key) {
   Exponent exponent;
   while (true) {
     argument = tracer.traceCasts(argument);

@@ -45,6 +45,14 @@ bool areSame(Tracer &tracer, llvm::ArrayRef<Scalar> a,
 bool isLogOfSum(Tracer &tracer, const Exponent &exponent, mlir::AffineExpr key,
                 std::optional<int64_t> size);
 
+/// How many exponentials a row has, where a sink is one of them.
+std::optional<int64_t> getRowSize(const Softmax &softmax);
+
+/// x from select(c, x, other), where c is a condition under which the
+/// probabilities are not 0.
+Scalar stripWhere(Tracer &tracer, Softmax &softmax, Scalar scalar,
+                  double other);
+
 /// Reads a term of the row to its ends, reductions over the keys among it.
 void readAll(Tracer &tracer, Scalar scalar, mlir::AffineExpr key,
              std::optional<int64_t> size);

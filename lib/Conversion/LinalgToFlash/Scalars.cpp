@@ -315,9 +315,9 @@ bool Tracer::same(const Scalar &first, const Scalar &second) {
   return true;
 }
 
-std::optional<Reduction>
-Tracer::matchReduction(const Scalar &element, AffineExpr reduced,
-                       std::optional<int64_t> size) {
+std::optional<Reduction> Tracer::matchReduction(const Scalar &element,
+                                                AffineExpr reduced,
+                                                std::optional<int64_t> size) {
   if (!element.isElement())
     return std::nullopt;
   auto op = element.value.getDefiningOp<linalg::LinalgOp>();

@@ -27,27 +27,6 @@
 using namespace mlir;
 using namespace flash::raise;
 
-/// x from select(c, x, other), where c is a condition under which the
-/// probabilities are not 0.
-static Scalar stripWhere(Tracer &tracer, Softmax &softmax, Scalar scalar,
-                         double other) {
-  scalar = tracer.traceCasts(scalar);
-  while (scalar.getOp<arith::SelectOp>()) {
-    Scalar condition = tracer.operand(scalar, 0);
-    auto place =
-        llvm::find_if(softmax.where, [&](const Softmax::Where &where) {
-          unsigned hidden = where.shown ? 2 : 1;
-          return tracer.same(where.condition, condition) &&
-                 tracer.getNumber(tracer.operand(scalar, hidden)) == other;
-        });
-    if (place == softmax.where.end())
-      break;
-    place->isInSum |= other == 0;
-    scalar = tracer.traceCasts(tracer.operand(scalar, place->shown ? 1 : 2));
-  }
-  return scalar;
-}
-
 /// Whether exponentials are 0 where the probabilities are set to 0, so that
 /// these are a softmax: in their sum, or by scores of -inf.
 static bool isHidden(Tracer &tracer, const Softmax::Where &where,
@@ -69,110 +48,18 @@ static bool isHidden(Tracer &tracer, const Softmax::Where &where,
   return false;
 }
 
-/// How many exponentials a row has, where a sink is one of them.
-static std::optional<int64_t> getRowSize(const Softmax &softmax) {
-  return softmax.sinkColumn ? std::optional(*softmax.sinkColumn + 1)
-                            : std::nullopt;
-}
-
-/// The sink's logit, of exp(sink - m) beside exponentials exp(s - m).
-static LogicalResult matchSink(Tracer &tracer, Scalar term,
-                               const Scalar &exponential, AffineExpr key,
-                               Softmax &softmax) {
-  term = tracer.traceCasts(term);
-  if (!exponential.getOp<math::ExpOp>())
-    return failure();
-  Exponent rest =
-      getExponent(tracer, tracer.operand(exponential, 0), key);
-  if (tracer.getNumber(term) == 1.0 && rest.less.empty()) {
-    softmax.sinkNumber = 0;
-    return success();
-  }
-  if (!term.getOp<math::ExpOp>())
-    return failure();
-  Scalar argument = tracer.traceCasts(tracer.operand(term, 0));
-  if (argument.getOp<arith::NegFOp>()) {
-    SmallVector<Scalar> less;
-    addTerms(tracer, tracer.operand(argument, 0), less);
-    softmax.sinkNumber = 0;
-    return success(areSame(tracer, less, rest.less));
-  }
-  // The sink is of the row itself: as many terms as the exponentials have are
-  // taken off it.
-  SmallVector<Scalar> less;
-  while (argument.getOp<arith::SubFOp>() && less.size() < rest.less.size()) {
-    addTerms(tracer, tracer.operand(argument, 1), less);
-    argument = tracer.traceCasts(tracer.operand(argument, 0));
-  }
-  if (!areSame(tracer, less, rest.less))
-    return failure();
-  softmax.sinkNumber = tracer.getNumber(argument);
-  if (!softmax.sinkNumber)
-    softmax.sink = argument;
-  return success();
-}
-
-LogicalResult flash::raise::matchSum(Match &match, const Scalar &divisor,
-                                     const Scalar &exponential, AffineExpr key,
-                                     Softmax &softmax) {
-  Tracer &tracer = match.tracer;
-  Scalar sum = tracer.traceCasts(divisor);
-  if (sum.isElement() && dependsOn(sum.at, key))
-    return match.miss(sum.getLoc(),
-                      "the softmax is over another dimension than the keys "
-                      "that the second contraction sums over");
-  auto fail = [&] {
-    return match.miss(sum.getLoc(), "the exponentials are divided by something "
-                                    "else than their sum over the keys");
-  };
-  // sum(e) + exp(sink - m)
-  std::optional<Scalar> sink;
-  if (sum.getOp<arith::AddFOp>()) {
-    for (unsigned i = 0; i < 2 && !sink; ++i) {
-      Scalar term = tracer.traceCasts(tracer.operand(sum, i));
-      if (!term.isElement() && isOfRow(tracer, term, key))
-        sink = term;
-      if (sink)
-        sum = tracer.traceCasts(tracer.operand(sum, 1 - i));
-    }
-  }
-  auto reduction = tracer.matchReduction(sum, key, getRowSize(softmax));
-  if (!reduction || !isa<arith::AddFOp>(reduction->combiner) ||
-      tracer.getNumber(reduction->init) != 0.0 ||
-      !tracer.same(stripWhere(tracer, softmax, reduction->operand, 0.0),
-                   exponential))
-    return fail();
-  softmax.sum = sum;
-  if (softmax.sinkColumn) {
-    auto last = tracer.matchReduction(
-        sum, getAffineConstantExpr(*softmax.sinkColumn, key.getContext()),
-        getRowSize(softmax));
-    if (!last || sink)
-      return fail();
-    sink = last->operand;
-  }
-  if (sink &&
-      failed(matchSink(tracer, *sink, tracer.traceCasts(exponential), key,
-                       softmax)))
-    return fail();
-  if (sink)
-    readAll(tracer, *sink, key, getRowSize(softmax));
-  return success();
-}
-
 /// x from select(|x| != inf, x, 0), which is a number for rows that see no key.
 static Scalar stripFinite(Tracer &tracer, const Scalar &scalar) {
   if (!scalar.getOp<arith::SelectOp>())
     return scalar;
   Scalar condition = tracer.operand(scalar, 0);
   auto compare = condition.getOp<arith::CmpFOp>();
-  if (!compare ||
-      tracer.getNumber(tracer.operand(condition, 1)) != HUGE_VAL)
+  if (!compare || tracer.getNumber(tracer.operand(condition, 1)) != HUGE_VAL)
     return scalar;
   using Predicate = arith::CmpFPredicate;
   Predicate predicate = compare.getPredicate();
-  bool isFinite = predicate == Predicate::ONE ||
-                  predicate == Predicate::UNE || predicate == Predicate::OLT;
+  bool isFinite = predicate == Predicate::ONE || predicate == Predicate::UNE ||
+                  predicate == Predicate::OLT;
   if (!isFinite && predicate != Predicate::OEQ)
     return scalar;
   Scalar magnitude = tracer.traceCasts(tracer.operand(condition, 0)),
@@ -220,8 +107,8 @@ static LogicalResult matchMaximum(Match &match, const Scalar &maximum,
       !isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner))
     return failure();
   if (!tracer.same(reduction->operand, scores) &&
-      !tracer.same(
-          stripWhere(tracer, softmax, reduction->operand, -HUGE_VAL), scores))
+      !tracer.same(stripWhere(tracer, softmax, reduction->operand, -HUGE_VAL),
+                   scores))
     return match.miss(scalar.getLoc(), "the maximum that is subtracted is not "
                                        "that of the scores");
   return success();
