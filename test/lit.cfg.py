@@ -76,6 +76,7 @@ if plot_python:
     config.available_features.add("matplotlib")
 config.substitutions.append(("%flash_src", config.flash_src_root))
 config.substitutions.append(("%flash_obj", config.flash_obj_root))
+config.substitutions.append(("%llvm_libs", os.path.join(os.path.dirname(config.llvm_tools_dir), "lib")))
 config.substitutions.append(("%cc", config.cc))
 config.substitutions.append(("%cxx", config.cxx))
 # Debian's mlir-opt with our plugin in it. It is not instrumented: the sanitizer that the plugin needs is loaded before it.
