@@ -293,6 +293,10 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
       at[op.getDimension()] =
           getAffineConstantExpr(*softmax.sinkColumn, key.getContext());
       softmax.sink = tracer.traceCasts({op.getInput(), at});
+      // One more key, not a sink: a part of the probabilities is read.
+      auto product = softmax.sink->value.getDefiningOp<linalg::LinalgOp>();
+      if (product && isContraction(product))
+        return failure();
     }
   } else if (probability.getOp<arith::DivFOp>()) {
     Scalar exponential = tracer.traceCasts(tracer.operand(probability, 0));
