@@ -108,9 +108,10 @@ bool flash::raise::areSame(Tracer &tracer, ArrayRef<Scalar> a,
   return rest.empty();
 }
 
-std::optional<Scalar>
-flash::raise::findLogOfSum(Tracer &tracer, const Exponent &exponent,
-                           AffineExpr key, std::optional<int64_t> size) {
+std::optional<Scalar> flash::raise::findLogOfSum(Tracer &tracer,
+                                                 const Exponent &exponent,
+                                                 AffineExpr key,
+                                                 std::optional<int64_t> size) {
   for (auto [i, term] : llvm::enumerate(exponent.less)) {
     if (!term.getOp<math::LogOp>())
       continue;

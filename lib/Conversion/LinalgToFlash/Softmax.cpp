@@ -231,10 +231,9 @@ static std::optional<Scalar> takeSinkColumn(Tracer &tracer,
       slice.getType().getRank() != slice.getSourceType().getRank())
     return std::nullopt;
   Indices at(probability.at);
-  for (auto [index, size, whole, offset, step] :
-       llvm::zip(at, slice.getType().getShape(),
-                 slice.getSourceType().getShape(), slice.getStaticOffsets(),
-                 slice.getStaticStrides())) {
+  for (auto [index, size, whole, offset, step] : llvm::zip(
+           at, slice.getType().getShape(), slice.getSourceType().getShape(),
+           slice.getStaticOffsets(), slice.getStaticStrides())) {
     if (ShapedType::isDynamic(offset) || step != 1)
       return std::nullopt;
     if (size == whole)
