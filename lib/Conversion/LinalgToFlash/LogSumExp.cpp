@@ -20,15 +20,11 @@ using namespace mlir;
 using namespace flash::raise;
 
 std::optional<Output> flash::raise::findLogSumExp(Match &match,
-                                                  const Softmax &softmax,
-                                                  AffineExpr key) {
+                                                  const Softmax &softmax) {
   constexpr size_t kMost = 32;
   Tracer &tracer = match.tracer;
   if (!softmax.sum || !softmax.sum->isElement() || softmax.factor != 1)
     return std::nullopt;
-  std::optional<int64_t> size;
-  if (softmax.sinkColumn)
-    size = *softmax.sinkColumn + 1;
   std::vector<Output> reached{{softmax.sum->value, softmax.sum->at}};
   for (size_t i = 0; i < reached.size() && i < kMost; ++i) {
     for (OpOperand &use : reached[i].value.getUses()) {
@@ -44,7 +40,7 @@ std::optional<Output> flash::raise::findLogSumExp(Match &match,
       Exponent exponent{softmax.scores, {}};
       addTerms(tracer, {next->value, next->at}, exponent.less);
       auto type = cast<RankedTensorType>(next->value.getType());
-      if (isLogOfSum(tracer, exponent, key, size) &&
+      if (findLogOfSum(tracer, exponent, softmax.row, softmax.rowSize) &&
           getAtoms(tracer.getDomain(), next->at, type))
         return next;
       reached.push_back(*next);

@@ -322,7 +322,7 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
   Clauses masks;
   if (failed(matchSinks(match, *softmax, attention)))
     return failure();
-  attention.lse = findLogSumExp(match, *softmax, *key);
+  attention.lse = findLogSumExp(match, *softmax);
   if (failed(checkOnlyUse(match, scores->product, *output, attention.lse)) ||
       failed(matchMasks(match, *scores, attention, masks)))
     return failure();

@@ -103,9 +103,13 @@ struct Softmax {
     bool shown, isInSum = false;
   };
   std::vector<Where> where = {};
-  /// The index of a sink that stands behind the scores, and its logit: an
+  /// The index of a sink that stands beside the scores, and its logit: an
   /// element, or a number.
   std::optional<int64_t> sinkColumn = std::nullopt;
+  /// The index in a row of exponentials: the key's, or, where the sink stands
+  /// before them, one more.
+  mlir::AffineExpr row = {};
+  std::optional<int64_t> rowSize = std::nullopt;
   std::optional<Scalar> sink = std::nullopt;
   std::optional<double> sinkNumber = std::nullopt;
   /// The sum of the exponentials.

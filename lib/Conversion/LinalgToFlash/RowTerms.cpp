@@ -108,8 +108,10 @@ bool flash::raise::areSame(Tracer &tracer, ArrayRef<Scalar> a,
   return rest.empty();
 }
 
-bool flash::raise::isLogOfSum(Tracer &tracer, const Exponent &exponent,
-                              AffineExpr key, std::optional<int64_t> size) {
+std::optional<Scalar> flash::raise::findLogOfSum(Tracer &tracer,
+                                                 const Exponent &exponent,
+                                                 AffineExpr key,
+                                                 std::optional<int64_t> size) {
   for (auto [i, term] : llvm::enumerate(exponent.less)) {
     if (!term.getOp<math::LogOp>())
       continue;
@@ -126,8 +128,10 @@ bool flash::raise::isLogOfSum(Tracer &tracer, const Exponent &exponent,
     Exponent inner = getExponent(tracer, tracer.operand(exponential, 0), key);
     SmallVector<Scalar> rest(exponent.less);
     rest.erase(rest.begin() + i);
-    return areSame(tracer, rest, inner.less) &&
-           tracer.same(inner.scores, exponent.scores);
+    if (areSame(tracer, rest, inner.less) &&
+        tracer.same(inner.scores, exponent.scores))
+      return sum;
+    return std::nullopt;
   }
-  return false;
+  return std::nullopt;
 }

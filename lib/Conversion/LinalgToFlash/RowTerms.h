@@ -40,10 +40,11 @@ void addTerms(Tracer &tracer, Scalar scalar,
 bool areSame(Tracer &tracer, llvm::ArrayRef<Scalar> a,
              llvm::ArrayRef<Scalar> b);
 
-/// Whether the terms that are subtracted are the logarithm of the sum of the
-/// exponentials: m + log(sum(exp(s - m))). There are `size` of them.
-bool isLogOfSum(Tracer &tracer, const Exponent &exponent, mlir::AffineExpr key,
-                std::optional<int64_t> size);
+/// The sum of the exponentials, if the terms that are subtracted are its
+/// logarithm: m + log(sum(exp(s - m))). It has `size` terms.
+std::optional<Scalar> findLogOfSum(Tracer &tracer, const Exponent &exponent,
+                                   mlir::AffineExpr key,
+                                   std::optional<int64_t> size);
 
 /// How many exponentials a row has, where a sink is one of them.
 std::optional<int64_t> getRowSize(const Softmax &softmax);

@@ -14,6 +14,7 @@
 #include "Matchers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
@@ -233,6 +234,15 @@ std::optional<Scalar> Tracer::stepBody(const Scalar &scalar) {
       at.push_back(result.replaceDims(scalar.at));
     return Scalar{operand->get(), at};
   }
+  // A concatenation as JAX writes it: scf.if(i < n) of elements of two tensors.
+  if (auto branch = scalar.value.getDefiningOp<scf::IfOp>();
+      branch && branch->getNumResults() == 1) {
+    auto holds = decide(*this, {branch.getCondition(), scalar.at});
+    if (!holds)
+      return std::nullopt;
+    Region &region = *holds ? branch.getThenRegion() : branch.getElseRegion();
+    return Scalar{region.front().getTerminator()->getOperand(0), scalar.at};
+  }
   if (auto extract = scalar.value.getDefiningOp<tensor::ExtractOp>()) {
     Indices at;
     for (Value index : extract.getIndices()) {
@@ -274,6 +284,15 @@ Scalar Tracer::traceCasts(Scalar scalar) {
 
 std::optional<double> Tracer::getNumber(const Scalar &start) {
   Scalar scalar = traceCasts(start);
+  if (scalar.getOp<arith::SIToFPOp>() || scalar.getOp<arith::UIToFPOp>()) {
+    APInt integer;
+    Scalar in = operand(scalar, 0);
+    if (!matchPattern(in.value, m_ConstantInt(&integer)) ||
+        integer.getSignificantBits() > 32)
+      return std::nullopt;
+    return scalar.getOp<arith::SIToFPOp>() ? double(integer.getSExtValue())
+                                           : double(integer.getZExtValue());
+  }
   Attribute attr;
   if (!matchPattern(scalar.value, m_Constant(&attr)))
     return std::nullopt;

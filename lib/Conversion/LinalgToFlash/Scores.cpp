@@ -57,6 +57,7 @@ private:
   bool takeAddedMask(Scalar term, double factor);
   LogicalResult addMask(Clauses visible, Location loc, bool infinite);
   bool takeBias(const Scalar &term, const Scalar &whole, double factor);
+  bool isOfKeys(ArrayRef<AffineExpr> at) const;
   /// Whether elements differ by the key and another dimension.
   bool isPerScore(ArrayRef<AffineExpr> at) const;
   /// Whether an expression reads a tensor of the program's that does, and
@@ -106,7 +107,9 @@ std::optional<Scalar> ScoreMatcher::findProduct(Scalar scalar) {
     return std::nullopt;
   if (scalar.isElement()) {
     auto op = dyn_cast<linalg::LinalgOp>(def);
-    return op && isContraction(op) ? std::optional(scalar) : std::nullopt;
+    return op && isContraction(op) && isOfKeys(scalar.at)
+               ? std::optional(scalar)
+               : std::nullopt;
   }
   for (unsigned i = 0; i < def->getNumOperands(); ++i)
     if (auto found = findProduct(tracer.operand(scalar, i)))
@@ -198,6 +201,15 @@ bool ScoreMatcher::takeAddedMask(Scalar term, double factor) {
   if (infinite && finite)
     return isAlways(*visible);
   return succeeded(addMask(*visible, term.getLoc(), infinite));
+}
+
+/// Whether an index is the key's: a product of queries with relative positions
+/// has a part of it.
+bool ScoreMatcher::isOfKeys(ArrayRef<AffineExpr> at) const {
+  auto keyDim = cast<AffineDimExpr>(key).getPosition();
+  return llvm::any_of(at, [&](AffineExpr index) {
+    return index.isFunctionOfDim(keyDim) && LinearSum::get(index);
+  });
 }
 
 bool ScoreMatcher::isPerScore(ArrayRef<AffineExpr> at) const {

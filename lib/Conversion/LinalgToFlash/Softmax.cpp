@@ -126,7 +126,8 @@ static LogicalResult matchExponential(Match &match, const Scalar &scalar,
   Scalar argument = tracer.traceCasts(tracer.operand(scalar, 0));
   if (scalar.getOp<math::ExpOp>()) {
     Exponent exponent = getExponent(tracer, argument, key);
-    if (isLogOfSum(tracer, exponent, key, getRowSize(softmax))) {
+    if (auto sum = findLogOfSum(tracer, exponent, key, getRowSize(softmax))) {
+      softmax.sum = sum;
       for (const Scalar &term : exponent.less)
         readAll(tracer, term, key, getRowSize(softmax));
       softmax.scores = exponent.scores;
@@ -220,7 +221,7 @@ static Scalar traceRounding(Tracer &tracer, Scalar scalar, unsigned &bits) {
 }
 
 /// The softmax over one more column, of which the probabilities are all but the
-/// last: a sink that is concatenated to the scores.
+/// first or the last: a sink that is concatenated to the scores.
 static std::optional<Scalar> takeSinkColumn(Tracer &tracer,
                                             const Scalar &probability,
                                             AffineExpr key, Softmax &softmax) {
@@ -229,30 +230,31 @@ static std::optional<Scalar> takeSinkColumn(Tracer &tracer,
       !slice.getSourceType().hasStaticShape() ||
       slice.getType().getRank() != slice.getSourceType().getRank())
     return std::nullopt;
-  std::optional<int64_t> column;
-  for (auto [index, size, whole, offset, step] :
-       llvm::zip(probability.at, slice.getType().getShape(),
-                 slice.getSourceType().getShape(), slice.getStaticOffsets(),
-                 slice.getStaticStrides())) {
-    if (offset != 0 || step != 1)
+  Indices at(probability.at);
+  for (auto [index, size, whole, offset, step] : llvm::zip(
+           at, slice.getType().getShape(), slice.getSourceType().getShape(),
+           slice.getStaticOffsets(), slice.getStaticStrides())) {
+    if (ShapedType::isDynamic(offset) || step != 1)
       return std::nullopt;
     if (size == whole)
       continue;
-    if (index != key || whole != size + 1)
+    if (index != key || whole != size + 1 || softmax.sinkColumn)
       return std::nullopt;
-    column = size;
+    softmax.sinkColumn = offset == 0 ? size : 0;
+    softmax.rowSize = whole;
+    softmax.row = index = index + offset;
   }
-  if (!column)
+  if (!softmax.sinkColumn)
     return std::nullopt;
   tracer.visited.insert(slice);
-  softmax.sinkColumn = column;
-  return Scalar{slice.getSource(), probability.at};
+  return Scalar{slice.getSource(), at};
 }
 
 FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
                                               AffineExpr key) {
   Tracer &tracer = match.tracer;
   Softmax softmax;
+  softmax.row = key;
   unsigned bits = 64;
   if (!isa<FloatType>(probability.getElementType()))
     return failure();
@@ -276,6 +278,7 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
   }
   if (auto whole = takeSinkColumn(tracer, probability, key, softmax))
     probability = traceRounding(tracer, *whole, bits);
+  key = softmax.row;
 
   if (auto op = probability.value.getDefiningOp<linalg::SoftmaxOp>()) {
     if (probability.at[op.getDimension()] != key)
@@ -289,6 +292,10 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
       at[op.getDimension()] =
           getAffineConstantExpr(*softmax.sinkColumn, key.getContext());
       softmax.sink = tracer.traceCasts({op.getInput(), at});
+      // One more key, not a sink: a part of the probabilities is read.
+      auto product = softmax.sink->value.getDefiningOp<linalg::LinalgOp>();
+      if (product && isContraction(product))
+        return failure();
     }
   } else if (probability.getOp<arith::DivFOp>()) {
     Scalar exponential = tracer.traceCasts(tracer.operand(probability, 0));

@@ -21,8 +21,7 @@ using namespace mlir;
 using namespace flash::raise;
 
 std::optional<int64_t> flash::raise::getRowSize(const Softmax &softmax) {
-  return softmax.sinkColumn ? std::optional(*softmax.sinkColumn + 1)
-                            : std::nullopt;
+  return softmax.rowSize;
 }
 
 Scalar flash::raise::stripWhere(Tracer &tracer, Softmax &softmax, Scalar scalar,
