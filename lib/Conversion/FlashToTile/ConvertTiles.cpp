@@ -236,3 +236,26 @@ LogicalResult KernelBuilder::convertGeneric(linalg::GenericOp op) {
                       : tile::ConvertOp::create(builder, loc, type, to);
   return success();
 }
+
+/// The tile is cleared where it lies.
+LogicalResult KernelBuilder::convertHide(HideUnseenOp op) {
+  Value tile = tiles.lookup(op.getValues());
+  if (!tile || !isa<tile::SharedType>(tile.getType()))
+    return op.emitOpError("needs values in device memory on a GPU");
+  Location loc = op.getLoc();
+  auto clear = tile::ClearUnseenOp::create(
+      builder, loc, tile, scalars.lookup(op.getWhen()), op.getQueriesAttr());
+  OpBuilder::InsertionGuard guard(builder);
+  Type index = builder.getIndexType();
+  Block *body =
+      builder.createBlock(&clear.getBody(), {}, {index, index}, {loc, loc});
+  IRMapping mapping(scalars);
+  mapping.map(op.getBody().getArguments(), body->getArguments());
+  for (Operation &inner : op.getBody().front().without_terminator())
+    builder.clone(inner, mapping);
+  Value sees = cast<YieldOp>(op.getBody().front().getTerminator()).getValue();
+  tile::YieldOp::create(builder, loc, mapping.lookupOrDefault(sees));
+  legalizeBody(clear.getBody(), body->getArguments());
+  tiles[op.getResult()] = tile;
+  return success();
+}

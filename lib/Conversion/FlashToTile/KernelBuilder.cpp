@@ -61,6 +61,8 @@ Value KernelBuilder::scalar(Location loc, OpFoldResult value) {
 /// Whether a contraction reads `tensor`, as its first operand only if `lhs`.
 static bool isMultiplied(Value tensor, bool lhs) {
   return llvm::any_of(tensor.getUses(), [&](OpOperand &use) {
+    if (auto hide = dyn_cast<HideUnseenOp>(use.getOwner()))
+      return isMultiplied(hide.getResult(), lhs);
     auto op = dyn_cast<linalg::LinalgOp>(use.getOwner());
     if (!op || !linalg::isaContractionOpInterface(op))
       return false;

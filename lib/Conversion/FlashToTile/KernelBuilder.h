@@ -92,6 +92,7 @@ private:
   llvm::LogicalResult convertGeneric(mlir::linalg::GenericOp op);
   llvm::LogicalResult convertFill(mlir::linalg::FillOp op);
   llvm::LogicalResult convertSoftmax(OnlineSoftmaxOp op);
+  llvm::LogicalResult convertHide(HideUnseenOp op);
   llvm::LogicalResult convertInsert(mlir::tensor::ParallelInsertSliceOp op);
   llvm::LogicalResult convertYield(mlir::Operation *op);
 

@@ -130,6 +130,7 @@ struct ConvertTileToNVVMPass
     populateTransferPatterns(converter, patterns, kernels);
     populateStorePatterns(converter, patterns, kernels);
     populateRingPatterns(converter, patterns, kernels);
+    populateClearPatterns(converter, patterns, kernels);
     populateQueuePatterns(converter, patterns, kernels);
     populateHandOverPatterns(converter, patterns, kernels);
     populateMmaSyncPatterns(converter, patterns, kernels);

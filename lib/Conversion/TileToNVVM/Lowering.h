@@ -212,6 +212,9 @@ void populateStorePatterns(const TileTypeConverter &converter,
 void populateRingPatterns(const TileTypeConverter &converter,
                           mlir::RewritePatternSet &patterns,
                           const KernelMap &kernels);
+void populateClearPatterns(const TileTypeConverter &converter,
+                           mlir::RewritePatternSet &patterns,
+                           const KernelMap &kernels);
 void populateQueuePatterns(const TileTypeConverter &converter,
                            mlir::RewritePatternSet &patterns,
                            const KernelMap &kernels);

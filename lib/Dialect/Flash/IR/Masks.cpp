@@ -69,6 +69,8 @@ Value CausalAttr::buildIsVisible(OpBuilder &builder, Location loc,
 
 bool CausalAttr::hidesLaterKeys() const { return true; }
 
+bool CausalAttr::fillsVisibleKeys() const { return true; }
+
 //===----------------------------------------------------------------------===//
 // Window: query - left <= key <= query + right
 //===----------------------------------------------------------------------===//
@@ -133,6 +135,9 @@ Value WindowAttr::buildIsVisible(OpBuilder &builder, Location loc,
 
 bool WindowAttr::hidesLaterKeys() const { return getRight() == 0; }
 
+// Windows of neighbouring queries overlap.
+bool WindowAttr::fillsVisibleKeys() const { return true; }
+
 //===----------------------------------------------------------------------===//
 // Prefix: key < prefix length
 //===----------------------------------------------------------------------===//
@@ -173,3 +178,5 @@ Value PrefixAttr::buildIsVisible(OpBuilder &builder, Location loc,
   MaskBuilder b(builder, loc);
   return b.less(k, prefixLength(b, at));
 }
+
+bool PrefixAttr::fillsVisibleKeys() const { return true; }

@@ -212,7 +212,7 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
 }
 
 def Flash_YieldOp : Flash_Op<"yield", [Pure, Terminator,
-    ParentOneOf<["AttentionOp", "OnlineAttentionOp"]>]> {
+    ParentOneOf<["AttentionOp", "OnlineAttentionOp", "HideUnseenOp"]>]> {
   let summary = "Ends a score or mask region";
   let description = [{
     Yields the new score (of the type of the score that the region got), or
@@ -272,8 +272,9 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     key; `keys(%n)` says how many of the block's keys exist (the others are padding
     and hidden; at least the block's size when all do).
 
-    What masks and score functions need besides: `queries(%n)`, how many of the
-    tile's queries exist, `place(%b, %h)`, batch and query head, and `origins(%q,
+    `queries(%n)` says how many of the tile's queries exist; masks and score
+    functions need it. What those of them that look at more than positions need
+    besides: `place(%b, %h)`, batch and query head, and `origins(%q,
     %k)`, the positions of row 0 of tensors that belong to queries and to keys.
     With `packing`, rows are queries of several heads, as it says: `place` has the
     first of them, and `queries` counts the positions that exist.
@@ -366,6 +367,39 @@ def Flash_OnlineSoftmaxOp : Flash_Op<"online_softmax", [Pure,
     }
   }];
   let hasVerifier = 1;
+}
+
+def Flash_HideUnseenOp : Flash_Op<"hide_unseen", [RecursiveMemoryEffects, SingleBlock,
+    AllTypesMatch<["values", "result"]>]> {
+  let summary = "Values of which those that no query sees are zero";
+  let description = [{
+    The tile of values (N x dv), in which, where `when` holds, row j is zero if the
+    body yields false for each of the tile's `queries` rows i. A hidden key has
+    probability 0, but 0 times a value that is NaN or infinite is NaN. Rows that
+    are finite may stay as they are.
+
+    The body gets i and j within the tiles. It may read tensors from outside, and
+    is asked for padding, too: it answers for rows that do not exist as for one
+    that does.
+
+    Example:
+
+    ```mlir
+    %w = flash.hide_unseen %v when %cut queries 128 : tensor<64x128xf32> {
+    ^bb0(%i: index, %j: index):
+      %q = arith.addi %i, %q0 : index
+      %k = arith.addi %j, %k0 : index
+      %sees = arith.cmpi sle, %k, %q : index
+      flash.yield %sees : i1
+    }
+    ```
+  }];
+  let arguments = (ins Flash_Tile:$values, I1:$when, ConfinedAttr<I64Attr, [IntPositive]>:$queries);
+  let results = (outs Flash_Tile:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$values `when` $when `queries` $queries attr-dict `:` type($result) $body";
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Flash_ReadPagesOp : Flash_Op<"read_pages", [Pure,
