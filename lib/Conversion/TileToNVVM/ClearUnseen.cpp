@@ -30,6 +30,7 @@
 
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 using namespace flash::tile;
@@ -83,8 +84,31 @@ static std::string scanText(Type element, int64_t bytes, int64_t threads) {
          std::to_string(threads) + ", some;\nselp.b32 $0, 1, 0, some;\n}";
 }
 
+/// What the body reads from outside, pinned: nothing is computed from it before
+/// it is wanted, to be kept in registers over the loops.
+static IRMapping pinCaptures(Emitter &e, ClearUnseenOp op) {
+  IRMapping pinned;
+  SetVector<Value> captures;
+  getUsedValuesDefinedAbove(op.getBody(), captures);
+  for (Value value : captures) {
+    Type type = value.getType();
+    if (value.getDefiningOp() &&
+        value.getDefiningOp()->hasTrait<OpTrait::ConstantLike>())
+      continue;
+    if (type.isIndex())
+      pinned.map(value, arith::IndexCastOp::create(
+                            e, type, e.pin(arith::IndexCastOp::create(
+                                         e, e.getI64Type(), value)))
+                            .getResult());
+    else if (type.isInteger(32) || type.isInteger(64))
+      pinned.map(value, e.pin(value));
+  }
+  return pinned;
+}
+
 /// An i1: whether the body yields true for some query.
-static Value isSeen(Emitter &e, ClearUnseenOp op, Value row) {
+static Value isSeen(Emitter &e, ClearUnseenOp op, const IRMapping &pinned,
+                    Value row) {
   Value no = arith::ConstantOp::create(e, e.getBoolAttr(false));
   auto index = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(e, value);
@@ -99,7 +123,7 @@ static Value isSeen(Emitter &e, ClearUnseenOp op, Value row) {
             },
             [&](OpBuilder &look, Location l) {
               Block &body = op.getBody().front();
-              IRMapping mapping;
+              IRMapping mapping = pinned;
               mapping.map(body.getArgument(0), query);
               mapping.map(body.getArgument(1), row);
               for (Operation &inner : body.without_terminator())
@@ -157,12 +181,13 @@ struct ClearUnseenLowering : TilePattern<ClearUnseenOp> {
     auto index = [&](int64_t value) -> Value {
       return arith::ConstantIndexOp::create(e, value);
     };
+    IRMapping pinned = pinCaptures(e, op);
     scf::ForOp::create(
-        e, e.toIndex(team.mine), index(type.getRows()), index(team.size),
+        e, e.toIndex(e.pin(team.mine)), index(type.getRows()), index(team.size),
         ValueRange(), [&](OpBuilder &b, Location loc, Value row, ValueRange) {
           Emitter inner(loc, b);
           Value hidden = arith::XOrIOp::create(
-              inner, isSeen(inner, op, row),
+              inner, isSeen(inner, op, pinned, row),
               arith::ConstantOp::create(inner, inner.getBoolAttr(true)));
           scf::IfOp::create(inner, loc, hidden,
                             [&](OpBuilder &then, Location l) {

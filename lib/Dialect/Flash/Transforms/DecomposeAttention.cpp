@@ -240,6 +240,7 @@ Value StepBuilder::hideUnseen(Value values, Value cut) {
                   op.getMaskAttr().buildIsVisible(
                       b, loc, place, inside.add(op.getQPosition(), i),
                       inside.add(op.getKPosition(), j)));
+  hoistInvariants(hide);
   return hide.getResult();
 }
 
@@ -427,8 +428,7 @@ SmallVector<Value> StepBuilder::build() {
       empty(rows, accumulator),
       b.getF32FloatAttr(scalesBefore() ? 1.0f : scale),
       b.getI64IntegerAttr(transposed ? 0 : 1));
-  Value p = dropOut(b, op, softmax.getP());
-  Value value = hideUnseen(widen(op.getValue()), cut);
+  Value p = dropOut(b, op, softmax.getP()), value = widen(op.getValue());
 
   RankedTensorType accType = op.getAcc().getType();
   AffineMap identity = b.getMultiDimIdentityMap(2);
@@ -444,6 +444,7 @@ SmallVector<Value> StepBuilder::build() {
             ValueRange{arith::MulFOp::create(nested, l, args[1], args[0])});
       });
   Value acc = rescaled.getResult(0);
+  value = hideUnseen(value, cut);
   acc = transposed ? contract(b, loc, value, p, acc, {2, 0}, {2, 1})
                    : contract(b, loc, p, value, acc, {0, 2}, {2, 1});
   return {acc, softmax.getMaxOut(), softmax.getSumOut()};
