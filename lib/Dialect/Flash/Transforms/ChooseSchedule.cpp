@@ -23,6 +23,7 @@
 #include "TileUtils.h"
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
+#include "flash/Dialect/Flash/IR/MaskRange.h"
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
 #include "flash/Target/TargetInfo.h"
 #include "mlir/AsmParser/AsmParser.h"
@@ -67,6 +68,8 @@ struct ChooseSchedulePass
       return signalPassFailure();
     }
     func.walk([&](AttentionOp op) {
+      IRRewriter rewriter(op);
+      (void)liftMaskRegion(rewriter, op);
       TileProblem problem = TileProblem::get(op);
       ScheduleAttr chosen = fromOption;
       if (!exact) {

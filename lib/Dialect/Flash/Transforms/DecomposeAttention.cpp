@@ -79,7 +79,7 @@ public:
 private:
   Value scores();
   Value isCutByMask();
-  Value isPartial(Value cut);
+  Value isRagged();
   Value mayHide(Value cut);
   Value hideUnseen(Value values, Value cut);
   /// An element: its key within the tile, its head, and the positions of query
@@ -177,15 +177,11 @@ Value StepBuilder::isCutByMask() {
   return arith::XOrIOp::create(b, loc, full, one);
 }
 
-/// An i1: whether some score of the block is hidden, or null if it is known
-/// that none is.
-Value StepBuilder::isPartial(Value cut) {
-  Value partial;
-  if (getConstantIntValue(op.getKeys()).value_or(0) < keys)
-    partial = index.less(op.getKeys(), index.constant(keys));
-  if (partial && cut)
-    return arith::OrIOp::create(b, loc, partial, cut);
-  return partial ? partial : cut;
+/// An i1: whether keys are missing, or null if it is known that none is.
+Value StepBuilder::isRagged() {
+  return mayPad(op.getKeys(), keys)
+             ? index.less(op.getKeys(), index.constant(keys))
+             : Value();
 }
 
 /// An i1: whether there may be keys in the block that no query of the tile
@@ -412,8 +408,12 @@ SmallVector<Value> StepBuilder::build() {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(op);
   Value s = applyScores(scores());
-  Value cut = isCutByMask();
-  if (Value partial = isPartial(cut)) {
+  Value partial = isRagged(), cut = isCutByMask();
+  if (partial && cut)
+    partial = arith::OrIOp::create(b, loc, partial, cut);
+  else if (cut)
+    partial = cut;
+  if (partial) {
     auto masked = scf::IfOp::create(
         b, loc, partial,
         [&](OpBuilder &, Location) {

@@ -15,6 +15,7 @@
 #ifndef FLASH_DIALECT_FLASH_ANALYSIS_MASKBLOCKS_H
 #define FLASH_DIALECT_FLASH_ANALYSIS_MASKBLOCKS_H
 
+#include "flash/Dialect/Flash/IR/MaskRange.h"
 #include "flash/Dialect/Flash/Analysis/IndexInterpreter.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -58,7 +59,8 @@ public:
   /// Whether blocks of the visible range can be hidden.
   bool hasHoles() {
     return hasMask() &&
-           (mask.hasHoles() || !asked.front().queries.answers.empty());
+           (mayHaveHoles(mask, op.getMaskBody()) ||
+            !asked.front().queries.answers.empty());
   }
   bool hasLists() const { return !listSizes.empty(); }
 
