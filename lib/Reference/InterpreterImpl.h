@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -58,6 +59,17 @@ private:
   rt::Status visit(mlir::tensor::CastOp op);
   rt::Status visit(mlir::tensor::ExpandShapeOp op);
   rt::Status visit(mlir::tensor::CollapseShapeOp op);
+  rt::Status visit(mlir::tensor::ReshapeOp op);
+  rt::Status visit(mlir::tensor::ExtractOp op);
+  rt::Status visit(mlir::tensor::InsertOp op);
+  rt::Status visit(mlir::tensor::InsertSliceOp op);
+  rt::Status visit(mlir::tensor::ConcatOp op);
+  rt::Status visit(mlir::tensor::FromElementsOp op);
+  rt::Status visit(mlir::tensor::SplatOp op);
+  rt::Status visit(mlir::tensor::PadOp op);
+  rt::Status visit(mlir::tensor::GenerateOp op);
+  rt::Status visit(mlir::scf::ForOp op);
+  rt::Status visit(mlir::scf::IfOp op);
   rt::Status visit(mlir::linalg::LinalgOp op);
   rt::Status visit(mlir::cf::AssertOp op);
   rt::Status visit(mlir::arith::ConstantOp op);
@@ -65,6 +77,16 @@ private:
   rt::Status visitAffine(mlir::Operation *op, mlir::AffineMap map);
   rt::Status visitInteger(mlir::Operation *op);
   rt::Status visitDense(mlir::arith::ConstantOp op);
+  rt::Status visitResource(mlir::arith::ConstantOp op);
+  /// An op on numbers, as a region may hold it.
+  rt::Status visitScalars(mlir::Operation *op);
+  /// The ops of a block, up to its terminator.
+  rt::Status visitBlock(mlir::Block &block);
+  /// A tensor whose elements `at` gives, in order.
+  rt::Status build(mlir::Value result, std::vector<int64_t> shape,
+                   llvm::function_ref<RuntimeValue(int64_t)> at);
+  /// A copy of a tensor to write into, in the arithmetic's type.
+  rt::Result<rt::Array> copyOf(const Tensor &tensor);
   /// The elements of `source`, in order, as a tensor of another shape.
   rt::Status reshape(mlir::Value result, const Tensor &source,
                      std::vector<int64_t> shape);
