@@ -18,7 +18,7 @@
 using namespace mlir;
 using namespace flash;
 
-static constexpr int64_t kMaxHeadDim = 256;
+static constexpr int64_t kMaxHeadDim = 4096;
 
 static LogicalResult checkHeadDim(Operation *op, StringRef owner,
                                   RankedTensorType type) {

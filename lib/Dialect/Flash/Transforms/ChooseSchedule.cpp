@@ -36,6 +36,9 @@ namespace flash {
 using namespace mlir;
 using namespace flash;
 
+/// A product has at most so many columns, and registers hold no more of them.
+static constexpr int64_t kMaxHeadDimOnGPU = 256;
+
 namespace {
 struct ChooseSchedulePass
     : flash::impl::ChooseScheduleBase<ChooseSchedulePass> {
@@ -67,6 +70,27 @@ struct ChooseSchedulePass
       error() << llvm::toString(tables.takeError());
       return signalPassFailure();
     }
+    WalkResult fits = func.walk([&](AttentionOp op) {
+      if (description->isCPU())
+        return WalkResult::advance();
+      for (auto [name, type] : {std::pair{"keys", op.getKey().getType()},
+                                {"values", op.getValue().getType()}})
+        if (type.getElementTypeBitWidth() == 8) {
+          op.emitOpError("has ")
+              << name << " of type " << type.getElementType()
+              << ", but on a GPU they have 16 bits; --target=cpu takes 8";
+          return WalkResult::interrupt();
+        }
+      int64_t most = std::max(op.getQKHeadDim(), op.getVHeadDim());
+      if (most <= kMaxHeadDimOnGPU)
+        return WalkResult::advance();
+      op.emitOpError("has a head dim of ")
+          << most << ", but on a GPU it is at most " << kMaxHeadDimOnGPU
+          << "; --target=cpu takes more";
+      return WalkResult::interrupt();
+    });
+    if (fits.wasInterrupted())
+      return signalPassFailure();
     func.walk([&](AttentionOp op) {
       IRRewriter rewriter(op);
       (void)liftMaskRegion(rewriter, op);

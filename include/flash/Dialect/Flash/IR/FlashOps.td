@@ -56,7 +56,7 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
 
     The number of query heads is a multiple of the number of key heads (grouped
     queries): query head h reads key head h / (query heads / key heads). Head dims
-    are static, at most 256; batch, heads and lengths may be dynamic.
+    are static, at most 4096 (256 on a GPU); batch, heads and lengths may be dynamic.
 
     Scores, softmax and both accumulations are in f32 (f64 for f64 inputs); the
     probabilities are rounded to the query's type before they meet V. The output
