@@ -62,6 +62,9 @@ public:
            (mayHaveHoles(mask, op.getMaskBody()) ||
             !asked.front().queries.answers.empty());
   }
+  /// Whether what some query of a range sees is one range of keys, and so what
+  /// all of them see.
+  bool hasRanges() { return hasMask() && mask.fillsVisibleKeys(); }
   bool hasLists() const { return !listSizes.empty(); }
 
   /// Answers are for these from now on.

@@ -38,7 +38,7 @@ def Flash_WindowAttr : Flash_MaskAttr<"Window", "window", ["buildIsHidden", "fil
   let parameters = (ins
     DefaultValuedParameter<"int64_t", "-1", "keys before the query's position (-1: all)">:$left,
     DefaultValuedParameter<"int64_t", "-1", "keys after the query's position (-1: all)">:$right);
-  let assemblyFormat = "`<` struct(params) `>`";
+  let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
 
@@ -141,7 +141,7 @@ class Flash_ScoreAttr<string name, string attrMnemonic, list<string> methods>
 def Flash_SoftcapAttr : Flash_ScoreAttr<"Softcap", "softcap", []> {
   let summary = "Keeps scores within a cap: s becomes cap * tanh(s / cap)";
   let parameters = (ins "::mlir::FloatAttr":$cap);
-  let assemblyFormat = "`<` $cap `>`";
+  let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
 

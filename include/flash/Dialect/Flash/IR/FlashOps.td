@@ -33,7 +33,15 @@ def Flash_TileScale : Attr<CPred<"::llvm::isa<::mlir::FloatAttr>($_self) && "
   let returnType = "double";
   let convertFromStorage = "$_self.getValueAsDouble()";
 }
-def Flash_ScoreArray : TypedArrayAttrBase<ScoreAttrInterface, "score functions, in order">;
+def Flash_ScoreArray : TypedArrayAttrBase<ScoreAttrInterface,
+    "score functions in their order, as in [#flash.softcap<30.0 : f32>, #flash.alibi]">;
+def Flash_Mask : Attr<CPred<"::llvm::isa<::flash::MaskAttrInterface>($_self)">,
+    "a mask, as in #flash.causal, #flash.window<left = 127, right = 0> or #flash.region"> {
+  let storageType = "::flash::MaskAttrInterface";
+  let returnType = "::flash::MaskAttrInterface";
+  let convertFromStorage = "$_self";
+}
+def Flash_Float : FloatAttrBase<F32, "a float with its type, as in 0.125 : f32">;
 
 //===----------------------------------------------------------------------===//
 // Level 0
@@ -155,10 +163,10 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     Arg<Optional<I64>, "of dropout">:$seed, Arg<Optional<I64>, "of dropout">:$dropout_offset,
     Arg<Variadic<AnyType>, "what the regions read">:$captures,
     DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">:$layout,
-    OptionalAttr<MaskAttrInterface>:$mask,
+    OptionalAttr<Flash_Mask>:$mask,
     OptionalAttr<Flash_ScoreArray>:$scores,
-    OptionalAttr<F32Attr>:$dropout_p,
-    OptionalAttr<F32Attr>:$scale,
+    OptionalAttr<Flash_Float>:$dropout_p,
+    OptionalAttr<Flash_Float>:$scale,
     OptionalAttr<Flash_ScheduleAttr>:$schedule,
     OptionalAttr<Flash_SliceAttr>:$key_slice);
   let results = (outs Flash_Tensor4:$output, Optional<Flash_LseTensor>:$lse);
@@ -176,8 +184,8 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     (`score_operands` `(` $score_operands^ `:` type($score_operands) `)`)?
     (`sinks` `(` $sinks^ `:` type($sinks) `)`)?
     (`dropout` `(` $seed^ `,` $dropout_offset `)`)?
-    (`captures` `(` $captures^ `:` type($captures) `)`)? attr-dict
-    (`score` $scoreBody^)? (`mask` $maskBody^)?
+    (`captures` `(` $captures^ `:` type($captures) `)`)? attr-dict ``
+    custom<Bodies>($scoreBody, $maskBody)
     `:` type($query) `,` type($key) `,` type($value)
     `->` type($output) (`,` type($lse)^)?
   }];
