@@ -59,6 +59,9 @@ public:
   Result<std::string> emit(StringRef kind) override {
     if (kind != "llvm")
       return Status::error("the target cpu has no " + kind.str() +
+                           (kind == "ptx" || kind == "cubin" || kind == "plan"
+                                ? " (--target=sm_90a has)"
+                                : "") +
                            "; --emit=llvm gives its code");
     llvm::LLVMContext context;
     auto translated = translateForCPU(*module, context, cpu);

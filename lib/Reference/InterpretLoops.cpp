@@ -1,4 +1,4 @@
-//===- InterpretLoops.cpp - Loops, branches and slices that are written ---===//
+//===- InterpretLoops.cpp - Parallel loops and what they combine ---===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -27,14 +27,6 @@ using rt::Status;
 //===----------------------------------------------------------------------===//
 // Slices
 //===----------------------------------------------------------------------===//
-
-/// A copy of a tensor's elements, to write to.
-static Result<Array> copyElements(const Array &from) {
-  Result<Array> to = Array::create(from.dtype(), from.shape());
-  for (int64_t i = 0; to.ok() && i < from.numElements(); ++i)
-    ScalarBody::write(*to, i, ScalarBody::read(from, i));
-  return to;
-}
 
 template <typename OpT>
 Status Interpreter::writeSlice(OpT op, Array &dest, bool add) {
@@ -74,72 +66,22 @@ Status Interpreter::writeSlice(OpT op, Array &dest, bool add) {
   return Status::success();
 }
 
-template <typename OpT> Status Interpreter::visitWrite(OpT op, bool add) {
+Status Interpreter::visit(AddSliceOp op) {
   Tensor dest = tensor(op.getDest());
   if (!arithmetic)
     return bindShape(op.getResult(), dest.shape);
-  Result<Array> copy = copyElements(*dest.array);
+  Result<Array> copy = copyOf(dest);
   if (copy.failed())
     return errorAt(op, copy.message());
-  if (Status status = writeSlice(op, *copy, add); status.failed())
+  if (Status status = writeSlice(op, *copy, /*add=*/true); status.failed())
     return status;
   return bind(op.getResult(), std::move(*copy),
               getElementTypeOrSelf(op.getDest().getType()));
 }
 
-Status Interpreter::visit(tensor::InsertSliceOp op) {
-  return visitWrite(op, /*add=*/false);
-}
-
-Status Interpreter::visit(AddSliceOp op) {
-  return visitWrite(op, /*add=*/true);
-}
-
 //===----------------------------------------------------------------------===//
-// Loops and branches
+// Parallel loops
 //===----------------------------------------------------------------------===//
-
-Status Interpreter::visitBlock(Block &block) {
-  for (Operation &op : block.without_terminator())
-    if (Status status = visit(&op); status.failed())
-      return status;
-  return Status::success();
-}
-
-Status Interpreter::visit(scf::ForOp op) {
-  SmallVector<RuntimeValue> carried;
-  for (Value init : op.getInitArgs())
-    carried.push_back(values[init]);
-  int64_t step = integer(op.getStep());
-  if (step <= 0)
-    return errorAt(op, "the step is " + std::to_string(step));
-  for (int64_t i = integer(op.getLowerBound()), e = integer(op.getUpperBound());
-       i < e && arithmetic; i += step) {
-    values[op.getInductionVar()] = i;
-    for (auto [argument, value] : llvm::zip(op.getRegionIterArgs(), carried))
-      values[argument] = value;
-    if (Status status = visitBlock(*op.getBody()); status.failed())
-      return status;
-    for (auto [value, yielded] : llvm::zip(carried, op.getYieldedValues()))
-      value = values[yielded];
-  }
-  for (auto [result, value] : llvm::zip(op.getResults(), carried))
-    values[result] = value;
-  return Status::success();
-}
-
-Status Interpreter::visit(scf::IfOp op) {
-  Region &region =
-      integer(op.getCondition()) ? op.getThenRegion() : op.getElseRegion();
-  if (region.empty())
-    return Status::success();
-  if (Status status = visitBlock(region.front()); status.failed())
-    return status;
-  for (auto [result, yielded] : llvm::zip(
-           op.getResults(), region.front().getTerminator()->getOperands()))
-    bindAs(result, yielded);
-  return Status::success();
-}
 
 /// One iteration, and what it combines.
 Status Interpreter::visitIteration(scf::ForallOp op, ArrayRef<int64_t> point,
@@ -169,7 +111,7 @@ Status Interpreter::visit(scf::ForallOp op) {
        llvm::zip(op.getRegionIterArgs(), op.getOutputs())) {
     Tensor out = tensor(init);
     if (arithmetic) {
-      Result<Array> copy = copyElements(*out.array);
+      Result<Array> copy = copyOf(out);
       if (copy.failed())
         return errorAt(op, copy.message());
       out.array = outputs[argument] = std::make_shared<Array>(std::move(*copy));

@@ -206,6 +206,9 @@ Status Interpreter::visit(arith::ConstantOp op) {
   if (isa<DenseElementsAttr>(op.getValue()) &&
       isa<RankedTensorType>(op.getType()))
     return visitDense(op);
+  if (isa<DenseResourceElementsAttr>(op.getValue()) &&
+      isa<RankedTensorType>(op.getType()))
+    return visitResource(op);
   return errorAt(op, "only numbers and dense tensors are supported");
 }
 
@@ -248,6 +251,11 @@ Status Interpreter::visitAffine(Operation *op, AffineMap map) {
 
 /// Integer and index arithmetic: folded by the ops themselves, on constants.
 Status Interpreter::visitInteger(Operation *op) {
+  auto isInteger = [](Type type) { return type.isIntOrIndex(); };
+  if (!llvm::all_of(op->getOperandTypes(), isInteger) ||
+      !llvm::all_of(op->getResultTypes(), isInteger) ||
+      op->getName().getDialectNamespace() != "arith")
+    return visitScalars(op);
   if (op->getName().getDialectNamespace() != "arith" ||
       op->getNumResults() != 1 ||
       !llvm::all_of(op->getOperandTypes(),

@@ -59,16 +59,23 @@ private:
   rt::Status visit(mlir::tensor::CastOp op);
   rt::Status visit(mlir::tensor::ExpandShapeOp op);
   rt::Status visit(mlir::tensor::CollapseShapeOp op);
+  rt::Status visit(mlir::tensor::ReshapeOp op);
+  rt::Status visit(mlir::tensor::ExtractOp op);
+  rt::Status visit(mlir::tensor::InsertOp op);
+  rt::Status visit(mlir::tensor::InsertSliceOp op);
+  rt::Status visit(mlir::tensor::ConcatOp op);
+  rt::Status visit(mlir::tensor::FromElementsOp op);
+  rt::Status visit(mlir::tensor::SplatOp op);
+  rt::Status visit(mlir::tensor::PadOp op);
+  rt::Status visit(mlir::tensor::GenerateOp op);
+  rt::Status visit(mlir::scf::ForOp op);
+  rt::Status visit(mlir::scf::IfOp op);
   rt::Status visit(mlir::linalg::LinalgOp op);
   rt::Status visit(mlir::cf::AssertOp op);
   rt::Status visit(mlir::arith::ConstantOp op);
   rt::Status visit(mlir::arith::CmpIOp op);
-  rt::Status visit(mlir::scf::ForOp op);
-  rt::Status visit(mlir::scf::IfOp op);
   rt::Status visit(mlir::scf::ForallOp op);
-  rt::Status visit(mlir::tensor::InsertSliceOp op);
   rt::Status visit(AddSliceOp op);
-  rt::Status visitBlock(mlir::Block &block);
   /// What a parallel loop has combined so far.
   using Outputs = llvm::DenseMap<mlir::Value, std::shared_ptr<rt::Array>>;
   rt::Status visitIteration(mlir::scf::ForallOp op,
@@ -76,11 +83,19 @@ private:
   /// Writes the op's source to its slice of `dest`, or adds it there.
   template <typename OpT>
   rt::Status writeSlice(OpT op, rt::Array &dest, bool add);
-  /// Binds a copy of the op's destination that has its slice written.
-  template <typename OpT> rt::Status visitWrite(OpT op, bool add);
   rt::Status visitAffine(mlir::Operation *op, mlir::AffineMap map);
   rt::Status visitInteger(mlir::Operation *op);
   rt::Status visitDense(mlir::arith::ConstantOp op);
+  rt::Status visitResource(mlir::arith::ConstantOp op);
+  /// An op on numbers, as a region may hold it.
+  rt::Status visitScalars(mlir::Operation *op);
+  /// The ops of a block, up to its terminator.
+  rt::Status visitBlock(mlir::Block &block);
+  /// A tensor whose elements `at` gives, in order.
+  rt::Status build(mlir::Value result, std::vector<int64_t> shape,
+                   llvm::function_ref<RuntimeValue(int64_t)> at);
+  /// A copy of a tensor to write into, in the arithmetic's type.
+  rt::Result<rt::Array> copyOf(const Tensor &tensor);
   /// The elements of `source`, in order, as a tensor of another shape.
   rt::Status reshape(mlir::Value result, const Tensor &source,
                      std::vector<int64_t> shape);

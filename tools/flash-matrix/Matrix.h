@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,6 +57,8 @@ struct Kernel {
   /// the call in their order, without offsets.
   std::function<void(const Kernel &, const Shape &, std::vector<rt::Array> &)>
       spoil;
+  /// Spoils keys and values that no query sees.
+  bool spoilsUnseen = false;
   /// Keys in pages of this size; 0: not.
   int64_t pageSize = 0;
   /// Whether only the call says so.
@@ -111,6 +114,10 @@ std::vector<Kernel> makePackedKernels(rt::DType type);
 /// Kernels that schedules for Hopper make differently, of one element type.
 std::vector<Kernel> makeHopperKernels(rt::DType type);
 
+/// Kernels whose masks hide keys and values that are spoilt, of one element
+/// type.
+std::vector<Kernel> makeUnseenKernels(rt::DType type);
+
 /// `keyword(%a, %b : t, t) ` of these operands; empty without any.
 std::string listOperands(const std::string &keyword,
                          const std::vector<Extra> &extras);
@@ -126,6 +133,14 @@ void spoilBehindLengths(const Kernel &kernel, const Shape &shape,
                         std::vector<rt::Array> &operands);
 void spoilOutsideSequences(const Kernel &kernel, const Shape &shape,
                            std::vector<rt::Array> &operands);
+
+/// Writes NaN and infinities over the keys and values of a call, `operands`
+/// without offsets, that no query sees; found by what reaches the results of
+/// the reference, `run` with the operands it is given.
+rt::Status spoilUnseen(
+    const Kernel &kernel, const Shape &shape, std::vector<rt::Array> &operands,
+    const std::function<rt::Result<std::shared_ptr<const rt::Array>>(
+        const std::vector<rt::Array> &)> &run);
 
 /// Pages that a call has.
 int64_t pagesOf(const Kernel &kernel, const Shape &shape);

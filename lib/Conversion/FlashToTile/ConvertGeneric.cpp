@@ -73,8 +73,7 @@ void flash::normalizeSteps(Operation *root) {
 // Bodies
 //===----------------------------------------------------------------------===//
 
-/// Rewrites what a body copied from linalg.generic may not hold.
-static void legalizeBody(Region &body, ValueRange position) {
+void flash::legalizeBody(Region &body, ValueRange position) {
   body.walk([&](Operation *op) {
     OpBuilder b(op);
     Location loc = op->getLoc();

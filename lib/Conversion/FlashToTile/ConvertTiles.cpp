@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What is made of one value, and the online softmax:
+// What is made of one value, values that nobody sees, and the online softmax:
 //
 //   %p, %max, ... = flash.online_softmax ins(%s) outs(%p0, %m, %l, %a0)
 //   ->  %e, %max, ... = flash_tile.online_softmax %s, %m, %l ; convert %e
@@ -66,5 +66,28 @@ LogicalResult KernelBuilder::convertSoftmax(OnlineSoftmaxOp op) {
   for (auto [from, to] : llvm::zip(llvm::drop_begin(op->getResults()),
                                    llvm::drop_begin(softmax->getResults())))
     tiles[from] = to;
+  return success();
+}
+
+/// The tile is cleared where it lies.
+LogicalResult KernelBuilder::convertHide(HideUnseenOp op) {
+  Value tile = tiles.lookup(op.getValues());
+  if (!tile || !isa<tile::SharedType>(tile.getType()))
+    return op.emitOpError("needs values in device memory on a GPU");
+  Location loc = op.getLoc();
+  auto clear = tile::ClearUnseenOp::create(
+      builder, loc, tile, scalars.lookup(op.getWhen()), op.getQueriesAttr());
+  OpBuilder::InsertionGuard guard(builder);
+  Type index = builder.getIndexType();
+  Block *body =
+      builder.createBlock(&clear.getBody(), {}, {index, index}, {loc, loc});
+  IRMapping mapping(scalars);
+  mapping.map(op.getBody().getArguments(), body->getArguments());
+  for (Operation &inner : op.getBody().front().without_terminator())
+    builder.clone(inner, mapping);
+  Value sees = cast<YieldOp>(op.getBody().front().getTerminator()).getValue();
+  tile::YieldOp::create(builder, loc, mapping.lookupOrDefault(sees));
+  legalizeBody(clear.getBody(), body->getArguments());
+  tiles[op.getResult()] = tile;
   return success();
 }

@@ -71,6 +71,8 @@ LogicalResult KernelBuilder::convertBody(Block &body) {
 /// Whether a contraction reads `tensor`.
 static bool isMultiplied(Value tensor) {
   return llvm::any_of(tensor.getUses(), [&](OpOperand &use) {
+    if (auto hide = dyn_cast<HideUnseenOp>(use.getOwner()))
+      return isMultiplied(hide.getResult());
     auto op = dyn_cast<linalg::LinalgOp>(use.getOwner());
     return op && linalg::isaContractionOpInterface(op) && !op.isDpsInit(&use);
   });

@@ -87,6 +87,10 @@ struct Product {
   static std::optional<Product> get(mlir::linalg::LinalgOp op);
 };
 
+/// Rewrites what a body copied from a step may not hold in a kernel; `position`
+/// has the element's row and column.
+void legalizeBody(mlir::Region &body, mlir::ValueRange position);
+
 /// Gives the steps of a loop over tiles one form: linalg.generic whose loops
 /// are rows and columns, beside fills, contractions and transposed views.
 void normalizeSteps(mlir::Operation *root);
@@ -127,6 +131,7 @@ private:
   llvm::LogicalResult convertReduction(mlir::linalg::GenericOp op);
   llvm::LogicalResult convertFill(mlir::linalg::FillOp op);
   llvm::LogicalResult convertSoftmax(OnlineSoftmaxOp op);
+  llvm::LogicalResult convertHide(HideUnseenOp op);
   llvm::LogicalResult convertInsert(mlir::tensor::ParallelInsertSliceOp op);
   llvm::LogicalResult convertAdd(AddSliceOp op);
   llvm::LogicalResult convertParallelAdd(ParallelAddSliceOp op);

@@ -151,6 +151,7 @@ LogicalResult KernelBuilder::convert(Operation *op) {
       .Case([&](linalg::FillOp op) { return convertFill(op); })
       .Case([&](OnlineSoftmaxOp op) { return convertSoftmax(op); })
       .Case([&](AddSliceOp op) { return convertAdd(op); })
+      .Case([&](HideUnseenOp op) { return convertHide(op); })
       .Case([&](tensor::EmptyOp op) { return success(); })
       .Case([&](scf::InParallelOp op) -> LogicalResult {
         for (Operation &nested : *op.getBody()) {

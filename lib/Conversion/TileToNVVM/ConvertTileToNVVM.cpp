@@ -131,6 +131,7 @@ struct ConvertTileToNVVMPass
     populateStorePatterns(converter, patterns, kernels);
     populateStoreSharedPatterns(converter, patterns, kernels);
     populateRingPatterns(converter, patterns, kernels);
+    populateClearPatterns(converter, patterns, kernels);
     populateQueuePatterns(converter, patterns, kernels);
     populateHandOverPatterns(converter, patterns, kernels);
     populateMmaSyncPatterns(converter, patterns, kernels);

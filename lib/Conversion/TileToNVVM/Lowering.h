@@ -256,6 +256,9 @@ void populateStoreSharedPatterns(const TileTypeConverter &converter,
 void populateRingPatterns(const TileTypeConverter &converter,
                           mlir::RewritePatternSet &patterns,
                           const KernelMap &kernels);
+void populateClearPatterns(const TileTypeConverter &converter,
+                           mlir::RewritePatternSet &patterns,
+                           const KernelMap &kernels);
 void populateQueuePatterns(const TileTypeConverter &converter,
                            mlir::RewritePatternSet &patterns,
                            const KernelMap &kernels);

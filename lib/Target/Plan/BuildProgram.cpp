@@ -46,6 +46,10 @@ FailureOr<rt::DType> ProgramBuilder::dtype(Location loc, Type type) {
     return rt::DType::I32;
   if (type.isSignlessInteger(64))
     return rt::DType::I64;
+  if (type.isSignlessInteger(8))
+    return rt::DType::I8;
+  if (type.isSignlessInteger(1))
+    return rt::DType::I1;
   return emitError(loc) << "tensors of " << type
                         << " are not supported in a launch plan yet";
 }

@@ -652,3 +652,25 @@ func.func @pages_rows(%m: memref<?x64xbf16>, %t: memref<?x?xi32>, %i: index) {
   %l = flash_tile.load %m[%i, %i] pages(%t[%i] : memref<?x?xi32>) : memref<?x64xbf16> -> !flash_tile.shared<16x64xbf16>
   return
 }
+
+// -----
+
+func.func @clear_arguments(%t: !flash_tile.shared<64x64xbf16>, %c: i1) {
+  // expected-error @below {{has a body that does not take two arguments of type index, a query's row and a row of the tile}}
+  flash_tile.clear_unseen %t when %c queries 64 : !flash_tile.shared<64x64xbf16> {
+  ^bb0(%i: index):
+    flash_tile.yield %c : i1
+  }
+  return
+}
+
+// -----
+
+func.func @clear_yield(%t: !flash_tile.shared<64x64xbf16>, %c: i1) {
+  // expected-error @below {{has a body that does not yield an i1}}
+  flash_tile.clear_unseen %t when %c queries 64 : !flash_tile.shared<64x64xbf16> {
+  ^bb0(%i: index, %j: index):
+    flash_tile.yield %i : index
+  }
+  return
+}

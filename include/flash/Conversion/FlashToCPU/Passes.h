@@ -65,6 +65,14 @@ llvm::LogicalResult outlineParallelLoop(mlir::scf::ForallOp forall);
 /// Replaces an online softmax by linalg ops.
 void lowerOnlineSoftmax(mlir::RewriterBase &rewriter, OnlineSoftmaxOp op);
 
+/// Replaces the clearing of values that no query sees, and the product that
+/// reads them.
+llvm::LogicalResult lowerHideUnseen(mlir::RewriterBase &rewriter,
+                                    HideUnseenOp op);
+
+/// Marks a linalg op that is seldom executed, and so is not vectorised.
+constexpr llvm::StringLiteral kRareAttrName = "flash.rare";
+
 /// Converts the 16-bit inputs of a contraction to f32 before it.
 llvm::LogicalResult promoteOperands(mlir::RewriterBase &rewriter,
                                     mlir::linalg::LinalgOp op);

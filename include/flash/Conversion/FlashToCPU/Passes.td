@@ -28,9 +28,13 @@ def SoftmaxToLinalgPass : Pass<"flash-softmax-to-linalg"> {
 
     P takes the place of the scores when nothing else reads them. A 16-bit P is
     rounded, kept in f32, and truncated exactly afterwards.
+
+    `flash.hide_unseen` and the product that reads it become a look at the values
+    and two products: of the values where they lie, and, where one that is not
+    finite is found, of a copy without those that no query sees.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::math::MathDialect"];
+                           "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def ExpandSumsPass : Pass<"flash-expand-sums"> {

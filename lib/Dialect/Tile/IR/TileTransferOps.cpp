@@ -298,6 +298,33 @@ LogicalResult StoreSharedOp::verify() {
   return success();
 }
 
+LogicalResult ClearUnseenOp::verify() {
+  if (isInProducer(*this))
+    return emitOpError() << "is not for a producer";
+  return success();
+}
+
+LogicalResult ClearUnseenOp::verifyRegions() {
+  Block &block = getBody().front();
+  if (block.getNumArguments() != 2 ||
+      !llvm::all_of(block.getArgumentTypes(), llvm::IsaPred<IndexType>))
+    return emitOpError() << "has a body that does not take two arguments of "
+                            "type index, a query's row and a row of the tile";
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  if (!yield || yield.getNumOperands() != 1 ||
+      !yield.getValues()[0].getType().isInteger(1))
+    return emitOpError() << "has a body that does not yield an i1";
+  return success();
+}
+
+LogicalResult ClearUnseenOp::canonicalize(ClearUnseenOp op,
+                                          PatternRewriter &rewriter) {
+  if (!matchPattern(op.getWhen(), m_Zero()))
+    return rewriter.notifyMatchFailure(op, "may have rows to clear");
+  rewriter.eraseOp(op);
+  return success();
+}
+
 LogicalResult LoadFragmentOp::verify() {
   SharedType tile = getTile().getType();
   FragmentType result = getResult().getType();

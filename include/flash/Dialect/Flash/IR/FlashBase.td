@@ -34,7 +34,7 @@ class Flash_Attr<string name, string attrMnemonic, list<Trait> traits = []>
   let mnemonic = attrMnemonic;
 }
 
-def Flash_Layout : I32EnumAttr<"Layout", "order of the dimensions of Q, K, V and O", [
+def Flash_Layout : I32EnumAttr<"Layout", "order of the dimensions of Q, K, V and O: #flash.layout<bhsd> or #flash.layout<bshd>", [
     I32EnumAttrCase<"BHSD", 0, "bhsd">, I32EnumAttrCase<"BSHD", 1, "bshd">]> {
   let cppNamespace = "::flash";
   let genSpecializedAttr = 0;

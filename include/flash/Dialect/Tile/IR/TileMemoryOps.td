@@ -263,6 +263,44 @@ def FlashTile_GetOp : FlashTile_Op<"get", [AttrSizedOperandSegments,
   let hasVerifier = 1;
 }
 
+def FlashTile_ClearUnseenOp : FlashTile_Op<"clear_unseen", [SingleBlock,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "clears rows of a tile that no query sees, if they are not finite";
+  let description = [{
+    Where `when` holds: makes row j of the tile zero if the body yields false for
+    each of the `queries` rows i (0 times NaN is NaN, so that a probability of 0
+    does not keep a value out of a product). A tile that is finite throughout,
+    which all threads look at together, is left as it is. Stands behind what
+    makes the tile ready and before the product that reads it.
+
+    Each warpgroup of a kernel with a producer does all of it by itself, with
+    barriers of its own; in other kernels all warps do it together. `when` and
+    the body are the same for all threads that do it together. The body reads
+    values from outside; it is asked for rows that do not exist, too.
+
+    A loop's iterations that no mask cuts hide nothing: a pass that finds them
+    (`flash-tile-peel-masks`) takes the op out of them.
+
+    Example:
+
+    ```mlir
+    flash_tile.clear_unseen %v when %cut queries 128 : !flash_tile.shared<64x128xbf16> {
+    ^bb0(%i: index, %j: index):
+      %sees = arith.cmpi sle, %j, %i : index
+      flash_tile.yield %sees : i1
+    }
+    ```
+  }];
+  let arguments = (ins FlashTile_Shared:$tile, I1:$when, ConfinedAttr<I64Attr, [IntPositive]>:$queries);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $tile `when` $when `queries` $queries attr-dict `:` qualified(type($tile)) $body
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let hasCanonicalizeMethod = 1;
+}
+
 def FlashTile_ReleaseOp : FlashTile_Op<"release", [MemoryEffects<[MemWrite]>]> {
   let summary = "gives a stage of a ring back";
   let description = [{
