@@ -64,6 +64,7 @@ TEST(FatalErrorsTest, OfTheInnerCallOnly) {
 TEST(FatalErrorsTest, OfSeveralThreads) {
   std::vector<std::thread> threads;
   std::vector<std::string> reasons(8);
+  threads.reserve(reasons.size());
   for (size_t i = 0; i < reasons.size(); ++i)
     threads.emplace_back([&reasons, i] {
       for (int round = 0; round < 50; ++round)

@@ -107,11 +107,21 @@ struct ChooseSchedulePass
       }
       ScheduleAttr asked = op.getScheduleAttr();
       chosen = overlay(chosen, asked);
-      bool packs = llvm::none_of(ArrayRef{fromOption, asked}, [](auto given) {
-        return given && isFixed(given, "packHeads");
-      });
-      if (!exact && packs)
+      auto isGiven = [&](StringRef field) {
+        return llvm::any_of(ArrayRef{fromOption, asked}, [=](auto given) {
+          return given && isFixed(given, field);
+        });
+      };
+      if (!exact && !isGiven("packHeads"))
         chosen = packHeads(*description, chosen, problem);
+      // A CPU's tiles have any number of rows: here one that the heads divide.
+      if (!exact && description->isCPU() && !isGiven("m"))
+        if (int64_t heads = chosen.getTileHeads();
+            heads > 1 && chosen.getM() % heads) {
+          ScheduleFields fields = ScheduleFields::get(chosen);
+          fields.m = llvm::alignTo(fields.m, heads);
+          chosen = fields.get(&getContext());
+        }
       if (!exact && chosen.getInstruction() == Instruction::MmaSync)
         if (std::string reason = explainInstruction(*description, problem);
             !reason.empty())
