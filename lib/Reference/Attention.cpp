@@ -199,7 +199,8 @@ private:
     // zero in the product.
     for (int64_t j = 0; j < sizes.sk; ++j) {
       T *row = valuePadded.data() + j * dvPadded;
-      if (std::all_of(row, row + sizes.dv, [](T x) { return std::isfinite(x); }))
+      if (std::all_of(row, row + sizes.dv,
+                      [](T x) { return std::isfinite(x); }))
         continue;
       irregular.emplace_back(j, std::vector<T>(row, row + sizes.dv));
       std::fill(row, row + sizes.dv, T(0));

@@ -214,11 +214,11 @@ Status Interpreter::visit(tensor::ConcatOp op) {
     for (Value input : op.getInputs()) {
       const Tensor &part = tensor(input);
       if (indices[dim] < part.shape[dim])
-        return fromSlot(part.array ? ScalarBody::read(
-                                         *part.array,
-                                         flatten(indices, part.shape))
-                                   : Slot(),
-                        op.getResultType().getElementType());
+        return fromSlot(
+            part.array
+                ? ScalarBody::read(*part.array, flatten(indices, part.shape))
+                : Slot(),
+            op.getResultType().getElementType());
       indices[dim] -= part.shape[dim];
     }
     return int64_t(0);
@@ -249,8 +249,8 @@ Status Interpreter::visit(tensor::GenerateOp op) {
 Status Interpreter::visit(tensor::PadOp op) {
   const Tensor source = tensor(op.getSource());
   std::vector<int64_t> shape, low;
-  for (auto [size, before, after] : llvm::zip(
-           source.shape, op.getMixedLowPad(), op.getMixedHighPad())) {
+  for (auto [size, before, after] :
+       llvm::zip(source.shape, op.getMixedLowPad(), op.getMixedHighPad())) {
     low.push_back(integer(before));
     shape.push_back(size + low.back() + integer(after));
   }
@@ -262,9 +262,8 @@ Status Interpreter::visit(tensor::PadOp op) {
     for (auto [index, before] : llvm::zip(inside, low))
       index -= before;
     if (int64_t at = flatten(inside, source.shape); at >= 0)
-      return fromSlot(source.array ? ScalarBody::read(*source.array, at)
-                                   : Slot(),
-                      element);
+      return fromSlot(
+          source.array ? ScalarBody::read(*source.array, at) : Slot(), element);
     for (auto [argument, index] : llvm::zip(body.getArguments(), indices))
       values[argument] = index;
     if (Status padding = visitBlock(body); padding.failed())
@@ -359,8 +358,8 @@ Status Interpreter::visit(scf::ForOp op) {
 }
 
 Status Interpreter::visit(scf::IfOp op) {
-  Region &taken = integer(op.getCondition()) ? op.getThenRegion()
-                                             : op.getElseRegion();
+  Region &taken =
+      integer(op.getCondition()) ? op.getThenRegion() : op.getElseRegion();
   if (taken.empty())
     return Status::success();
   if (Status status = visitBlock(taken.front()); status.failed())

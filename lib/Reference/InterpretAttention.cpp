@@ -159,9 +159,8 @@ Status Interpreter::setFunctions(
   int64_t keys = tensor(op.getKey()).shape[op.getLengthDim()];
   if (op.isPaged())
     keys *= tensor(op.getPageTable()).shape[1];
-  Status status =
-      setMask(options, op.getEffectiveMask(), tensors(op.getMaskOperands()),
-              bodies[0], keys);
+  Status status = setMask(options, op.getEffectiveMask(),
+                          tensors(op.getMaskOperands()), bodies[0], keys);
   if (status.failed())
     return status;
   return setScore(options, op.getEffectiveScores(),

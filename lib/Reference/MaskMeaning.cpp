@@ -39,7 +39,7 @@ static int64_t read(const Tensor &tensor, ArrayRef<int64_t> indices) {
 static Status checkLists(ArrayRef<Tensor> operands, int64_t blocks) {
   static const char *const kCounts[] = {"number of partial blocks",
                                         "number of full blocks"},
-                    *const kLists[] = {"partial blocks", "full blocks"};
+                           *const kLists[] = {"partial blocks", "full blocks"};
   const std::vector<int64_t> &shape = operands[0].shape;
   auto most = [&](int64_t dim) {
     int64_t size = 0;
@@ -52,7 +52,8 @@ static Status checkLists(ArrayRef<Tensor> operands, int64_t blocks) {
       for (int64_t row = 0; row < shape[2]; ++row) {
         std::map<int64_t, const char *> seen;
         for (int kind : {0, 1}) {
-          const Tensor &count = operands[2 * kind], &list = operands[2 * kind + 1];
+          const Tensor &count = operands[2 * kind],
+                       &list = operands[2 * kind + 1];
           if (row >= count.shape[2] || row >= list.shape[2])
             continue;
           auto at = [&](const Tensor &tensor) {
@@ -66,8 +67,10 @@ static Status checkLists(ArrayRef<Tensor> operands, int64_t blocks) {
           if (end < 0 || end > room)
             return Status::error("operand '" + std::string(kCounts[kind]) +
                                  "': entry " + at(count) + "] is " +
-                                 std::to_string(end) + ", but the list has room "
-                                 "for " + std::to_string(room));
+                                 std::to_string(end) +
+                                 ", but the list has room "
+                                 "for " +
+                                 std::to_string(room));
           for (int64_t n = 0; n < end; ++n) {
             int64_t block = ::read(list, {b, h, row, n});
             std::string entry = "operand '" + std::string(kLists[kind]) +
@@ -80,9 +83,9 @@ static Status checkLists(ArrayRef<Tensor> operands, int64_t blocks) {
                                    " blocks of keys, numbered from 0");
             auto [other, isNew] = seen.try_emplace(block, kLists[kind]);
             if (!isNew)
-              return Status::error(entry + ", which stands in '" +
-                                   other->second +
-                                   "' before; a block stands in one list, once");
+              return Status::error(
+                  entry + ", which stands in '" + other->second +
+                  "' before; a block stands in one list, once");
           }
         }
       }
@@ -213,7 +216,8 @@ Status reference::setMask(Options &options, Attribute mask,
                           int64_t keys) {
   if (!mask)
     return Status::success();
-  Result<Visible> visible = MaskReader(operands, std::move(body), keys).read(mask);
+  Result<Visible> visible =
+      MaskReader(operands, std::move(body), keys).read(mask);
   if (visible.failed())
     return visible.status();
   options.visible = *visible;

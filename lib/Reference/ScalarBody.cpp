@@ -9,8 +9,8 @@
 //   ^bb0(%b, %h, %i, %j, %t: tensor<4xf32>):      slots 0 to 3
 //     %n = tensor.extract %t[%h]                  slot 5 = t[slot 1]
 //
-// A branch or a loop is one step that has others. Integers wrap at their width. In Float64 arithmetic no float is rounded; in
-// Unfused, each is to its type.
+// A branch or a loop is one step that has others. Integers wrap at their width.
+// In Float64 arithmetic no float is rounded; in Unfused, each is to its type.
 //
 //===----------------------------------------------------------------------===//
 
@@ -263,8 +263,8 @@ bool ScalarBody::Builder::addBitcast(arith::BitcastOp op) {
     if (floatFrom) {
       APFloat value(s[a].real);
       bool loses;
-      value.convert(floatFrom.getFloatSemantics(),
-                    APFloat::rmNearestTiesToEven, &loses);
+      value.convert(floatFrom.getFloatSemantics(), APFloat::rmNearestTiesToEven,
+                    &loses);
       raw = value.bitcastToAPInt();
     }
     if (floatTo)
@@ -380,8 +380,9 @@ bool ScalarBody::Builder::addFor(scf::ForOp op) {
     arguments.push_back(slot(value));
   for (Value value : op.getInitArgs())
     inits.push_back(slot(value));
-  int64_t position = slot(op.getInductionVar()), lower = slot(op.getLowerBound()),
-          upper = slot(op.getUpperBound()), by = slot(op.getStep());
+  int64_t position = slot(op.getInductionVar()),
+          lower = slot(op.getLowerBound()), upper = slot(op.getUpperBound()),
+          by = slot(op.getStep());
   auto inside = nested(*op.getBody(), yielded);
   if (!inside)
     return false;

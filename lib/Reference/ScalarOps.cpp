@@ -183,7 +183,8 @@ RealFunction reference::realFunction(Operation *op) {
 
 /// A case of `unaryFunction`: an op, and what it does to x.
 #define FLASH_UNARY(OP, VALUE)                                                 \
-  Case<OP>([](auto) -> Unary { return [](double x) -> double { return VALUE; }; })
+  Case<OP>(                                                                    \
+      [](auto) -> Unary { return [](double x) -> double { return VALUE; }; })
 
 Unary reference::unaryFunction(Operation *op) {
   return llvm::TypeSwitch<Operation *, Unary>(op)
@@ -255,9 +256,8 @@ BitFunction reference::bitFunction(Operation *op) {
         };
       })
       .Case<math::CtPopOp>([](auto) -> BitFunction {
-        return [](uint64_t x, unsigned) -> int64_t {
-          return llvm::popcount(x);
-        };
+        return
+            [](uint64_t x, unsigned) -> int64_t { return llvm::popcount(x); };
       })
       .Default([](Operation *) { return nullptr; });
 }

@@ -137,10 +137,11 @@ void spoilOutsideSequences(const Kernel &kernel, const Shape &shape,
 /// Writes NaN and infinities over the keys and values of a call, `operands`
 /// without offsets, that no query sees; found by what reaches the results of
 /// the reference, `run` with the operands it is given.
-rt::Status spoilUnseen(
-    const Kernel &kernel, const Shape &shape, std::vector<rt::Array> &operands,
-    const std::function<rt::Result<std::shared_ptr<const rt::Array>>(
-        const std::vector<rt::Array> &)> &run);
+rt::Status
+spoilUnseen(const Kernel &kernel, const Shape &shape,
+            std::vector<rt::Array> &operands,
+            const std::function<rt::Result<std::shared_ptr<const rt::Array>>(
+                const std::vector<rt::Array> &)> &run);
 
 /// Pages that a call has.
 int64_t pagesOf(const Kernel &kernel, const Shape &shape);

@@ -117,8 +117,8 @@ rt::Status matrix::spoilUnseen(
           int64_t group = heads / kvHeads;
           for (int64_t q = h * group; q < (h + 1) * group && !seen; ++q)
             for (int64_t i = 0; i < shape.sq && !seen; ++i)
-              seen = std::isnan(output.at(
-                  startOfRow(kernel, output, b, q, i) + key - first));
+              seen = std::isnan(
+                  output.at(startOfRow(kernel, output, b, q, i) + key - first));
           if (!seen)
             unseen.push_back({b, h, key});
         }

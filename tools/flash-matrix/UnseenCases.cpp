@@ -80,7 +80,8 @@ std::vector<Kernel> matrix::makeUnseenKernels(DType type) {
     kernels.push_back(std::move(kernel));
     return kernels.back();
   };
-  std::vector<Extra> ids{sparseSegments("sq", true), sparseSegments("sk", false)};
+  std::vector<Extra> ids{sparseSegments("sq", true),
+                         sparseSegments("sk", false)};
   add("causal", "#flash.causal", {}, true);
   add("causal-128", "#flash.causal", {}, true).dqk = 128;
   kernels.back().dv = 128;

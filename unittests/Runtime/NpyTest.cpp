@@ -181,7 +181,8 @@ TEST_F(NpyTest, BadElementType) {
                                "little-endian is supported");
   EXPECT_EQ(withType("'<u2'"),
             "element type '<u2' is not supported; supported are <f4, <f2, <f8, "
-            "<i8, <i4, |i1, |b1, and |V2 for bf16");
+            "<i8, <i4, |i1, |b1, |V2 for bf16, and |V1 or |u1 for floats of 8 "
+            "bits");
   EXPECT_EQ(withType("[('x', '<f4')]"),
             "structured element types are not supported");
 }

@@ -26,8 +26,8 @@ namespace flash {
 template <typename OpT> struct ExpandQuestion : mlir::OpRewritePattern<OpT> {
   using mlir::OpRewritePattern<OpT>::OpRewritePattern;
 
-  mlir::LogicalResult
-  matchAndRewrite(OpT op, mlir::PatternRewriter &b) const override {
+  mlir::LogicalResult matchAndRewrite(OpT op,
+                                      mlir::PatternRewriter &b) const override {
     using namespace mlir;
     Location loc = op.getLoc();
     Type type = op.getOperand().getType();
@@ -46,8 +46,7 @@ template <typename OpT> struct ExpandQuestion : mlir::OpRewritePattern<OpT> {
     if constexpr (std::is_same_v<OpT, math::IsInfOp>) {
       b.replaceOpWithNewOp<arith::CmpFOp>(op, P::OEQ, size, infinity);
     } else {
-      Value least =
-          constant(llvm::APFloat::getSmallestNormalized(semantics));
+      Value least = constant(llvm::APFloat::getSmallestNormalized(semantics));
       Value some = arith::CmpFOp::create(b, loc, P::OGE, size, least);
       Value finite = arith::CmpFOp::create(b, loc, P::OLT, size, infinity);
       b.replaceOpWithNewOp<arith::AndIOp>(op, some, finite);
@@ -61,12 +60,11 @@ template <typename OpT> struct ExpandQuestion : mlir::OpRewritePattern<OpT> {
 struct ExpandClampF : mlir::OpRewritePattern<mlir::math::ClampFOp> {
   using OpRewritePattern::OpRewritePattern;
 
-  mlir::LogicalResult
-  matchAndRewrite(mlir::math::ClampFOp op,
-                  mlir::PatternRewriter &b) const override {
+  mlir::LogicalResult matchAndRewrite(mlir::math::ClampFOp op,
+                                      mlir::PatternRewriter &b) const override {
     using namespace mlir;
-    Value low = arith::MaximumFOp::create(b, op.getLoc(), op.getValue(),
-                                          op.getMin());
+    Value low =
+        arith::MaximumFOp::create(b, op.getLoc(), op.getValue(), op.getMin());
     b.replaceOpWithNewOp<arith::MinimumFOp>(op, low, op.getMax());
     return success();
   }
@@ -75,9 +73,8 @@ struct ExpandClampF : mlir::OpRewritePattern<mlir::math::ClampFOp> {
 struct ExpandIPowI : mlir::OpRewritePattern<mlir::math::IPowIOp> {
   using OpRewritePattern::OpRewritePattern;
 
-  mlir::LogicalResult
-  matchAndRewrite(mlir::math::IPowIOp op,
-                  mlir::PatternRewriter &b) const override {
+  mlir::LogicalResult matchAndRewrite(mlir::math::IPowIOp op,
+                                      mlir::PatternRewriter &b) const override {
     using namespace mlir;
     Location loc = op.getLoc();
     Type type = op.getType();
@@ -115,14 +112,13 @@ struct ExpandIPowI : mlir::OpRewritePattern<mlir::math::IPowIOp> {
     }
     // 1 / base^n, of which only ones are integers.
     Value odd = arith::AndIOp::create(b, loc, exponent, constant(1));
-    Value ofMinusOne = select(is(arith::CmpIPredicate::ne, odd, 0),
-                              constant(-1), constant(1));
-    Value inverse =
-        select(is(arith::CmpIPredicate::eq, base, 1), constant(1),
-               select(is(arith::CmpIPredicate::eq, base, -1), ofMinusOne,
-                      constant(0)));
-    b.replaceOp(op, select(is(arith::CmpIPredicate::slt, exponent, 0), inverse,
-                           power));
+    Value ofMinusOne =
+        select(is(arith::CmpIPredicate::ne, odd, 0), constant(-1), constant(1));
+    Value inverse = select(is(arith::CmpIPredicate::eq, base, 1), constant(1),
+                           select(is(arith::CmpIPredicate::eq, base, -1),
+                                  ofMinusOne, constant(0)));
+    b.replaceOp(
+        op, select(is(arith::CmpIPredicate::slt, exponent, 0), inverse, power));
     return success();
   }
 };

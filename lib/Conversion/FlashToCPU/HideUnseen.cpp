@@ -49,8 +49,7 @@ public:
 
 private:
   using Body = function_ref<Value(OpBuilder &, ValueRange)>;
-  linalg::GenericOp generic(ValueRange in, Value out,
-                            ArrayRef<AffineMap> maps,
+  linalg::GenericOp generic(ValueRange in, Value out, ArrayRef<AffineMap> maps,
                             ArrayRef<utils::IteratorType> loops, Body body);
   Value constant(Type t, int64_t value) {
     return arith::ConstantOp::create(b, loc, b.getIntegerAttr(t, value));
@@ -110,8 +109,8 @@ Value Hiding::isIrregular() {
         return arith::MaxUIOp::create(nested, loc, args[1], x);
       });
   auto largest =
-      generic(columns.getResult(0), filled({}, bits),
-              {map(1, {0}), map(1, {})}, {IteratorType::reduction},
+      generic(columns.getResult(0), filled({}, bits), {map(1, {0}), map(1, {})},
+              {IteratorType::reduction},
               [&](OpBuilder &nested, ValueRange args) -> Value {
                 return arith::MaxUIOp::create(nested, loc, args[1], args[0]);
               });
@@ -156,12 +155,12 @@ Value Hiding::clean(Value seen) {
       {map(2, {0, 1}), map(2, {0}), map(2, {0, 1})},
       {IteratorType::parallel, IteratorType::parallel},
       [&](OpBuilder &nested, ValueRange args) -> Value {
-        Value none = arith::ConstantOp::create(
-            nested, loc, nested.getI32IntegerAttr(0));
-        Value is = arith::CmpIOp::create(
-            nested, loc, arith::CmpIPredicate::ne, args[1], none);
-        Value zero = arith::ConstantOp::create(
-            nested, loc, nested.getZeroAttr(element));
+        Value none =
+            arith::ConstantOp::create(nested, loc, nested.getI32IntegerAttr(0));
+        Value is = arith::CmpIOp::create(nested, loc, arith::CmpIPredicate::ne,
+                                         args[1], none);
+        Value zero =
+            arith::ConstantOp::create(nested, loc, nested.getZeroAttr(element));
         return arith::SelectOp::create(nested, loc, is, args[0], zero);
       });
   cleaned->setAttr(kRareAttrName, b.getUnitAttr());

@@ -281,9 +281,10 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
               return isa<tensor::ExtractSliceOp, ReadPagesOp>(user) &&
                      op->isAncestor(user);
             }))
-          return op.emitOpError("has a constant as query, key or value, which a "
-                                "GPU reads from tensors of the caller: make it "
-                                "an argument of the function");
+          return op.emitOpError(
+              "has a constant as query, key or value, which a "
+              "GPU reads from tensors of the caller: make it "
+              "an argument of the function");
         continue;
       }
       Value memref = memrefs.lookup(value);
@@ -394,8 +395,9 @@ LogicalResult FunctionConverter::convert(Operation *op) {
                       "belongs to it, but not '")
         << op->getName() << "', which is not supported there yet";
     if (isa<linalg::LinalgOp>(op))
-      error << "; do it to the caller's tensors before or after the call, or, if "
-               "it is done to scores, in a `score` region";
+      error
+          << "; do it to the caller's tensors before or after the call, or, if "
+             "it is done to scores, in a `score` region";
     return error;
   }
 
@@ -475,7 +477,8 @@ FailureOr<int64_t> FunctionConverter::run() {
           !element.isSignlessInteger(32) && !element.isSignlessInteger(64))
         return emitError(argument.getLoc(), "tensors of ")
                << element
-               << " are not supported on a GPU yet; f16, bf16, f32, i1, i8, i32 "
+               << " are not supported on a GPU yet; f16, bf16, f32, i1, i8, "
+                  "i32 "
                   "and i64 are (and --target=cpu has more)";
       type = denseType(type);
       memrefs[argument] = entry.addArgument(type, argument.getLoc());

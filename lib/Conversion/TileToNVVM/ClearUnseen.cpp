@@ -96,10 +96,11 @@ static IRMapping pinCaptures(Emitter &e, ClearUnseenOp op) {
         value.getDefiningOp()->hasTrait<OpTrait::ConstantLike>())
       continue;
     if (type.isIndex())
-      pinned.map(value, arith::IndexCastOp::create(
-                            e, type, e.pin(arith::IndexCastOp::create(
-                                         e, e.getI64Type(), value)))
-                            .getResult());
+      pinned.map(value,
+                 arith::IndexCastOp::create(e, type,
+                                            e.pin(arith::IndexCastOp::create(
+                                                e, e.getI64Type(), value)))
+                     .getResult());
     else if (type.isInteger(32) || type.isInteger(64))
       pinned.map(value, e.pin(value));
   }

@@ -168,7 +168,8 @@ struct Remainder : OnF32<arith::RemFOp> {
         e, e.intrinsic(op.getType(), "llvm.nvvm.div.rn.f", {size, by}));
     Value rest = math::FmaOp::create(
         e, arith::NegFOp::create(e, quotient).getResult(), by, size);
-    // Rounded up, the quotient leaves less than nothing; rounded down, too much.
+    // Rounded up, the quotient leaves less than nothing; rounded down, too
+    // much.
     rest = e.select(less(rest, constant(e, 0)),
                     arith::AddFOp::create(e, rest, by), rest);
     rest = e.select(less(rest, by), rest, arith::SubFOp::create(e, rest, by));
@@ -216,9 +217,9 @@ static void populateMathFunctions(RewritePatternSet &patterns) {
   patterns.add<Instruction<math::RoundEvenOp>>(context, "llvm.roundeven.f32");
   // Narrow types go through f32; what is left is made of the above.
   populateMathF32ExpansionPatterns(patterns, [](StringRef) { return true; });
-  math::populateExpansionPatterns(patterns, {"sinh", "cosh", "tan", "asinh",
-                                             "acosh", "atanh", "powf", "fpowi",
-                                             "round"});
+  math::populateExpansionPatterns(patterns,
+                                  {"sinh", "cosh", "tan", "asinh", "acosh",
+                                   "atanh", "powf", "fpowi", "round"});
   static const StringRef polynomials[] = {
       "erf", "erfc", "atan", "atan2", "expm1", "asin", "log1p", "acos", "cbrt"};
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {

@@ -71,9 +71,9 @@ std::string flash::fillDefaultData(Array &array,
     });
     return "2^(-8 h / H)";
   }
-  bool integers =
-      array.dtype() == rt::DType::I32 || array.dtype() == rt::DType::I64 ||
-      array.dtype() == rt::DType::I8;
+  bool integers = array.dtype() == rt::DType::I32 ||
+                  array.dtype() == rt::DType::I64 ||
+                  array.dtype() == rt::DType::I8;
   // What a region captures: widths, documents, flags. With zeros alone many a
   // mask hides every key.
   if (integers && role.empty()) {

@@ -182,8 +182,8 @@ static LogicalResult verifyScores(AttentionOp op) {
 /// Regions see their arguments alone. Said here, before the trait says it of
 /// the operation inside, which knows of no captures.
 static LogicalResult checkClosed(AttentionOp op) {
-  for (auto [name, body] : {std::pair{"score", &op.getScoreBody()},
-                            {"mask", &op.getMaskBody()}}) {
+  for (auto [name, body] :
+       {std::pair{"score", &op.getScoreBody()}, {"mask", &op.getMaskBody()}}) {
     WalkResult walk = body->walk([&](Operation *inner) {
       for (Value value : inner->getOperands())
         if (!body->isAncestor(value.getParentRegion())) {

@@ -44,8 +44,7 @@ static std::optional<Linear> linear(Value value, Block &body) {
     return Linear{1, 0, 0};
   if (value == body.getArgument(3))
     return Linear{0, 1, 0};
-  if (matchPattern(value, m_ConstantInt(&number)) &&
-      number.abs().ule(kMost))
+  if (matchPattern(value, m_ConstantInt(&number)) && number.abs().ule(kMost))
     return Linear{0, 0, number.getSExtValue()};
   Operation *op = value.getDefiningOp();
   if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp>(op) ||
@@ -179,12 +178,12 @@ LogicalResult flash::liftMaskRegion(RewriterBase &rewriter, AttentionOp op) {
     return failure();
   MLIRContext *context = op.getContext();
   int64_t right = known.least ? -*known.least : -1;
-  auto lifted = known.least == 0 && !known.most
-                    ? cast<MaskAttrInterface>(
-                          static_cast<Attribute>(CausalAttr::get(context)))
-                    : cast<MaskAttrInterface>(static_cast<Attribute>(
-                          WindowAttr::get(context, known.most.value_or(-1),
-                                          right)));
+  auto lifted =
+      known.least == 0 && !known.most
+          ? cast<MaskAttrInterface>(
+                static_cast<Attribute>(CausalAttr::get(context)))
+          : cast<MaskAttrInterface>(static_cast<Attribute>(
+                WindowAttr::get(context, known.most.value_or(-1), right)));
   SmallVector<MaskAttrInterface> parts{lifted};
   llvm::append_range(parts, others);
   if (!left.empty())

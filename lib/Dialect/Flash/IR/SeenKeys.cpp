@@ -102,8 +102,7 @@ SeenKeys SeenKeysBuilder::solveDivision(Operation *op, Value bound,
   if (shifts && n > 16)
     return unknown();
   n = shifts ? int64_t(1) << n : n;
-  Value times =
-      arith::MulIOp::create(b.builder, b.loc, bound, b.constant(n));
+  Value times = arith::MulIOp::create(b.builder, b.loc, bound, b.constant(n));
   bool up = isa<arith::CeilDivSIOp>(op);
   if (!least)
     return solve(op->getOperand(0), up ? times : b.add(times, n - 1), least);

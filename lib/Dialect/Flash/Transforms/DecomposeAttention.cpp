@@ -191,10 +191,9 @@ Value StepBuilder::mayHide(Value cut) {
   if (!mask.fillsVisibleKeys())
     return cut;
   Value one = index.constant(1);
-  Value qLast =
-      index.sub(index.add(op.getQPosition(), op.getQueries()), one);
-  auto [low, high] = mask.buildVisibleKeys(b, loc, maskPlace(),
-                                           op.getQPosition(), qLast);
+  Value qLast = index.sub(index.add(op.getQPosition(), op.getQueries()), one);
+  auto [low, high] =
+      mask.buildVisibleKeys(b, loc, maskPlace(), op.getQPosition(), qLast);
   Value outside;
   if (low)
     outside = index.less(op.getKPosition(), low);

@@ -116,8 +116,8 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       rewriter, loc, query, keysHere, valuesHere, state[0], state[1], state[2],
       qPosition, index.add(keyPosition, k0),
       getValueOrCreateConstantIndexOp(rewriter, loc, existing),
-      wantsPlace || mask ? existingQueries : Value(), ifWanted(batch), ifWanted(queryHead),
-      ifWanted(index.sub(qOffset, queryRow)),
+      wantsPlace || mask ? existingQueries : Value(), ifWanted(batch),
+      ifWanted(queryHead), ifWanted(index.sub(qOffset, queryRow)),
       ifWanted(index.sub(keyPosition, keyRow)), listedFull, querySummary,
       keySummary, keyScale, maskOperands, op.getScoreOperands(), op.getSeed(),
       op.getDropoutOffset(), op.getCaptures(),
@@ -158,9 +158,8 @@ void AttentionTiler::sumUpKeys(Value k0, OpFoldResult existing) {
 /// Whether a block is hidden though the loop meets it (in a hole of the range,
 /// by its data, or in a list); null where none can be.
 Value AttentionTiler::isHidden(Value k0, OpFoldResult existing) {
-  bool mayHide =
-      mask && (mayHaveHoles(mask, op.getMaskBody()) || sumsUp() ||
-               mask != op.getEffectiveMask());
+  bool mayHide = mask && (mayHaveHoles(mask, op.getMaskBody()) || sumsUp() ||
+                          mask != op.getEffectiveMask());
   if (!mayHide)
     return Value();
   Value one = index.constant(1), kFirst = index.add(keyPosition, k0);

@@ -290,8 +290,8 @@ static bool peel(scf::ForOp loop, ScheduleAttr schedule) {
     neverMask(before.lookup(mask.getCondition()), whole);
     return true;
   }
-  // Where the first maxima stay, each row's is that of a block's keys, and where
-  // values of a cut block are cleared, they are multiplied in the next
+  // Where the first maxima stay, each row's is that of a block's keys, and
+  // where values of a cut block are cleared, they are multiplied in the next
   // iteration: one block more goes with those that masks cut.
   Value until = cut->until;
   if (schedule.getLazy() || !loop.getBody()->getOps<ClearUnseenOp>().empty())

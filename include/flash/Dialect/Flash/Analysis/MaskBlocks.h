@@ -15,8 +15,8 @@
 #ifndef FLASH_DIALECT_FLASH_ANALYSIS_MASKBLOCKS_H
 #define FLASH_DIALECT_FLASH_ANALYSIS_MASKBLOCKS_H
 
-#include "flash/Dialect/Flash/IR/MaskRange.h"
 #include "flash/Dialect/Flash/Analysis/IndexInterpreter.h"
+#include "flash/Dialect/Flash/IR/MaskRange.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
 
@@ -58,9 +58,8 @@ public:
   bool dependsOnPlace();
   /// Whether blocks of the visible range can be hidden.
   bool hasHoles() {
-    return hasMask() &&
-           (mayHaveHoles(mask, op.getMaskBody()) ||
-            !asked.front().queries.answers.empty());
+    return hasMask() && (mayHaveHoles(mask, op.getMaskBody()) ||
+                         !asked.front().queries.answers.empty());
   }
   /// Whether what some query of a range sees is one range of keys, and so what
   /// all of them see.

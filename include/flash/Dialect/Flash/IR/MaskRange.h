@@ -14,9 +14,9 @@
 namespace flash {
 
 /// Whether blocks between visible ones can be found hidden by `mask`, whose
-/// region, if it has one, is `body`: not where the range of keys that the region
-/// shows to a query says all that it says of keys, and not where nothing is
-/// known of its blocks.
+/// region, if it has one, is `body`: not where the range of keys that the
+/// region shows to a query says all that it says of keys, and not where nothing
+/// is known of its blocks.
 bool mayHaveHoles(MaskAttrInterface mask, mlir::Region &body);
 
 /// Says what a mask region says of the distance between query and key by
