@@ -3,6 +3,7 @@
 # 100 times with the same bits; the same with one role late at a time (Hopper); and compute-sanitizer, where it is found.
 #
 #   test/Integration/GPU/run.sh DIRECTORY [TARGET...]     DIRECTORY holds flash-run and flash-matrix; targets: sm_90a sm_80
+# Programs in tiles that are no attention (test/Pipelines/key-outer.mlir) are checked, too.
 #
 # Ends with "N passed, N failed". docs/Checking.md says what the sanitizer cannot follow.
 set -u
@@ -39,6 +40,21 @@ for target in "$@"; do
     matrix "$target, consumer2 late" --target="$target" --seed=fresh --repeats=3 --passes=delay-role=consumer2 --filter=d=64, --filter=long
     ;;
   esac
+  programs=$root/test/Pipelines/key-outer.mlir
+  case $target in sm_8*)
+    sed 's/instruction = wgmma, .*consumerRegisters = 232/instruction = mma_sync/' "$programs" >"$log.mlir"
+    programs=$log.mlir
+    ;;
+  esac
+  for entry in dkdv dqdkdv gemm transposed; do
+    if timeout 300 "$tools/flash-run" "$programs" --entry=$entry --target="$target" --check >"$log" 2>&1; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+      tail -n 4 "$log"
+      echo "$target, program $entry: FAILED"
+    fi
+  done
   command -v compute-sanitizer >/dev/null || continue
   for tool in memcheck racecheck synccheck; do
     timeout 300 compute-sanitizer --tool $tool --error-exitcode 1 "$tools/flash-run" "$root/examples/attention.mlir" \
@@ -54,6 +70,6 @@ for target in "$@"; do
     fi
   done
 done
-rm "$log"
+rm -f "$log" "$log.mlir"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
