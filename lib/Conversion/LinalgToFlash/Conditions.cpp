@@ -294,9 +294,12 @@ std::optional<Clauses> ConditionMatcher::matchCompare(const Scalar &condition,
   return matchCases(
       condition,
       [&](double a, double b) {
-        return arith::applyCmpPredicate(compare.getPredicate(),
-                                        APInt(64, int64_t(a), true),
-                                        APInt(64, int64_t(b), true));
+        // Integers beyond 53 bits are not positions.
+        auto number = [](double value) {
+          return APInt(64, std::abs(value) < 9e15 ? int64_t(value) : 0, true);
+        };
+        return arith::applyCmpPredicate(compare.getPredicate(), number(a),
+                                        number(b));
       },
       wanted);
 }

@@ -68,8 +68,12 @@ private:
 /// start + step * i, if the constant is that along its only long dimension.
 std::optional<AffineExpr> IndexMatcher::matchProgression(const Scalar &scalar) {
   auto numbers = ConstantNumbers::get(scalar.value);
-  if (!numbers)
+  if (!numbers || numbers->getType().getNumElements() == 0)
     return std::nullopt;
+  // Positions are far from the ends of what a double holds.
+  for (int64_t i : {int64_t(0), numbers->getType().getNumElements() - 1})
+    if (!(std::abs((*numbers)[i]) < 1e15))
+      return std::nullopt;
   std::optional<AffineExpr> index;
   int64_t size = 1;
   for (auto [expr, length] :
@@ -85,6 +89,8 @@ std::optional<AffineExpr> IndexMatcher::matchProgression(const Scalar &scalar) {
     return size == 1 ? std::optional(constant(int64_t((*numbers)[0])))
                      : std::nullopt;
   auto start = int64_t((*numbers)[0]);
+  if (!(std::abs((*numbers)[1]) < 1e15))
+    return std::nullopt;
   int64_t step = int64_t((*numbers)[1]) - start;
   for (int64_t i = 0; i < size; ++i)
     if ((*numbers)[i] != double(start + i * step))

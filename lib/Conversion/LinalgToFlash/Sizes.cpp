@@ -25,14 +25,15 @@ using namespace mlir;
 using namespace flash::raise;
 
 Size Sizes::multiply(const Size &a, const Size &b) {
-  Size product{a.factor * b.factor, a.symbols};
+  // Nonsense wraps around.
+  Size product{int64_t(uint64_t(a.factor) * uint64_t(b.factor)), a.symbols};
   llvm::append_range(product.symbols, b.symbols);
   llvm::sort(product.symbols);
   return product;
 }
 
 std::optional<Size> Sizes::divide(const Size &a, const Size &b) {
-  if (b.factor == 0 || a.factor % b.factor != 0)
+  if (b.factor == 0 || b.factor == -1 || a.factor % b.factor != 0)
     return std::nullopt;
   Size quotient{a.factor / b.factor, a.symbols};
   for (unsigned symbol : b.symbols) {
@@ -163,7 +164,7 @@ Size Sizes::computeAffine(AffineExpr expr, ValueRange operands,
     return multiply(lhs, rhs);
   if (binary.getKind() == AffineExprKind::Add && lhs.isConstant() &&
       rhs.isConstant())
-    return Size{lhs.factor + rhs.factor, {}};
+    return Size{int64_t(uint64_t(lhs.factor) + uint64_t(rhs.factor)), {}};
   if (binary.getKind() == AffineExprKind::FloorDiv ||
       binary.getKind() == AffineExprKind::CeilDiv)
     if (auto quotient = divide(lhs, rhs))
@@ -216,9 +217,9 @@ Size Sizes::compute(Value value) {
     if (lhs.isConstant() && rhs.isConstant()) {
       bool larger = lhs.factor > rhs.factor;
       if (isa<arith::AddIOp>(def))
-        return Size{lhs.factor + rhs.factor, {}};
+        return Size{int64_t(uint64_t(lhs.factor) + uint64_t(rhs.factor)), {}};
       if (isa<arith::SubIOp>(def))
-        return Size{lhs.factor - rhs.factor, {}};
+        return Size{int64_t(uint64_t(lhs.factor) - uint64_t(rhs.factor)), {}};
       return isa<arith::MaxSIOp>(def) == larger ? lhs : rhs;
     }
     if (isa<arith::AddIOp, arith::SubIOp>(def) && rhs == Size{0, {}})

@@ -170,13 +170,18 @@ std::optional<unsigned> Expression::compile(Scalar scalar) {
   return add(std::move(node));
 }
 
+/// Integers beyond 53 bits are not positions.
+static int64_t toInteger(double value) {
+  return std::abs(value) < 9e15 ? int64_t(value) : 0;
+}
+
 static bool compare(arith::CmpFPredicate predicate, double a, double b) {
   return arith::applyCmpPredicate(predicate, APFloat(a), APFloat(b));
 }
 
 static bool compare(arith::CmpIPredicate predicate, double a, double b) {
-  return arith::applyCmpPredicate(predicate, APInt(64, int64_t(a), true),
-                                  APInt(64, int64_t(b), true));
+  return arith::applyCmpPredicate(predicate, APInt(64, toInteger(a), true),
+                                  APInt(64, toInteger(b), true));
 }
 
 /// Integers of up to 53 bits are exact; positions are.
@@ -190,7 +195,7 @@ static double evaluateOp(Operation *op, ArrayRef<double> in) {
       })
       .Case([&](arith::SelectOp) { return in[0] != 0 ? in[1] : in[2]; })
       .Case<arith::AndIOp, arith::OrIOp, arith::XOrIOp>([&](Operation *op) {
-        int64_t a = int64_t(in[0]), b = int64_t(in[1]);
+        int64_t a = toInteger(in[0]), b = toInteger(in[1]);
         return double(isa<arith::AndIOp>(op)  ? a & b
                       : isa<arith::OrIOp>(op) ? a | b
                                               : a ^ b);
@@ -220,7 +225,7 @@ static double evaluateOp(Operation *op, ArrayRef<double> in) {
         return op->getOperand(0).getType().isInteger(1) ? -in[0] : in[0];
       })
       .Case([&](arith::TruncIOp op) {
-        return op.getType().isInteger(1) ? double(int64_t(in[0]) & 1) : in[0];
+        return op.getType().isInteger(1) ? double(toInteger(in[0]) & 1) : in[0];
       })
       .Case<arith::ExtUIOp, arith::UIToFPOp, arith::IndexCastOp,
             arith::IndexCastUIOp, arith::ExtFOp, arith::TruncFOp>(
