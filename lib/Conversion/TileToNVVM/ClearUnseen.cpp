@@ -84,27 +84,49 @@ static std::string scanText(Type element, int64_t bytes, int64_t threads) {
          std::to_string(threads) + ", some;\nselp.b32 $0, 1, 0, some;\n}";
 }
 
-/// What the body reads from outside, pinned: nothing is computed from it before
-/// it is wanted, to be kept in registers over the loops.
-static IRMapping pinCaptures(Emitter &e, ClearUnseenOp op) {
-  IRMapping pinned;
-  SetVector<Value> captures;
-  getUsedValuesDefinedAbove(op.getBody(), captures);
-  for (Value value : captures) {
-    Type type = value.getType();
-    if (value.getDefiningOp() &&
-        value.getDefiningOp()->hasTrait<OpTrait::ConstantLike>())
-      continue;
-    if (type.isIndex())
-      pinned.map(value,
-                 arith::IndexCastOp::create(e, type,
-                                            e.pin(arith::IndexCastOp::create(
-                                                e, e.getI64Type(), value)))
-                     .getResult());
-    else if (type.isInteger(32) || type.isInteger(64))
-      pinned.map(value, e.pin(value));
+/// The arithmetic that makes `value`, in order, and what it begins with.
+static void collectArithmetic(Value value, SetVector<Operation *> &arithmetic,
+                              SetVector<Value> &leaves) {
+  constexpr size_t most = 24;
+  Operation *op = value.getDefiningOp();
+  if (op && op->hasTrait<OpTrait::ConstantLike>())
+    return;
+  if (!op || !isa<arith::ArithDialect>(op->getDialect()) ||
+      arithmetic.size() >= most) {
+    leaves.insert(value);
+    return;
   }
-  return pinned;
+  if (arithmetic.contains(op))
+    return;
+  for (Value operand : op->getOperands())
+    collectArithmetic(operand, arithmetic, leaves);
+  arithmetic.insert(op);
+}
+
+/// What the body reads from outside, computed once more from what it begins
+/// with, which is pinned: nothing is computed before it is wanted, to be kept
+/// in registers over the loops.
+static IRMapping computeCaptures(Emitter &e, ClearUnseenOp op) {
+  IRMapping here;
+  SetVector<Value> captures, leaves;
+  SetVector<Operation *> arithmetic;
+  getUsedValuesDefinedAbove(op.getBody(), captures);
+  for (Value value : captures)
+    collectArithmetic(value, arithmetic, leaves);
+  for (Value value : leaves) {
+    Type type = value.getType();
+    if (type.isIndex())
+      here.map(value, arith::IndexCastOp::create(
+                          e, type,
+                          e.pin(arith::IndexCastOp::create(e, e.getI64Type(),
+                                                           value)))
+                          .getResult());
+    else if (type.isInteger(32) || type.isInteger(64))
+      here.map(value, e.pin(value));
+  }
+  for (Operation *inner : arithmetic)
+    e.clone(*inner, here);
+  return here;
 }
 
 /// An i1: whether the body yields true for some query.
@@ -182,7 +204,7 @@ struct ClearUnseenLowering : TilePattern<ClearUnseenOp> {
     auto index = [&](int64_t value) -> Value {
       return arith::ConstantIndexOp::create(e, value);
     };
-    IRMapping pinned = pinCaptures(e, op);
+    IRMapping pinned = computeCaptures(e, op);
     scf::ForOp::create(
         e, e.toIndex(e.pin(team.mine)), index(type.getRows()), index(team.size),
         ValueRange(), [&](OpBuilder &b, Location loc, Value row, ValueRange) {

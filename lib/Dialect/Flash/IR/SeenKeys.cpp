@@ -193,9 +193,24 @@ SeenKeys SeenKeysBuilder::ofComparison(arith::CmpIOp compare, bool negated) {
   }
 }
 
+/// A condition on queries alone: all keys, or none where it holds for no query.
+SeenKeys SeenKeysBuilder::ofQueries(Value condition, bool negated) {
+  Interval interval = queries.lookup(condition);
+  Value may = negated ? interval.low : interval.high;
+  if (!may)
+    return {};
+  if (negated)
+    may = b.no(may);
+  if (interval.valid)
+    may = b.either(b.no(interval.valid), may);
+  return {{},
+          arith::SelectOp::create(b.builder, b.loc, may, b.constant(kFar),
+                                  b.constant(-kFar))};
+}
+
 SeenKeys SeenKeysBuilder::find(Value condition, bool negated) {
   if (!dependsOnKey(condition))
-    return {};
+    return ofQueries(condition, negated);
   Operation *op = condition.getDefiningOp();
   if (isa<arith::AndIOp, arith::OrIOp>(op)) {
     SeenKeys x = find(op->getOperand(0), negated),

@@ -33,6 +33,7 @@ public:
 private:
   /// Where a condition, or its opposite, may hold.
   SeenKeys find(mlir::Value condition, bool negated);
+  SeenKeys ofQueries(mlir::Value condition, bool negated);
   SeenKeys ofComparison(mlir::arith::CmpIOp compare, bool negated);
   /// Where `value` is at most, or if `least` at least, `bound`.
   SeenKeys solve(mlir::Value value, mlir::Value bound, bool least);
