@@ -25,12 +25,8 @@ struct FlashFunction {
   std::unique_ptr<flash::Executable> executable;
   std::string code;
 
-  /// Guards what follows, and the context: shapes are computed in it.
+  /// Guards `code`.
   std::mutex mutex;
-  /// The last call that was found possible: its sizes and numbers, and its
-  /// results' shapes.
-  std::vector<int64_t> checkedCall;
-  std::vector<std::vector<int64_t>> checkedShapes;
 };
 
 namespace flash::capi {

@@ -31,17 +31,40 @@ namespace {
 class CPUExecutable : public Executable {
 public:
   CPUExecutable(OwningOpRef<ModuleOp> module, std::unique_ptr<CPUKernel> kernel,
-                std::vector<IOCounter> counters)
+                std::vector<IOCounter> counters, rt::CallPlan call)
       : module(std::move(module)), kernel(std::move(kernel)),
-        counters(std::move(counters)) {}
+        counters(std::move(counters)), call(std::move(call)) {}
 
   bool onDevice() const override { return false; }
 
-  Status launch(const std::vector<rt::Argument> &arguments,
-                const std::vector<rt::Argument> &results,
-                rt::cuda::Stream) override {
+  const rt::CallPlan &plan() const override { return call; }
+
+  using Executable::launch;
+  Status launch(const rt::CallArgument *arguments,
+                const rt::CallArgument *results, rt::cuda::Stream,
+                const rt::Workspace *) override {
+    const rt::Signature &signature = call.program().signature;
+    // Callers may leave out the sizes of results.
+    std::vector<std::vector<int64_t>> sizes;
+    std::vector<int64_t *> places;
+    for (const rt::ResultInfo &info : signature.results)
+      places.push_back(sizes.emplace_back(info.dims.size()).data());
+    Status status = call.getResultShapes(arguments, places.data());
+    if (status.ok())
+      status = call.check(arguments, results);
+    if (status.failed())
+      return status;
+    SmallVector<KernelArgument> inputs, outputs;
+    for (auto [i, info] : llvm::enumerate(signature.arguments))
+      inputs.push_back(info.isTensor()
+                           ? KernelArgument::tensor(
+                                 arguments[i].data,
+                                 ArrayRef(arguments[i].dims, info.dims.size()))
+                           : KernelArgument::index(arguments[i].value));
+    for (auto [i, size] : llvm::enumerate(sizes))
+      outputs.push_back(KernelArgument::tensor(results[i].data, size));
     std::string error;
-    if (failed(kernel->invoke(convert(arguments), convert(results), error)))
+    if (failed(kernel->invoke(inputs, outputs, error)))
       return Status::error(error);
     return Status::success();
   }
@@ -71,27 +94,17 @@ public:
   }
 
 private:
-  static SmallVector<KernelArgument>
-  convert(const std::vector<rt::Argument> &arguments) {
-    SmallVector<KernelArgument> converted;
-    for (const rt::Argument &argument : arguments)
-      converted.push_back(
-          argument.isIndex
-              ? KernelArgument::index(argument.value)
-              : KernelArgument::tensor(
-                    reinterpret_cast<void *>(argument.address), argument.dims));
-    return converted;
-  }
-
   OwningOpRef<ModuleOp> module; // the LLVM dialect
   std::unique_ptr<CPUKernel> kernel;
   std::vector<IOCounter> counters; // at 0: names and order
+  rt::CallPlan call;
 };
 
 } // namespace
 
 Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
-                                                            StringRef name) {
+                                                            rt::Program call) {
+  std::string name = call.signature.name;
   FunctionType type =
       pipeline.module->lookupSymbol<func::FuncOp>(name).getFunctionType();
   std::vector<IOCounter> counters = getIOCounters(*pipeline.module);
@@ -114,6 +127,10 @@ Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
   });
   if (status.failed())
     return status;
-  return std::unique_ptr<Executable>(new CPUExecutable(
-      std::move(pipeline.module), std::move(kernel), std::move(counters)));
+  Result<rt::CallPlan> plan = rt::CallPlan::create(std::move(call));
+  if (plan.failed())
+    return plan.status();
+  return std::unique_ptr<Executable>(
+      new CPUExecutable(std::move(pipeline.module), std::move(kernel),
+                        std::move(counters), std::move(*plan)));
 }

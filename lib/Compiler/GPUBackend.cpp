@@ -34,10 +34,13 @@ public:
 
   Status prepare() override { return executor.prepare(); }
 
-  Status launch(const std::vector<rt::Argument> &arguments,
-                const std::vector<rt::Argument> &results,
-                rt::cuda::Stream stream) override {
-    return executor.launch(arguments, results, stream);
+  const rt::CallPlan &plan() const override { return executor.plan(); }
+
+  using Executable::launch;
+  Status launch(const rt::CallArgument *arguments,
+                const rt::CallArgument *results, rt::cuda::Stream stream,
+                const rt::Workspace *workspace) override {
+    return executor.launch(arguments, results, stream, workspace);
   }
 
   Result<std::string> emit(StringRef kind) override {
@@ -80,8 +83,9 @@ static std::string assembleFor(StringRef target) {
   return device->target();
 }
 
-Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
-                                                            StringRef name) {
+Result<std::unique_ptr<Executable>>
+compiler::compileForGPU(Pipeline &pipeline, rt::Signature signature) {
+  const std::string &name = signature.name;
   MLIRContext *context = pipeline.module->getContext();
   DialectRegistry registry;
   registerEmitPTXInterfaces(registry);
@@ -110,7 +114,7 @@ Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
   status = pipeline.time("PTX", [&] {
     auto kernels = pipeline.module->getOps<gpu::GPUModuleOp>();
     if (kernels.empty())
-      return Status::error("@" + name.str() + " has nothing to run on a GPU");
+      return Status::error("@" + name + " has nothing to run on a GPU");
     FailureOr<std::string> emitted = emitPTX(*kernels.begin(), target, &llvmIR);
     if (failed(emitted))
       return diagnostics.takeError("LLVM could not compile the kernels");
@@ -136,12 +140,19 @@ Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
   }
 
   ProgramOptions program;
-  program.entry = name.str();
+  program.entry = name;
   program.target = target;
   program.image = std::move(image);
   FailureOr<rt::Program> plan = buildProgram(*pipeline.module, program);
   if (failed(plan))
     return diagnostics.takeError("the host function does not become a plan");
+  // The host function says arg0, where the signature says query.
+  for (auto [info, named] :
+       llvm::zip_equal(plan->signature.arguments, signature.arguments))
+    info.name = named.name;
+  for (auto [info, named] :
+       llvm::zip_equal(plan->signature.results, signature.results))
+    info.name = named.name;
   Result<rt::Executor> executor = rt::Executor::create(std::move(*plan));
   if (executor.failed())
     return executor.status();

@@ -16,6 +16,7 @@
 #include "TraceArgument.h"
 #include "flash/Dialect/Flash/Analysis/CaptureReads.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
+#include "flash/Target/ElementType.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/EquivalenceClasses.h"
@@ -270,8 +271,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
     if (!tensor && !argument.isIndex)
       return unsupported("argument " + Twine(index), type);
     if (tensor) {
-      Result<rt::DType> dtype =
-          reference::convertElementType(tensor.getElementType());
+      Result<rt::DType> dtype = convertElementType(tensor.getElementType());
       if (dtype.failed())
         return unsupported("argument " + Twine(index), type);
       argument.dtype = *dtype;
@@ -311,7 +311,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
     SignatureResult result;
     auto tensor = dyn_cast<RankedTensorType>(type);
     Result<rt::DType> dtype =
-        reference::convertElementType(tensor ? tensor.getElementType() : type);
+        convertElementType(tensor ? tensor.getElementType() : type);
     if (!tensor || dtype.failed() || !rt::isFloat(*dtype))
       return unsupported("result " + Twine(index), type);
     std::tie(result.name, result.isLse) =
@@ -332,7 +332,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
   bool found = false;
   func.walk([&](AttentionOp op) {
     Type element = op.getQuery().getType().getElementType();
-    if (Result<rt::DType> type = reference::convertElementType(element);
+    if (Result<rt::DType> type = convertElementType(element);
         type.ok() && !found)
       signature.inputType = *type;
     found = true;

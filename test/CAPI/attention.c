@@ -76,7 +76,9 @@ int main(void) {
   }
   int64_t qDims[] = {1, 2, 2, 8}, kDims[] = {1, 1, 2, 8},
           wrong[] = {1, 1, 3, 8};
-  FlashArgument arguments[] = {{q, qDims, 0}, {k, kDims, 0}, {v, kDims, 0}};
+  FlashArgument arguments[] = {{.data = q, .dims = qDims},
+                               {.data = k, .dims = kDims},
+                               {.data = v, .dims = kDims}};
   int64_t oDims[4], lseDims[3];
   int64_t *shapes[] = {oDims, lseDims};
   if (flashFunctionGetResultShapes(f, arguments, shapes)) {
@@ -89,7 +91,7 @@ int main(void) {
          (int)oDims[2], (int)oDims[3], (int)lseDims[0], (int)lseDims[1],
          (int)lseDims[2]);
 
-  FlashArgument results[] = {{o, oDims, 0}, {lse, NULL, 0}};
+  FlashArgument results[] = {{.data = o, .dims = oDims}, {.data = lse}};
   flashSetNumThreads(1);
   if (flashFunctionPrepare(f) ||
       flashFunctionLaunch(f, arguments, results, NULL)) {

@@ -75,10 +75,19 @@ public:
   /// as others.
   virtual rt::Status prepare() { return rt::Status::success(); }
 
-  /// Runs the function. On a device the work is enqueued on `stream`.
-  virtual rt::Status launch(const std::vector<rt::Argument> &arguments,
-                            const std::vector<rt::Argument> &results,
-                            rt::cuda::Stream stream) = 0;
+  /// What must hold of a call, and the sizes of its results.
+  virtual const rt::CallPlan &plan() const = 0;
+
+  /// Checks a call and runs the function. On a device the work is enqueued on
+  /// `stream`, and temporaries lie in the workspace, if there is one.
+  virtual rt::Status launch(const rt::CallArgument *arguments,
+                            const rt::CallArgument *results,
+                            rt::cuda::Stream stream,
+                            const rt::Workspace *workspace) = 0;
+  /// The same for arguments that know their kinds and ranks, which are checked.
+  rt::Status launch(const std::vector<rt::Argument> &arguments,
+                    const std::vector<rt::Argument> &results,
+                    rt::cuda::Stream stream);
 
   /// Bytes of `llvm`, `ptx`, `cubin` or `plan`; an error for what the target
   /// does not have.

@@ -21,7 +21,8 @@
 #ifndef FLASH_COMPILER_SIGNATURE_H
 #define FLASH_COMPILER_SIGNATURE_H
 
-#include "flash/Reference/Interpreter.h"
+#include "flash/Runtime/DType.h"
+#include "flash/Runtime/Status.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <map>

@@ -17,6 +17,7 @@
 
 #include "flash/Compiler/Executable.h"
 #include "flash/Reference/Check.h"
+#include "flash/Reference/Interpreter.h"
 
 #include <set>
 #include <string>
