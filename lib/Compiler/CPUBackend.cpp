@@ -55,14 +55,19 @@ public:
     if (status.failed())
       return status;
     SmallVector<KernelArgument> inputs, outputs;
+    auto convert = [](const rt::CallArgument &given, ArrayRef<int64_t> sizes) {
+      ArrayRef<int64_t> strides;
+      if (given.strides)
+        strides = ArrayRef(given.strides, sizes.size());
+      return KernelArgument::tensor(given.data, sizes, strides);
+    };
     for (auto [i, info] : llvm::enumerate(signature.arguments))
       inputs.push_back(info.isTensor()
-                           ? KernelArgument::tensor(
-                                 arguments[i].data,
-                                 ArrayRef(arguments[i].dims, info.dims.size()))
+                           ? convert(arguments[i], ArrayRef(arguments[i].dims,
+                                                            info.dims.size()))
                            : KernelArgument::index(arguments[i].value));
     for (auto [i, size] : llvm::enumerate(sizes))
-      outputs.push_back(KernelArgument::tensor(results[i].data, size));
+      outputs.push_back(convert(results[i], size));
     std::string error;
     if (failed(kernel->invoke(inputs, outputs, error)))
       return Status::error(error);

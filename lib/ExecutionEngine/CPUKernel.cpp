@@ -175,7 +175,8 @@ struct Descriptor {
     int64_t stride = 1;
     for (size_t dim = rank; dim-- > 0;) {
       words[3 + dim] = argument.shape[dim];
-      words[3 + rank + dim] = stride;
+      words[3 + rank + dim] =
+          argument.strides.empty() ? stride : argument.strides[dim];
       stride *= argument.shape[dim];
     }
   }

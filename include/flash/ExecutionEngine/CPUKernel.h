@@ -16,16 +16,20 @@
 
 namespace flash {
 
-/// An argument of a kernel: a dense row-major tensor in the caller's memory, or
-/// a number.
+/// An argument of a kernel: a tensor in the caller's memory, or a number.
 struct KernelArgument {
-  static KernelArgument tensor(void *data, llvm::ArrayRef<int64_t> shape) {
-    return {data, llvm::SmallVector<int64_t>(shape), 0};
+  /// Without strides (in elements), the tensor is dense and row-major.
+  static KernelArgument tensor(void *data, llvm::ArrayRef<int64_t> shape,
+                               llvm::ArrayRef<int64_t> strides = {}) {
+    return {data, llvm::SmallVector<int64_t>(shape),
+            llvm::SmallVector<int64_t>(strides), 0};
   }
-  static KernelArgument index(int64_t value) { return {nullptr, {}, value}; }
+  static KernelArgument index(int64_t value) {
+    return {nullptr, {}, {}, value};
+  }
 
   void *data;
-  llvm::SmallVector<int64_t> shape;
+  llvm::SmallVector<int64_t> shape, strides;
   int64_t number;
 };
 
