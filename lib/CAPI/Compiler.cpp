@@ -169,7 +169,9 @@ int flashFunctionGetArgument(const FlashFunction *function, int32_t index,
   const SignatureArgument &argument = function->signature.arguments[index];
   const std::vector<int64_t> &dims = function->argumentDims[index];
   *info = {argument.name.c_str(),
-           argument.isIndex ? FLASH_INDEX : convertType(argument.dtype),
+           argument.isIndex  ? FLASH_INDEX
+           : argument.isReal ? FLASH_REAL
+                             : convertType(argument.dtype),
            int32_t(dims.size()), dims.data()};
   return 0;
 }

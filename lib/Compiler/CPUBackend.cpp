@@ -61,11 +61,16 @@ public:
         strides = ArrayRef(given.strides, sizes.size());
       return KernelArgument::tensor(given.data, sizes, strides);
     };
-    for (auto [i, info] : llvm::enumerate(signature.arguments))
-      inputs.push_back(info.isTensor()
-                           ? convert(arguments[i], ArrayRef(arguments[i].dims,
-                                                            info.dims.size()))
-                           : KernelArgument::index(arguments[i].value));
+    for (auto [i, info] : llvm::enumerate(signature.arguments)) {
+      const rt::CallArgument &given = arguments[i];
+      if (info.isTensor())
+        inputs.push_back(
+            convert(given, ArrayRef(given.dims, info.dims.size())));
+      else
+        inputs.push_back(info.isReal ? KernelArgument::real(rt::convertReal(
+                                           given.number, info.dtype))
+                                     : KernelArgument::index(given.value));
+    }
     for (auto [i, size] : llvm::enumerate(sizes))
       outputs.push_back(convert(results[i], size));
     std::string error;

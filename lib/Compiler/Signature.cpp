@@ -262,13 +262,18 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
     SignatureArgument argument;
     argument.isSeed = type.isInteger(64);
     argument.isIndex = type.isIndex() || argument.isSeed;
+    if (Result<rt::DType> number = convertElementType(type);
+        isa<FloatType>(type) && number.ok()) {
+      argument.isReal = true;
+      argument.dtype = *number;
+    }
     argument.name = namer.argumentNames[index].empty()
                         ? "arg" + std::to_string(index)
                         : namer.argumentNames[index];
     argument.role = namer.argumentRoles[index];
     argument.isAsked = asked.test(index);
     auto tensor = dyn_cast<RankedTensorType>(type);
-    if (!tensor && !argument.isIndex)
+    if (!tensor && !argument.isIndex && !argument.isReal)
       return unsupported("argument " + Twine(index), type);
     if (tensor) {
       Result<rt::DType> dtype = convertElementType(tensor.getElementType());

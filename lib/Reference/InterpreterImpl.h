@@ -53,6 +53,7 @@ private:
   setFunctions(AttentionOp op, Options &options,
                std::vector<std::shared_ptr<const ScalarBody>> &bodies);
   rt::Status visit(mlir::tensor::ExtractSliceOp op);
+  rt::Status visit(mlir::tensor::ExtractOp op);
   rt::Status visit(mlir::tensor::EmptyOp op);
   rt::Status visit(mlir::tensor::DimOp op);
   rt::Status visit(mlir::tensor::CastOp op);
@@ -63,7 +64,7 @@ private:
   rt::Status visit(mlir::arith::ConstantOp op);
   rt::Status visit(mlir::arith::CmpIOp op);
   rt::Status visitAffine(mlir::Operation *op, mlir::AffineMap map);
-  rt::Status visitInteger(mlir::Operation *op);
+  rt::Status visitNumber(mlir::Operation *op);
   rt::Status visitDense(mlir::arith::ConstantOp op);
   /// The elements of `source`, in order, as a tensor of another shape.
   rt::Status reshape(mlir::Value result, const Tensor &source,

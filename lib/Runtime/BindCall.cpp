@@ -12,7 +12,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "BindCall.h"
-#include "flash/Runtime/Float16.h"
 #include "flash/Runtime/TensorMap.h"
 
 #include <algorithm>
@@ -130,21 +129,6 @@ Status BoundCall::bindMap(const Context &call, size_t index, void *to) {
       TensorMapCache::Owner{call.owner, index}, to);
 }
 
-/// A number as the bytes that a kernel's parameter has.
-static void storeReal(double number, DType type, char *to) {
-  auto store = [&](auto value) { std::memcpy(to, &value, sizeof(value)); };
-  switch (type) {
-  case DType::F64:
-    return store(number);
-  case DType::F16:
-    return store(floatToF16(static_cast<float>(number)));
-  case DType::BF16:
-    return store(floatToBf16(static_cast<float>(number)));
-  default:
-    return store(static_cast<float>(number));
-  }
-}
-
 Status BoundCall::bindParam(const Context &call, const FlatLaunch &launch,
                             size_t i) {
   const FlatParam &param = launch.params[i];
@@ -182,9 +166,11 @@ Status BoundCall::bindParam(const Context &call, const FlatLaunch &launch,
     std::memcpy(to, &std::get_if<Float32Param>(&plan().params[i])->value,
                 sizeof(float));
     return Status::success();
-  case FlatParam::Kind::Real:
-    storeReal(call.arguments[param.index].number,
-              std::get_if<RealParam>(&plan().params[i])->dtype, to);
+  case FlatParam::Kind::Real: {
+    DType type = std::get_if<RealParam>(&plan().params[i])->dtype;
+    RealBytes bytes = convertReal(call.arguments[param.index].number, type);
+    std::memcpy(to, bytes.data(), static_cast<size_t>(sizeOf(type)));
+  }
     return Status::success();
   case FlatParam::Kind::Map:
     return bindMap(call, param.index, to);

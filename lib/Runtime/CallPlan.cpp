@@ -8,8 +8,10 @@
 
 #include "flash/Runtime/CallPlan.h"
 #include "FlatProgram.h"
+#include "flash/Runtime/Float16.h"
 
 #include <algorithm>
+#include <cstring>
 
 using namespace flash::rt;
 
@@ -91,4 +93,26 @@ flash::rt::toCallArguments(const std::vector<Argument> &arguments) {
   for (const Argument &argument : arguments)
     call.push_back(CallArgument::of(argument));
   return call;
+}
+
+RealBytes flash::rt::convertReal(double number, DType type) {
+  RealBytes bytes = {};
+  auto store = [&](auto value) {
+    std::memcpy(bytes.data(), &value, sizeof(value));
+  };
+  switch (type) {
+  case DType::F64:
+    store(number);
+    break;
+  case DType::F16:
+    store(floatToF16(static_cast<float>(number)));
+    break;
+  case DType::BF16:
+    store(floatToBf16(static_cast<float>(number)));
+    break;
+  default:
+    store(static_cast<float>(number));
+    break;
+  }
+  return bytes;
 }

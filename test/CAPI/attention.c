@@ -110,6 +110,35 @@ int main(void) {
   arguments[2].dims = wrong;
   if (flashFunctionLaunch(f, arguments, results, NULL))
     printf("%s\n", flashGetLastError());
+  /* Keys and values that are every second row of a larger tensor, and a result
+   * whose heads and queries have changed places.
+   */
+  float wide[4 * 8], turned[2 * 2 * 8];
+  for (int row = 0; row < 4; ++row)
+    for (int d = 0; d < 8; ++d)
+      wide[row * 8 + d] = row % 2 ? -100.0f : v[row / 2 * 8 + d];
+  int64_t skip[] = {32, 32, 16, 1}, swapped[] = {32, 8, 16, 1};
+  arguments[2].data = wide;
+  arguments[2].dims = kDims;
+  arguments[2].strides = skip;
+  FlashArgument view[] = {{.data = turned, .strides = swapped}, {.data = lse}};
+  size_t workspace = 1;
+  /* CHECK: turned 4.0000 4.0000 7.0000 7.0000, workspace 0
+   */
+  if (flashFunctionGetWorkspaceSize(f, arguments, &workspace) ||
+      flashFunctionLaunchWithWorkspace(f, arguments, view, NULL, 0, NULL)) {
+    printf("failed: %s\n", flashGetLastError());
+    return 1;
+  }
+  printf("turned %.4f %.4f %.4f %.4f, workspace %d\n", turned[0], turned[8],
+         turned[16], turned[24], (int)workspace);
+  /* CHECK: argument 2 ('value') of 'attention': the last dimension has a stride
+   * of 2
+   */
+  skip[3] = 2;
+  if (flashFunctionLaunch(f, arguments, view, NULL))
+    printf("%s\n", flashGetLastError());
+
   /* CHECK: on device 0, ptx 0, llvm 1
    */
   size_t size = 0;

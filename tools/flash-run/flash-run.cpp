@@ -77,8 +77,8 @@ int main(int argc, char **argv) {
       cl::cat(category));
   cl::list<std::string> scalars(
       "scalar", cl::value_desc("NAME=N"),
-      cl::desc("The value of an index or i64 argument: q_offset, kv_offset, "
-               "seed, offset, or argK"),
+      cl::desc("The value of an index, i64 or floating-point argument: "
+               "q_offset, kv_offset, seed, offset, or argK"),
       cl::cat(category));
   cl::opt<int64_t> seed("seed", cl::init(0), cl::desc("Of the random inputs"),
                         cl::cat(category));

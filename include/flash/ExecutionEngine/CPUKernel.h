@@ -10,8 +10,10 @@
 #define FLASH_EXECUTIONENGINE_CPUKERNEL_H
 
 #include "flash/Pipelines/CPUPipeline.h"
+#include "flash/Runtime/CallArgument.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
 #include "mlir/IR/BuiltinOps.h"
+#include <cstring>
 #include <memory>
 
 namespace flash {
@@ -23,6 +25,12 @@ struct KernelArgument {
                                llvm::ArrayRef<int64_t> strides = {}) {
     return {data, llvm::SmallVector<int64_t>(shape),
             llvm::SmallVector<int64_t>(strides), 0};
+  }
+  /// A floating-point number, as the bytes of its type.
+  static KernelArgument real(const rt::RealBytes &bytes) {
+    int64_t number;
+    std::memcpy(&number, bytes.data(), sizeof(number));
+    return index(number);
   }
   static KernelArgument index(int64_t value) {
     return {nullptr, {}, {}, value};

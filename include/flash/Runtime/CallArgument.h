@@ -14,8 +14,10 @@
 #ifndef FLASH_RUNTIME_CALLARGUMENT_H
 #define FLASH_RUNTIME_CALLARGUMENT_H
 
+#include "flash/Runtime/DType.h"
 #include "flash/Runtime/Expr.h"
 
+#include <array>
 #include <cstdint>
 
 namespace flash::rt {
@@ -43,6 +45,10 @@ struct CallArgument {
             argument.number};
   }
 };
+
+/// A floating-point number as code of its type reads it.
+using RealBytes = std::array<char, 8>;
+RealBytes convertReal(double number, DType type);
 
 } // namespace flash::rt
 

@@ -31,6 +31,7 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/SymbolTable.h"
@@ -206,27 +207,45 @@ static int64_t clusterOf(scf::ForallOp op, ScheduleAttr schedule) {
   return count && *count % cluster ? 1 : cluster;
 }
 
-/// Integers that are made of indices before the loop, a seed say, are made in
-/// it: launches pass indices.
-static void sinkCasts(scf::ForallOp op) {
-  SetVector<Value> above;
-  getUsedValuesDefinedAbove(op.getRegion(), above);
-  OpBuilder builder = OpBuilder::atBlockBegin(op.getBody());
-  for (Value value : above) {
-    auto cast = value.getDefiningOp<arith::IndexCastOp>();
-    if (!cast || !cast.getIn().getType().isIndex())
-      continue;
-    Value inside = builder.clone(*cast)->getResult(0);
-    value.replaceUsesWithIf(inside, [&](OpOperand &use) {
-      return op->isProperAncestor(use.getOwner());
-    });
+/// What a launch does not pass: numbers that are computed, or read from a
+/// tensor (a seed in device memory). The host has launches and sizes.
+static bool isOfKernel(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op->hasTrait<OpTrait::ConstantLike>() ||
+      isa<TensorType>(value.getType()) || op->getNumRegions() != 0)
+    return false;
+  return isa<tensor::ExtractOp>(op) ||
+         (!value.getType().isIndex() &&
+          isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
+              op->getDialect()));
+}
+
+/// Moves such numbers into the loop: launches pass indices, tensors and
+/// floating-point arguments.
+static void sinkNumbers(scf::ForallOp op) {
+  bool sunk = true;
+  while (sunk) {
+    sunk = false;
+    SetVector<Value> above;
+    getUsedValuesDefinedAbove(op.getRegion(), above);
+    // What these are made of comes before them, in the next turn.
+    OpBuilder builder = OpBuilder::atBlockBegin(op.getBody());
+    for (Value value : above) {
+      if (!isOfKernel(value))
+        continue;
+      Value inside = builder.clone(*value.getDefiningOp())->getResult(0);
+      value.replaceUsesWithIf(inside, [&](OpOperand &use) {
+        return op->isProperAncestor(use.getOwner());
+      });
+      sunk = true;
+    }
   }
 }
 
 LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   Location loc = op.getLoc();
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
-  sinkCasts(op);
+  sinkNumbers(op);
   // Captures in order of use: tensors, then scalars; constants are copied.
   SetVector<Value> above;
   getUsedValuesDefinedAbove(op.getRegion(), above);
@@ -330,9 +349,10 @@ LogicalResult FunctionConverter::convert(Operation *op) {
           .Case<scf::ForallOp, tensor::EmptyOp, tensor::ExtractSliceOp,
                 tensor::CastOp, tensor::DimOp, cf::AssertOp, func::ReturnOp>(
               [](auto) { return true; })
+          .Case([](tensor::ExtractOp) { return true; })
           .Default([&](Operation *op) {
-            return isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(
-                       op->getDialect()) &&
+            return isa_and_nonnull<arith::ArithDialect, affine::AffineDialect,
+                                   math::MathDialect>(op->getDialect()) &&
                    op->getNumRegions() == 0 &&
                    !llvm::any_of(op->getOperandTypes(), isTensor) &&
                    !llvm::any_of(op->getResultTypes(), isTensor);
@@ -393,8 +413,11 @@ LogicalResult FunctionConverter::convert(Operation *op) {
                                                  : value);
     }
     func::ReturnOp::create(builder, loc, values);
-  } else if (!isa<tensor::EmptyOp>(op)) {
-    return success(); // Index arithmetic stays as it is.
+  } else if (!isa<tensor::EmptyOp, tensor::ExtractOp>(op)) {
+    // Index arithmetic stays as it is; of other numbers the kernel has its own.
+    if (!op->use_empty() || !isPure(op) || op->getNumResults() != 1 ||
+        op->getResult(0).getType().isIndex())
+      return success();
   }
   converted.push_back(op);
   return success();
@@ -417,7 +440,7 @@ FailureOr<int64_t> FunctionConverter::run() {
                << element << " are not supported on a GPU yet";
       type = denseType(type);
       memrefs[argument] = entry.addArgument(type, argument.getLoc());
-    } else if (type.isIndex()) {
+    } else if (type.isIndex() || type.isF32()) {
       Value fresh = entry.addArgument(type, argument.getLoc());
       argument.replaceAllUsesWith(fresh);
     } else if (type.isInteger(64)) {
@@ -428,7 +451,7 @@ FailureOr<int64_t> FunctionConverter::run() {
       type = first.getIndexType();
     } else {
       return function.emitError("on a GPU, arguments are ranked tensors, "
-                                "index and i64 values, but argument ")
+                                "index, i64 and f32 values, but argument ")
              << i << " is " << type;
     }
     inputs.push_back(type);

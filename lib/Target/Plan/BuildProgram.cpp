@@ -152,6 +152,14 @@ LogicalResult ProgramBuilder::addArgument(func::FuncOp function,
   auto given = function.getArgAttrOfType<StringAttr>(number, "flash.name");
   std::string name = given ? given.str() : "arg" + std::to_string(number);
   auto type = dyn_cast<ShapedType>(argument.getType());
+  if (isa<FloatType>(argument.getType())) {
+    rt::Result<rt::DType> number = convertElementType(argument.getType());
+    if (number.failed())
+      return function.emitError() << number.message();
+    program.signature.arguments.push_back(
+        rt::ArgumentInfo::real(name, *number));
+    return success();
+  }
   if (!type) {
     if (!argument.getType().isIndex() && !argument.getType().isInteger(64))
       return function.emitError("a launch plan has no arguments of ")
@@ -187,7 +195,8 @@ FailureOr<rt::Program> ProgramBuilder::run(func::FuncOp function) {
   program.signature.name = function.getName().str();
   for (BlockArgument argument : function.getArguments()) {
     auto type = dyn_cast<MemRefType>(argument.getType());
-    if ((!type && !argument.getType().isIndex()) ||
+    if ((!type && !argument.getType().isIndex() &&
+         !argument.getType().isF32()) ||
         (type && failed(dtype(function.getLoc(), type.getElementType()))))
       return type ? failure()
                   : function.emitError("a launch plan has no arguments of ")

@@ -286,6 +286,8 @@ LogicalResult CallBuilder::visit(Operation *op) {
         }
         return bind(op.getResult(), std::move(sizes));
       })
+      // A number, of which no size is made.
+      .Case([](tensor::ExtractOp) { return success(); })
       .Case([&](arith::ConstantOp op) {
         if (auto type = dyn_cast<RankedTensorType>(op.getType()))
           tensors[op.getResult()] =

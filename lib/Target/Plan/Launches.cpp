@@ -75,6 +75,12 @@ void ProgramBuilder::addParams(Value argument, std::vector<rt::Param> &params) {
     return;
   }
   auto type = dyn_cast<MemRefType>(argument.getType());
+  if (auto number = dyn_cast<BlockArgument>(argument);
+      number && isa<FloatType>(number.getType())) {
+    params.push_back(
+        rt::RealParam{static_cast<int>(number.getArgNumber()), rt::DType::F32});
+    return;
+  }
   if (!type) {
     params.push_back(rt::Int64Param{index(argument)});
     return;

@@ -23,6 +23,7 @@
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -244,11 +245,21 @@ static std::string describeType(llvm::ArrayRef<int64_t> sizes,
   return text + rt::nameOf(element);
 }
 
+static std::string formatReal(double number) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.9g", number);
+  return text;
+}
+
 void Runner::describe() {
   report.function = signature.name;
   for (auto [index, info] : llvm::enumerate(signature.arguments)) {
     std::string what;
-    if (info.isIndex) {
+    if (info.isReal) {
+      what = inputs.values.empty()
+                 ? rt::nameOf(info.dtype)
+                 : formatReal(std::get<double>(inputs.values[index]));
+    } else if (info.isIndex) {
       what = inputs.values.empty()
                  ? "index"
                  : std::to_string(std::get<int64_t>(inputs.values[index]));
