@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// flash-c/Runtime.h over flash::Executable. Calls share no lock: what they are
+// flash-c/Runtime.h, and what Compiler.h asks of a signature. It is in both
+// libraries, and includes no MLIR. Calls share no lock: what they are
 // checked against does not change.
 //
 //===----------------------------------------------------------------------===//
@@ -19,6 +20,127 @@
 #include <cstddef>
 
 using namespace flash;
+using rt::Result;
+using rt::Status;
+
+static thread_local std::string lastError;
+
+int capi::report(const Status &status) {
+  if (status.ok())
+    return 0;
+  lastError = status.message();
+  return 1;
+}
+
+const char *flashGetLastError(void) { return lastError.c_str(); }
+
+//===----------------------------------------------------------------------===//
+// The signature
+//===----------------------------------------------------------------------===//
+
+void FlashFunction::describe() {
+  const rt::Signature &signature = plan().program().signature;
+  auto known = [](const rt::Expr &size) {
+    return size.kind() == rt::Expr::Kind::Constant ? size.value() : -1;
+  };
+  for (const rt::ArgumentInfo &argument : signature.arguments) {
+    std::vector<int64_t> &dims = argumentDims.emplace_back();
+    for (const std::optional<rt::Expr> &dim : argument.dims)
+      dims.push_back(dim ? known(*dim) : -1);
+  }
+  for (const rt::ResultInfo &result : signature.results) {
+    std::vector<int64_t> &dims = resultDims.emplace_back();
+    for (const rt::Expr &dim : result.dims)
+      dims.push_back(known(dim));
+  }
+}
+
+void flashFunctionDestroy(FlashFunction *function) { delete function; }
+
+int32_t flashFunctionGetNumArguments(const FlashFunction *function) {
+  return static_cast<int32_t>(function->argumentDims.size());
+}
+
+int32_t flashFunctionGetNumResults(const FlashFunction *function) {
+  return static_cast<int32_t>(function->resultDims.size());
+}
+
+static FlashType convertType(rt::DType type) {
+  switch (type) {
+  case rt::DType::F16:
+    return FLASH_F16;
+  case rt::DType::BF16:
+    return FLASH_BF16;
+  case rt::DType::I32:
+    return FLASH_I32;
+  case rt::DType::I64:
+    return FLASH_I64;
+  case rt::DType::F64:
+    return FLASH_F64;
+  case rt::DType::I8:
+    return FLASH_I8;
+  case rt::DType::I1:
+    return FLASH_I1;
+  case rt::DType::F8E4M3FN:
+    return FLASH_F8E4M3FN;
+  case rt::DType::F8E5M2:
+    return FLASH_F8E5M2;
+  case rt::DType::F32:
+    return FLASH_F32;
+  }
+  return FLASH_F32;
+}
+
+int flashFunctionGetArgument(const FlashFunction *function, int32_t index,
+                             FlashValueInfo *info) {
+  if (index < 0 || index >= flashFunctionGetNumArguments(function))
+    return capi::report(
+        Status::error("there is no argument " + std::to_string(index)));
+  const rt::ArgumentInfo &argument =
+      function->plan().program().signature.arguments[index];
+  const std::vector<int64_t> &dims = function->argumentDims[index];
+  *info = {argument.name.c_str(),
+           argument.isIndex  ? FLASH_INDEX
+           : argument.isReal ? FLASH_REAL
+                             : convertType(argument.dtype),
+           int32_t(dims.size()), dims.data()};
+  return 0;
+}
+
+int flashFunctionGetResult(const FlashFunction *function, int32_t index,
+                           FlashValueInfo *info) {
+  if (index < 0 || index >= flashFunctionGetNumResults(function))
+    return capi::report(
+        Status::error("there is no result " + std::to_string(index)));
+  const rt::ResultInfo &result =
+      function->plan().program().signature.results[index];
+  const std::vector<int64_t> &dims = function->resultDims[index];
+  *info = {result.name.c_str(), convertType(result.dtype), int32_t(dims.size()),
+           dims.data()};
+  return 0;
+}
+
+int flashFunctionIsOnDevice(const FlashFunction *function) {
+  return function->onDevice();
+}
+
+const char *flashFunctionGetCode(FlashFunction *function, const char *kind,
+                                 size_t *size) {
+  std::lock_guard<std::mutex> lock(function->mutex);
+  Result<std::string> code = function->getCode(kind ? kind : "");
+  if (code.failed()) {
+    capi::report(code.status());
+    return nullptr;
+  }
+  function->code = std::move(*code);
+  if (size)
+    *size = function->code.size();
+  return function->code.c_str();
+}
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
 
 // A call copies nothing: what C gives is what the runtime reads.
 static_assert(
@@ -37,14 +159,13 @@ int flashFunctionGetResultShapes(FlashFunction *function,
                                  const FlashArgument *arguments,
                                  int64_t *const *shapes) {
   return capi::report(
-      function->executable->plan().getResultShapes(convert(arguments), shapes));
+      function->plan().getResultShapes(convert(arguments), shapes));
 }
 
 int flashFunctionGetWorkspaceSize(FlashFunction *function,
                                   const FlashArgument *arguments,
                                   size_t *size) {
-  rt::Result<int64_t> bytes =
-      function->executable->plan().getWorkspaceSize(convert(arguments));
+  rt::Result<int64_t> bytes = function->getWorkspaceSize(convert(arguments));
   if (bytes.ok())
     *size = static_cast<size_t>(*bytes);
   return capi::report(bytes.status());
@@ -52,9 +173,9 @@ int flashFunctionGetWorkspaceSize(FlashFunction *function,
 
 int flashFunctionLaunch(FlashFunction *function, const FlashArgument *arguments,
                         const FlashArgument *results, void *stream) {
-  return capi::report(function->executable->launch(
-      convert(arguments), convert(results),
-      static_cast<rt::cuda::Stream>(stream), nullptr));
+  return capi::report(function->launch(convert(arguments), convert(results),
+                                       static_cast<rt::cuda::Stream>(stream),
+                                       nullptr));
 }
 
 int flashFunctionLaunchWithWorkspace(FlashFunction *function,
@@ -63,13 +184,13 @@ int flashFunctionLaunchWithWorkspace(FlashFunction *function,
                                      void *workspace, size_t workspaceSize,
                                      void *stream) {
   rt::Workspace memory = {workspace, workspaceSize};
-  return capi::report(function->executable->launch(
-      convert(arguments), convert(results),
-      static_cast<rt::cuda::Stream>(stream), &memory));
+  return capi::report(function->launch(convert(arguments), convert(results),
+                                       static_cast<rt::cuda::Stream>(stream),
+                                       &memory));
 }
 
 int flashFunctionPrepare(FlashFunction *function) {
-  return capi::report(function->executable->prepare());
+  return capi::report(function->prepare());
 }
 
 void flashSetNumThreads(int32_t count) { rt::setNumThreads(count); }

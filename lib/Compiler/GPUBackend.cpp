@@ -13,6 +13,7 @@
 
 #include "Pipeline.h"
 #include "flash/Pipelines/GPUPipeline.h"
+#include "flash/Runtime/ProgramFile.h"
 #include "flash/Target/BuildProgram.h"
 #include "flash/Target/EmitPTX.h"
 
@@ -50,6 +51,8 @@ public:
       return ptx;
     if (kind == "plan")
       return executor.program().str();
+    if (kind == "program")
+      return rt::writeProgramFile({{{}, executor.program()}});
     if (kind != "cubin")
       return Status::error("the target " + target + " has no " + kind.str());
     std::string log, error;

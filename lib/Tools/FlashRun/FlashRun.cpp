@@ -156,7 +156,7 @@ Status Runner::compareCounters() {
 
 Status Runner::compile() {
   CompileOptions compile = compileOptions();
-  compile.assemble = options.emit.empty();
+  compile.assemble = options.emit.empty() || options.emit == "program";
   compile.onLevel = [&](StringRef level, ModuleOp module) {
     if (!options.printAfterLevels.count(level.str()))
       return;
