@@ -80,16 +80,9 @@ static Status parseOptions(StringRef text, std::string &entry,
   return Status::success();
 }
 
-static Status compile(CompiledFunction &function, StringRef text,
-                      StringRef target, StringRef optionText) {
-  CompileOptions options;
-  options.target = target == "auto" ? chooseTarget() : target.str();
-  function.target = options.target;
-  std::string entry;
-  Status status = parseOptions(optionText, entry, options);
-  if (status.failed())
-    return status;
-
+static Result<std::unique_ptr<Executable>>
+compileAnew(CompiledFunction &function, StringRef text, StringRef entry,
+            const CompileOptions &options) {
   DialectRegistry registry;
   registerAllDialects(registry);
   function.context.appendDialectRegistry(registry);
@@ -105,8 +98,23 @@ static Status compile(CompiledFunction &function, StringRef text,
   Result<func::FuncOp> func = findEntry(*function.module, entry);
   if (func.failed())
     return func.status();
+  return Executable::compile(*func, options);
+}
+
+static Status compile(CompiledFunction &function, StringRef text,
+                      StringRef target, StringRef optionText) {
+  CompileOptions options;
+  options.target = target == "auto" ? chooseTarget() : target.str();
+  function.target = options.target;
+  std::string entry;
+  Status status = parseOptions(optionText, entry, options);
+  if (status.failed())
+    return status;
+
   Result<std::unique_ptr<Executable>> executable =
-      Executable::compile(*func, options);
+      Executable::compileCached(text, entry, options, [&] {
+        return compileAnew(function, text, entry, options);
+      });
   if (executable.failed())
     return executable.status();
   function.executable = std::move(*executable);
@@ -145,6 +153,7 @@ static std::string describeCompilation(const CompiledFunction &function) {
                            {"schedule_sources",
                             Array(function.executable->scheduleSources)},
                            {"remarks", Array(function.executable->remarks)},
+                           {"from_cache", function.executable->isFromCache},
                            {"compile_ms", std::move(compile)}}))
       .str();
 }

@@ -11,9 +11,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Cache.h"
 #include "Pipeline.h"
 #include "flash/ExecutionEngine/CPUKernel.h"
 #include "flash/Pipelines/CPUPipeline.h"
+#include "flash/Runtime/ProgramFile.h"
 
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LLVMContext.h"
@@ -79,6 +81,16 @@ public:
     return Status::success();
   }
 
+  std::optional<std::string> save() override {
+    std::string object = kernel->getObject();
+    if (object.empty() || !counters.empty())
+      return std::nullopt;
+    Result<std::string> code = emit("llvm");
+    return compiler::packStrings(
+        {object, code.ok() ? *code : "",
+         rt::writeProgramFile({{{}, call.program()}})});
+  }
+
   std::vector<IOCounter> takeIOCounters() override {
     std::vector<IOCounter> taken = counters;
     auto *memory = static_cast<int64_t *>(
@@ -92,6 +104,8 @@ public:
     if (kind != "llvm")
       return Status::error("the target cpu has no " + kind.str() +
                            "; --emit=llvm gives its code");
+    if (!module)
+      return llvmIR;
     llvm::LLVMContext context;
     std::unique_ptr<llvm::Module> translated =
         translateModuleToLLVMIR(*module, context);
@@ -108,9 +122,42 @@ private:
   std::unique_ptr<CPUKernel> kernel;
   std::vector<IOCounter> counters; // at 0: names and order
   rt::CallPlan call;
+
+public:
+  /// Of a restored one, which has no module.
+  std::string llvmIR;
 };
 
 } // namespace
+
+std::unique_ptr<Executable> compiler::restoreForCPU(StringRef bytes) {
+  std::optional<std::vector<std::string>> parts = unpackStrings(bytes);
+  if (!parts || parts->size() != 3)
+    return nullptr;
+  const std::string &file = (*parts)[2];
+  auto variants = rt::readProgramFile(file.data(), file.size());
+  if (variants.failed() || variants->size() != 1)
+    return nullptr;
+  Result<rt::CallPlan> call =
+      rt::CallPlan::create(std::move(variants->front().program));
+  if (call.failed())
+    return nullptr;
+  const rt::Signature &signature = call->program().signature;
+  std::vector<bool> isTensor;
+  for (const rt::ArgumentInfo &argument : signature.arguments)
+    isTensor.push_back(argument.isTensor());
+  isTensor.resize(isTensor.size() + signature.results.size(), true);
+  auto kernel = CPUKernel::loadObject((*parts)[0], signature.name, isTensor);
+  if (!kernel) {
+    llvm::consumeError(kernel.takeError());
+    return nullptr;
+  }
+  auto executable = std::make_unique<CPUExecutable>(
+      OwningOpRef<ModuleOp>(), std::move(*kernel), std::vector<IOCounter>(),
+      std::move(*call));
+  executable->llvmIR = (*parts)[1];
+  return executable;
+}
 
 Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
                                                             rt::Program call) {

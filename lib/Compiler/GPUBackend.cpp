@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Cache.h"
 #include "Pipeline.h"
 #include "flash/Pipelines/GPUPipeline.h"
 #include "flash/Runtime/ProgramFile.h"
@@ -62,6 +63,12 @@ public:
     return *cubin;
   }
 
+  std::optional<std::string> save() override {
+    return compiler::packStrings(
+        {target, llvmIR, ptx,
+         rt::writeProgramFile({{{}, executor.program()}})});
+  }
+
   Result<std::vector<rt::cuda::KernelAttributes>> kernelAttributes() override {
     return executor.kernelAttributes();
   }
@@ -72,6 +79,22 @@ private:
 };
 
 } // namespace
+
+std::unique_ptr<Executable> compiler::restoreForGPU(StringRef bytes) {
+  std::optional<std::vector<std::string>> parts = unpackStrings(bytes);
+  if (!parts || parts->size() != 4)
+    return nullptr;
+  const std::string &file = (*parts)[3];
+  auto variants = rt::readProgramFile(file.data(), file.size());
+  if (variants.failed() || variants->size() != 1)
+    return nullptr;
+  Result<rt::Executor> executor =
+      rt::Executor::create(std::move(variants->front().program));
+  if (executor.failed())
+    return nullptr;
+  return std::make_unique<GPUExecutable>((*parts)[0], (*parts)[1], (*parts)[2],
+                                         std::move(*executor));
+}
 
 /// What ptxas should assemble for: this machine's GPU, since a cubin for sm_80
 /// does not run on an sm_90; or the target where there is no GPU.

@@ -24,6 +24,8 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include <mutex>
@@ -82,15 +84,19 @@ getRuntimeSymbols(llvm::orc::MangleAndInterner mangle) {
   return symbols;
 }
 
-llvm::FailureOr<std::unique_ptr<CPUKernel>> CPUKernel::load(ModuleOp module,
-                                                            StringRef entry,
-                                                            FunctionType type,
-                                                            unsigned optLevel) {
+static void initializeTarget() {
   static std::once_flag initialized;
   std::call_once(initialized, [] {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
   });
+}
+
+llvm::FailureOr<std::unique_ptr<CPUKernel>> CPUKernel::load(ModuleOp module,
+                                                            StringRef entry,
+                                                            FunctionType type,
+                                                            unsigned optLevel) {
+  initializeTarget();
   registerBuiltinDialectTranslation(*module.getContext());
   registerLLVMDialectTranslation(*module.getContext());
 
@@ -120,6 +126,10 @@ llvm::FailureOr<std::unique_ptr<CPUKernel>> CPUKernel::load(ModuleOp module,
   std::unique_ptr<CPUKernel> kernel(new CPUKernel);
   kernel->engine = std::move(*engine);
   kernel->type = type;
+  for (TypeRange types :
+       {TypeRange(type.getInputs()), TypeRange(type.getResults())})
+    for (Type parameter : types)
+      kernel->isTensor.push_back(isa<RankedTensorType>(parameter));
   kernel->engine->registerSymbols(getRuntimeSymbols);
   kernel->engine->initialize();
   auto function = kernel->engine->lookupPacked(("_mlir_ciface_" + entry).str());
@@ -129,7 +139,51 @@ llvm::FailureOr<std::unique_ptr<CPUKernel>> CPUKernel::load(ModuleOp module,
   return kernel;
 }
 
+llvm::Expected<std::unique_ptr<CPUKernel>>
+CPUKernel::loadObject(StringRef object, StringRef entry,
+                      std::vector<bool> isTensor) {
+  initializeTarget();
+  auto jit = llvm::orc::LLJITBuilder().create();
+  if (!jit)
+    return jit.takeError();
+  llvm::orc::JITDylib &library = (*jit)->getMainJITDylib();
+  llvm::orc::MangleAndInterner mangle((*jit)->getExecutionSession(),
+                                      (*jit)->getDataLayout());
+  auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
+      (*jit)->getDataLayout().getGlobalPrefix());
+  if (!process)
+    return process.takeError();
+  library.addGenerator(std::move(*process));
+  if (llvm::Error error =
+          library.define(llvm::orc::absoluteSymbols(getRuntimeSymbols(mangle))))
+    return error;
+  if (llvm::Error error =
+          (*jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object)))
+    return error;
+  auto function = (*jit)->lookup(("_mlir__mlir_ciface_" + entry).str());
+  if (!function)
+    return function.takeError();
+  std::unique_ptr<CPUKernel> kernel(new CPUKernel);
+  kernel->entry = function->toPtr<void (*)(void **)>();
+  kernel->jit = std::move(*jit);
+  kernel->isTensor = std::move(isTensor);
+  return kernel;
+}
+
+std::string CPUKernel::getObject() const {
+  llvm::SmallString<128> path;
+  if (!engine || llvm::sys::fs::createTemporaryFile("flash", "o", path))
+    return "";
+  engine->dumpToObjectFile(path);
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  std::string object = buffer ? (*buffer)->getBuffer().str() : "";
+  (void)llvm::sys::fs::remove(path);
+  return object;
+}
+
 void *CPUKernel::lookup(StringRef global) const {
+  if (!engine)
+    return nullptr;
   llvm::Expected<void *> address = engine->lookup(global);
   if (address)
     return *address;
@@ -205,24 +259,21 @@ LogicalResult CPUKernel::invoke(ArrayRef<KernelArgument> inputs,
     }
     return success();
   };
-  if (failed(check(inputs, type.getInputs(), "input")) ||
-      failed(check(outputs, type.getResults(), "output")))
+  if (type && (failed(check(inputs, type.getInputs(), "input")) ||
+               failed(check(outputs, type.getResults(), "output"))))
     return failure();
 
   SmallVector<KernelArgument> all(inputs);
   llvm::append_range(all, outputs);
-  SmallVector<Type> types(type.getInputs());
-  llvm::append_range(types, type.getResults());
   SmallVector<Descriptor, 0> descriptors;
   for (const KernelArgument &argument : all)
     descriptors.emplace_back(argument);
   SmallVector<void *> pointers, packed;
   for (Descriptor &descriptor : descriptors)
     pointers.push_back(descriptor.words.data());
-  for (auto [i, parameter] : llvm::enumerate(types))
-    packed.push_back(isa<RankedTensorType>(parameter)
-                         ? static_cast<void *>(&pointers[i])
-                         : static_cast<void *>(&all[i].number));
+  for (size_t i = 0; i < all.size(); ++i)
+    packed.push_back(isTensor[i] ? static_cast<void *>(&pointers[i])
+                                 : static_cast<void *>(&all[i].number));
   entry(packed.data());
   return success();
 }

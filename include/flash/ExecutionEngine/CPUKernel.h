@@ -13,6 +13,7 @@
 #include "flash/Runtime/CallArgument.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
 #include <cstring>
 #include <memory>
 
@@ -63,6 +64,14 @@ public:
   load(mlir::ModuleOp module, llvm::StringRef entry, mlir::FunctionType type,
        unsigned optLevel = 3);
 
+  /// Loads what getObject gave, for this machine; `isTensor` says of each input
+  /// and then of each output whether it is one. Callers check sizes.
+  static llvm::Expected<std::unique_ptr<CPUKernel>>
+  loadObject(llvm::StringRef object, llvm::StringRef entry,
+             std::vector<bool> isTensor);
+  /// The object code; empty if there is none.
+  std::string getObject() const;
+
   /// Calls the function. Results go to `outputs`, which the caller allocates;
   /// inputs are not written. Fails, and says at `error` why, if ranks, static
   /// sizes or the number of arguments do not fit.
@@ -83,7 +92,10 @@ private:
   CPUKernel() = default;
 
   std::unique_ptr<mlir::ExecutionEngine> engine;
+  /// Of an object that was loaded.
+  std::unique_ptr<llvm::orc::LLJIT> jit;
   mlir::FunctionType type;
+  std::vector<bool> isTensor;
   void (*entry)(void **) = nullptr;
 };
 

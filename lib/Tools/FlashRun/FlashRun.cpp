@@ -68,6 +68,8 @@ private:
   MLIRContext context{MLIRContext::Threading::DISABLED};
   OwningOpRef<ModuleOp> module;
   func::FuncOp func;
+  /// The file's name and text.
+  std::string text;
   FunctionSignature signature;
   RunInputs inputs;
   std::unique_ptr<Executable> executable;
@@ -86,6 +88,8 @@ Status Runner::parse() {
   if (!buffer)
     return Status::error("reading '" + options.file +
                          "': " + buffer.getError().message());
+  // Remarks name the file.
+  text = options.file + "\n" + (*buffer)->getBuffer().str();
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
   DiagnosticCollector diagnostics(&context);
@@ -165,12 +169,17 @@ Status Runner::compile() {
     os << "// -----// IR after " << level << " //----- //\n"
        << module << "\n\n";
   };
+  auto anew = [&] { return Executable::compile(func, compile); };
+  // What asks for IR or for code is compiled.
+  bool cached = options.printAfterLevels.empty() && options.emit.empty();
   Result<std::unique_ptr<Executable>> result =
-      Executable::compile(func, compile);
+      cached ? Executable::compileCached(text, func.getName(), compile, anew)
+             : anew();
   if (result.failed())
     return result.status();
   executable = std::move(*result);
   report.stages = executable->stages;
+  report.isFromCache = executable->isFromCache;
   report.schedules = executable->schedules;
   report.scheduleSources = executable->scheduleSources;
   report.remarks = executable->remarks;

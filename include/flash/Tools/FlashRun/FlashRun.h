@@ -69,6 +69,7 @@ struct RunReport {
   std::vector<std::string> defaults;
   std::vector<std::string> schedules, scheduleSources, remarks;
   std::vector<StageTime> stages;
+  bool isFromCache = false;
   int64_t inputBytes = 0, outputBytes = 0;
   std::vector<rt::cuda::KernelAttributes> kernels;
   bool ran = false;
