@@ -1,7 +1,7 @@
 // Each mask, as docs/Masks.md explains it.
 //
 //   flash-opt examples/masks.mlir --pass-pipeline='builtin.module(func.func(
-//     flash-choose-schedule{target=cpu},flash-tile-attention,flash-decompose-attention),canonicalize,cse)'
+//     flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)'
 //   flash-run examples/masks.mlir --entry=window --check
 
 !q = tensor<?x8x?x64xf32>

@@ -1,7 +1,7 @@
 // Each score function, sinks, dropout and 8-bit keys, as docs/Scores.md explains them.
 //
 //   flash-opt examples/scores.mlir --pass-pipeline='builtin.module(func.func(
-//     flash-choose-schedule{target=cpu},flash-tile-attention,flash-decompose-attention),canonicalize,cse)'
+//     flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)'
 //   flash-run examples/scores.mlir --entry=softcap --check --target=cpu
 
 !q = tensor<?x8x?x64xf32>

@@ -14,6 +14,7 @@
 #include "flash/Conversion/TileToNVVM/Passes.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
+#include "flash/Dialect/TMTensor/IR/TMTensor.h"
 #include "flash/Dialect/Tile/IR/Tile.h"
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 #include "flash/Pipelines/CPUPipeline.h"
@@ -45,7 +46,8 @@ void flash::registerAllDialects(DialectRegistry &registry) {
                   cf::ControlFlowDialect, func::FuncDialect, gpu::GPUDialect,
                   linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
                   memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
-                  tensor::TensorDialect, vector::VectorDialect>();
+                  tensor::TensorDialect, tm_tensor::TMTensorDialect,
+                  vector::VectorDialect>();
   func::registerInlinerExtension(registry);
   registerCPUPipelineInterfaces(registry);
   registerGPUPipelineInterfaces(registry);

@@ -3,6 +3,8 @@
 set -euo pipefail
 FLASH_ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 FLASH_BUILD="${FLASH_BUILD:-$FLASH_ROOT/build}"
+# Numbers have points and text is UTF-8, wherever this is run.
+export LC_ALL=C.UTF-8
 FLASH_JOBS="${FLASH_JOBS:-$(nproc)}"
 FLASH_START=$SECONDS
 FLASH_PACKAGES_BUILD=(libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22 lld-22
@@ -78,6 +80,9 @@ need_build() {
   export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros,include_file_mtime,include_file_ctime}"
   export CCACHE_BASEDIR="${CCACHE_BASEDIR:-$FLASH_ROOT}" CCACHE_NOHASHDIR=1 CCACHE_PCH_EXTSUM=1
   mkdir -p "$folder"
+  # In a home that cannot be written to, ccache would make each compilation a failure.
+  local cache="${CCACHE_DIR:-${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/ccache}"
+  mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || export CCACHE_DIR="$FLASH_BUILD/ccache"
   [ -f "$folder/build.ninja" ] || need_disk 1500 "$folder" "The $preset build"
   if [ ! -f "$folder/build.ninja" ] || [ "$FLASH_ROOT/CMakePresets.json" -nt "$folder/build.ninja" ]; then
     say "configuring the $preset build in ${folder#"$FLASH_ROOT"/}"

@@ -2,7 +2,7 @@
 # From a fresh Debian 12 to a running attention: installs what is missing, builds, then compiles and runs
 # examples/attention.mlir on the best target here, checks it against float64 and shows what it became.
 #
-#   scripts/quickstart.sh [TARGET]     TARGET as flash-run knows it: auto (the default), cpu, sm_80, sm_90a, ...
+#   scripts/quickstart.sh [TARGET]     TARGET as flash-run knows it: auto (the default), cpu, cpu:x86-64-v3, sm_80, ...
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 target="${1:-auto}"
 
@@ -12,7 +12,7 @@ need_llvm
 say "LLVM and MLIR $(llvm-config-22 --version)"
 
 step "Build (about 8 minutes on 2 cores the first time)"
-need_build dev flash-opt flash-run
+need_build dev flash-tools
 
 example="$FLASH_ROOT/examples/attention.mlir"
 run="$FLASH_BUILD/bin/flash-run"

@@ -2,24 +2,42 @@
 # Every test, from a fresh clone on Debian 12: installs what is missing, builds, and runs the suites below. Ends with
 # "N passed, N failed" and fails if anything did. Run again, it does only what changed since.
 #
-#   scripts/test.sh [SUITE...]       without a suite, all of them, in this order:
+#   scripts/test.sh [--whole] [SUITE...]       without a suite, all of them, in this order:
 #     lit       the dev build; lit tests (passes, levels, diagnostics, plugin, kernels through ptxas) and unit tests
 #     matrix    shapes, masks and types on the CPU against float64
 #     io        bytes that tiles move, counted while the matrix runs on the CPU, against the IO report
+#     cpus      every head dim of every type, and random attentions, compiled for CPUs of several kinds and run where this
+#               machine can; the lit tests with this machine described as another one
 #     fuzz      random attentions on the CPU against float64: the same each time, and others for each commit
 #     gpu       the matrix on the GPU, where there is one
 #     consumer  a project outside the tree, with a mask of its own, that does find_package(Flash)
-#     docs      what the documentation quotes is what the compiler does; the generated references
+#     docs      what the documentation quotes is what the compiler does; scripts/quickstart.sh; the generated references
 #     format    clang-format
 #     tidy      clang-tidy
 #     asan      the lit and unit tests with the address and undefined-behaviour sanitizers; IR that is not meant to work
 #     portable  self-contained tools: size, what they need of the system, and one run
+#
+# What can be large (matrix, io, cpus, fuzz, mutants of asan) is a sample, another one for each commit; --whole does all of it,
+# which takes hours. Nothing is limited by the clock: a slower machine does the same.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 passed=0
 failed=0
 failures=()
-suites=(lit matrix io fuzz gpu consumer docs format tidy asan portable)
-[ $# -eq 0 ] || suites=("$@")
+all_suites=(lit matrix io cpus fuzz gpu consumer docs format tidy asan portable)
+suites=()
+whole=no
+for argument in "$@"; do
+  case "$argument" in
+  --whole) whole=yes ;;
+  -h | --help)
+    sed -n '2,/^source/s/^# \{0,1\}//p' "$0"
+    exit 0
+    ;;
+  -*) die "There is no option '$argument'; there is --whole." ;;
+  *) suites+=("$argument") ;;
+  esac
+done
+[ ${#suites[@]} -gt 0 ] || suites=("${all_suites[@]}")
 cd "$FLASH_ROOT"
 
 pass() { passed=$((passed + ${1:-1})); }
@@ -57,13 +75,19 @@ run_lit() {
   count "$name" "$log" "$status"
 }
 
+# Tells lit's tests of what was found.
+find_tools() {
+  FLASH_PTXAS=$(find_ptxas) && export FLASH_PTXAS || true
+  FLASH_NVDISASM=$(find_nvdisasm) && export FLASH_NVDISASM || true
+  FLASH_PLOT_PYTHON=$(find_plot_python) && export FLASH_PLOT_PYTHON || true
+}
+find_lit() { command -v lit-22 || command -v lit || echo /usr/lib/llvm-22/bin/lit; }
+
 suite_lit() {
   (need_ptxas) || say "no assembler: PyPI did not give one, and FLASH_PTXAS names none; the tests that need it fail"
-  FLASH_PTXAS=$(find_ptxas) && export FLASH_PTXAS || true
   (need_nvdisasm) || say "no disassembler: PyPI did not give one, and FLASH_NVDISASM names none; the tests that need it fail"
-  FLASH_NVDISASM=$(find_nvdisasm) && export FLASH_NVDISASM || true
   (need_plot_python) || say "no matplotlib: PyPI did not give it; the tests of plots are skipped"
-  FLASH_PLOT_PYTHON=$(find_plot_python) && export FLASH_PLOT_PYTHON || true
+  find_tools
   run_lit lit dev all check-flash
 }
 
@@ -100,20 +124,6 @@ matrix() {
   fi
 }
 
-suite_matrix() {
-  check "building flash-matrix" need_build dev flash-matrix
-  seen matrix "$FLASH_BUILD/bin/flash-matrix" && return
-  matrix matrix-cpu "$FLASH_BUILD/bin/flash-matrix" --target=cpu
-  remember
-}
-
-suite_io() {
-  check "building flash-matrix" need_build dev flash-matrix
-  seen io "$FLASH_BUILD/bin/flash-matrix" && return
-  matrix matrix-io "$FLASH_BUILD/bin/flash-matrix" --target=cpu --io --opt-level=0
-  remember
-}
-
 # commit_seed <n>: random draws differ from commit to commit, yet are the same wherever this one is tested.
 commit_seed() {
   local tree
@@ -121,12 +131,63 @@ commit_seed() {
   echo $((16#$(printf '%s %s' "$tree" "$1" | sha256sum | cut -c 1-8)))
 }
 
-# Draws that the clock ends count as far as they came; what they find stands in the log with its seed.
+# part <N> <n>: the part of N that this commit's turn is, as flash-matrix takes it; all of it with --whole.
+part() {
+  if [ "$whole" = yes ]; then echo 1/1; else echo "$(($(commit_seed "$2") % $1 + 1))/$1"; fi
+}
+
+# of <count> <count with --whole>
+of() { if [ "$whole" = yes ]; then echo "$2"; else echo "$1"; fi; }
+
+suite_matrix() {
+  local part
+  part=$(part 3 4)
+  check "building flash-matrix" need_build dev flash-matrix
+  seen "matrix-${part/\//-of-}" "$FLASH_BUILD/bin/flash-matrix" && return
+  matrix matrix-cpu "$FLASH_BUILD/bin/flash-matrix" --target=cpu --part="$part"
+  remember
+}
+
+suite_io() {
+  local part
+  part=$(part 3 5)
+  check "building flash-matrix" need_build dev flash-matrix
+  seen "io-${part/\//-of-}" "$FLASH_BUILD/bin/flash-matrix" && return
+  matrix matrix-io "$FLASH_BUILD/bin/flash-matrix" --target=cpu --io --opt-level=0 --part="$part"
+  remember
+}
+
+# Kinds of processors: SSE, AVX2, AVX-512, and AVX-512 with registers of bf16.
+FLASH_CPUS=(x86-64-v2 x86-64-v3 x86-64-v4 znver4)
+# Descriptions that differ from each other in all that tiles depend on.
+FLASH_DESCRIPTIONS=(x86-64-v2 sapphirerapids)
+suite_cpus() {
+  local cpu part seed description
+  check "the build for cpus" need_build dev all
+  for cpu in "${FLASH_CPUS[@]}"; do
+    part=$(part 24 "6 $cpu") seed=$(commit_seed "7 $cpu")
+    matrix "cpus-$cpu" "$FLASH_BUILD/bin/flash-matrix" --head-dims --target="cpu:$cpu" --run-if-possible --part="$part"
+    matrix "cpus-fuzz-$cpu" "$FLASH_BUILD/bin/flash-fuzz" --target="cpu:$cpu" --compile-only --opt-level=3 --seed="$seed" \
+      --count="$(of 60 2000)"
+  done
+  # Of a sample, one of the descriptions, and of the tests those that are about CPUs.
+  local filter='flash-run|flash-fuzz|Pipelines|Dialect/Flash|Integration/CPU|CAPI|Target/CPU|Conversion/(FlashToCPU|LinalgToFlash)'
+  local descriptions=("${FLASH_DESCRIPTIONS[@]}")
+  if [ "$whole" = yes ]; then filter=.; else descriptions=("${FLASH_DESCRIPTIONS[$(($(commit_seed 8) % ${#FLASH_DESCRIPTIONS[@]}))]}"); fi
+  for description in "${descriptions[@]}"; do
+    local log="$FLASH_BUILD/cpus-$description.log" status=0
+    find_tools
+    "$(find_lit)" -sv "-j$FLASH_JOBS" "-Dcpu=$description" --filter="$filter" "$FLASH_BUILD/test" 2>&1 | tee "$log" || status=$?
+    count "lit -Dcpu=$description" "$log" "$status"
+  done
+}
+
+# What is found stands in the log with its seed.
 suite_fuzz() {
   check "building flash-fuzz" need_build dev flash-fuzz
-  matrix fuzz-same "$FLASH_BUILD/bin/flash-fuzz" --seed=1 --count=300 --time=60
-  matrix fuzz-commit "$FLASH_BUILD/bin/flash-fuzz" --seed="$(commit_seed 1)" --count=100000 --time=75
-  matrix fuzz-optimized "$FLASH_BUILD/bin/flash-fuzz" --seed="$(commit_seed 2)" --count=100000 --time=20 --opt-level=3
+  matrix fuzz-same "$FLASH_BUILD/bin/flash-fuzz" --seed=1 --count=300
+  matrix fuzz-commit "$FLASH_BUILD/bin/flash-fuzz" --seed="$(commit_seed 1)" --count="$(of 400 10000)"
+  matrix fuzz-optimized "$FLASH_BUILD/bin/flash-fuzz" --seed="$(commit_seed 2)" --count="$(of 80 4000)" --opt-level=3
 }
 
 suite_gpu() {
@@ -148,12 +209,13 @@ consumer() {
     -DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld-22 \
     -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
   ninja -C "$build" && "$build/window-mask-opt" examples/window-mask/attention.mlir --pass-pipeline='builtin.module(
-    func.func(flash-choose-schedule{target=cpu},flash-tile-attention,flash-decompose-attention),canonicalize,cse)' |
+    func.func(flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)' |
     FileCheck-22 examples/window-mask/attention.mlir
 }
 suite_consumer() { check "find_package(Flash)" consumer; }
 
 suite_docs() {
+  check "scripts/quickstart.sh cpu" scripts/quickstart.sh cpu
   check "generated references (mlir-doc)" need_build dev flash-opt flash-run mlir-doc
   check "documentation in line with the code (scripts/update-docs.py renews it)" scripts/update-docs.py --check
 }
@@ -200,7 +262,7 @@ suite_tidy() {
 suite_asan() {
   check "the build with sanitizers" need_build asan all
   # Other mutants for each commit: what did not change since it passed is not run again, these are.
-  matrix mutants test/mutate.py --build=build-asan --seed="$(commit_seed 3)" --time=70
+  matrix mutants test/mutate.py --build=build-asan --seed="$(commit_seed 3)" --batches="$(of 80 4000)"
   seen asan build-asan/bin build-asan/unittests/bin test && return
   run_lit asan asan check-flash
   remember
@@ -212,7 +274,7 @@ need_packages "${FLASH_PACKAGES_BUILD[@]}" "${FLASH_PACKAGES_TEST[@]}"
 need_llvm
 mkdir -p "$FLASH_BUILD"
 for suite in "${suites[@]}"; do
-  [ "$(type -t "suite_$suite")" = function ] || die "There is no suite '$suite'; the suites are: lit matrix io fuzz gpu consumer docs format tidy asan portable."
+  [ "$(type -t "suite_$suite")" = function ] || die "There is no suite '$suite'; the suites are: ${all_suites[*]}."
   step "$suite"
   "suite_$suite"
 done

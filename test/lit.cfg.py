@@ -3,11 +3,14 @@ import shutil
 import subprocess
 import sys
 
-import lit.formats
 import lit.util
 
+sys.path.insert(0, os.path.join(config.flash_src_root, "test"))
+import spaces  # noqa: E402
+
+config.flash_src_root, config.flash_obj_root = spaces.without_spaces(config.flash_src_root), spaces.without_spaces(config.flash_obj_root)
 config.name = "Flash"
-config.test_format = lit.formats.ShTest(True)
+config.test_format = spaces.ShTest(True)
 config.suffixes = [".mlir", ".test"]
 config.excludes = ["Inputs", "CMakeLists.txt"]
 config.test_source_root = os.path.dirname(__file__)
@@ -43,6 +46,7 @@ def gpu_architectures():
     return [line.strip().replace(".", "") for line in query.stdout.split()] if query.returncode == 0 else []
 
 
+config.environment["LC_ALL"] = "C.UTF-8"
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.flash_obj_root, "bin"), config.llvm_tools_dir, config.environment["PATH"]])
 # Tests compile what they test; those of the cache have a directory of their own.
@@ -50,6 +54,11 @@ config.environment["FLASH_CACHE"] = "0"
 for name in ("FLASH_PTXAS", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"):
     if name in os.environ:
         config.environment[name] = os.environ[name]
+
+# `lit -Dcpu=NAME`: what `--target=cpu` is described as (caches, registers, cores), in the place of this machine: no test finds a
+# difference.
+if "cpu" in lit_config.params:
+    config.environment["FLASH_HOST_CPU"] = lit_config.params["cpu"]
 
 # A test that needs the assembler or the disassembler fails without one; it is not skipped.
 ptxas = find_cuda_tool("ptxas", "FLASH_PTXAS")
@@ -69,6 +78,7 @@ if plot_python:
     config.available_features.add("matplotlib")
 config.substitutions.append(("%flash_src", config.flash_src_root))
 config.substitutions.append(("%flash_obj", config.flash_obj_root))
+config.substitutions.append(("%llvm_libs", os.path.join(os.path.dirname(config.llvm_tools_dir), "lib")))
 config.substitutions.append(("%cc", config.cc))
 config.substitutions.append(("%cxx", config.cxx))
 # Debian's mlir-opt with our plugin in it. It is not instrumented: the sanitizer that the plugin needs is loaded before it.
@@ -80,6 +90,10 @@ if config.sanitize:
 config.substitutions.append(
     ("%mlir-opt-with-flash",
      f"{preload}{config.llvm_tools_dir}/mlir-opt --load-dialect-plugin={plugin} --load-pass-plugin={plugin}"))
+
+# Other locales than this one are made where there is what they are made of.
+if shutil.which("localedef") and os.path.exists("/usr/share/i18n/locales/de_DE"):
+    config.available_features.add("localedef")
 
 # Features: gpu, and sm_90 and the like for what the first GPU is (`sm_80-or-newer` for any that runs sm_80 code).
 architectures = gpu_architectures()

@@ -10,7 +10,7 @@ Many mutants go through one process of flash-opt (--split-input-file); of a batc
 fails the mutant is found by halving, then lines and tokens are dropped while it still
 fails. What is printed brings it back: the command, and the smallest input.
 
-  test/mutate.py -B build-asan --time 60 --seed fresh
+  test/mutate.py -B build-asan --batches 200 --seed fresh
 """
 
 import argparse
@@ -42,7 +42,7 @@ ATTRIBUTES = ["#flash.causal", "#flash.prefix", "#flash.segments", "#flash.regio
               "unit", "0 : i64", "\"text\"", "[]", "[#flash.alibi]", "dense<1> : tensor<2xi32>"]
 # What else than its own RUN line is tried on a file, by the ops in it.
 L0 = ["--pass-pipeline=builtin.module(flash-cpu-pipeline)",
-      "--pass-pipeline=builtin.module(func.func(flash-choose-schedule{target=cpu},flash-tile-attention,flash-decompose-attention),canonicalize,cse)",
+      "--pass-pipeline=builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)",
       "--pass-pipeline=builtin.module(func.func(flash-choose-schedule{target=sm_80},flash-tile-attention,flash-decompose-attention),flash-count-io,canonicalize)",
       "--pass-pipeline=builtin.module(func.func(flash-choose-schedule{target=sm_90a}),flash-io-report{target=sm_90a dims=sq=9,sk=11,batch=1})",
       "--pass-pipeline=builtin.module(func.func(flash-insert-checks,flash-split-kv{parts=3}),canonicalize)",
@@ -216,17 +216,22 @@ class Tool:
         self.environment["UBSAN_OPTIONS"] = "print_stacktrace=1:exitcode=99"
         self.environment["FLASH_NUM_THREADS"] = "2"
         self.upstream, self.lock = {}, threading.Lock()
+        self.seconds, self.runs = 0, 0
 
     def run(self, command, text):
         path = os.path.join(self.folder, f"input-{threading.get_ident()}.mlir")
         with open(path, "w") as file:
             file.write(text)
+        # A slow machine gives more time; a mean of few runs says little.
+        limit, begin = self.limit or 100 * max(self.seconds / max(self.runs, 1), 2), time.time()
         try:
             done = subprocess.run([os.path.join(self.bin, command[0]), path, *command[1:]], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=self.limit,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=limit,
                                   env=self.environment, cwd=self.folder)
         except subprocess.TimeoutExpired:
-            return f"no end after {self.limit:.0f} s"
+            return f"no end after {limit:.0f} s"
+        with self.lock:
+            self.seconds, self.runs = self.seconds + time.time() - begin, self.runs + 1
         errors = done.stderr.decode(errors="replace")
         if done.returncode in (0, 1) and not BAD.search(errors):
             return ""
@@ -253,15 +258,14 @@ def narrow(tool, command, texts):
     return found or ([] if how == UPSTREAM else [(SEPARATOR.join(texts), how)])
 
 
-def shrink(tool, command, text, seconds):
+def shrink(tool, command, text, attempts):
     """Drops lines, then tokens, while it still fails."""
-    begin = time.time()
     for split, join in ((lambda t: t.split("\n"), "\n"), (tokenize, "")):
         size = max(1, len(split(text)) // 2)
-        while size and time.time() - begin < seconds:
+        while size and attempts > 0:
             parts, at = split(text), 0
-            while at < len(parts) and time.time() - begin < seconds:
-                shorter = join.join(parts[:at] + parts[at + size:])
+            while at < len(parts) and attempts > 0:
+                shorter, attempts = join.join(parts[:at] + parts[at + size:]), attempts - 1
                 if shorter != text and shorter.strip() and tool.run(command, shorter) not in ("", UPSTREAM):
                     parts, text = split(shorter), shorter
                 else:
@@ -274,10 +278,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("-B", "--build", default=os.path.join(ROOT, "build"), help="build folder")
     parser.add_argument("--seed", default="0", help="a number, or 'fresh': another one each time, printed")
-    parser.add_argument("--time", type=float, default=60, help="seconds after which no batch begins")
-    parser.add_argument("--batches", type=int, default=10**9, help="how many batches at most")
+    parser.add_argument("--batches", type=int, default=80, help="how many batches")
+    parser.add_argument("--time", type=float, default=float("inf"), help="seconds after which no batch begins")
     parser.add_argument("--batch", type=int, default=24, help="mutants a process of flash-opt")
-    parser.add_argument("--limit", type=float, default=60, help="seconds after which a tool hangs")
+    parser.add_argument("--limit", type=float, help="seconds after which a tool hangs (default: 100 times as long as the mean run)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--failures", type=int, default=5, help="stop after so many")
     parser.add_argument("--no-shrink", action="store_true")
@@ -322,7 +326,7 @@ def main():
         seconds = time.time() - begin
         for number, command, text, how in failures[:options.failures]:
             print(f"FAIL batch {number} of seed {seed}: {' '.join(map(shlex.quote, command))}\n  {how}")
-            small = text if options.no_shrink else shrink(tool, command, text, 90)
+            small = text if options.no_shrink else shrink(tool, command, text, attempts=400)
             print("  smallest:\n" + "\n".join("    " + line for line in small.split("\n")), flush=True)
     bad = len(failures)
     print(f"seed {seed}: {totals['mutants']} mutants in {totals['processes']} processes, {seconds:.0f} s")

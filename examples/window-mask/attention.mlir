@@ -1,7 +1,7 @@
 // Each query sees 256 keys: its own position and those before it.
 //
 //   window-mask-opt attention.mlir --pass-pipeline='builtin.module(func.func(
-//     flash-choose-schedule{target=cpu},flash-tile-attention,flash-decompose-attention),canonicalize,cse)'
+//     flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)'
 
 // CHECK-LABEL: func.func @windowed
 // CHECK: %[[C255:.*]] = arith.constant 255 : index

@@ -66,7 +66,9 @@ typedef struct FlashValueInfo {
  *  call from this thread that fails. */
 FLASH_C_EXPORT const char *flashGetLastError(void);
 
-/** Compiles the text. `target` is "cpu", "auto" or an architecture as "sm_90a".
+/** Compiles the text. `target` is "cpu", "auto", an architecture as "sm_90a",
+ * or a CPU by LLVM's name for it as "cpu:x86-64-v3" ("cpu" is the machine at
+ *  hand), whose code can be called where the processor has all that it needs.
  *  `options`, which may be NULL, are separated by semicolons:
  *
  *    entry=NAME                     the function, if there are several

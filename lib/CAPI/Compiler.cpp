@@ -13,6 +13,7 @@
 #include "flash-c/Compiler.h"
 
 #include "Function.h"
+#include "NumberLocale.h"
 #include "flash/Compiler/Executable.h"
 #include "flash/InitAll.h"
 
@@ -128,6 +129,7 @@ FlashFunction *flashCompile(const char *text, size_t length, const char *target,
     capi::report(Status::error("flashCompile needs a text and a target"));
     return nullptr;
   }
+  capi::NumberLocale numbers;
   auto function = std::make_unique<CompiledFunction>();
   if (capi::report(compile(*function, StringRef(text, length), target,
                            options ? options : "")))

@@ -15,6 +15,7 @@
 #include "flash-c/Runtime.h"
 
 #include "Function.h"
+#include "NumberLocale.h"
 #include "flash/Runtime/ThreadPool.h"
 
 #include <cstddef>
@@ -127,6 +128,7 @@ int flashFunctionIsOnDevice(const FlashFunction *function) {
 const char *flashFunctionGetCode(FlashFunction *function, const char *kind,
                                  size_t *size) {
   std::lock_guard<std::mutex> lock(function->mutex);
+  capi::NumberLocale numbers;
   Result<std::string> code = function->getCode(kind ? kind : "");
   if (code.failed()) {
     capi::report(code.status());

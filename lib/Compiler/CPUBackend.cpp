@@ -13,11 +13,12 @@
 
 #include "Cache.h"
 #include "Pipeline.h"
+#include "flash/ExecutionEngine/CPUCode.h"
 #include "flash/ExecutionEngine/CPUKernel.h"
 #include "flash/Pipelines/CPUPipeline.h"
 #include "flash/Runtime/ProgramFile.h"
+#include "flash/Target/CPUInfo.h"
 
-#include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
 
@@ -33,9 +34,11 @@ namespace {
 class CPUExecutable : public Executable {
 public:
   CPUExecutable(OwningOpRef<ModuleOp> module, std::unique_ptr<CPUKernel> kernel,
-                std::vector<IOCounter> counters, rt::CallPlan call)
+                std::string cpu, std::vector<IOCounter> counters,
+                rt::CallPlan call)
       : module(std::move(module)), kernel(std::move(kernel)),
-        counters(std::move(counters)), call(std::move(call)) {}
+        cpu(std::move(cpu)), counters(std::move(counters)),
+        call(std::move(call)) {}
 
   bool onDevice() const override { return false; }
 
@@ -82,12 +85,11 @@ public:
   }
 
   std::optional<std::string> save() override {
-    std::string object = kernel->getObject();
-    if (object.empty() || !counters.empty())
+    if (!counters.empty())
       return std::nullopt;
     Result<std::string> code = emit("llvm");
     return compiler::packStrings(
-        {object, code.ok() ? *code : "",
+        {kernel->getObject().str(), cpu, code.ok() ? *code : "",
          rt::writeProgramFile({{{}, call.program()}})});
   }
 
@@ -103,23 +105,26 @@ public:
   Result<std::string> emit(StringRef kind) override {
     if (kind != "llvm")
       return Status::error("the target cpu has no " + kind.str() +
+                           (kind == "ptx" || kind == "cubin" || kind == "plan"
+                                ? " (--target=sm_90a has)"
+                                : "") +
                            "; --emit=llvm gives its code");
     if (!module)
       return llvmIR;
     llvm::LLVMContext context;
-    std::unique_ptr<llvm::Module> translated =
-        translateModuleToLLVMIR(*module, context);
+    auto translated = translateForCPU(*module, context, cpu);
     if (!translated)
-      return Status::error("the module does not translate to LLVM IR");
+      return Status::error(llvm::toString(translated.takeError()));
     std::string text;
     llvm::raw_string_ostream os(text);
-    translated->print(os, nullptr);
+    (*translated)->print(os, nullptr);
     return text;
   }
 
 private:
   OwningOpRef<ModuleOp> module; // the LLVM dialect
   std::unique_ptr<CPUKernel> kernel;
+  std::string cpu;                 // by name; empty: the processor at hand
   std::vector<IOCounter> counters; // at 0: names and order
   rt::CallPlan call;
 
@@ -132,9 +137,9 @@ public:
 
 std::unique_ptr<Executable> compiler::restoreForCPU(StringRef bytes) {
   std::optional<std::vector<std::string>> parts = unpackStrings(bytes);
-  if (!parts || parts->size() != 3)
+  if (!parts || parts->size() != 4)
     return nullptr;
-  const std::string &file = (*parts)[2];
+  const std::string &file = (*parts)[3];
   auto variants = rt::readProgramFile(file.data(), file.size());
   if (variants.failed() || variants->size() != 1)
     return nullptr;
@@ -147,15 +152,16 @@ std::unique_ptr<Executable> compiler::restoreForCPU(StringRef bytes) {
   for (const rt::ArgumentInfo &argument : signature.arguments)
     isTensor.push_back(argument.isTensor());
   isTensor.resize(isTensor.size() + signature.results.size(), true);
-  auto kernel = CPUKernel::loadObject((*parts)[0], signature.name, isTensor);
+  auto kernel =
+      CPUKernel::loadObject((*parts)[0], signature.name, (*parts)[1], isTensor);
   if (!kernel) {
     llvm::consumeError(kernel.takeError());
     return nullptr;
   }
   auto executable = std::make_unique<CPUExecutable>(
-      OwningOpRef<ModuleOp>(), std::move(*kernel), std::vector<IOCounter>(),
-      std::move(*call));
-  executable->llvmIR = (*parts)[1];
+      OwningOpRef<ModuleOp>(), std::move(*kernel), (*parts)[1],
+      std::vector<IOCounter>(), std::move(*call));
+  executable->llvmIR = (*parts)[2];
   return executable;
 }
 
@@ -173,9 +179,10 @@ Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
   if (status.failed())
     return status;
   DiagnosticCollector diagnostics(pipeline.module->getContext());
+  std::string cpu = getCodeCPU(pipeline.target).str();
   std::unique_ptr<CPUKernel> kernel;
   status = pipeline.time("LLVM", [&] {
-    auto loaded = CPUKernel::load(*pipeline.module, name, type,
+    auto loaded = CPUKernel::load(*pipeline.module, name, type, cpu,
                                   pipeline.options.optLevel);
     if (failed(loaded))
       return diagnostics.takeError("LLVM could not compile the function");
@@ -189,5 +196,5 @@ Result<std::unique_ptr<Executable>> compiler::compileForCPU(Pipeline &pipeline,
     return plan.status();
   return std::unique_ptr<Executable>(
       new CPUExecutable(std::move(pipeline.module), std::move(kernel),
-                        std::move(counters), std::move(*plan)));
+                        std::move(cpu), std::move(counters), std::move(*plan)));
 }

@@ -90,14 +90,6 @@ static std::string describeDevice() {
   return device.failed() ? "none" : device->name + " " + device->target();
 }
 
-static std::string describeProcessor() {
-  std::string text = llvm::sys::getHostCPUName().str();
-  for (const auto &feature : llvm::sys::getHostCPUFeatures())
-    if (feature.second)
-      text += "," + feature.first().str();
-  return text;
-}
-
 static std::string getDirectory() {
   using llvm::sys::Process;
   if (auto given = Process::GetEnv("FLASH_CACHE_DIR"); given && !given->empty())
@@ -113,26 +105,47 @@ static std::string getDirectory() {
   return path.str().str();
 }
 
+/// What a CPU's code depends on beside the target's text.
+static std::string describeProcessor() {
+  std::string text = llvm::sys::getHostCPUName().str();
+  for (const auto &feature : llvm::sys::getHostCPUFeatures())
+    if (feature.second)
+      text += "," + feature.first().str();
+  // Stands in for the processor where `cpu` is asked for.
+  return text + " " + llvm::sys::Process::GetEnv("FLASH_HOST_CPU").value_or("");
+}
+
+/// Whether a target is a CPU: `cpu`, `cpu:NAME`, or an attribute that says so.
+static bool isCPU(StringRef target) {
+  if (!target.starts_with("#"))
+    return target == "cpu" || target.starts_with("cpu:");
+  mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<FlashDialect>();
+  Result<TargetAttr> description = resolveTarget(&context, target);
+  return description.ok() && description->isCPU();
+}
+
 std::string compiler::getCacheKey(StringRef text, StringRef entry,
                                   const CompileOptions &options) {
   auto off = llvm::sys::Process::GetEnv("FLASH_CACHE");
   // What counts, or shows IR, is compiled.
   if ((off && *off == "0") || options.countIO || !options.assemble)
     return "";
-  std::vector<std::string> parts = {
-      "format 1",
-      text.str(),
-      entry.str(),
-      options.target,
-      options.schedule,
-      std::to_string(options.exactSchedule),
-      std::to_string(options.splitKV),
-      options.passes,
-      std::to_string(options.optLevel),
-      describeLibrary(),
-      options.target == "cpu" ? describeProcessor() : describeDevice(),
-      options.target == "cpu" ? "" : describeFile(findAssembler()),
-      options.scheduleTable};
+  bool cpu = isCPU(options.target);
+  std::vector<std::string> parts = {"format 2",
+                                    text.str(),
+                                    entry.str(),
+                                    options.target,
+                                    options.schedule,
+                                    std::to_string(options.exactSchedule),
+                                    std::to_string(options.splitKV),
+                                    options.passes,
+                                    std::to_string(options.optLevel),
+                                    describeLibrary(),
+                                    cpu ? describeProcessor()
+                                        : describeDevice(),
+                                    cpu ? "" : describeFile(findAssembler()),
+                                    options.scheduleTable};
   llvm::SmallVector<StringRef> tables;
   StringRef(options.scheduleTable).split(tables, ',', -1, false);
   for (StringRef table : tables)
@@ -335,8 +348,8 @@ Result<std::unique_ptr<Executable>> Executable::compileCached(
         compiler::unpackStrings(*bytes);
     std::unique_ptr<Executable> found;
     if (parts && parts->size() == 5)
-      found = options.target == "cpu" ? compiler::restoreForCPU((*parts)[0])
-                                      : compiler::restoreForGPU((*parts)[0]);
+      found = isCPU(options.target) ? compiler::restoreForCPU((*parts)[0])
+                                    : compiler::restoreForGPU((*parts)[0]);
     if (found) {
       auto unpack = [&](size_t part, std::vector<std::string> &to) {
         if (auto list = compiler::unpackStrings((*parts)[part]))

@@ -19,11 +19,12 @@
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 #include "flash/Target/BuildProgram.h"
-#include "flash/Target/HostCPU.h"
+#include "flash/Target/CPUInfo.h"
 #include "flash/Target/TargetInfo.h"
 
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 using namespace flash;
@@ -137,7 +138,7 @@ std::string flash::chooseTarget() {
   // The newest target of the table that the device runs.
   int capability = device->computeMajor * 10 + device->computeMinor, best = 0;
   std::string target = "cpu";
-  for (StringRef name : getTargetNames()) {
+  for (StringRef name : getGPUNames()) {
     auto [number, portable] = parseArchitecture(name);
     if (number > best &&
         (number == capability || (portable && number < capability))) {
@@ -148,10 +149,36 @@ std::string flash::chooseTarget() {
   return target;
 }
 
+/// Whether this processor has what code for a CPU by name needs.
+static Status checkCPUIsHere(StringRef target) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  context.loadDialect<FlashDialect>();
+  Result<TargetAttr> description = resolveTarget(&context, target);
+  if (description.failed())
+    return Status::success(); // not a target, which compiling says
+  return checkCPURuns(description->getCPUName());
+}
+
+Status flash::checkCPURuns(StringRef name) {
+  SmallVector<std::string> missing = findMissingFeatures(name);
+  if (missing.empty())
+    return Status::success();
+  return Status::error("this machine cannot run cpu:" + name.str() +
+                       " code: its processor lacks " +
+                       llvm::join(missing, ", ") +
+                       "; --emit and --compile-only work everywhere");
+}
+
+Status flash::checkTarget(StringRef text) {
+  MLIRContext context(MLIRContext::Threading::DISABLED);
+  context.loadDialect<FlashDialect>();
+  return resolveTarget(&context, text).status();
+}
+
 Status flash::checkTargetIsHere(StringRef target) {
   auto [number, portable] = parseArchitecture(target);
   if (number == 0)
-    return Status::success(); // the CPU; or not a target, which compiling says
+    return checkCPUIsHere(target);
   Result<rt::cuda::DeviceInfo> device = findDevice();
   if (device.failed())
     return Status::error("this machine cannot run " + target.str() + " code (" +
@@ -170,8 +197,6 @@ Status flash::checkTargetIsHere(StringRef target) {
 //===----------------------------------------------------------------------===//
 
 Result<TargetAttr> flash::resolveTarget(MLIRContext *context, StringRef text) {
-  if (text == "cpu")
-    return getHostCPUTarget(context);
   DiagnosticCollector diagnostics(context);
   FailureOr<TargetAttr> target = parseTarget(
       context, text, [&] { return emitError(UnknownLoc::get(context)); });

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The CPU pipeline, LLVM's optimizer and code generator for the host, and a
+// The CPU pipeline, LLVM's code (CPUCode.h), linked into this process, and a
 // call with descriptors in place of tensors:
 //
 //   func.func @f(%q: tensor<?x64xf32>) -> tensor<?x64xf32>
@@ -17,27 +17,31 @@
 //===----------------------------------------------------------------------===//
 
 #include "flash/ExecutionEngine/CPUKernel.h"
+#include "flash/ExecutionEngine/CPUCode.h"
 #include "flash/Runtime/Float16.h"
 #include "flash/Runtime/ThreadPool.h"
+#include "flash/Target/CPUInfo.h"
+#include "flash/Target/TargetInfo.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/ExecutionEngine/OptUtils.h"
-#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "llvm/ExecutionEngine/Orc/JITTargetMachineBuilder.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
-#include <mutex>
+#include "mlir/Pass/PassManager.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/ExecutionEngine/Orc/RTDyldObjectLinkingLayer.h"
+#include "llvm/ExecutionEngine/SectionMemoryManager.h"
+#include "llvm/Support/ToolOutputFile.h"
 
 using namespace mlir;
 using namespace flash;
 
 /// Reports an llvm::Error at the module.
-static LogicalResult report(ModuleOp module, llvm::Error error) {
+static LogicalResult report(ModuleOp module, StringRef cpu, llvm::Error error) {
   std::string text = llvm::toString(std::move(error));
-  return module.emitError("cannot compile for this CPU: ") << text;
+  return module.emitError("cannot compile for ")
+         << (cpu.empty() ? "this CPU" : ("cpu:" + cpu).str()) << ": " << text;
 }
+
+CPUKernel::CPUKernel() = default;
+CPUKernel::~CPUKernel() = default;
 
 llvm::FailureOr<std::unique_ptr<CPUKernel>>
 CPUKernel::compile(ModuleOp module, StringRef entry,
@@ -46,11 +50,15 @@ CPUKernel::compile(ModuleOp module, StringRef entry,
   if (!func || func.isExternal() || !func.isPublic())
     return module.emitError("has no public function '") << entry << "'";
   FunctionType type = func.getFunctionType();
+  FailureOr<TargetAttr> target = parseTarget(
+      module.getContext(), options.target, [&] { return module.emitError(); });
+  if (failed(target))
+    return failure();
   PassManager pm(module.getContext());
   buildCPUPipeline(pm, options);
   if (failed(pm.run(module)))
     return failure();
-  return load(module, entry, type);
+  return load(module, entry, type, getCodeCPU(*target));
 }
 
 // Conversions that LLVM calls by name where the machine has no instruction. It
@@ -84,115 +92,91 @@ getRuntimeSymbols(llvm::orc::MangleAndInterner mangle) {
   return symbols;
 }
 
-static void initializeTarget() {
-  static std::once_flag initialized;
-  std::call_once(initialized, [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-  });
+/// Memory of code is the process's, functions of the C library are found in it.
+static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> createJIT() {
+  using namespace llvm::orc;
+  // Code that was kept is linked without a compilation before it.
+  initializeCPU();
+  return LLJITBuilder()
+      .setObjectLinkingLayerCreator([](ExecutionSession &session) {
+        return std::make_unique<RTDyldObjectLinkingLayer>(
+            session, [](const llvm::MemoryBuffer &) {
+              return std::make_unique<llvm::SectionMemoryManager>();
+            });
+      })
+      .create();
 }
 
-llvm::FailureOr<std::unique_ptr<CPUKernel>> CPUKernel::load(ModuleOp module,
-                                                            StringRef entry,
-                                                            FunctionType type,
-                                                            unsigned optLevel) {
-  initializeTarget();
-  registerBuiltinDialectTranslation(*module.getContext());
-  registerLLVMDialectTranslation(*module.getContext());
+llvm::Error CPUKernel::link(StringRef name, StringRef cpu) {
+  missing = findMissingFeatures(cpu);
+  if (!missing.empty())
+    return llvm::Error::success();
+  auto created = createJIT();
+  if (!created)
+    return created.takeError();
+  jit = std::move(*created);
+  llvm::orc::JITDylib &library = jit->getMainJITDylib();
+  llvm::orc::MangleAndInterner mangle(library.getExecutionSession(),
+                                      jit->getDataLayout());
+  if (llvm::Error error =
+          library.define(llvm::orc::absoluteSymbols(getRuntimeSymbols(mangle))))
+    return error;
+  if (llvm::Error error = jit->addObjectFile(llvm::MemoryBuffer::getMemBuffer(
+          object->getMemBufferRef(), /*RequiresNullTerminator=*/false)))
+    return error;
+  auto function = jit->lookup(getPackedName(name));
+  if (!function)
+    return function.takeError();
+  entry = function->toPtr<void (*)(void **)>();
+  return llvm::Error::success();
+}
 
-  auto builder = llvm::orc::JITTargetMachineBuilder::detectHost();
-  if (!builder)
-    return report(module, builder.takeError());
-  llvm::CodeGenOptLevel codeGenLevel =
-      optLevel == 0   ? llvm::CodeGenOptLevel::None
-      : optLevel == 1 ? llvm::CodeGenOptLevel::Less
-                      : llvm::CodeGenOptLevel::Default;
-  builder->setCodeGenOptLevel(codeGenLevel);
-  auto machine = builder->createTargetMachine();
-  if (!machine)
-    return report(module, machine.takeError());
-
-  auto optimize =
-      makeOptimizingTransformer(optLevel, /*sizeLevel=*/0, machine->get());
-  ExecutionEngineOptions options;
-  options.transformer = optimize;
-  options.jitCodeGenOptLevel = codeGenLevel;
-  options.enableObjectDump = true;
-  options.enableGDBNotificationListener = false;
-  auto engine = ExecutionEngine::create(module, options, std::move(*machine));
-  if (!engine)
-    return report(module, engine.takeError());
-
+llvm::FailureOr<std::unique_ptr<CPUKernel>>
+CPUKernel::load(ModuleOp module, StringRef entry, FunctionType type,
+                StringRef cpu, unsigned optLevel) {
+  auto object = generateCPUCode(module, entry, cpu, optLevel);
+  if (!object)
+    return report(module, cpu, object.takeError());
   std::unique_ptr<CPUKernel> kernel(new CPUKernel);
-  kernel->engine = std::move(*engine);
+  kernel->object = std::move(*object);
   kernel->type = type;
   for (TypeRange types :
        {TypeRange(type.getInputs()), TypeRange(type.getResults())})
     for (Type parameter : types)
       kernel->isTensor.push_back(isa<RankedTensorType>(parameter));
-  kernel->engine->registerSymbols(getRuntimeSymbols);
-  kernel->engine->initialize();
-  auto function = kernel->engine->lookupPacked(("_mlir_ciface_" + entry).str());
-  if (!function)
-    return report(module, function.takeError());
-  kernel->entry = *function;
+  if (llvm::Error error = kernel->link(entry, cpu))
+    return report(module, cpu, std::move(error));
   return kernel;
 }
 
 llvm::Expected<std::unique_ptr<CPUKernel>>
-CPUKernel::loadObject(StringRef object, StringRef entry,
+CPUKernel::loadObject(StringRef object, StringRef entry, StringRef cpu,
                       std::vector<bool> isTensor) {
-  initializeTarget();
-  auto jit = llvm::orc::LLJITBuilder().create();
-  if (!jit)
-    return jit.takeError();
-  llvm::orc::JITDylib &library = (*jit)->getMainJITDylib();
-  llvm::orc::MangleAndInterner mangle((*jit)->getExecutionSession(),
-                                      (*jit)->getDataLayout());
-  auto process = llvm::orc::DynamicLibrarySearchGenerator::GetForCurrentProcess(
-      (*jit)->getDataLayout().getGlobalPrefix());
-  if (!process)
-    return process.takeError();
-  library.addGenerator(std::move(*process));
-  if (llvm::Error error =
-          library.define(llvm::orc::absoluteSymbols(getRuntimeSymbols(mangle))))
-    return error;
-  if (llvm::Error error =
-          (*jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(object)))
-    return error;
-  auto function = (*jit)->lookup(("_mlir__mlir_ciface_" + entry).str());
-  if (!function)
-    return function.takeError();
   std::unique_ptr<CPUKernel> kernel(new CPUKernel);
-  kernel->entry = function->toPtr<void (*)(void **)>();
-  kernel->jit = std::move(*jit);
+  kernel->object = llvm::MemoryBuffer::getMemBufferCopy(object, entry);
   kernel->isTensor = std::move(isTensor);
+  if (llvm::Error error = kernel->link(entry, cpu))
+    return std::move(error);
   return kernel;
 }
 
-std::string CPUKernel::getObject() const {
-  llvm::SmallString<128> path;
-  if (!engine || llvm::sys::fs::createTemporaryFile("flash", "o", path))
-    return "";
-  engine->dumpToObjectFile(path);
-  auto buffer = llvm::MemoryBuffer::getFile(path);
-  std::string object = buffer ? (*buffer)->getBuffer().str() : "";
-  (void)llvm::sys::fs::remove(path);
-  return object;
-}
+StringRef CPUKernel::getObject() const { return object->getBuffer(); }
 
 void *CPUKernel::lookup(StringRef global) const {
-  if (!engine)
+  if (!jit)
     return nullptr;
-  llvm::Expected<void *> address = engine->lookup(global);
+  auto address = jit->lookup(global);
   if (address)
-    return *address;
+    return address->toPtr<void *>();
   llvm::consumeError(address.takeError());
   return nullptr;
 }
 
-void CPUKernel::dumpObject(StringRef path) const {
-  engine->dumpToObjectFile(path);
+llvm::Error CPUKernel::dumpObject(StringRef path) const {
+  return llvm::writeToOutput(path, [&](llvm::raw_ostream &os) {
+    os << object->getBuffer();
+    return llvm::Error::success();
+  });
 }
 
 /// What is wrong with an argument for a parameter, or an empty string.
@@ -242,6 +226,11 @@ LogicalResult CPUKernel::invoke(ArrayRef<KernelArgument> inputs,
                                 ArrayRef<KernelArgument> outputs,
                                 std::string &error) const {
   error.clear();
+  if (!missing.empty()) {
+    error = "this machine cannot run the code: its processor lacks " +
+            llvm::join(missing, ", ");
+    return failure();
+  }
   auto check = [&](ArrayRef<KernelArgument> arguments, ArrayRef<Type> types,
                    StringRef what) {
     llvm::raw_string_ostream os(error);

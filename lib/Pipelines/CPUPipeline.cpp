@@ -12,8 +12,9 @@
 //             pads to fills and copies
 //   buffers   one-shot bufferization, scratch out of the parallel loop, which
 //             becomes a function
-//   vectors   loops over register tiles; exp2, tanh, ... as arithmetic
-//   LLVM      upstream conversions
+//   vectors   loops over register tiles; arithmetic in f32 or wider; exp2,
+//             tanh, ... as arithmetic
+//   LLVM      upstream conversions; bf16 as the integers that it is kept in
 //
 // Common subexpressions are not merged before bufferization: two fills that are
 // one value need a copy each to be updated in place.
@@ -23,6 +24,8 @@
 #include "flash/Pipelines/CPUPipeline.h"
 #include "flash/Conversion/FlashToCPU/Passes.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
+#include "flash/Target/CPUInfo.h"
+#include "flash/Target/TargetInfo.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
@@ -61,6 +64,30 @@ void flash::CPUPipelineOptions::setTarget(TargetAttr description) {
   registers = description.getRegisters();
 }
 
+/// The width and number of vector registers: those that are given, else the
+/// target's. A target that there is not is reported by flash-choose-schedule.
+static flash::VectorizeLanesPassOptions
+getVectorRegisters(const flash::CPUPipelineOptions &options) {
+  flash::VectorizeLanesPassOptions vectorize;
+  vectorize.vectorBits = options.vectorBits;
+  vectorize.registers = options.registers;
+  if (vectorize.vectorBits && vectorize.registers)
+    return vectorize;
+  MLIRContext context;
+  context.loadDialect<flash::FlashDialect>();
+  ScopedDiagnosticHandler silent(&context, [](Diagnostic &) {});
+  FailureOr<flash::TargetAttr> target =
+      flash::parseTarget(&context, options.target,
+                         [&] { return emitError(UnknownLoc::get(&context)); });
+  flash::TargetAttr known =
+      succeeded(target) ? *target : flash::getHostCPUTarget(&context);
+  if (!vectorize.vectorBits)
+    vectorize.vectorBits = known.getVectorBits();
+  if (!vectorize.registers)
+    vectorize.registers = known.getRegisters();
+  return vectorize;
+}
+
 void flash::buildCPUTilingPipeline(OpPassManager &pm,
                                    const CPUPipelineOptions &options) {
   ChooseScheduleOptions choose;
@@ -77,6 +104,7 @@ void flash::buildCPULoweringPipeline(OpPassManager &pm,
   // Tensors.
   pm.addNestedPass<func::FuncOp>(createExpandPages());
   pm.addNestedPass<func::FuncOp>(createSoftmaxToLinalgPass());
+  pm.addNestedPass<func::FuncOp>(createExpandSumsPass());
   pm.addNestedPass<func::FuncOp>(createPromoteOperandsPass());
   pm.addPass(createResultsToOutputsPass());
   pm.addNestedPass<func::FuncOp>(createPadToCopyPass());
@@ -93,14 +121,13 @@ void flash::buildCPULoweringPipeline(OpPassManager &pm,
   pm.addPass(createOutlineParallelPass());
 
   // Vectors.
-  VectorizeLanesPassOptions vectorize;
-  vectorize.vectorBits = options.vectorBits;
-  vectorize.registers = options.registers;
-  pm.addNestedPass<func::FuncOp>(createVectorizeLanesPass(vectorize));
+  pm.addNestedPass<func::FuncOp>(
+      createVectorizeLanesPass(getVectorRegisters(options)));
   pm.addNestedPass<func::FuncOp>(createConvertLinalgToLoopsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
+  pm.addNestedPass<func::FuncOp>(createWidenFloat16Pass());
   pm.addNestedPass<func::FuncOp>(createExpandExp2Pass());
   pm.addNestedPass<func::FuncOp>(createExpandMathPass());
   pm.addNestedPass<func::FuncOp>(createExpandFloat8Pass());
@@ -116,6 +143,7 @@ void flash::buildCPULoweringPipeline(OpPassManager &pm,
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertToLLVMPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createBF16ToBitsPass());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
 }
@@ -136,6 +164,7 @@ void flash::registerCPUPipelines() {
 }
 
 void flash::registerCPUPipelineInterfaces(DialectRegistry &registry) {
+  registerSumBufferization(registry);
   arith::registerBufferizableOpInterfaceExternalModels(registry);
   bufferization::func_ext::registerBufferizableOpInterfaceExternalModels(
       registry);

@@ -110,6 +110,10 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     overlap.delayPuts = options.delayPuts;
     onKernels(tile::createTileOverlap(overlap));
   }
+  if (options.startProducts) {
+    onKernels(tile::createTileSplitMaps());
+    onKernels(tile::createTileStartProducts());
+  }
   if (options.prefetchTiles)
     onKernels(tile::createTilePrefetchTiles());
   if (options.peelMasks)

@@ -178,6 +178,7 @@ private:
   static constexpr int64_t kColumns = kBytes / sizeof(T);
 
   void readHead(int64_t b, int64_t hk) {
+    irregular.clear();
     rt::parallelFor(sizes.sk, [&](int64_t begin, int64_t end) {
       for (int64_t j = begin; j < end; ++j) {
         readRow(key, rowStart(key, options.bshd, b, hk, j), sizes.dqk,
@@ -194,6 +195,15 @@ private:
                 static_cast<T>(options.valueScales[hk]);
       }
     });
+    // 0 times NaN is NaN: what is not finite is added for those who see it, and
+    // zero in the product.
+    for (int64_t j = 0; j < sizes.sk; ++j) {
+      T *row = valuePadded.data() + j * dvPadded;
+      if (std::all_of(row, row + sizes.dv, [](T x) { return std::isfinite(x); }))
+        continue;
+      irregular.emplace_back(j, std::vector<T>(row, row + sizes.dv));
+      std::fill(row, row + sizes.dv, T(0));
+    }
   }
 
   /// Rows [first, first + 4) of head h, as far as they exist.
@@ -239,6 +249,10 @@ private:
     for (int64_t d = 0; end > 0 && d < sizes.dv; d += kColumns)
       blockProduct(end, s.data(), skPadded, valuePadded.data() + d, dvPadded,
                    o.data() + d, dvPadded);
+    for (const auto &[j, values] : irregular)
+      for (int64_t r = 0; j < end && r < rows; ++r)
+        for (int64_t d = 0; seen[r * sizes.sk + j] && d < sizes.dv; ++d)
+          o[r * dvPadded + d] += s[r * skPadded + j] * values[d];
     std::vector<double> row(sizes.dv);
     for (int64_t r = 0; r < rows; ++r) {
       std::copy_n(o.data() + r * dvPadded, sizes.dv, row.begin());
@@ -304,6 +318,8 @@ private:
   int64_t qOffset, kvOffset, skPadded, dvPadded;
   std::vector<T> keyTransposed; // dqk x skPadded
   std::vector<T> valuePadded;   // sk x dvPadded
+  /// Keys with values that are not finite, and the values.
+  std::vector<std::pair<int64_t, std::vector<T>>> irregular;
 };
 
 } // namespace

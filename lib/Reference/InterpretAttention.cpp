@@ -156,8 +156,12 @@ Status Interpreter::setFunctions(
       return made.status();
     bodies.back() = *made;
   }
-  Status status = setMask(options, op.getEffectiveMask(),
-                          tensors(op.getMaskOperands()), bodies[0]);
+  int64_t keys = tensor(op.getKey()).shape[op.getLengthDim()];
+  if (op.isPaged())
+    keys *= tensor(op.getPageTable()).shape[1];
+  Status status =
+      setMask(options, op.getEffectiveMask(), tensors(op.getMaskOperands()),
+              bodies[0], keys);
   if (status.failed())
     return status;
   return setScore(options, op.getEffectiveScores(),

@@ -20,7 +20,6 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::reference;
 using rt::Array;
-using rt::DType;
 using rt::Result;
 using rt::Status;
 
@@ -88,16 +87,6 @@ static void forEachPoint(ArrayRef<int64_t> sizes,
   }
 }
 
-/// A copy for the result, in the arithmetic's type.
-static Result<Array> copyForResult(const Array &from, bool wide) {
-  Result<Array> to = Array::create(
-      wide && rt::isFloat(from.dtype()) ? DType::F64 : from.dtype(),
-      from.shape());
-  for (int64_t i = 0; to.ok() && i < from.numElements(); ++i)
-    ScalarBody::write(*to, i, ScalarBody::read(from, i));
-  return to;
-}
-
 Status Interpreter::visit(linalg::LinalgOp op) {
   if (!op.hasPureTensorSemantics())
     return errorAt(op, "works on buffers");
@@ -121,8 +110,7 @@ Status Interpreter::visit(linalg::LinalgOp op) {
     return errorAt(op, body.message());
   SmallVector<Array> results;
   for (Value init : op.getDpsInits()) {
-    Result<Array> copy =
-        copyForResult(*tensor(init).array, *arithmetic == Arithmetic::Float64);
+    Result<Array> copy = copyOf(tensor(init));
     if (copy.failed())
       return errorAt(op, copy.message());
     results.push_back(std::move(*copy));

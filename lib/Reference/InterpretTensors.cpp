@@ -91,34 +91,6 @@ Status Interpreter::visit(tensor::ExtractSliceOp op) {
   return bind(op.getResult(), std::move(*slice), op.getType().getElementType());
 }
 
-/// A number in a tensor, as the seed of dropout in device memory. Of shapes
-/// alone it is 0: sizes do not depend on it.
-Status Interpreter::visit(tensor::ExtractOp op) {
-  const Tensor &source = tensor(op.getTensor());
-  int64_t place = 0;
-  for (auto [index, size] : llvm::zip(op.getIndices(), source.shape)) {
-    int64_t at = integer(index);
-    if (at < 0 || at >= size)
-      return errorAt(op, "index " + std::to_string(at) + " is not within " +
-                             std::to_string(size));
-    place = place * size + at;
-  }
-  bool isReal = isa<FloatType>(op.getType());
-  if (!arithmetic || !source.array) {
-    if (isReal)
-      values[op.getResult()] = 0.0;
-    else
-      values[op.getResult()] = int64_t(0);
-    return Status::success();
-  }
-  ScalarBody::Slot slot = ScalarBody::read(*source.array, place);
-  if (isReal)
-    values[op.getResult()] = slot.real;
-  else
-    values[op.getResult()] = slot.integer;
-  return Status::success();
-}
-
 Status Interpreter::visit(tensor::EmptyOp op) {
   std::vector<int64_t> shape;
   for (OpFoldResult size : op.getMixedSizes())
@@ -234,6 +206,9 @@ Status Interpreter::visit(arith::ConstantOp op) {
   if (isa<DenseElementsAttr>(op.getValue()) &&
       isa<RankedTensorType>(op.getType()))
     return visitDense(op);
+  if (isa<DenseResourceElementsAttr>(op.getValue()) &&
+      isa<RankedTensorType>(op.getType()))
+    return visitResource(op);
   return errorAt(op, "only numbers and dense tensors are supported");
 }
 
@@ -274,39 +249,33 @@ Status Interpreter::visitAffine(Operation *op, AffineMap map) {
   return bind(op->getResult(0), value);
 }
 
-/// A value as the constant that it would be.
-static Attribute toAttribute(const RuntimeValue &value, Type type) {
-  if (isa<FloatType>(type))
-    return FloatAttr::get(type, std::get<double>(value));
-  return IntegerAttr::get(
-      type, APInt(type.isIndex() ? 64 : type.getIntOrFloatBitWidth(),
-                  std::get<int64_t>(value), /*isSigned=*/true,
-                  /*implicitTrunc=*/true));
-}
-
-/// Arithmetic on numbers: folded by the ops themselves, on constants.
+/// Integer and index arithmetic is folded by the ops themselves, on constants;
+/// other numbers are as regions have them.
 Status Interpreter::visitNumber(Operation *op) {
+  auto isInteger = [](Type type) { return type.isIntOrIndex(); };
+  if (!llvm::all_of(op->getOperandTypes(), isInteger) ||
+      !llvm::all_of(op->getResultTypes(), isInteger) ||
+      op->getName().getDialectNamespace() != "arith")
+    return visitScalars(op);
   if (op->getName().getDialectNamespace() != "arith" ||
       op->getNumResults() != 1 ||
       !llvm::all_of(op->getOperandTypes(),
-                    [](Type type) { return type.isIntOrIndexOrFloat(); }) ||
-      !op->getResult(0).getType().isIntOrIndexOrFloat())
+                    [](Type type) { return type.isIntOrIndex(); }) ||
+      !op->getResult(0).getType().isIntOrIndex())
     return errorAt(op, "is not an operation that the reference can run");
   SmallVector<Attribute> operands;
   for (Value operand : op->getOperands())
-    operands.push_back(toAttribute(values[operand], operand.getType()));
+    operands.push_back(IntegerAttr::get(
+        operand.getType(),
+        APInt(operand.getType().isIndex()
+                  ? 64
+                  : operand.getType().getIntOrFloatBitWidth(),
+              integer(operand), /*isSigned=*/true, /*implicitTrunc=*/true)));
   SmallVector<OpFoldResult> folded;
   if (failed(op->fold(operands, folded)) || folded.size() != 1)
     return errorAt(op, "has no value (a division by zero?)");
-  if (auto value = dyn_cast<Value>(folded.front())) {
-    RuntimeValue same = values[value];
-    values[op->getResult(0)] = same;
-    return Status::success();
-  }
-  if (auto real = dyn_cast<FloatAttr>(cast<Attribute>(folded.front()))) {
-    values[op->getResult(0)] = real.getValueAsDouble();
-    return Status::success();
-  }
+  if (auto value = dyn_cast<Value>(folded.front()))
+    return bind(op->getResult(0), integer(value));
   auto value = dyn_cast<IntegerAttr>(cast<Attribute>(folded.front()));
   if (!value)
     return errorAt(op, "has no value");

@@ -19,6 +19,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -53,19 +54,48 @@ private:
   setFunctions(AttentionOp op, Options &options,
                std::vector<std::shared_ptr<const ScalarBody>> &bodies);
   rt::Status visit(mlir::tensor::ExtractSliceOp op);
-  rt::Status visit(mlir::tensor::ExtractOp op);
   rt::Status visit(mlir::tensor::EmptyOp op);
   rt::Status visit(mlir::tensor::DimOp op);
   rt::Status visit(mlir::tensor::CastOp op);
   rt::Status visit(mlir::tensor::ExpandShapeOp op);
   rt::Status visit(mlir::tensor::CollapseShapeOp op);
+  rt::Status visit(mlir::tensor::ReshapeOp op);
+  rt::Status visit(mlir::tensor::ExtractOp op);
+  rt::Status visit(mlir::tensor::InsertOp op);
+  rt::Status visit(mlir::tensor::InsertSliceOp op);
+  rt::Status visit(mlir::tensor::ConcatOp op);
+  rt::Status visit(mlir::tensor::FromElementsOp op);
+  rt::Status visit(mlir::tensor::SplatOp op);
+  rt::Status visit(mlir::tensor::PadOp op);
+  rt::Status visit(mlir::tensor::GenerateOp op);
+  rt::Status visit(mlir::scf::ForOp op);
+  rt::Status visit(mlir::scf::IfOp op);
   rt::Status visit(mlir::linalg::LinalgOp op);
   rt::Status visit(mlir::cf::AssertOp op);
   rt::Status visit(mlir::arith::ConstantOp op);
   rt::Status visit(mlir::arith::CmpIOp op);
+  rt::Status visit(mlir::scf::ForallOp op);
+  rt::Status visit(AddSliceOp op);
+  /// What a parallel loop has combined so far.
+  using Outputs = llvm::DenseMap<mlir::Value, std::shared_ptr<rt::Array>>;
+  rt::Status visitIteration(mlir::scf::ForallOp op,
+                            llvm::ArrayRef<int64_t> point, Outputs &outputs);
+  /// Writes the op's source to its slice of `dest`, or adds it there.
+  template <typename OpT>
+  rt::Status writeSlice(OpT op, rt::Array &dest, bool add);
   rt::Status visitAffine(mlir::Operation *op, mlir::AffineMap map);
   rt::Status visitNumber(mlir::Operation *op);
   rt::Status visitDense(mlir::arith::ConstantOp op);
+  rt::Status visitResource(mlir::arith::ConstantOp op);
+  /// An op on numbers, as a region may hold it.
+  rt::Status visitScalars(mlir::Operation *op);
+  /// The ops of a block, up to its terminator.
+  rt::Status visitBlock(mlir::Block &block);
+  /// A tensor whose elements `at` gives, in order.
+  rt::Status build(mlir::Value result, std::vector<int64_t> shape,
+                   llvm::function_ref<RuntimeValue(int64_t)> at);
+  /// A copy of a tensor to write into, in the arithmetic's type.
+  rt::Result<rt::Array> copyOf(const Tensor &tensor);
   /// The elements of `source`, in order, as a tensor of another shape.
   rt::Status reshape(mlir::Value result, const Tensor &source,
                      std::vector<int64_t> shape);
@@ -90,6 +120,12 @@ private:
   rt::Status bind(mlir::Value result, int64_t value) {
     values[result] = value;
     return rt::Status::success();
+  }
+  /// Binds `result` to what `value` has.
+  void bindAs(mlir::Value result, mlir::Value value) {
+    // A copy: a new entry may move the others.
+    RuntimeValue copy = values[value];
+    values[result] = std::move(copy);
   }
   rt::Status bindShape(mlir::Value result, std::vector<int64_t> shape);
 

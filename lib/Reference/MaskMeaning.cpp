@@ -17,6 +17,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
+#include <map>
 
 using namespace mlir;
 using namespace flash;
@@ -34,12 +35,67 @@ static int64_t read(const Tensor &tensor, ArrayRef<int64_t> indices) {
              : tensor.array->dataAs<int64_t>()[flat];
 }
 
+/// Says what is wrong with the lists of a `#flash.block_sparse`.
+static Status checkLists(ArrayRef<Tensor> operands, int64_t blocks) {
+  static const char *const kCounts[] = {"number of partial blocks",
+                                        "number of full blocks"},
+                    *const kLists[] = {"partial blocks", "full blocks"};
+  const std::vector<int64_t> &shape = operands[0].shape;
+  auto most = [&](int64_t dim) {
+    int64_t size = 0;
+    for (const Tensor &operand : operands.take_front(4))
+      size = std::max(size, operand.shape[dim]);
+    return size;
+  };
+  for (int64_t b = 0; b < most(0); ++b)
+    for (int64_t h = 0; h < most(1); ++h)
+      for (int64_t row = 0; row < shape[2]; ++row) {
+        std::map<int64_t, const char *> seen;
+        for (int kind : {0, 1}) {
+          const Tensor &count = operands[2 * kind], &list = operands[2 * kind + 1];
+          if (row >= count.shape[2] || row >= list.shape[2])
+            continue;
+          auto at = [&](const Tensor &tensor) {
+            auto index = [&](int64_t dim, int64_t i) {
+              return std::to_string(tensor.shape[dim] == 1 ? 0 : i);
+            };
+            return "[" + index(0, b) + ", " + index(1, h) + ", " +
+                   std::to_string(row);
+          };
+          int64_t end = ::read(count, {b, h, row}), room = list.shape[3];
+          if (end < 0 || end > room)
+            return Status::error("operand '" + std::string(kCounts[kind]) +
+                                 "': entry " + at(count) + "] is " +
+                                 std::to_string(end) + ", but the list has room "
+                                 "for " + std::to_string(room));
+          for (int64_t n = 0; n < end; ++n) {
+            int64_t block = ::read(list, {b, h, row, n});
+            std::string entry = "operand '" + std::string(kLists[kind]) +
+                                "': entry " + at(list) + ", " +
+                                std::to_string(n) + "] is block " +
+                                std::to_string(block);
+            if (block < 0 || block >= blocks)
+              return Status::error(entry + ", but there are " +
+                                   std::to_string(blocks) +
+                                   " blocks of keys, numbered from 0");
+            auto [other, isNew] = seen.try_emplace(block, kLists[kind]);
+            if (!isNew)
+              return Status::error(entry + ", which stands in '" +
+                                   other->second +
+                                   "' before; a block stands in one list, once");
+          }
+        }
+      }
+  return Status::success();
+}
+
 namespace {
 /// Takes a mask apart, operands in the order in which masks take them.
 class MaskReader {
 public:
-  MaskReader(ArrayRef<Tensor> operands, std::shared_ptr<const ScalarBody> body)
-      : operands(operands), body(std::move(body)) {}
+  MaskReader(ArrayRef<Tensor> operands, std::shared_ptr<const ScalarBody> body,
+             int64_t keys)
+      : operands(operands), body(std::move(body)), keys(keys) {}
 
   Result<Visible> read(Attribute mask);
 
@@ -54,6 +110,7 @@ private:
 
   ArrayRef<Tensor> operands;
   std::shared_ptr<const ScalarBody> body;
+  int64_t keys;
 };
 } // namespace
 
@@ -108,6 +165,11 @@ Result<Visible> MaskReader::readAll(ArrayRef<MaskAttrInterface> masks,
 }
 
 Result<Visible> MaskReader::readBlockSparse(BlockSparseAttr mask) {
+  if (operands.front().array) {
+    int64_t blocks = (keys + mask.getBk() - 1) / mask.getBk();
+    if (Status status = checkLists(operands, blocks); status.failed())
+      return status;
+  }
   Tensor partialCount = next(), partial = next(), fullCount = next(),
          full = next();
   Visible inside;
@@ -147,10 +209,11 @@ bool reference::isKnownWithoutData(Attribute mask) {
 
 Status reference::setMask(Options &options, Attribute mask,
                           ArrayRef<Tensor> operands,
-                          std::shared_ptr<const ScalarBody> body) {
+                          std::shared_ptr<const ScalarBody> body,
+                          int64_t keys) {
   if (!mask)
     return Status::success();
-  Result<Visible> visible = MaskReader(operands, std::move(body)).read(mask);
+  Result<Visible> visible = MaskReader(operands, std::move(body), keys).read(mask);
   if (visible.failed())
     return visible.status();
   options.visible = *visible;

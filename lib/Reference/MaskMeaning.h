@@ -19,10 +19,11 @@
 namespace flash::reference {
 
 /// Sets what an attention's mask shows. `operands` are its run-time data, and
-/// `body` its region where it has one.
+/// `body` its region where it has one. Lists of blocks that say what there is
+/// not, of `keys` keys, are an error that names list and entry.
 rt::Status setMask(Options &options, mlir::Attribute mask,
                    llvm::ArrayRef<Tensor> operands,
-                   std::shared_ptr<const ScalarBody> body);
+                   std::shared_ptr<const ScalarBody> body, int64_t keys);
 
 /// Whether what the mask shows is known without run-time data.
 bool isKnownWithoutData(mlir::Attribute mask);

@@ -9,7 +9,7 @@
 //   ^bb0(%b, %h, %i, %j, %t: tensor<4xf32>):      slots 0 to 3
 //     %n = tensor.extract %t[%h]                  slot 5 = t[slot 1]
 //
-// Integers wrap at their width. In Float64 arithmetic no float is rounded; in
+// A branch or a loop is one step that has others. Integers wrap at their width. In Float64 arithmetic no float is rounded; in
 // Unfused, each is to its type.
 //
 //===----------------------------------------------------------------------===//
@@ -20,8 +20,10 @@
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Runtime/Float16.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -82,7 +84,17 @@ struct ScalarBody::Builder {
   bool add(Operation *op);
   bool addConversion(Operation *op);
   bool addExtract(tensor::ExtractOp op);
+  bool addFloat(Operation *op, ArrayRef<int64_t> in);
+  bool addBitcast(arith::BitcastOp op);
+  bool addAffine(Operation *op, AffineMap map, ArrayRef<int64_t> in);
+  bool addIf(scf::IfOp op);
+  bool addFor(scf::ForOp op);
+  /// The steps of a block within, and the slots of what it yields.
+  std::optional<std::vector<Step>> nested(Block &block,
+                                          SmallVectorImpl<int64_t> &yielded);
 
+  /// The first op that is not known.
+  Operation *unknown = nullptr;
   ScalarBody &body;
   bool rounds;
   llvm::DenseMap<Value, int64_t> slots;
@@ -101,9 +113,9 @@ void ScalarBody::Builder::bind(Value value, const RuntimeValue &known) {
 Status ScalarBody::Builder::addAll(Block &block) {
   for (Operation &op : block.without_terminator())
     if (!add(&op))
-      return Status::error("'" + op.getName().getStringRef().str() +
-                           "' is not an operation that the reference can run "
-                           "in a region");
+      return Status::error(
+          "'" + (unknown ? unknown : &op)->getName().getStringRef().str() +
+          "' is not an operation that the reference can run in a region");
   for (Value value : block.getTerminator()->getOperands())
     body.results.push_back(slot(value));
   return Status::success();
@@ -145,6 +157,8 @@ bool ScalarBody::Builder::add(Operation *op) {
     addReal(op, [=, a = in[0]](const Slot *s) { return function(s[a].real); });
     return true;
   }
+  if (addFloat(op, in))
+    return true;
   if (auto fma = dyn_cast<math::FmaOp>(op)) {
     addReal(op, [=, a = in[0], b = in[1], c = in[2]](const Slot *s) {
       return std::fma(s[a].real, s[b].real, s[c].real);
@@ -175,9 +189,215 @@ bool ScalarBody::Builder::add(Operation *op) {
     });
     return true;
   }
-  if (auto extract = dyn_cast<tensor::ExtractOp>(op))
-    return addExtract(extract);
-  return addConversion(op);
+  return llvm::TypeSwitch<Operation *, bool>(op)
+      .Case([&](tensor::ExtractOp extract) { return addExtract(extract); })
+      .Case([&](scf::IfOp branch) { return addIf(branch); })
+      .Case([&](scf::ForOp loop) { return addFor(loop); })
+      .Case([&](arith::BitcastOp cast) { return addBitcast(cast); })
+      .Case<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>(
+          [&](auto affine) { return addAffine(op, affine.getMap(), in); })
+      .Case([&](tensor::DimOp dim) {
+        auto known = tensors.find(dim.getSource());
+        if (known == tensors.end())
+          return false;
+        std::vector<int64_t> shape = known->second.shape;
+        addInteger(op, [=, a = in[1]](const Slot *s) -> int64_t {
+          int64_t n = s[a].integer;
+          return n >= 0 && n < int64_t(shape.size()) ? shape[n] : 0;
+        });
+        return true;
+      })
+      .Default([&](Operation *) { return addConversion(op); });
+}
+
+/// Functions of floats that are not of one or two floats alone.
+bool ScalarBody::Builder::addFloat(Operation *op, ArrayRef<int64_t> in) {
+  if (Question question = questionFunction(op)) {
+    addInteger(op, [=, a = in[0]](const Slot *s) -> int64_t {
+      return question(s[a].real);
+    });
+    return true;
+  }
+  if (BitFunction function = bitFunction(op)) {
+    unsigned width = widthOf(op->getOperand(0).getType());
+    addInteger(op, [=, a = in[0]](const Slot *s) {
+      return function(bits(width, s[a].integer), width);
+    });
+    return true;
+  }
+  if (isa<math::ClampFOp>(op)) {
+    addReal(op, [=, x = in[0], low = in[1], high = in[2]](const Slot *s) {
+      return std::isnan(s[x].real)
+                 ? s[x].real
+                 : std::min(std::max(s[x].real, s[low].real), s[high].real);
+    });
+    return true;
+  }
+  if (isa<math::FPowIOp>(op)) {
+    addReal(op, [=, a = in[0], n = in[1]](const Slot *s) {
+      return std::pow(s[a].real, static_cast<double>(s[n].integer));
+    });
+    return true;
+  }
+  if (auto both = dyn_cast<math::SincosOp>(op)) {
+    int64_t sin = slot(both.getSin()), cos = slot(both.getCos());
+    body.steps.push_back([=, a = in[0]](Slot *s) {
+      double x = s[a].real;
+      s[sin].real = std::sin(x), s[cos].real = std::cos(x);
+    });
+    return true;
+  }
+  return false;
+}
+
+/// The same bits as another type of as many.
+bool ScalarBody::Builder::addBitcast(arith::BitcastOp op) {
+  Type from = op.getIn().getType(), to = op.getType();
+  if (!from.isIntOrFloat() || !to.isIntOrFloat())
+    return false;
+  int64_t a = slot(op.getIn()), result = slot(op.getResult());
+  auto floatFrom = dyn_cast<FloatType>(from), floatTo = dyn_cast<FloatType>(to);
+  unsigned width = from.getIntOrFloatBitWidth();
+  body.steps.push_back([=](Slot *s) {
+    APInt raw(width, floatFrom ? 0 : bits(width, s[a].integer));
+    if (floatFrom) {
+      APFloat value(s[a].real);
+      bool loses;
+      value.convert(floatFrom.getFloatSemantics(),
+                    APFloat::rmNearestTiesToEven, &loses);
+      raw = value.bitcastToAPInt();
+    }
+    if (floatTo)
+      s[result].real =
+          APFloat(floatTo.getFloatSemantics(), raw).convertToDouble();
+    else
+      s[result].integer = wrap(width, raw.getZExtValue());
+  });
+  return true;
+}
+
+/// What an affine expression is, of numbers in slots.
+static int64_t evaluate(AffineExpr expr, const ScalarBody::Slot *s,
+                        ArrayRef<int64_t> dims, ArrayRef<int64_t> symbols) {
+  if (auto dim = dyn_cast<AffineDimExpr>(expr))
+    return s[dims[dim.getPosition()]].integer;
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
+    return s[symbols[symbol.getPosition()]].integer;
+  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
+    return constant.getValue();
+  auto binary = cast<AffineBinaryOpExpr>(expr);
+  int64_t a = evaluate(binary.getLHS(), s, dims, symbols),
+          b = evaluate(binary.getRHS(), s, dims, symbols);
+  switch (expr.getKind()) {
+  case AffineExprKind::Add:
+    return a + b;
+  case AffineExprKind::Mul:
+    return a * b;
+  case AffineExprKind::Mod:
+    return b > 0 ? ((a % b) + b) % b : 0;
+  case AffineExprKind::FloorDiv:
+    return b == 0 ? 0 : a / b - (a % b != 0 && (a < 0) != (b < 0));
+  default:
+    return b == 0 ? 0 : a / b + (a % b != 0 && (a < 0) == (b < 0));
+  }
+}
+
+bool ScalarBody::Builder::addAffine(Operation *op, AffineMap map,
+                                    ArrayRef<int64_t> in) {
+  SmallVector<int64_t> dims(in.take_front(map.getNumDims())),
+      symbols(in.drop_front(map.getNumDims()));
+  bool largest = isa<affine::AffineMaxOp>(op);
+  addInteger(op, [=](const Slot *s) {
+    int64_t value = evaluate(map.getResult(0), s, dims, symbols);
+    for (AffineExpr expr : map.getResults().drop_front()) {
+      int64_t other = evaluate(expr, s, dims, symbols);
+      value = largest ? std::max(value, other) : std::min(value, other);
+    }
+    return value;
+  });
+  return true;
+}
+
+std::optional<std::vector<ScalarBody::Step>>
+ScalarBody::Builder::nested(Block &block, SmallVectorImpl<int64_t> &yielded) {
+  std::vector<Step> around = std::exchange(body.steps, {});
+  bool known = true;
+  for (Operation &op : block.without_terminator()) {
+    known = add(&op);
+    if (!known) {
+      unknown = unknown ? unknown : &op;
+      break;
+    }
+  }
+  std::vector<Step> steps = std::exchange(body.steps, std::move(around));
+  if (!known)
+    return std::nullopt;
+  for (Value value : block.getTerminator()->getOperands())
+    yielded.push_back(slot(value));
+  return steps;
+}
+
+/// Copies slots to others, all at once.
+static void move(ScalarBody::Slot *s, ArrayRef<int64_t> from,
+                 ArrayRef<int64_t> to) {
+  SmallVector<ScalarBody::Slot, 4> values;
+  for (int64_t slot : from)
+    values.push_back(s[slot]);
+  for (auto [slot, value] : llvm::zip(to, values))
+    s[slot] = value;
+}
+
+bool ScalarBody::Builder::addIf(scf::IfOp op) {
+  SmallVector<int64_t> results, yielded[2];
+  for (Value result : op.getResults())
+    results.push_back(slot(result));
+  std::vector<Step> steps[2];
+  for (int side : {0, 1}) {
+    Region &region = side ? op.getElseRegion() : op.getThenRegion();
+    if (region.empty())
+      continue;
+    auto inside = nested(region.front(), yielded[side]);
+    if (!inside)
+      return false;
+    steps[side] = std::move(*inside);
+  }
+  int64_t condition = slot(op.getCondition());
+  body.steps.push_back([=, yes = steps[0], no = steps[1], fromYes = yielded[0],
+                        fromNo = yielded[1]](Slot *s) {
+    bool holds = s[condition].integer != 0;
+    for (const Step &step : holds ? yes : no)
+      step(s);
+    move(s, holds ? fromYes : fromNo, results);
+  });
+  return true;
+}
+
+bool ScalarBody::Builder::addFor(scf::ForOp op) {
+  SmallVector<int64_t> results, arguments, inits, yielded;
+  for (Value value : op.getResults())
+    results.push_back(slot(value));
+  for (Value value : op.getRegionIterArgs())
+    arguments.push_back(slot(value));
+  for (Value value : op.getInitArgs())
+    inits.push_back(slot(value));
+  int64_t position = slot(op.getInductionVar()), lower = slot(op.getLowerBound()),
+          upper = slot(op.getUpperBound()), by = slot(op.getStep());
+  auto inside = nested(*op.getBody(), yielded);
+  if (!inside)
+    return false;
+  body.steps.push_back([=, steps = std::move(*inside)](Slot *s) {
+    move(s, inits, arguments);
+    int64_t step = std::max<int64_t>(s[by].integer, 1);
+    for (int64_t i = s[lower].integer, end = s[upper].integer; i < end;
+         i += step) {
+      s[position].integer = i;
+      for (const Step &one : steps)
+        one(s);
+      move(s, yielded, arguments);
+    }
+    move(s, arguments, results);
+  });
+  return true;
 }
 
 bool ScalarBody::Builder::addConversion(Operation *op) {
@@ -201,6 +421,11 @@ bool ScalarBody::Builder::addConversion(Operation *op) {
   } else if (isa<arith::UIToFPOp>(op)) {
     addReal(op,
             [=](const Slot *s) -> double { return bits(width, s[a].integer); });
+  } else if (isa<arith::FPToUIOp>(op)) {
+    addInteger(op, [=](const Slot *s) -> int64_t {
+      double x = s[a].real;
+      return x > -1 && x < 0x1p64 ? static_cast<int64_t>(uint64_t(x)) : 0;
+    });
   } else if (isa<arith::FPToSIOp>(op)) {
     addInteger(op, [=](const Slot *s) -> int64_t {
       double x = s[a].real;
@@ -275,13 +500,31 @@ ScalarBody::getLinalg(linalg::LinalgOp op,
     builder.slot(argument);
   body->firstIndex = body->initial.size();
   body->initial.resize(body->initial.size() + op.getNumLoops());
-  for (Operation &inner : block)
-    for (Value operand : inner.getOperands())
-      if (operand.getParentBlock() != &block)
+  op->walk([&](Operation *inner) {
+    if (inner == op)
+      return;
+    for (Value operand : inner->getOperands())
+      if (!op->getRegion(0).isAncestor(operand.getParentRegion()))
         builder.bind(operand, around(operand));
+  });
   if (Status status = builder.addAll(block); status.failed())
     return status;
   return std::shared_ptr<const ScalarBody>(std::move(body));
+}
+
+std::shared_ptr<const ScalarBody> ScalarBody::getOp(Operation *op,
+                                                    Arithmetic arithmetic) {
+  auto body = std::make_shared<ScalarBody>();
+  Builder builder(*body, arithmetic == Arithmetic::Unfused);
+  for (Value operand : op->getOperands())
+    builder.slot(operand);
+  // An operand may stand twice.
+  body->firstIndex = body->initial.size();
+  if (!builder.add(op))
+    return nullptr;
+  for (Value result : op->getResults())
+    body->results.push_back(builder.slot(result));
+  return body;
 }
 
 ScalarBody::Slot ScalarBody::run(const Element &e, const double *score) const {

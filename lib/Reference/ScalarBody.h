@@ -43,6 +43,11 @@ public:
             llvm::function_ref<const RuntimeValue &(mlir::Value)> around,
             Arithmetic arithmetic);
 
+  /// Prepares a single op without regions on numbers, whose operands are the
+  /// elements and whose results it yields; null if it is not known.
+  static std::shared_ptr<const ScalarBody> getOp(mlir::Operation *op,
+                                                 Arithmetic arithmetic);
+
   /// Of a linalg op: what it yields of one element of each operand, at the
   /// loops' indices.
   void run(llvm::ArrayRef<Slot> elements, llvm::ArrayRef<int64_t> loops,

@@ -15,6 +15,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include "llvm/ADT/bit.h"
 
 #include <algorithm>
 #include <cmath>
@@ -83,6 +84,30 @@ IntegerFunction reference::integerFunction(Operation *op) {
           return a / b - (a % b != 0 && (a < 0) != (b < 0));
         };
       })
+      .Case([](arith::CeilDivSIOp) -> IntegerFunction {
+        return [](int64_t a, int64_t b, unsigned) {
+          if (b == 0 || b == -1)
+            return b == 0 ? 0 : int64_t(-uint64_t(a));
+          return a / b + (a % b != 0 && (a < 0) == (b < 0));
+        };
+      })
+      .Case([](arith::CeilDivUIOp) -> IntegerFunction {
+        return [](int64_t a, int64_t b, unsigned w) {
+          uint64_t x = bits(w, a), y = bits(w, b);
+          return y == 0 ? 0 : int64_t(x / y + (x % y != 0));
+        };
+      })
+      .Case([](math::IPowIOp) -> IntegerFunction {
+        return [](int64_t a, int64_t b, unsigned) -> int64_t {
+          if (b < 0)
+            return a == 1 ? 1 : a == -1 ? (b % 2 ? -1 : 1) : 0;
+          uint64_t power = 1, base = a;
+          for (; b; b >>= 1, base *= base)
+            if (b & 1)
+              power *= base;
+          return power;
+        };
+      })
       .Case([](arith::DivUIOp) -> IntegerFunction {
         return [](int64_t a, int64_t b, unsigned w) {
           return b == 0 ? 0 : int64_t(bits(w, a) / bits(w, b));
@@ -141,44 +166,98 @@ RealFunction reference::realFunction(Operation *op) {
       .Case<arith::MinNumFOp>([](auto) -> RealFunction {
         return [](double a, double b) { return std::fmin(a, b); };
       })
+      .Case([](arith::RemFOp) -> RealFunction {
+        return [](double a, double b) { return std::fmod(a, b); };
+      })
+      .Case([](math::Atan2Op) -> RealFunction {
+        return [](double a, double b) { return std::atan2(a, b); };
+      })
+      .Case([](math::CopySignOp) -> RealFunction {
+        return [](double a, double b) { return std::copysign(a, b); };
+      })
       .Case([](math::PowFOp) -> RealFunction {
         return [](double a, double b) { return std::pow(a, b); };
       })
       .Default([](Operation *) { return nullptr; });
 }
 
+/// A case of `unaryFunction`: an op, and what it does to x.
+#define FLASH_UNARY(OP, VALUE)                                                 \
+  Case<OP>([](auto) -> Unary { return [](double x) -> double { return VALUE; }; })
+
 Unary reference::unaryFunction(Operation *op) {
   return llvm::TypeSwitch<Operation *, Unary>(op)
-      .Case<arith::NegFOp>(
-          [](auto) -> Unary { return [](double x) { return -x; }; })
-      .Case<math::AbsFOp>(
-          [](auto) -> Unary { return [](double x) { return std::fabs(x); }; })
-      .Case<math::ExpOp>(
-          [](auto) -> Unary { return [](double x) { return std::exp(x); }; })
-      .Case<math::Exp2Op>(
-          [](auto) -> Unary { return [](double x) { return std::exp2(x); }; })
-      .Case<math::LogOp>(
-          [](auto) -> Unary { return [](double x) { return std::log(x); }; })
-      .Case<math::Log2Op>(
-          [](auto) -> Unary { return [](double x) { return std::log2(x); }; })
-      .Case<math::Log1pOp>(
-          [](auto) -> Unary { return [](double x) { return std::log1p(x); }; })
-      .Case<math::TanhOp>(
-          [](auto) -> Unary { return [](double x) { return std::tanh(x); }; })
-      .Case<math::ErfOp>(
-          [](auto) -> Unary { return [](double x) { return std::erf(x); }; })
-      .Case<math::SqrtOp>(
-          [](auto) -> Unary { return [](double x) { return std::sqrt(x); }; })
-      .Case<math::RsqrtOp>([](auto) -> Unary {
-        return [](double x) { return 1 / std::sqrt(x); };
-      })
-      .Case<math::SinOp>(
-          [](auto) -> Unary { return [](double x) { return std::sin(x); }; })
-      .Case<math::CosOp>(
-          [](auto) -> Unary { return [](double x) { return std::cos(x); }; })
-      .Case<math::FloorOp>(
-          [](auto) -> Unary { return [](double x) { return std::floor(x); }; })
+      .FLASH_UNARY(arith::NegFOp, -x)
+      .FLASH_UNARY(math::AbsFOp, std::fabs(x))
+      .FLASH_UNARY(math::RsqrtOp, 1 / std::sqrt(x))
+      .FLASH_UNARY(math::ExpOp, std::exp(x))
+      .FLASH_UNARY(math::Exp2Op, std::exp2(x))
+      .FLASH_UNARY(math::ExpM1Op, std::expm1(x))
+      .FLASH_UNARY(math::LogOp, std::log(x))
+      .FLASH_UNARY(math::Log2Op, std::log2(x))
+      .FLASH_UNARY(math::Log10Op, std::log10(x))
+      .FLASH_UNARY(math::Log1pOp, std::log1p(x))
+      .FLASH_UNARY(math::TanhOp, std::tanh(x))
+      .FLASH_UNARY(math::SinhOp, std::sinh(x))
+      .FLASH_UNARY(math::CoshOp, std::cosh(x))
+      .FLASH_UNARY(math::TanOp, std::tan(x))
+      .FLASH_UNARY(math::SinOp, std::sin(x))
+      .FLASH_UNARY(math::CosOp, std::cos(x))
+      .FLASH_UNARY(math::AsinOp, std::asin(x))
+      .FLASH_UNARY(math::AcosOp, std::acos(x))
+      .FLASH_UNARY(math::AtanOp, std::atan(x))
+      .FLASH_UNARY(math::AsinhOp, std::asinh(x))
+      .FLASH_UNARY(math::AcoshOp, std::acosh(x))
+      .FLASH_UNARY(math::AtanhOp, std::atanh(x))
+      .FLASH_UNARY(math::ErfOp, std::erf(x))
+      .FLASH_UNARY(math::ErfcOp, std::erfc(x))
+      .FLASH_UNARY(math::SqrtOp, std::sqrt(x))
+      .FLASH_UNARY(math::CbrtOp, std::cbrt(x))
+      .FLASH_UNARY(math::FloorOp, std::floor(x))
+      .FLASH_UNARY(math::CeilOp, std::ceil(x))
+      .FLASH_UNARY(math::TruncOp, std::trunc(x))
+      .FLASH_UNARY(math::RoundOp, std::round(x))
+      .FLASH_UNARY(math::RoundEvenOp, std::nearbyint(x))
       .Case<arith::ExtFOp, arith::TruncFOp>(
           [](auto) -> Unary { return [](double x) { return x; }; })
+      .Default([](Operation *) { return nullptr; });
+}
+
+#undef FLASH_UNARY
+
+Question reference::questionFunction(Operation *op) {
+  return llvm::TypeSwitch<Operation *, Question>(op)
+      .Case<math::IsNaNOp>([](auto) -> Question {
+        return [](double x) { return std::isnan(x); };
+      })
+      .Case<math::IsInfOp>([](auto) -> Question {
+        return [](double x) { return std::isinf(x); };
+      })
+      .Case<math::IsFiniteOp>([](auto) -> Question {
+        return [](double x) { return std::isfinite(x); };
+      })
+      .Case<math::IsNormalOp>([](auto) -> Question {
+        return [](double x) { return std::isnormal(x); };
+      })
+      .Default([](Operation *) { return nullptr; });
+}
+
+BitFunction reference::bitFunction(Operation *op) {
+  return llvm::TypeSwitch<Operation *, BitFunction>(op)
+      .Case<math::CountLeadingZerosOp>([](auto) -> BitFunction {
+        return [](uint64_t x, unsigned width) -> int64_t {
+          return llvm::countl_zero(x) - (64 - int64_t(width));
+        };
+      })
+      .Case<math::CountTrailingZerosOp>([](auto) -> BitFunction {
+        return [](uint64_t x, unsigned width) -> int64_t {
+          return std::min<int64_t>(llvm::countr_zero(x), width);
+        };
+      })
+      .Case<math::CtPopOp>([](auto) -> BitFunction {
+        return [](uint64_t x, unsigned) -> int64_t {
+          return llvm::popcount(x);
+        };
+      })
       .Default([](Operation *) { return nullptr; });
 }

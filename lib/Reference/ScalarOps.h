@@ -38,11 +38,16 @@ inline uint64_t bits(unsigned width, int64_t value) {
 using IntegerFunction = int64_t (*)(int64_t, int64_t, unsigned);
 using RealFunction = double (*)(double, double);
 using Unary = double (*)(double);
+/// A question about a float; bits of an integer, and their number.
+using Question = bool (*)(double);
+using BitFunction = int64_t (*)(uint64_t, unsigned);
 
 /// Each null for an op of another kind.
 IntegerFunction integerFunction(mlir::Operation *op);
 RealFunction realFunction(mlir::Operation *op);
 Unary unaryFunction(mlir::Operation *op);
+Question questionFunction(mlir::Operation *op);
+BitFunction bitFunction(mlir::Operation *op);
 
 } // namespace flash::reference
 

@@ -74,6 +74,16 @@ static Status checkSizes(const FlatTensor &tensor, const int64_t *dims) {
 static Status checkStrides(const FlatTensor &tensor, const int64_t *dims,
                            const CallArgument &given, bool isResult) {
   size_t last = tensor.rank - 1;
+  if (tensor.isDense) {
+    int64_t stride = 1;
+    for (size_t d = tensor.rank; d-- > 0; stride *= dims[d])
+      if (dims[d] > 1 && given.strides[d] != stride)
+        return Status::error(
+            "dimension " + std::to_string(d) + " has a stride of " +
+            std::to_string(given.strides[d]) + ", but must have " +
+            std::to_string(stride) +
+            ": it is filled before kernels write it, as a dense tensor");
+  }
   if (dims[last] > 1 && given.strides[last] != 1)
     return Status::error("the last dimension has a stride of " +
                          std::to_string(given.strides[last]) +

@@ -118,6 +118,9 @@ private:
     FlatFill result;
     result.step = index;
     result.buffer = static_cast<size_t>(fill.buffer);
+    const Buffer &buffer = flat.program.buffers[result.buffer];
+    if (buffer.kind == Buffer::Kind::Result)
+      flat.results[static_cast<size_t>(buffer.index)].isDense = true;
     result.offset = builder.add(fill.byteOffset);
     result.bytes = builder.add(fill.bytes);
     result.range = builder.cut();

@@ -36,6 +36,8 @@ struct FlatTensor {
   size_t rank = 0;
   int64_t elementBytes = 0;
   int64_t alignment = 1;
+  /// Of a result that is filled before kernels write it.
+  bool isDense = false;
   /// Sizes that the call must have; of a result all.
   std::vector<std::pair<size_t, Slot>> dims;
 };

@@ -32,6 +32,11 @@ Result<DType> parseDescr(const std::string &descr) {
       {"<f4", DType::F32},  {"<f2", DType::F16}, {"<f8", DType::F64},
       {"<i8", DType::I64},  {"<i4", DType::I32}, {"|V2", DType::BF16},
       {"<V2", DType::BF16}, {"|i1", DType::I8},  {"|b1", DType::I1},
+      // Which float of 8 bits it is, the file does not say: ml_dtypes writes
+      // them as void (|V1, and <f1 in later versions), flash-run as |u1.
+      {"|u1", DType::F8E4M3FN}, {"|V1", DType::F8E4M3FN},
+      {"<V1", DType::F8E4M3FN}, {"<f1", DType::F8E4M3FN},
+      {"|f1", DType::F8E4M3FN},
   };
   for (const Entry &entry : entries)
     if (descr == entry.descr)
@@ -41,7 +46,7 @@ Result<DType> parseDescr(const std::string &descr) {
                          "' is big-endian; only little-endian is supported");
   return Status::error("element type '" + descr +
                        "' is not supported; supported are <f4, <f2, <f8, <i8, "
-                       "<i4, |i1, |b1, and |V2 for bf16");
+                       "<i4, |i1, |b1, |V2 for bf16, and |V1 or |u1 for floats of 8 bits");
 }
 
 /// A reader of the small part of Python's literals that headers use.

@@ -1,6 +1,9 @@
-// RUN: flash-opt %s --flash-cpu-pipeline | FileCheck %s
-// RUN: flash-opt %s --flash-cpu-pipeline="vector-bits=512 registers=32" | FileCheck %s --check-prefix=WIDE
-// RUN: flash-opt %s --flash-choose-schedule --flash-tile-attention --flash-decompose-attention --flash-cpu-lowering-pipeline | FileCheck %s
+// RUN: flash-opt %s --flash-cpu-pipeline="target=cpu:x86-64-v3" | FileCheck %s
+// RUN: flash-opt %s --flash-cpu-pipeline="target=cpu:x86-64-v4" | FileCheck %s --check-prefix=WIDE
+// RUN: flash-opt %s --flash-cpu-pipeline="target=cpu:x86-64-v3 vector-bits=512 registers=32" | FileCheck %s --check-prefix=WIDE
+// RUN: flash-opt %s --flash-choose-schedule=target=cpu:x86-64-v3 --flash-tile-attention --flash-decompose-attention --flash-cpu-lowering-pipeline=target=cpu:x86-64-v3 | FileCheck %s
+// RUN: not flash-opt %s --flash-cpu-pipeline="target=cpu:pentium" 2>&1 | FileCheck %s --check-prefix=NAMES
+// NAMES: error: flash-choose-schedule: no CPU 'pentium'; there are x86-64, x86-64-v2, x86-64-v3,
 
 // From attention to a body over query blocks and a call of the runtime. No heap
 // is allocated, nothing is copied by a call, and exp2 is arithmetic.

@@ -48,6 +48,7 @@ struct Failure {
 /// What processes share.
 struct Shared {
   std::atomic<uint64_t> next, done, failed, calls;
+  std::atomic<int64_t> milliseconds; ///< of draws that are done
   std::atomic<double> part;
   std::atomic<uint64_t> partOf;
   Worker workers[kMostJobs];
@@ -67,6 +68,20 @@ private:
     return shared->next < options.first + options.count &&
            (options.seconds <= 0 || elapsed() < options.seconds) &&
            int64_t(shared->failed.load()) < options.failures;
+  }
+  /// Seconds after which a draw hangs. A mean of a few draws says little.
+  double longest() const {
+    if (options.limit >= 0)
+      return options.limit;
+    double mean = double(shared->milliseconds) / 1000 /
+                  double(std::max<uint64_t>(shared->done, 1));
+    return -options.limit * std::max(mean, 0.4);
+  }
+  /// What a draw in a process of its own is run with.
+  FuzzOptions apart() const {
+    FuzzOptions bounded = options;
+    bounded.limit = longest();
+    return bounded;
   }
   void work(Worker &worker);
   void start(int64_t job);
@@ -110,6 +125,7 @@ void Fuzzer::work(Worker &worker) {
     Outcome outcome = runDraw(drawAttention(options.seed, number), options);
     worker.at = kIdle;
     shared->calls += uint64_t(outcome.calls);
+    shared->milliseconds += int64_t(elapsed() * 1000) - worker.since;
     ++shared->done;
     if (outcome.part > shared->part) {
       shared->part = outcome.part;
@@ -153,7 +169,7 @@ void Fuzzer::watch() {
       Worker &worker = shared->workers[job];
       uint64_t at = worker.at;
       double spent = elapsed() - double(worker.since) / 1000;
-      bool hangs = at != kIdle && spent > options.limit;
+      bool hangs = at != kIdle && spent > longest();
       if (hangs)
         kill(pids[job], SIGKILL);
       int status = 0;
@@ -184,7 +200,7 @@ void Fuzzer::watch() {
 /// others may have had it.
 bool Fuzzer::onlySlow(const Failure &failure) {
   if (llvm::StringRef(failure.kind) != "hang" || !options.steps.empty() ||
-      !runApart(drawAttention(options.seed, failure.number), options)
+      !runApart(drawAttention(options.seed, failure.number), apart())
            .kind.empty())
     return false;
   llvm::outs() << "draw " << failure.number << " passes when it runs again\n";
@@ -204,11 +220,11 @@ void Fuzzer::report(const Failure &failure) {
     smallest.draw = *applySteps(draw, options.steps);
   if (options.minimize) {
     // A crash may need what ran before it in the same process.
-    Outcome again = runApart(draw, options);
+    Outcome again = runApart(draw, apart());
     if (again.kind.empty())
       os << "  it passes in a process of its own\n";
     else
-      smallest = fuzz::minimize(draw, again, options);
+      smallest = fuzz::minimize(draw, again, apart());
   }
   matrix::Kernel kernel = makeKernel(smallest.draw);
   os << "  smallest: " << smallest.outcome.kind << ": "
@@ -217,7 +233,12 @@ void Fuzzer::report(const Failure &failure) {
      << " --draw=" << failure.number;
   for (size_t i = 0; i < smallest.steps.size(); ++i)
     os << (i ? "," : " --steps=") << smallest.steps[i];
-  os << (options.io ? " --io" : "") << "\n  calls:";
+  if (options.target != "cpu")
+    os << " --target=" << options.target;
+  if (options.optLevel)
+    os << " --opt-level=" << options.optLevel;
+  os << (options.io ? " --io" : "")
+     << (options.compileOnly ? " --compile-only" : "") << "\n  calls:";
   for (const matrix::Shape &shape : kernel.shapes)
     os << kernel.describe(shape) << ";";
   if (kernel.splitKV)
@@ -241,7 +262,7 @@ int Fuzzer::run() {
   } else {
     Outcome outcome = runApart(
         *applySteps(drawAttention(options.seed, options.first), options.steps),
-        options);
+        apart());
     shared->done = 1;
     shared->calls = outcome.calls;
     shared->part = outcome.part;

@@ -20,13 +20,19 @@ struct FuzzOptions {
   /// The first draw's number, and how many; seconds after which none begins.
   uint64_t first = 0, count = 100;
   double seconds = 0;
-  /// Processes; seconds that a draw may take before it counts as hanging.
+  /// Processes.
   int64_t jobs = 1;
-  double limit = 60;
+  /// Seconds that a draw may take before it counts as hanging; negative: so
+  /// many times the mean of those that are done.
+  double limit = -300;
   /// Draws stop after so many failures.
   int64_t failures = 5;
+  /// `cpu`, or a CPU by name as `cpu:znver4`.
+  std::string target = "cpu";
   /// LLVM's level.
   unsigned optLevel = 0;
+  /// Compile, and run nothing: for CPUs that this machine is not.
+  bool compileOnly = false;
   bool minimize = true, io = false, verbose = false;
   /// Simplifications to apply to the first draw, of a reproducer.
   std::vector<int64_t> steps;

@@ -54,6 +54,7 @@ Outcome fuzz::runDraw(const Draw &draw, const FuzzOptions &options) {
   matrixOptions.seed = draw.seed % 1000000;
   matrixOptions.io = options.io;
   matrixOptions.optLevel = options.optLevel;
+  matrixOptions.target = options.target;
   matrix::CaseRunner runner(kernel, matrixOptions);
   Outcome outcome;
   if (rt::Status status = runner.compile(); status.failed()) {
@@ -61,6 +62,8 @@ Outcome fuzz::runDraw(const Draw &draw, const FuzzOptions &options) {
     outcome.message = status.message();
     return outcome;
   }
+  if (options.compileOnly)
+    return outcome;
   for (const matrix::Shape &shape : kernel.shapes) {
     matrix::CaseResult result = runner.run(shape);
     ++outcome.calls;
@@ -178,7 +181,7 @@ Minimized fuzz::minimize(const Draw &draw, const Outcome &outcome,
   constexpr int kMostAttempts = 600;
   Minimized smallest{draw, outcome, {}};
   FuzzOptions attempt = options;
-  attempt.limit = std::min(options.limit, 20.0);
+  attempt.limit = options.limit / 3; // what is smaller takes less
   int attempts = 0;
   for (bool found = true; found && attempts < kMostAttempts;) {
     found = false;

@@ -12,6 +12,8 @@
 
 #include "Fuzz.h"
 
+#include "flash/Compiler/Executable.h"
+
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
@@ -30,6 +32,7 @@ command that brings it back.
   flash-fuzz --count=1000 --seed=fresh
   flash-fuzz --time=60
   flash-fuzz --seed=7 --draw=123 --steps=4,0,17
+  flash-fuzz --target=cpu:znver4 --compile-only --opt-level=3
 )";
 
 int main(int argc, char **argv) {
@@ -55,9 +58,12 @@ int main(int argc, char **argv) {
   cl::opt<double> seconds("time", cl::init(0), cl::value_desc("seconds"),
                           cl::desc("Begin no draw after so long"),
                           cl::cat(category));
-  cl::opt<double> limit("limit", cl::init(60), cl::value_desc("seconds"),
-                        cl::desc("What takes longer counts as hanging"),
-                        cl::cat(category));
+  cl::opt<double> limit(
+      "limit", cl::init(options.limit), cl::value_desc("seconds"),
+      cl::desc(
+          "What takes longer counts as hanging (default: 300 times as long "
+          "as the mean draw)"),
+      cl::cat(category));
   cl::opt<int64_t> jobs("jobs", cl::init(0), cl::value_desc("N"),
                         cl::desc("Processes (default: one for each core)"),
                         cl::cat(category));
@@ -69,6 +75,15 @@ int main(int argc, char **argv) {
                    cl::desc("Compare bytes that tiles move with the IO report "
                             "instead of results with float64"),
                    cl::cat(category));
+  cl::opt<std::string> target(
+      "target", cl::init("cpu"), cl::value_desc("cpu|cpu:NAME"),
+      cl::desc("What to compile for: the machine at hand, or a CPU by LLVM's "
+               "name for it"),
+      cl::cat(category));
+  cl::opt<bool> compileOnly("compile-only",
+                            cl::desc("Compile and run nothing, so that any "
+                                     "--target=cpu:NAME will do"),
+                            cl::cat(category));
   cl::opt<unsigned> optLevel("opt-level", cl::init(0), cl::value_desc("0..3"),
                              cl::desc("LLVM's level"), cl::cat(category));
   cl::opt<bool> print("print", cl::desc("Print the programs, run nothing"),
@@ -96,8 +111,21 @@ int main(int argc, char **argv) {
   options.failures = failures;
   options.minimize = minimize && steps.empty();
   options.io = io;
+  options.target = target;
+  options.compileOnly = compileOnly;
   options.optLevel = optLevel;
   options.verbose = verbose;
+  if (!llvm::StringRef(target).starts_with("cpu"))
+    return fail("--target is cpu or cpu:NAME (cpu:x86-64-v3, ...), not '" +
+                target + "'");
+  if (io && compileOnly)
+    return fail("--io counts while draws run; --compile-only runs none");
+  if (flash::rt::Status status = flash::checkTarget(target); status.failed())
+    return fail(status.message());
+  if (!compileOnly)
+    if (flash::rt::Status status = flash::checkTargetIsHere(target);
+        status.failed())
+      return fail(status.message());
   if (!options.count)
     return fail("--count must be at least 1");
   if (!steps.empty() && draw < 0)

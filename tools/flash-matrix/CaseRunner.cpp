@@ -155,6 +155,27 @@ Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
   }
   if (kernel.spoil)
     kernel.spoil(kernel, shape, arrays);
+  if (kernel.spoilsUnseen) {
+    auto run = [&](const std::vector<Array> &from)
+        -> Result<std::shared_ptr<const Array>> {
+      std::vector<RuntimeValue> values;
+      for (auto [index, array] : llvm::enumerate(from)) {
+        values.push_back(Tensor::view(array));
+        if (kernel.offsets && index + 1 == numTensors) {
+          values.push_back(shape.qOffset);
+          values.push_back(shape.kvOffset);
+        }
+      }
+      auto results =
+          reference::run(func, values, reference::Arithmetic::Unfused);
+      if (results.failed())
+        return results.status();
+      return std::get<Tensor>(results->front()).array;
+    };
+    if (Status status = spoilUnseen(kernel, shape, arrays, run);
+        status.failed())
+      return status;
+  }
   auto addAll = [&](size_t from, size_t to) {
     for (; from < to; ++from)
       if (Status status = addInput(std::move(arrays[from]), operands);

@@ -251,6 +251,8 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
         add(std::move(kernel));
     for (Kernel &kernel : makeHopperKernels(type))
       add(std::move(kernel));
+    for (Kernel &kernel : makeUnseenKernels(type))
+      add(std::move(kernel));
   }
   return kernels;
 }

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,6 +58,8 @@ struct Kernel {
   /// the call in their order, without offsets.
   std::function<void(const Kernel &, const Shape &, std::vector<rt::Array> &)>
       spoil;
+  /// Spoils keys and values that no query sees.
+  bool spoilsUnseen = false;
   /// Keys in pages of this size; 0: not.
   int64_t pageSize = 0;
   /// Whether only the call says so.
@@ -112,6 +115,10 @@ std::vector<Kernel> makePackedKernels(rt::DType type);
 /// Kernels that schedules for Hopper make differently, of one element type.
 std::vector<Kernel> makeHopperKernels(rt::DType type);
 
+/// Kernels whose masks hide keys and values that are spoilt, of one element
+/// type.
+std::vector<Kernel> makeUnseenKernels(rt::DType type);
+
 /// `keyword(%a, %b : t, t) ` of these operands; empty without any.
 std::string listOperands(const std::string &keyword,
                          const std::vector<Extra> &extras);
@@ -128,14 +135,26 @@ void spoilBehindLengths(const Kernel &kernel, const Shape &shape,
 void spoilOutsideSequences(const Kernel &kernel, const Shape &shape,
                            std::vector<rt::Array> &operands);
 
+/// Writes NaN and infinities over the keys and values of a call, `operands`
+/// without offsets, that no query sees; found by what reaches the results of
+/// the reference, `run` with the operands it is given.
+rt::Status spoilUnseen(
+    const Kernel &kernel, const Shape &shape, std::vector<rt::Array> &operands,
+    const std::function<rt::Result<std::shared_ptr<const rt::Array>>(
+        const std::vector<rt::Array> &)> &run);
+
 /// Pages that a call has.
 int64_t pagesOf(const Kernel &kernel, const Shape &shape);
 
-/// All kernels; `large` adds lengths of several thousand.
+/// Every head dim from 1 to 256 of every type, with one shape each.
+std::vector<Kernel> makeHeadDimKernels();
+
+/// All kernels but those; `large` adds lengths of several thousand.
 std::vector<Kernel> makeKernels(bool large);
 
 struct MatrixOptions {
   std::string target = "cpu";
+  bool isCPU() const { return target.compare(0, 3, "cpu") == 0; }
   /// Options of the GPU's pipeline.
   std::string passes;
   /// Attribute that overrides parts of the chosen schedules.
@@ -148,6 +167,10 @@ struct MatrixOptions {
   /// Parts of names; a kernel must have each.
   std::vector<std::string> filters;
   bool large = false, verbose = false;
+  /// makeHeadDimKernels() in the place of the others.
+  bool headDims = false;
+  /// Compile, and run nothing.
+  bool compileOnly = false;
   /// Count what tiles load and store, and compare with the IO report instead of
   /// results with float64.
   bool io = false;
@@ -155,6 +178,9 @@ struct MatrixOptions {
   unsigned optLevel = 3;
   /// Every n-th kernel only.
   int64_t stride = 1;
+  /// Kernels are dealt out by their names to so many parts, of which this one
+  /// is wanted, counted from 1.
+  uint64_t part = 1, parts = 1;
 };
 
 /// The kernels that the options' filters and stride leave.

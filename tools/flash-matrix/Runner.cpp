@@ -14,6 +14,7 @@
 #include "CaseRunner.h"
 
 #include "llvm/Support/Format.h"
+#include "llvm/Support/xxhash.h"
 
 #include <atomic>
 #include <chrono>
@@ -45,12 +46,21 @@ static void runKernel(const Kernel &kernel, const MatrixOptions &options,
   if (status.failed()) {
     std::lock_guard<std::mutex> lock(totals.mutex);
     // What a target cannot do yet it says so; the CPU does everything.
-    bool skip = options.target != "cpu" &&
+    bool skip = !options.isCPU() &&
                 status.message().find("not supported") != std::string::npos;
-    (skip ? totals.skipped : totals.failed) += skip ? 1 : kernel.shapes.size();
+    (skip ? totals.skipped : totals.failed) +=
+        skip || options.compileOnly ? 1 : kernel.shapes.size();
     llvm::outs() << (skip ? "SKIP " : "FAIL ") << kernel.name()
                  << ": does not compile: " << status.message() << "\n";
     llvm::outs().flush();
+    return;
+  }
+  if (options.compileOnly) {
+    std::lock_guard<std::mutex> lock(totals.mutex);
+    ++totals.passed;
+    ++totals.kernels;
+    if (options.verbose)
+      llvm::outs() << "ok   " << kernel.name() << "\n";
     return;
   }
   for (const Shape &shape : kernel.shapes) {
@@ -75,9 +85,12 @@ static void runKernel(const Kernel &kernel, const MatrixOptions &options,
 std::vector<Kernel> matrix::selectKernels(const MatrixOptions &options) {
   std::vector<Kernel> kernels;
   int64_t position = 0;
-  for (Kernel &kernel : makeKernels(options.large)) {
+  std::vector<Kernel> all =
+      options.headDims ? makeHeadDimKernels() : makeKernels(options.large);
+  for (Kernel &kernel : all) {
     std::string name = kernel.name();
-    bool wanted = !kernel.onlyGPU || options.target != "cpu";
+    bool wanted = !kernel.onlyGPU || !options.isCPU();
+    wanted &= llvm::xxh3_64bits(name) % options.parts == options.part - 1;
     for (const std::string &filter : options.filters)
       wanted &= name.find(filter) != std::string::npos;
     if (wanted && position++ % options.stride == 0)
@@ -117,13 +130,15 @@ int matrix::runMatrix(const MatrixOptions &options) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin)
           .count();
   llvm::outs() << "target " << options.target << ", seed " << options.seed
-               << ", " << kernels.size() << " kernels, " << options.repeats
-               << " launches a case, " << llvm::format("%.0f s", seconds)
-               << "\n";
+               << ", " << kernels.size() << " kernels, "
+               << (options.compileOnly
+                       ? std::string("compiled only")
+                       : std::to_string(options.repeats) + " launches a case")
+               << ", " << llvm::format("%.0f s", seconds) << "\n";
   if (totals.skipped)
     llvm::outs() << totals.skipped
                  << " kernels skipped: the target cannot compile them yet\n";
-  if (!options.io)
+  if (!options.io && !options.compileOnly)
     llvm::outs() << "largest error: " << llvm::format("%.2f", totals.worst)
                  << " of its limit, " << totals.worstName << "\n";
   llvm::outs() << totals.passed << " passed, " << totals.failed << " failed\n";

@@ -30,6 +30,7 @@ a run, so that what is read or written outside, or not written, is seen.
   flash-matrix --target=sm_90a --repeats=100 --seed=fresh
   flash-matrix --filter=bf16 --filter=split --verbose
   flash-matrix --io
+  flash-matrix --head-dims --target=cpu:znver4 --run-if-possible --part=3/16
 )";
 
 int main(int argc, char **argv) {
@@ -38,7 +39,7 @@ int main(int argc, char **argv) {
   cl::OptionCategory category("flash-matrix options");
   flash::matrix::MatrixOptions options;
   cl::opt<std::string> target(
-      "target", cl::init("cpu"), cl::value_desc("cpu|auto|sm_90a|..."),
+      "target", cl::init("cpu"), cl::value_desc("cpu|cpu:NAME|auto|sm_90a|..."),
       cl::desc("What to compile for and run on"), cl::cat(category));
   cl::opt<std::string> schedule(
       "schedule", cl::value_desc("#flash.schedule<...>"),
@@ -65,6 +66,22 @@ int main(int argc, char **argv) {
   cl::opt<int64_t> stride("stride", cl::init(1), cl::value_desc("N"),
                           cl::desc("Only every N-th kernel"),
                           cl::cat(category));
+  cl::opt<std::string> part(
+      "part", cl::init("1/1"), cl::value_desc("K/N"),
+      cl::desc("Deal the kernels out to N parts, by their names, and take the "
+               "K-th: other K, other kernels, and all of them in the end"),
+      cl::cat(category));
+  cl::opt<bool> headDims("head-dims",
+                         cl::desc("Every head dim from 1 to 256 of every type, "
+                                  "with one shape, instead of the matrix"),
+                         cl::cat(category));
+  cl::opt<bool> compileOnly(
+      "compile-only", cl::desc("Compile and run nothing; any --target will do"),
+      cl::cat(category));
+  cl::opt<bool> runIfPossible(
+      "run-if-possible",
+      cl::desc("Compile only, if this machine cannot run the --target's code"),
+      cl::cat(category));
   cl::opt<unsigned> optLevel("opt-level", cl::init(3), cl::value_desc("0..3"),
                              cl::desc("LLVM's level on the CPU"),
                              cl::cat(category));
@@ -107,7 +124,14 @@ int main(int argc, char **argv) {
   options.large = large;
   options.verbose = verbose;
   options.io = io;
-  if (io && options.target != "cpu")
+  options.headDims = headDims;
+  llvm::StringRef number, of;
+  std::tie(number, of) = llvm::StringRef(part).split('/');
+  if (number.getAsInteger(10, options.part) ||
+      of.getAsInteger(10, options.parts) || options.part < 1 ||
+      options.part > options.parts)
+    return fail("--part is K/N with K from 1 to N, not '" + part + "'");
+  if (io && !options.isCPU())
     return fail("--io counts on the target cpu");
   if (list) {
     for (const flash::matrix::Kernel &kernel :
@@ -116,8 +140,14 @@ int main(int argc, char **argv) {
                    << kernel.program() << "\n";
     return 0;
   }
-  if (flash::rt::Status status = flash::checkTargetIsHere(options.target);
+  if (flash::rt::Status status = flash::checkTarget(options.target);
       status.failed())
     return fail(status.message());
+  flash::rt::Status here = flash::checkTargetIsHere(options.target);
+  options.compileOnly = compileOnly || (runIfPossible && here.failed());
+  if (!options.compileOnly && here.failed())
+    return fail(here.message());
+  if (io && options.compileOnly)
+    return fail("--io counts while cases run; --compile-only runs none");
   return flash::matrix::runMatrix(options);
 }

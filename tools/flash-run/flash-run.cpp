@@ -56,9 +56,11 @@ int main(int argc, char **argv) {
                             cl::desc("FILE.mlir (- for standard input)"),
                             cl::cat(category));
   cl::opt<std::string> target(
-      "target", cl::init("auto"), cl::value_desc("cpu|auto|sm_90a|..."),
-      cl::desc(
-          "What to compile for; auto: the GPU if there is one, else the CPU"),
+      "target", cl::init("auto"),
+      cl::value_desc("cpu|cpu:NAME|auto|sm_90a|..."),
+      cl::desc("What to compile for; auto: the GPU if there is one, else the "
+               "CPU; cpu:NAME: a CPU by LLVM's name for it (cpu:x86-64-v3, "
+               "cpu:znver4), the same code on every machine"),
       cl::cat(category));
   cl::opt<std::string> entry("entry", cl::value_desc("name"),
                              cl::desc("The function, if the file has several"),

@@ -297,7 +297,7 @@ TEST_F(AnalysisTest, CountsListedBlocksAndSharedPages) {
          KnownValue::tensor({2, 4}, data({3, 1, 0, 2, 3, 7, 0, 2})),
          KnownValue::tensor({2}, data({64, 64})), none, lists,
          KnownValue::tensor({2, 1, 1}, data(std::move(counts))), lists},
-        target("cpu"));
+        target("cpu:x86-64-v3"));
   };
   FailureOr<FunctionIO> one = report({1, 0});
   ASSERT_TRUE(succeeded(one));

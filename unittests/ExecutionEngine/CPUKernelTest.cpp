@@ -18,7 +18,7 @@
 #include "flash/InitAll.h"
 #include "flash/Reference/Check.h"
 #include "flash/Reference/Interpreter.h"
-#include "flash/Target/HostCPU.h"
+#include "flash/Target/CPUInfo.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"

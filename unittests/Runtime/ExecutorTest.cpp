@@ -232,6 +232,22 @@ TEST_F(ExecutorTest, Views) {
             "0 to 2^40");
 }
 
+/// A result that is filled has no gaps between its elements.
+TEST_F(ExecutorTest, FilledResults) {
+  Program program = testProgram();
+  program.steps.insert(program.steps.begin(), Fill{2, 0, 1024, 0});
+  Executor executor = make(std::move(program));
+  std::vector<Argument> in = arguments(2, 4, 10), out = results(2, 4);
+  out[0].strides = {32 * 4 * 128, 4 * 128, 128, 1};
+  Status status = executor.launch(in, out);
+  EXPECT_TRUE(status.ok()) << status.message();
+  out[0].strides = {4 * 32 * 128, 128, 32 * 128, 1};
+  EXPECT_EQ(executor.launch(in, out).message(),
+            "result 0 ('o') of 'attention': dimension 2 has a stride of 4096, "
+            "but must have 128: it is filled before kernels write it, as a "
+            "dense tensor");
+}
+
 TEST_F(ExecutorTest, ModulesForEachContext) {
   {
     Executor executor = make();

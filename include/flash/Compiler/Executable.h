@@ -28,8 +28,8 @@
 namespace flash {
 
 struct CompileOptions {
-  /// `cpu`, `sm_90a`, ...: a name of TargetInfo.h, or a #flash.target
-  /// attribute.
+  /// `cpu`, `cpu:x86-64-v3`, `sm_90a`, ...: a name of TargetInfo.h, or a
+  /// #flash.target attribute.
   std::string target = "cpu";
   /// A #flash.schedule attribute; what it leaves open is chosen.
   std::string schedule;
@@ -140,11 +140,19 @@ rt::Result<FunctionIO> reportIO(mlir::func::FuncOp func,
 rt::Result<TargetAttr> resolveTarget(mlir::MLIRContext *context,
                                      llvm::StringRef text);
 
+/// Whether there is a target of this name (or attribute); the error names those
+/// there are.
+rt::Status checkTarget(llvm::StringRef text);
+
 /// The target that `auto` means here: the first GPU's, else `cpu`.
 std::string chooseTarget();
 
 /// Whether this machine can run code for `target`; the error says what it has.
 rt::Status checkTargetIsHere(llvm::StringRef target);
+
+/// Whether this machine's processor has the features of a CPU by name (without
+/// `cpu:`); the error names those that it lacks.
+rt::Status checkCPURuns(llvm::StringRef name);
 
 /// Collects diagnostics while it lives, so that a library prints nothing.
 class DiagnosticCollector {

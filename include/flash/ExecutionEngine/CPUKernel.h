@@ -11,11 +11,14 @@
 
 #include "flash/Pipelines/CPUPipeline.h"
 #include "flash/Runtime/CallArgument.h"
-#include "mlir/ExecutionEngine/ExecutionEngine.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include <cstring>
 #include <memory>
+
+namespace llvm::orc {
+class LLJIT;
+} // namespace llvm::orc
 
 namespace flash {
 
@@ -42,7 +45,8 @@ struct KernelArgument {
   int64_t number;
 };
 
-/// A function of a module, compiled for the machine at hand.
+/// A function of a module, compiled for the machine at hand, or for another one
+/// to look at.
 ///
 ///   auto kernel = CPUKernel::compile(module, "attention", options);
 ///   (*kernel)->invoke({tensor(q, ...), tensor(k, ...), tensor(v, ...)},
@@ -59,22 +63,24 @@ public:
           const CPUPipelineOptions &options);
 
   /// Compiles a module that is in the LLVM dialect by the pipeline; `type` is
-  /// what the entry's was before.
+  /// what the entry's was before. `cpu` is LLVM's name of a CPU, whose features
+  /// the code uses and no other; empty: the processor at hand.
   static llvm::FailureOr<std::unique_ptr<CPUKernel>>
   load(mlir::ModuleOp module, llvm::StringRef entry, mlir::FunctionType type,
-       unsigned optLevel = 3);
+       llvm::StringRef cpu = "", unsigned optLevel = 3);
 
-  /// Loads what getObject gave, for this machine; `isTensor` says of each input
-  /// and then of each output whether it is one. Callers check sizes.
+  /// Loads what getObject gave, for the same `cpu`; `isTensor` says of each
+  /// input and then of each output whether it is one. Callers check sizes.
   static llvm::Expected<std::unique_ptr<CPUKernel>>
-  loadObject(llvm::StringRef object, llvm::StringRef entry,
+  loadObject(llvm::StringRef object, llvm::StringRef entry, llvm::StringRef cpu,
              std::vector<bool> isTensor);
-  /// The object code; empty if there is none.
-  std::string getObject() const;
+  /// The object code.
+  llvm::StringRef getObject() const;
 
   /// Calls the function. Results go to `outputs`, which the caller allocates;
   /// inputs are not written. Fails, and says at `error` why, if ranks, static
-  /// sizes or the number of arguments do not fit.
+  /// sizes or the number of arguments do not fit, or if the processor lacks
+  /// features of the CPU that the code is for.
   llvm::LogicalResult invoke(llvm::ArrayRef<KernelArgument> inputs,
                              llvm::ArrayRef<KernelArgument> outputs,
                              std::string &error) const;
@@ -86,14 +92,19 @@ public:
   void *lookup(llvm::StringRef global) const;
 
   /// Writes the object code, for a disassembler.
-  void dumpObject(llvm::StringRef path) const;
+  llvm::Error dumpObject(llvm::StringRef path) const;
+
+  ~CPUKernel();
 
 private:
-  CPUKernel() = default;
+  CPUKernel();
+  /// Puts the code in this process and finds its entry, if the processor has
+  /// what code for `cpu` needs.
+  llvm::Error link(llvm::StringRef name, llvm::StringRef cpu);
 
-  std::unique_ptr<mlir::ExecutionEngine> engine;
-  /// Of an object that was loaded.
-  std::unique_ptr<llvm::orc::LLJIT> jit;
+  std::unique_ptr<llvm::MemoryBuffer> object;
+  std::unique_ptr<llvm::orc::LLJIT> jit; // empty if the code does not run here
+  llvm::SmallVector<std::string> missing;
   mlir::FunctionType type;
   std::vector<bool> isTensor;
   void (*entry)(void **) = nullptr;

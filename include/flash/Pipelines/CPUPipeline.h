@@ -19,7 +19,8 @@ namespace flash {
 struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
   Option<std::string> target{
       *this, "target",
-      llvm::cl::desc("'cpu' or a #flash.target attribute: what tiles fit"),
+      llvm::cl::desc("'cpu' (this machine), 'cpu:NAME' (cpu:x86-64-v3, ...) or "
+                     "a #flash.target attribute: what tiles and vectors fit"),
       llvm::cl::init("cpu")};
   Option<std::string> scheduleTable{
       *this, "schedule-table",
@@ -32,13 +33,14 @@ struct CPUPipelineOptions : mlir::PassPipelineOptions<CPUPipelineOptions> {
       llvm::cl::init("")};
   Option<unsigned> vectorBits{
       *this, "vector-bits",
-      llvm::cl::desc("Width of a vector register in bits"),
-      llvm::cl::init(256)};
-  Option<unsigned> registers{*this, "registers",
-                             llvm::cl::desc("Number of vector registers"),
-                             llvm::cl::init(16)};
+      llvm::cl::desc("Width of a vector register in bits; 0: the target's"),
+      llvm::cl::init(0)};
+  Option<unsigned> registers{
+      *this, "registers",
+      llvm::cl::desc("Number of vector registers; 0: the target's"),
+      llvm::cl::init(0)};
 
-  /// Describes a target, usually the host's.
+  /// Takes over a description that is known already.
   void setTarget(TargetAttr description);
 };
 

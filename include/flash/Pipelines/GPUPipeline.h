@@ -54,6 +54,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("The producer fetches K of an iteration before V of the "
                      "one before, as overlapped consumers use them"),
       llvm::cl::init(true)};
+  Option<bool> startProducts{
+      *this, "start-products",
+      llvm::cl::desc("More than two products of an iteration in flight beside "
+                     "other work"),
+      llvm::cl::init(true)};
   Option<bool> persistent{
       *this, "persistent",
       llvm::cl::desc("Blocks that work through several tiles, where the "

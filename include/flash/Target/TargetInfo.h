@@ -14,15 +14,15 @@
 
 namespace flash {
 
-/// The description of a target named in the table (`cpu`, `sm_80`, ...), or of
-/// a #flash.target attribute's text. An error is reported through `emitError`
-/// and names the targets there are.
+/// The description of `cpu` (the machine at hand), `cpu:NAME` (CPUInfo.h), a
+/// GPU of the table (`sm_80`, ...), or of a #flash.target attribute's text. An
+/// error is reported through `emitError` and names the targets there are.
 llvm::FailureOr<TargetAttr>
 parseTarget(mlir::MLIRContext *context, llvm::StringRef text,
             llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
 
-/// Names of the targets in the table.
-llvm::SmallVector<llvm::StringRef> getTargetNames();
+/// Names of the GPUs in the table.
+llvm::SmallVector<llvm::StringRef> getGPUNames();
 
 } // namespace flash
 

@@ -23,6 +23,7 @@
 #include "flash/Conversion/FlashToCPU/Passes.h"
 
 #include "FloatBuilder.h"
+#include "flash/Conversion/ExpandScalars.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
@@ -68,6 +69,10 @@ struct ExpandMathPass : flash::impl::ExpandMathPassBase<ExpandMathPass> {
 void flash::populateExpandMathPatterns(RewritePatternSet &patterns) {
   patterns.add<ExpandFunction<math::TanhOp, expandTanh, Float32Type>>(
       patterns.getContext());
+  patterns.add<ExpandClampF, ExpandIPowI, ExpandQuestion<math::IsInfOp>,
+               ExpandQuestion<math::IsNormalOp>>(patterns.getContext());
+  // What LLVM has no instruction of vectors for.
+  math::populateExpansionPatterns(patterns, {"fpowi"});
   // rsqrt would become an AVX2 intrinsic, whatever the target; as it is, it is
   // a square root and a division, which vectors have.
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {

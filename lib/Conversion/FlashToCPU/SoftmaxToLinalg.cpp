@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Replaces flash.online_softmax by linalg.generics, with c = scale * log2(e):
+// Replaces flash.hide_unseen (HideUnseen.cpp), and flash.online_softmax by
+// linalg.generics, with c = scale * log2(e):
 //
 //   %old   = linalg.generic ins(%max) outs(%alpha0)            // a copy
 //   %max1  = linalg.generic ins(%s) outs(%max)                 // running max
@@ -167,6 +168,11 @@ struct SoftmaxToLinalgPass
       rewriter.setInsertionPoint(op);
       flash::lowerOnlineSoftmax(rewriter, op);
     });
+    SmallVector<flash::HideUnseenOp> hiding;
+    getOperation()->walk([&](flash::HideUnseenOp op) { hiding.push_back(op); });
+    for (flash::HideUnseenOp op : hiding)
+      if (failed(flash::lowerHideUnseen(rewriter, op)))
+        return signalPassFailure();
   }
 };
 

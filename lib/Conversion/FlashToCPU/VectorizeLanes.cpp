@@ -100,7 +100,7 @@ struct VectorizeLanesPass
     ErasedOps erased;
     rewriter.setListener(&erased);
     for (linalg::LinalgOp op : llvm::reverse(ops)) {
-      if (erased.ops.contains(op))
+      if (erased.ops.contains(op) || op->hasAttr(kRareAttrName))
         continue;
       ++(succeeded(vectorizeLanes(rewriter, op, tile)) ? numVectorized
                                                        : numLeft);

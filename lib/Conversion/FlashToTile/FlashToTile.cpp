@@ -34,6 +34,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/SymbolTable.h"
 #include "mlir/Transforms/LoopInvariantCodeMotionUtils.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -102,6 +103,7 @@ private:
   LogicalResult makeBody(scf::ForallOp op, gpu::GPUFuncOp kernel,
                          ArrayRef<Value> captures, int64_t warps);
   FailureOr<Value> allocateResult(scf::ForallOp op, OpOperand &init);
+  memref::GlobalOp globalOf(arith::ConstantOp constant);
 
   func::FuncOp function;
   gpu::GPUModuleOp kernels;
@@ -109,6 +111,8 @@ private:
   OpBuilder builder;
   /// Tensors of the function to memrefs.
   DenseMap<Value, Value> memrefs;
+  /// Constant tensors to what holds them beside the kernels.
+  DenseMap<Value, memref::GlobalOp> globals;
   SmallVector<Operation *> converted;
   int64_t numKernels = 0;
 };
@@ -119,6 +123,18 @@ FailureOr<Value> FunctionConverter::allocateResult(scf::ForallOp op,
   // What another loop wrote before, for calls of other lengths.
   if (init.get().getDefiningOp<scf::ForallOp>() && init.get().hasOneUse())
     return memrefs.lookup(init.get());
+  // Zeros, to which the loop adds.
+  if (auto fill = init.get().getDefiningOp<linalg::FillOp>()) {
+    auto empty = fill.getOutputs()[0].getDefiningOp<tensor::EmptyOp>();
+    if (!empty || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+      return fill.emitOpError(
+          "must fill a tensor.empty with zero, for a loop to add to, on a GPU");
+    Value memref = memref::AllocOp::create(builder, op.getLoc(),
+                                           denseType(empty.getType()),
+                                           empty.getDynamicSizes());
+    tile::ClearOp::create(builder, op.getLoc(), memref);
+    return memref;
+  }
   auto empty = init.get().getDefiningOp<tensor::EmptyOp>();
   if (!empty)
     return op.emitOpError("must write its results to tensor.empty on a GPU");
@@ -126,6 +142,22 @@ FailureOr<Value> FunctionConverter::allocateResult(scf::ForallOp op,
                                  denseType(empty.getType()),
                                  empty.getDynamicSizes())
       .getResult();
+}
+
+/// A constant of the kernels' module: kernels read its elements there, and the
+/// host passes nothing.
+memref::GlobalOp FunctionConverter::globalOf(arith::ConstantOp constant) {
+  memref::GlobalOp &global = globals[constant.getResult()];
+  if (global)
+    return global;
+  OpBuilder inKernels = OpBuilder::atBlockBegin(kernels.getBody());
+  global = memref::GlobalOp::create(
+      inKernels, constant.getLoc(), "constant",
+      inKernels.getStringAttr("private"), denseType(constant.getType()),
+      constant.getValue(), /*constant=*/true,
+      /*alignment=*/inKernels.getI64IntegerAttr(16));
+  symbols.insert(global);
+  return global;
 }
 
 LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
@@ -171,7 +203,14 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
     Operation *definition = value.getDefiningOp();
     if (!definition || known.contains(value))
       continue;
-    if (definition->hasTrait<OpTrait::ConstantLike>()) {
+    auto constant = dyn_cast<arith::ConstantOp>(definition);
+    if (constant && isa<RankedTensorType>(value.getType())) {
+      memref::GlobalOp global = globalOf(constant);
+      Value all = memref::GetGlobalOp::create(builder, loc, global.getType(),
+                                              global.getSymName());
+      copy(value, memref::CastOp::create(builder, loc,
+                                         parameterType(global.getType()), all));
+    } else if (definition->hasTrait<OpTrait::ConstantLike>()) {
       copy(value, builder.clone(*definition)->getResult(0));
     } else if (auto dim = dyn_cast<memref::DimOp>(definition)) {
       const Value *tensor = llvm::find_if(captures, [&](Value capture) {
@@ -189,7 +228,7 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
                tile::getKernelCluster(kernel), bound);
   for (auto [from, to] : llvm::zip(op.getInductionVars(), position))
     body.map(from, to);
-  if (failed(body.convertBlock(*op.getBody())))
+  if (failed(body.convertBody(*op.getBody())))
     return failure();
   gpu::ReturnOp::create(builder, loc);
   return success();
@@ -245,6 +284,7 @@ static void sinkNumbers(scf::ForallOp op) {
 LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   Location loc = op.getLoc();
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
+  normalizeSteps(op);
   sinkNumbers(op);
   // Captures in order of use: tensors, then scalars; constants are copied.
   SetVector<Value> above;
@@ -255,6 +295,17 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   SmallVector<Value> captures, scalarCaptures, arguments;
   for (Value value : above) {
     if (isa<RankedTensorType>(value.getType())) {
+      if (value.getDefiningOp<arith::ConstantOp>()) {
+        if (llvm::any_of(value.getUsers(), [&](Operation *user) {
+              return isa<tensor::ExtractSliceOp, ReadPagesOp>(user) &&
+                     op->isAncestor(user);
+            }))
+          return op.emitOpError(
+              "has a constant as query, key or value, which a "
+              "GPU reads from tensors of the caller: make it "
+              "an argument of the function");
+        continue;
+      }
       Value memref = memrefs.lookup(value);
       if (!memref)
         return op.emitOpError("reads a tensor that is neither an argument, a "
@@ -346,8 +397,9 @@ LogicalResult FunctionConverter::convert(Operation *op) {
   auto isTensor = llvm::IsaPred<TensorType>;
   bool ours =
       llvm::TypeSwitch<Operation *, bool>(op)
-          .Case<scf::ForallOp, tensor::EmptyOp, tensor::ExtractSliceOp,
-                tensor::CastOp, tensor::DimOp, cf::AssertOp, func::ReturnOp>(
+          .Case<scf::ForallOp, tensor::EmptyOp, linalg::FillOp,
+                tensor::ExtractSliceOp, tensor::CastOp, tensor::DimOp,
+                cf::AssertOp, func::ReturnOp, arith::ConstantOp>(
               [](auto) { return true; })
           .Case([](tensor::ExtractOp) { return true; })
           .Default([&](Operation *op) {
@@ -357,10 +409,17 @@ LogicalResult FunctionConverter::convert(Operation *op) {
                    !llvm::any_of(op->getOperandTypes(), isTensor) &&
                    !llvm::any_of(op->getResultTypes(), isTensor);
           });
-  if (!ours)
-    return op->emitError("on a GPU, a function may hold attention and what "
-                         "belongs to it, but not '")
-           << op->getName() << "', which is not supported there yet";
+  if (!ours) {
+    InFlightDiagnostic error =
+        op->emitError("on a GPU, a function may hold attention and what "
+                      "belongs to it, but not '")
+        << op->getName() << "', which is not supported there yet";
+    if (isa<linalg::LinalgOp>(op))
+      error
+          << "; do it to the caller's tensors before or after the call, or, if "
+             "it is done to scores, in a `score` region";
+    return error;
+  }
 
   if (auto forall = dyn_cast<scf::ForallOp>(op)) {
     if (failed(outline(forall)))
@@ -413,7 +472,9 @@ LogicalResult FunctionConverter::convert(Operation *op) {
                                                  : value);
     }
     func::ReturnOp::create(builder, loc, values);
-  } else if (!isa<tensor::EmptyOp, tensor::ExtractOp>(op)) {
+  } else if (!isa<tensor::EmptyOp, linalg::FillOp, tensor::ExtractOp>(op) &&
+             !(isa<arith::ConstantOp>(op) &&
+               isTensor(op->getResult(0).getType()))) {
     // Index arithmetic stays as it is; of other numbers the kernel has its own.
     if (!op->use_empty() || !isPure(op) || op->getNumResults() != 1 ||
         op->getResult(0).getType().isIndex())
@@ -435,9 +496,13 @@ FailureOr<int64_t> FunctionConverter::run() {
     if (isa<RankedTensorType>(type)) {
       Type element = getElementTypeOrSelf(type);
       if (!element.isF32() && !element.isF16() && !element.isBF16() &&
+          !element.isSignlessInteger(1) && !element.isSignlessInteger(8) &&
           !element.isSignlessInteger(32) && !element.isSignlessInteger(64))
         return emitError(argument.getLoc(), "tensors of ")
-               << element << " are not supported on a GPU yet";
+               << element
+               << " are not supported on a GPU yet; f16, bf16, f32, i1, i8, "
+                  "i32 "
+                  "and i64 are (and --target=cpu has more)";
       type = denseType(type);
       memrefs[argument] = entry.addArgument(type, argument.getLoc());
     } else if (type.isIndex() || type.isF32()) {

@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelBuilder.h"
+#include "KnownDivisor.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -23,6 +24,7 @@
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace flash;
@@ -54,21 +56,30 @@ Value KernelBuilder::scalar(Location loc, OpFoldResult value) {
   return scalars.lookup(cast<Value>(value));
 }
 
+LogicalResult KernelBuilder::convertBody(Block &body) {
+  if (failed(layouts.analyze(body)))
+    return failure();
+  if (auto end = dyn_cast<scf::InParallelOp>(body.getTerminator()))
+    sums = findSums(end);
+  return convertBlock(body);
+}
+
 //===----------------------------------------------------------------------===//
 // Where a tile lies
 //===----------------------------------------------------------------------===//
 
-/// Whether a contraction reads `tensor`, as its first operand only if `lhs`.
-static bool isMultiplied(Value tensor, bool lhs) {
+/// Whether a contraction reads `tensor`.
+static bool isMultiplied(Value tensor) {
   return llvm::any_of(tensor.getUses(), [&](OpOperand &use) {
+    if (auto hide = dyn_cast<HideUnseenOp>(use.getOwner()))
+      return isMultiplied(hide.getResult());
     auto op = dyn_cast<linalg::LinalgOp>(use.getOwner());
-    if (!op || !linalg::isaContractionOpInterface(op))
-      return false;
-    return use.getOperandNumber() == 0 || (!lhs && use.getOperandNumber() == 1);
+    return op && linalg::isaContractionOpInterface(op) && !op.isDpsInit(&use);
   });
 }
 
-FailureOr<tile::FragmentType> KernelBuilder::fragmentType(Value tensor) {
+FailureOr<tile::FragmentType>
+KernelBuilder::fragmentType(Value tensor, std::optional<VectorPlace> place) {
   auto type = dyn_cast<RankedTensorType>(tensor.getType());
   if (!type || !type.hasStaticShape() || type.getRank() < 1 ||
       type.getRank() > 2)
@@ -79,10 +90,12 @@ FailureOr<tile::FragmentType> KernelBuilder::fragmentType(Value tensor) {
   MLIRContext *context = builder.getContext();
   Type element = type.getElementType();
   tile::LayoutAttrInterface layout;
+  auto isLeft = [&](OpOperand &use) { return isLeftFragment(use); };
   if (type.getRank() == 1)
-    layout = tile::RowLayoutAttr::get(context, warps);
-  else if (element.isF32() || !isMultiplied(tensor, /*lhs=*/true))
-    layout = tile::AccLayoutAttr::get(context, warps);
+    layout = place.value_or(layouts.getPlace(tensor)).getLayout(context, warps);
+  else if (element.isF32() || llvm::none_of(tensor.getUses(), isLeft))
+    layout = tile::AccLayoutAttr::get(
+        context, warps, layouts.getColumnGroups(type.getDimSize(0)));
   else
     layout = tile::LhsLayoutAttr::get(context, warps);
   auto error = [&] { return emitError(tensor.getLoc()); };
@@ -90,38 +103,49 @@ FailureOr<tile::FragmentType> KernelBuilder::fragmentType(Value tensor) {
                                         layout);
 }
 
-FailureOr<Value> KernelBuilder::fragment(Operation *user, Value tensor) {
+FailureOr<Value> KernelBuilder::loadFragment(Operation *user, Value tensor,
+                                             tile::FragmentType type) {
+  const DeviceTile source = deviceTiles.find(tensor)->second;
+  if (type.getRank() == 2 && !type.getElementType().isF32())
+    return user->emitOpError("reads a tile of ")
+           << type.getElementType()
+           << " from device memory, which is only supported element by element";
+  if (source.packed)
+    return user->emitOpError("reads rows of several heads element by element, "
+                             "which is not supported on a GPU");
+  return tile::MapOp::create(
+             builder, user->getLoc(), TypeRange(type), ValueRange(),
+             [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
+               Value value = readElement(nested, nestedLoc, source,
+                                         args.take_front(type.getRank()));
+               tile::YieldOp::create(nested, nestedLoc, value);
+             })
+      .getResult(0);
+}
+
+FailureOr<Value> KernelBuilder::fragment(Operation *user, Value tensor,
+                                         std::optional<VectorPlace> place) {
   Location loc = user->getLoc();
   if (Value value = tiles.lookup(tensor))
     if (isa<tile::FragmentType>(value.getType()))
       return value;
-  FailureOr<tile::FragmentType> type = fragmentType(tensor);
+  FailureOr<tile::FragmentType> type = fragmentType(tensor, place);
   if (failed(type) || !*type)
     return failure();
+  if (Value value = vectors.lookup({tensor, type->getLayout()}))
+    return value;
+  if (auto fill = tensor.getDefiningOp<linalg::FillOp>())
+    return tile::SplatOp::create(builder, loc, *type,
+                                 scalars.lookup(fill.getInputs()[0]))
+        .getResult();
   if (tensor.getDefiningOp<tensor::EmptyOp>()) {
     Value zero = arith::ConstantOp::create(
         builder, loc, builder.getZeroAttr(type->getElementType()));
     return tile::SplatOp::create(builder, loc, *type, zero).getResult();
   }
-  auto it = deviceTiles.find(tensor);
-  if (it == deviceTiles.end())
+  if (!deviceTiles.contains(tensor))
     return user->emitOpError("reads a value that is not a tile of the kernel");
-  if (!type->getElementType().isF32())
-    return user->emitOpError("reads a tile of ")
-           << type->getElementType()
-           << " from device memory, which is only supported element by element";
-  DeviceTile source = it->second;
-  if (source.packed)
-    return user->emitOpError("reads rows of several heads element by element, "
-                             "which is not supported on a GPU");
-  return tile::MapOp::create(
-             builder, loc, TypeRange(*type), ValueRange(),
-             [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
-               Value value = readElement(nested, nestedLoc, source,
-                                         args.take_front(type->getRank()));
-               tile::YieldOp::create(nested, nestedLoc, value);
-             })
-      .getResult(0);
+  return loadFragment(user, tensor, *type);
 }
 
 Value KernelBuilder::readElement(OpBuilder &nested, Location loc,
@@ -162,25 +186,41 @@ int64_t KernelBuilder::alignment(const DeviceTile &tile) {
   auto type = cast<MemRefType>(tile.memref.getType());
   int64_t bytes = type.getElementTypeBitWidth() / 8;
   int64_t last = type.getShape().back();
-  auto column = getConstantIntValue(getAsOpFoldResult(tile.offsets.back()));
-  if (ShapedType::isDynamic(last) || !column)
+  if (ShapedType::isDynamic(last))
     return bytes;
-  int64_t known = 16;
-  while ((last * bytes) % known || (*column * bytes) % known)
-    known /= 2;
-  return known;
+  int64_t elements = std::gcd(last, getKnownDivisor(tile.offsets.back()));
+  return std::gcd<int64_t>(elements * bytes, 16);
 }
 
-/// `row_dim` of a transfer, null where it is the default.
-static IntegerAttr rowDimAttr(OpBuilder &builder, Value memref, int64_t rank,
-                              int64_t dim) {
-  int64_t usual = cast<MemRefType>(memref.getType()).getRank() - rank;
-  return dim == usual ? IntegerAttr() : builder.getI64IntegerAttr(dim);
-}
-
-LogicalResult KernelBuilder::loadIfMultiplied(Operation *op, Value tensor) {
-  if (!isMultiplied(tensor, /*lhs=*/false))
+LogicalResult KernelBuilder::load(Operation *op, Value tensor) {
+  if (isMultiplied(tensor))
+    return loadMultiplied(op, tensor);
+  if (cast<RankedTensorType>(tensor.getType()).getRank() != 1)
     return success();
+  // Here, so that other work stands between the load and its first use.
+  for (OpOperand &use : tensor.getUses()) {
+    auto step = dyn_cast<linalg::LinalgOp>(use.getOwner());
+    std::optional<VectorPlace> place;
+    if (step)
+      place = layouts.getPlace(step, step.getMatchingIndexingMap(&use));
+    if (!place ||
+        (step.isDpsInit(&use) && !step.payloadUsesValueFromOperand(&use)))
+      continue;
+    FailureOr<tile::FragmentType> type = fragmentType(tensor, place);
+    if (failed(type) || !*type)
+      return failure();
+    Value &vector = vectors[{tensor, type->getLayout()}];
+    if (vector)
+      continue;
+    FailureOr<Value> loaded = loadFragment(op, tensor, *type);
+    if (failed(loaded))
+      return failure();
+    vector = *loaded;
+  }
+  return success();
+}
+
+LogicalResult KernelBuilder::loadMultiplied(Operation *op, Value tensor) {
   const DeviceTile &source = deviceTiles.find(tensor)->second;
   auto type = cast<RankedTensorType>(tensor.getType());
   int64_t rank = cast<MemRefType>(source.memref.getType()).getRank();
@@ -202,7 +242,7 @@ LogicalResult KernelBuilder::loadIfMultiplied(Operation *op, Value tensor) {
   tiles[tensor] = tile::LoadOp::create(
       builder, op->getLoc(), shared, source.memref, source.offsets,
       source.sizes[0], source.sizes[1], source.pages, source.sequence,
-      rowDimAttr(builder, source.memref, 2, source.dims[0]),
+      getRowDimAttr(builder, source.memref, 2, source.dims[0]),
       builder.getI64IntegerAttr(alignment(source)),
       /*shared_offset=*/IntegerAttr(), source.packed);
   return success();
@@ -218,7 +258,8 @@ LogicalResult KernelBuilder::convertSlice(tensor::ExtractSliceOp op) {
     // The part of a tile that exists: looked at by the insertion.
     if (tiles.contains(op.getSource()) &&
         llvm::all_of(op->getUsers(),
-                     llvm::IsaPred<tensor::ParallelInsertSliceOp>))
+                     llvm::IsaPred<tensor::ParallelInsertSliceOp, AddSliceOp,
+                                   ParallelAddSliceOp>))
       return success();
     return op.emitOpError("of a tile is only supported where the slice is "
                           "inserted into a result");
@@ -241,8 +282,7 @@ LogicalResult KernelBuilder::convertSlice(tensor::ExtractSliceOp op) {
   tile.shape.assign(op.getType().getShape().begin(),
                     op.getType().getShape().end());
   deviceTiles[op.getResult()] = tile;
-  return op.getType().hasStaticShape() ? loadIfMultiplied(op, op.getResult())
-                                       : success();
+  return op.getType().hasStaticShape() ? load(op, op.getResult()) : success();
 }
 
 LogicalResult KernelBuilder::convertPad(tensor::PadOp op) {
@@ -265,14 +305,14 @@ LogicalResult KernelBuilder::convertPad(tensor::PadOp op) {
     tile.shape[i] = size;
   }
   deviceTiles[op.getResult()] = tile;
-  return loadIfMultiplied(op, op.getResult());
+  return load(op, op.getResult());
 }
 
 /// Keys in pages: only multiplied, and so only loaded as a whole.
 LogicalResult KernelBuilder::convertPages(ReadPagesOp op) {
   Value memref = scalars.lookupOrNull(op.getSource()),
         table = scalars.lookupOrNull(op.getPageTable());
-  if (!memref || !table || !isMultiplied(op.getTile(), /*lhs=*/false))
+  if (!memref || !table || !isMultiplied(op.getTile()))
     return op.emitOpError("needs pages and their table in device memory, and a "
                           "product that reads the tile, on a GPU");
   Location loc = op.getLoc();
@@ -291,7 +331,7 @@ LogicalResult KernelBuilder::convertPages(ReadPagesOp op) {
   tile.pages = table;
   tile.sequence = scalars.lookup(op.getBatch());
   deviceTiles[op.getTile()] = tile;
-  return loadIfMultiplied(op, op.getTile());
+  return load(op, op.getTile());
 }
 
 //===----------------------------------------------------------------------===//
@@ -329,7 +369,7 @@ LogicalResult KernelBuilder::convertCollapse(tensor::CollapseShapeOp op) {
   tile.shape.assign(op.getType().getShape().begin(),
                     op.getType().getShape().end());
   deviceTiles[op.getResult()] = tile;
-  return loadIfMultiplied(op, op.getResult());
+  return load(op, op.getResult());
 }
 
 /// Rows of a computed tile as positions and heads, or these in the other order:
@@ -347,71 +387,5 @@ LogicalResult KernelBuilder::convertRowView(Operation *op, Value tile) {
   if (failed(value))
     return failure();
   tiles[op->getResult(0)] = *value;
-  return success();
-}
-
-LogicalResult KernelBuilder::convertInsert(tensor::ParallelInsertSliceOp op) {
-  Location loc = op.getLoc();
-  Value memref = scalars.lookupOrNull(op.getDest());
-  if (!memref || !op.hasUnitStride())
-    return op.emitOpError("must insert into a result of the loop, with unit "
-                          "strides");
-  Value source = op.getSource();
-  SmallVector<Value> sizes(op.getSourceType().getRank());
-  if (auto slice = source.getDefiningOp<tensor::ExtractSliceOp>()) {
-    source = slice.getSource();
-    auto whole = cast<RankedTensorType>(source.getType());
-    if (whole.getRank() != op.getSourceType().getRank() ||
-        !slice.hasUnitStride() ||
-        llvm::any_of(slice.getMixedOffsets(), [](OpFoldResult offset) {
-          return getConstantIntValue(offset) != 0;
-        }))
-      return slice.emitOpError(
-          "must be the first rows and columns of the tile");
-    for (auto [i, size] : llvm::enumerate(slice.getMixedSizes()))
-      if (getConstantIntValue(size) != whole.getDimSize(i))
-        sizes[i] = scalar(loc, size);
-  }
-  FailureOr<Value> value = fragment(op, source);
-  if (failed(value))
-    return failure();
-  DeviceTile tile;
-  tile.memref = memref;
-  for (OpFoldResult offset : op.getMixedOffsets())
-    tile.offsets.push_back(scalar(loc, offset));
-  llvm::SmallBitVector dropped = op.getDroppedDims();
-  for (int64_t dim = 0, e = tile.offsets.size(); dim < e; ++dim)
-    if (!dropped.test(dim))
-      tile.dims.push_back(dim);
-  int64_t rank = cast<tile::FragmentType>(value->getType()).getRank();
-  if (static_cast<int64_t>(tile.dims.size()) == rank + 1) {
-    // Rows of the tile are two dimensions of its view, the inner one last
-    // unless they change places.
-    ArrayRef<int64_t> shape =
-        cast<RankedTensorType>(source.getType()).getShape();
-    RowDim outer{tile.dims[0], shape[0], sizes[0]},
-        inner{tile.dims[1], shape[1], sizes[1]};
-    if (source.getDefiningOp<linalg::TransposeOp>())
-      std::swap(outer, inner);
-    auto folded = FoldedRows::get(builder.getContext(), outer, inner);
-    if (!folded)
-      return op.emitOpError(
-          "stores a part of the rows of several heads that is "
-          "a part of both dimensions");
-    tile.packed = folded->packed;
-    tile.dims.erase(tile.dims.begin());
-    sizes.erase(sizes.begin());
-    tile.dims[0] = folded->rows.dim;
-    sizes[0] = folded->rows.exists;
-  }
-  if (rank == 2 &&
-      tile.dims[1] + 1 != static_cast<int64_t>(tile.offsets.size()))
-    return op.emitOpError("inserts a tile whose columns do not run along the "
-                          "last dimension");
-  tile::StoreOp::create(builder, loc, *value, memref, tile.offsets, sizes[0],
-                        rank == 2 ? sizes[1] : Value(),
-                        rowDimAttr(builder, memref, rank, tile.dims[0]),
-                        builder.getI64IntegerAttr(alignment(tile)),
-                        tile.packed);
   return success();
 }

@@ -18,6 +18,8 @@
 #ifndef FLASH_LIB_CONVERSION_FLASHTOTILE_KERNELBUILDER_H
 #define FLASH_LIB_CONVERSION_FLASHTOTILE_KERNELBUILDER_H
 
+#include "TileLayouts.h"
+
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Dialect/Tile/IR/Tile.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -63,6 +65,40 @@ struct FoldedRows {
                                        RowDim inner);
 };
 
+/// A tensor that nobody holds: zeros to which a loop adds slices, and which is
+/// added to a result in the end. Each slice is added to the result instead.
+struct SumTarget {
+  ParallelAddSliceOp end;
+  /// The result's dimensions that the tensor's dimensions run along.
+  llvm::SmallVector<int64_t> dims;
+};
+
+/// Finds the tensors of a loop's body that are such sums.
+llvm::DenseMap<mlir::Value, SumTarget> findSums(mlir::scf::InParallelOp end);
+
+/// A product of two matrices: `a` has the result's rows, `b` its columns.
+struct Product {
+  mlir::OpOperand *a, *b;
+  /// Whether `a` is K x M and `b` N x K.
+  bool transposeA, transposeB;
+  int64_t rows;
+
+  /// Nothing where the op is something else.
+  static std::optional<Product> get(mlir::linalg::LinalgOp op);
+};
+
+/// Rewrites what a body copied from a step may not hold in a kernel; `position`
+/// has the element's row and column.
+void legalizeBody(mlir::Region &body, mlir::ValueRange position);
+
+/// Gives the steps of a loop over tiles one form: linalg.generic whose loops
+/// are rows and columns, beside fills, contractions and transposed views.
+void normalizeSteps(mlir::Operation *root);
+
+/// `row_dim` of a transfer, null where it is the default.
+mlir::IntegerAttr getRowDimAttr(mlir::OpBuilder &builder, mlir::Value memref,
+                                int64_t rank, int64_t dim);
+
 /// Warps for a loop without a schedule: those that share the rows of its tiles.
 int64_t defaultWarps(mlir::scf::ForallOp op);
 
@@ -70,16 +106,18 @@ class KernelBuilder {
 public:
   KernelBuilder(mlir::OpBuilder &builder, int64_t warps,
                 tile::InstructionAttrInterface instruction)
-      : builder(builder), warps(warps), instruction(instruction) {}
+      : builder(builder), warps(warps), instruction(instruction),
+        layouts(warps, instruction.getWarpsPerInstruction()) {}
 
   /// Says what a value from outside of the loop is in the kernel.
   void map(mlir::Value from, mlir::Value to) { scalars.map(from, to); }
 
-  /// Rebuilds the ops of `block` at the insertion point; the terminator too if
-  /// it is scf.forall.in_parallel. Errors are reported at the op.
-  llvm::LogicalResult convertBlock(mlir::Block &block);
+  /// Rebuilds the ops of a loop's body at the insertion point, and its
+  /// scf.forall.in_parallel. Errors are reported at the op.
+  llvm::LogicalResult convertBody(mlir::Block &body);
 
 private:
+  llvm::LogicalResult convertBlock(mlir::Block &block);
   llvm::LogicalResult convert(mlir::Operation *op);
   llvm::LogicalResult convertFor(mlir::scf::ForOp op);
   llvm::LogicalResult convertIf(mlir::scf::IfOp op);
@@ -90,18 +128,51 @@ private:
   llvm::LogicalResult convertRowView(mlir::Operation *op, mlir::Value tile);
   llvm::LogicalResult convertContraction(mlir::linalg::LinalgOp op);
   llvm::LogicalResult convertGeneric(mlir::linalg::GenericOp op);
+  llvm::LogicalResult convertReduction(mlir::linalg::GenericOp op);
   llvm::LogicalResult convertFill(mlir::linalg::FillOp op);
   llvm::LogicalResult convertSoftmax(OnlineSoftmaxOp op);
+  llvm::LogicalResult convertHide(HideUnseenOp op);
   llvm::LogicalResult convertInsert(mlir::tensor::ParallelInsertSliceOp op);
+  llvm::LogicalResult convertAdd(AddSliceOp op);
+  llvm::LogicalResult convertParallelAdd(ParallelAddSliceOp op);
+  /// Stores a computed tile to memory, or adds it there.
+  llvm::LogicalResult storeTile(mlir::Operation *op, mlir::Value source,
+                                mlir::Value memref,
+                                llvm::SmallVector<mlir::Value> offsets,
+                                llvm::SmallVector<int64_t> dims, bool add);
   llvm::LogicalResult convertYield(mlir::Operation *op);
 
-  /// The type of a tile tensor in registers.
-  llvm::FailureOr<tile::FragmentType> fragmentType(mlir::Value tensor);
+  /// The type of a tile tensor in registers; of a vector, where it lies.
+  llvm::FailureOr<tile::FragmentType>
+  fragmentType(mlir::Value tensor, std::optional<VectorPlace> place = {});
   /// A tile in registers; reports where there is none.
   llvm::FailureOr<mlir::Value> fragment(mlir::Operation *user,
-                                        mlir::Value tensor);
-  /// Loads a tile that contractions read into shared memory.
-  llvm::LogicalResult loadIfMultiplied(mlir::Operation *op, mlir::Value tensor);
+                                        mlir::Value tensor,
+                                        std::optional<VectorPlace> place = {});
+  /// A tile in shared memory: loaded there, or computed and stored there.
+  llvm::FailureOr<mlir::Value> sharedTile(mlir::Operation *user,
+                                          mlir::Value tensor);
+  /// Whether a product takes the operand from registers, if it is computed.
+  bool isLeftFragment(mlir::OpOperand &use) const;
+  /// Whether the tile was loaded into shared memory.
+  bool isLoaded(mlir::Value tensor) const {
+    mlir::Value value = tiles.lookup(tensor);
+    return value && llvm::isa<tile::SharedType>(value.getType());
+  }
+  /// Loads a tile of device memory where its readers want it: into shared
+  /// memory for contractions, a vector into registers.
+  llvm::LogicalResult load(mlir::Operation *op, mlir::Value tensor);
+  llvm::LogicalResult loadMultiplied(mlir::Operation *op, mlir::Value tensor);
+  llvm::FailureOr<mlir::Value> loadFragment(mlir::Operation *user,
+                                            mlir::Value tensor,
+                                            tile::FragmentType type);
+  /// A map that computes values of a step's body, in fragments of `types`.
+  llvm::FailureOr<llvm::SmallVector<mlir::Value>>
+  mapBody(mlir::linalg::GenericOp op, llvm::ArrayRef<tile::FragmentType> types,
+          mlir::ValueRange yielded);
+  /// What a reduction joins, as a matrix.
+  llvm::FailureOr<mlir::Value> reducedMatrix(mlir::linalg::GenericOp op,
+                                             mlir::Value value);
   /// One element of a tile of device memory, or the padding.
   mlir::Value readElement(mlir::OpBuilder &nested, mlir::Location loc,
                           const DeviceTile &tile, mlir::ValueRange position);
@@ -112,8 +183,14 @@ private:
   mlir::OpBuilder &builder;
   int64_t warps;
   tile::InstructionAttrInterface instruction;
+  TileLayouts layouts;
   mlir::IRMapping scalars;
   llvm::DenseMap<mlir::Value, mlir::Value> tiles;
+  llvm::DenseMap<mlir::Value, SumTarget> sums;
+  /// Computed tiles that products read from shared memory.
+  llvm::DenseMap<mlir::Value, mlir::Value> sharedCopies;
+  /// Vectors of device memory in registers, for each layout.
+  llvm::DenseMap<std::pair<mlir::Value, mlir::Attribute>, mlir::Value> vectors;
   llvm::DenseMap<mlir::Value, DeviceTile> deviceTiles;
 };
 

@@ -27,7 +27,15 @@ using namespace flash;
 
 LogicalResult KernelBuilder::convertFor(scf::ForOp op) {
   SmallVector<Value> inits;
-  for (Value init : op.getInitArgs()) {
+  // What is only added to a result is carried by nobody.
+  SmallVector<BlockArgument> arguments;
+  SmallVector<OpResult> results;
+  for (auto [init, argument, result] :
+       llvm::zip(op.getInitArgs(), op.getRegionIterArgs(), op->getResults())) {
+    if (sums.contains(argument))
+      continue;
+    arguments.push_back(argument);
+    results.push_back(result);
     if (!isa<RankedTensorType>(init.getType())) {
       inits.push_back(scalars.lookup(init));
       continue;
@@ -47,10 +55,9 @@ LogicalResult KernelBuilder::convertFor(scf::ForOp op) {
       scalars.map(from, to);
   };
   record(op.getInductionVar(), loop.getInductionVar());
-  for (auto [from, to] :
-       llvm::zip(op.getRegionIterArgs(), loop.getRegionIterArgs()))
+  for (auto [from, to] : llvm::zip(arguments, loop.getRegionIterArgs()))
     record(from, to);
-  for (auto [from, to] : llvm::zip(op.getResults(), loop.getResults()))
+  for (auto [from, to] : llvm::zip(results, loop.getResults()))
     record(from, to);
   OpBuilder::InsertionGuard guard(builder);
   // Without values to carry, the builder has made the terminator.
@@ -62,7 +69,11 @@ LogicalResult KernelBuilder::convertFor(scf::ForOp op) {
 
 LogicalResult KernelBuilder::convertIf(scf::IfOp op) {
   SmallVector<Type> types;
+  SmallVector<Value> results;
   for (Value result : op.getResults()) {
+    if (sums.contains(result))
+      continue;
+    results.push_back(result);
     if (!isa<RankedTensorType>(result.getType())) {
       types.push_back(result.getType());
       continue;
@@ -75,7 +86,7 @@ LogicalResult KernelBuilder::convertIf(scf::IfOp op) {
   auto branch = scf::IfOp::create(
       builder, op.getLoc(), types, scalars.lookup(op.getCondition()),
       /*addThenBlock=*/true, !op.getElseRegion().empty());
-  for (auto [from, to] : llvm::zip(op.getResults(), branch.getResults())) {
+  for (auto [from, to] : llvm::zip(results, branch.getResults())) {
     if (isa<RankedTensorType>(from.getType()))
       tiles[from] = to;
     else
@@ -95,7 +106,9 @@ LogicalResult KernelBuilder::convertIf(scf::IfOp op) {
 
 LogicalResult KernelBuilder::convertYield(Operation *op) {
   SmallVector<Value> values;
-  for (Value operand : op->getOperands()) {
+  for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
+    if (sums.contains(op->getParentOp()->getResult(i)))
+      continue;
     if (!isa<RankedTensorType>(operand.getType())) {
       values.push_back(scalars.lookup(operand));
       continue;
@@ -137,13 +150,24 @@ LogicalResult KernelBuilder::convert(Operation *op) {
       .Case([&](linalg::GenericOp op) { return convertGeneric(op); })
       .Case([&](linalg::FillOp op) { return convertFill(op); })
       .Case([&](OnlineSoftmaxOp op) { return convertSoftmax(op); })
+      .Case([&](AddSliceOp op) { return convertAdd(op); })
+      .Case([&](HideUnseenOp op) { return convertHide(op); })
       .Case([&](tensor::EmptyOp op) { return success(); })
       .Case([&](scf::InParallelOp op) -> LogicalResult {
         for (Operation &nested : *op.getBody()) {
-          auto insert = dyn_cast<tensor::ParallelInsertSliceOp>(nested);
-          if (!insert)
-            return nested.emitOpError("is not supported in a GPU kernel");
-          if (failed(convertInsert(insert)))
+          LogicalResult converted =
+              llvm::TypeSwitch<Operation *, LogicalResult>(&nested)
+                  .Case([&](tensor::ParallelInsertSliceOp insert) {
+                    return convertInsert(insert);
+                  })
+                  .Case([&](ParallelAddSliceOp add) {
+                    return convertParallelAdd(add);
+                  })
+                  .Default([](Operation *other) {
+                    return other->emitOpError(
+                        "is not supported in a GPU kernel");
+                  });
+          if (failed(converted))
             return failure();
         }
         return success();

@@ -18,18 +18,27 @@ namespace flash::raise {
 /// Everything about an attention that was recognised.
 struct Attention {
   Operand query, key, value;
+  /// Of Q, K and V: the widest of the three.
+  mlir::Type element;
   Roles roles;
   Output output;
+  /// The logarithm of the sum of the exponentials, where the program has it.
+  std::optional<Output> lse;
+  /// A logit of each head, or one for all, beside the scores.
+  std::optional<Operand> sink;
+  std::optional<double> sinkNumber;
   double scale;
   Window window;
-  llvm::SmallVector<ScoreFunction> functions;
+  std::vector<ScoreFunction> functions;
   std::unique_ptr<RegionWriter> regions;
 };
 
-/// Matches an attention whose second contraction is `op`. With `mayRound`,
-/// 16-bit operands are taken where the source widens them.
-mlir::FailureOr<Attention>
-matchAttention(Match &match, mlir::linalg::LinalgOp op, bool mayRound);
+/// Matches an attention whose second contraction is `op`.
+mlir::FailureOr<Attention> matchAttention(Match &match,
+                                          mlir::linalg::LinalgOp op);
+
+/// Whether a dimension of queries was taken apart, and a part of it for heads.
+bool hasSplitQueries(const Domain &domain, const Attention &attention);
 
 /// How a bias is rearranged to batch x heads x queries x keys: the dimensions
 /// that its own are made of, before and after. Nothing if it cannot be.
@@ -41,7 +50,7 @@ std::optional<BiasShape> getBiasShape(const Domain &domain, const Roles &roles,
 
 /// Puts flash.attention in the place of the output, in the layout that needs
 /// fewer transposes.
-void buildAttention(mlir::RewriterBase &rewriter, const Domain &domain,
+void buildAttention(mlir::RewriterBase &rewriter, Tracer &tracer,
                     const Attention &attention, mlir::Location loc);
 
 } // namespace flash::raise

@@ -16,14 +16,21 @@
 using namespace mlir;
 using namespace flash::raise;
 
-static bool addTerms(AffineExpr expr, int64_t factor,
-                     std::map<unsigned, int64_t> &terms, int64_t &constant) {
+/// Factors of dimensions and of symbols.
+using Factors = std::array<std::map<unsigned, int64_t>, 2>;
+
+static bool addTerms(AffineExpr expr, int64_t factor, Factors &terms,
+                     int64_t &constant) {
   if (auto number = dyn_cast<AffineConstantExpr>(expr)) {
     constant += factor * number.getValue();
     return true;
   }
   if (auto dim = dyn_cast<AffineDimExpr>(expr)) {
-    terms[dim.getPosition()] += factor;
+    terms[0][dim.getPosition()] += factor;
+    return true;
+  }
+  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr)) {
+    terms[1][symbol.getPosition()] += factor;
     return true;
   }
   auto binary = dyn_cast<AffineBinaryOpExpr>(expr);
@@ -39,17 +46,51 @@ static bool addTerms(AffineExpr expr, int64_t factor,
   return false;
 }
 
-std::optional<LinearSum> LinearSum::get(AffineExpr expr) {
-  std::map<unsigned, int64_t> factors;
-  LinearSum sum;
-  if (!addTerms(expr, 1, factors, sum.constant))
-    return std::nullopt;
-  for (auto [dim, factor] : factors)
-    if (factor != 0)
-      sum.terms.push_back({dim, factor});
+static void sortTerms(LinearSum &sum) {
+  using Term = LinearSum::Term;
   llvm::sort(sum.terms, [](const Term &a, const Term &b) {
     return std::pair(b.factor, a.dim) < std::pair(a.factor, b.dim);
   });
+  llvm::sort(sum.symbols,
+             [](const Term &a, const Term &b) { return a.dim < b.dim; });
+}
+
+std::optional<LinearSum> LinearSum::get(AffineExpr expr) {
+  Factors factors;
+  LinearSum sum;
+  if (!addTerms(expr, 1, factors, sum.constant))
+    return std::nullopt;
+  for (auto [list, into] :
+       {std::pair(&factors[0], &sum.terms), {&factors[1], &sum.symbols}})
+    for (auto [number, factor] : *list)
+      if (factor != 0)
+        into->push_back({number, factor});
+  sortTerms(sum);
+  return sum;
+}
+
+LinearSum LinearSum::plus(const LinearSum &other, int64_t factor) const {
+  LinearSum sum = *this;
+  sum.constant += factor * other.constant;
+  auto add = [&](SmallVectorImpl<Term> &to, ArrayRef<Term> from) {
+    for (const Term &term : from) {
+      auto *place = llvm::find_if(
+          to, [&](const Term &mine) { return mine.dim == term.dim; });
+      if (place == to.end())
+        to.push_back({term.dim, factor * term.factor});
+      else if ((place->factor += factor * term.factor) == 0)
+        to.erase(place);
+    }
+  };
+  add(sum.terms, other.terms);
+  add(sum.symbols, other.symbols);
+  sortTerms(sum);
+  return sum;
+}
+
+LinearSum LinearSum::withoutDims() const {
+  LinearSum sum = *this;
+  sum.terms.clear();
   return sum;
 }
 
@@ -57,7 +98,20 @@ AffineExpr LinearSum::toExpr(MLIRContext *context) const {
   AffineExpr expr = getAffineConstantExpr(constant, context);
   for (const Term &term : terms)
     expr = expr + getAffineDimExpr(term.dim, context) * term.factor;
+  for (const Term &term : symbols)
+    expr = expr + getAffineSymbolExpr(term.dim, context) * term.factor;
   return expr;
+}
+
+AffineExpr Domain::addSymbol(const Symbol &symbol) {
+  auto *place = llvm::find_if(symbols, [&](const Symbol &other) {
+    return other.value == symbol.value && other.at == symbol.at &&
+           other.dim == symbol.dim;
+  });
+  unsigned number = place - symbols.begin();
+  if (place == symbols.end())
+    symbols.push_back(symbol);
+  return getAffineSymbolExpr(number, context);
 }
 
 AffineExpr Domain::addLoop(int64_t size) {
@@ -85,6 +139,10 @@ AffineExpr Domain::addLoop(int64_t size) {
 
 std::optional<int64_t> Domain::bound(const LinearSum &sum, bool upper) const {
   int64_t value = sum.constant;
+  for (const LinearSum::Term &term : sum.symbols)
+    // A size is not negative; nothing is known of others.
+    if ((term.factor > 0) == upper || !symbols[term.dim].dim)
+      return std::nullopt;
   for (const LinearSum::Term &term : sum.terms) {
     if ((term.factor > 0) != upper)
       continue; // its bound is at 0
@@ -103,10 +161,25 @@ std::optional<int64_t> Domain::upperBound(const LinearSum &sum) const {
   return bound(sum, /*upper=*/true);
 }
 
+/// Whether an index is of dimensions alone that are not to be split.
+bool Domain::isOfWhole(AffineExpr index) const {
+  bool isOfWhole = true, any = false;
+  index.walk([&](AffineExpr part) {
+    isOfWhole &= !isa<AffineSymbolExpr>(part);
+    if (auto dim = dyn_cast<AffineDimExpr>(part)) {
+      any = true;
+      isOfWhole &= whole.count(dim.getPosition()) != 0;
+    }
+  });
+  return any && isOfWhole;
+}
+
 std::optional<std::pair<AffineExpr, AffineExpr>>
 Domain::divide(AffineExpr index, int64_t divisor) {
+  if (isOfWhole(index))
+    return std::pair(index.floorDiv(divisor), index % divisor);
   std::optional<LinearSum> sum = LinearSum::get(index);
-  if (!sum || sum->constant != 0)
+  if (!sum || sum->constant != 0 || !sum->symbols.empty())
     return std::nullopt;
   LinearSum quotient, remainder;
   for (LinearSum::Term term : sum->terms) {
@@ -121,7 +194,7 @@ Domain::divide(AffineExpr index, int64_t divisor) {
                 term.factor * (dim.size - 1) < divisor;
     if (!fits) {
       // The dimension straddles the boundary: cut it there.
-      if (divisor % term.factor != 0 || whole == term.dim)
+      if (divisor % term.factor != 0 || whole.count(term.dim))
         return std::nullopt;
       int64_t inner = divisor / term.factor;
       if (!ShapedType::isDynamic(dim.size) && dim.size % inner != 0)
@@ -151,7 +224,14 @@ std::optional<AffineExpr> Domain::linearize(ArrayRef<AffineExpr> indices,
     }
     if (ShapedType::isDynamic(size))
       return std::nullopt;
-    index = index * size + expr;
+    // x floordiv n and x mod n make x.
+    auto rest = dyn_cast<AffineBinaryOpExpr>(expr);
+    if (rest && rest.getKind() == AffineExprKind::Mod &&
+        rest.getRHS() == getAffineConstantExpr(size, context) &&
+        rest.getLHS().floorDiv(size) == index)
+      index = rest.getLHS();
+    else
+      index = index * size + expr;
   }
   return index;
 }

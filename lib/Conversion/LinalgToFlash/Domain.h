@@ -15,6 +15,9 @@
 //   collapse_shape tensor<2x4x6x8> into tensor<8x6x8>, read at (d0, d1, d2):
 //   d0 becomes 4 * d0 + d1, so that the indices before are (d0, d1, d2, d3)
 //
+// Integers that no dimension changes, such as a start position that is an
+// argument, are symbols.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef FLASH_CONVERSION_LINALGTOFLASH_DOMAIN_H
@@ -22,6 +25,7 @@
 
 #include "mlir/IR/AffineExpr.h"
 #include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Value.h"
 #include "llvm/ADT/SmallVector.h"
 
 #include <map>
@@ -30,19 +34,45 @@
 
 namespace flash::raise {
 
-/// An expression that is a sum of dimensions, each times a constant.
+/// An expression that is a sum of dimensions and symbols, each times a
+/// constant.
 struct LinearSum {
   struct Term {
     unsigned dim;
     int64_t factor;
+    bool operator==(const Term &other) const {
+      return dim == other.dim && factor == other.factor;
+    }
   };
   /// By decreasing factor.
   llvm::SmallVector<Term> terms;
+  /// Symbols, by number.
+  llvm::SmallVector<Term> symbols;
   int64_t constant = 0;
+
+  LinearSum() = default;
+  explicit LinearSum(int64_t constant) : constant(constant) {}
 
   /// Nothing, if `expr` is not such a sum.
   static std::optional<LinearSum> get(mlir::AffineExpr expr);
   mlir::AffineExpr toExpr(mlir::MLIRContext *context) const;
+  bool isConstant() const { return terms.empty() && symbols.empty(); }
+  /// `this + factor * other`.
+  LinearSum plus(const LinearSum &other, int64_t factor = 1) const;
+  /// The same without dimensions.
+  LinearSum withoutDims() const;
+  bool operator==(const LinearSum &other) const {
+    return terms == other.terms && symbols == other.symbols &&
+           constant == other.constant;
+  }
+};
+
+/// An integer that no dimension changes: a value of the function, an element of
+/// a tensor at constant indices, or a dimension of a tensor.
+struct Symbol {
+  mlir::Value value;
+  llvm::SmallVector<int64_t> at;
+  std::optional<int64_t> dim = std::nullopt;
 };
 
 /// Where dimensions are split: for each loop, the products of sizes at the
@@ -56,9 +86,13 @@ public:
 
   /// A new loop of that size, as an expression of its dimensions.
   mlir::AffineExpr addLoop(int64_t size);
-  /// Makes a reshape that would split this dimension one that cannot be seen
-  /// through: an attention has one dimension of keys.
-  void keepWhole(unsigned dim) { whole = dim; }
+  /// A reshape that would split this dimension divides its index instead: an
+  /// attention has one dimension of keys.
+  void keepWhole(unsigned dim) { whole.insert(dim); }
+
+  /// The symbol for an integer; the same again for the same.
+  mlir::AffineExpr addSymbol(const Symbol &symbol);
+  const Symbol &getSymbol(unsigned number) const { return symbols[number]; }
 
   mlir::MLIRContext *getContext() const { return context; }
   unsigned getNumDims() const { return dims.size(); }
@@ -74,6 +108,11 @@ public:
   /// The inverse. May ask for a split.
   std::optional<llvm::SmallVector<mlir::AffineExpr>>
   delinearize(mlir::AffineExpr index, llvm::ArrayRef<int64_t> sizes);
+
+  /// Whether two dimensions are parts of one loop.
+  bool areOfOneLoop(unsigned a, unsigned b) const {
+    return dims[a].loop == dims[b].loop;
+  }
 
   /// Whether a split was asked for: the attempt has to be made again.
   bool wantsRestart() const { return restart; }
@@ -94,12 +133,14 @@ private:
   std::optional<std::pair<mlir::AffineExpr, mlir::AffineExpr>>
   divide(mlir::AffineExpr index, int64_t divisor);
   std::optional<int64_t> bound(const LinearSum &sum, bool upper) const;
+  bool isOfWhole(mlir::AffineExpr index) const;
 
   mlir::MLIRContext *context;
   Splits &splits;
   llvm::SmallVector<Dim> dims;
+  llvm::SmallVector<Symbol> symbols;
   unsigned numLoops = 0;
-  std::optional<unsigned> whole;
+  std::set<unsigned> whole;
   bool restart = false;
 };
 

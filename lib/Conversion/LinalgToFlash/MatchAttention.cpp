@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Attention.h"
+#include "Conditions.h"
 
 using namespace mlir;
 using namespace flash;
@@ -21,9 +22,18 @@ static bool isInputType(Type type) {
   return type.isF64() || type.isF32() || type.isF16() || type.isBF16();
 }
 
+/// The type that two types are widened to.
+static Type widest(Type a, Type b) {
+  if (a == b)
+    return a;
+  unsigned bitsA = a.getIntOrFloatBitWidth(), bitsB = b.getIntOrFloatBitWidth();
+  if (bitsA == bitsB)
+    return Float32Type::get(a.getContext()); // f16 and bf16
+  return bitsA > bitsB ? a : b;
+}
+
 /// Q, K and V, as 16-bit tensors if the probabilities are rounded alike.
-static LogicalResult matchOperands(Match &match, bool mayRound,
-                                   const Softmax &softmax,
+static LogicalResult matchOperands(Match &match, const Softmax &softmax,
                                    const Contraction &scores, Scalar value,
                                    unsigned keyDim, Attention &attention) {
   Tracer &tracer = match.tracer;
@@ -31,19 +41,28 @@ static LogicalResult matchOperands(Match &match, bool mayRound,
   // The value as it is: a factor would have to go to the output.
   attention.value =
       peelOperand(tracer, value, {/*casts=*/true, /*factors=*/false});
-  Type type = attention.value.element.getElementType();
-  bool casts = mayRound || softmax.bits <= type.getIntOrFloatBitWidth();
+  Type type = attention.value.getType();
+  bool casts = match.options.roundProbabilities ||
+               softmax.bits <= type.getIntOrFloatBitWidth();
   if (!casts) {
     attention.value =
         peelOperand(tracer, value, {/*casts=*/false, /*factors=*/false});
-    type = attention.value.element.getElementType();
+    type = attention.value.getType();
   }
   if (!attention.value.element.isElement() || softmax.bits > 64 ||
       (!casts && type.getIntOrFloatBitWidth() < 32))
     return match.miss(value.getLoc(),
                       "the probabilities are not rounded to the value's type");
-  attention.query = peelOperand(tracer, scores.lhs, {casts, /*factors=*/true});
-  attention.key = peelOperand(tracer, scores.rhs, {casts, /*factors=*/true});
+  // What a wider value needs is not taken from before it is widened.
+  casts &= type.getIntOrFloatBitWidth() < 32;
+  auto peel = [&](const Scalar &scalar) {
+    Operand operand = peelOperand(tracer, scalar, {casts, /*factors=*/true});
+    return operand.element.isElement()
+               ? operand
+               : peelOperand(tracer, scalar, {true, /*factors=*/true});
+  };
+  attention.query = peel(scores.lhs);
+  attention.key = peel(scores.rhs);
   // Which factor is the key shows by the dimension of keys; what is no element
   // has all dimensions of the contraction.
   auto hasKey = [&](const Operand &operand) {
@@ -54,44 +73,79 @@ static LogicalResult matchOperands(Match &match, bool mayRound,
   if (attention.query.element.isElement() ? hasKey(attention.query)
                                           : !hasKey(attention.key))
     std::swap(attention.query, attention.key);
+  attention.element = type;
   for (auto [name, operand] :
        {std::pair("query", &attention.query), {"key", &attention.key}}) {
     if (!operand->element.isElement())
       return match.miss(product.getLoc(),
                         Twine("the ") + name + " is not a tensor");
-    if (operand->element.getElementType() != type)
-      return match.miss(product.getLoc(),
-                        Twine("the ") + name +
-                            " and the value have different element types");
+    Type own = operand->getType();
+    if (!isInputType(own) || !isInputType(type))
+      return match.miss(product.getLoc(), "the element type is not f64, f32, "
+                                          "f16 or bf16");
+    attention.element = widest(attention.element, own);
   }
-  if (!isInputType(type))
-    return match.miss(product.getLoc(), "the element type is not f64, f32, f16 "
-                                        "or bf16");
   return success();
 }
 
 /// Masks of positions make a window, the others a region.
 static LogicalResult matchMasks(Match &match, const Scores &scores,
-                                Attention &attention,
-                                SmallVectorImpl<Mask> &others) {
+                                Attention &attention, Clauses &others) {
   Tracer &tracer = match.tracer;
   bool infinite = true;
   for (const Mask &mask : scores.masks) {
-    auto keys = matchVisibleKeys(tracer, mask);
-    auto window = keys ? matchWindow(*keys, attention.roles) : std::nullopt;
-    if (window)
-      attention.window.intersect(*window);
-    else
-      others.push_back(mask);
+    for (const Clause &clause : mask.visible) {
+      bool isSingle = clause.size() == 1 && clause.front().sum;
+      auto window = isSingle ? matchWindow(*clause.front().sum, attention.roles)
+                             : std::nullopt;
+      if (!window || !attention.window.intersect(*window))
+        others = conjoin(tracer, std::move(others), {clause});
+    }
     infinite &= mask.infinite;
   }
-  if (!infinite && (!others.empty() ||
-                    !showsEachQueryAKey(attention.window, tracer.getDomain(),
-                                        attention.roles)))
-    return match.miss(scores.masks.front().condition.getLoc(),
+  if (!infinite && !match.options.finiteMinimaHide &&
+      (!others.empty() ||
+       !showsEachQueryAKey(attention.window, tracer.getDomain(),
+                           attention.roles)))
+    return match.miss(scores.masks.front().loc,
                       "a query that sees no key takes the average of the "
-                      "values here, and 0 in flash.attention");
+                      "values here, and 0 in flash.attention; if each query "
+                      "sees a key, --flash-raise=finite-minima-hide says so");
   return success();
+}
+
+/// What is added to the scores and is not one of batch, heads, queries and keys
+/// is read in a region. The functions before it are additions, which commute,
+/// or go to the region, too.
+static void placeBiases(const Domain &domain, const Roles &roles,
+                        std::vector<ScoreFunction> &functions) {
+  auto isPlaced = [&](const ScoreFunction &function) {
+    return function.kind != ScoreFunction::Bias ||
+           getBiasShape(domain, roles, function.scalar);
+  };
+  auto last = llvm::find_if_not(llvm::reverse(functions), isPlaced);
+  if (last == functions.rend())
+    return;
+  auto end = last.base();
+  ScoreFunction region{ScoreFunction::Region};
+  std::vector<ScoreFunction> kept;
+  if (llvm::all_of(llvm::make_range(functions.begin(), end),
+                   [](const ScoreFunction &function) {
+                     return function.kind == ScoreFunction::Bias;
+                   })) {
+    for (const ScoreFunction &function :
+         llvm::make_range(functions.begin(), end)) {
+      if (isPlaced(function))
+        kept.push_back(function);
+      else
+        region.addends.push_back(function.scalar);
+    }
+  } else {
+    region.scalar = last->whole;
+  }
+  llvm::append_range(kept, llvm::make_range(end, functions.end()));
+  functions.assign(1, region);
+  llvm::append_range(functions, kept);
 }
 
 /// The factor of the product where it first stands in a scalar.
@@ -111,24 +165,24 @@ static std::optional<double> findScale(Tracer &tracer, Scalar scalar,
 
 /// Score functions as attributes where there is one, and the region.
 static LogicalResult matchFunctions(Match &match, Scores &scores,
-                                    ArrayRef<Mask> masks, Attention &attention,
+                                    const Clauses &masks, Attention &attention,
                                     Location loc) {
-  Type element = attention.query.element.getElementType();
+  Type element = attention.element;
   Type scoreType =
       element.isF64() ? element : Float32Type::get(element.getContext());
-  int64_t firstQuery = attention.window.getMask(element.getContext()).second;
+  LinearSum firstQuery = attention.window.getMask(element.getContext()).second;
+  placeBiases(match.tracer.getDomain(), attention.roles, scores.functions);
   attention.regions = std::make_unique<RegionWriter>(
       match, attention.roles, scores.product, scoreType, firstQuery);
   double operandScale = attention.query.scale * attention.key.scale;
   for (ScoreFunction &function : scores.functions) {
-    if (function.kind == ScoreFunction::Bias &&
-        !getBiasShape(match.tracer.getDomain(), attention.roles,
-                      function.scalar))
-      return match.miss(function.scalar.getLoc(),
-                        "the bias is not one of batch, heads, queries and "
-                        "keys");
     if (function.kind != ScoreFunction::Region)
       continue;
+    if (!function.addends.empty()) {
+      if (failed(attention.regions->writeSum(function.addends)))
+        return failure();
+      continue;
+    }
     // The region is given the scaled product: its scale is the first in it.
     scores.scale =
         findScale(match.tracer, function.scalar, scores.product).value_or(1);
@@ -140,11 +194,58 @@ static LogicalResult matchFunctions(Match &match, Scores &scores,
   if (!std::isfinite(attention.scale))
     return match.miss(loc, "the scale is not finite");
   attention.functions = scores.functions;
-  return masks.empty() ? success() : attention.regions->writeMask(masks);
+  return masks.empty() ? success() : attention.regions->writeMask(masks, loc);
 }
 
-FailureOr<Attention>
-flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
+/// A sink is one number for each head, or for all.
+static LogicalResult matchSinks(Match &match, const Softmax &softmax,
+                                Attention &attention) {
+  attention.sinkNumber = softmax.sinkNumber;
+  if (!softmax.sink)
+    return success();
+  const Domain &domain = match.tracer.getDomain();
+  Operand sink = peelOperand(match.tracer, *softmax.sink,
+                             {/*casts=*/true, /*factors=*/false});
+  auto fail = [&] {
+    return match.miss(softmax.sink->getLoc(),
+                      "the sink is not one number for each head: give a tensor "
+                      "of heads, broadcast to a column");
+  };
+  if (!sink.element.isElement())
+    return fail();
+  auto atoms = getAtoms(domain, sink.element.at,
+                        cast<RankedTensorType>(sink.element.value.getType()));
+  if (!atoms)
+    return fail();
+  SmallVector<unsigned> heads(attention.roles.keyHeads), present;
+  llvm::append_range(heads, attention.roles.groups);
+  for (const SmallVector<unsigned> &list : *atoms)
+    llvm::append_range(present, list);
+  llvm::sort(heads);
+  llvm::sort(present);
+  if (heads != present)
+    return fail();
+  attention.sink = sink;
+  return success();
+}
+
+bool flash::raise::hasSplitQueries(const Domain &domain,
+                                   const Attention &attention) {
+  const Roles &roles = attention.roles;
+  const Scalar &query = attention.query.element;
+  if (!roles.query)
+    return false;
+  return llvm::any_of(roles.groups, [&](unsigned group) {
+    return domain.areOfOneLoop(group, *roles.query) &&
+           llvm::any_of(query.at, [&](AffineExpr index) {
+             return index.isFunctionOfDim(group) &&
+                    index.isFunctionOfDim(*roles.query);
+           });
+  });
+}
+
+FailureOr<Attention> flash::raise::matchAttention(Match &match,
+                                                  linalg::LinalgOp op) {
   Tracer &tracer = match.tracer;
   Domain &domain = tracer.getDomain();
   Indices loops;
@@ -161,6 +262,15 @@ flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
     key = loops.back();
     domain.keepWhole(cast<AffineDimExpr>(*key).getPosition());
   }
+  if (match.keepQueriesWhole)
+    for (auto [number, loop] : llvm::enumerate(loops)) {
+      auto isRead = [&, number = number](OpOperand *input) {
+        return op.getMatchingIndexingMap(input).isFunctionOfDim(number);
+      };
+      if (auto dim = dyn_cast<AffineDimExpr>(loop);
+          dim && llvm::count_if(op.getDpsInputOperands(), isRead) == 1)
+        domain.keepWhole(dim.getPosition());
+    }
   std::optional<Contraction> product = getContraction(tracer, op, loops);
   if (!product && key)
     explainAccumulation(match, op);
@@ -183,28 +293,24 @@ flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
   if (failed(scores))
     return failure();
   Attention attention;
-  if (failed(matchOperands(match, mayRound, *softmax, scores->product, value,
-                           keyDim, attention)))
+  if (failed(matchOperands(match, *softmax, scores->product, value, keyDim,
+                           attention)))
     return failure();
 
-  auto output = followOutput(match, *product, *softmax, *key,
-                             attention.query.element.getElementType());
+  auto output =
+      followOutput(match, *product, *softmax, *key, attention.element);
   if (failed(output))
     return failure();
   attention.output = *output;
-  Type type = attention.query.element.getElementType(),
-       outputType = getElementTypeOrSelf(output->value.getType());
-  if (outputType != type && !outputType.isF32())
-    return match.miss(op.getLoc(), "the output's element type is neither that "
-                                   "of the query nor f32");
 
   // A mask that compares another dimension with the key's says which is the
   // query's.
   std::optional<unsigned> queryHint;
   for (const Mask &mask : scores->masks)
-    if (auto keys = matchVisibleKeys(tracer, mask))
-      for (const LinearSum &sum : *keys)
-        for (const LinearSum::Term &term : sum.terms)
+    for (const Clause &clause : mask.visible)
+      for (const Literal &literal : clause)
+        for (const LinearSum::Term &term :
+             literal.sum.value_or(LinearSum()).terms)
           if (term.dim != keyDim)
             queryHint = term.dim;
   FailureOr<Roles> roles =
@@ -213,8 +319,11 @@ flash::raise::matchAttention(Match &match, linalg::LinalgOp op, bool mayRound) {
   if (failed(roles))
     return failure();
   attention.roles = *roles;
-  SmallVector<Mask> masks;
-  if (failed(checkOnlyUse(match, scores->product, *output)) ||
+  Clauses masks;
+  if (failed(matchSinks(match, *softmax, attention)))
+    return failure();
+  attention.lse = findLogSumExp(match, *softmax);
+  if (failed(checkOnlyUse(match, scores->product, *output, attention.lse)) ||
       failed(matchMasks(match, *scores, attention, masks)))
     return failure();
   for (const Operand *operand : {&attention.query, &attention.value}) {

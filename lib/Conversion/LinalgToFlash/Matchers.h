@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // One matcher for each idea: contraction, softmax, scores (scale and mask),
-// visible keys, operands. Each returns what it found, or fails; once something
+// positions, operands. Each returns what it found, or fails; once something
 // is an attention by its looks, a failure leaves the reason and its place.
 //
 //===----------------------------------------------------------------------===//
@@ -27,15 +27,33 @@ struct NearMiss {
   std::string reason;
 };
 
+/// What the user of the pass allows.
+struct Allowances {
+  /// 16-bit operands where probabilities are not rounded.
+  bool roundProbabilities = false;
+  /// The lowest numbers of a type hide, even in rows that see no key.
+  bool finiteMinimaHide = false;
+};
+
 /// What the matchers share: how to trace, and the first reason of a failure.
 struct Match {
   Tracer &tracer;
+  Allowances options = {};
   std::optional<NearMiss> nearMiss = std::nullopt;
+  /// Dimensions of the second contraction that one factor alone has are not
+  /// split: queries that stand in rows and columns, say.
+  bool keepQueriesWhole = false;
+  /// What is raised, but in a form that costs more than another would.
+  std::optional<NearMiss> advice = std::nullopt;
 
   llvm::LogicalResult miss(mlir::Location loc, const llvm::Twine &reason) {
     if (!nearMiss)
       nearMiss = NearMiss{loc, reason.str()};
     return llvm::failure();
+  }
+  void advise(mlir::Location loc, const llvm::Twine &text) {
+    if (!advice)
+      advice = NearMiss{loc, text.str()};
   }
 };
 
@@ -78,6 +96,24 @@ struct Softmax {
   unsigned bits = 64;
   /// Rows with no visible key are 0, not an average or NaN.
   bool emptyRowsAreZero = false;
+  /// Where probabilities are not 0: where `condition` equals `shown`, as the
+  /// sum has it, too.
+  struct Where {
+    Scalar condition;
+    bool shown, isInSum = false;
+  };
+  std::vector<Where> where = {};
+  /// The index of a sink that stands beside the scores, and its logit: an
+  /// element, or a number.
+  std::optional<int64_t> sinkColumn = std::nullopt;
+  /// The index in a row of exponentials: the key's, or, where the sink stands
+  /// before them, one more.
+  mlir::AffineExpr row = {};
+  std::optional<int64_t> rowSize = std::nullopt;
+  std::optional<Scalar> sink = std::nullopt;
+  std::optional<double> sinkNumber = std::nullopt;
+  /// The sum of the exponentials.
+  std::optional<Scalar> sum = std::nullopt;
 };
 
 /// The exponentials, or the probabilities, that a scalar is; `key` is the index
@@ -96,19 +132,21 @@ void explainAccumulation(Match &match, mlir::linalg::LinalgOp op);
 /// The same for a contraction that sums over more than one dimension.
 void explainSumOverMore(Match &match, mlir::linalg::LinalgOp op);
 
-/// Whether `divisor` is the sum of `exponential` over the keys.
+/// Whether `divisor` is the sum of `exponential` over the keys, perhaps with a
+/// sink. Notes both.
 llvm::LogicalResult matchSum(Match &match, const Scalar &divisor,
-                             const Scalar &exponential, mlir::AffineExpr key);
+                             const Scalar &exponential, mlir::AffineExpr key,
+                             Softmax &softmax);
 
 //===----------------------------------------------------------------------===//
 // Scores
 //===----------------------------------------------------------------------===//
 
-/// A mask: where `condition` equals `hidden`, the score is `value`.
+/// A mask: the score is hidden except where all clauses hold.
 struct Mask {
-  Scalar condition;
-  bool hidden;
-  /// Whether the value is -inf, not the lowest number or the like.
+  Clauses visible;
+  mlir::Location loc;
+  /// Whether what hides is -inf, not the lowest number or the like.
   bool infinite;
 };
 
@@ -120,6 +158,10 @@ struct ScoreFunction {
   /// Bias: an element of the tensor that is added. Region: the new score, which
   /// holds the product.
   Scalar scalar = {};
+  /// Bias: the sum, which holds the product.
+  Scalar whole = {};
+  /// Region: elements that are added to the score; there is no `scalar` then.
+  std::vector<Scalar> addends = {};
 };
 
 struct Scores {
@@ -127,8 +169,8 @@ struct Scores {
   /// Of the product of query and key as the contraction reads them.
   double scale = 1;
   /// In the order in which they apply.
-  llvm::SmallVector<ScoreFunction> functions;
-  llvm::SmallVector<Mask> masks;
+  std::vector<ScoreFunction> functions;
+  std::vector<Mask> masks;
 };
 
 mlir::FailureOr<Scores> matchScores(Match &match, const Softmax &softmax,
@@ -139,16 +181,11 @@ std::optional<double> getScaleOf(Tracer &tracer, Scalar scalar,
                                  const Contraction &product);
 
 //===----------------------------------------------------------------------===//
-// Visible keys
+// Positions
 //===----------------------------------------------------------------------===//
 
 /// The sum of dimensions that an integer is.
 std::optional<mlir::AffineExpr> matchIndex(Tracer &tracer, Scalar scalar);
-
-/// What holds where the mask shows the key: each of the sums is at least 0.
-/// Nothing where the mask says something else.
-std::optional<llvm::SmallVector<LinearSum>> matchVisibleKeys(Tracer &tracer,
-                                                             const Mask &mask);
 
 //===----------------------------------------------------------------------===//
 // Operands and dimensions
@@ -158,6 +195,12 @@ std::optional<llvm::SmallVector<LinearSum>> matchVisibleKeys(Tracer &tracer,
 struct Operand {
   Scalar element;
   double scale = 1;
+  /// What the element is rounded to, where the contraction does it.
+  mlir::Type rounded = {};
+
+  mlir::Type getType() const {
+    return rounded ? rounded : element.getElementType();
+  }
 };
 
 /// What is taken off an operand besides data movement: changes of precision,

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Interfaces/CallInterfaces.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 using namespace mlir;
 using namespace flash::raise;
@@ -73,6 +74,7 @@ static bool followsSoftmax(Operation *op) {
 
 void flash::raise::explainChangedSoftmax(Match &match,
                                          const Contraction &contraction) {
+  llvm::SaveAndRestore<bool> whole(match.tracer.seesSlices, false);
   for (const Scalar &factor : {contraction.lhs, contraction.rhs}) {
     Scalar end = match.tracer.traceCasts(factor);
     Operation *by = end.getDefiningOp();

@@ -29,7 +29,7 @@ flash::raise::getAtoms(const Domain &domain, ArrayRef<AffineExpr> at,
   SmallVector<bool> seen(domain.getNumDims());
   for (auto [index, size] : llvm::zip(at, type.getShape())) {
     std::optional<LinearSum> sum = LinearSum::get(index);
-    if (!sum || sum->constant != 0)
+    if (!sum || sum->constant != 0 || !sum->symbols.empty())
       return std::nullopt;
     // From the innermost: each factor is the product of the sizes within.
     int64_t product = 1;
@@ -55,27 +55,41 @@ flash::raise::getAtoms(const Domain &domain, ArrayRef<AffineExpr> at,
 Operand flash::raise::peelOperand(Tracer &tracer, Scalar factor,
                                   Peeling peeling) {
   Operand best{factor};
+  std::optional<Operand> wider;
   double scale = 1;
+  // A rounding that the program makes stays: nothing wider is taken, except
+  // where the contraction itself rounds.
+  Type narrowest = factor.getElementType();
   std::optional<Scalar> next = factor;
   while (next) {
     Scalar scalar = *next;
     next = std::nullopt;
+    Type own = scalar.getElementType();
+    bool isWider =
+        own.getIntOrFloatBitWidth() > narrowest.getIntOrFloatBitWidth();
+    if (own.getIntOrFloatBitWidth() < narrowest.getIntOrFloatBitWidth())
+      narrowest = own;
     if (scalar.isElement()) {
       auto type = cast<RankedTensorType>(scalar.value.getType());
-      if (getAtoms(tracer.getDomain(), scalar.at, type))
+      bool isWhole = getAtoms(tracer.getDomain(), scalar.at, type).has_value();
+      if (isWhole && isWider && !wider)
+        wider = Operand{scalar, scale, narrowest};
+      else if (isWhole && !isWider)
         best = {scalar, scale};
       next = tracer.step(scalar);
       continue;
     }
     Operation *def = scalar.getDefiningOp();
-    if (!def) {
+    // A block argument, or an element that is read where its indices are known.
+    if (!def || isa<tensor::ExtractOp>(def)) {
       next = tracer.step(scalar);
       continue;
     }
     auto inBody = [&](unsigned index) {
       return Scalar{def->getOperand(index), scalar.at};
     };
-    if (peeling.casts && isa<arith::ExtFOp, arith::TruncFOp>(def)) {
+    if ((peeling.casts && isa<arith::ExtFOp>(def)) ||
+        isa<arith::TruncFOp>(def)) {
       next = inBody(0);
     } else if (peeling.factors && isa<arith::MulFOp, arith::DivFOp>(def)) {
       bool isMul = isa<arith::MulFOp>(def);
@@ -89,7 +103,7 @@ Operand flash::raise::peelOperand(Tracer &tracer, Scalar factor,
       }
     }
   }
-  return best;
+  return best.element.isElement() || !wider ? best : *wider;
 }
 
 Roles::Shape Roles::getShape(Layout layout, bool keyHeadsOnly, unsigned length,

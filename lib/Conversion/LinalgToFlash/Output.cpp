@@ -25,8 +25,7 @@ using namespace flash::raise;
 namespace {
 class OutputFollower {
 public:
-  OutputFollower(Match &match, const Softmax &softmax, AffineExpr key,
-                 Type element)
+  OutputFollower(Match &match, Softmax &softmax, AffineExpr key, Type element)
       : match(match), softmax(softmax), key(key), element(element),
         divided(!softmax.unnormalized) {}
 
@@ -35,13 +34,11 @@ public:
   bool isDivided() const { return divided; }
 
 private:
-  std::optional<Output> stepElementwise(linalg::LinalgOp op, OpOperand &use,
-                                        const Output &output);
   /// What the op yields is the scalar, the same rounded, or divided by the sum.
   bool isKept(linalg::LinalgOp op, Value arg, ArrayRef<AffineExpr> loops);
 
   Match &match;
-  const Softmax &softmax;
+  Softmax &softmax;
   AffineExpr key;
   Type element;
   bool divided;
@@ -63,21 +60,21 @@ bool OutputFollower::isKept(linalg::LinalgOp op, Value arg,
   if (auto division = yielded.getDefiningOp<arith::DivFOp>();
       division && division.getLhs() == arg)
     return divided = succeeded(matchSum(match, {division.getRhs(), at},
-                                        *softmax.unnormalized, key));
+                                        *softmax.unnormalized, key, softmax));
   auto product = yielded.getDefiningOp<arith::MulFOp>();
   for (unsigned i = 0; i < 2 && product; ++i) {
     Scalar reciprocal = tracer.traceCasts({product->getOperand(1 - i), at});
     if (product->getOperand(i) == arg && reciprocal.getOp<arith::DivFOp>() &&
         tracer.getNumber(tracer.operand(reciprocal, 0)) == 1.0)
       return divided = succeeded(matchSum(match, tracer.operand(reciprocal, 1),
-                                          *softmax.unnormalized, key));
+                                          *softmax.unnormalized, key, softmax));
   }
   return false;
 }
 
-std::optional<Output> OutputFollower::stepElementwise(linalg::LinalgOp op,
-                                                      OpOperand &use,
-                                                      const Output &output) {
+std::optional<Output> flash::raise::stepElementwise(
+    linalg::LinalgOp op, OpOperand &use, const Output &output,
+    llvm::function_ref<bool(ArrayRef<AffineExpr>)> isAllowed) {
   if (!op.hasPureTensorSemantics() || op->getNumResults() != 1 ||
       op.getNumLoops() != op.getNumParallelLoops() || !op.isDpsInput(&use))
     return std::nullopt;
@@ -97,12 +94,39 @@ std::optional<Output> OutputFollower::stepElementwise(linalg::LinalgOp op,
   }
   AffineMap map = op.getIndexingMapMatchingResult(op->getResult(0));
   if (!map.isProjectedPermutation(/*allowZeroInResults=*/true) ||
-      !isKept(op, op.getMatchingBlockArgument(&use), loops))
+      !isAllowed(loops))
     return std::nullopt;
   Output next{op->getResult(0), {}};
   for (AffineExpr result : map.getResults())
     next.at.push_back(result.replaceDims(loops));
   return next;
+}
+
+std::optional<Output> flash::raise::stepReshape(Tracer &tracer, OpOperand &use,
+                                                const Output &output) {
+  Operation *user = use.getOwner();
+  Domain &domain = tracer.getDomain();
+  std::optional<Indices> at;
+  if (auto op = dyn_cast<tensor::ExpandShapeOp>(user)) {
+    at = expandIndices(domain, output.at, op.getReassociationIndices(),
+                       op.getResultType());
+  } else if (auto op = dyn_cast<tensor::CollapseShapeOp>(user)) {
+    at = collapseIndices(domain, output.at, op.getReassociationIndices(),
+                         op.getSrcType());
+  } else if (auto op = dyn_cast<tensor::ReshapeOp>(user)) {
+    Sizes &sizes = tracer.getSizes();
+    auto type = dyn_cast<RankedTensorType>(op.getType());
+    auto groups = type ? matchReshape(sizes.getShape(op.getSource()),
+                                      sizes.getShape(op.getResult()))
+                       : std::nullopt;
+    if (groups)
+      at = reshapeIndices(domain, output.at,
+                          cast<RankedTensorType>(op.getSource().getType()),
+                          type, *groups);
+  }
+  if (!at)
+    return std::nullopt;
+  return Output{user->getResult(0), *at};
 }
 
 std::optional<Output> OutputFollower::step(const Output &output) {
@@ -116,29 +140,18 @@ std::optional<Output> OutputFollower::step(const Output &output) {
   }
   if (!only)
     return std::nullopt;
-  Operation *user = only->getOwner();
-  Domain &domain = match.tracer.getDomain();
-  if (auto op = dyn_cast<tensor::ExpandShapeOp>(user)) {
-    if (auto at = expandIndices(domain, output.at, op.getReassociationIndices(),
-                                op.getResultType()))
-      return Output{op.getResult(), *at};
-    return std::nullopt;
-  }
-  if (auto op = dyn_cast<tensor::CollapseShapeOp>(user)) {
-    if (auto at = collapseIndices(
-            domain, output.at, op.getReassociationIndices(), op.getSrcType()))
-      return Output{op.getResult(), *at};
-    return std::nullopt;
-  }
-  if (auto op = dyn_cast<linalg::LinalgOp>(user))
-    return stepElementwise(op, *only, output);
-  return std::nullopt;
+  auto op = dyn_cast<linalg::LinalgOp>(only->getOwner());
+  if (!op)
+    return stepReshape(match.tracer, *only, output);
+  return stepElementwise(op, *only, output, [&](ArrayRef<AffineExpr> loops) {
+    return isKept(op, op.getMatchingBlockArgument(only), loops);
+  });
 }
 
 FailureOr<Output> flash::raise::followOutput(Match &match,
                                              const Contraction &product,
-                                             const Softmax &softmax,
-                                             AffineExpr key, Type element) {
+                                             Softmax &softmax, AffineExpr key,
+                                             Type element) {
   linalg::LinalgOp op = product.op;
   Output output{op->getResult(0), {}};
   for (AffineExpr result :
@@ -170,7 +183,8 @@ FailureOr<Output> flash::raise::followOutput(Match &match,
 
 LogicalResult flash::raise::checkOnlyUse(Match &match,
                                          const Contraction &scores,
-                                         const Output &output) {
+                                         const Output &output,
+                                         const std::optional<Output> &lse) {
   linalg::LinalgOp first = scores.op;
   SmallVector<Operation *> worklist{first};
   SmallPtrSet<Operation *, 16> done;
@@ -181,6 +195,7 @@ LogicalResult flash::raise::checkOnlyUse(Match &match,
       if (auto around = user->getParentOfType<linalg::LinalgOp>())
         user = around;
       if (llvm::is_contained(output.path, user) || isa<tensor::DimOp>(user) ||
+          (lse && llvm::is_contained(lse->path, user)) ||
           !done.insert(user).second || isOpTriviallyDead(user))
         continue;
       if (!match.tracer.visited.contains(user))

@@ -18,66 +18,83 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::raise;
 
-void Window::intersect(const Window &other) {
-  auto smaller = [](std::optional<int64_t> a, std::optional<int64_t> b) {
-    return a && b ? std::min(*a, *b) : a ? a : b;
-  };
-  left = smaller(left, other.left);
-  right = smaller(right, other.right);
+bool Window::intersect(const Window &other) {
+  Window both = *this;
+  for (auto [mine, theirs] : {std::pair(&both.left, &other.left),
+                              std::pair(&both.right, &other.right)}) {
+    if (!*theirs)
+      continue;
+    if (*mine) {
+      LinearSum difference = (*mine)->plus(**theirs, -1);
+      if (!difference.isConstant())
+        return false;
+      if (difference.constant <= 0)
+        continue;
+    }
+    *mine = **theirs;
+  }
+  if (both.left && both.right) {
+    LinearSum width = both.left->plus(*both.right);
+    if (!width.isConstant() || width.constant < 0)
+      return false;
+  }
+  *this = both;
+  return true;
 }
 
-std::pair<MaskAttrInterface, int64_t>
+std::pair<MaskAttrInterface, LinearSum>
 Window::getMask(MLIRContext *context) const {
-  // Bounds of the attribute are not negative: the query's position moves.
-  int64_t offset = 0;
-  if (right && (!left || *right < 0))
+  // Bounds of the attribute are constants that are not negative: the query's
+  // position moves.
+  auto fits = [](const std::optional<LinearSum> &bound) {
+    return !bound || (bound->isConstant() && bound->constant >= 0);
+  };
+  LinearSum offset;
+  if (right && (!left || !fits(right)))
     offset = *right;
-  else if (left && *left < 0)
-    offset = -*left;
+  else if (left && !fits(left))
+    offset = LinearSum().plus(*left, -1);
   if (!left)
     return {CausalAttr::get(context), offset};
-  return {
-      WindowAttr::get(context, *left + offset, right ? *right - offset : -1),
-      offset};
+  return {WindowAttr::get(context, left->plus(offset).constant,
+                          right ? right->plus(offset, -1).constant : -1),
+          offset};
 }
 
-std::optional<Window> flash::raise::matchWindow(ArrayRef<LinearSum> atLeastZero,
+std::optional<Window> flash::raise::matchWindow(const LinearSum &sum,
                                                 const Roles &roles) {
-  Window window;
-  for (const LinearSum &sum : atLeastZero) {
-    int64_t query = 0, key = 0;
-    for (const LinearSum::Term &term : sum.terms) {
-      if (roles.query == term.dim)
-        query = term.factor;
-      else if (roles.key == term.dim)
-        key = term.factor;
-      else
-        return std::nullopt;
-    }
-    // A single query stands at row 0.
-    if (!roles.query)
-      query = -key;
-    if (key == -1 && query == 1)
-      window.intersect({std::nullopt, sum.constant});
-    else if (key == 1 && query == -1)
-      window.intersect({sum.constant, std::nullopt});
+  int64_t query = 0, key = 0;
+  for (const LinearSum::Term &term : sum.terms) {
+    if (roles.query == term.dim)
+      query = term.factor;
+    else if (roles.key == term.dim)
+      key = term.factor;
     else
       return std::nullopt;
   }
-  if (window.left && window.right && *window.left + *window.right < 0)
-    return std::nullopt; // nothing is visible
-  return window;
+  // A single query stands at row 0.
+  if (!roles.query)
+    query = -key;
+  if (key == -1 && query == 1)
+    return Window{std::nullopt, sum.withoutDims()};
+  if (key == 1 && query == -1)
+    return Window{sum.withoutDims(), std::nullopt};
+  return std::nullopt;
 }
 
 bool flash::raise::showsEachQueryAKey(const Window &window,
                                       const Domain &domain,
                                       const Roles &roles) {
-  if (window.right && *window.right < 0)
-    return false; // not query 0
+  if (window.right) {
+    auto lowest = domain.lowerBound(*window.right);
+    if (!lowest || *lowest < 0)
+      return false; // not query 0
+  }
   if (!window.left)
     return true;
   int64_t queries = roles.query ? domain.getSize(*roles.query) : 1,
           keys = domain.getSize(*roles.key);
-  return !ShapedType::isDynamic(queries) && !ShapedType::isDynamic(keys) &&
-         queries - 1 - *window.left <= keys - 1;
+  return window.left->isConstant() && !ShapedType::isDynamic(queries) &&
+         !ShapedType::isDynamic(keys) &&
+         queries - 1 - window.left->constant <= keys - 1;
 }

@@ -14,24 +14,25 @@
 namespace flash::raise {
 
 /// Which keys a query sees around its own row: from query - left to query +
-/// right, where they are given.
+/// right, where they are given. Both are constants, perhaps with symbols.
 struct Window {
-  std::optional<int64_t> left, right;
+  std::optional<LinearSum> left, right;
 
-  /// Takes what both show.
-  void intersect(const Window &other);
+  /// Takes what both show. Fails, and changes nothing, where that is not known
+  /// before run time, or is nothing.
+  bool intersect(const Window &other);
   bool isAll() const { return !left && !right; }
 
   /// The mask, and the position of the first query for which it is right.
-  std::pair<MaskAttrInterface, int64_t>
+  std::pair<MaskAttrInterface, LinearSum>
   getMask(mlir::MLIRContext *context) const;
 };
 
-/// The window that inequalities are. Nothing if they say something else.
-std::optional<Window> matchWindow(llvm::ArrayRef<LinearSum> atLeastZero,
+/// The window that an inequality is. Nothing if it says something else.
+std::optional<Window> matchWindow(const LinearSum &atLeastZero,
                                   const Roles &roles);
 
-/// Whether it is certain that each query sees a key.
+/// Whether it is certain that no row is hidden as a whole.
 bool showsEachQueryAKey(const Window &window, const Domain &domain,
                         const Roles &roles);
 

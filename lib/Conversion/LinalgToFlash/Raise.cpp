@@ -37,34 +37,64 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::raise;
 
-/// Raises the attention whose second contraction is `op`, if it is one.
-static LogicalResult raiseAttention(RewriterBase &rewriter, linalg::LinalgOp op,
-                                    bool mayRound) {
+static void emitRemark(Operation *op, const Twine &prefix,
+                       const NearMiss &what) {
+  InFlightDiagnostic remark = op->emitRemark() << prefix << what.reason;
+  if (what.loc != op->getLoc())
+    remark.attachNote(what.loc) << "seen here";
+}
+
+namespace {
+/// A match, and what it refers to.
+struct Trial {
   Splits splits;
+  std::optional<Domain> domain;
+  std::optional<Tracer> tracer;
+  std::optional<Match> match;
+  FailureOr<Attention> attention = failure();
+};
+} // namespace
+
+static std::unique_ptr<Trial> tryMatch(linalg::LinalgOp op,
+                                       const Allowances &options, Sizes &sizes,
+                                       bool keepQueriesWhole) {
+  auto trial = std::make_unique<Trial>();
   // Each restart adds a cut; there are at most as many as factors of sizes.
   constexpr int kMaxRestarts = 32;
   for (int attempt = 0; attempt < kMaxRestarts; ++attempt) {
-    Domain domain(op.getContext(), splits);
-    Tracer tracer(domain);
-    Match match{tracer};
-    FailureOr<Attention> attention = matchAttention(match, op, mayRound);
-    if (domain.wantsRestart())
-      continue;
-    if (succeeded(attention)) {
-      buildAttention(rewriter, domain, *attention, op.getLoc());
-      return success();
-    }
-    if (match.nearMiss) {
-      InFlightDiagnostic remark = op->emitRemark()
-                                  << "not raised to flash.attention: "
-                                  << match.nearMiss->reason;
-      if (match.nearMiss->loc != op.getLoc())
-        remark.attachNote(match.nearMiss->loc) << "seen here";
-    }
-    return failure();
+    trial->domain.emplace(op.getContext(), trial->splits);
+    trial->tracer.emplace(*trial->domain, sizes);
+    trial->match.emplace(Match{*trial->tracer, options});
+    trial->match->keepQueriesWhole = keepQueriesWhole;
+    trial->attention = matchAttention(*trial->match, op);
+    if (!trial->domain->wantsRestart())
+      return trial;
   }
   LDBG() << "too many restarts at " << op.getLoc();
-  return failure();
+  trial->attention = failure();
+  return trial;
+}
+
+/// Raises the attention whose second contraction is `op`, if it is one.
+static LogicalResult raiseAttention(RewriterBase &rewriter, linalg::LinalgOp op,
+                                    const Allowances &options, Sizes &sizes) {
+  auto trial = tryMatch(op, options, sizes, /*keepQueriesWhole=*/false);
+  if (succeeded(trial->attention) &&
+      hasSplitQueries(*trial->domain, *trial->attention)) {
+    auto other = tryMatch(op, options, sizes, /*keepQueriesWhole=*/true);
+    if (succeeded(other->attention))
+      trial = std::move(other);
+  }
+  const Match &match = *trial->match;
+  if (failed(trial->attention)) {
+    if (match.nearMiss)
+      emitRemark(op, "not raised to flash.attention: ", *match.nearMiss);
+    return failure();
+  }
+  if (match.advice)
+    emitRemark(op, "raised to flash.attention, but ", *match.advice);
+  buildAttention(rewriter, *trial->tracer, *trial->attention, op.getLoc());
+  return success();
 }
 
 namespace {
@@ -78,8 +108,10 @@ struct RaisePass : flash::impl::RaiseBase<RaisePass> {
         candidates.push_back(op);
     });
     IRRewriter rewriter(&getContext());
+    Sizes sizes(getOperation());
+    Allowances options{roundProbabilities, finiteMinimaHide};
     for (linalg::LinalgOp op : candidates)
-      if (succeeded(raiseAttention(rewriter, op, roundProbabilities)))
+      if (succeeded(raiseAttention(rewriter, op, options, sizes)))
         ++numRaised;
     if (numRaised > 0)
       (void)runRegionDCE(rewriter, getOperation()->getRegions());

@@ -76,10 +76,12 @@ FailureOr<Value> RegionWriter::writeDim(unsigned dim, Location loc) {
   if (roles.key == dim)
     return key;
   if (roles.query == dim) {
-    if (firstQuery == 0)
+    if (firstQuery == LinearSum())
       return query;
-    return Value(
-        arith::SubIOp::create(builder, loc, query, constantIndex(firstQuery)));
+    FailureOr<Value> first = writeSum(firstQuery, loc);
+    if (failed(first))
+      return failure();
+    return Value(arith::SubIOp::create(builder, loc, query, *first));
   }
   SmallVector<unsigned> heads = roles.keyHeads;
   llvm::append_range(heads, roles.groups);
@@ -112,10 +114,54 @@ FailureOr<Value> RegionWriter::writeDim(unsigned dim, Location loc) {
 }
 
 FailureOr<Value> RegionWriter::writeIndex(AffineExpr index, Location loc) {
-  std::optional<LinearSum> sum = LinearSum::get(index);
-  if (!sum)
+  if (std::optional<LinearSum> sum = LinearSum::get(index))
+    return writeSum(*sum, loc);
+  // Parts of a dimension: of keys that are rows and columns, say.
+  auto binary = dyn_cast<AffineBinaryOpExpr>(index);
+  auto divisor = binary ? dyn_cast<AffineConstantExpr>(binary.getRHS())
+                        : AffineConstantExpr();
+  bool isSum = binary && binary.getKind() == AffineExprKind::Add;
+  if (!isSum && !divisor)
     return match.miss(loc, "a score function reads at an index that is not a "
                            "sum of dimensions");
+  FailureOr<Value> left = writeIndex(binary.getLHS(), loc);
+  FailureOr<Value> right = writeIndex(binary.getRHS(), loc);
+  if (failed(left) || failed(right))
+    return failure();
+  switch (binary.getKind()) {
+  case AffineExprKind::Add:
+    return Value(arith::AddIOp::create(builder, loc, *left, *right));
+  case AffineExprKind::Mul:
+    return Value(arith::MulIOp::create(builder, loc, *left, *right));
+  case AffineExprKind::FloorDiv:
+    return Value(arith::DivUIOp::create(builder, loc, *left, *right));
+  case AffineExprKind::Mod:
+    return Value(arith::RemUIOp::create(builder, loc, *left, *right));
+  default:
+    return match.miss(loc, "a score function reads at an index that is not a "
+                           "sum of dimensions");
+  }
+}
+
+/// A number of the function around, which becomes a capture.
+Value RegionWriter::writeSymbol(const Symbol &symbol, Location loc) {
+  captures.insert(symbol.value);
+  if (symbol.dim)
+    return tensor::DimOp::create(builder, loc, symbol.value, *symbol.dim);
+  Value value = symbol.value;
+  if (isa<RankedTensorType>(value.getType())) {
+    SmallVector<Value> at = llvm::map_to_vector(symbol.at, [&](int64_t index) {
+      return constant(loc, builder.getIndexAttr(index));
+    });
+    value = tensor::ExtractOp::create(builder, loc, value, at);
+  }
+  if (value.getType().isIndex())
+    return value;
+  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
+                                    value);
+}
+
+FailureOr<Value> RegionWriter::writeSum(const LinearSum &sum, Location loc) {
   auto constantIndex = [&](int64_t value) {
     return constant(loc, builder.getIndexAttr(value));
   };
@@ -123,18 +169,25 @@ FailureOr<Value> RegionWriter::writeIndex(AffineExpr index, Location loc) {
   auto add = [&](Value value) {
     total = total ? arith::AddIOp::create(builder, loc, total, value) : value;
   };
-  for (const LinearSum::Term &term : sum->terms) {
+  auto addTerm = [&](Value value, int64_t factor) {
+    if (factor == -1 && total)
+      total = arith::SubIOp::create(builder, loc, total, value);
+    else if (factor == 1)
+      add(value);
+    else
+      add(arith::MulIOp::create(builder, loc, value, constantIndex(factor)));
+  };
+  for (const LinearSum::Term &term : sum.terms) {
     FailureOr<Value> value = writeDim(term.dim, loc);
     if (failed(value))
       return failure();
-    if (term.factor == 1)
-      add(*value);
-    else
-      add(arith::MulIOp::create(builder, loc, *value,
-                                constantIndex(term.factor)));
+    addTerm(*value, term.factor);
   }
-  if (sum->constant != 0 || !total)
-    add(constantIndex(sum->constant));
+  for (const LinearSum::Term &term : sum.symbols)
+    addTerm(writeSymbol(tracer.getDomain().getSymbol(term.dim), loc),
+            term.factor);
+  if (sum.constant != 0 || !total)
+    add(constantIndex(sum.constant));
   return total;
 }
 
@@ -268,20 +321,53 @@ LogicalResult RegionWriter::writeScore(const Scalar &scalar, double factor,
   return success();
 }
 
-LogicalResult RegionWriter::writeMask(ArrayRef<Mask> masks) {
-  Location loc = masks.front().condition.getLoc();
+LogicalResult RegionWriter::writeSum(ArrayRef<Scalar> addends) {
+  Location loc = addends.front().getLoc();
+  begin(*scoreBody, /*isScore=*/true, loc);
+  Value total = score;
+  for (const Scalar &addend : addends) {
+    FailureOr<Value> value = writeElement(addend);
+    if (failed(value))
+      return failure();
+    total = arith::AddFOp::create(builder, loc, total, *value);
+  }
+  YieldOp::create(builder, loc, total);
+  return success();
+}
+
+FailureOr<Value> RegionWriter::writeLiteral(const Literal &literal,
+                                            Location loc) {
+  if (literal.sum) {
+    FailureOr<Value> sum = writeSum(*literal.sum, loc);
+    if (failed(sum))
+      return failure();
+    return Value(arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                                       *sum,
+                                       constant(loc, builder.getIndexAttr(0))));
+  }
+  FailureOr<Value> condition = write(literal.condition);
+  if (failed(condition) || literal.wanted)
+    return condition;
+  return Value(arith::XOrIOp::create(builder, loc, *condition,
+                                     constant(loc, builder.getBoolAttr(true))));
+}
+
+LogicalResult RegionWriter::writeMask(const Clauses &clauses, Location loc) {
   begin(*maskBody, /*isScore=*/false, loc);
   Value visible;
-  for (const Mask &mask : masks) {
-    FailureOr<Value> condition = write(mask.condition);
-    if (failed(condition))
-      return failure();
-    Value shows = *condition;
-    if (mask.hidden)
-      shows = arith::XOrIOp::create(builder, loc, shows,
-                                    constant(loc, builder.getBoolAttr(true)));
-    visible =
-        visible ? arith::AndIOp::create(builder, loc, visible, shows) : shows;
+  for (const Clause &clause : clauses) {
+    Value any;
+    for (const Literal &literal : clause) {
+      FailureOr<Value> holds = writeLiteral(literal, loc);
+      if (failed(holds))
+        return failure();
+      any =
+          any ? Value(arith::OrIOp::create(builder, loc, any, *holds)) : *holds;
+    }
+    if (!any)
+      any = constant(loc, builder.getBoolAttr(false));
+    visible = visible ? Value(arith::AndIOp::create(builder, loc, visible, any))
+                      : any;
   }
   YieldOp::create(builder, loc, visible);
   return success();

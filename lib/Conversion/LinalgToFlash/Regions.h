@@ -21,17 +21,19 @@ class RegionWriter {
 public:
   /// `firstQuery` is the position of query 0.
   RegionWriter(Match &match, const Roles &roles, const Contraction &product,
-               mlir::Type scoreType, int64_t firstQuery)
+               mlir::Type scoreType, LinearSum firstQuery)
       : match(match), tracer(match.tracer), roles(roles), product(product),
-        scoreType(scoreType), firstQuery(firstQuery),
+        scoreType(scoreType), firstQuery(std::move(firstQuery)),
         builder(scoreType.getContext()) {}
 
   /// The region's score is `scale` times the product; it yields `factor` times
   /// the scalar.
   llvm::LogicalResult writeScore(const Scalar &scalar, double factor,
                                  double scale);
-  /// Yields whether all masks show the key.
-  llvm::LogicalResult writeMask(llvm::ArrayRef<Mask> masks);
+  /// Yields the score and what is added to it.
+  llvm::LogicalResult writeSum(llvm::ArrayRef<Scalar> addends);
+  /// Yields whether all clauses hold.
+  llvm::LogicalResult writeMask(const Clauses &clauses, mlir::Location loc);
 
   bool hasScore() const { return !scoreBody->empty(); }
   bool hasMask() const { return !maskBody->empty(); }
@@ -51,6 +53,11 @@ private:
   mlir::FailureOr<mlir::Value> writeIndex(mlir::AffineExpr index,
                                           mlir::Location loc);
   mlir::FailureOr<mlir::Value> writeDim(unsigned dim, mlir::Location loc);
+  mlir::FailureOr<mlir::Value> writeSum(const LinearSum &sum,
+                                        mlir::Location loc);
+  mlir::FailureOr<mlir::Value> writeLiteral(const Literal &literal,
+                                            mlir::Location loc);
+  mlir::Value writeSymbol(const Symbol &symbol, mlir::Location loc);
   mlir::Value constant(mlir::Location loc, mlir::TypedAttr value);
   mlir::Type convert(mlir::Type type) const;
   mlir::Value toScoreType(mlir::Value value, mlir::Location loc);
@@ -61,7 +68,7 @@ private:
   const Roles &roles;
   Contraction product;
   mlir::Type scoreType;
-  int64_t firstQuery;
+  LinearSum firstQuery;
   double scale = 1;
 
   mlir::OpBuilder builder;

@@ -10,10 +10,13 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Conditions.h"
 #include "Matchers.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -56,6 +59,37 @@ flash::raise::collapseIndices(Domain &domain, ArrayRef<AffineExpr> expanded,
   return collapsed;
 }
 
+std::optional<Indices>
+flash::raise::reshapeIndices(Domain &domain, ArrayRef<AffineExpr> at,
+                             RankedTensorType from, RankedTensorType to,
+                             ArrayRef<ReshapeGroup> groups) {
+  Indices result;
+  for (const ReshapeGroup &group : groups) {
+    unsigned count = group.sourceEnd - group.sourceBegin;
+    ArrayRef<AffineExpr> indices = at.slice(group.sourceBegin, count);
+    ArrayRef<int64_t> sizes = from.getShape().slice(group.sourceBegin, count),
+                      into = to.getShape().slice(group.targetBegin,
+                                                 group.targetEnd -
+                                                     group.targetBegin);
+    if (sizes == into && llvm::count_if(sizes, ShapedType::isDynamic) <= 1) {
+      llvm::append_range(result, indices);
+      continue;
+    }
+    auto whole = domain.linearize(indices, sizes);
+    auto parts = whole ? domain.delinearize(*whole, into) : std::nullopt;
+    if (!parts)
+      return std::nullopt;
+    llvm::append_range(result, *parts);
+  }
+  return result;
+}
+
+void Tracer::assume(const Size &a, const Size &b) {
+  std::pair<Size, Size> both(a, b);
+  if (a != b && !llvm::is_contained(assumptions, both))
+    assumptions.push_back(both);
+}
+
 std::optional<Indices> Tracer::loopsOf(linalg::LinalgOp op,
                                        unsigned resultNumber,
                                        ArrayRef<AffineExpr> at,
@@ -88,6 +122,53 @@ std::optional<Indices> Tracer::loopsOf(linalg::LinalgOp op,
   return reduced.empty() ? std::optional(loops) : std::nullopt;
 }
 
+/// An element of the one part in which the index lies everywhere.
+std::optional<Scalar> Tracer::stepConcat(tensor::ConcatOp op,
+                                         ArrayRef<AffineExpr> at) {
+  auto index = LinearSum::get(at[op.getDim()]);
+  auto lowest = index ? domain.lowerBound(*index) : std::nullopt,
+       highest = index ? domain.upperBound(*index) : std::nullopt;
+  int64_t start = 0;
+  for (Value input : op.getInputs()) {
+    int64_t size =
+        cast<RankedTensorType>(input.getType()).getDimSize(op.getDim());
+    if (ShapedType::isDynamic(size) || !lowest || !highest)
+      return std::nullopt;
+    if (*lowest >= start && *highest < start + size) {
+      Indices inside(at);
+      inside[op.getDim()] = inside[op.getDim()] - start;
+      return Scalar{input, inside};
+    }
+    start += size;
+  }
+  return std::nullopt;
+}
+
+/// An element of a slice is one of the source. That Q, K or V is read whole is
+/// known of static sizes alone.
+std::optional<Scalar> Tracer::stepSlice(tensor::ExtractSliceOp op,
+                                        ArrayRef<AffineExpr> at) {
+  RankedTensorType type = op.getType();
+  if (isa<FloatType>(type.getElementType()) && !type.hasStaticShape())
+    return std::nullopt;
+  auto toExpr = [&](OpFoldResult value) -> std::optional<AffineExpr> {
+    if (auto constant = getConstantIntValue(value))
+      return getAffineConstantExpr(*constant, domain.getContext());
+    return matchIndex(*this, {cast<Value>(value), {}});
+  };
+  llvm::SmallBitVector dropped = op.getDroppedDims();
+  Indices source;
+  size_t next = 0;
+  for (auto [dim, offset] : llvm::enumerate(op.getMixedOffsets())) {
+    auto start = toExpr(offset);
+    auto step = getConstantIntValue(op.getMixedStrides()[dim]);
+    if (!start || !step)
+      return std::nullopt;
+    source.push_back(dropped[dim] ? *start : *start + at[next++] * *step);
+  }
+  return Scalar{op.getSource(), source};
+}
+
 std::optional<Scalar> Tracer::stepElement(const Scalar &scalar) {
   Operation *def = scalar.getDefiningOp();
   if (!def)
@@ -110,6 +191,22 @@ std::optional<Scalar> Tracer::stepElement(const Scalar &scalar) {
       return Scalar{op.getSource(), scalar.at};
     return std::nullopt;
   }
+  if (auto op = dyn_cast<tensor::ReshapeOp>(def)) {
+    auto groups = matchReshape(sizes.getShape(op.getResult()),
+                               sizes.getShape(op.getSource()));
+    auto source = dyn_cast<RankedTensorType>(op.getSource().getType());
+    if (!groups || !source)
+      return std::nullopt;
+    if (auto at = reshapeIndices(domain, scalar.at,
+                                 cast<RankedTensorType>(op.getType()), source,
+                                 *groups))
+      return Scalar{op.getSource(), *at};
+    return std::nullopt;
+  }
+  if (auto op = dyn_cast<tensor::ConcatOp>(def))
+    return stepConcat(op, scalar.at);
+  if (auto op = dyn_cast<tensor::ExtractSliceOp>(def); op && seesSlices)
+    return stepSlice(op, scalar.at);
   auto op = dyn_cast<linalg::LinalgOp>(def);
   if (!op || !op.hasPureTensorSemantics() ||
       op.getNumLoops() != op.getNumParallelLoops())
@@ -136,6 +233,15 @@ std::optional<Scalar> Tracer::stepBody(const Scalar &scalar) {
     for (AffineExpr result : op.getMatchingIndexingMap(operand).getResults())
       at.push_back(result.replaceDims(scalar.at));
     return Scalar{operand->get(), at};
+  }
+  // A concatenation as JAX writes it: scf.if(i < n) of elements of two tensors.
+  if (auto branch = scalar.value.getDefiningOp<scf::IfOp>();
+      branch && branch->getNumResults() == 1) {
+    auto holds = decide(*this, {branch.getCondition(), scalar.at});
+    if (!holds)
+      return std::nullopt;
+    Region &region = *holds ? branch.getThenRegion() : branch.getElseRegion();
+    return Scalar{region.front().getTerminator()->getOperand(0), scalar.at};
   }
   if (auto extract = scalar.value.getDefiningOp<tensor::ExtractOp>()) {
     Indices at;
@@ -178,6 +284,15 @@ Scalar Tracer::traceCasts(Scalar scalar) {
 
 std::optional<double> Tracer::getNumber(const Scalar &start) {
   Scalar scalar = traceCasts(start);
+  if (scalar.getOp<arith::SIToFPOp>() || scalar.getOp<arith::UIToFPOp>()) {
+    APInt integer;
+    Scalar in = operand(scalar, 0);
+    if (!matchPattern(in.value, m_ConstantInt(&integer)) ||
+        integer.getSignificantBits() > 32)
+      return std::nullopt;
+    return scalar.getOp<arith::SIToFPOp>() ? double(integer.getSExtValue())
+                                           : double(integer.getZExtValue());
+  }
   Attribute attr;
   if (!matchPattern(scalar.value, m_Constant(&attr)))
     return std::nullopt;
@@ -220,12 +335,21 @@ bool Tracer::same(const Scalar &first, const Scalar &second) {
 }
 
 std::optional<Reduction> Tracer::matchReduction(const Scalar &element,
-                                                AffineExpr reduced) {
+                                                AffineExpr reduced,
+                                                std::optional<int64_t> size) {
   if (!element.isElement())
     return std::nullopt;
   auto op = element.value.getDefiningOp<linalg::LinalgOp>();
   if (!op || !op.hasPureTensorSemantics() || op.getNumReductionLoops() != 1)
     return std::nullopt;
+  if (auto dim = dyn_cast<AffineDimExpr>(reduced); dim && !size)
+    size = domain.getSize(dim.getPosition());
+  for (auto [kind, range] :
+       llvm::zip(op.getIteratorTypesArray(), op.getStaticLoopRanges()))
+    if (kind == utils::IteratorType::reduction && size &&
+        !ShapedType::isDynamic(range) && !ShapedType::isDynamic(*size) &&
+        range != *size)
+      return std::nullopt;
   unsigned number = cast<OpResult>(element.value).getResultNumber();
   auto loops = loopsOf(op, number, element.at, {reduced});
   if (!loops)

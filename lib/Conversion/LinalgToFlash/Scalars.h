@@ -21,9 +21,13 @@
 #define FLASH_CONVERSION_LINALGTOFLASH_SCALARS_H
 
 #include "Domain.h"
+#include "Sizes.h"
 
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/SetVector.h"
+
+#include <vector>
 
 namespace flash::raise {
 
@@ -56,11 +60,31 @@ struct Reduction {
   Scalar operand, init;
 };
 
+/// `sum` is at least 0, or, without one, `condition` equals `wanted`.
+struct Literal {
+  std::optional<LinearSum> sum = std::nullopt;
+  Scalar condition = {};
+  bool wanted = true;
+};
+
+/// One of the literals holds.
+using Clause = std::vector<Literal>;
+/// All of the clauses hold (Conditions.h): none says nothing, an empty one
+/// cannot hold.
+using Clauses = std::vector<Clause>;
+
 class Tracer {
 public:
-  explicit Tracer(Domain &domain) : domain(domain) {}
+  Tracer(Domain &domain, Sizes &sizes) : domain(domain), sizes(sizes) {}
 
   Domain &getDomain() { return domain; }
+  Sizes &getSizes() { return sizes; }
+
+  /// What is found holds only if the two sizes are the same.
+  void assume(const Size &a, const Size &b);
+  llvm::ArrayRef<std::pair<Size, Size>> getAssumptions() const {
+    return assumptions;
+  }
 
   /// One step through what only moves data; nothing at its end.
   std::optional<Scalar> step(const Scalar &scalar);
@@ -85,19 +109,41 @@ public:
                                  llvm::ArrayRef<mlir::AffineExpr> at,
                                  llvm::ArrayRef<mlir::AffineExpr> reduced);
 
-  /// A reduction over one loop with a combiner that takes the accumulator.
-  std::optional<Reduction> matchReduction(const Scalar &element,
-                                          mlir::AffineExpr reduced);
+  /// A reduction over one loop with a combiner that takes the accumulator. The
+  /// loop has `size`, or that of the dimension that is reduced.
+  std::optional<Reduction>
+  matchReduction(const Scalar &element, mlir::AffineExpr reduced,
+                 std::optional<int64_t> size = std::nullopt);
+
+  /// Whether a slice's element is seen as the source's. Of probabilities, it is
+  /// not: a part of them is another attention's.
+  bool seesSlices = true;
 
   /// What was stepped through, and matchers have read.
   llvm::SetVector<mlir::Operation *> visited;
 
+  /// What conditions have been found to say (Conditions.h).
+  std::map<std::vector<const void *>, Clauses> conditions;
+
 private:
   std::optional<Scalar> stepElement(const Scalar &scalar);
+  std::optional<Scalar> stepConcat(mlir::tensor::ConcatOp op,
+                                   llvm::ArrayRef<mlir::AffineExpr> at);
+  std::optional<Scalar> stepSlice(mlir::tensor::ExtractSliceOp op,
+                                  llvm::ArrayRef<mlir::AffineExpr> at);
   std::optional<Scalar> stepBody(const Scalar &scalar);
 
   Domain &domain;
+  Sizes &sizes;
+  llvm::SmallVector<std::pair<Size, Size>> assumptions;
 };
+
+/// The indices before or after a reshape that joins dimensions as `groups` say.
+std::optional<Indices> reshapeIndices(Domain &domain,
+                                      llvm::ArrayRef<mlir::AffineExpr> at,
+                                      mlir::RankedTensorType from,
+                                      mlir::RankedTensorType to,
+                                      llvm::ArrayRef<ReshapeGroup> groups);
 
 /// The indices of a value's shape after a reshape or transpose of it, or of
 /// what it comes from.

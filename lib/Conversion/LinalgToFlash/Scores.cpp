@@ -14,11 +14,14 @@
 //   anything else that is made of q.k             a score region
 //
 // with constant factors anywhere, casts, and any order. The lowest numbers of a
-// type, down from half the lowest, count as -inf: no score comes near them.
+// type, down from half the lowest, and what lies below -1e20 count as -inf: no
+// score comes near them.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Conditions.h"
 #include "Matchers.h"
+#include "Tables.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -36,18 +39,31 @@ public:
 
   LogicalResult visit(Scalar scalar, double factor);
   Scores take();
+  /// Probabilities are 0 except where the condition equals `shown`.
+  void hideWhereZero(const Scalar &condition, bool shown) {
+    scores.masks.push_back({getClauses(tracer, condition, shown),
+                            condition.getLoc(), /*infinite=*/true});
+  }
 
 private:
   /// The element of a contraction's result that a scalar is made of.
   std::optional<Scalar> findProduct(Scalar scalar);
   LogicalResult setProduct(const Scalar &scalar);
 
-  /// Takes the mask that select(condition, yes, no) is, where what is not
-  /// hidden is to be seen by `isScore`.
-  std::optional<Scalar> takeMask(const Scalar &select, double factor,
-                                 llvm::function_ref<bool(Scalar)> isScore);
-  bool isHidden(const Scalar &value, double factor);
-  bool takeBias(const Scalar &term, double factor);
+  /// Takes the mask that select(condition, score, hidden) is; returns the
+  /// score.
+  std::optional<Scalar> takeMask(const Scalar &select, double factor);
+  /// Takes a term that is 0 or hides, such as select(condition, 0, hidden).
+  bool takeAddedMask(Scalar term, double factor);
+  LogicalResult addMask(Clauses visible, Location loc, bool infinite);
+  bool takeBias(const Scalar &term, const Scalar &whole, double factor);
+  bool isOfKeys(ArrayRef<AffineExpr> at) const;
+  /// Whether elements differ by the key and another dimension.
+  bool isPerScore(ArrayRef<AffineExpr> at) const;
+  /// Whether an expression reads a tensor of the program's that does, and
+  /// whether it reads at an index from one.
+  bool readsPerScore(Scalar scalar);
+  bool gathersPerScore(Scalar scalar);
   LogicalResult takeRegion(const Scalar &scalar, double factor);
 
   Match &match;
@@ -91,7 +107,9 @@ std::optional<Scalar> ScoreMatcher::findProduct(Scalar scalar) {
     return std::nullopt;
   if (scalar.isElement()) {
     auto op = dyn_cast<linalg::LinalgOp>(def);
-    return op && isContraction(op) ? std::optional(scalar) : std::nullopt;
+    return op && isContraction(op) && isOfKeys(scalar.at)
+               ? std::optional(scalar)
+               : std::nullopt;
   }
   for (unsigned i = 0; i < def->getNumOperands(); ++i)
     if (auto found = findProduct(tracer.operand(scalar, i)))
@@ -107,39 +125,133 @@ LogicalResult ScoreMatcher::setProduct(const Scalar &scalar) {
   return success();
 }
 
-bool ScoreMatcher::isHidden(const Scalar &value, double factor) {
-  std::optional<double> number = tracer.getNumber(value);
-  auto type = dyn_cast<FloatType>(value.getElementType());
-  if (!number || !type || !(factor > 0))
+/// Whether a number hides a key: -inf, the lowest numbers of a type, and what
+/// no score comes near.
+static bool hides(double number, double factor, Type element) {
+  auto type = dyn_cast<FloatType>(element);
+  if (!type || !(factor > 0))
     return false;
+  constexpr double kBelowScores = -1e20;
   APFloat lowest = APFloat::getLargest(type.getFloatSemantics());
   bool lost;
   lowest.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lost);
-  return *number * std::min(factor, 1.0) <= -lowest.convertToDouble() / 2;
+  return number * std::min(factor, 1.0) <=
+         std::max(-lowest.convertToDouble() / 2, kBelowScores);
 }
 
-std::optional<Scalar>
-ScoreMatcher::takeMask(const Scalar &select, double factor,
-                       llvm::function_ref<bool(Scalar)> isScore) {
+LogicalResult ScoreMatcher::addMask(Clauses visible, Location loc,
+                                    bool infinite) {
+  // Rows where all is hidden by a finite number average the values. Of a mask
+  // that is not one of positions it is not known whether there are any.
+  if (!infinite && !match.options.finiteMinimaHide &&
+      !areOfPositions(visible)) {
+    match.advise(loc,
+                 "a mask with a finite number is a score function, for a row "
+                 "that sees no key averages the values; if each row sees a "
+                 "key, --flash-raise=finite-minima-hide makes it a mask, "
+                 "which skips blocks");
+    return failure();
+  }
+  scores.masks.push_back({std::move(visible), loc, infinite});
+  return success();
+}
+
+std::optional<Scalar> ScoreMatcher::takeMask(const Scalar &select,
+                                             double factor) {
   Scalar condition = tracer.operand(select, 0);
   for (unsigned i : {1, 2}) {
     Scalar hidden = tracer.operand(select, i),
            seen = tracer.operand(select, 3 - i);
-    if (!mayMask || !isHidden(hidden, factor) || !isScore(seen))
+    std::optional<double> number = tracer.getNumber(hidden);
+    if (!mayMask || !number ||
+        !hides(*number, factor, hidden.getElementType()) || !findProduct(seen))
       continue;
-    Mask mask{condition, /*hidden=*/i == 1,
-              std::isinf(*tracer.getNumber(hidden))};
-    // Rows where all is hidden by a finite number average the values. Of a mask
-    // that is not one of positions it is not known whether there are any.
-    if (!mask.infinite && !matchVisibleKeys(tracer, mask))
-      continue;
-    scores.masks.push_back(mask);
-    return seen;
+    if (succeeded(addMask(getClauses(tracer, condition, i == 2),
+                          condition.getLoc(), std::isinf(*number))))
+      return seen;
   }
   return std::nullopt;
 }
 
-bool ScoreMatcher::takeBias(const Scalar &term, double factor) {
+bool ScoreMatcher::takeAddedMask(Scalar term, double factor) {
+  term = tracer.traceCasts(term);
+  Type type = term.getElementType();
+  if (!mayMask || !isa<FloatType>(type))
+    return false;
+  bool infinite = true, finite = true, isMask = true;
+  auto isHidden = [&](double number) {
+    bool hidden = hides(number, factor, type);
+    (std::isinf(number) ? finite : infinite) &= !hidden;
+    isMask &= hidden || number == 0;
+    return hidden;
+  };
+  std::optional<Clauses> visible;
+  if (auto cases = getCases(tracer, term)) {
+    visible = getOtherCases(tracer, *cases, isHidden);
+  } else if (auto sums = tabulate(tracer, term, [&](double number) {
+               return !isHidden(number);
+             })) {
+    visible = Clauses();
+    for (const LinearSum &sum : *sums)
+      visible->push_back(Clause{Literal{sum}});
+  }
+  // Nothing is hidden: zeros.
+  if (!visible || !isMask || isNever(*visible))
+    return false;
+  if (infinite && finite)
+    return isAlways(*visible);
+  return succeeded(addMask(*visible, term.getLoc(), infinite));
+}
+
+/// Whether an index is the key's: a product of queries with relative positions
+/// has a part of it.
+bool ScoreMatcher::isOfKeys(ArrayRef<AffineExpr> at) const {
+  auto keyDim = cast<AffineDimExpr>(key).getPosition();
+  return llvm::any_of(at, [&](AffineExpr index) {
+    return index.isFunctionOfDim(keyDim) && LinearSum::get(index);
+  });
+}
+
+bool ScoreMatcher::isPerScore(ArrayRef<AffineExpr> at) const {
+  bool perKey = false, more = false;
+  auto keyDim = cast<AffineDimExpr>(key).getPosition();
+  for (AffineExpr index : at) {
+    perKey |= index.isFunctionOfDim(keyDim);
+    for (unsigned dim = 0; dim < tracer.getDomain().getNumDims(); ++dim)
+      more |= dim != keyDim && index.isFunctionOfDim(dim);
+  }
+  return perKey && more;
+}
+
+bool ScoreMatcher::readsPerScore(Scalar scalar) {
+  scalar = tracer.traceCasts(scalar);
+  Operation *def = scalar.getDefiningOp();
+  if (scalar.isElement())
+    return isPerScore(scalar.at);
+  if (!def || !isa_and_nonnull<linalg::LinalgOp>(def->getParentOp()))
+    return false;
+  return llvm::any_of(def->getOperands(), [&](Value operand) {
+    return readsPerScore({operand, scalar.at});
+  });
+}
+
+bool ScoreMatcher::gathersPerScore(Scalar scalar) {
+  scalar = tracer.traceCasts(scalar);
+  Operation *def = scalar.getDefiningOp();
+  if (scalar.isElement() || !def ||
+      !isa_and_nonnull<linalg::LinalgOp>(def->getParentOp()))
+    return false;
+  bool isGather = isa<tensor::ExtractOp>(def);
+  return llvm::any_of(def->getOperands(), [&](Value operand) {
+    Scalar inner{operand, scalar.at};
+    return isGather ? !isa<RankedTensorType>(operand.getType()) &&
+                          readsPerScore(inner)
+                    : gathersPerScore(inner);
+  });
+}
+
+bool ScoreMatcher::takeBias(const Scalar &term, const Scalar &whole,
+                            double factor) {
   if (!isOne(factor))
     return false;
   // The element that lies deepest, before arithmetic.
@@ -159,17 +271,10 @@ bool ScoreMatcher::takeBias(const Scalar &term, double factor) {
   if (!element || !isa<FloatType>(element->getElementType()))
     return false;
   // One number for each query and key that the program computes: better done
-  // for each score than kept.
-  bool perKey = false, more = false;
-  auto keyDim = cast<AffineDimExpr>(key).getPosition();
-  for (AffineExpr index : element->at) {
-    perKey |= index.isFunctionOfDim(keyDim);
-    for (unsigned dim = 0; dim < tracer.getDomain().getNumDims(); ++dim)
-      more |= dim != keyDim && index.isFunctionOfDim(dim);
-  }
-  if (computed && perKey && more)
+  // for each score than kept, unless it looks up what another such tensor says.
+  if (computed && isPerScore(element->at) && !gathersPerScore(term))
     return false;
-  scores.functions.push_back({ScoreFunction::Bias, 1, *element});
+  scores.functions.push_back({ScoreFunction::Bias, 1, *element, whole});
   return true;
 }
 
@@ -209,18 +314,21 @@ LogicalResult ScoreMatcher::visit(Scalar scalar, double factor) {
     return visit(operand(0), factor);
   }
   if (isa<arith::SelectOp>(def)) {
-    auto isScore = [&](Scalar seen) { return findProduct(seen).has_value(); };
-    if (auto seen = takeMask(scalar, factor, isScore))
+    if (auto seen = takeMask(scalar, factor))
       return visit(*seen, factor);
   }
   if (isa<arith::AddFOp>(def)) {
-    auto isZero = [&](Scalar seen) { return tracer.getNumber(seen) == 0.0; };
+    if (findProduct(operand(0)) && findProduct(operand(1)))
+      match.advise(scalar.getLoc(),
+                   "a second product of queries and keys is computed for all "
+                   "pairs and kept in memory ('arith.addf' of two products); "
+                   "concatenate the queries' and the keys' two parts along "
+                   "the head dim, so that one product makes the scores");
     for (unsigned i = 0; i < 2; ++i) {
       if (findProduct(operand(i)) || !findProduct(operand(1 - i)))
         continue;
-      Scalar term = tracer.traceCasts(operand(i));
-      if ((term.getOp<arith::SelectOp>() && takeMask(term, factor, isZero)) ||
-          takeBias({def->getOperand(i), scalar.at}, factor))
+      if (takeAddedMask(operand(i), factor) ||
+          takeBias({def->getOperand(i), scalar.at}, scalar, factor))
         return visit(operand(1 - i), factor);
     }
   }
@@ -237,6 +345,8 @@ FailureOr<Scores> flash::raise::matchScores(Match &match,
                                             const Softmax &softmax,
                                             AffineExpr key) {
   ScoreMatcher matcher(match, key);
+  for (const Softmax::Where &where : softmax.where)
+    matcher.hideWhereZero(where.condition, where.shown);
   if (failed(matcher.visit(softmax.scores, softmax.factor)))
     return failure();
   return matcher.take();

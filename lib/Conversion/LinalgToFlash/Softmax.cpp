@@ -10,89 +10,131 @@
 //
 //   e = exp(s - max(s)), exp(s), exp2(c * (s - max(s))), exp2(c * s - max(c *
 //   s)) e / sum(e), e * (1 / sum(e)), linalg.softmax select(no key is visible,
-//   0, any of these)
+//   0, any of these), exp(s - m - log(sum(exp(s - m))))
 //
 // The maximum only keeps numbers in range: flash.attention has its own.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Matchers.h"
+#include "RowTerms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "llvm/Support/SaveAndRestore.h"
 
 #include <cmath>
 
 using namespace mlir;
 using namespace flash::raise;
 
-static bool dependsOn(ArrayRef<AffineExpr> at, AffineExpr key) {
-  bool depends = false;
-  key.walk([&](AffineExpr part) {
-    if (auto dim = dyn_cast<AffineDimExpr>(part))
-      depends |= llvm::any_of(at, [&](AffineExpr index) {
-        return index.isFunctionOfDim(dim.getPosition());
-      });
-  });
-  return depends;
+/// Whether exponentials are 0 where the probabilities are set to 0, so that
+/// these are a softmax: in their sum, or by scores of -inf.
+static bool isHidden(Tracer &tracer, const Softmax::Where &where,
+                     Scalar scores) {
+  if (where.isInSum)
+    return true;
+  scores = tracer.traceCasts(scores);
+  while (scores.getOp<arith::SelectOp>()) {
+    unsigned hidden = where.shown ? 2 : 1;
+    bool infinite =
+        tracer.getNumber(tracer.operand(scores, hidden)) == -HUGE_VAL;
+    if (infinite && tracer.same(tracer.operand(scores, 0), where.condition))
+      return true;
+    unsigned number = tracer.getNumber(tracer.operand(scores, 1)) ? 1 : 2;
+    if (!tracer.getNumber(tracer.operand(scores, number)))
+      return false;
+    scores = tracer.traceCasts(tracer.operand(scores, 3 - number));
+  }
+  return false;
 }
 
-LogicalResult flash::raise::matchSum(Match &match, const Scalar &divisor,
-                                     const Scalar &exponential,
-                                     AffineExpr key) {
-  Tracer &tracer = match.tracer;
-  Scalar sum = tracer.traceCasts(divisor);
-  if (sum.isElement() && dependsOn(sum.at, key))
-    return match.miss(sum.getLoc(),
-                      "the softmax is over another dimension than the keys "
-                      "that the second contraction sums over");
-  auto reduction = tracer.matchReduction(sum, key);
-  if (!reduction || !isa<arith::AddFOp>(reduction->combiner) ||
-      tracer.getNumber(reduction->init) != 0.0 ||
-      !tracer.same(reduction->operand, exponential))
-    return match.miss(sum.getLoc(), "the exponentials are divided by something "
-                                    "else than their sum over the keys");
-  return success();
+/// x from select(|x| != inf, x, 0), which is a number for rows that see no key.
+static Scalar stripFinite(Tracer &tracer, const Scalar &scalar) {
+  if (!scalar.getOp<arith::SelectOp>())
+    return scalar;
+  Scalar condition = tracer.operand(scalar, 0);
+  auto compare = condition.getOp<arith::CmpFOp>();
+  if (!compare || tracer.getNumber(tracer.operand(condition, 1)) != HUGE_VAL)
+    return scalar;
+  using Predicate = arith::CmpFPredicate;
+  Predicate predicate = compare.getPredicate();
+  bool isFinite = predicate == Predicate::ONE || predicate == Predicate::UNE ||
+                  predicate == Predicate::OLT;
+  if (!isFinite && predicate != Predicate::OEQ)
+    return scalar;
+  Scalar magnitude = tracer.traceCasts(tracer.operand(condition, 0)),
+         kept = tracer.traceCasts(tracer.operand(scalar, isFinite ? 1 : 2));
+  if (!magnitude.getOp<math::AbsFOp>() ||
+      tracer.getNumber(tracer.operand(scalar, isFinite ? 2 : 1)) != 0.0 ||
+      !tracer.same(tracer.operand(magnitude, 0), kept))
+    return scalar;
+  return kept;
 }
 
 /// Whether `maximum` is the maximum over the keys of `scores`, perhaps with a
-/// constant: max(-inf, max(scores)).
+/// constant or a sink: max(-inf, max(scores)).
 static LogicalResult matchMaximum(Match &match, const Scalar &maximum,
-                                  const Scalar &scores, AffineExpr key) {
+                                  const Scalar &scores, AffineExpr key,
+                                  Softmax &softmax) {
   Tracer &tracer = match.tracer;
   Scalar scalar = tracer.traceCasts(maximum);
+  scalar = stripFinite(tracer, scalar);
   while (isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(
              scalar.getDefiningOp()) &&
          !scalar.isElement()) {
-    unsigned constant = tracer.getNumber(tracer.operand(scalar, 0)) ? 0 : 1;
-    if (!tracer.getNumber(tracer.operand(scalar, constant)))
+    auto isMaximum = [&](unsigned operand) {
+      return bool(tracer.matchReduction(
+          tracer.traceCasts(tracer.operand(scalar, operand)), key,
+          getRowSize(softmax)));
+    };
+    unsigned other = tracer.getNumber(tracer.operand(scalar, 0))   ? 0
+                     : tracer.getNumber(tracer.operand(scalar, 1)) ? 1
+                     : isMaximum(0)                                ? 1
+                                                                   : 0;
+    if (!isOfRow(tracer, tracer.operand(scalar, other), key))
       return failure();
-    scalar = tracer.traceCasts(tracer.operand(scalar, 1 - constant));
+    readAll(tracer, tracer.operand(scalar, other), key, getRowSize(softmax));
+    scalar = tracer.traceCasts(tracer.operand(scalar, 1 - other));
   }
-  auto reduction = tracer.matchReduction(scalar, key);
-  if (!reduction ||
-      !isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner))
-    return failure();
-  if (dependsOn(scalar.at, key))
+  auto op = scalar.isElement() ? scalar.value.getDefiningOp<linalg::LinalgOp>()
+                               : linalg::LinalgOp();
+  if (op && op.getNumReductionLoops() == 1 && dependsOn(scalar.at, key))
     return match.miss(scalar.getLoc(),
                       "the maximum is over another dimension than the keys "
                       "that the second contraction sums over");
-  if (!tracer.same(reduction->operand, scores))
+  auto reduction = tracer.matchReduction(scalar, key, getRowSize(softmax));
+  if (!reduction ||
+      !isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner))
+    return failure();
+  if (!tracer.same(reduction->operand, scores) &&
+      !tracer.same(stripWhere(tracer, softmax, reduction->operand, -HUGE_VAL),
+                   scores))
     return match.miss(scalar.getLoc(), "the maximum that is subtracted is not "
                                        "that of the scores");
   return success();
 }
 
 /// Takes exp or exp2 apart into scores and the factor before them.
-static FailureOr<Softmax> matchExponential(Match &match, const Scalar &scalar,
-                                           AffineExpr key) {
+static LogicalResult matchExponential(Match &match, const Scalar &scalar,
+                                      AffineExpr key, Softmax &softmax) {
   Tracer &tracer = match.tracer;
   if (!scalar.getOp<math::ExpOp>() && !scalar.getOp<math::Exp2Op>())
     return failure();
-  Softmax softmax;
+  softmax.unnormalized = scalar;
   if (scalar.getOp<math::Exp2Op>())
     softmax.factor = std::log(2.0);
   Scalar argument = tracer.traceCasts(tracer.operand(scalar, 0));
+  if (scalar.getOp<math::ExpOp>()) {
+    Exponent exponent = getExponent(tracer, argument, key);
+    if (auto sum = findLogOfSum(tracer, exponent, key, getRowSize(softmax))) {
+      softmax.sum = sum;
+      for (const Scalar &term : exponent.less)
+        readAll(tracer, term, key, getRowSize(softmax));
+      softmax.scores = exponent.scores;
+      softmax.unnormalized.reset();
+      return success();
+    }
+  }
   while (argument.getOp<arith::MulFOp>()) {
     unsigned constant = tracer.getNumber(tracer.operand(argument, 0)) ? 0 : 1;
     auto number = tracer.getNumber(tracer.operand(argument, constant));
@@ -101,16 +143,18 @@ static FailureOr<Softmax> matchExponential(Match &match, const Scalar &scalar,
     softmax.factor *= *number;
     argument = tracer.traceCasts(tracer.operand(argument, 1 - constant));
   }
-  if (argument.getOp<arith::SubFOp>()) {
+  while (argument.getOp<arith::SubFOp>()) {
     Scalar scores = tracer.operand(argument, 0);
-    if (succeeded(
-            matchMaximum(match, tracer.operand(argument, 1), scores, key)))
-      argument = scores;
-    else if (match.nearMiss)
-      return failure();
+    if (failed(matchMaximum(match, tracer.operand(argument, 1), scores, key,
+                            softmax))) {
+      if (match.nearMiss)
+        return failure();
+      break;
+    }
+    argument = tracer.traceCasts(scores);
   }
   softmax.scores = argument;
-  return softmax;
+  return success();
 }
 
 /// Whether `condition` says that all scores of a row are -inf: with `any` over
@@ -166,6 +210,7 @@ static bool matchEmptyRow(Tracer &tracer, Scalar condition, AffineExpr key,
 
 /// Takes rounding off, and says how far it went.
 static Scalar traceRounding(Tracer &tracer, Scalar scalar, unsigned &bits) {
+  llvm::SaveAndRestore<bool> whole(tracer.seesSlices, false);
   scalar = tracer.trace(scalar);
   while (true) {
     bits = std::min(bits, scalar.getElementType().getIntOrFloatBitWidth());
@@ -175,65 +220,119 @@ static Scalar traceRounding(Tracer &tracer, Scalar scalar, unsigned &bits) {
   }
 }
 
+/// The softmax over one more column, of which the probabilities are all but the
+/// first or the last: a sink that is concatenated to the scores.
+static std::optional<Scalar> takeSinkColumn(Tracer &tracer,
+                                            const Scalar &probability,
+                                            AffineExpr key, Softmax &softmax) {
+  auto slice = probability.value.getDefiningOp<tensor::ExtractSliceOp>();
+  if (!slice || !slice.getType().hasStaticShape() ||
+      !slice.getSourceType().hasStaticShape() ||
+      slice.getType().getRank() != slice.getSourceType().getRank())
+    return std::nullopt;
+  Indices at(probability.at);
+  for (auto [index, size, whole, offset, step] : llvm::zip(
+           at, slice.getType().getShape(), slice.getSourceType().getShape(),
+           slice.getStaticOffsets(), slice.getStaticStrides())) {
+    if (ShapedType::isDynamic(offset) || step != 1)
+      return std::nullopt;
+    if (size == whole)
+      continue;
+    if (index != key || whole != size + 1 || softmax.sinkColumn)
+      return std::nullopt;
+    softmax.sinkColumn = offset == 0 ? size : 0;
+    softmax.rowSize = whole;
+    softmax.row = index = index + offset;
+  }
+  if (!softmax.sinkColumn)
+    return std::nullopt;
+  tracer.visited.insert(slice);
+  return Scalar{slice.getSource(), at};
+}
+
 FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
                                               AffineExpr key) {
   Tracer &tracer = match.tracer;
+  Softmax softmax;
+  softmax.row = key;
   unsigned bits = 64;
   if (!isa<FloatType>(probability.getElementType()))
     return failure();
   probability = traceRounding(tracer, probability, bits);
 
-  // select(the row is empty, 0, probability)
+  // select(the row is empty, 0, probability), select(where, probability, 0)
   std::optional<Scalar> emptyRowScores;
-  if (probability.getOp<arith::SelectOp>()) {
-    Scalar scores;
-    if (tracer.getNumber(tracer.operand(probability, 1)) != 0.0 ||
-        !matchEmptyRow(tracer, tracer.operand(probability, 0), key, &scores))
+  while (probability.getOp<arith::SelectOp>()) {
+    Scalar scores, condition = tracer.operand(probability, 0);
+    unsigned zero =
+        tracer.getNumber(tracer.operand(probability, 1)) == 0.0 ? 1 : 2;
+    if (tracer.getNumber(tracer.operand(probability, zero)) != 0.0)
       return failure();
-    emptyRowScores = scores;
-    probability = traceRounding(tracer, tracer.operand(probability, 2), bits);
+    if (zero == 1 && !emptyRowScores &&
+        matchEmptyRow(tracer, condition, key, &scores))
+      emptyRowScores = scores;
+    else
+      softmax.where.push_back({condition, /*shown=*/zero == 2});
+    probability =
+        traceRounding(tracer, tracer.operand(probability, 3 - zero), bits);
   }
+  if (auto whole = takeSinkColumn(tracer, probability, key, softmax))
+    probability = traceRounding(tracer, *whole, bits);
+  key = softmax.row;
 
-  FailureOr<Softmax> softmax = failure();
   if (auto op = probability.value.getDefiningOp<linalg::SoftmaxOp>()) {
     if (probability.at[op.getDimension()] != key)
       return match.miss(op.getLoc(),
                         "the softmax is over another dimension than the keys "
                         "that the second contraction sums over");
     tracer.visited.insert(op);
-    softmax = Softmax{tracer.trace({op.getInput(), probability.at})};
+    softmax.scores = tracer.trace({op.getInput(), probability.at});
+    if (softmax.sinkColumn) {
+      Indices at(probability.at);
+      at[op.getDimension()] =
+          getAffineConstantExpr(*softmax.sinkColumn, key.getContext());
+      softmax.sink = tracer.traceCasts({op.getInput(), at});
+      // One more key, not a sink: a part of the probabilities is read.
+      auto product = softmax.sink->value.getDefiningOp<linalg::LinalgOp>();
+      if (product && isContraction(product))
+        return failure();
+    }
   } else if (probability.getOp<arith::DivFOp>()) {
     Scalar exponential = tracer.traceCasts(tracer.operand(probability, 0));
-    softmax = matchExponential(match, exponential, key);
-    if (failed(softmax) ||
-        failed(
-            matchSum(match, tracer.operand(probability, 1), exponential, key)))
+    if (failed(matchExponential(match, exponential, key, softmax)) ||
+        failed(matchSum(match, tracer.operand(probability, 1), exponential, key,
+                        softmax)))
       return failure();
+    softmax.unnormalized.reset();
   } else if (probability.getOp<arith::MulFOp>()) {
-    for (unsigned i = 0; i < 2 && failed(softmax); ++i) {
+    bool found = false;
+    for (unsigned i = 0; i < 2 && !found; ++i) {
       Scalar reciprocal = tracer.traceCasts(tracer.operand(probability, i));
       if (!reciprocal.getOp<arith::DivFOp>() ||
           tracer.getNumber(tracer.operand(reciprocal, 0)) != 1.0)
         continue;
       Scalar exponential =
           tracer.traceCasts(tracer.operand(probability, 1 - i));
-      softmax = matchExponential(match, exponential, key);
-      if (failed(softmax) ||
-          failed(
-              matchSum(match, tracer.operand(reciprocal, 1), exponential, key)))
+      if (failed(matchExponential(match, exponential, key, softmax)) ||
+          failed(matchSum(match, tracer.operand(reciprocal, 1), exponential,
+                          key, softmax)))
         return failure();
+      softmax.unnormalized.reset();
+      found = true;
     }
-  } else {
-    softmax = matchExponential(match, probability, key);
-    if (succeeded(softmax))
-      softmax->unnormalized = probability;
-  }
-  if (failed(softmax))
+    if (!found)
+      return failure();
+  } else if (failed(matchExponential(match, probability, key, softmax))) {
     return failure();
-  if (emptyRowScores && !tracer.same(*emptyRowScores, softmax->scores))
+  }
+  if (emptyRowScores && !tracer.same(*emptyRowScores, softmax.scores))
     return match.miss(probability.getLoc(), "rows are set to 0 by a condition "
                                             "that is not on the scores");
-  softmax->emptyRowsAreZero = emptyRowScores.has_value();
-  softmax->bits = bits;
+  if (!llvm::all_of(softmax.where, [&](const Softmax::Where &where) {
+        return isHidden(tracer, where, softmax.scores);
+      }))
+    return failure();
+  softmax.emptyRowsAreZero = emptyRowScores.has_value();
+  softmax.bits = bits;
   return softmax;
 }

@@ -129,7 +129,9 @@ struct ConvertTileToNVVMPass
     populateMapPatterns(converter, patterns, kernels);
     populateTransferPatterns(converter, patterns, kernels);
     populateStorePatterns(converter, patterns, kernels);
+    populateStoreSharedPatterns(converter, patterns, kernels);
     populateRingPatterns(converter, patterns, kernels);
+    populateClearPatterns(converter, patterns, kernels);
     populateQueuePatterns(converter, patterns, kernels);
     populateHandOverPatterns(converter, patterns, kernels);
     populateMmaSyncPatterns(converter, patterns, kernels);

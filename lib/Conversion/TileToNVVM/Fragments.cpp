@@ -7,30 +7,57 @@
 //===----------------------------------------------------------------------===//
 //
 // splat, convert, reduce, all_reduce and any. A reduction is over the columns
-// that the lane holds, then over the four lanes that share a row:
+// that the lane holds, then over the four lanes that share a row; or over its
+// rows, then over the eight lanes that share a column and, through shared
+// memory, over the warps:
 //
 //   reduce max %s : acc -> row   ->   max of elements, shfl.bfly 1, shfl.bfly 2
+//   all_reduce add %c : col_partial -> col
+//     ->  shfl.bfly 4, 8, 16; bar; st.shared; bar; ld.shared of each warp, add
 //
 //===----------------------------------------------------------------------===//
 
 #include "Lowering.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "llvm/ADT/MapVector.h"
 
 using namespace mlir;
 using namespace flash::tile;
 
 static Value combine(Emitter &e, ReduceKind kind, Value a, Value b) {
-  if (kind == ReduceKind::Max)
+  switch (kind) {
+  case ReduceKind::Max:
     return arith::MaxNumFOp::create(e, a, b);
-  return arith::AddFOp::create(e, a, b);
+  case ReduceKind::Min:
+    return arith::MinNumFOp::create(e, a, b);
+  case ReduceKind::Maximum:
+    return arith::MaximumFOp::create(e, a, b);
+  case ReduceKind::Minimum:
+    return arith::MinimumFOp::create(e, a, b);
+  case ReduceKind::Mul:
+    return arith::MulFOp::create(e, a, b);
+  case ReduceKind::Add:
+    return arith::AddFOp::create(e, a, b);
+  }
+  llvm_unreachable("all kinds are above");
 }
 
-/// Over the four lanes of a quad.
-static Value combineQuad(Emitter &e, ReduceKind kind, Value value) {
-  for (int64_t distance : {1, 2})
+/// Over the lanes that differ by these distances.
+static Value combineLanes(Emitter &e, ReduceKind kind, Value value,
+                          ArrayRef<int64_t> distances) {
+  for (int64_t distance : distances)
     value = combine(e, kind, value, e.shuffleXor(value, distance));
   return value;
+}
+
+/// Over the four lanes that share a row, or the eight that share a column.
+static Value combineQuad(Emitter &e, ReduceKind kind, Value value) {
+  return combineLanes(e, kind, value, {1, 2});
+}
+static Value combineColumn(Emitter &e, ReduceKind kind, Value value) {
+  return combineLanes(e, kind, value, {4, 8, 16});
 }
 
 namespace {
@@ -100,8 +127,13 @@ struct ReduceLowering : TilePattern<ReduceOp> {
     Emitter e(op.getLoc(), rewriter);
     FragmentType type = op.getSource().getType();
     SmallVector<Value> elements = unpackWide(e, adaptor.getSource(), type);
+    if (isa<ColPartialLayoutAttr>(op.getResult().getType().getLayout())) {
+      rewriter.replaceOp(
+          op, e.makeVector(reduceRows(e, op.getKind(), type, elements)));
+      return success();
+    }
     bool toRow = isa<RowLayoutAttr>(op.getResult().getType().getLayout());
-    int64_t blocks = type.getColumns() / 8;
+    int64_t blocks = type.getColumnsOfWarp() / 8;
     SmallVector<Value> rows;
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t half = 0; half < 2; ++half) {
@@ -119,6 +151,19 @@ struct ReduceLowering : TilePattern<ReduceOp> {
     rewriter.replaceOp(op, e.makeVector(rows));
     return success();
   }
+
+  /// Over the rows that the lane holds, for each of its columns.
+  static SmallVector<Value> reduceRows(Emitter &e, ReduceKind kind,
+                                       FragmentType type,
+                                       ArrayRef<Value> elements) {
+    llvm::MapVector<int64_t, Value> columns;
+    for (auto [place, element] : llvm::zip(type.getLanePlaces(), elements)) {
+      Value &column = columns[place.column];
+      column = column ? combine(e, kind, column, element) : element;
+    }
+    return llvm::map_to_vector(columns,
+                               [](const auto &entry) { return entry.second; });
+  }
 };
 
 struct AllReduceLowering : TilePattern<AllReduceOp> {
@@ -127,12 +172,61 @@ struct AllReduceLowering : TilePattern<AllReduceOp> {
   matchAndRewrite(AllReduceOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     Emitter e(op.getLoc(), rewriter);
-    SmallVector<Value> rows =
-        unpack(e, adaptor.getSource(), op.getSource().getType());
-    for (Value &row : rows)
-      row = combineQuad(e, op.getKind(), row);
-    rewriter.replaceOp(op, e.makeVector(rows));
+    FragmentType type = op.getSource().getType();
+    bool ofRows = isa<RowPartialLayoutAttr>(type.getLayout());
+    SmallVector<Value> values = unpack(e, adaptor.getSource(), type);
+    for (Value &value : values)
+      value = ofRows ? combineQuad(e, op.getKind(), value)
+                     : combineColumn(e, op.getKind(), value);
+    if (op.getSharedBytes()) {
+      const KernelValues *kernel = getKernel(op);
+      if (!kernel)
+        return rewriter.notifyMatchFailure(op, "is not in a kernel");
+      FailureOr<Value> shared = getSharedAddress(e, *kernel, op);
+      if (failed(shared))
+        return failure();
+      combineWarps(e, *kernel, op, ofRows, *shared, values);
+    }
+    rewriter.replaceOp(op, e.makeVector(values));
     return success();
+  }
+
+  /// Each warp writes its values to a row of its own, and reads those of all
+  /// that share them.
+  static void combineWarps(Emitter &e, const KernelValues &kernel,
+                           AllReduceOp op, bool ofRows, Value shared,
+                           MutableArrayRef<Value> values) {
+    FragmentType type = op.getSource().getType();
+    WarpPlace warp = WarpPlace::get(e, kernel, type);
+    LaneBase base = LaneBase::get(e, kernel, type);
+    int64_t rowBytes = type.getShape()[0] * 4;
+    Value mine = e.shl(ofRows ? base.row : base.column, 2);
+    Value number = ofRows ? warp.group : warp.row;
+    Value own = e.add(e.add(shared, mine), e.mul(number, rowBytes));
+    SmallVector<int64_t> offsets;
+    for (LanePlace place : type.getLanePlaces())
+      offsets.push_back(4 * (ofRows ? place.row : place.column));
+    // One of the lanes that have the same values.
+    Value same = ofRows ? e.bitAnd(kernel.lane, 3) : e.shr(kernel.lane, 2);
+    Value first =
+        e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, same, e.i32(0));
+    e.barrier(kernel);
+    {
+      auto once = scf::IfOp::create(e, first, /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(e);
+      e.setInsertionPointToStart(once.thenBlock());
+      for (auto [value, offset] : llvm::zip(values, offsets))
+        e.ptx("st.shared.f32 [$0], $1;", "r,f", {e.add(own, offset), value});
+    }
+    e.barrier(kernel);
+    for (auto [value, offset] : llvm::zip(values, offsets))
+      for (int64_t w = 0; w < op.getSharingWarps(); ++w) {
+        Value part = e.ptx(TypeRange(value.getType()),
+                           "ld.shared.f32 $0, [$1];", "=f,r,~{memory}",
+                           e.add(e.add(shared, mine), w * rowBytes + offset))
+                         .front();
+        value = w ? combine(e, op.getKind(), value, part) : part;
+      }
   }
 };
 

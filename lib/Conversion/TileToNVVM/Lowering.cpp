@@ -200,6 +200,56 @@ Value Emitter::shuffleXor(Value value, int64_t distance) {
 // Fragments and rings
 //===----------------------------------------------------------------------===//
 
+WarpPlace WarpPlace::get(Emitter &e, const KernelValues &kernel,
+                         FragmentType type) {
+  if (type.getColumnGroups() == 1)
+    return {kernel.warp, Value()};
+  return {e.rem(kernel.warp, type.getRowWarps()),
+          e.div(kernel.warp, type.getRowWarps())};
+}
+
+LaneBase LaneBase::get(Emitter &e, const KernelValues &kernel,
+                       FragmentType type) {
+  WarpPlace warp = WarpPlace::get(e, kernel, type);
+  LaneBase base{e.add(e.shl(warp.row, 4), e.shr(kernel.lane, 2)),
+                e.shl(e.bitAnd(kernel.lane, 3), 1)};
+  int64_t columns =
+      type.getRank() == 2 ? type.getColumns() : type.getShape()[0];
+  if (warp.group)
+    base.column =
+        e.add(base.column, e.mul(warp.group, columns / type.getColumnGroups()));
+  return base;
+}
+
+Value flash::tile::getWarpAddress(Emitter &e, const WarpPlace &warp,
+                                  FragmentType type, SharedType tile,
+                                  Value address) {
+  // 16 rows of 128 bytes.
+  Value rows = e.add(address, e.shl(warp.row, 11));
+  if (!warp.group)
+    return rows;
+  int64_t panels = type.getColumnsOfWarp() / tile.getPanelColumns();
+  return e.add(rows, e.mul(warp.group, panels * tile.getPanelBytes()));
+}
+
+Value flash::tile::getGroupAddress(Emitter &e, const WarpPlace &warp,
+                                   FragmentType result, SharedType b,
+                                   bool transposeB, Value address) {
+  if (!warp.group)
+    return address;
+  int64_t columns = result.getColumnsOfWarp(), panel = b.getPanelColumns();
+  if (transposeB)
+    return e.add(address, e.mul(warp.group, columns * 128));
+  if (columns % panel == 0)
+    return e.add(address,
+                 e.mul(warp.group, columns / panel * b.getPanelBytes()));
+  // Several groups share a panel: the swizzle is of addresses, so that a
+  // product may begin within one.
+  Value bytes = e.mul(warp.group, columns * 128 / panel);
+  return e.add(e.add(address, e.bitAnd(bytes, 127)),
+               e.mul(e.shr(bytes, 7), b.getPanelBytes()));
+}
+
 SmallVector<Value> flash::tile::unpack(Emitter &e, Value lowered,
                                        FragmentType type) {
   int64_t count = cast<VectorType>(lowered.getType()).getNumElements();

@@ -119,6 +119,24 @@ private:
   mlir::Value like(mlir::Value a, int64_t value);
 };
 
+/// The executing warp's number along the rows of a fragment, and its group of
+/// columns (null where there is one).
+struct WarpPlace {
+  mlir::Value row, group;
+
+  static WarpPlace get(Emitter &e, const KernelValues &kernel,
+                       FragmentType type);
+};
+
+/// The first row and column that the executing lane holds of a fragment:
+/// `LayoutAttrInterface::getLanePlaces` counts from them.
+struct LaneBase {
+  mlir::Value row, column;
+
+  static LaneBase get(Emitter &e, const KernelValues &kernel,
+                      FragmentType type);
+};
+
 /// Elements of a fragment as its element type, unpacked, in the order of the
 /// layout; and back.
 llvm::SmallVector<mlir::Value> unpack(Emitter &e, mlir::Value lowered,
@@ -147,6 +165,29 @@ void waitBarrier(Emitter &e, mlir::Value barrier, mlir::Value parity,
 /// warpgroup and for the copy engine's proxy.
 void clearRows(Emitter &e, const KernelValues &kernel, SharedType type,
                mlir::Value tile, mlir::Value rows);
+
+/// Some of the columns that each warp holds of a fragment.
+struct ColumnPart {
+  int64_t first, count;
+};
+
+/// Writes the executing warp's rows of a fragment, in the columns of `part`, to
+/// a tile in shared memory that begins with these columns; with `hasMatrices`
+/// by stmatrix (sm_90), which asynchronous products and copies have beside
+/// them.
+void writeToShared(Emitter &e, const KernelValues &kernel, mlir::Value value,
+                   FragmentType type, ColumnPart part, SharedType tile,
+                   mlir::Value address, bool hasMatrices);
+
+/// Where the executing warp's rows and columns begin in a tile in shared
+/// memory. Its columns are those of whole panels.
+mlir::Value getWarpAddress(Emitter &e, const WarpPlace &warp, FragmentType type,
+                           SharedType tile, mlir::Value address);
+
+/// Where the columns that a warp reads of a product's second operand begin.
+mlir::Value getGroupAddress(Emitter &e, const WarpPlace &warp,
+                            FragmentType result, SharedType b, bool transposeB,
+                            mlir::Value address);
 
 /// Pattern with access to the values of the kernel around an op.
 template <typename OpT>
@@ -212,9 +253,15 @@ void populateTransferPatterns(const TileTypeConverter &converter,
 void populateStorePatterns(const TileTypeConverter &converter,
                            mlir::RewritePatternSet &patterns,
                            const KernelMap &kernels);
+void populateStoreSharedPatterns(const TileTypeConverter &converter,
+                                 mlir::RewritePatternSet &patterns,
+                                 const KernelMap &kernels);
 void populateRingPatterns(const TileTypeConverter &converter,
                           mlir::RewritePatternSet &patterns,
                           const KernelMap &kernels);
+void populateClearPatterns(const TileTypeConverter &converter,
+                           mlir::RewritePatternSet &patterns,
+                           const KernelMap &kernels);
 void populateQueuePatterns(const TileTypeConverter &converter,
                            mlir::RewritePatternSet &patterns,
                            const KernelMap &kernels);

@@ -35,7 +35,34 @@ static SmallVector<Value> cloneBody(Emitter &e, Block &body,
   return yielded;
 }
 
+static bool isAlongColumns(FragmentType type) {
+  return isa<ColLayoutAttr, ColPartialLayoutAttr>(type.getLayout());
+}
+
 namespace {
+
+/// What a lane holds of an input, by place: a vector has the same value all
+/// along the other dimension.
+class Input {
+public:
+  Input(Emitter &e, Value lowered, FragmentType type)
+      : values(unpack(e, lowered, type)), isMatrix(type.getRank() == 2),
+        alongColumns(isAlongColumns(type)) {
+    for (auto [i, place] : llvm::enumerate(type.getLanePlaces()))
+      numbers[{place.row, place.column}] = i;
+  }
+
+  Value at(LanePlace place) const {
+    return values[numbers.lookup(
+        {isMatrix || !alongColumns ? place.row : 0,
+         isMatrix || alongColumns ? place.column : 0})];
+  }
+
+private:
+  SmallVector<Value> values;
+  bool isMatrix, alongColumns;
+  llvm::DenseMap<std::pair<int64_t, int64_t>, size_t> numbers;
+};
 
 struct MapLowering : TilePattern<MapOp> {
   using TilePattern::TilePattern;
@@ -47,37 +74,27 @@ struct MapLowering : TilePattern<MapOp> {
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
     Emitter e(op.getLoc(), rewriter);
     auto shape = cast<FragmentType>(op.getResult(0).getType());
-    bool isMatrix = shape.getRank() == 2;
-    int64_t blocks = isMatrix ? shape.getColumns() / 8 : 1;
-    int64_t pairs = isMatrix ? 2 : 1;
-
-    SmallVector<SmallVector<Value>> inputs;
+    SmallVector<Input> inputs;
     for (auto [value, input] : llvm::zip(adaptor.getInputs(), op.getInputs()))
-      inputs.push_back(unpack(e, value, cast<FragmentType>(input.getType())));
+      inputs.emplace_back(e, value, cast<FragmentType>(input.getType()));
 
-    // Row 16*warp + lane/4 and column 2*(lane%4), to which each element adds
-    // a constant.
-    Value row0 = e.add(e.shl(kernel->warp, 4), e.shr(kernel->lane, 2));
-    Value column0 = e.shl(e.bitAnd(kernel->lane, 3), 1);
+    // The lane's first row and column, to which each element adds a constant.
+    LaneBase base = LaneBase::get(e, *kernel, shape);
+    bool hasRow = !isAlongColumns(shape);
+    bool hasColumn = shape.getRank() == 2 || !hasRow;
     SmallVector<SmallVector<Value>> results(op.getNumResults());
-    for (int64_t r = 0; r < shape.getRepetitions(); ++r)
-      for (int64_t i = 0; i < blocks; ++i)
-        for (int64_t half = 0; half < 2; ++half)
-          for (int64_t k = 0; k < pairs; ++k) {
-            SmallVector<Value> arguments{
-                e.toIndex(e.add(row0, r * 16 * kernel->warps + half * 8))};
-            if (isMatrix)
-              arguments.push_back(e.toIndex(e.add(column0, i * 8 + k)));
-            for (auto [input, values] : llvm::zip(op.getInputs(), inputs)) {
-              bool wide = cast<FragmentType>(input.getType()).getRank() == 2;
-              arguments.push_back(
-                  values[wide ? (r * blocks + i) * 4 + half * 2 + k
-                              : r * 2 + half]);
-            }
-            for (auto [result, value] : llvm::zip(
-                     results, cloneBody(e, op.getBody().front(), arguments)))
-              result.push_back(value);
-          }
+    for (LanePlace place : shape.getLanePlaces()) {
+      SmallVector<Value> arguments;
+      if (hasRow)
+        arguments.push_back(e.toIndex(e.add(base.row, place.row)));
+      if (hasColumn)
+        arguments.push_back(e.toIndex(e.add(base.column, place.column)));
+      for (const Input &input : inputs)
+        arguments.push_back(input.at(place));
+      for (auto [result, value] :
+           llvm::zip(results, cloneBody(e, op.getBody().front(), arguments)))
+        result.push_back(value);
+    }
     SmallVector<Value> packed;
     for (auto [values, type] : llvm::zip(results, op.getResultTypes()))
       packed.push_back(pack(e, values, cast<FragmentType>(type)));

@@ -21,6 +21,8 @@
 
 #include "Lowering.h"
 
+#include "flash/Conversion/ExpandScalars.h"
+
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/IR/Matchers.h"
@@ -137,11 +139,64 @@ struct Division : OnF32<arith::DivFOp> {
   }
 };
 
+/// The bits of one number with the sign of another: what is made of others has
+/// the op in it, and PTX's instruction no intrinsic that takes it.
+struct CopySign : OnF32<math::CopySignOp> {
+  using OnF32::OnF32;
+  Value emit(math::CopySignOp op, Emitter &e) const override {
+    auto bits = [&](Value x) -> Value {
+      return arith::BitcastOp::create(e, e.getI32Type(), x);
+    };
+    Value sign = e.bitAnd(bits(op.getRhs()), INT32_MIN);
+    Value number = e.bitAnd(bits(op.getLhs()), INT32_MAX);
+    return arith::BitcastOp::create(e, op.getType(), e.bitOr(number, sign));
+  }
+};
+
+/// a - b * trunc(a / b), where the quotient may be off by one: exact for
+/// quotients below 2^23.
+struct Remainder : OnF32<arith::RemFOp> {
+  using OnF32::OnF32;
+  Value emit(arith::RemFOp op, Emitter &e) const override {
+    Value a = op.getLhs(), b = op.getRhs();
+    auto abs = [&](Value x) -> Value { return math::AbsFOp::create(e, x); };
+    auto less = [&](Value x, Value y) -> Value {
+      return arith::CmpFOp::create(e, arith::CmpFPredicate::OLT, x, y);
+    };
+    Value size = abs(a), by = abs(b);
+    Value quotient = math::FloorOp::create(
+        e, e.intrinsic(op.getType(), "llvm.nvvm.div.rn.f", {size, by}));
+    Value rest = math::FmaOp::create(
+        e, arith::NegFOp::create(e, quotient).getResult(), by, size);
+    // Rounded up, the quotient leaves less than nothing; rounded down, too much.
+    rest = e.select(less(rest, constant(e, 0)),
+                    arith::AddFOp::create(e, rest, by), rest);
+    rest = e.select(less(rest, by), rest, arith::SubFOp::create(e, rest, by));
+    // A number below the divisor, and a finite one of an infinite divisor.
+    rest = e.select(less(size, by), size, rest);
+    return math::CopySignOp::create(e, rest, a);
+  }
+};
+
+struct SineAndCosine : OpRewritePattern<math::SincosOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::SincosOp op,
+                                PatternRewriter &rewriter) const override {
+    rewriter.replaceOp(
+        op, {math::SinOp::create(rewriter, op.getLoc(), op.getOperand()),
+             math::CosOp::create(rewriter, op.getLoc(), op.getOperand())});
+    return success();
+  }
+};
+
 } // namespace
 
 static void populateMathFunctions(RewritePatternSet &patterns) {
   MLIRContext *context = patterns.getContext();
-  patterns.add<Exp, Tanh, Division>(context);
+  patterns.add<Exp, Tanh, Division, CopySign, Remainder, SineAndCosine,
+               flash::ExpandClampF, flash::ExpandIPowI,
+               flash::ExpandQuestion<math::IsInfOp>,
+               flash::ExpandQuestion<math::IsNormalOp>>(context);
   patterns.add<Logarithm<math::LogOp>>(context, llvm::numbers::ln2);
   patterns.add<Logarithm<math::Log10Op>>(context, llvm::numbers::ln2 /
                                                       llvm::numbers::ln10);
@@ -163,7 +218,7 @@ static void populateMathFunctions(RewritePatternSet &patterns) {
   populateMathF32ExpansionPatterns(patterns, [](StringRef) { return true; });
   math::populateExpansionPatterns(patterns, {"sinh", "cosh", "tan", "asinh",
                                              "acosh", "atanh", "powf", "fpowi",
-                                             "clampf", "round"});
+                                             "round"});
   static const StringRef polynomials[] = {
       "erf", "erfc", "atan", "atan2", "expm1", "asin", "log1p", "acos", "cbrt"};
   populateMathPolynomialApproximationPatterns(patterns, [](StringRef name) {
@@ -175,10 +230,9 @@ static void populateMathFunctions(RewritePatternSet &patterns) {
 /// Whether the back end has the op as instructions.
 static bool isNative(Operation *op) {
   if (isa<math::AbsIOp, math::CountLeadingZerosOp, math::CountTrailingZerosOp,
-          math::CtPopOp, math::IsFiniteOp, math::IsInfOp, math::IsNaNOp,
-          math::IsNormalOp>(op))
+          math::CtPopOp, math::IsFiniteOp, math::IsNaNOp>(op))
     return true;
-  return isa<math::FmaOp, math::TruncOp, math::CopySignOp>(op) &&
+  return isa<math::FmaOp, math::TruncOp>(op) &&
          op->getResult(0).getType().isF32();
 }
 
@@ -188,7 +242,7 @@ LogicalResult flash::tile::lowerMathFunctions(gpu::GPUModuleOp module) {
     return isa_and_nonnull<math::MathDialect>(op->getDialect());
   };
   module.walk([&](Operation *op) {
-    if (isMath(op) || isa<arith::DivFOp>(op))
+    if (isMath(op) || isa<arith::DivFOp, arith::RemFOp>(op))
       ops.push_back(op);
   });
   RewritePatternSet patterns(module.getContext());

@@ -30,8 +30,10 @@ public:
   /// The four blocks are at row and chunk (8 columns)
   ///   (0,0) (8,0) (0,1) (8,1)   with `rowsFirst`,
   ///   (0,0) (0,1) (8,0) (8,1)   without.
+  /// All of them `columns` columns further, a multiple of 16 that constant
+  /// columns leave free in its binary form (null: 0).
   MatrixLoader(Emitter &e, Value lane, Value address, SharedType tile,
-               bool rowsFirst)
+               bool rowsFirst, Value columns = {})
       : tile(tile) {
     Value block = e.shr(lane, 3);
     Value inner = e.bitAnd(block, 1), outer = e.shr(block, 1);
@@ -40,6 +42,12 @@ public:
     Value chunk = e.bitXor(rowsFirst ? outer : inner, row);
     laneAddress = e.add(address, e.shl(e.add(row, e.shl(rowBlock, 3)), 7));
     laneAddress = e.add(laneAddress, e.shl(chunk, 4));
+    if (!columns)
+      return;
+    Value chunks = e.shr(columns, 3);
+    laneAddress = e.bitXor(laneAddress, e.shl(e.bitAnd(chunks, 7), 4));
+    laneAddress =
+        e.add(laneAddress, e.mul(e.shr(chunks, 3), tile.getPanelBytes()));
   }
 
   /// The address for blocks at a constant row and column, multiples of 8 and
@@ -80,8 +88,8 @@ private:
 class LeftOperand {
 public:
   LeftOperand(Emitter &e, const KernelValues &kernel, Value original,
-              Value lowered)
-      : warps(kernel.warps) {
+              Value lowered, FragmentType result, bool transposed = false)
+      : warps(result.getRowWarps()), transposed(transposed) {
     if (auto fragment = dyn_cast<FragmentType>(original.getType())) {
       columns = fragment.getColumns();
       for (int64_t i = 0; i < fragment.getElementsPerLane() / 2; ++i)
@@ -89,17 +97,23 @@ public:
       return;
     }
     auto tile = cast<SharedType>(original.getType());
-    columns = tile.getColumns();
+    Value warp = WarpPlace::get(e, kernel, result).row;
+    columns = transposed ? tile.getRows() : tile.getColumns();
     // Rows of this warp: 16 rows are 2 KiB, so that the swizzle is the same.
-    loader.emplace(e, kernel.lane, e.add(lowered, e.shl(kernel.warp, 11)), tile,
-                   /*rowsFirst=*/true);
+    if (transposed)
+      loader.emplace(e, kernel.lane, lowered, tile, /*rowsFirst=*/false,
+                     e.shl(warp, 4));
+    else
+      loader.emplace(e, kernel.lane, e.add(lowered, e.shl(warp, 11)), tile,
+                     /*rowsFirst=*/true);
   }
 
   /// Four registers for 16 columns.
   SmallVector<Value> get(Emitter &e, int64_t repetition, int64_t column) {
+    int64_t row = repetition * 16 * warps;
     if (loader)
-      return loader->load(e, repetition * 16 * warps, column,
-                          /*transposed=*/false);
+      return transposed ? loader->load(e, column, row, /*transposed=*/true)
+                        : loader->load(e, row, column, /*transposed=*/false);
     int64_t first = repetition * columns / 4 + column / 4;
     return SmallVector<Value>(ArrayRef<Value>(registers).slice(first, 4));
   }
@@ -107,6 +121,7 @@ public:
 
 private:
   int64_t warps, columns;
+  bool transposed;
   SmallVector<Value> registers;
   std::optional<MatrixLoader> loader;
 };
@@ -121,7 +136,7 @@ struct LoadFragmentLowering : TilePattern<LoadFragmentOp> {
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
     Emitter e(op.getLoc(), rewriter);
     FragmentType type = op.getResult().getType();
-    LeftOperand tile(e, *kernel, op.getTile(), adaptor.getTile());
+    LeftOperand tile(e, *kernel, op.getTile(), adaptor.getTile(), type);
     SmallVector<Value> registers;
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t column = 0; column < type.getColumns(); column += 16)
@@ -164,7 +179,7 @@ struct MmaSyncLowering : TilePattern<MmaOp> {
     FragmentType type = op.getResult().getType();
     SharedType bType = op.getB().getType();
     bool transposeB = op.getTransposeB();
-    int64_t n = type.getColumns();
+    int64_t n = type.getColumnsOfWarp();
 
     SmallVector<Value> acc;
     if (adaptor.getAcc())
@@ -173,12 +188,18 @@ struct MmaSyncLowering : TilePattern<MmaOp> {
       acc.assign(type.getElementsPerLane(),
                  arith::ConstantOp::create(e, e.getF32FloatAttr(0.0f)));
 
-    LeftOperand a(e, *kernel, op.getA(), adaptor.getA());
+    LeftOperand a(e, *kernel, op.getA(), adaptor.getA(), type,
+                  op.getTransposeA());
     // B is wanted as columns of 16 k: rows of a K-major tile as they are, rows
     // of an N-major one transposed by the load. Both give b0 and b1 of columns
     // n to n+7, then of n+8 to n+15.
-    MatrixLoader b(e, kernel->lane, adaptor.getB(), bType,
-                   /*rowsFirst=*/!transposeB);
+    WarpPlace warp = WarpPlace::get(e, *kernel, type);
+    MatrixLoader b(e, kernel->lane,
+                   transposeB ? getGroupAddress(e, warp, type, bType,
+                                                transposeB, adaptor.getB())
+                              : adaptor.getB(),
+                   bType, /*rowsFirst=*/!transposeB,
+                   warp.group && !transposeB ? e.mul(warp.group, n) : Value());
     for (int64_t k = 0; k < a.getColumns(); k += 16) {
       SmallVector<SmallVector<Value>> left;
       for (int64_t r = 0; r < type.getRepetitions(); ++r)

@@ -45,8 +45,8 @@ namespace {
 class WgmmaEmitter {
 public:
   WgmmaEmitter(Emitter &e, const KernelValues &kernel, FragmentType result,
-               Value a, Value loweredA, Value b, Value loweredB,
-               bool transposeB);
+               Value a, Value loweredA, bool transposeA, Value b,
+               Value loweredB, bool transposeB);
 
   /// The accumulator, still in flight.
   Value emit(Emitter &e, Value acc);
@@ -59,7 +59,7 @@ private:
 
   FragmentType result;
   SharedType aTile, bTile; ///< aTile is null for A in registers
-  bool transposeB;
+  bool transposeA, transposeB;
   int64_t n, steps;
   SmallVector<Value> inputs; ///< A's registers or descriptor, B's descriptor
   int64_t firstA = 0, descriptorB = 0;
@@ -70,17 +70,23 @@ private:
 
 WgmmaEmitter::WgmmaEmitter(Emitter &e, const KernelValues &kernel,
                            FragmentType result, Value a, Value loweredA,
-                           Value b, Value loweredB, bool transposeB)
-    : result(result), transposeB(transposeB), n(result.getColumns()) {
+                           bool transposeA, Value b, Value loweredB,
+                           bool transposeB)
+    : result(result), transposeA(transposeA), transposeB(transposeB),
+      n(result.getColumnsOfWarp()) {
   bTile = cast<SharedType>(b.getType());
   element = bTile.getElementType();
   steps = (transposeB ? bTile.getColumns() : bTile.getRows()) / 16;
   firstA = result.getElementsPerLane();
+  WarpPlace warp = WarpPlace::get(e, kernel, result);
   if (auto shared = dyn_cast<SharedType>(a.getType())) {
     aTile = shared;
-    // 64 rows for each warpgroup: 8 KiB of each panel.
-    Value group = e.shr(kernel.warp, 2);
-    inputs.push_back(getDescriptor(e, e.add(loweredA, e.shl(group, 13)),
+    // 64 rows for each warpgroup: 8 KiB of each panel, or a panel of a tile
+    // that has them along its columns.
+    Value group = e.shr(warp.row, 2);
+    Value offset =
+        transposeA ? e.mul(group, aTile.getPanelBytes()) : e.shl(group, 13);
+    inputs.push_back(getDescriptor(e, e.add(loweredA, offset),
                                    /*leadingOffset=*/1));
   } else {
     int64_t registers =
@@ -91,8 +97,9 @@ WgmmaEmitter::WgmmaEmitter(Emitter &e, const KernelValues &kernel,
   descriptorB = firstA + inputs.size();
   // The leading offset is the distance of panels, which only an N-major
   // operand wider than a panel needs.
-  inputs.push_back(
-      getDescriptor(e, loweredB, transposeB ? 1 : bTile.getPanelBytes() >> 4));
+  inputs.push_back(getDescriptor(
+      e, getGroupAddress(e, warp, result, bTile, transposeB, loweredB),
+      transposeB ? 1 : bTile.getPanelBytes() >> 4));
 }
 
 /// Distance of 16 columns in a K-major tile, in units of 16 bytes.
@@ -109,9 +116,12 @@ std::string WgmmaEmitter::instruction(int64_t repetition, int64_t k,
   text += "add.s64 db, " + operand(descriptorB) + ", " + std::to_string(stepB) +
           ";\n";
   if (aTile) {
-    // A repetition steps over the rows of all warps, 128 bytes each.
-    int64_t stepA =
-        getKMajorStep(aTile, k) + repetition * 16 * result.getWarps() * 8;
+    // A repetition steps over the rows of all warps, 128 bytes each, or the
+    // panels that have them.
+    int64_t rows = repetition * 16 * result.getRowWarps();
+    int64_t stepA = transposeA
+                        ? k * 128 + rows / 64 * (aTile.getPanelBytes() >> 4)
+                        : getKMajorStep(aTile, k) + rows * 8;
     text +=
         "add.s64 da, " + operand(firstA) + ", " + std::to_string(stepA) + ";\n";
   }
@@ -133,7 +143,7 @@ std::string WgmmaEmitter::instruction(int64_t repetition, int64_t k,
   // scale-d, scale-a, scale-b, and which of A and B are not K-major.
   text += std::string(", db, ") + (accumulate ? "yes" : "no") + ", 1, 1";
   if (aTile)
-    text += ", 0";
+    text += transposeA ? ", 1" : ", 0";
   text += transposeB ? ", 0;\n" : ", 1;\n";
   return text;
 }
@@ -205,8 +215,8 @@ struct WgmmaLowering : TilePattern<MmaOp> {
       return rewriter.notifyMatchFailure(op, "is not wgmma in a kernel");
     Emitter e(op.getLoc(), rewriter);
     WgmmaEmitter wgmma(e, *kernel, op.getResult().getType(), op.getA(),
-                       adaptor.getA(), op.getB(), adaptor.getB(),
-                       op.getTransposeB());
+                       adaptor.getA(), op.getTransposeA(), op.getB(),
+                       adaptor.getB(), op.getTransposeB());
     rewriter.replaceOp(op, emitWait(e, wgmma.emit(e, adaptor.getAcc()), 0));
     return success();
   }
@@ -222,8 +232,8 @@ struct WgmmaStartLowering : TilePattern<MmaStartOp> {
       return rewriter.notifyMatchFailure(op, "is not wgmma in a kernel");
     Emitter e(op.getLoc(), rewriter);
     WgmmaEmitter wgmma(e, *kernel, op.getResult().getType().getAccumulator(),
-                       op.getA(), adaptor.getA(), op.getB(), adaptor.getB(),
-                       op.getTransposeB());
+                       op.getA(), adaptor.getA(), op.getTransposeA(), op.getB(),
+                       adaptor.getB(), op.getTransposeB());
     rewriter.replaceOp(op, wgmma.emit(e, adaptor.getAcc()));
     return success();
   }

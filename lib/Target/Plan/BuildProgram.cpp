@@ -50,6 +50,10 @@ FailureOr<rt::DType> ProgramBuilder::dtype(Location loc, Type type) {
     return rt::DType::I32;
   if (type.isSignlessInteger(64))
     return rt::DType::I64;
+  if (type.isSignlessInteger(8))
+    return rt::DType::I8;
+  if (type.isSignlessInteger(1))
+    return rt::DType::I1;
   return emitError(loc) << "tensors of " << type
                         << " are not supported in a launch plan yet";
 }
@@ -86,6 +90,7 @@ LogicalResult ProgramBuilder::convert(Operation *op) {
       .Case([&](cf::AssertOp op) { return convertAssert(op); })
       .Case([&](tile::LaunchOp op) { return convertLaunch(op); })
       .Case([&](tile::TensorMapOp) { return success(); })
+      .Case([&](tile::ClearOp op) { return convertClear(op); })
       .Case([&](func::ReturnOp op) { return convertReturn(op); })
       .Case([&](memref::CastOp op) {
         views[op.getResult()] = View(views[op.getSource()]);

@@ -19,15 +19,11 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ProgramBuilder.h"
+#include "CallBuilder.h"
 
-#include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Target/ElementType.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -35,77 +31,66 @@ using namespace flash;
 using rt::Check;
 using rt::Expr;
 
-namespace {
+//===----------------------------------------------------------------------===//
+// Sizes
+//===----------------------------------------------------------------------===//
 
-/// Sizes of tensors as expressions; ops that make none are left alone.
-class CallBuilder : public ProgramBuilder {
-public:
-  explicit CallBuilder(const ProgramOptions &options)
-      : ProgramBuilder(ModuleOp(), options) {}
-
-  FailureOr<rt::Program> run(func::FuncOp function);
-
-private:
-  using Sizes = std::vector<Expr>;
-
-  LogicalResult visit(Operation *op);
-  void convertNumber(Operation *op);
-  LogicalResult visit(AttentionOp op);
-  LogicalResult visit(MergeOp op);
-  LogicalResult visit(tensor::ExtractSliceOp op);
-  LogicalResult visit(tensor::CastOp op);
-  LogicalResult visit(tensor::ExpandShapeOp op);
-  LogicalResult visit(tensor::CollapseShapeOp op);
-  LogicalResult visit(linalg::LinalgOp op);
-  LogicalResult visit(func::ReturnOp op);
-
-  const Sizes &sizesOf(Value tensor) { return tensors[tensor]; }
-  /// A size or offset, or an error for one that no call can tell.
-  FailureOr<Expr> known(Operation *op, OpFoldResult value);
-  /// Binds the sizes of a result, and checks those that its type says.
-  LogicalResult bind(Value result, Sizes sizes);
-  void check(Check::Relation relation, const Expr &lhs, const Expr &rhs,
-             const Twine &message);
-
-  llvm::DenseMap<Value, Sizes> tensors;
-};
-
-} // namespace
-
-void CallBuilder::check(Check::Relation relation, const Expr &lhs,
-                        const Expr &rhs, const Twine &message) {
+void CallBuilder::check(Check::Relation relation, const Size &lhs,
+                        const Size &rhs, const Twine &message) {
+  if (!lhs || !rhs)
+    return;
   // What holds for every call is not asked.
   bool trivial =
-      lhs.str() == rhs.str() && relation != Check::Relation::Divisible;
-  if (relation == Check::Relation::LessEqual && lhs.isConstant(0) &&
-      rhs.kind() == Expr::Kind::Dim)
+      lhs->str() == rhs->str() && relation != Check::Relation::Divisible;
+  if (relation == Check::Relation::LessEqual && lhs->isConstant(0) &&
+      rhs->kind() == Expr::Kind::Dim)
     trivial = true;
   if (!trivial)
-    program.checks.push_back({relation, lhs, rhs, message.str()});
+    program.checks.push_back({relation, *lhs, *rhs, message.str()});
 }
 
-FailureOr<Expr> CallBuilder::known(Operation *op, OpFoldResult value) {
+bool CallBuilder::isKnown(Value index) {
+  return getConstantIntValue(index) || indices.contains(index);
+}
+
+CallBuilder::Size CallBuilder::known(OpFoldResult value) {
   if (std::optional<int64_t> number = getConstantIntValue(value))
     return Expr(*number);
   auto it = indices.find(cast<Value>(value));
-  if (it != indices.end())
-    return it->second;
-  return op->emitOpError("has a size that is not computed from sizes and "
-                         "indices of the arguments");
+  return it == indices.end() ? Size() : Size(it->second);
 }
 
-LogicalResult CallBuilder::bind(Value result, Sizes sizes) {
-  auto type = cast<RankedTensorType>(result.getType());
+CallBuilder::Sizes CallBuilder::known(ArrayRef<OpFoldResult> values) {
+  Sizes sizes;
+  for (OpFoldResult value : values)
+    sizes.push_back(known(value));
+  return sizes;
+}
+
+CallBuilder::Sizes CallBuilder::sizesOf(Value tensor) {
+  if (auto it = tensors.find(tensor); it != tensors.end())
+    return it->second;
+  Sizes sizes;
+  if (auto type = dyn_cast<RankedTensorType>(tensor.getType()))
+    for (int64_t size : type.getShape())
+      sizes.push_back(ShapedType::isDynamic(size) ? Size() : Expr(size));
+  return sizes;
+}
+
+LogicalResult CallBuilder::bind(Value value, Sizes sizes) {
+  auto type = cast<RankedTensorType>(value.getType());
+  Operation *definition = value.getDefiningOp();
   for (auto [dim, size] : llvm::enumerate(type.getShape())) {
     if (ShapedType::isDynamic(size))
       continue;
-    check(Check::Relation::Equal, sizes[dim], Expr(size),
-          "the result of '" + result.getDefiningOp()->getName().getStringRef() +
-              "': dimension " + Twine(dim) +
-              " is {lhs}, but its type has {rhs}");
+    if (definition)
+      check(Check::Relation::Equal, sizes[dim], Expr(size),
+            "the result of '" + definition->getName().getStringRef() +
+                "': dimension " + Twine(dim) +
+                " is {lhs}, but its type has {rhs}");
     sizes[dim] = Expr(size);
   }
-  tensors[result] = std::move(sizes);
+  tensors[value] = std::move(sizes);
   return success();
 }
 
@@ -135,29 +120,6 @@ LogicalResult CallBuilder::visit(MergeOp op) {
                             output[headFirst ? 2 : 1]});
 }
 
-LogicalResult CallBuilder::visit(tensor::ExtractSliceOp op) {
-  Sizes source = sizesOf(op.getSource()), result;
-  llvm::SmallBitVector dropped = op.getDroppedDims();
-  for (auto [dim, place] : llvm::enumerate(llvm::zip(
-           op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides()))) {
-    auto [offset, size, stride] = place;
-    FailureOr<Expr> begin = known(op, offset), count = known(op, size);
-    if (failed(begin) || failed(count))
-      return failure();
-    if (!isConstantIntValue(stride, 1))
-      return op.emitOpError("has strides other than 1");
-    std::string what = "a slice's dimension " + std::to_string(dim);
-    for (const Expr &number : {*begin, *count})
-      check(Check::Relation::LessEqual, Expr(0), number,
-            what + " has a negative offset or size ({rhs})");
-    check(Check::Relation::LessEqual, *begin + *count, source[dim],
-          what + " ends at {lhs}, but there are {rhs} elements");
-    if (!dropped.test(dim))
-      result.push_back(*count);
-  }
-  return bind(op.getResult(), std::move(result));
-}
-
 LogicalResult CallBuilder::visit(tensor::CastOp op) {
   if (!isa<RankedTensorType>(op.getSource().getType()) ||
       !isa<RankedTensorType>(op.getType()))
@@ -165,63 +127,21 @@ LogicalResult CallBuilder::visit(tensor::CastOp op) {
   return bind(op.getResult(), sizesOf(op.getSource()));
 }
 
-/// `sizes` multiplied; of the dimensions of a group.
-static Expr productOf(ArrayRef<int64_t> group, const std::vector<Expr> &sizes) {
-  Expr product(1);
-  for (int64_t dim : group)
-    product = product * sizes[dim];
-  return product;
-}
-
-LogicalResult CallBuilder::visit(tensor::ExpandShapeOp op) {
-  Sizes source = sizesOf(op.getSrc()), result;
-  for (OpFoldResult size : op.getMixedOutputShape()) {
-    FailureOr<Expr> expr = known(op, size);
-    if (failed(expr))
-      return failure();
-    result.push_back(*expr);
-  }
-  for (auto [dim, group] : llvm::enumerate(op.getReassociationIndices()))
-    check(Check::Relation::Equal, productOf(group, result), source[dim],
-          "dimension " + Twine(dim) +
-              " of a reshape is {rhs}, and does not become {lhs}");
-  return bind(op.getResult(), std::move(result));
-}
-
-LogicalResult CallBuilder::visit(tensor::CollapseShapeOp op) {
-  Sizes source = sizesOf(op.getSrc()), result;
-  for (const ReassociationIndices &group : op.getReassociationIndices())
-    result.push_back(productOf(group, source));
-  return bind(op.getResult(), std::move(result));
-}
-
-LogicalResult CallBuilder::visit(linalg::LinalgOp op) {
-  // Each loop has as many steps by every operand that has it as a dimension.
-  std::vector<std::optional<Expr>> loops(op.getNumLoops());
-  for (OpOperand &operand : op->getOpOperands()) {
-    if (!isa<RankedTensorType>(operand.get().getType()))
-      continue;
-    AffineMap map = op.getMatchingIndexingMap(&operand);
-    for (auto [index, size] :
-         llvm::zip(map.getResults(), sizesOf(operand.get()))) {
-      auto loop = dyn_cast<AffineDimExpr>(index);
-      if (!loop)
-        continue;
-      std::optional<Expr> &steps = loops[loop.getPosition()];
-      if (steps)
-        check(Check::Relation::Equal, *steps, size,
-              "'" + op->getName().getStringRef() + "': loop " +
-                  Twine(loop.getPosition()) +
-                  " has {lhs} steps by one operand, and {rhs} by operand " +
-                  Twine(operand.getOperandNumber()));
-      else
-        steps = size;
-    }
-  }
-  for (auto [result, init] : llvm::zip(op->getResults(), op.getDpsInits()))
-    if (failed(bind(result, sizesOf(init))))
-      return failure();
+LogicalResult CallBuilder::visit(tensor::DimOp op) {
+  std::optional<int64_t> dim = op.getConstantIndex();
+  Sizes sizes = sizesOf(op.getSource());
+  if (dim && *dim >= 0 && *dim < static_cast<int64_t>(sizes.size()) &&
+      sizes[*dim])
+    indices[op.getResult()] = *sizes[*dim];
   return success();
+}
+
+LogicalResult CallBuilder::visit(tensor::EmptyOp op) {
+  Sizes sizes = known(op.getMixedSizes());
+  for (const Size &size : sizes)
+    check(Check::Relation::LessEqual, Expr(0), size,
+          "a tensor has a negative size ({rhs})");
+  return bind(op.getResult(), std::move(sizes));
 }
 
 LogicalResult CallBuilder::visit(func::ReturnOp op) {
@@ -232,77 +152,108 @@ LogicalResult CallBuilder::visit(func::ReturnOp op) {
     if (!type || element.failed())
       return op.emitOpError("returns a value that is no tensor (result ")
              << index << ")";
+    std::vector<Expr> sizes;
+    for (auto [dim, size] : llvm::enumerate(sizesOf(value))) {
+      if (!size)
+        return op.emitOpError("returns a tensor (result ")
+               << index << ") whose dimension " << dim
+               << " is not computed from sizes and indices of the arguments";
+      sizes.push_back(*size);
+    }
     program.signature.results.push_back(rt::ResultInfo{
-        "result" + std::to_string(index), *element, sizesOf(value)});
+        "result" + std::to_string(index), *element, std::move(sizes)});
   }
   return success();
 }
 
-/// Binds what arithmetic on sizes gives. Of other numbers nothing is known: who
-/// needs one as a size says so.
+static bool isSize(Type type) { return type.isIndex() || type.isInteger(64); }
+
+/// Arithmetic of i64, which sizes are cast to.
+static std::optional<Expr> combine(Operation *op, const Expr &a,
+                                   const Expr &b) {
+  return llvm::TypeSwitch<Operation *, std::optional<Expr>>(op)
+      .Case([&](arith::AddIOp) { return a + b; })
+      .Case([&](arith::SubIOp) { return a - b; })
+      .Case([&](arith::MulIOp) { return a * b; })
+      .Case([&](arith::FloorDivSIOp) { return Expr::floorDiv(a, b); })
+      .Case([&](arith::CeilDivSIOp) { return Expr::ceilDiv(a, b); })
+      .Case([&](arith::MinSIOp) { return Expr::min(a, b); })
+      .Case([&](arith::MaxSIOp) { return Expr::max(a, b); })
+      .Default([](Operation *) { return std::nullopt; });
+}
+
+/// Binds what arithmetic on sizes gives. Of other numbers nothing is known.
 void CallBuilder::convertNumber(Operation *op) {
-  if (op->getNumResults() != 1)
+  if (op->getNumResults() != 1 || !isSize(op->getResult(0).getType()))
     return;
   for (Value operand : op->getOperands())
-    if (operand.getType().isIndex() && !getConstantIntValue(operand) &&
-        !indices.contains(operand))
+    if (isSize(operand.getType()) && !isKnown(operand))
       return;
+  Value result = op->getResult(0);
   if (auto cast = dyn_cast<arith::IndexCastOp>(op)) {
-    auto source = indices.find(cast.getIn());
-    if (source != indices.end() && cast.getType().isInteger(64))
-      indices[cast.getOut()] = Expr(source->second);
+    if (isSize(cast.getIn().getType()))
+      indices[result] = Expr(index(cast.getIn()));
     return;
   }
+  if (result.getType().isInteger(64)) {
+    std::optional<Expr> value;
+    if (op->getNumOperands() == 2 && isSize(op->getOperand(0).getType()))
+      value = combine(op, index(op->getOperand(0)), index(op->getOperand(1)));
+    if (value)
+      indices[result] = *value;
+    return;
+  }
+  // A choice is made by what is compared.
+  if (auto select = dyn_cast<arith::SelectOp>(op))
+    if (auto compare = select.getCondition().getDefiningOp<arith::CmpIOp>())
+      for (Value side : compare.getOperands())
+        if (side.getType().isIndex() && !isKnown(side))
+          return;
   ScopedDiagnosticHandler silent(op->getContext(), [](Diagnostic &) {});
-  if (op->getResult(0).getType().isIndex())
-    (void)convertArithmetic(op);
+  (void)convertArithmetic(op);
 }
 
 LogicalResult CallBuilder::visit(Operation *op) {
+  // Of an earlier turn of a loop.
+  for (Value result : op->getResults()) {
+    indices.erase(result);
+    tensors.erase(result);
+  }
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<AttentionOp, MergeOp, tensor::ExtractSliceOp, tensor::CastOp,
-            tensor::ExpandShapeOp, tensor::CollapseShapeOp, linalg::LinalgOp,
-            func::ReturnOp>([&](auto known) { return visit(known); })
+      .Case<AttentionOp, MergeOp, tensor::ExtractSliceOp, tensor::InsertSliceOp,
+            AddSliceOp, tensor::EmptyOp, tensor::DimOp, tensor::CastOp,
+            tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ReshapeOp,
+            tensor::ConcatOp, tensor::PadOp, linalg::LinalgOp, scf::ForOp,
+            scf::ForallOp, scf::IfOp, func::ReturnOp>(
+          [&](auto known) { return visit(known); })
+      .Case([&](tensor::SplatOp op) {
+        return bindDynamic(op.getResult(), op.getDynamicSizes());
+      })
+      .Case([&](tensor::GenerateOp op) {
+        return bindDynamic(op.getResult(), op.getDynamicExtents());
+      })
+      .Case([&](tensor::InsertOp op) {
+        return bind(op.getResult(), sizesOf(op.getDest()));
+      })
       .Case([&](cf::AssertOp op) {
         // What is asserted of data is left to the code.
         return truth(op.getArg()) ? convertAssert(op) : success();
       })
-      .Case([&](tensor::DimOp op) -> LogicalResult {
-        std::optional<int64_t> dim = op.getConstantIndex();
-        if (!dim)
-          return op.emitOpError("needs a constant dimension");
-        indices[op.getResult()] = sizesOf(op.getSource())[*dim];
-        return success();
-      })
-      .Case([&](tensor::EmptyOp op) -> LogicalResult {
-        Sizes sizes;
-        for (OpFoldResult size : op.getMixedSizes()) {
-          FailureOr<Expr> expr = known(op, size);
-          if (failed(expr))
-            return failure();
-          check(Check::Relation::LessEqual, Expr(0), *expr,
-                "a tensor has a negative size ({rhs})");
-          sizes.push_back(*expr);
-        }
-        return bind(op.getResult(), std::move(sizes));
-      })
-      // A number, of which no size is made.
-      .Case([](tensor::ExtractOp) { return success(); })
-      .Case([&](arith::ConstantOp op) {
-        if (auto type = dyn_cast<RankedTensorType>(op.getType()))
-          tensors[op.getResult()] =
-              Sizes(type.getShape().begin(), type.getShape().end());
-        return success();
-      })
       .Default([&](Operation *op) -> LogicalResult {
         if (isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(
-                op->getDialect())) {
+                op->getDialect()))
           convertNumber(op);
-          return success();
-        }
-        return op->emitOpError("cannot be called: the sizes of its results are "
-                               "not known from those of its operands");
+        // Tensors have the sizes that their types say; a return that needs
+        // others reports it.
+        return success();
       });
+}
+
+LogicalResult CallBuilder::visitBlock(Block &block) {
+  for (Operation &op : block.without_terminator())
+    if (failed(visit(&op)))
+      return failure();
+  return success();
 }
 
 FailureOr<rt::Program> CallBuilder::run(func::FuncOp function) {
@@ -312,6 +263,9 @@ FailureOr<rt::Program> CallBuilder::run(func::FuncOp function) {
   for (BlockArgument argument : function.getArguments()) {
     if (failed(addArgument(function, argument)))
       return failure();
+    if (argument.getType().isInteger(64))
+      indices[argument] =
+          Expr::scalar(static_cast<int>(argument.getArgNumber()));
     auto type = dyn_cast<RankedTensorType>(argument.getType());
     if (!type)
       continue;

@@ -142,6 +142,18 @@ Operation *ProgramBuilder::findAlloc(Value value) {
   return isa_and_nonnull<memref::AllocOp>(definition) ? definition : nullptr;
 }
 
+LogicalResult ProgramBuilder::convertClear(tile::ClearOp op) {
+  auto alloc = op.getMemref().getDefiningOp<memref::AllocOp>();
+  if (!alloc)
+    return op.emitOpError("clears what this function allocates, as a whole");
+  const View &view = views[alloc.getResult()];
+  Expr bytes(alloc.getType().getElementTypeBitWidth() / 8);
+  for (const Expr &size : view.sizes)
+    bytes = bytes * size;
+  program.steps.push_back(rt::Fill{view.buffer, Expr(0), bytes, 0});
+  return success();
+}
+
 LogicalResult ProgramBuilder::convertReturn(func::ReturnOp op) {
   for (auto [i, value] : llvm::enumerate(op.getOperands())) {
     Operation *definition = findAlloc(value);

@@ -45,6 +45,7 @@ protected:
   mlir::LogicalResult convertArithmetic(mlir::Operation *op);
   mlir::LogicalResult convertAssert(mlir::cf::AssertOp op);
   mlir::LogicalResult convertLaunch(tile::LaunchOp op);
+  mlir::LogicalResult convertClear(tile::ClearOp op);
   mlir::LogicalResult convertReturn(mlir::func::ReturnOp op);
   mlir::LogicalResult setKernel(tile::LaunchOp op, rt::Launch &launch);
   void addParams(mlir::Value argument, std::vector<rt::Param> &params);

@@ -59,6 +59,14 @@ flash::checkResults(mlir::func::FuncOp func, const FunctionSignature &signature,
   if (unfused.failed())
     return unfused.status();
   std::vector<ResultCheck> checks;
+  auto isZero = [&](size_t index) {
+    const rt::Array &array =
+        *std::get<reference::Tensor>((*truth)[index]).array;
+    for (int64_t i = 0; i < array.numElements(); ++i)
+      if (array.at(i) != 0)
+        return false;
+    return array.numElements() > 0;
+  };
   for (auto [index, result] : llvm::enumerate(signature.results))
     checks.push_back(
         {result.name,
@@ -67,6 +75,7 @@ flash::checkResults(mlir::func::FuncOp func, const FunctionSignature &signature,
                           *std::get<reference::Tensor>((*unfused)[index]).array,
                           result.isLse ? reference::ResultKind::Lse
                                        : reference::ResultKind::Output,
-                          signature.inputType)});
+                          signature.inputType),
+         isZero(index)});
   return checks;
 }

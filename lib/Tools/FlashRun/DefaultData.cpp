@@ -71,7 +71,18 @@ std::string flash::fillDefaultData(Array &array,
     });
     return "2^(-8 h / H)";
   }
-  bool zeros =
-      array.dtype() == rt::DType::I32 || array.dtype() == rt::DType::I64;
-  return zeros ? "zeros" : "";
+  bool integers =
+      array.dtype() == rt::DType::I32 || array.dtype() == rt::DType::I64 ||
+      array.dtype() == rt::DType::I8;
+  // What a region captures: widths, documents, flags. With zeros alone many a
+  // mask hides every key.
+  if (integers && role.empty()) {
+    fill([&](int64_t i) { return double((i + 1) % 5); });
+    return "1, 2, 3, 4, 0, ...";
+  }
+  if (array.dtype() == rt::DType::I1) {
+    fill([&](int64_t i) { return double(i % 5 != 3); });
+    return "four of five true";
+  }
+  return integers ? "zeros" : "";
 }

@@ -21,6 +21,8 @@
 
 #include <unistd.h>
 
+#include <cstring>
+
 using namespace flash;
 using llvm::StringRef;
 using rt::Array;
@@ -67,6 +69,10 @@ Status flash::checkMemory(double bytes) {
                        ", but this machine has " + gigabytes(present));
 }
 
+static bool isFloat8(rt::DType type) {
+  return type == rt::DType::F8E4M3FN || type == rt::DType::F8E5M2;
+}
+
 namespace {
 
 /// Fills the arguments in the order that the file's comment gives.
@@ -111,6 +117,14 @@ private:
       Result<Array> array = rt::readNpy(text);
       if (array.failed())
         return array.status();
+      // A file does not say which float of 8 bits it holds.
+      if (isFloat8(array->dtype()) && isFloat8(argument.dtype)) {
+        Result<Array> same = Array::create(argument.dtype, array->shape());
+        if (same.failed())
+          return same.status();
+        std::memcpy(same->data(), array->data(), array->sizeInBytes());
+        array = std::move(same);
+      }
       if (array->dtype() != argument.dtype)
         return Status::error("'" + text + "' has elements of type " +
                              rt::nameOf(array->dtype()) + ", but argument " +

@@ -54,7 +54,10 @@ static void printCheck(llvm::raw_ostream &os, const ResultCheck &check) {
   measure("maximum", v.error.maximum, v.unfused.maximum, v.limit.maximum);
   if (v.error.row > 0 || v.unfused.row > 0)
     measure("row", v.error.row, v.unfused.row, v.limit.row);
-  os << (v.passed() ? "  ok\n" : "  FAILED: " + v.failure + "\n");
+  os << (v.passed() ? "  ok" : "  FAILED: " + v.failure)
+     << (check.zero ? ", but all of it is 0: if no query sees a key, --input "
+                      "gives the mask other data\n"
+                    : "\n");
 }
 
 void RunReport::printText(llvm::raw_ostream &os) const {

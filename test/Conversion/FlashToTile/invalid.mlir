@@ -73,7 +73,30 @@ func.func @values(%q: tensor<1x4x64x64xf16>, %v: tensor<1x4x64x64xf8E5M2>, %s: t
 
 // -----
 
-// expected-error @below {{tensors of 'i8' are not supported on a GPU yet}}
-func.func @segments(%ids: tensor<?x?xi8>) {
+// expected-error @below {{tensors of 'i16' are not supported on a GPU yet; f16, bf16, f32, i1, i8, i32 and i64 are (and --target=cpu has more)}}
+func.func @segments(%ids: tensor<?x?xi16>) {
   return
+}
+
+// -----
+
+func.func @around(%a: tensor<4x4xf32>) -> tensor<4x4xf32> {
+  // expected-error @below {{not 'linalg.exp', which is not supported there yet; do it to the caller's tensors before or after the call, or, if it is done to scores, in a `score` region}}
+  %b = linalg.exp ins(%a : tensor<4x4xf32>) outs(%a : tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %b : tensor<4x4xf32>
+}
+
+// -----
+
+func.func @constant_query(%o: tensor<64xf32>) -> tensor<64xf32> {
+  %c = arith.constant dense<1.0> : tensor<64xf32>
+  %e = tensor.empty() : tensor<64xf32>
+  // expected-error @below {{has a constant as query, key or value, which a GPU reads from tensors of the caller: make it an argument of the function}}
+  %r = scf.forall (%i) in (1) shared_outs(%out = %e) -> tensor<64xf32> {
+    %s = tensor.extract_slice %c[%i] [64] [1] : tensor<64xf32> to tensor<64xf32>
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %s into %out[%i] [64] [1] : tensor<64xf32> into tensor<64xf32>
+    }
+  }
+  return %r : tensor<64xf32>
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs a module as it stands and raised to attention, on the same inputs, and compares the results.
 
-    compare.py MODULE [--definition | --flash-run] [--dims 2,5,7] [--round-probabilities] [--expect-raised N]
+    compare.py MODULE [--definition | --flash-run] [--dims 2,5,7] [--option round-probabilities] [--expect-raised N]
 
 @main of the module takes and gives tensors. As it stands, it is lowered to loops by stock mlir-opt and run by mlir-runner: no part of the
 compiler's leg for attention is in that. Raised, it is tiled and decomposed first; with --definition the attention is what expand.py makes of it,
@@ -47,19 +47,22 @@ def parse_tensor(text):
     return [None if size == "?" else int(size) for size in sizes], element
 
 
-def draw(shape, element, rng):
-    """Numbers in order; half of the booleans are true, and all in the first column, so that each row has a key."""
+def draw(shape, element, rng, spread):
+    """Numbers in order; half of the booleans are true, and all in the first column, so that each row has a key. Integers are 0 and 1 in the
+    same way: they are masks, or positions, which exist."""
     count, columns = math.prod(shape), shape[-1] if shape else 1
     if element == "i1":
         return [i % columns == 0 or rng.random() < 0.5 for i in range(count)]
-    return [float(f"{rng.gauss(0, 1):.6f}") for _ in range(count)]
+    if element.startswith("i"):
+        return [int(i % columns == 0 or rng.random() < 0.5) for i in range(count)]
+    return [float(f"{rng.gauss(0, spread):.6f}") for _ in range(count)]
 
 
 def literal(shape, numbers):
     """Nested lists, as MLIR writes them."""
     if not shape:
         number = numbers[0]
-        return str(number).lower() if isinstance(number, bool) else f"{number:.6f}"
+        return str(number).lower() if isinstance(number, (bool, int)) else f"{number:.6f}"
     each = len(numbers) // shape[0]
     return "[" + ", ".join(literal(shape[1:], numbers[i * each:(i + 1) * each]) for i in range(shape[0])) + "]"
 
@@ -70,7 +73,7 @@ def signature(module):
     return re.findall(r"%[\w]+: (tensor<[^>]*>)", match.group(1)), re.match(r"tensor<[^>]*>", match.group(2)).group(0)
 
 
-def make_inputs(types, dims, seed):
+def make_inputs(types, dims, seed, spread):
     """Shape, element type and numbers of each argument."""
     rng = random.Random(seed)
     dims = list(dims)
@@ -78,7 +81,7 @@ def make_inputs(types, dims, seed):
     for text in types:
         shape, element = parse_tensor(text)
         shape = [size if size is not None else dims.pop(0) for size in shape]
-        inputs.append((shape, element, draw(shape, element, rng)))
+        inputs.append((shape, element, draw(shape, element, rng, spread)))
     return inputs
 
 
@@ -119,8 +122,13 @@ def driver(types, result, inputs):
 
 def execute(module, entry):
     """Appends the driver inside the module, lowers and runs it; the numbers printed."""
+    # Constants in resources stand behind the module.
+    module, resources, tail = module.partition("{-#")
     assert module.rstrip().endswith("}")
-    text = module.rstrip()[:-1] + entry + "}\n"
+    text = module.rstrip()[:-1] + entry + "}\n" + resources + tail
+    # Stock MLIR lowers powers whose exponent is 32 bits wide.
+    text = re.sub(r"(%\w+ = )math\.fpowi (%\w+), (%\w+) : f32, i64",
+                  r"%power\3 = arith.trunci \3 : i64 to i32\n\1math.fpowi \2, %power\3 : f32, i32".replace(r"%power\3", "%power"), text)
     lowered, _ = run("mlir-opt", ["--allow-unregistered-dialect", *TO_LLVM], text)
     with tempfile.NamedTemporaryFile("w", suffix=".mlir") as file:
         file.write(lowered)
@@ -156,18 +164,20 @@ def main():
     parser.add_argument("--definition", action="store_true", help="run the attention's definition, not the compiler's code")
     parser.add_argument("--flash-run", action="store_true", help="run the program with flash-run")
     parser.add_argument("--dims", default="", help="sizes for the dynamic dimensions of the arguments, in order")
-    parser.add_argument("--round-probabilities", action="store_true")
+    parser.add_argument("--option", action="append", help="an option of flash-raise")
     parser.add_argument("--expect-raised", type=int, default=1)
     parser.add_argument("--change", nargs=2, help="a text of the raised program, and what to put in its place")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--spread", type=float, default=1, help="standard deviation of the inputs")
     arguments = parser.parse_args()
 
     with open(arguments.module) as file:
         module, _ = run("flash-opt", ["--inline", "--canonicalize"], file.read())
     options = list(RAISE)
-    if arguments.round_probabilities:
-        options[2] += "=round-probabilities"
+    if arguments.option:
+        options[2] += "=" + " ".join(arguments.option)
     raised, _ = run("flash-opt", options, module)
+    module, raised = (run("flash-opt", ["--flash-lower-tm-tensor"], text)[0] if "tm_tensor" in text else text for text in (module, raised))
     count = len(re.findall(r"= flash\.attention ", raised))
     if count != arguments.expect_raised:
         sys.exit(f"{count} attentions were raised, not {arguments.expect_raised}")
@@ -175,7 +185,7 @@ def main():
         assert arguments.change[0] in raised
         raised = raised.replace(*arguments.change)
     types, result = signature(module)
-    inputs = make_inputs(types, [int(size) for size in arguments.dims.split(",") if size], arguments.seed)
+    inputs = make_inputs(types, [int(size) for size in arguments.dims.split(",") if size], arguments.seed, arguments.spread)
     entry = driver(types, result, inputs)
     before = execute(module, entry)
     if arguments.flash_run:

@@ -210,26 +210,6 @@ func.func @eight_bits(%q: tensor<2x4x8xf8E5M2>, %k: tensor<2x6x8xf8E5M2>, %vt: t
 
 // -----
 
-// The key stands before the query: the remark tells them apart.
-#k = affine_map<(b, i, j, d) -> (b, j, d)>
-#q = affine_map<(b, i, j, d) -> (b, i, d)>
-#s = affine_map<(b, i, j, d) -> (b, i, j)>
-func.func @wide_key_first(%q: tensor<2x4x8xf32>, %k: tensor<2x6x8xf64>, %v: tensor<2x6x8xf32>) -> tensor<2x4x8xf32> {
-  %zero = arith.constant 0.0 : f32
-  %e = tensor.empty() : tensor<2x4x6xf32>
-  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
-  // expected-note @+1 {{seen here}}
-  %s = linalg.contract indexing_maps = [#k, #q, #s] ins(%k, %q : tensor<2x6x8xf64>, tensor<2x4x8xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
-  %p = linalg.softmax dimension(2) ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
-  %eo = tensor.empty() : tensor<2x4x8xf32>
-  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
-  // expected-remark @+1 {{not raised to flash.attention: the key and the value have different element types}}
-  %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
-  return %o : tensor<2x4x8xf32>
-}
-
-// -----
-
 #k = affine_map<(b, i, j, d) -> (b, j, d)>
 #q = affine_map<(b, i, j, d) -> (b, i, d)>
 #s = affine_map<(b, i, j, d) -> (b, i, j)>

@@ -91,17 +91,17 @@ func.func @factor_of_feature(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: 
 
 // -----
 
-// A bias for each block of two keys.
+// A bias for the blocks of two keys around each.
 #id = affine_map<(b, i, j) -> (b, i, j)>
-#block = affine_map<(b, i, j) -> (j floordiv 2)>
+#block = affine_map<(b, i, j) -> (j ceildiv 2)>
 // expected-note @+1 {{seen here}}
-func.func @bias_of_blocks(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8xf32>, %t: tensor<3xf32>) -> tensor<2x4x8xf32> {
+func.func @bias_of_blocks(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8xf32>, %t: tensor<4xf32>) -> tensor<2x4x8xf32> {
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<2x4x6xf32>
   %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
   %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
   %m = linalg.generic {indexing_maps = [#id, #block, #id], iterator_types = ["parallel", "parallel", "parallel"]}
-      ins(%s, %t : tensor<2x4x6xf32>, tensor<3xf32>) outs(%e : tensor<2x4x6xf32>) {
+      ins(%s, %t : tensor<2x4x6xf32>, tensor<4xf32>) outs(%e : tensor<2x4x6xf32>) {
   ^bb0(%x: f32, %y: f32, %out: f32):
     %0 = arith.addf %x, %y : f32
     linalg.yield %0 : f32

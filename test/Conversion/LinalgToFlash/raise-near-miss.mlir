@@ -186,25 +186,6 @@ func.func @wide_probabilities(%q: tensor<2x4x8xf16>, %kt: tensor<2x8x6xf16>, %v:
 
 // -----
 
-#a = affine_map<(b, i, d, j) -> (b, i, j)>
-#b = affine_map<(b, i, d, j) -> (b, j, d)>
-#c = affine_map<(b, i, d, j) -> (b, i, d)>
-func.func @different_types(%q: tensor<2x4x8xf16>, %kt: tensor<2x8x6xf16>, %v: tensor<2x6x8xf32>) -> tensor<2x4x8xf32> {
-  %zero = arith.constant 0.0 : f32
-  %e = tensor.empty() : tensor<2x4x6xf32>
-  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
-  // expected-note @+1 {{seen here}}
-  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf16>, tensor<2x8x6xf16>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
-  %p = linalg.softmax dimension(2) ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
-  %eo = tensor.empty() : tensor<2x4x8xf32>
-  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
-  // expected-remark @+1 {{not raised to flash.attention: the query and the value have different element types}}
-  %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
-  return %o : tensor<2x4x8xf32>
-}
-
-// -----
-
 // The query at row 0 sees no key: with a finite number in the place of -inf the
 // result is the average of the values.
 #id = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
@@ -339,64 +320,6 @@ func.func @product_added(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tens
   // expected-remark @+1 {{not raised to flash.attention: the scores are not a product of queries and keys}}
   %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
   return %o : tensor<2x4x8xf32>
-}
-
-// -----
-
-#a = affine_map<(b, i, d, j) -> (b, i, j)>
-#b = affine_map<(b, i, d, j) -> (b, j, d)>
-#c = affine_map<(b, i, d, j) -> (b, i, d)>
-func.func @narrow_output(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8xf32>) -> tensor<2x4x8xf16> {
-  %zero = arith.constant 0.0 : f32
-  %zero16 = arith.constant 0.0 : f16
-  %e = tensor.empty() : tensor<2x4x6xf32>
-  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
-  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
-  %p = linalg.softmax dimension(2) ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
-  %eo = tensor.empty() : tensor<2x4x8xf16>
-  %zo = linalg.fill ins(%zero16 : f16) outs(%eo : tensor<2x4x8xf16>) -> tensor<2x4x8xf16>
-  // expected-remark @+1 {{not raised to flash.attention: the output's element type is neither that of the query nor f32}}
-  %o = linalg.generic {indexing_maps = [#a, #b, #c], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
-      ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf16>) {
-  ^bb0(%x: f32, %y: f32, %acc: f16):
-    %x16 = arith.truncf %x : f32 to f16
-    %y16 = arith.truncf %y : f32 to f16
-    %0 = arith.mulf %x16, %y16 : f16
-    %1 = arith.addf %acc, %0 : f16
-    linalg.yield %1 : f16
-  } -> tensor<2x4x8xf16>
-  return %o : tensor<2x4x8xf16>
-}
-
-// -----
-
-// A bias for each group of heads, but not for each head.
-#bias = affine_map<(b, h, g, i, j) -> (g, j)>
-#id = affine_map<(b, h, g, i, j) -> (b, h, g, i, j)>
-#q = affine_map<(b, h, g, i, j, d) -> (b, h, g, i, d)>
-#k = affine_map<(b, h, g, i, j, d) -> (b, h, j, d)>
-#s = affine_map<(b, h, g, i, j, d) -> (b, h, g, i, j)>
-#p = affine_map<(b, h, g, i, d, j) -> (b, h, g, i, j)>
-#v = affine_map<(b, h, g, i, d, j) -> (b, h, j, d)>
-#o = affine_map<(b, h, g, i, d, j) -> (b, h, g, i, d)>
-// expected-note @+1 {{seen here}}
-func.func @bias_of_groups(%q: tensor<2x3x2x7x8xf32>, %k: tensor<2x3x6x8xf32>, %v: tensor<2x3x6x8xf32>, %bias: tensor<2x6xf32>) -> tensor<2x3x2x7x8xf32> {
-  %zero = arith.constant 0.0 : f32
-  %e = tensor.empty() : tensor<2x3x2x7x6xf32>
-  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x3x2x7x6xf32>) -> tensor<2x3x2x7x6xf32>
-  %s = linalg.contract indexing_maps = [#q, #k, #s] ins(%q, %k : tensor<2x3x2x7x8xf32>, tensor<2x3x6x8xf32>) outs(%z : tensor<2x3x2x7x6xf32>) -> tensor<2x3x2x7x6xf32>
-  %m = linalg.generic {indexing_maps = [#id, #bias, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
-      ins(%s, %bias : tensor<2x3x2x7x6xf32>, tensor<2x6xf32>) outs(%e : tensor<2x3x2x7x6xf32>) {
-  ^bb0(%x: f32, %y: f32, %o: f32):
-    %0 = arith.addf %x, %y : f32
-    linalg.yield %0 : f32
-  } -> tensor<2x3x2x7x6xf32>
-  %p = linalg.softmax dimension(4) ins(%m : tensor<2x3x2x7x6xf32>) outs(%e : tensor<2x3x2x7x6xf32>) -> tensor<2x3x2x7x6xf32>
-  %eo = tensor.empty() : tensor<2x3x2x7x8xf32>
-  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x3x2x7x8xf32>) -> tensor<2x3x2x7x8xf32>
-  // expected-remark @+1 {{not raised to flash.attention: the bias is not one of batch, heads, queries and keys}}
-  %o = linalg.contract indexing_maps = [#p, #v, #o] ins(%p, %v : tensor<2x3x2x7x6xf32>, tensor<2x3x6x8xf32>) outs(%zo : tensor<2x3x2x7x8xf32>) -> tensor<2x3x2x7x8xf32>
-  return %o : tensor<2x3x2x7x8xf32>
 }
 
 // -----

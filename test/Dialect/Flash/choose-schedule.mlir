@@ -1,6 +1,6 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{table=none target=sm_80}))' | FileCheck %s --check-prefix=SM80
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{table=none target=sm_90a}))' | FileCheck %s --check-prefix=SM90
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{table=none target=cpu}))' | FileCheck %s --check-prefix=CPU
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{table=none target=cpu:x86-64-v3}))' | FileCheck %s --check-prefix=CPU
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{table=none target=sm_80 schedule=#flash.schedule<n=16>}))' | FileCheck %s --check-prefix=OPTION
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=#flash.target<kind="sm_80",cores=4,fastMemory=40000,registers=65536>}))' | FileCheck %s --check-prefix=SMALL
 // RUN: not flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_75}))' 2>&1 | FileCheck %s --check-prefix=UNKNOWN
@@ -16,7 +16,7 @@
 // OPTION: n = 48
 // Shared memory bounds the tile.
 // SMALL: #flash.schedule<m = 64, n = 16,
-// UNKNOWN: error: flash-choose-schedule: no target 'sm_75'; there are cpu, sm_80, sm_86, sm_89, sm_90a, sm_100, sm_120, or a #flash.target attribute
+// UNKNOWN: error: flash-choose-schedule: no target 'sm_75'; there are cpu, sm_80, sm_86, sm_89, sm_90a, sm_100, sm_120, cpu:NAME (cpu:x86-64-v3, cpu:znver4, ...), or a #flash.target attribute
 // WRONG: error: flash-choose-schedule: '#flash.causal' is not a #flash.schedule attribute
 func.func @attention(%q: tensor<2x4x?x128xbf16>) -> (tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>) {
   %o = flash.attention %q, %q, %q : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>

@@ -1,5 +1,5 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80},flash-tile-attention),flash-count-io,canonicalize)' | FileCheck %s
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu},flash-tile-attention,flash-decompose-attention),flash-count-io,canonicalize)' | FileCheck %s --check-prefix=L2
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),flash-count-io,canonicalize)' | FileCheck %s --check-prefix=L2
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-split-kv{parts=2},flash-choose-schedule{target=sm_80},flash-tile-attention),flash-count-io)' | FileCheck %s --check-prefix=SPLIT
 
 // One counter for each tensor and loop; the attribute says which.

@@ -461,3 +461,45 @@ func.func @pages_shape(%k: tensor<?x2x16x64xbf16>, %t: tensor<?x?xi32>, %n: inde
   %tile = flash.read_pages %k[%n] page_table(%t[%n]) first(%n) : tensor<?x2x16x64xbf16>, tensor<?x?xi32> -> tensor<?x64xbf16>
   return %tile : tensor<?x64xbf16>
 }
+
+// -----
+
+func.func @mask_without_queries(%q: tensor<4x8xf16>, %acc: tensor<4x8xf32>, %r: tensor<4xf32>, %i: index) {
+  // expected-error @below {{mask needs queries}}
+  %a:3 = flash.online_attention ins(%q, %q, %q : tensor<4x8xf16>, tensor<4x8xf16>, tensor<4x8xf16>)
+      outs(%acc, %r, %r : tensor<4x8xf32>, tensor<4xf32>, tensor<4xf32>) positions(%i, %i) keys(%i) {scale = 1.0 : f32, mask = #flash.causal}
+  return
+}
+
+// -----
+
+func.func @hide_dynamic(%v: tensor<?x8xf16>, %c: i1) {
+  // expected-error @below {{tiles must be static, but values is 'tensor<?x8xf16>'}}
+  %w = flash.hide_unseen %v when %c queries 4 : tensor<?x8xf16> {
+  ^bb0(%i: index, %j: index):
+    flash.yield %c : i1
+  }
+  return
+}
+
+// -----
+
+func.func @hide_arguments(%v: tensor<4x8xf16>, %c: i1) {
+  // expected-error @below {{body must take two arguments of type index, a query's row and a key's}}
+  %w = flash.hide_unseen %v when %c queries 4 : tensor<4x8xf16> {
+  ^bb0(%i: index):
+    flash.yield %c : i1
+  }
+  return
+}
+
+// -----
+
+func.func @hide_yield(%v: tensor<4x8xf16>, %c: i1, %f: f32) {
+  // expected-error @below {{body must yield an i1}}
+  %w = flash.hide_unseen %v when %c queries 4 : tensor<4x8xf16> {
+  ^bb0(%i: index, %j: index):
+    flash.yield %f : f32
+  }
+  return
+}

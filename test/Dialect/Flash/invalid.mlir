@@ -32,9 +32,9 @@ func.func @dynamic_head_dim(%q: tensor<1x1x4x?xf16>) {
 
 // -----
 
-func.func @large_head_dim(%q: tensor<1x1x4x8xf16>, %v: tensor<1x1x4x257xf16>) {
-  // expected-error @below {{head dim of value (dimension 3) is 257, but must be from 1 to 256}}
-  %o = flash.attention %q, %q, %v : tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x257xf16> -> tensor<1x1x4x257xf16>
+func.func @large_head_dim(%q: tensor<1x1x4x8xf16>, %v: tensor<1x1x4x4097xf16>) {
+  // expected-error @below {{head dim of value (dimension 3) is 4097, but must be from 1 to 4096}}
+  %o = flash.attention %q, %q, %v : tensor<1x1x4x8xf16>, tensor<1x1x4x8xf16>, tensor<1x1x4x4097xf16> -> tensor<1x1x4x4097xf16>
   return
 }
 

@@ -1,4 +1,4 @@
-// RUN: flash-opt %s --split-input-file --verify-diagnostics --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule="#flash.schedule<m = 16, n = 16>"}),flash-io-report)' | FileCheck %s
+// RUN: flash-opt %s --split-input-file --verify-diagnostics --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3 schedule="#flash.schedule<m = 16, n = 16>"}),flash-io-report)' | FileCheck %s
 
 // A window of 17 keys over 4 blocks of queries: 1, 2, 2 and 2 blocks of keys.
 // CHECK: mask       #flash.window<left = 16, right = 0>

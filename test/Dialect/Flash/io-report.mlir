@@ -41,7 +41,7 @@
 // BOUND: considered 128 x 128, 8 warps, cost {{.*}} (keys a block: 128 keys a block are the most that the model tries)
 // BOUND: considered 192 x 96, 12 warps, cost
 
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule="#flash.schedule<m = 7, n = 5>"}),flash-io-report{dims=sq=9,sk=11})' -o /dev/null | FileCheck %s --check-prefix=GIVEN
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3 schedule="#flash.schedule<m = 7, n = 5>"}),flash-io-report{dims=sq=9,sk=11})' -o /dev/null | FileCheck %s --check-prefix=GIVEN
 // GIVEN: tile       7 queries x 5 keys, given or from a table, not chosen by the model
 // GIVEN-NEXT: bound by   the schedule: 21 keys a block need {{[0-9,]+}} of {{[0-9,]+}} bytes of fast memory, the nearest limit, and would fit
 

@@ -1,21 +1,18 @@
 // RUN: flash-opt %s -split-input-file -verify-diagnostics --pass-pipeline='builtin.module(func.func(flash-tile-attention,flash-decompose-attention),canonicalize,cse)' | FileCheck %s
 
-// Blocks of a window that is written as a region, with a width for each head, are found hidden, full or partial by the
-// bounds of i - j; the width is read once a block.
+// A window that is written as a region, with a width for each head, bounds the loop as the attribute does; the width is read once a tile of
+// queries. Blocks are full or partial by the bounds of i - j.
 // CHECK-LABEL: @window
 // CHECK-SAME: %[[WIDTHS:[^:]*]]: tensor<4xi32>
 // CHECK: scf.forall (%{{.*}}, %[[H:.*]], %{{.*}}) in
-// CHECK: scf.for
-// The block is hidden when the least distance is no less than the width ...
-// CHECK: %[[BEFORE:.*]] = arith.addi %{{.*}}, %{{.*}} : index
-// CHECK: %[[LAST:.*]] = arith.subi %[[BEFORE]]
-// CHECK-NEXT: %[[LEAST:.*]] = arith.subi %{{.*}}, %[[LAST]]
 // CHECK: %[[READ:.*]] = tensor.extract %[[WIDTHS]][%[[H]]]
 // CHECK: %[[WIDTH:.*]] = arith.index_cast %[[READ]]
-// CHECK: %[[HIDDEN:.*]] = arith.cmpi sge, %[[LEAST]], %[[WIDTH]]
-// CHECK: scf.if %[[HIDDEN]]
+// CHECK: %[[FIRST:.*]] = arith.subi
+// CHECK: arith.maxsi %[[FIRST]]
+// CHECK: scf.for
+// CHECK-NOT: scf.if
 // CHECK: linalg.matmul
-// ... and needs the predicate when the greatest is, or when keys are missing.
+// A block needs the predicate when the greatest distance is no less than the width, or when keys are missing.
 // CHECK: %[[MISSING:.*]] = arith.cmpi slt
 // CHECK: %[[GREATEST:.*]] = arith.subi
 // CHECK: %[[PARTIAL:.*]] = arith.cmpi sge, %[[GREATEST]], %[[WIDTH]]
@@ -72,6 +69,49 @@ func.func @hash(%q: tensor<?x4x?x64xf32>) -> tensor<?x4x?x64xf32> {
     // expected-remark @below {{for 'arith.muli' is not followed here}}
     %x = arith.muli %i, %j : index
     %s = arith.cmpi slt, %x, %h : index
+    flash.yield %s : i1
+  } : tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32> -> tensor<?x4x?x64xf32>
+  return %o : tensor<?x4x?x64xf32>
+}
+
+// -----
+
+// Two ranges with a hole between them: each block is asked whether it is hidden.
+// CHECK-LABEL: @hole
+// CHECK: scf.for
+// CHECK: %[[HIDDEN:.*]] = arith.{{.*}} : i1
+// CHECK: scf.if %[[HIDDEN]]
+// CHECK: } else {
+// CHECK: linalg.matmul
+func.func @hole(%q: tensor<?x4x?x64xf32>) -> tensor<?x4x?x64xf32> {
+  %o = flash.attention %q, %q, %q {schedule = #flash.schedule<m = 64, n = 32, d = 16>} mask {
+  ^bb0(%b: index, %h: index, %i: index, %j: index):
+    %c100 = arith.constant 100 : index
+    %d = arith.subi %i, %j : index
+    %near = arith.cmpi slt, %d, %c100 : index
+    %sink = arith.cmpi slt, %j, %c100 : index
+    %s = arith.ori %near, %sink : i1
+    flash.yield %s : i1
+  } : tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32> -> tensor<?x4x?x64xf32>
+  return %o : tensor<?x4x?x64xf32>
+}
+
+// -----
+
+// Quotients: of documents of 96 positions, the loop goes from the first query's document to the last one's.
+// CHECK-LABEL: @documents_of_96
+// CHECK: %[[LAST:.*]] = arith.floordivsi %{{.*}}, %c96
+// CHECK: arith.muli %{{.*}}, %c96
+// CHECK: scf.for
+// CHECK-NOT: scf.if
+// CHECK: linalg.matmul
+func.func @documents_of_96(%q: tensor<?x4x?x64xf32>) -> tensor<?x4x?x64xf32> {
+  %o = flash.attention %q, %q, %q {schedule = #flash.schedule<m = 64, n = 32, d = 16>} mask {
+  ^bb0(%b: index, %h: index, %i: index, %j: index):
+    %n = arith.constant 96 : index
+    %x = arith.floordivsi %i, %n : index
+    %y = arith.floordivsi %j, %n : index
+    %s = arith.cmpi eq, %x, %y : index
     flash.yield %s : i1
   } : tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32>, tensor<?x4x?x64xf32> -> tensor<?x4x?x64xf32>
   return %o : tensor<?x4x?x64xf32>

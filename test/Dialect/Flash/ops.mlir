@@ -33,11 +33,18 @@ func.func @tiles(%q: tensor<128x64xbf16>, %k: tensor<32x64xbf16>, %acc: tensor<1
   // CHECK: flash.online_attention ins(
   %a:3 = flash.online_attention ins(%q, %k, %k : tensor<128x64xbf16>, tensor<32x64xbf16>, tensor<32x64xbf16>)
       outs(%acc, %r, %r : tensor<128x64xf32>, tensor<128xf32>, tensor<128xf32>) positions(%i, %i) keys(%i)
-      {scale = 0.125 : f32, mask = #flash.causal}
+      queries(%i) {scale = 0.125 : f32, mask = #flash.causal}
   // CHECK: flash.online_attention {{.*}} origins(%{{.*}}, %{{.*}}) listed_full(%{{.*}}) {
   %l:3 = flash.online_attention ins(%q, %k, %k : tensor<128x64xbf16>, tensor<32x64xbf16>, tensor<32x64xbf16>)
       outs(%acc, %r, %r : tensor<128x64xf32>, tensor<128xf32>, tensor<128xf32>) positions(%i, %i) keys(%i)
       queries(%i) place(%i, %i) origins(%i, %i) listed_full(%f) {scale = 0.125 : f32, mask = #flash.causal}
+  // CHECK: %{{.*}} = flash.hide_unseen %{{.*}} when %{{.*}} queries 128 : tensor<32x64xbf16> {
+  // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
+  // CHECK-NEXT: flash.yield %{{.*}} : i1
+  %w = flash.hide_unseen %k when %f queries 128 : tensor<32x64xbf16> {
+  ^bb0(%row: index, %column: index):
+    flash.yield %f : i1
+  }
   // CHECK: flash.online_softmax ins(
   %b:4 = flash.online_softmax ins(%s : tensor<128x32xf32>)
       outs(%p, %r, %r, %r : tensor<128x32xbf16>, tensor<128xf32>, tensor<128xf32>, tensor<128xf32>) {scale = 0.125 : f32, dim = 1}

@@ -1,7 +1,7 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none}))' | FileCheck %s
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a}))' | FileCheck %s
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80}))' | FileCheck %s
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu}))' | FileCheck %s --check-prefix=CPU
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3}))' | FileCheck %s --check-prefix=CPU
 
 // Heads share tiles where tiles of one head would be less than 0.9 as full.
 

@@ -1,7 +1,7 @@
 // RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 schedule=#flash.schedule<m=64,n=32,warps=4>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s
-// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule=#flash.schedule<n=32>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=CPU
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3 schedule=#flash.schedule<n=32>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=CPU
 // RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 schedule=#flash.schedule<m=64,n=32,warps=4,backward=true>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=BACK
-// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule=#flash.schedule<n=32,backward=true>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=CPUBACK
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3 schedule=#flash.schedule<n=32,backward=true>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=CPUBACK
 
 // CHECK-LABEL: @causal
 // CHECK-DAG: %[[SQ:.*]] = tensor.dim %arg0

@@ -1,5 +1,5 @@
-// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule=#flash.schedule<m=64,n=32>},flash-tile-attention),canonicalize,cse,flash-verify-level{level=L1})' | FileCheck %s
-// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu schedule=#flash.schedule<m=64,n=32>},flash-tile-attention,flash-decompose-attention),canonicalize,cse,flash-verify-level{level=L2})' | FileCheck %s --check-prefix=STEP
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3 schedule=#flash.schedule<m=64,n=32>},flash-tile-attention),canonicalize,cse,flash-verify-level{level=L1})' | FileCheck %s
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3 schedule=#flash.schedule<m=64,n=32>},flash-tile-attention,flash-decompose-attention),canonicalize,cse,flash-verify-level{level=L2})' | FileCheck %s --check-prefix=STEP
 // RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{table=none target=sm_90a},flash-tile-attention),canonicalize,cse,flash-verify-level{level=L1})' | FileCheck %s --check-prefix=GPU
 
 // The least and the greatest id of the block's queries are found before the loop over keys, those of its keys in each

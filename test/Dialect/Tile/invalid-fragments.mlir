@@ -15,7 +15,7 @@ func.func @map_shapes(%a: !acc) {
 !acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
 !row = !flash_tile.fragment<128xf32, #flash_tile.row<4>>
 func.func @map_rows(%a: !acc, %b: !row) {
-  // expected-error @below {{mixes 128 rows on 4 warps with 64 rows on 4}}
+  // expected-error @below {{has an input of 128 rows and a result of 64}}
   %r = flash_tile.map(%a, %b) : (!acc, !row) -> !acc {
   ^bb0(%i: index, %j: index, %x: f32, %y: f32):
     flash_tile.yield %x : f32
@@ -39,7 +39,7 @@ func.func @map_columns(%a: !acc) {
 !acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
 !partial = !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>
 func.func @map_broadcast_partial(%a: !acc, %b: !partial) {
-  // expected-error @below {{of rank two takes acc and row fragments, not '!flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>'}}
+  // expected-error @below {{of rank two takes acc, lhs, row and col fragments, not '!flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>'}}
   %r = flash_tile.map(%a, %b) : (!acc, !partial) -> !acc {
   ^bb0(%i: index, %j: index, %x: f32, %y: f32):
     flash_tile.yield %x : f32
@@ -75,7 +75,7 @@ func.func @map_partial(%a: !partial) {
 !acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
 !row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
 func.func @map_rank(%a: !acc) {
-  // expected-error @below {{gives row vectors, but has the input '!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>'}}
+  // expected-error @below {{gives row vectors of 64, but has the input '!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>'}}
   %r = flash_tile.map(%a) : (!acc) -> !row {
   ^bb0(%i: index, %x: f32):
     flash_tile.yield %x : f32
@@ -142,7 +142,7 @@ func.func @map_yield_count(%a: !acc) {
 // -----
 !acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
 func.func @reduce_layout(%a: !acc) {
-  // expected-error @below {{reduces acc or lhs to row or row_partial, not #flash_tile.acc<4> to #flash_tile.acc<4>}}
+  // expected-error @below {{reduces acc or lhs to row, row_partial or col_partial, not #flash_tile.acc<4> to #flash_tile.acc<4>}}
   %r = flash_tile.reduce max %a : !acc -> !acc
   return
 }
@@ -168,7 +168,7 @@ func.func @reduce_type(%a: !acc) {
 // -----
 !row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
 func.func @all_reduce(%a: !row) {
-  // expected-error @below {{reduces row_partial to row, not #flash_tile.row<4> to #flash_tile.row<4>}}
+  // expected-error @below {{reduces row_partial to row or col_partial to col, not #flash_tile.row<4> to #flash_tile.row<4>}}
   %r = flash_tile.all_reduce add %a : !row -> !row
   return
 }

@@ -190,11 +190,59 @@ func.func @contiguous(%m: memref<?x64xbf16, strided<[?, ?]>>, %i: index) {
 }
 
 // -----
-func.func @store_layout(%f: !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>, %m: memref<?x64xbf16>, %i: index) {
-  // expected-error @below {{stores an acc or row fragment, not one with the layout #flash_tile.lhs<4>}}
-  flash_tile.store %f, %m[%i, %i] : !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>, memref<?x64xbf16>
+func.func @store_layout(%f: !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>, %m: memref<?xf32>, %i: index) {
+  // expected-error @below {{stores an acc, lhs, row or col fragment, not one with the layout #flash_tile.row_partial<4>}}
+  flash_tile.store %f, %m[%i] : !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>, memref<?xf32>
   return
 }
+
+// -----
+func.func @store_add(%f: !flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>>, %m: memref<?x64xbf16>, %i: index) {
+  // expected-error @below {{adds elements of f32, not 'bf16'}}
+  flash_tile.store add %f, %m[%i, %i] : !flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>>, memref<?x64xbf16>
+  return
+}
+
+// -----
+func.func @store_col_rows(%f: !flash_tile.fragment<64xf32, #flash_tile.col<4>>, %m: memref<?xf32>, %i: index) {
+  // expected-error @below {{stores a vector over columns, which has no rows to bound or to pack}}
+  flash_tile.store %f, %m[%i] rows(%i) : !flash_tile.fragment<64xf32, #flash_tile.col<4>>, memref<?xf32>
+  return
+}
+
+// -----
+func.func @store_shared_type(%f: !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>) {
+  // expected-error @below {{stores an acc or lhs fragment of 16-bit floats, not '!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>'}}
+  %t = flash_tile.store_shared %f : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>> -> !flash_tile.shared<64x64xf32>
+  return
+}
+
+// -----
+func.func @store_shared_shape(%f: !flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>>) {
+  // expected-error @below {{stores '!flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>>' to '!flash_tile.shared<64x32xbf16>'}}
+  %t = flash_tile.store_shared %f : !flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>> -> !flash_tile.shared<64x32xbf16>
+  return
+}
+
+// -----
+func.func @transposed_fragment(%a: !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>, %b: !flash_tile.shared<64x64xbf16>) {
+  // expected-error @below {{transposes a tile in shared memory, not a fragment}}
+  %c = flash_tile.mma #flash_tile.wgmma %a, %b transpose_a
+      : !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>, !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+// expected-error @below {{8 warps cannot be dealt to 3 groups of columns}}
+func.func private @groups(!flash_tile.fragment<64x64xf32, #flash_tile.acc<8, column_groups = 3>>)
+
+// -----
+// expected-error @below {{an accumulator has a multiple of 8 columns in each of 2 groups, not 24}}
+func.func private @group_columns(!flash_tile.fragment<64x24xf32, #flash_tile.acc<8, column_groups = 2>>)
+
+// -----
+// expected-error @below {{an A operand has all of its columns in each warp, and no groups of them}}
+func.func private @left_groups(!flash_tile.fragment<64x64xbf16, #flash_tile.lhs<8, column_groups = 2>>)
 
 // -----
 func.func @store_columns(%f: !flash_tile.fragment<64xf32, #flash_tile.row<4>>, %m: memref<?xf32>, %i: index) {
@@ -535,9 +583,9 @@ func.func @arguments(%n: index) {
 }
 
 // -----
-func.func @store_async_type(%v: !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, %m: !flash_tile.tensor_map<16x64xbf16>, %i: index) {
-  // expected-error @below {{stores an acc fragment of 16-bit elements, not '!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>'}}
-  flash_tile.store_async %v, %m[%i, %i] : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xbf16>
+func.func @store_async_type(%v: !flash_tile.fragment<64x64xi32, #flash_tile.acc<4>>, %m: !flash_tile.tensor_map<16x64xbf16>, %i: index) {
+  // expected-error @below {{stores an acc fragment of 16-bit elements or f32, not '!flash_tile.fragment<64x64xi32, #flash_tile.acc<4>>'}}
+  flash_tile.store_async %v, %m[%i, %i] : !flash_tile.fragment<64x64xi32, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xbf16>
   return
 }
 
@@ -596,5 +644,27 @@ func.func @pages_packed(%m: memref<?x?x4x64xbf16>, %t: memref<?x?xi32>, %i: inde
 func.func @pages_rows(%m: memref<?x64xbf16>, %t: memref<?x?xi32>, %i: index) {
   // expected-error @below {{has rows in pages, and so pages, not rows, along dimension 0}}
   %l = flash_tile.load %m[%i, %i] pages(%t[%i] : memref<?x?xi32>) : memref<?x64xbf16> -> !flash_tile.shared<16x64xbf16>
+  return
+}
+
+// -----
+
+func.func @clear_arguments(%t: !flash_tile.shared<64x64xbf16>, %c: i1) {
+  // expected-error @below {{has a body that does not take two arguments of type index, a query's row and a row of the tile}}
+  flash_tile.clear_unseen %t when %c queries 64 : !flash_tile.shared<64x64xbf16> {
+  ^bb0(%i: index):
+    flash_tile.yield %c : i1
+  }
+  return
+}
+
+// -----
+
+func.func @clear_yield(%t: !flash_tile.shared<64x64xbf16>, %c: i1) {
+  // expected-error @below {{has a body that does not yield an i1}}
+  flash_tile.clear_unseen %t when %c queries 64 : !flash_tile.shared<64x64xbf16> {
+  ^bb0(%i: index, %j: index):
+    flash_tile.yield %i : index
+  }
   return
 }

@@ -27,6 +27,14 @@ gpu.module @kernels {
         : !flash_tile.ring<2, 64x64xbf16, cp_async>, memref<?x8x?x64xbf16>
     // CHECK: flash_tile.get %{{.*}}[%{{.*}}] in_flight 1 : !flash_tile.ring<2, 64x64xbf16, cp_async>
     %k = flash_tile.get %ring[%c0] in_flight 1 : !flash_tile.ring<2, 64x64xbf16, cp_async>
+    %cut = arith.constant true
+    // CHECK: flash_tile.clear_unseen %{{.*}} when %{{.*}} queries 128 : !flash_tile.shared<64x64xbf16> {
+    // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
+    flash_tile.clear_unseen %k when %cut queries 128 : !flash_tile.shared<64x64xbf16> {
+    ^bb0(%row: index, %column: index):
+      %sees = arith.cmpi sle, %column, %row : index
+      flash_tile.yield %sees : i1
+    }
     // CHECK: flash_tile.mma #flash_tile.mma_sync %{{.*}}, %{{.*}} transpose_b : !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>, !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
     %s = flash_tile.mma #flash_tile.mma_sync %a, %k transpose_b : !lhs, !flash_tile.shared<64x64xbf16> -> !acc
     // CHECK: flash_tile.reduce max

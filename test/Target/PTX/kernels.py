@@ -201,7 +201,7 @@ INSTRUCTIONS = {
 
 
 def run(command, text, what):
-    done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"{what} failed: {done.stderr.strip()[:2000]}")
     return done.stdout, done.stderr

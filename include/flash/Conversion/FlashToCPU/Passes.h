@@ -48,6 +48,13 @@ mlir::Value expandFloat8(mlir::OpBuilder &builder, mlir::Location loc,
                          mlir::Value x);
 void populateExpandFloat8Patterns(mlir::RewritePatternSet &patterns);
 
+/// Computes an operation on 16-bit floats in f32; every result is rounded once.
+llvm::LogicalResult widenFloat16(mlir::RewriterBase &rewriter,
+                                 mlir::Operation *op);
+
+/// Replaces bf16 by 16-bit integers in a module of the LLVM dialect.
+void bf16ToBits(mlir::ModuleOp module);
+
 /// Turns the results of an entry point into output buffers.
 llvm::LogicalResult resultsToOutputs(mlir::func::FuncOp func);
 
@@ -58,9 +65,20 @@ llvm::LogicalResult outlineParallelLoop(mlir::scf::ForallOp forall);
 /// Replaces an online softmax by linalg ops.
 void lowerOnlineSoftmax(mlir::RewriterBase &rewriter, OnlineSoftmaxOp op);
 
+/// Replaces the clearing of values that no query sees, and the product that
+/// reads them.
+llvm::LogicalResult lowerHideUnseen(mlir::RewriterBase &rewriter,
+                                    HideUnseenOp op);
+
+/// Marks a linalg op that is seldom executed, and so is not vectorised.
+constexpr llvm::StringLiteral kRareAttrName = "flash.rare";
+
 /// Converts the 16-bit inputs of a contraction to f32 before it.
 llvm::LogicalResult promoteOperands(mlir::RewriterBase &rewriter,
                                     mlir::linalg::LinalgOp op);
+
+/// How flash.parallel_add_slice becomes memory operations.
+void registerSumBufferization(mlir::DialectRegistry &registry);
 
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION

@@ -28,9 +28,27 @@ def SoftmaxToLinalgPass : Pass<"flash-softmax-to-linalg"> {
 
     P takes the place of the scores when nothing else reads them. A 16-bit P is
     rounded, kept in f32, and truncated exactly afterwards.
+
+    `flash.hide_unseen` and the product that reads it become a look at the values
+    and two products: of the values where they lie, and, where one that is not
+    finite is found, of a copy without those that no query sees.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::math::MathDialect"];
+                           "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def ExpandSumsPass : Pass<"flash-expand-sums"> {
+  let summary = "Lower flash.add_slice to linalg";
+  let description = [{
+    ```mlir
+    %d1 = flash.add_slice %t into %d0[%i, 0] [64, 128] [1, 1] : tensor<64x128xf32> into tensor<?x128xf32>
+    // becomes
+    %s  = tensor.extract_slice %d0[%i, 0] [64, 128] [1, 1]
+    %a  = linalg.add ins(%s, %t) outs(%s)
+    %d1 = tensor.insert_slice %a into %d0[%i, 0] [64, 128] [1, 1]
+    ```
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
 def PromoteOperandsPass : Pass<"flash-promote-operands"> {
@@ -143,6 +161,42 @@ def VectorizeLanesPass : Pass<"flash-vectorize-lanes"> {
                            "::mlir::math::MathDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
                            "::mlir::vector::VectorDialect"];
+}
+
+def WidenFloat16Pass : Pass<"flash-widen-float16"> {
+  let summary = "Compute on f32 what is written on f16 and bf16";
+  let description = [{
+    ```mlir
+    %z = math.exp %x : vector<9xbf16>
+    // becomes
+    %a = arith.extf %x : vector<9xbf16> to vector<9xf32>
+    %b = math.exp %a : vector<9xf32>
+    %z = arith.truncf %b : vector<9xf32> to vector<9xbf16>
+    ```
+
+    Operations of arith and math; each result is rounded to its type as before.
+    Conversions between f64 and 16 bits go by way of f32 and round once.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let statistics = [
+    Statistic<"numWidened", "ops-widened", "Operations computed in f32">
+  ];
+}
+
+def BF16ToBitsPass : Pass<"flash-bf16-to-bits", "::mlir::ModuleOp"> {
+  let summary = "Keep bf16 in 16-bit integers";
+  let description = [{
+    ```mlir
+    %x = llvm.load %p : !llvm.ptr -> vector<9xbf16>
+    %y = llvm.bitcast %x : vector<9xbf16> to vector<9xi16>
+    // becomes
+    %y = llvm.load %p : !llvm.ptr -> vector<9xi16>
+    ```
+
+    On the LLVM dialect, when nothing computes on bf16 any more. LLVM handles
+    integer vectors of every length on every CPU, and those of bf16 it does not.
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect"];
 }
 
 def ExpandExp2Pass : Pass<"flash-expand-exp2"> {

@@ -58,6 +58,8 @@ struct FlashRunOptions {
 struct ResultCheck {
   std::string name;
   reference::Verdict verdict;
+  /// Whether all of the result is zero, as where no query sees a key.
+  bool zero = false;
 };
 
 /// What a run has to tell.

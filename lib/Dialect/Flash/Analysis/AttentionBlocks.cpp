@@ -13,6 +13,9 @@
 
 #include "AttentionModel.h"
 
+#include <limits>
+#include <optional>
+
 using namespace mlir;
 using namespace flash;
 using namespace flash::io;
@@ -71,6 +74,59 @@ LogicalResult AttentionModel::walkList(const Rows &rows, int64_t first,
   return success();
 }
 
+/// The rows of keys that all queries of a tile see, of a mask of ranges: what
+/// the first and the last one see. As the compiled program asks, of the whole
+/// tile, padding included.
+FailureOr<std::pair<int64_t, int64_t>>
+AttentionModel::rangeOfAll(const Rows &rows, int64_t first, int64_t m) {
+  int64_t qFirst = rows.qOffset + first;
+  FailureOr<KeyRange> ofFirst = mask->visibleKeys(qFirst, qFirst),
+                      ofLast =
+                          mask->visibleKeys(qFirst + m - 1, qFirst + m - 1);
+  if (failed(ofFirst) || failed(ofLast))
+    return failure();
+  constexpr int64_t far = std::numeric_limits<int64_t>::max() / 4;
+  return std::pair(ofLast->first.value_or(-far) - rows.keyPosition,
+                   ofFirst->end.value_or(far) - rows.keyPosition);
+}
+
+/// The blocks of a tile, counted without a look at each: where those that are
+/// visited are a range, and those that are full another one in it.
+FailureOr<bool> AttentionModel::countRange(const Rows &rows, int64_t first,
+                                           int64_t m, int64_t n, bool classify,
+                                           TileCount &count) {
+  if (mask->hasLists() || mask->hasHoles() || blockSizes().second % n != 0 ||
+      (classify && mask->hasMask() && !mask->hasRanges()))
+    return false;
+  int64_t queries =
+      std::min(tileEnd(first, m, blockSizes().first), rows.queries) - first;
+  FailureOr<std::pair<int64_t, int64_t>> visible =
+      visibleRows(rows, first, queries);
+  if (failed(visible))
+    return failure();
+  auto [from, to] = *visible;
+  if (from >= to)
+    return true;
+  from = from / n * n;
+  count.blocks = ceilDiv(to - from, n);
+  int64_t end = std::min(from + count.blocks * n, rows.keys);
+  count.keys = end - from;
+  if (!classify)
+    return true;
+  std::pair<int64_t, int64_t> all{from, end};
+  if (mask->hasMask()) {
+    FailureOr<std::pair<int64_t, int64_t>> range = rangeOfAll(rows, first, m);
+    if (failed(range))
+      return failure();
+    all = {std::max(range->first, from), std::min(range->second, end)};
+  }
+  int64_t begin = from + ceilDiv(all.first - from, n) * n;
+  count.full = std::max<int64_t>((all.second - begin) / n, 0);
+  if (all.second <= begin)
+    count.full = 0;
+  return true;
+}
+
 FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
                                                    int64_t first, int64_t m,
                                                    int64_t n, bool classify) {
@@ -102,9 +158,18 @@ FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
     return steps;
   }
   int64_t qFirst = rows.qOffset + first;
+  std::optional<std::pair<int64_t, int64_t>> seenByAll;
+  if (classify && mask->hasRanges()) {
+    FailureOr<std::pair<int64_t, int64_t>> range = rangeOfAll(rows, first, m);
+    if (failed(range))
+      return failure();
+    seenByAll = *range;
+  }
+  bool hasHoles = mask->hasHoles();
+  steps.reserve(to > from ? ceilDiv(to - from / n * n, n) : 0);
   for (int64_t k = from / n * n; k < to; k += n) {
     int64_t keys = std::min(n, rows.keys - k), kFirst = rows.keyPosition + k;
-    if (mask->hasHoles()) {
+    if (hasHoles) {
       FailureOr<bool> hidden =
           mask->isHidden(qFirst, qFirst + count - 1, kFirst, kFirst + keys - 1);
       if (failed(hidden))
@@ -115,6 +180,10 @@ FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
     steps.push_back({k, keys});
     if (!classify || keys < n)
       continue;
+    if (seenByAll) {
+      steps.back().full = seenByAll->first <= k && k + n <= seenByAll->second;
+      continue;
+    }
     // As the compiled program asks: of the whole tile, padding included.
     FailureOr<bool> full =
         mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + n - 1);
@@ -134,6 +203,20 @@ FailureOr<KeyLoop> AttentionModel::countBlocks(int64_t m, int64_t n,
                                      int64_t copies) -> LogicalResult {
     for (int64_t q = 0, end = 0; q < rows.queries; q = end) {
       end = tileEnd(q, m, queryBlock);
+      int64_t here = std::min(end, rows.queries) - q;
+      TileCount count;
+      FailureOr<bool> counted = countRange(rows, q, m, n, classify, count);
+      if (failed(counted))
+        return failure();
+      if (*counted) {
+        loop.blocks.all += copies * countTiles(rows.keys, n, keyBlock);
+        loop.blocks.visited += copies * count.blocks;
+        loop.loadedKeys += copies * count.keys;
+        loop.pairs += copies * count.keys * here;
+        loop.askedPairs += copies * (count.keys - count.full * n) * here;
+        loop.blocks.full += copies * count.full;
+        continue;
+      }
       FailureOr<SmallVector<Step>> taken = steps(rows, q, m, n, classify);
       if (failed(taken))
         return failure();

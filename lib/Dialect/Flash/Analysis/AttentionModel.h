@@ -50,6 +50,12 @@ struct Step {
   bool full = false;
 };
 
+/// How many blocks a tile visits, how many of them are full, and the keys that
+/// exist in them.
+struct TileCount {
+  int64_t blocks = 0, full = 0, keys = 0;
+};
+
 /// What the key loop does, over batches and query heads (that share tiles: once
 /// for all of them).
 struct KeyLoop {
@@ -101,6 +107,11 @@ private:
                                                  int64_t first, int64_t m,
                                                  int64_t n,
                                                  bool classify = false);
+  llvm::FailureOr<std::pair<int64_t, int64_t>>
+  rangeOfAll(const Rows &rows, int64_t first, int64_t m);
+  /// Counts the blocks of a tile; false where only `steps` can.
+  llvm::FailureOr<bool> countRange(const Rows &rows, int64_t first, int64_t m,
+                                   int64_t n, bool classify, TileCount &count);
   /// Adds those of the blocks of a list: the mask's with this number, or one of
   /// the blocks of a range.
   llvm::LogicalResult walkList(const Rows &rows, int64_t first, int64_t m,

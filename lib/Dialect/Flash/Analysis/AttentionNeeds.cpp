@@ -55,7 +55,25 @@ LogicalResult AttentionModel::findNeeds(int64_t m, int64_t n, Needs &needs) {
     int64_t block = !mask->hasMask() ? std::max<int64_t>(rows.queries, 1)
                     : byRows         ? 1
                                      : m;
+    // Of ranges that overlap from query to query: as many rows at once as have
+    // one that sees a key at both ends.
+    auto seesSome = [&](int64_t q) -> FailureOr<bool> {
+      FailureOr<std::pair<int64_t, int64_t>> keys = visibleRows(rows, q, 1);
+      if (failed(keys))
+        return failure();
+      return keys->first < keys->second;
+    };
     for (int64_t q = 0, count = 0; q < rows.queries; q += count) {
+      if (byRows && mask->hasRanges()) {
+        block = rows.queries - q;
+        for (bool whole = false; block > 1 && !whole;) {
+          FailureOr<bool> first = seesSome(q), last = seesSome(q + block - 1);
+          if (failed(first) || failed(last))
+            return failure();
+          whole = *first && *last;
+          block = whole ? block : ceilDiv(block, 2);
+        }
+      }
       int64_t end = byRows ? q + block : tileEnd(q, block, blockSizes().first);
       count = std::min(end, rows.queries) - q;
       SmallVector<std::pair<int64_t, int64_t>> seen;

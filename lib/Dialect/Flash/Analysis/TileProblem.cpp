@@ -16,6 +16,7 @@
 
 #include "flash/Dialect/Flash/Analysis/CaptureReads.h"
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
+#include "flash/Dialect/Flash/IR/MaskRange.h"
 
 #include "llvm/ADT/StringExtras.h"
 
@@ -46,7 +47,8 @@ static int64_t lengthOf(AttentionOp op) {
 /// ends there. Where lengths are data, masked blocks have no loop of their own.
 static bool endsAtDiagonal(AttentionOp op, int64_t length) {
   MaskAttrInterface mask = op.getEffectiveMask();
-  return mask && mask.hidesLaterKeys() && !mask.hasHoles() &&
+  return mask && mask.hidesLaterKeys() &&
+         !mayHaveHoles(mask, op.getMaskBody()) &&
          mask.getNumMaskOperands() == 0 && length != TileProblem::kLengthInData;
 }
 

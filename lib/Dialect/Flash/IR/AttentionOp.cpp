@@ -18,7 +18,7 @@
 using namespace mlir;
 using namespace flash;
 
-static constexpr int64_t kMaxHeadDim = 256;
+static constexpr int64_t kMaxHeadDim = 4096;
 
 static LogicalResult checkHeadDim(Operation *op, StringRef owner,
                                   RankedTensorType type) {
@@ -179,7 +179,33 @@ static LogicalResult verifyScores(AttentionOp op) {
                         op.getScoreOperands().getTypes());
 }
 
+/// Regions see their arguments alone. Said here, before the trait says it of
+/// the operation inside, which knows of no captures.
+static LogicalResult checkClosed(AttentionOp op) {
+  for (auto [name, body] : {std::pair{"score", &op.getScoreBody()},
+                            {"mask", &op.getMaskBody()}}) {
+    WalkResult walk = body->walk([&](Operation *inner) {
+      for (Value value : inner->getOperands())
+        if (!body->isAncestor(value.getParentRegion())) {
+          inner->emitOpError()
+              << "reads a value from outside of the " << name
+              << " region: a constant belongs in the region; anything else is "
+                 "passed by captures(%x : "
+              << value.getType()
+              << ") and read as the last argument of the region";
+          return WalkResult::interrupt();
+        }
+      return WalkResult::advance();
+    });
+    if (walk.wasInterrupted())
+      return failure();
+  }
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
+  if (failed(checkClosed(*this)))
+    return failure();
   RankedTensorType q = getQuery().getType(), k = getKey().getType(),
                    v = getValue().getType(), o = getOutput().getType();
   if (failed(checkKeyElements(*this, q, k, v)))

@@ -17,6 +17,34 @@
 using namespace mlir;
 using namespace flash;
 
+/// `score {...} mask {...}`, each if it is there.
+static ParseResult parseBodies(OpAsmParser &parser, Region &score,
+                               Region &mask) {
+  for (auto [name, body] : {std::pair{"score", &score}, {"mask", &mask}}) {
+    SMLoc at = parser.getCurrentLocation();
+    if (failed(parser.parseOptionalKeyword(name)))
+      continue;
+    if (succeeded(parser.parseOptionalEqual()))
+      return parser.emitError(at)
+             << "'" << name << "' begins a region here; an attribute stands in "
+             << "braces: write {" << name
+             << (body == &mask ? " = #flash.causal}"
+                               : "s = [#flash.softcap<30.0 : f32>]}");
+    if (parser.parseRegion(*body))
+      return failure();
+  }
+  return success();
+}
+
+static void printBodies(OpAsmPrinter &printer, Operation *, Region &score,
+                        Region &mask) {
+  for (auto [name, body] : {std::pair{"score", &score}, {"mask", &mask}})
+    if (!body->empty()) {
+      printer << " " << name << " ";
+      printer.printRegion(*body);
+    }
+}
+
 #define GET_OP_CLASSES
 #include "flash/Dialect/Flash/IR/FlashOps.cpp.inc"
 

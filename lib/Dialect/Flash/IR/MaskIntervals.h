@@ -40,9 +40,12 @@ public:
       : b(builder, loc) {}
 
   /// Bounds of what the body yields, for queries [qFirst, qLast] and keys
-  /// [kFirst, kLast]; unknown where an op is not followed.
+  /// [kFirst, kLast] (null: any); unknown where an op is not followed.
   Interval run(mlir::Region &body, const TilePlace &at, mlir::Value qFirst,
                mlir::Value qLast, mlir::Value kFirst, mlir::Value kLast);
+
+  /// What `run` has found of a value of the body.
+  Interval lookup(mlir::Value value) const { return known.lookup(value); }
 
   /// The op because of which the result is unknown.
   mlir::Operation *getCulprit() const { return culprit; }

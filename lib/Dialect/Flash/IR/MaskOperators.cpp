@@ -187,6 +187,14 @@ bool AndAttr::hasHoles() const {
                       [](MaskAttrInterface mask) { return mask.hasHoles(); });
 }
 
+/// Each of the parts that do so shows one range of keys to a query, the same to
+/// all or one with the query's own position in it, so that neighbours overlap.
+bool AndAttr::fillsVisibleKeys() const {
+  return llvm::all_of(getMasks(), [](MaskAttrInterface mask) {
+    return mask.fillsVisibleKeys();
+  });
+}
+
 bool AndAttr::hidesLaterKeys() const {
   return llvm::any_of(
       getMasks(), [](MaskAttrInterface mask) { return mask.hidesLaterKeys(); });

@@ -7,11 +7,12 @@
 //===----------------------------------------------------------------------===//
 //
 // #flash.region as a mask: the body of the attention's mask region, inlined;
-// for a block, what MaskIntervals.cpp finds.
+// for a block, what MaskIntervals.cpp finds; for a tile of queries, the range of
+// keys that SeenKeys.cpp finds.
 //
 //===----------------------------------------------------------------------===//
 
-#include "MaskIntervals.h"
+#include "SeenKeys.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -50,10 +51,13 @@ Value RegionAttr::buildScore(OpBuilder &builder, Location loc,
   return inlineBody(builder, *at.body, arguments);
 }
 
-std::pair<Value, Value> RegionAttr::buildVisibleKeys(OpBuilder &, Location,
-                                                     const TilePlace &, Value,
-                                                     Value) const {
-  return {Value(), Value()};
+std::pair<Value, Value>
+RegionAttr::buildVisibleKeys(OpBuilder &builder, Location loc,
+                             const TilePlace &at, Value qFirst,
+                             Value qLast) const {
+  SeenKeys range =
+      SeenKeysBuilder(builder, loc).run(*at.body, at, qFirst, qLast);
+  return {range.low, range.end};
 }
 
 Value RegionAttr::buildIsFull(OpBuilder &builder, Location loc,

@@ -69,9 +69,56 @@ Value CausalAttr::buildIsVisible(OpBuilder &builder, Location loc,
 
 bool CausalAttr::hidesLaterKeys() const { return true; }
 
+bool CausalAttr::fillsVisibleKeys() const { return true; }
+
 //===----------------------------------------------------------------------===//
 // Window: query - left <= key <= query + right
 //===----------------------------------------------------------------------===//
+
+/// Sides in any order, each at most once.
+Attribute WindowAttr::parse(AsmParser &parser, Type) {
+  auto usage = [&](SMLoc at) -> Attribute {
+    parser.emitError(at, "a window says how many keys before and after the "
+                         "query it has: write #flash.window<left = 127, right "
+                         "= 0>");
+    return {};
+  };
+  SMLoc start = parser.getCurrentLocation();
+  std::optional<int64_t> left, right;
+  if (failed(parser.parseOptionalLess()))
+    return usage(start);
+  if (failed(parser.parseOptionalGreater())) {
+    do {
+      SMLoc at = parser.getCurrentLocation();
+      StringRef name;
+      int64_t keys;
+      if (failed(parser.parseOptionalKeyword(&name, {"left", "right"})) ||
+          failed(parser.parseOptionalEqual()))
+        return usage(at);
+      std::optional<int64_t> &side = name == "left" ? left : right;
+      if (side)
+        return usage(at);
+      OptionalParseResult number = parser.parseOptionalInteger(keys);
+      if (!number.has_value() || failed(*number))
+        return usage(at);
+      side = keys;
+    } while (succeeded(parser.parseOptionalComma()));
+    if (parser.parseGreater())
+      return {};
+  }
+  return WindowAttr::getChecked([&] { return parser.emitError(start); },
+                                parser.getContext(), left.value_or(-1),
+                                right.value_or(-1));
+}
+
+void WindowAttr::print(AsmPrinter &printer) const {
+  printer << "<";
+  if (getLeft() != -1)
+    printer << "left = " << getLeft() << (getRight() != -1 ? ", " : "");
+  if (getRight() != -1)
+    printer << "right = " << getRight();
+  printer << ">";
+}
 
 LogicalResult WindowAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                  int64_t left, int64_t right) {
@@ -133,6 +180,9 @@ Value WindowAttr::buildIsVisible(OpBuilder &builder, Location loc,
 
 bool WindowAttr::hidesLaterKeys() const { return getRight() == 0; }
 
+// Windows of neighbouring queries overlap.
+bool WindowAttr::fillsVisibleKeys() const { return true; }
+
 //===----------------------------------------------------------------------===//
 // Prefix: key < prefix length
 //===----------------------------------------------------------------------===//
@@ -173,3 +223,5 @@ Value PrefixAttr::buildIsVisible(OpBuilder &builder, Location loc,
   MaskBuilder b(builder, loc);
   return b.less(k, prefixLength(b, at));
 }
+
+bool PrefixAttr::fillsVisibleKeys() const { return true; }

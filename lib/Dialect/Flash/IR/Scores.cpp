@@ -41,6 +41,33 @@ static Value toScore(OpBuilder &builder, Location loc, Value score,
 // Softcap
 //===----------------------------------------------------------------------===//
 
+Attribute SoftcapAttr::parse(AsmParser &parser, Type) {
+  SMLoc start = parser.getCurrentLocation();
+  Attribute cap;
+  OptionalParseResult parsed;
+  bool opens = succeeded(parser.parseOptionalLess());
+  if (opens) {
+    start = parser.getCurrentLocation();
+    parsed = parser.parseOptionalAttribute(cap);
+  }
+  if (!opens || !parsed.has_value() || !isa_and_nonnull<FloatAttr>(cap)) {
+    if (!parsed.has_value() || succeeded(*parsed))
+      parser.emitError(start, "a softcap has a cap that is a float: write "
+                              "#flash.softcap<30.0 : f32>");
+    return {};
+  }
+  if (parser.parseGreater())
+    return {};
+  return SoftcapAttr::getChecked([&] { return parser.emitError(start); },
+                                 parser.getContext(), cast<FloatAttr>(cap));
+}
+
+void SoftcapAttr::print(AsmPrinter &printer) const {
+  printer << "<";
+  printer.printStrippedAttrOrType(getCap());
+  printer << ">";
+}
+
 LogicalResult SoftcapAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                                   FloatAttr cap) {
   double value = cap.getValueAsDouble();

@@ -65,6 +65,8 @@ LogicalResult OnlineAttentionOp::verify() {
       (!getQueries() || !getBatch() || !getQOrigin()))
     return emitOpError() << "masks with operands, regions, scores and dropout "
                             "need queries, place and origins";
+  if (getMask() && !getQueries())
+    return emitOpError() << "mask needs queries";
   return success();
 }
 
@@ -133,6 +135,25 @@ LogicalResult
 OnlineSoftmaxOp::reifyResultShapes(OpBuilder &builder,
                                    ReifiedRankedShapedTypeDims &reified) {
   reifyFromInits(*this, builder, reified);
+  return success();
+}
+
+LogicalResult HideUnseenOp::verify() {
+  if (!getValues().getType().hasStaticShape())
+    return emitOpError() << "tiles must be static, but values is "
+                         << getValues().getType();
+  return success();
+}
+
+LogicalResult HideUnseenOp::verifyRegions() {
+  Block &body = getBody().front();
+  if (body.getNumArguments() != 2 ||
+      !llvm::all_of(body.getArgumentTypes(), llvm::IsaPred<IndexType>))
+    return emitOpError() << "body must take two arguments of type index, a "
+                            "query's row and a key's";
+  auto yield = dyn_cast<YieldOp>(body.getTerminator());
+  if (!yield || !yield.getValue().getType().isInteger(1))
+    return emitOpError() << "body must yield an i1";
   return success();
 }
 

@@ -23,6 +23,7 @@
 #include "TileUtils.h"
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
+#include "flash/Dialect/Flash/IR/MaskRange.h"
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
 #include "flash/Target/TargetInfo.h"
 #include "mlir/AsmParser/AsmParser.h"
@@ -34,6 +35,9 @@ namespace flash {
 
 using namespace mlir;
 using namespace flash;
+
+/// A product has at most so many columns, and registers hold no more of them.
+static constexpr int64_t kMaxHeadDimOnGPU = 256;
 
 namespace {
 struct ChooseSchedulePass
@@ -66,7 +70,30 @@ struct ChooseSchedulePass
       error() << llvm::toString(tables.takeError());
       return signalPassFailure();
     }
+    WalkResult fits = func.walk([&](AttentionOp op) {
+      if (description->isCPU())
+        return WalkResult::advance();
+      for (auto [name, type] : {std::pair{"keys", op.getKey().getType()},
+                                {"values", op.getValue().getType()}})
+        if (type.getElementTypeBitWidth() == 8) {
+          op.emitOpError("has ")
+              << name << " of type " << type.getElementType()
+              << ", but on a GPU they have 16 bits; --target=cpu takes 8";
+          return WalkResult::interrupt();
+        }
+      int64_t most = std::max(op.getQKHeadDim(), op.getVHeadDim());
+      if (most <= kMaxHeadDimOnGPU)
+        return WalkResult::advance();
+      op.emitOpError("has a head dim of ")
+          << most << ", but on a GPU it is at most " << kMaxHeadDimOnGPU
+          << "; --target=cpu takes more";
+      return WalkResult::interrupt();
+    });
+    if (fits.wasInterrupted())
+      return signalPassFailure();
     func.walk([&](AttentionOp op) {
+      IRRewriter rewriter(op);
+      (void)liftMaskRegion(rewriter, op);
       TileProblem problem = TileProblem::get(op);
       ScheduleAttr chosen = fromOption;
       if (!exact) {

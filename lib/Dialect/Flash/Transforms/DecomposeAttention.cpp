@@ -12,7 +12,8 @@
 //   %m = scf.if %partial { s where visible, else -inf } else { s }
 //   %p, %max1, %sum1, %alpha = flash.online_softmax ins(%m) outs(...)
 //   %d = dropout of %p, if there is any
-//   %a = acc * alpha ;  %o = linalg.matmul ins(%d, %v) outs(%a)
+//   %w = flash.hide_unseen %v when %partial             0 for what none sees
+//   %a = acc * alpha ;  %o = linalg.matmul ins(%d, %w) outs(%a)
 //
 // Contractions and scalar bodies are what both the CPU's and the GPU's legs
 // take over, so this is where they part. The predicate is computed for partial
@@ -77,7 +78,10 @@ public:
 
 private:
   Value scores();
-  Value isPartial();
+  Value isCutByMask();
+  Value isRagged();
+  Value mayHide(Value cut);
+  Value hideUnseen(Value values, Value cut);
   /// An element: its key within the tile, its head, and the positions of query
   /// and key.
   struct Element {
@@ -155,28 +159,85 @@ Value StepBuilder::scores() {
              : contract(b, loc, op.getQuery(), key, zero, {0, 2}, {1, 2});
 }
 
-/// An i1: whether some score of the block is hidden, or null if it is known
-/// that none is.
-Value StepBuilder::isPartial() {
-  Value partial;
-  if (getConstantIntValue(op.getKeys()).value_or(0) < keys)
-    partial = index.less(op.getKeys(), index.constant(keys));
-  if (MaskAttrInterface mask = op.getMaskAttr()) {
-    Value qLast = index.add(op.getQPosition(), index.constant(positions - 1));
-    Value kLast = index.add(op.getKPosition(), index.constant(keys - 1));
-    Value full = mask.buildIsFull(b, loc, maskPlace(), op.getQPosition(), qLast,
-                                  op.getKPosition(), kLast);
-    Value one = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
-    Value notFull = arith::XOrIOp::create(b, loc, full, one);
-    partial =
-        partial ? arith::OrIOp::create(b, loc, partial, notFull) : notFull;
-  }
-  return partial;
-}
-
 /// Whether fewer than all `size` rows of a tile may exist.
 static bool mayPad(Value existing, int64_t size) {
   return getConstantIntValue(existing).value_or(0) < size;
+}
+
+/// An i1: whether the mask hides some score of the block, or null without one.
+Value StepBuilder::isCutByMask() {
+  MaskAttrInterface mask = op.getMaskAttr();
+  if (!mask)
+    return Value();
+  Value qLast = index.add(op.getQPosition(), index.constant(positions - 1));
+  Value kLast = index.add(op.getKPosition(), index.constant(keys - 1));
+  Value full = mask.buildIsFull(b, loc, maskPlace(), op.getQPosition(), qLast,
+                                op.getKPosition(), kLast);
+  Value one = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
+  return arith::XOrIOp::create(b, loc, full, one);
+}
+
+/// An i1: whether keys are missing, or null if it is known that none is.
+Value StepBuilder::isRagged() {
+  return mayPad(op.getKeys(), keys)
+             ? index.less(op.getKeys(), index.constant(keys))
+             : Value();
+}
+
+/// An i1: whether there may be keys in the block that no query of the tile
+/// sees. A mask may know where those that some query sees begin and end.
+Value StepBuilder::mayHide(Value cut) {
+  MaskAttrInterface mask = op.getMaskAttr();
+  if (!mask.fillsVisibleKeys())
+    return cut;
+  Value one = index.constant(1);
+  Value qLast =
+      index.sub(index.add(op.getQPosition(), op.getQueries()), one);
+  auto [low, high] = mask.buildVisibleKeys(b, loc, maskPlace(),
+                                           op.getQPosition(), qLast);
+  Value outside;
+  if (low)
+    outside = index.less(op.getKPosition(), low);
+  if (high) {
+    Value end = index.add(op.getKPosition(), index.constant(keys));
+    Value after = index.less(high, end);
+    outside = outside ? arith::OrIOp::create(b, loc, outside, after) : after;
+  }
+  return outside ? arith::AndIOp::create(b, loc, cut, outside).getResult()
+                 : cut;
+}
+
+/// The values, without those that no query of the tile sees: what they hold,
+/// be it NaN, does not matter.
+Value StepBuilder::hideUnseen(Value values, Value cut) {
+  Type element = op.getValue().getType().getElementType();
+  if (!cut || isa<IntegerType>(element))
+    return values;
+  auto hide = HideUnseenOp::create(b, loc, values.getType(), values,
+                                   mayHide(cut), b.getI64IntegerAttr(rows));
+  OpBuilder::InsertionGuard guard(b);
+  Block *body = b.createBlock(&hide.getBody(), {},
+                              {b.getIndexType(), b.getIndexType()}, {loc, loc});
+  IndexBuilder inside(b, loc);
+  RowPlace row =
+      placeOfRow(b, loc, op.getPackingAttr(), rows, body->getArgument(0));
+  TilePlace place = maskPlace();
+  if (row.head && place.head)
+    place.head = arith::AddIOp::create(b, loc, place.head, row.head);
+  // Padding is answered for by the last that exists.
+  auto last = [&](Value count) {
+    return inside.sub(count, inside.constant(1));
+  };
+  Value i = inside.min(row.position, last(op.getQueries()));
+  Value j = body->getArgument(1);
+  if (mayPad(op.getKeys(), keys))
+    j = inside.min(j, last(op.getKeys()));
+  YieldOp::create(b, loc,
+                  op.getMaskAttr().buildIsVisible(
+                      b, loc, place, inside.add(op.getQPosition(), i),
+                      inside.add(op.getKPosition(), j)));
+  hoistInvariants(hide);
+  return hide.getResult();
 }
 
 /// The reads of a body whose place differs from element to element. That of a
@@ -347,7 +408,12 @@ SmallVector<Value> StepBuilder::build() {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(op);
   Value s = applyScores(scores());
-  if (Value partial = isPartial()) {
+  Value partial = isRagged(), cut = isCutByMask();
+  if (partial && cut)
+    partial = arith::OrIOp::create(b, loc, partial, cut);
+  else if (cut)
+    partial = cut;
+  if (partial) {
     auto masked = scf::IfOp::create(
         b, loc, partial,
         [&](OpBuilder &, Location) {
@@ -378,6 +444,7 @@ SmallVector<Value> StepBuilder::build() {
             ValueRange{arith::MulFOp::create(nested, l, args[1], args[0])});
       });
   Value acc = rescaled.getResult(0);
+  value = hideUnseen(value, cut);
   acc = transposed ? contract(b, loc, value, p, acc, {2, 0}, {2, 1})
                    : contract(b, loc, p, value, acc, {0, 2}, {2, 1});
   return {acc, softmax.getMaxOut(), softmax.getSumOut()};

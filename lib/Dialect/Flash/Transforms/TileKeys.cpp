@@ -18,6 +18,8 @@
 
 #include "AttentionTiler.h"
 
+#include "flash/Dialect/Flash/IR/MaskRange.h"
+
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -114,7 +116,7 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       rewriter, loc, query, keysHere, valuesHere, state[0], state[1], state[2],
       qPosition, index.add(keyPosition, k0),
       getValueOrCreateConstantIndexOp(rewriter, loc, existing),
-      ifWanted(existingQueries), ifWanted(batch), ifWanted(queryHead),
+      wantsPlace || mask ? existingQueries : Value(), ifWanted(batch), ifWanted(queryHead),
       ifWanted(index.sub(qOffset, queryRow)),
       ifWanted(index.sub(keyPosition, keyRow)), listedFull, querySummary,
       keySummary, keyScale, maskOperands, op.getScoreOperands(), op.getSeed(),
@@ -157,7 +159,8 @@ void AttentionTiler::sumUpKeys(Value k0, OpFoldResult existing) {
 /// by its data, or in a list); null where none can be.
 Value AttentionTiler::isHidden(Value k0, OpFoldResult existing) {
   bool mayHide =
-      mask && (mask.hasHoles() || sumsUp() || mask != op.getEffectiveMask());
+      mask && (mayHaveHoles(mask, op.getMaskBody()) || sumsUp() ||
+               mask != op.getEffectiveMask());
   if (!mayHide)
     return Value();
   Value one = index.constant(1), kFirst = index.add(keyPosition, k0);

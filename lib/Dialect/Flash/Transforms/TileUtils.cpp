@@ -180,8 +180,8 @@ SmallVector<Value> flash::mapTiles(
   return SmallVector<Value>(generic.getResults());
 }
 
-void flash::hoistInvariants(linalg::GenericOp op) {
-  Block *body = op.getBody();
+void flash::hoistInvariants(Operation *op) {
+  Block *body = &op->getRegion(0).front();
   auto isConstantHere = [&](Value value) {
     Operation *producer = value.getDefiningOp();
     return producer && producer->getBlock() == body &&

@@ -87,7 +87,7 @@ mapTiles(mlir::OpBuilder &builder, mlir::Location loc,
 
 /// Moves what an element-wise op computes alike for all elements (reads at
 /// batch and head, sizes of operands) before it.
-void hoistInvariants(mlir::linalg::GenericOp op);
+void hoistInvariants(mlir::Operation *op);
 
 /// Whether scores are scaled before softmax: for score functions, by what is
 /// known at run time only, by a scale that is not positive, and in f64. Else

@@ -42,13 +42,13 @@ static StringRef reasonAgainst(Operation *op, int level) {
   bool tile = op->getName().getDialectNamespace() == "flash_tile";
   switch (level) {
   case 0:
-    if (isa<OnlineAttentionOp, OnlineSoftmaxOp>(op))
+    if (isa<OnlineAttentionOp, OnlineSoftmaxOp, HideUnseenOp>(op))
       return "is a tiled form";
     return tile ? "belongs to L3" : "";
   case 1:
     if (isa<AttentionOp, MergeOp>(op))
       return "should have been tiled";
-    if (isa<OnlineSoftmaxOp>(op))
+    if (isa<OnlineSoftmaxOp, HideUnseenOp>(op))
       return "belongs to L2";
     return tile ? "belongs to L3" : "";
   case 2:

@@ -49,39 +49,62 @@ void MapOp::build(OpBuilder &builder, OperationState &state, TypeRange results,
   state.addRegion();
 }
 
-static LogicalResult verifyMapOfRows(MapOp op) {
+/// Whether a vector has a value for each column, and not for each row.
+static bool isAlongColumns(FragmentType type) {
+  return isa<ColLayoutAttr, ColPartialLayoutAttr>(type.getLayout());
+}
+
+static bool isPartial(FragmentType type) {
+  return isa<RowPartialLayoutAttr, ColPartialLayoutAttr>(type.getLayout());
+}
+
+static LogicalResult verifyMapOfVectors(MapOp op) {
+  auto first = cast<FragmentType>(op.getResult(0).getType());
+  StringRef what = isAlongColumns(first) ? "column" : "row";
   bool partial = false;
   for (Type type : op.getInputs().getTypes()) {
     auto input = cast<FragmentType>(type);
-    if (input.getRank() != 1)
+    if (input.getRank() != 1 ||
+        isAlongColumns(input) != isAlongColumns(first) ||
+        input.getShape() != first.getShape())
       return op.emitOpError()
-             << "gives row vectors, but has the input " << input;
-    partial |= isa<RowPartialLayoutAttr>(input.getLayout());
+             << "gives " << what << " vectors of " << first.getShape()[0]
+             << ", but has the input " << input;
+    partial |= isPartial(input);
   }
-  for (Type type : op.getResultTypes())
-    if (partial &&
-        !isa<RowPartialLayoutAttr>(cast<FragmentType>(type).getLayout()))
+  for (Type type : op.getResultTypes()) {
+    auto result = cast<FragmentType>(type);
+    if (isAlongColumns(result) != isAlongColumns(first))
+      return op.emitOpError() << "mixes vectors along rows and along columns";
+    if (partial && !isPartial(result))
       return op.emitOpError()
-             << "has a row_partial input, so that its results are row_partial, "
-                "not "
-             << type;
+             << "has a " << what << "_partial input, so that its results are "
+             << what << "_partial, not " << type;
+  }
   return success();
 }
 
 static LogicalResult verifyMapOfAccumulators(MapOp op) {
+  ArrayRef<int64_t> shape = op.getIterationShape();
   for (Type type : op->getResultTypes())
     if (!isa<AccLayoutAttr>(cast<FragmentType>(type).getLayout()))
       return op.emitOpError()
              << "of rank two gives acc fragments, not " << type;
   for (Type type : op.getInputs().getTypes()) {
     auto input = cast<FragmentType>(type);
-    if (!isa<AccLayoutAttr, RowLayoutAttr>(input.getLayout()))
+    if (!isa<AccLayoutAttr, LhsLayoutAttr, RowLayoutAttr, ColLayoutAttr>(
+            input.getLayout()))
       return op.emitOpError()
-             << "of rank two takes acc and row fragments, not " << input;
-    if (input.getRank() == 2 && input.getColumns() != op.getIterationShape()[1])
-      return op.emitOpError()
-             << "has an input of " << input.getColumns()
-             << " columns and a result of " << op.getIterationShape()[1];
+             << "of rank two takes acc, lhs, row and col fragments, not "
+             << input;
+    if (!isAlongColumns(input) && input.getRows() != shape[0])
+      return op.emitOpError() << "has an input of " << input.getRows()
+                              << " rows and a result of " << shape[0];
+    int64_t columns =
+        isAlongColumns(input) ? input.getShape()[0] : input.getColumns();
+    if ((input.getRank() == 2 || isAlongColumns(input)) && columns != shape[1])
+      return op.emitOpError() << "has an input of " << columns
+                              << " columns and a result of " << shape[1];
   }
   return success();
 }
@@ -98,14 +121,13 @@ LogicalResult MapOp::verify() {
        llvm::concat<const Type>(SmallVector<Type>(getInputs().getTypes()),
                                 SmallVector<Type>(getResultTypes()))) {
     auto fragment = cast<FragmentType>(type);
-    if (fragment.getRows() != first.getRows() ||
-        fragment.getWarps() != first.getWarps())
-      return emitOpError() << "mixes " << fragment.getRows() << " rows on "
-                           << fragment.getWarps() << " warps with "
-                           << first.getRows() << " rows on "
-                           << first.getWarps();
+    if (fragment.getWarps() != first.getWarps() ||
+        fragment.getColumnGroups() != first.getColumnGroups())
+      return emitOpError() << "mixes the layouts " << fragment.getLayout()
+                           << " and " << first.getLayout()
+                           << ", whose warps hold other rows or columns";
   }
-  return first.getRank() == 1 ? verifyMapOfRows(*this)
+  return first.getRank() == 1 ? verifyMapOfVectors(*this)
                               : verifyMapOfAccumulators(*this);
 }
 
@@ -175,11 +197,15 @@ void MapOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 // Reductions
 //===----------------------------------------------------------------------===//
 
-/// A reduction keeps the rows, their warps and the element type.
-static LogicalResult verifyKeepsRows(Operation *op, FragmentType source,
-                                     FragmentType result) {
-  if (source.getRows() != result.getRows() ||
-      source.getWarps() != result.getWarps() ||
+/// A reduction keeps the warps and the element type, and as many values as the
+/// source has rows or columns.
+static LogicalResult verifyKeeps(Operation *op, FragmentType source,
+                                 FragmentType result) {
+  int64_t kept = source.getShape()[0];
+  if (source.getRank() == 2 && isAlongColumns(result))
+    kept = source.getColumns();
+  if (result.getShape()[0] != kept || source.getWarps() != result.getWarps() ||
+      source.getColumnGroups() != result.getColumnGroups() ||
       source.getElementType() != result.getElementType())
     return op->emitOpError() << "reduces " << source << " to " << result;
   if (!source.getElementType().isF32())
@@ -191,24 +217,83 @@ static LogicalResult verifyKeepsRows(Operation *op, FragmentType source,
 LogicalResult ReduceOp::verify() {
   FragmentType source = getSource().getType(), result = getResult().getType();
   if (!isa<AccLayoutAttr, LhsLayoutAttr>(source.getLayout()) ||
-      !isa<RowLayoutAttr, RowPartialLayoutAttr>(result.getLayout()))
-    return emitOpError() << "reduces acc or lhs to row or row_partial, not "
-                         << source.getLayout() << " to " << result.getLayout();
+      !isa<RowLayoutAttr, RowPartialLayoutAttr, ColPartialLayoutAttr>(
+          result.getLayout()))
+    return emitOpError()
+           << "reduces acc or lhs to row, row_partial or col_partial, not "
+           << source.getLayout() << " to " << result.getLayout();
+  if (isa<RowLayoutAttr>(result.getLayout()) && result.getColumnGroups() > 1)
+    return emitOpError() << "gives a row_partial fragment where groups of "
+                            "warps share a row, not "
+                         << result;
   // What is rounded is added up in f32.
   auto wide = FragmentType::get(source.getShape(), result.getElementType(),
                                 source.getLayout());
   bool rounded =
       source.getElementType().isBF16() || source.getElementType().isF16();
-  return verifyKeepsRows(*this, rounded ? wide : source, result);
+  return verifyKeeps(*this, rounded ? wide : source, result);
+}
+
+void AllReduceOp::build(OpBuilder &builder, OperationState &state, Type result,
+                        ReduceKind kind, Value source) {
+  build(builder, state, result, kind, source, /*shared_offset=*/IntegerAttr());
 }
 
 LogicalResult AllReduceOp::verify() {
   FragmentType source = getSource().getType(), result = getResult().getType();
-  if (!isa<RowPartialLayoutAttr>(source.getLayout()) ||
-      !isa<RowLayoutAttr>(result.getLayout()))
-    return emitOpError() << "reduces row_partial to row, not "
-                         << source.getLayout() << " to " << result.getLayout();
-  return verifyKeepsRows(*this, source, result);
+  bool ofRows = isa<RowPartialLayoutAttr>(source.getLayout()) &&
+                isa<RowLayoutAttr>(result.getLayout());
+  bool ofColumns = isa<ColPartialLayoutAttr>(source.getLayout()) &&
+                   isa<ColLayoutAttr>(result.getLayout());
+  if (!ofRows && !ofColumns)
+    return emitOpError()
+           << "reduces row_partial to row or col_partial to col, not "
+           << source.getLayout() << " to " << result.getLayout();
+  return verifyKeeps(*this, source, result);
+}
+
+int64_t AllReduceOp::getSharingWarps() {
+  FragmentType type = getResult().getType();
+  return isAlongColumns(type) ? type.getRowWarps() : type.getColumnGroups();
+}
+
+int64_t AllReduceOp::getSharedBytes() {
+  int64_t warps = getSharingWarps();
+  FragmentType type = getResult().getType();
+  return warps == 1 ? 0
+                    : warps * type.getShape()[0] *
+                          (type.getElementType().getIntOrFloatBitWidth() / 8);
+}
+
+void AllReduceOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>>
+        &effects) {
+  if (getSharingWarps() == 1)
+    return;
+  effects.emplace_back(MemoryEffects::Read::get());
+  effects.emplace_back(MemoryEffects::Write::get());
+}
+
+Speculation::Speculatability AllReduceOp::getSpeculatability() {
+  return getSharingWarps() == 1 ? Speculation::Speculatable
+                                : Speculation::NotSpeculatable;
+}
+
+Value flash::tile::createReduction(OpBuilder &builder, Location loc,
+                                   FragmentType result, ReduceKind kind,
+                                   Value source) {
+  int64_t warps = result.getWarps(), groups = result.getColumnGroups();
+  LayoutAttrInterface partial;
+  if (isAlongColumns(result))
+    partial = ColPartialLayoutAttr::get(builder.getContext(), warps, groups);
+  else if (groups > 1)
+    partial = RowPartialLayoutAttr::get(builder.getContext(), warps, groups);
+  else
+    return ReduceOp::create(builder, loc, result, kind, source);
+  auto type =
+      FragmentType::get(result.getShape(), result.getElementType(), partial);
+  Value parts = ReduceOp::create(builder, loc, type, kind, source);
+  return AllReduceOp::create(builder, loc, result, kind, parts);
 }
 
 LogicalResult AnyOp::verify() {
@@ -225,7 +310,8 @@ LogicalResult ConvertOp::verify() {
     return emitOpError() << "converts acc to acc or lhs, not "
                          << source.getLayout() << " to " << result.getLayout();
   if (source.getShape() != result.getShape() ||
-      source.getWarps() != result.getWarps())
+      source.getWarps() != result.getWarps() ||
+      source.getColumnGroups() != result.getColumnGroups())
     return emitOpError() << "keeps the shape and warps, but converts " << source
                          << " to " << result;
   Type element = result.getElementType();
@@ -251,7 +337,7 @@ LogicalResult OnlineSoftmaxOp::verify() {
     return emitOpError() << "keeps its sum in a row or row_partial fragment of "
                             "f32, not "
                          << sum;
-  if (failed(verifyKeepsRows(*this, scores, row)))
+  if (failed(verifyKeeps(*this, scores, row)))
     return failure();
-  return verifyKeepsRows(*this, scores, sum);
+  return verifyKeeps(*this, scores, sum);
 }

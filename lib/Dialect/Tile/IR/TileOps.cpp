@@ -30,8 +30,8 @@ using namespace flash::tile;
 
 static LogicalResult verifyProduct(Operation *op,
                                    InstructionAttrInterface instruction, Type a,
-                                   SharedType b, bool transposeB,
-                                   FragmentType result) {
+                                   bool transposeA, SharedType b,
+                                   bool transposeB, FragmentType result) {
   if (!isa<AccLayoutAttr>(result.getLayout()) ||
       !result.getElementType().isF32())
     return op->emitOpError()
@@ -46,11 +46,19 @@ static LogicalResult verifyProduct(Operation *op,
       return op->emitOpError()
              << "has a on " << fragment.getWarps()
              << " warps and its result on " << result.getWarps();
+    if (transposeA)
+      return op->emitOpError()
+             << "transposes a tile in shared memory, not a fragment";
+    if (result.getColumnGroups() != 1)
+      return op->emitOpError() << "has a in registers, of which each warp has "
+                                  "its rows alone, and groups of columns";
     m = fragment.getRows(), k = fragment.getColumns();
     elementType = fragment.getElementType();
   } else {
     auto shared = cast<SharedType>(a);
     m = shared.getRows(), k = shared.getColumns();
+    if (transposeA)
+      std::swap(m, k);
     elementType = shared.getElementType();
   }
   if (elementType != b.getElementType())
@@ -71,22 +79,32 @@ static LogicalResult verifyProduct(Operation *op,
   if (k % kGranularity != 0)
     return op->emitOpError() << instruction << " contracts a multiple of "
                              << kGranularity << " columns, not " << k;
-  if (n % instruction.getNGranularity() != 0 || n > instruction.getMaxN())
+  int64_t ofWarp = result.getColumnsOfWarp();
+  if (ofWarp % instruction.getNGranularity() != 0 ||
+      ofWarp > instruction.getMaxN())
     return op->emitOpError()
            << instruction << " has a multiple of "
            << instruction.getNGranularity() << " columns of b, at most "
-           << instruction.getMaxN() << ", not " << n;
-  if (result.getWarps() % instruction.getWarpsPerInstruction() != 0)
+           << instruction.getMaxN() << ", not " << ofWarp;
+  if (result.getRowWarps() % instruction.getWarpsPerInstruction() != 0)
     return op->emitOpError()
            << instruction << " is executed by "
            << instruction.getWarpsPerInstruction()
-           << " warps together, which do not divide " << result.getWarps();
+           << " warps together, which do not divide " << result.getRowWarps();
+  // A group's columns of an N-major tile are panels, or an equal part of one.
+  int64_t panel = b.getPanelColumns();
+  if (result.getColumnGroups() > 1 && !transposeB && ofWarp % panel != 0 &&
+      panel % ofWarp != 0)
+    return op->emitOpError()
+           << "deals " << n << " columns to " << result.getColumnGroups()
+           << " groups, whose parts neither are panels of " << panel
+           << " columns nor divide one";
   return success();
 }
 
 LogicalResult MmaOp::verify() {
   return verifyProduct(*this, getInstruction(), getA().getType(),
-                       getB().getType(), getTransposeB(),
+                       getTransposeA(), getB().getType(), getTransposeB(),
                        getResult().getType());
 }
 
@@ -95,7 +113,7 @@ LogicalResult MmaStartOp::verify() {
     return emitOpError() << "needs an asynchronous instruction, not "
                          << getInstruction();
   return verifyProduct(*this, getInstruction(), getA().getType(),
-                       getB().getType(), getTransposeB(),
+                       getTransposeA(), getB().getType(), getTransposeB(),
                        getResult().getType().getAccumulator());
 }
 

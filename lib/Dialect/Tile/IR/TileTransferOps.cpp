@@ -109,13 +109,21 @@ LogicalResult LoadOp::verify() {
 
 LogicalResult StoreOp::verify() {
   FragmentType value = getValue().getType();
-  if (!isa<AccLayoutAttr, RowLayoutAttr>(value.getLayout()))
-    return emitOpError()
-           << "stores an acc or row fragment, not one with the layout "
-           << value.getLayout();
-  if (value.getRank() == 1 && getCols())
+  bool alongColumns = isa<ColLayoutAttr>(value.getLayout());
+  if (!isa<AccLayoutAttr, LhsLayoutAttr, RowLayoutAttr>(value.getLayout()) &&
+      !alongColumns)
+    return emitOpError() << "stores an acc, lhs, row or col fragment, not one "
+                            "with the layout "
+                         << value.getLayout();
+  if (value.getRank() == 1 && !alongColumns && getCols())
     return emitOpError()
            << "stores a row vector, which has no columns to bound";
+  if (alongColumns && (getRows() || getPackedAttr()))
+    return emitOpError() << "stores a vector over columns, which has no rows "
+                            "to bound or to pack";
+  if (getAdd() && !value.getElementType().isF32())
+    return emitOpError() << "adds elements of f32, not "
+                         << value.getElementType();
   if (failed(verifyPacked(*this, getPackedAttr(), value.getRows(),
                           getTileRank(), getRowDimension(), getTransferRank())))
     return failure();
@@ -127,10 +135,19 @@ LogicalResult StoreOp::verify() {
 LogicalResult StoreAsyncOp::verify() {
   FragmentType value = getValue().getType();
   TensorMapType map = getDestination().getType();
-  if (!isa<AccLayoutAttr>(value.getLayout()) ||
-      value.getElementType().getIntOrFloatBitWidth() != 16)
-    return emitOpError() << "stores an acc fragment of 16-bit elements, not "
-                         << value;
+  if (!isa<AccLayoutAttr, LhsLayoutAttr>(value.getLayout()) ||
+      !(value.getElementType().isF32() ||
+        value.getElementType().getIntOrFloatBitWidth() == 16))
+    return emitOpError()
+           << "stores an acc fragment of 16-bit elements or f32, not " << value;
+  if (getAdd() && !value.getElementType().isF32())
+    return emitOpError() << "adds elements of f32, not "
+                         << value.getElementType();
+  if (value.getColumnGroups() > 1 &&
+      (getColumns() || value.getColumnsOfWarp() % getTile().getPanelColumns()))
+    return emitOpError() << "stores groups of columns as a whole, each a "
+                            "multiple of "
+                         << getTile().getPanelColumns() << ", not " << value;
   if (value.getElementType() != map.getElementType())
     return emitOpError() << "stores " << value.getElementType()
                          << " by a map of " << map.getElementType();
@@ -263,6 +280,48 @@ LogicalResult GetOp::verify() {
                             "fills the others with zeros";
   if (getWhen())
     return emitOpError() << "has both 'when' and 'rows'";
+  return success();
+}
+
+LogicalResult StoreSharedOp::verify() {
+  FragmentType value = getValue().getType();
+  SharedType tile = getTile().getType();
+  if (!isa<AccLayoutAttr, LhsLayoutAttr>(value.getLayout()) ||
+      !isa<FloatType>(value.getElementType()) ||
+      value.getElementType().getIntOrFloatBitWidth() != 16)
+    return emitOpError()
+           << "stores an acc or lhs fragment of 16-bit floats, not " << value;
+  if (value.getRows() != tile.getRows() ||
+      value.getColumns() != tile.getColumns() ||
+      value.getElementType() != tile.getElementType())
+    return emitOpError() << "stores " << value << " to " << tile;
+  return success();
+}
+
+LogicalResult ClearUnseenOp::verify() {
+  if (isInProducer(*this))
+    return emitOpError() << "is not for a producer";
+  return success();
+}
+
+LogicalResult ClearUnseenOp::verifyRegions() {
+  Block &block = getBody().front();
+  if (block.getNumArguments() != 2 ||
+      !llvm::all_of(block.getArgumentTypes(), llvm::IsaPred<IndexType>))
+    return emitOpError() << "has a body that does not take two arguments of "
+                            "type index, a query's row and a row of the tile";
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  if (!yield || yield.getNumOperands() != 1 ||
+      !yield.getValues()[0].getType().isInteger(1))
+    return emitOpError() << "has a body that does not yield an i1";
+  return success();
+}
+
+LogicalResult ClearUnseenOp::canonicalize(ClearUnseenOp op,
+                                          PatternRewriter &rewriter) {
+  if (!matchPattern(op.getWhen(), m_Zero()))
+    return rewriter.notifyMatchFailure(op, "may have rows to clear");
+  rewriter.eraseOp(op);
   return success();
 }
 

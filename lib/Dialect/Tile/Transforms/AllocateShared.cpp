@@ -57,7 +57,12 @@ struct TileAllocateSharedPass
         shared = store.getSharedOffsetAttr();
       } else if (auto ring = dyn_cast<RingOp>(op))
         place(ring, ring.getRing().getType().getSizeInBytes());
-      else if (auto queue = dyn_cast<QueueOp>(op))
+      else if (auto store = dyn_cast<StoreSharedOp>(op))
+        place(store, store.getTile().getType().getSizeInBytes());
+      else if (auto reduce = dyn_cast<AllReduceOp>(op)) {
+        if (int64_t bytes = reduce.getSharedBytes())
+          place(reduce, bytes);
+      } else if (auto queue = dyn_cast<QueueOp>(op))
         // In what the alignment of tiles leaves free.
         placeAt(queue, llvm::alignTo(end, 8), QueueType::sizeInBytes);
     });

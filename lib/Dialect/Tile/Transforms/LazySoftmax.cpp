@@ -42,6 +42,7 @@
 #include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <limits>
 
 namespace flash::tile {
@@ -210,14 +211,15 @@ StringRef LazySoftmax::match(bool backward) {
 /// The ops of the slice once more, from a product that each warp does alone.
 Value LazySoftmax::recomputeScores(OpBuilder &builder) {
   IRMapping mapping;
-  bool transposed = isa<MmaOp>(product)
-                        ? cast<MmaOp>(product).getTransposeB()
-                        : cast<MmaStartOp>(product).getTransposeB();
+  UnitAttr transposeA, transposeB;
+  llvm::TypeSwitch<Operation *>(product).Case<MmaOp, MmaStartOp>([&](auto op) {
+    transposeA = op.getTransposeAAttr();
+    transposeB = op.getTransposeBAttr();
+  });
   auto again = MmaOp::create(
       builder, product->getLoc(), productResult.getType(),
       MmaSyncAttr::get(builder.getContext()), product->getOperand(0),
-      product->getOperand(1), /*acc=*/Value(),
-      transposed ? builder.getUnitAttr() : UnitAttr());
+      product->getOperand(1), /*acc=*/Value(), transposeA, transposeB);
   mapping.map(productResult, again.getResult());
   for (Operation *needed : slice)
     builder.clone(*needed, mapping);

@@ -49,7 +49,7 @@ static void lowerSoftmax(OnlineSoftmaxOp op) {
   auto scores = cast<FragmentType>(op.getScores().getType());
   auto row = cast<FragmentType>(op.getMax().getType());
   float c = op.getScale().convertToFloat() * 1.44269504088896340736f;
-  Type sumType = op.getSum().getType();
+  FragmentType sumType = op.getSum().getType();
 
   // Scores that functions have made can be large: then the difference comes
   // first, and keeps what a product of each with c would round away.
@@ -65,7 +65,7 @@ static void lowerSoftmax(OnlineSoftmaxOp op) {
     return math::Exp2Op::create(b, l, value).getResult();
   };
   Value blockMax =
-      ReduceOp::create(builder, loc, row, ReduceKind::Max, op.getScores());
+      createReduction(builder, loc, row, ReduceKind::Max, op.getScores());
   auto state = MapOp::create(
       builder, loc, TypeRange{row, row, row}, ValueRange{op.getMax(), blockMax},
       [&](OpBuilder &b, Location l, ValueRange args) {
@@ -88,8 +88,12 @@ static void lowerSoftmax(OnlineSoftmaxOp op) {
                       YieldOp::create(b, l, exponent(b, l, args[2], args[3]));
                     })
           .getResult(0);
-  Value blockSum =
-      ReduceOp::create(builder, loc, sumType, ReduceKind::Add, exponentials);
+  bool partial = isa<RowPartialLayoutAttr>(sumType.getLayout());
+  Value blockSum = partial ? ReduceOp::create(builder, loc, sumType,
+                                              ReduceKind::Add, exponentials)
+                                 .getResult()
+                           : createReduction(builder, loc, sumType,
+                                             ReduceKind::Add, exponentials);
   Value sum = blockSum, alpha = state.getResult(2);
   if (isFirst(op)) {
     // Nothing comes before the first block: whatever is scaled is zero.

@@ -30,6 +30,7 @@
 #include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallPtrSet.h"
 
@@ -59,7 +60,9 @@ private:
   void cloneLate(OpBuilder &builder, IRMapping &mapping,
                  function_ref<bool(Operation *)> which);
   void cloneLateGet(OpBuilder &builder, IRMapping &mapping);
-  void mapLastRows(OpBuilder &builder, IRMapping &mapping);
+  void recompute(OpBuilder &builder, ValueRange values, Value position,
+                 IRMapping &mapping);
+  void mapLast(OpBuilder &builder, IRMapping &mapping);
   void cloneEarly(OpBuilder &builder, IRMapping &mapping);
   void buildIteration(OpBuilder &builder, IRMapping &mapping,
                       IRMapping &delayed);
@@ -69,10 +72,14 @@ private:
   MmaOp first, second;
   /// What waits for the second product's operand.
   GetOp lateGet;
-  /// The second product, what waits for its operand and what releases it.
+  /// What clears rows of it that nobody sees; may be null.
+  ClearUnseenOp lateClear;
+  /// The second product, what readies its operand and what releases it.
   SetVector<Operation *> late;
   /// What the late ops need from their iteration.
   SetVector<Value> carried;
+  /// And what of that follows from its position.
+  SmallVector<Value> recomputed;
   /// How many rows of the second product's operand exist, where that is wanted
   /// for the last iteration only, and follows from its position.
   Value lastRows;
@@ -101,13 +108,22 @@ bool LoopRotation::match() {
   }
 
   auto get = second.getB().getDefiningOp<GetOp>();
-  if (!get || get->getBlock() != body || !get.getTile().hasOneUse())
+  if (!get || get->getBlock() != body)
     return false;
+  for (Operation *user : get.getTile().getUsers()) {
+    auto clear = dyn_cast<ClearUnseenOp>(user);
+    if (user != second && (!clear || clear->getBlock() != body || lateClear))
+      return false;
+    if (clear)
+      lateClear = clear;
+  }
   // With cp.async the puts of this loop count on the order of its gets.
   if (get.getRing().getType().getKind() != RingKind::MBarrier)
     return false;
   lateGet = get;
   late.insert(get);
+  if (lateClear)
+    late.insert(lateClear);
   late.insert(second);
   if (Value rows = get.getRows();
       rows && isArithmetic(body, rows) &&
@@ -119,16 +135,27 @@ bool LoopRotation::match() {
         return false;
       late.insert(release);
     }
-  for (Operation *op : late)
-    for (Value operand : op->getOperands()) {
-      auto argument = dyn_cast<BlockArgument>(operand);
-      Operation *definition = operand.getDefiningOp();
-      bool inside = argument
-                        ? argument.getOwner() == body
-                        : definition->getBlock() == body && !isLate(definition);
-      if (inside && operand != lastRows)
-        carried.insert(operand);
+  auto isInside = [&](Value value) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    Operation *definition = value.getDefiningOp();
+    return argument ? argument.getOwner() == body
+                    : definition->getBlock() == body && !isLate(definition);
+  };
+  for (Operation *op : late) {
+    SetVector<Value> needed(op->operand_begin(), op->operand_end());
+    getUsedValuesDefinedAbove(op->getRegions(), needed);
+    for (Value value : needed) {
+      if (!isInside(value) || value == lastRows)
+        continue;
+      // What follows from the position of an iteration is computed anew.
+      if (op == lateClear && isArithmetic(body, value))
+        recomputed.push_back(value);
+      else
+        carried.insert(value);
     }
+  }
+  llvm::erase_if(recomputed,
+                 [&](Value value) { return carried.contains(value); });
   return !carried.contains(result);
 }
 
@@ -139,16 +166,32 @@ void LoopRotation::cloneLate(OpBuilder &builder, IRMapping &mapping,
       builder.clone(*op, mapping);
 }
 
-/// The wait for the operand of an iteration that another one follows.
+/// What readies the operand of an iteration that another one follows.
 void LoopRotation::cloneLateGet(OpBuilder &builder, IRMapping &mapping) {
   auto get = cast<GetOp>(builder.clone(*lateGet, mapping));
   if (lastRows)
     get.getRowsMutable().clear();
+  if (lateClear)
+    builder.clone(*lateClear, mapping);
 }
 
-/// Says what `lastRows` is behind the loop.
-void LoopRotation::mapLastRows(OpBuilder &builder, IRMapping &mapping) {
-  if (!lastRows)
+/// Computes what the late ops of the iteration at `position` need and is not
+/// carried.
+void LoopRotation::recompute(OpBuilder &builder, ValueRange values,
+                             Value position, IRMapping &mapping) {
+  IRMapping there;
+  there.map(loop.getInductionVar(), position);
+  cloneArithmetic(builder, loop.getBody(), values, there);
+  for (Value value : values)
+    mapping.map(value, there.lookupOrDefault(value));
+}
+
+/// Says what follows from the last iteration's position behind the loop.
+void LoopRotation::mapLast(OpBuilder &builder, IRMapping &mapping) {
+  SmallVector<Value> values(recomputed);
+  if (lastRows)
+    values.push_back(lastRows);
+  if (values.empty())
     return;
   Location loc = loop.getLoc();
   // The last position is below the bound, by a step at most.
@@ -162,10 +205,7 @@ void LoopRotation::mapLastRows(OpBuilder &builder, IRMapping &mapping) {
   Value position = arith::AddIOp::create(
       builder, loc, loop.getLowerBound(),
       arith::MulIOp::create(builder, loc, steps, loop.getStep()));
-  IRMapping atLast;
-  atLast.map(loop.getInductionVar(), position);
-  cloneArithmetic(builder, loop.getBody(), lastRows, atLast);
-  mapping.map(lastRows, atLast.lookupOrDefault(lastRows));
+  recompute(builder, values, position, mapping);
 }
 
 void LoopRotation::cloneEarly(OpBuilder &builder, IRMapping &mapping) {
@@ -186,7 +226,7 @@ void LoopRotation::buildIteration(OpBuilder &builder, IRMapping &mapping,
         op.getInstruction(), values.lookupOrDefault(op.getA()),
         values.lookupOrDefault(op.getB()),
         op.getAcc() ? values.lookupOrDefault(op.getAcc()) : Value(),
-        op.getTransposeBAttr());
+        op.getTransposeAAttr(), op.getTransposeBAttr());
   };
   auto finish = [&] {
     if (finished)
@@ -270,6 +310,10 @@ void LoopRotation::rotate() {
             mapping.map(argument, args[next++]);
         for (Value value : carried)
           delayed.map(value, args[next++]);
+        if (!recomputed.empty())
+          recompute(b, recomputed,
+                    arith::SubIOp::create(b, l, position, loop.getStep()),
+                    delayed);
         buildIteration(b, mapping, delayed);
         scf::YieldOp::create(b, l, yielded(mapping));
       });
@@ -282,7 +326,7 @@ void LoopRotation::rotate() {
       results[i] = rotated.getResult(next++);
   for (Value value : carried)
     last.map(value, rotated.getResult(next++));
-  mapLastRows(builder, last);
+  mapLast(builder, last);
   cloneLate(builder, last, [](Operation *) { return true; });
   results[result.getArgNumber() - 1] = last.lookup(second.getResult());
   scf::YieldOp::create(builder, loc, results);

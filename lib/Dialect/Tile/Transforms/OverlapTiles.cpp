@@ -156,12 +156,14 @@ void TileRotation::finishVisible(Block *block, const IRMapping &next,
                scores = first.getResult().getType();
   Value inFlight = MmaStartOp::create(
       builder, loc, PendingType::get(result), last.getInstruction(),
-      last.getA(), last.getB(), last.getAcc(), last.getTransposeBAttr());
+      last.getA(), last.getB(), last.getAcc(), last.getTransposeAAttr(),
+      last.getTransposeBAttr());
   GetOp q = nextGet(builder, query, mapping, more);
   GetOp k = nextGet(builder, key, mapping, visible);
   Value ahead = MmaStartOp::create(
       builder, first.getLoc(), PendingType::get(scores), first.getInstruction(),
-      q.getTile(), k.getTile(), Value(), first.getTransposeBAttr());
+      q.getTile(), k.getTile(), Value(), first.getTransposeAAttr(),
+      first.getTransposeBAttr());
   auto wait = MmaWaitOp::create(
       builder, loc, TypeRange{result, ahead.getType()},
       ValueRange{inFlight, ahead}, builder.getI64IntegerAttr(1));
@@ -186,7 +188,7 @@ void TileRotation::finishHidden(Block *block, const IRMapping &next, Value more,
   auto product =
       MmaOp::create(builder, first.getLoc(), first.getResult().getType(),
                     first.getInstruction(), q.getTile(), k.getTile(), Value(),
-                    first.getTransposeBAttr());
+                    first.getTransposeAAttr(), first.getTransposeBAttr());
   yield->insertOperands(yield->getNumOperands(), product.getResult());
 }
 
@@ -209,7 +211,7 @@ void TileRotation::rotate() {
   auto product =
       MmaOp::create(builder, first.getLoc(), first.getResult().getType(),
                     first.getInstruction(), q.getTile(), k.getTile(), Value(),
-                    first.getTransposeBAttr());
+                    first.getTransposeAAttr(), first.getTransposeBAttr());
 
   // Everything behind `whole` moves into both of its branches.
   auto *yield = oldBody->getTerminator();

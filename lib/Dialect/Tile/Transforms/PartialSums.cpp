@@ -53,7 +53,8 @@ static void keepPartialSum(OnlineSoftmaxOp op) {
   auto type = cast<FragmentType>(sum.getType());
   auto partial = FragmentType::get(
       type.getShape(), type.getElementType(),
-      RowPartialLayoutAttr::get(op.getContext(), type.getWarps()));
+      RowPartialLayoutAttr::get(op.getContext(), type.getWarps(),
+                                type.getColumnGroups()));
   OpBuilder builder(loop);
   OpOperand *init = loop.getTiedLoopInit(sum);
   init->set(SplatOp::create(builder, loop.getLoc(), partial,

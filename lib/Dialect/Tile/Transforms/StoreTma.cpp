@@ -11,7 +11,8 @@
 //
 // A lane has two neighbouring columns of a row: stored from registers, a row
 // leaves in pieces of 16 bytes. Through shared memory it leaves whole, and the
-// warp goes on to its next tile meanwhile. It runs when roles exist: the
+// warp goes on to its next tile meanwhile; so does what is added to f32 in
+// memory, which the copy engine does on its way. It runs when roles exist: the
 // producer's waits leave the copy engine to it.
 //
 //===----------------------------------------------------------------------===//
@@ -44,8 +45,12 @@ static StringRef reasonAgainst(StoreOp store) {
   FragmentType type = store.getValue().getType();
   if (type.getRank() != 2)
     return "it stores a row vector";
-  if (type.getElementType().getIntOrFloatBitWidth() != 16)
-    return "its elements have not 16 bits";
+  if (type.getElementType().getIntOrFloatBitWidth() != 16 &&
+      !(store.getAdd() && type.getElementType().isF32()))
+    return "its elements have not 16 bits, and it adds none of f32";
+  int64_t panel = 128 * 8 / type.getElementType().getIntOrFloatBitWidth();
+  if (type.getColumnGroups() > 1 && type.getColumnsOfWarp() % panel)
+    return "a group of columns is no multiple of 128 bytes";
   if (!boxOf(store))
     return "the rows of a warp are no box of its tensor";
   return reasonAgainstTma(store, store.getDestination());
@@ -76,14 +81,15 @@ static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
     store->moveBefore(branch.elseBlock()->getTerminator());
     builder.setInsertionPoint(branch.thenBlock()->getTerminator());
   }
-  bool parts = columns && columns < type.getColumns();
+  bool parts =
+      columns && columns < type.getColumns() && type.getColumnGroups() == 1;
   StoreAsyncOp::create(
       builder, store.getLoc(), store.getValue(), map, store.getOffsets(),
       parts ? builder.getI64IntegerAttr(columns) : IntegerAttr(), hint,
       /*shared_offset=*/IntegerAttr(),
       store.getPackedAttr() ? builder.getI64IntegerAttr(store.getRowDimension())
                             : IntegerAttr(),
-      store.getPackedAttr());
+      store.getPackedAttr(), store.getAddAttr());
   if (!isCut)
     store.erase();
 }

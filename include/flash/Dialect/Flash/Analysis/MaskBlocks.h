@@ -15,6 +15,7 @@
 #ifndef FLASH_DIALECT_FLASH_ANALYSIS_MASKBLOCKS_H
 #define FLASH_DIALECT_FLASH_ANALYSIS_MASKBLOCKS_H
 
+#include "flash/Dialect/Flash/IR/MaskRange.h"
 #include "flash/Dialect/Flash/Analysis/IndexInterpreter.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -58,8 +59,12 @@ public:
   /// Whether blocks of the visible range can be hidden.
   bool hasHoles() {
     return hasMask() &&
-           (mask.hasHoles() || !asked.front().queries.answers.empty());
+           (mayHaveHoles(mask, op.getMaskBody()) ||
+            !asked.front().queries.answers.empty());
   }
+  /// Whether what some query of a range sees is one range of keys, and so what
+  /// all of them see.
+  bool hasRanges() { return hasMask() && mask.fillsVisibleKeys(); }
   bool hasLists() const { return !listSizes.empty(); }
 
   /// Answers are for these from now on.

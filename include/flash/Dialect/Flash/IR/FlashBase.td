@@ -34,7 +34,7 @@ class Flash_Attr<string name, string attrMnemonic, list<Trait> traits = []>
   let mnemonic = attrMnemonic;
 }
 
-def Flash_Layout : I32EnumAttr<"Layout", "order of the dimensions of Q, K, V and O", [
+def Flash_Layout : I32EnumAttr<"Layout", "order of the dimensions of Q, K, V and O: #flash.layout<bhsd> or #flash.layout<bshd>", [
     I32EnumAttrCase<"BHSD", 0, "bhsd">, I32EnumAttrCase<"BSHD", 1, "bshd">]> {
   let cppNamespace = "::flash";
   let genSpecializedAttr = 0;
@@ -158,8 +158,9 @@ def Flash_TargetAttr : Flash_Attr<"Target", "target"> {
     ```mlir
     #flash.target<kind = "sm_90a", cores = 132, fastMemory = 232448, registers = 65536, l2 = 52428800, vectorBits = 0>
     ```
-    `kind` is `cpu` or an NVIDIA architecture (`sm_80`, `sm_86`, `sm_89`, `sm_90a`, `sm_100`, `sm_120`). `fastMemory` is the bytes
-    of shared memory a block may have, or of a CPU core's L2 cache.
+    `kind` is `cpu` (the machine that compiles), a CPU by LLVM's name for it (`cpu:x86-64-v3`, `cpu:znver4`) or an NVIDIA architecture
+    (`sm_80`, `sm_86`, `sm_89`, `sm_90a`, `sm_100`, `sm_120`). `fastMemory` is the bytes of shared memory a block may have, or of a CPU
+    core's L2 cache.
   }];
   let parameters = (ins
     "::mlir::StringAttr":$kind,
@@ -171,7 +172,14 @@ def Flash_TargetAttr : Flash_Attr<"Target", "target"> {
   );
   let assemblyFormat = "`<` struct(params) `>`";
   let extraClassDeclaration = [{
-    bool isCPU() const { return getKind().getValue() == "cpu"; }
+    bool isCPU() const {
+      return getKind().getValue() == "cpu" || !getCPUName().empty();
+    }
+    /// LLVM's name of a CPU that was given by name; empty for the host and GPUs.
+    ::llvm::StringRef getCPUName() const {
+      ::llvm::StringRef kind = getKind().getValue();
+      return kind.consume_front("cpu:") ? kind : ::llvm::StringRef();
+    }
     bool hasWgmma() const { return getKind().getValue() == "sm_90a"; }
   }];
 }

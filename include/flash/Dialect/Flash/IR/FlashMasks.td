@@ -16,7 +16,7 @@ include "flash/Dialect/Flash/IR/ScoreInterface.td"
 class Flash_MaskAttr<string name, string attrMnemonic, list<string> methods>
     : Flash_Attr<name, attrMnemonic, [DeclareAttrInterfaceMethods<MaskAttrInterface, methods>]>;
 
-def Flash_CausalAttr : Flash_MaskAttr<"Causal", "causal", ["buildIsHidden", "hidesLaterKeys"]> {
+def Flash_CausalAttr : Flash_MaskAttr<"Causal", "causal", ["buildIsHidden", "fillsVisibleKeys", "hidesLaterKeys"]> {
   let summary = "A query sees the keys at its own position and before";
   let description = [{
     The query at position q sees the key at position k when k <= q. With the
@@ -24,7 +24,7 @@ def Flash_CausalAttr : Flash_MaskAttr<"Causal", "causal", ["buildIsHidden", "hid
   }];
 }
 
-def Flash_WindowAttr : Flash_MaskAttr<"Window", "window", ["buildIsHidden", "hidesLaterKeys"]> {
+def Flash_WindowAttr : Flash_MaskAttr<"Window", "window", ["buildIsHidden", "fillsVisibleKeys", "hidesLaterKeys"]> {
   let summary = "A query sees a window of keys around its own position";
   let description = [{
     The query at position q sees the key at position k when q - left <= k <= q +
@@ -38,12 +38,12 @@ def Flash_WindowAttr : Flash_MaskAttr<"Window", "window", ["buildIsHidden", "hid
   let parameters = (ins
     DefaultValuedParameter<"int64_t", "-1", "keys before the query's position (-1: all)">:$left,
     DefaultValuedParameter<"int64_t", "-1", "keys after the query's position (-1: all)">:$right);
-  let assemblyFormat = "`<` struct(params) `>`";
+  let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
 
 def Flash_PrefixAttr : Flash_MaskAttr<"Prefix", "prefix",
-    ["buildIsHidden", "getMaskOperandKinds"]> {
+    ["buildIsHidden", "fillsVisibleKeys", "getMaskOperandKinds"]> {
   let summary = "Every query sees the keys of a prefix";
   let description = [{
     One mask operand: the prefix's length for each batch, `tensor<Bxi32>`. The
@@ -109,7 +109,7 @@ class Flash_CompositeMaskAttr<string name, string attrMnemonic, list<string> mor
   let genVerifyDecl = 1;
 }
 
-def Flash_AndAttr : Flash_CompositeMaskAttr<"And", "and", ["buildKeyBlocks"]> {
+def Flash_AndAttr : Flash_CompositeMaskAttr<"And", "and", ["buildKeyBlocks", "fillsVisibleKeys"]> {
   let summary = "A key is visible if all of several masks show it";
   let description = [{
     The mask operands of the parts follow one another.
@@ -141,7 +141,7 @@ class Flash_ScoreAttr<string name, string attrMnemonic, list<string> methods>
 def Flash_SoftcapAttr : Flash_ScoreAttr<"Softcap", "softcap", []> {
   let summary = "Keeps scores within a cap: s becomes cap * tanh(s / cap)";
   let parameters = (ins "::mlir::FloatAttr":$cap);
-  let assemblyFormat = "`<` $cap `>`";
+  let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
 

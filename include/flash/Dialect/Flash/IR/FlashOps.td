@@ -9,13 +9,11 @@
 #ifndef FLASH_DIALECT_FLASH_IR_FLASHOPS
 #define FLASH_DIALECT_FLASH_IR_FLASHOPS
 
-include "flash/Dialect/Flash/IR/FlashMasks.td"
+include "flash/Dialect/Flash/IR/FlashOpBase.td"
+include "flash/Dialect/Flash/IR/FlashSliceOps.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
-
-class Flash_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Flash_Dialect, mnemonic, traits>;
 
 def Flash_Tensor4 : TensorRankOf<[F64, F32, F16, BF16], [4]>;
 def Flash_KeyTensor4 : TensorRankOf<[F64, F32, F16, BF16, F8E4M3FN, F8E5M2, I8], [4]>;
@@ -33,7 +31,15 @@ def Flash_TileScale : Attr<CPred<"::llvm::isa<::mlir::FloatAttr>($_self) && "
   let returnType = "double";
   let convertFromStorage = "$_self.getValueAsDouble()";
 }
-def Flash_ScoreArray : TypedArrayAttrBase<ScoreAttrInterface, "score functions, in order">;
+def Flash_ScoreArray : TypedArrayAttrBase<ScoreAttrInterface,
+    "score functions in their order, as in [#flash.softcap<30.0 : f32>, #flash.alibi]">;
+def Flash_Mask : Attr<CPred<"::llvm::isa<::flash::MaskAttrInterface>($_self)">,
+    "a mask, as in #flash.causal, #flash.window<left = 127, right = 0> or #flash.region"> {
+  let storageType = "::flash::MaskAttrInterface";
+  let returnType = "::flash::MaskAttrInterface";
+  let convertFromStorage = "$_self";
+}
+def Flash_Float : FloatAttrBase<F32, "a float with its type, as in 0.125 : f32">;
 
 //===----------------------------------------------------------------------===//
 // Level 0
@@ -56,7 +62,7 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
 
     The number of query heads is a multiple of the number of key heads (grouped
     queries): query head h reads key head h / (query heads / key heads). Head dims
-    are static, at most 256; batch, heads and lengths may be dynamic.
+    are static, at most 4096 (256 on a GPU); batch, heads and lengths may be dynamic.
 
     Scores, softmax and both accumulations are in f32 (f64 for f64 inputs); the
     probabilities are rounded to the query's type before they meet V. The output
@@ -155,10 +161,10 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     Arg<Optional<I64>, "of dropout">:$seed, Arg<Optional<I64>, "of dropout">:$dropout_offset,
     Arg<Variadic<AnyType>, "what the regions read">:$captures,
     DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">:$layout,
-    OptionalAttr<MaskAttrInterface>:$mask,
+    OptionalAttr<Flash_Mask>:$mask,
     OptionalAttr<Flash_ScoreArray>:$scores,
-    OptionalAttr<F32Attr>:$dropout_p,
-    OptionalAttr<F32Attr>:$scale,
+    OptionalAttr<Flash_Float>:$dropout_p,
+    OptionalAttr<Flash_Float>:$scale,
     OptionalAttr<Flash_ScheduleAttr>:$schedule,
     OptionalAttr<Flash_SliceAttr>:$key_slice);
   let results = (outs Flash_Tensor4:$output, Optional<Flash_LseTensor>:$lse);
@@ -176,8 +182,8 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     (`score_operands` `(` $score_operands^ `:` type($score_operands) `)`)?
     (`sinks` `(` $sinks^ `:` type($sinks) `)`)?
     (`dropout` `(` $seed^ `,` $dropout_offset `)`)?
-    (`captures` `(` $captures^ `:` type($captures) `)`)? attr-dict
-    (`score` $scoreBody^)? (`mask` $maskBody^)?
+    (`captures` `(` $captures^ `:` type($captures) `)`)? attr-dict ``
+    custom<Bodies>($scoreBody, $maskBody)
     `:` type($query) `,` type($key) `,` type($value)
     `->` type($output) (`,` type($lse)^)?
   }];
@@ -212,7 +218,7 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
 }
 
 def Flash_YieldOp : Flash_Op<"yield", [Pure, Terminator,
-    ParentOneOf<["AttentionOp", "OnlineAttentionOp"]>]> {
+    ParentOneOf<["AttentionOp", "OnlineAttentionOp", "HideUnseenOp"]>]> {
   let summary = "Ends a score or mask region";
   let description = [{
     Yields the new score (of the type of the score that the region got), or
@@ -272,8 +278,9 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     key; `keys(%n)` says how many of the block's keys exist (the others are padding
     and hidden; at least the block's size when all do).
 
-    What masks and score functions need besides: `queries(%n)`, how many of the
-    tile's queries exist, `place(%b, %h)`, batch and query head, and `origins(%q,
+    `queries(%n)` says how many of the tile's queries exist; masks and score
+    functions need it. What those of them that look at more than positions need
+    besides: `place(%b, %h)`, batch and query head, and `origins(%q,
     %k)`, the positions of row 0 of tensors that belong to queries and to keys.
     With `packing`, rows are queries of several heads, as it says: `place` has the
     first of them, and `queries` counts the positions that exist.
@@ -366,6 +373,39 @@ def Flash_OnlineSoftmaxOp : Flash_Op<"online_softmax", [Pure,
     }
   }];
   let hasVerifier = 1;
+}
+
+def Flash_HideUnseenOp : Flash_Op<"hide_unseen", [RecursiveMemoryEffects, SingleBlock,
+    AllTypesMatch<["values", "result"]>]> {
+  let summary = "Values of which those that no query sees are zero";
+  let description = [{
+    The tile of values (N x dv), in which, where `when` holds, row j is zero if the
+    body yields false for each of the tile's `queries` rows i. A hidden key has
+    probability 0, but 0 times a value that is NaN or infinite is NaN. Rows that
+    are finite may stay as they are.
+
+    The body gets i and j within the tiles. It may read tensors from outside, and
+    is asked for padding, too: it answers for rows that do not exist as for one
+    that does.
+
+    Example:
+
+    ```mlir
+    %w = flash.hide_unseen %v when %cut queries 128 : tensor<64x128xf32> {
+    ^bb0(%i: index, %j: index):
+      %q = arith.addi %i, %q0 : index
+      %k = arith.addi %j, %k0 : index
+      %sees = arith.cmpi sle, %k, %q : index
+      flash.yield %sees : i1
+    }
+    ```
+  }];
+  let arguments = (ins Flash_Tile:$values, I1:$when, ConfinedAttr<I64Attr, [IntPositive]>:$queries);
+  let results = (outs Flash_Tile:$result);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$values `when` $when `queries` $queries attr-dict `:` type($result) $body";
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def Flash_ReadPagesOp : Flash_Op<"read_pages", [Pure,

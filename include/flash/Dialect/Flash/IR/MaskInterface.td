@@ -97,6 +97,12 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
       "bool", "needsSummary", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return false;">,
     InterfaceMethod<[{
+        Whether some query of a range sees each key of `buildVisibleKeys`'
+        range for it, so that what none of them sees lies outside of it.
+      }],
+      "bool", "fillsVisibleKeys", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return false;">,
+    InterfaceMethod<[{
         Whether no query sees a key behind its own position.
       }],
       "bool", "hidesLaterKeys", (ins),

@@ -28,7 +28,7 @@ def ChooseSchedule : Pass<"flash-choose-schedule", "::mlir::func::FuncOp"> {
   }];
   let options = [
     Option<"target", "target", "std::string", /*default=*/"\"cpu\"",
-           "A target's name (cpu, sm_80, sm_86, sm_89, sm_90a, sm_100, sm_120) or a #flash.target attribute">,
+           "A target's name (cpu, sm_80, sm_86, sm_89, sm_90a, sm_100, sm_120; cpu:NAME, as cpu:x86-64-v3) or a #flash.target attribute">,
     Option<"schedule", "schedule", "std::string", /*default=*/"\"\"",
            "A #flash.schedule attribute that overrides the choice">,
     Option<"exact", "exact", "bool", /*default=*/"false",

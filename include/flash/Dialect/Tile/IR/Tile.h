@@ -22,6 +22,17 @@
 
 #include "flash/Dialect/Tile/IR/TileDialect.h.inc"
 #include "flash/Dialect/Tile/IR/TileEnums.h.inc"
+
+namespace flash::tile {
+
+/// Where an element that a lane holds lies, counted from the lane's first row
+/// and column.
+struct LanePlace {
+  int64_t row, column;
+};
+
+} // namespace flash::tile
+
 #include "flash/Dialect/Tile/IR/TileInterfaces.h.inc"
 
 #define GET_ATTRDEF_CLASSES
@@ -37,6 +48,12 @@ namespace flash::tile {
 
 /// The number of computing warps of the kernel around an op, 0 outside of one.
 int64_t getKernelWarps(mlir::Operation *op);
+
+/// Reduces a fragment of rank two to complete values of each row or column, as
+/// the layout of `result` (row or col) says.
+mlir::Value createReduction(mlir::OpBuilder &builder, mlir::Location loc,
+                            FragmentType result, ReduceKind kind,
+                            mlir::Value source);
 
 /// The number of blocks of a cluster of the kernel, 1 where it has none.
 int64_t getKernelCluster(mlir::Operation *kernel);

@@ -25,10 +25,14 @@ include "mlir/IR/EnumAttr.td"
 class FlashTile_Layout<string name, string attrMnemonic>
     : AttrDef<FlashTile_Dialect, name,
         [DeclareAttrInterfaceMethods<FlashTile_LayoutAttrInterface,
-           ["getRank", "getElementsPerLane", "verifyFragment"]>]> {
+           ["getRank", "getElementsPerLane", "getLanePlaces", "verifyFragment"]>]> {
   let mnemonic = attrMnemonic;
-  let parameters = (ins "int64_t":$warps);
-  let assemblyFormat = "`<` $warps `>`";
+  let parameters = (ins "int64_t":$warps, DefaultValuedParameter<"int64_t", "1">:$column_groups);
+  let assemblyFormat = "`<` $warps (`,` `column_groups` `=` $column_groups^)? `>`";
+  let builders = [AttrBuilder<(ins "int64_t":$warps, CArg<"int64_t", "1">:$columnGroups), [{
+    return $_get($_ctxt, warps, columnGroups);
+  }]>];
+  let skipDefaultBuilders = 1;
   let genVerifyDecl = 1;
 }
 
@@ -45,7 +49,11 @@ def FlashTile_AccLayout : FlashTile_Layout<"AccLayout", "acc"> {
     Eight warps of `mma.sync` and two warpgroups of `wgmma` have the same
     layout for 128 rows.
 
-    Example: `#flash_tile.acc<8>`.
+    With `column_groups = C` the warps stand in a grid: W / C of them along the
+    rows, and warp w holds the columns of group `w / (W / C)`, one of C equal
+    parts. A tile with too few rows for all warps is shared out like this.
+
+    Examples: `#flash_tile.acc<8>`, `#flash_tile.acc<8, column_groups = 2>`.
   }];
 }
 
@@ -68,7 +76,7 @@ def FlashTile_RowLayout : FlashTile_Layout<"RowLayout", "row"> {
   let description = [{
     A vector over the rows of an accumulator: each of the four lanes that share
     a row holds the row's value. A lane has two values for each repetition, rows
-    g and g + 8.
+    g and g + 8. Groups of columns have the same values.
 
     Example: `#flash_tile.row<8>`.
   }];
@@ -83,6 +91,28 @@ def FlashTile_RowPartialLayout : FlashTile_Layout<"RowPartialLayout", "row_parti
     a loop needs no shuffle until after the loop.
 
     Example: `#flash_tile.row_partial<8>`.
+  }];
+}
+
+def FlashTile_ColLayout : FlashTile_Layout<"ColLayout", "col"> {
+  let summary = "one value for each column";
+  let description = [{
+    A vector over the columns of an accumulator: each of the eight lanes that
+    share a column holds the column's value, in all warps of its group. For each
+    8 columns i a lane has two values, of columns `8*i + 2*c` and the next.
+
+    Example: `#flash_tile.col<8>`.
+  }];
+}
+
+def FlashTile_ColPartialLayout : FlashTile_Layout<"ColPartialLayout", "col_partial"> {
+  let summary = "one value for each column, each lane that shares it and each warp";
+  let description = [{
+    As `#flash_tile.col`, but each lane holds a partial result of its own: a
+    reduction over the rows that the lane holds. `flash_tile.all_reduce` makes a
+    `col` of it.
+
+    Example: `#flash_tile.col_partial<8>`.
   }];
 }
 
@@ -150,8 +180,11 @@ def FlashTile_PackedRows : AttrDef<FlashTile_Dialect, "PackedRows"> {
 // Enumerations
 //===----------------------------------------------------------------------===//
 
-def FlashTile_ReduceKind : I32EnumAttr<"ReduceKind", "reduction over columns", [
-    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Add", 1, "add">]> {
+def FlashTile_ReduceKind : I32EnumAttr<"ReduceKind",
+    "how values are joined: max and min ignore NaN, maximum and minimum keep it", [
+    I32EnumAttrCase<"Max", 0, "max">, I32EnumAttrCase<"Add", 1, "add">,
+    I32EnumAttrCase<"Min", 2, "min">, I32EnumAttrCase<"Mul", 3, "mul">,
+    I32EnumAttrCase<"Maximum", 4, "maximum">, I32EnumAttrCase<"Minimum", 5, "minimum">]> {
   let cppNamespace = "::flash::tile";
 }
 

@@ -16,11 +16,11 @@
 include "flash/Dialect/Tile/IR/TileOpBase.td"
 
 def FlashTile_YieldOp : FlashTile_Op<"yield", [Pure, Terminator,
-    ParentOneOf<["MapOp", "SpecializeOp"]>]> {
+    ParentOneOf<["MapOp", "ClearUnseenOp", "SpecializeOp"]>]> {
   let summary = "ends a region";
   let description = [{
-    The values of one element in `flash_tile.map`; nothing in
-    `flash_tile.specialize`.
+    The values of one element in `flash_tile.map`; whether a row is seen in
+    `flash_tile.clear_unseen`; nothing in `flash_tile.specialize`.
 
     Example: `flash_tile.yield %x : f32`
   }];
@@ -35,9 +35,10 @@ def FlashTile_MapOp : FlashTile_Op<"map", [RecursiveMemoryEffects, SingleBlock]>
     Computes each element of the results by the scalar body. The body's
     arguments are the element's row and, for results of rank two, its column
     within the block's tile (type index), then one element of each input. In a
-    map of rank two a row fragment is broadcast along the columns. Values from
-    outside may be captured. With a `row_partial` input a map of rank one gives
-    `row_partial` results and computes with each lane's own value.
+    map of rank two a row fragment is broadcast along the columns, and a col
+    fragment along the rows. Values from outside may be captured. With a
+    `row_partial` (or `col_partial`) input a map of rank one gives such results
+    and computes with each lane's own value.
 
     The body must be free of fragments and of tiles; it may read memory, at
     positions that exist.
@@ -81,17 +82,22 @@ def FlashTile_MapOp : FlashTile_Op<"map", [RecursiveMemoryEffects, SingleBlock]>
 }
 
 def FlashTile_ReduceOp : FlashTile_Op<"reduce", [Pure]> {
-  let summary = "reduces a fragment along its columns";
+  let summary = "reduces a fragment along its columns or its rows";
   let description = [{
     To `row`: the value of the whole row (two shuffles among the four lanes
-    that share a row). To `row_partial`: only over the columns of each lane. A
-    maximum ignores NaN.
+    that share a row); it needs a layout without groups of columns. To
+    `row_partial`: only over the columns of each lane. To `col_partial`: over
+    the rows of each lane, a value for each column. `all_reduce` makes complete
+    values of partial ones. `max` and `min` ignore NaN, `maximum` and `minimum`
+    keep it.
 
     Example:
 
     ```mlir
     %m = flash_tile.reduce max %s : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
         -> !flash_tile.fragment<128xf32, #flash_tile.row<8>>
+    %c = flash_tile.reduce add %s : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+        -> !flash_tile.fragment<64xf32, #flash_tile.col_partial<8>>
     ```
   }];
   let arguments = (ins FlashTile_ReduceKind:$kind, FlashTile_Fragment:$source);
@@ -102,10 +108,16 @@ def FlashTile_ReduceOp : FlashTile_Op<"reduce", [Pure]> {
   let hasVerifier = 1;
 }
 
-def FlashTile_AllReduceOp : FlashTile_Op<"all_reduce", [Pure]> {
-  let summary = "joins the partial values of each row";
+def FlashTile_AllReduceOp : FlashTile_Op<"all_reduce",
+    [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+     DeclareOpInterfaceMethods<ConditionallySpeculatable>]> {
+  let summary = "joins the partial values of each row or column";
   let description = [{
-    From `row_partial` to `row`, by two shuffles.
+    From `row_partial` to `row`, or from `col_partial` to `col`: by shuffles
+    among the lanes that share a row or a column, then, where several warps
+    share it, through shared memory, with a barrier of the computing warps
+    before and after. `shared_offset` is the place there, set by
+    `flash-tile-allocate-shared`.
 
     Example:
 
@@ -115,10 +127,19 @@ def FlashTile_AllReduceOp : FlashTile_Op<"all_reduce", [Pure]> {
         -> !flash_tile.fragment<128xf32, #flash_tile.row<8>>
     ```
   }];
-  let arguments = (ins FlashTile_ReduceKind:$kind, FlashTile_Fragment:$source);
+  let arguments = (ins FlashTile_ReduceKind:$kind, FlashTile_Fragment:$source,
+                       OptionalAttr<I64Attr>:$shared_offset);
   let results = (outs FlashTile_Fragment:$result);
   let assemblyFormat = [{
     $kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))
+  }];
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::flash::tile::ReduceKind":$kind,
+                                 "::mlir::Value":$source)>];
+  let extraClassDeclaration = [{
+    /// Warps that hold parts of one value.
+    int64_t getSharingWarps();
+    /// What the op owns in shared memory; 0 where lanes of one warp share.
+    int64_t getSharedBytes();
   }];
   let hasVerifier = 1;
 }

@@ -26,9 +26,15 @@ def FlashTile_LayoutAttrInterface : AttrInterface<"LayoutAttrInterface"> {
   }];
   let methods = [
     InterfaceMethod<"Number of computing warps.", "int64_t", "getWarps">,
+    InterfaceMethod<"Equal parts of the columns that groups of warps hold.", "int64_t", "getColumnGroups">,
     InterfaceMethod<"Rank of the fragments with this layout.", "int64_t", "getRank">,
     InterfaceMethod<"Elements that one lane holds of a fragment of the shape.",
       "int64_t", "getElementsPerLane", (ins "::llvm::ArrayRef<int64_t>":$shape)>,
+    InterfaceMethod<[{Where the elements that a lane holds lie, in order, counted from the lane's first
+      row (`16 * w + lane / 4`, w being the warp's number along the rows) and its
+      first column (`2 * (lane % 4)` of its group's); 0 along what a vector has not.}],
+      "::llvm::SmallVector<::flash::tile::LanePlace>", "getLanePlaces",
+      (ins "::llvm::ArrayRef<int64_t>":$shape)>,
     InterfaceMethod<"Whether a fragment of this shape and element type can have the layout.",
       "::llvm::LogicalResult", "verifyFragment",
       (ins "::llvm::function_ref<::mlir::InFlightDiagnostic()>":$emitError,

@@ -266,6 +266,44 @@ def FlashTile_GetOp : FlashTile_Op<"get", [AttrSizedOperandSegments,
   let hasVerifier = 1;
 }
 
+def FlashTile_ClearUnseenOp : FlashTile_Op<"clear_unseen", [SingleBlock,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "clears rows of a tile that no query sees, if they are not finite";
+  let description = [{
+    Where `when` holds: makes row j of the tile zero if the body yields false for
+    each of the `queries` rows i (0 times NaN is NaN, so that a probability of 0
+    does not keep a value out of a product). A tile that is finite throughout,
+    which all threads look at together, is left as it is. Stands behind what
+    makes the tile ready and before the product that reads it.
+
+    Each warpgroup of a kernel with a producer does all of it by itself, with
+    barriers of its own; in other kernels all warps do it together. `when` and
+    the body are the same for all threads that do it together. The body reads
+    values from outside; it is asked for rows that do not exist, too.
+
+    A loop's iterations that no mask cuts hide nothing: a pass that finds them
+    (`flash-tile-peel-masks`) takes the op out of them.
+
+    Example:
+
+    ```mlir
+    flash_tile.clear_unseen %v when %cut queries 128 : !flash_tile.shared<64x128xbf16> {
+    ^bb0(%i: index, %j: index):
+      %sees = arith.cmpi sle, %j, %i : index
+      flash_tile.yield %sees : i1
+    }
+    ```
+  }];
+  let arguments = (ins FlashTile_Shared:$tile, I1:$when, ConfinedAttr<I64Attr, [IntPositive]>:$queries);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $tile `when` $when `queries` $queries attr-dict `:` qualified(type($tile)) $body
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
+  let hasCanonicalizeMethod = 1;
+}
+
 def FlashTile_ReleaseOp : FlashTile_Op<"release", [MemoryEffects<[MemWrite]>]> {
   let summary = "gives a stage of a ring back";
   let description = [{
@@ -302,14 +340,42 @@ def FlashTile_LoadFragmentOp : FlashTile_Op<"load_fragment", [MemoryEffects<[Mem
   let hasVerifier = 1;
 }
 
+def FlashTile_StoreSharedOp : FlashTile_Op<"store_shared", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "stores a fragment to shared memory";
+  let description = [{
+    Writes an acc or lhs fragment of 16-bit elements to a tile in shared memory
+    that this op owns, to be an operand of products: as it is or transposed, on
+    either side. Computing warps write, and all may read the tile afterwards:
+    the op is a barrier of theirs before and after. `shared_offset` is the
+    place in shared memory, set by `flash-tile-allocate-shared`.
+
+    Example:
+
+    ```mlir
+    %t = flash_tile.store_shared %ds
+        : !flash_tile.fragment<128x64xbf16, #flash_tile.acc<8>> -> !flash_tile.shared<128x64xbf16>
+    ```
+  }];
+  let arguments = (ins FlashTile_Fragment:$value, OptionalAttr<I64Attr>:$shared_offset);
+  let results = (outs FlashTile_Shared:$tile);
+  let assemblyFormat = [{
+    $value attr-dict `:` qualified(type($value)) `->` qualified(type($tile))
+  }];
+  let hasVerifier = 1;
+}
+
 def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "stores a fragment to a memref";
   let description = [{
     Stores the first `rows` rows and `cols` columns (all, when absent) of an
     accumulator or row fragment. A row fragment is a vector along `row_dim`,
     the last dimension by default; of a matrix fragment it is the last but
-    one. `packed` is as of `flash_tile.load`. Neighbouring columns are stored together where `alignment` (bytes,
-    of each row's first element) allows.
+    one. A col fragment is a vector along the last dimension, and `cols` bounds
+    it. `packed` is as of `flash_tile.load`. Neighbouring columns are stored
+    together where `alignment` (bytes, of each row's first element) allows.
+
+    With `add` elements of f32 are added to those in memory, each as one atomic
+    operation: in which order blocks add is not known.
 
     Example:
 
@@ -325,9 +391,9 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
     Arg<AnyStridedMemRef, "where the tile is written to">:$destination,
     Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
     OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
-    OptionalAttr<FlashTile_PackedRows>:$packed);
+    OptionalAttr<FlashTile_PackedRows>:$packed, UnitAttr:$add);
   let assemblyFormat = [{
-    $value `,` $destination `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
+    (`add` $add^)? $value `,` $destination `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
     attr-dict `:` qualified(type($value)) `,` type($destination)
   }];
   let extraClassDeclaration = transferDeclaration # [{
@@ -348,6 +414,8 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
     With `columns`, a multiple of those of a panel, the op's tile has only so many,
     and the fragment goes through it a part at a time.
 
+    With `add` the copy engine adds elements of f32 to those in memory.
+
     `flash_tile.store_wait` stands behind the last one: a block may not end before
     its shared memory has been read. `shared_offset` is the place in shared memory,
     set by `flash-tile-allocate-shared`.
@@ -362,9 +430,9 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
   let arguments = (ins FlashTile_Fragment:$value, FlashTile_TensorMap:$destination,
     Variadic<Index>:$offsets, OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$columns,
     OptionalAttr<FlashTile_CacheHint>:$hint, OptionalAttr<I64Attr>:$shared_offset,
-    OptionalAttr<I64Attr>:$row_dim, OptionalAttr<FlashTile_PackedRows>:$packed);
+    OptionalAttr<I64Attr>:$row_dim, OptionalAttr<FlashTile_PackedRows>:$packed, UnitAttr:$add);
   let assemblyFormat = [{
-    $value `,` $destination `[` $offsets `]` (`columns` $columns^)? attr-dict
+    (`add` $add^)? $value `,` $destination `[` $offsets `]` (`columns` $columns^)? attr-dict
     `:` qualified(type($value)) `,` qualified(type($destination))
   }];
   let extraClassDeclaration = [{

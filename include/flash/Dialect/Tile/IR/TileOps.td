@@ -40,6 +40,18 @@ def FlashTile_TensorMapOp : FlashTile_Op<"tensor_map", [Pure]> {
   let hasVerifier = 1;
 }
 
+def FlashTile_ClearOp : FlashTile_Op<"clear", [MemoryEffects<[MemWrite]>]> {
+  let summary = "makes a memref zero (host)";
+  let description = [{
+    In the host function: later launches see zeros, to which their kernels add.
+    The memref is one that the function allocates, as a whole.
+
+    Example: `flash_tile.clear %dq : memref<?x128xf32>`
+  }];
+  let arguments = (ins AnyStridedMemRef:$memref);
+  let assemblyFormat = "$memref attr-dict `:` type($memref)";
+}
+
 def FlashTile_LaunchOp : FlashTile_Op<"launch", [AttrSizedOperandSegments,
     DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "launches a kernel (host)";

@@ -20,9 +20,10 @@ def FlashTile_MmaOp : FlashTile_Op<"mma", [MemoryEffects<[MemRead]>,
   let summary = "matrix product of tiles";
   let description = [{
     `result = acc + a * b`, or `a * b` without an accumulator. `a` is M x K, an
-    A operand fragment or a shared tile; `b` is a shared tile, K x N, or N x K
-    with `transpose_b`. Complete when the op is: an asynchronous instruction is
-    waited for.
+    A operand fragment or a shared tile, or K x M with `transpose_a` (a shared
+    tile only); `b` is a shared tile, K x N, or N x K with `transpose_b`. With
+    groups of columns each warp reads its part of `b`. Complete when the op is:
+    an asynchronous instruction is waited for.
 
     Example:
 
@@ -37,10 +38,10 @@ def FlashTile_MmaOp : FlashTile_Op<"mma", [MemoryEffects<[MemRead]>,
   }];
   let arguments = (ins FlashTile_InstructionAttrInterface:$instruction,
     AnyTypeOf<[FlashTile_Fragment, FlashTile_Shared]>:$a, FlashTile_Shared:$b,
-    Optional<FlashTile_Fragment>:$acc, UnitAttr:$transpose_b);
+    Optional<FlashTile_Fragment>:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
   let results = (outs FlashTile_Fragment:$result);
   let assemblyFormat = [{
-    $instruction $a `,` $b (`acc` `(` $acc^ `)`)? (`transpose_b` $transpose_b^)?
+    $instruction $a `,` $b (`acc` `(` $acc^ `)`)? (`transpose_a` $transpose_a^)? (`transpose_b` $transpose_b^)?
     attr-dict `:` qualified(type($a)) `,` qualified(type($b)) `->` qualified(type($result))
   }];
   let hasVerifier = 1;
@@ -68,10 +69,10 @@ def FlashTile_MmaStartOp : FlashTile_Op<"mma_start", [MemoryEffects<[MemRead, Me
   }];
   let arguments = (ins FlashTile_InstructionAttrInterface:$instruction,
     AnyTypeOf<[FlashTile_Fragment, FlashTile_Shared]>:$a, FlashTile_Shared:$b,
-    Optional<FlashTile_Fragment>:$acc, UnitAttr:$transpose_b);
+    Optional<FlashTile_Fragment>:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
   let results = (outs FlashTile_Pending:$result);
   let assemblyFormat = [{
-    $instruction $a `,` $b (`acc` `(` $acc^ `)`)? (`transpose_b` $transpose_b^)?
+    $instruction $a `,` $b (`acc` `(` $acc^ `)`)? (`transpose_a` $transpose_a^)? (`transpose_b` $transpose_b^)?
     attr-dict `:` qualified(type($a)) `,` qualified(type($b)) `->` qualified(type($result))
   }];
   let hasVerifier = 1;

@@ -53,10 +53,18 @@ def FlashTile_Fragment : FlashTile_Type<"Fragment", "fragment"> {
     /// Columns; 1 for a row vector.
     int64_t getColumns() const { return getRank() > 1 ? getShape()[1] : 1; }
     int64_t getWarps() const { return getLayout().getWarps(); }
+    int64_t getColumnGroups() const { return getLayout().getColumnGroups(); }
+    /// Warps along the rows.
+    int64_t getRowWarps() const { return getWarps() / getColumnGroups(); }
+    /// Columns that a warp holds.
+    int64_t getColumnsOfWarp() const { return getColumns() / getColumnGroups(); }
     /// How many times the warps together step down the rows.
-    int64_t getRepetitions() const { return getRows() / (16 * getWarps()); }
+    int64_t getRepetitions() const { return getRows() / (16 * getRowWarps()); }
     int64_t getElementsPerLane() const {
       return getLayout().getElementsPerLane(getShape());
+    }
+    ::llvm::SmallVector<LanePlace> getLanePlaces() const {
+      return getLayout().getLanePlaces(getShape());
     }
   }];
 }

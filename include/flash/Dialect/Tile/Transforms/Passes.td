@@ -104,6 +104,43 @@ def TileLazySoftmax : Pass<"flash-tile-lazy-softmax", "::mlir::gpu::GPUFuncOp"> 
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect"];
 }
 
+def TileSplitMaps : Pass<"flash-tile-split-maps", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Maps that wait for the last product with a part only";
+  let description = [{
+    In loops with more than two asynchronous products:
+
+    ```mlir
+    %s = flash_tile.mma ... ; %t = flash_tile.mma ...
+    %p, %d = flash_tile.map(%s, %t) { %x = exp2 %s ; %y = mulf %x, %t ; yield %x, %y }
+    // becomes
+    %p = flash_tile.map(%s) { exp2 }
+    %d = flash_tile.map(%p, %t) { mulf }
+    ```
+  }];
+  let statistics = [Statistic<"numSplit", "num-split", "Maps that became two">];
+}
+
+def TileStartProducts : Pass<"flash-tile-start-products", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Products in flight beside other work, in loops with many";
+  let description = [{
+    In the consumers of a specialised kernel, loops with more than two
+    asynchronous products (`flash-tile-overlap` has its own order for two):
+
+    ```mlir
+    %s = flash_tile.mma ... ; %p = flash_tile.map(%s) ; %t = flash_tile.mma ... ; %d = flash_tile.map(%p, %t)
+    // becomes
+    %s0 = flash_tile.mma_start ... ; %t0 = flash_tile.mma_start ...
+    %s, %t1 = flash_tile.mma_wait %s0, %t0 in_flight 1 ; %p = flash_tile.map(%s)
+    %t = flash_tile.mma_wait %t1 ; %d = flash_tile.map(%p, %t)
+    ```
+
+    Products start in their order, as soon as what they read is there. Registers
+    of products in flight are distinct until everything is waited for, which is
+    where the consumers' registers would not suffice.
+  }];
+  let statistics = [Statistic<"numLoops", "num-loops", "Loops whose products are in flight">];
+}
+
 def TileLowerSoftmax : Pass<"flash-tile-lower-softmax", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Write online softmax as maps and reductions of fragments";
   let description = [{

@@ -1,0 +1,27 @@
+//===- KnownDivisor.h - What divides an index -----------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// How rows of a tile are aligned follows from what their first column is a
+// multiple of.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_CONVERSION_FLASHTOTILE_KNOWNDIVISOR_H
+#define FLASH_LIB_CONVERSION_FLASHTOTILE_KNOWNDIVISOR_H
+
+#include "mlir/IR/Value.h"
+
+namespace flash {
+
+/// The largest number that is known to divide a value of type index; 0 of a
+/// value that is 0, which all numbers divide.
+int64_t getKnownDivisor(mlir::Value value);
+
+} // namespace flash
+
+#endif // FLASH_LIB_CONVERSION_FLASHTOTILE_KNOWNDIVISOR_H

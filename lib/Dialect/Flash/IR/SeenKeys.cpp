@@ -1,0 +1,256 @@
+//===- SeenKeys.cpp - Bounds of the keys that a region shows ----*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   ^bb0(%b, %h, %i, %j):                      keys of queries [first, last]:
+//     %x = floordivsi %i, 96
+//     %y = floordivsi %j, 96
+//     %s = cmpi sle, %y, %x                     j < 96 * (last / 96) + 96
+//
+// A comparison with the key on one side is solved for it, through sums,
+// multiples and quotients, for the least and the greatest value that the other
+// side takes over the queries (MaskIntervals.cpp). Then a loop over keys has
+// bounds, as a structured mask gives them, and its blocks are not asked one by
+// one whether they are hidden, which no producer can do.
+//
+//===----------------------------------------------------------------------===//
+
+#include "SeenKeys.h"
+
+#include "flash/Dialect/Flash/IR/MaskRange.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace flash;
+
+/// What is farther than any position, and what may be multiplied by a factor.
+static constexpr int64_t kFarBits = 44, kMaxFactor = int64_t(1) << 16;
+static constexpr int64_t kFar = int64_t(1) << kFarBits;
+
+bool SeenKeysBuilder::dependsOnKey(Value value) {
+  if (value == key)
+    return true;
+  Operation *op = value.getDefiningOp();
+  if (!op || op->getParentRegion() != key.getParentRegion())
+    return false;
+  auto known = depends.find(value);
+  if (known != depends.end())
+    return known->second;
+  // What a region of an op reads counts, too.
+  bool found = false;
+  op->walk([&](Operation *inner) {
+    found = found || llvm::any_of(inner->getOperands(), [&](Value operand) {
+              return !op->isAncestor(operand.getParentBlock()->getParentOp()) &&
+                     dependsOnKey(operand);
+            });
+  });
+  return depends[value] = found;
+}
+
+Value SeenKeysBuilder::boundOf(Value value, bool high) {
+  Interval interval = queries.lookup(value);
+  Value bound = high ? interval.high : interval.low;
+  if (!bound)
+    return Value();
+  if (interval.bits > kFarBits)
+    bound = b.max(b.min(bound, b.constant(kFar)), b.constant(-kFar));
+  if (!interval.valid)
+    return bound;
+  return arith::SelectOp::create(b.builder, b.loc, interval.valid, bound,
+                                 b.constant(high ? kFar : -kFar));
+}
+Value SeenKeysBuilder::lowest(Value value) { return boundOf(value, false); }
+Value SeenKeysBuilder::highest(Value value) { return boundOf(value, true); }
+
+SeenKeys SeenKeysBuilder::both(SeenKeys x, SeenKeys y) {
+  SeenKeys result{x.low ? x.low : y.low, x.end ? x.end : y.end,
+                  x.exact && y.exact};
+  if (x.low && y.low)
+    result.low = b.max(x.low, y.low);
+  if (x.end && y.end)
+    result.end = b.min(x.end, y.end);
+  return result;
+}
+
+/// There may be a hole between the two.
+SeenKeys SeenKeysBuilder::either(SeenKeys x, SeenKeys y) {
+  SeenKeys result = unknown();
+  if (x.low && y.low)
+    result.low = b.min(x.low, y.low);
+  if (x.end && y.end)
+    result.end = b.max(x.end, y.end);
+  return result;
+}
+
+/// floor(x / n) <= c is x <= n c + n - 1, and >= c is x >= n c; a quotient that
+/// is rounded to zero or up is at least that of floor.
+SeenKeys SeenKeysBuilder::solveDivision(Operation *op, Value bound,
+                                        bool least) {
+  APInt number;
+  if (!matchPattern(op->getOperand(1), m_ConstantInt(&number)) ||
+      !number.isStrictlyPositive() || number.getSExtValue() > kMaxFactor)
+    return unknown();
+  int64_t n = number.getSExtValue();
+  bool shifts = isa<arith::ShRSIOp>(op);
+  if (shifts && n > 16)
+    return unknown();
+  n = shifts ? int64_t(1) << n : n;
+  Value times =
+      arith::MulIOp::create(b.builder, b.loc, bound, b.constant(n));
+  bool up = isa<arith::CeilDivSIOp>(op);
+  if (!least)
+    return solve(op->getOperand(0), up ? times : b.add(times, n - 1), least);
+  if (isa<arith::DivSIOp>(op)) {
+    // Up to n - 1 below zero, the quotient is 0.
+    Value positive = b.less(b.constant(0), bound);
+    times = arith::SelectOp::create(b.builder, b.loc, positive, times,
+                                    b.add(times, 1 - n));
+  }
+  return solve(op->getOperand(0), up ? b.add(times, 1 - n) : times, least);
+}
+
+SeenKeys SeenKeysBuilder::solve(Value value, Value bound, bool least) {
+  if (value == key)
+    return least ? SeenKeys{bound, {}} : SeenKeys{{}, b.add(bound, 1)};
+  Operation *op = value.getDefiningOp();
+  auto sub = [&](Value x, Value y) -> Value {
+    return arith::SubIOp::create(b.builder, b.loc, x, y);
+  };
+  auto sum = [&](Value x, Value y) -> Value {
+    return arith::AddIOp::create(b.builder, b.loc, x, y);
+  };
+  if (!value.getType().isIndex() && !value.getType().isInteger(64))
+    return unknown();
+  if (isa<arith::IndexCastOp>(op) && op->getOperand(0).getType().isIndex())
+    return solve(op->getOperand(0), bound, least);
+  if (isa<arith::AddIOp, arith::SubIOp>(op)) {
+    bool first = dependsOnKey(op->getOperand(0));
+    if (first && dependsOnKey(op->getOperand(1)))
+      return unknown();
+    Value inner = op->getOperand(first ? 0 : 1),
+          rest = op->getOperand(first ? 1 : 0);
+    bool minus = isa<arith::SubIOp>(op), turns = minus && !first;
+    // The other term where it leaves the key most room.
+    bool high = minus ? (first != least) : least;
+    if (turns)
+      high = least;
+    Value other = boundOf(rest, high);
+    if (!other)
+      return unknown();
+    if (turns) // rest - inner
+      return solve(inner, sub(other, bound), !least);
+    return solve(inner, minus ? sum(bound, other) : sub(bound, other), least);
+  }
+  if (isa<arith::DivSIOp, arith::FloorDivSIOp, arith::CeilDivSIOp,
+          arith::ShRSIOp>(op))
+    return solveDivision(op, bound, least);
+  if (isa<math::AbsIOp>(op) && !least)
+    return both(solve(op->getOperand(0), bound, false),
+                solve(op->getOperand(0), sub(b.constant(0), bound), true));
+  return unknown();
+}
+
+SeenKeys SeenKeysBuilder::ofComparison(arith::CmpIOp compare, bool negated) {
+  using P = arith::CmpIPredicate;
+  P predicate = compare.getPredicate();
+  if (negated)
+    predicate = arith::invertPredicate(predicate);
+  Value x = compare.getLhs(), y = compare.getRhs();
+  if (dependsOnKey(y)) {
+    if (dependsOnKey(x))
+      return unknown();
+    std::swap(x, y);
+    predicate = predicate == P::slt   ? P::sgt
+                : predicate == P::sle ? P::sge
+                : predicate == P::sgt ? P::slt
+                : predicate == P::sge ? P::sle
+                                      : predicate;
+  }
+  auto offset = [&](Value bound, int64_t by) {
+    return bound ? b.add(bound, by) : Value();
+  };
+  Value low = lowest(y), high = highest(y);
+  switch (predicate) {
+  case P::slt:
+  case P::sle:
+    return high ? solve(x, offset(high, predicate == P::slt ? -1 : 0), false)
+                : unknown();
+  case P::sgt:
+  case P::sge:
+    return low ? solve(x, offset(low, predicate == P::sgt ? 1 : 0), true)
+               : unknown();
+  case P::eq:
+    return low && high ? both(solve(x, high, false), solve(x, low, true))
+                       : unknown();
+  default:
+    return unknown();
+  }
+}
+
+SeenKeys SeenKeysBuilder::find(Value condition, bool negated) {
+  if (!dependsOnKey(condition))
+    return {};
+  Operation *op = condition.getDefiningOp();
+  if (isa<arith::AndIOp, arith::OrIOp>(op)) {
+    SeenKeys x = find(op->getOperand(0), negated),
+             y = find(op->getOperand(1), negated);
+    return isa<arith::AndIOp>(op) != negated ? both(x, y) : either(x, y);
+  }
+  if (isa<arith::XOrIOp>(op) && matchPattern(op->getOperand(1), m_One()))
+    return find(op->getOperand(0), !negated);
+  if (auto compare = dyn_cast<arith::CmpIOp>(op))
+    return ofComparison(compare, negated);
+  if (auto select = dyn_cast<arith::SelectOp>(op))
+    return either(both(find(select.getCondition(), false),
+                       find(select.getTrueValue(), negated)),
+                  both(find(select.getCondition(), true),
+                       find(select.getFalseValue(), negated)));
+  return unknown();
+}
+
+SeenKeys SeenKeysBuilder::run(Region &body, const TilePlace &at, Value qFirst,
+                              Value qLast) {
+  key = body.getArgument(3);
+  (void)queries.run(body, at, qFirst, qLast, Value(), Value());
+  return find(cast<YieldOp>(body.front().getTerminator()).getValue(),
+              /*negated=*/false);
+}
+
+/// Whether the range of a region says all that it says of keys. The analysis
+/// writes IR; it is made in a block of its own and dropped.
+static bool isExact(Region &mask) {
+  Block scratch;
+  Location loc = mask.getLoc();
+  OpBuilder builder(mask.getContext());
+  for (BlockArgument argument : mask.getArguments())
+    scratch.addArgument(argument.getType(), loc);
+  Value last = scratch.addArgument(builder.getIndexType(), loc);
+  builder.setInsertionPointToEnd(&scratch);
+  SmallVector<Value> captures;
+  for (unsigned i = 4; i < mask.getNumArguments(); ++i)
+    captures.push_back(scratch.getArgument(i));
+  TilePlace at;
+  at.batch = scratch.getArgument(0);
+  at.head = scratch.getArgument(1);
+  at.captures = captures;
+  return SeenKeysBuilder(builder, loc)
+      .run(mask, at, scratch.getArgument(2), last)
+      .exact;
+}
+
+bool flash::mayHaveHoles(MaskAttrInterface mask, Region &body) {
+  if (auto all = dyn_cast<AndAttr>(mask))
+    return llvm::any_of(all.getMasks(), [&](MaskAttrInterface part) {
+      return mayHaveHoles(part, body);
+    });
+  if (isa<RegionAttr>(mask) && !body.empty())
+    return !isExact(body) && !findUnfollowed(body);
+  return mask.hasHoles();
+}

@@ -1,0 +1,314 @@
+//===- StartProducts.cpp - Products in flight beside other work -----------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   %s = mma ; %p = map(%s) ; %t = mma ; %d = map(%p, %t) ; %a = mma %d
+//   ->  %s = mma_start ; %t = mma_start ; mma_wait %s in_flight 1 ; %p =
+//   map(%s)
+//       mma_wait %t ; %d = map(%p, %t) ; %a = mma_start %d ; mma_wait %a
+//
+// The body of a loop in another order: products start, in their order, as soon
+// as what they read is there, and each is waited for where its result is first
+// read. Registers of products in flight are all distinct until a wait for
+// everything, which stands where they would not suffice. Stages of rings are
+// released when the last product that reads them is complete.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Dialect/Tile/Transforms/Passes.h"
+
+#include "ProductLoops.h"
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace flash::tile {
+#define GEN_PASS_DEF_TILESTARTPRODUCTS
+#include "flash/Dialect/Tile/Transforms/Passes.h.inc"
+} // namespace flash::tile
+
+using namespace mlir;
+using namespace flash;
+using namespace flash::tile;
+
+SmallVector<scf::ForOp> flash::tile::findProductLoops(gpu::GPUFuncOp kernel) {
+  SmallVector<scf::ForOp> loops;
+  kernel.walk([&](scf::ForOp loop) {
+    auto products = loop.getBody()->getOps<MmaOp>();
+    int64_t count = std::distance(products.begin(), products.end());
+    if (count > 2 && llvm::all_of(products, [](MmaOp product) {
+          return product.getInstruction().isAsynchronous();
+        }))
+      loops.push_back(loop);
+  });
+  return loops;
+}
+
+//===----------------------------------------------------------------------===//
+// Order
+//===----------------------------------------------------------------------===//
+
+/// Whether the op may move among others whose results it does not read: it
+/// computes, waits for a stage, or writes a tile of its own.
+static bool isMovable(Operation &op) {
+  return isMemoryEffectFree(&op) ||
+         isa<GetOp, MmaOp, StoreSharedOp, ReleaseOp, AllReduceOp>(op) ||
+         (isa<MapOp>(op) && !hasEffect<MemoryEffects::Write>(&op));
+}
+
+/// The ops of the block that `op` needs and that are not in `done` yet, in
+/// order.
+static void collectNeeded(Operation *op, Block *block,
+                          const llvm::SetVector<Operation *> &done,
+                          llvm::SetVector<Operation *> &needed) {
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands()) {
+      Operation *definition = operand.getDefiningOp();
+      definition =
+          definition ? block->findAncestorOpInBlock(*definition) : nullptr;
+      if (!definition || definition == op || done.contains(definition) ||
+          needed.contains(definition))
+        continue;
+      collectNeeded(definition, block, done, needed);
+    }
+  });
+  needed.insert(op);
+}
+
+/// Whether the op reads device memory into registers.
+static bool isFetch(Operation *op) {
+  auto map = dyn_cast<MapOp>(op);
+  return map && map.getInputs().empty();
+}
+
+/// Products as early as their operands allow, what a product needs of device
+/// memory before the product before it; the rest after them, in order.
+static llvm::SetVector<Operation *> getOrder(Block *block) {
+  llvm::SetVector<Operation *> order;
+  MmaOp before;
+  auto finish = [&] {
+    if (before)
+      order.insert(before);
+  };
+  for (auto product : block->getOps<MmaOp>()) {
+    llvm::SetVector<Operation *> seen = order, needed;
+    if (before)
+      seen.insert(before);
+    collectNeeded(product, block, seen, needed);
+    for (Operation *op : needed)
+      if (isFetch(op)) {
+        llvm::SetVector<Operation *> address;
+        collectNeeded(op, block, order, address);
+        order.insert(address.begin(), address.end());
+      }
+    finish();
+    needed.remove(product);
+    order.insert(needed.begin(), needed.end());
+    before = product;
+  }
+  finish();
+  for (Operation &op : block->without_terminator())
+    if (!isa<ReleaseOp>(op))
+      order.insert(&op);
+  return order;
+}
+
+//===----------------------------------------------------------------------===//
+// Waits
+//===----------------------------------------------------------------------===//
+
+static int64_t countRegisters(Value value) {
+  auto type = dyn_cast<FragmentType>(value.getType());
+  if (!type)
+    return 0;
+  int64_t bits = type.getElementType().getIntOrFloatBitWidth();
+  return type.getElementsPerLane() * bits / 32;
+}
+
+namespace {
+/// Rewrites one loop's body.
+class ProductStarts {
+public:
+  ProductStarts(scf::ForOp loop, int64_t registers)
+      : block(loop.getBody()), registers(registers) {
+    for (auto release : block->getOps<ReleaseOp>())
+      releases.push_back(release);
+    for (Value carried : loop.getRegionIterArgs())
+      carriedRegisters += countRegisters(carried);
+  }
+
+  void run();
+
+private:
+  /// A product that has been started.
+  struct Started {
+    MmaOp product;
+    Value pending;
+  };
+
+  void start(OpBuilder &builder, MmaOp product);
+  void waitFor(OpBuilder &builder, size_t count);
+  void waitForReads(OpBuilder &builder, Operation *op);
+  void release(OpBuilder &builder);
+  int64_t registersOf(MmaOp product);
+
+  Block *block;
+  int64_t registers, carriedRegisters = 0;
+  SmallVector<Started> inFlight;
+  /// Products since the last wait for all of them.
+  SmallVector<MmaOp> chain;
+  llvm::DenseMap<Value, Value> complete;
+  SmallVector<ReleaseOp> releases;
+  llvm::SetVector<Operation *> order;
+  size_t position = 0;
+};
+} // namespace
+
+/// What a product holds and the loop does not carry anyway.
+int64_t ProductStarts::registersOf(MmaOp product) {
+  int64_t count = countRegisters(product.getA());
+  bool carried = product.getAcc() && isa<BlockArgument>(product.getAcc());
+  return count + (carried ? 0 : countRegisters(product.getResult()));
+}
+
+/// Waits until the oldest `count` products in flight are complete.
+void ProductStarts::waitFor(OpBuilder &builder, size_t count) {
+  if (count == 0)
+    return;
+  SmallVector<Value> pending;
+  SmallVector<Type> types;
+  for (auto [i, started] : llvm::enumerate(inFlight)) {
+    pending.push_back(started.pending);
+    types.push_back(i < count ? started.product.getResult().getType()
+                              : started.pending.getType());
+  }
+  auto wait = MmaWaitOp::create(
+      builder, inFlight[count - 1].product.getLoc(), types, pending,
+      builder.getI64IntegerAttr(inFlight.size() - count));
+  for (auto [i, started] : llvm::enumerate(inFlight)) {
+    started.pending = wait.getResult(i);
+    if (i < count)
+      started.product.getResult().replaceAllUsesWith(wait.getResult(i));
+  }
+  inFlight.erase(inFlight.begin(), inFlight.begin() + count);
+  if (inFlight.empty())
+    chain.clear();
+  release(builder);
+}
+
+/// Waits for the products whose results the op reads.
+void ProductStarts::waitForReads(OpBuilder &builder, Operation *op) {
+  size_t count = 0;
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      for (auto [i, started] : llvm::enumerate(inFlight))
+        if (operand == started.product.getResult())
+          count = std::max(count, i + 1);
+  });
+  waitFor(builder, count);
+}
+
+void ProductStarts::start(OpBuilder &builder, MmaOp product) {
+  waitForReads(builder, product);
+  int64_t held = carriedRegisters + registersOf(product);
+  for (MmaOp other : chain)
+    held += registersOf(other);
+  if (held > registers)
+    waitFor(builder, inFlight.size());
+  auto started = MmaStartOp::create(
+      builder, product.getLoc(),
+      PendingType::get(product.getResult().getType()), product.getInstruction(),
+      product.getA(), product.getB(), product.getAcc(),
+      product.getTransposeAAttr(), product.getTransposeBAttr());
+  inFlight.push_back({product, started.getResult()});
+  chain.push_back(product);
+}
+
+/// Gives back the stages that nobody reads any more.
+void ProductStarts::release(OpBuilder &builder) {
+  for (ReleaseOp &op : releases) {
+    if (!op)
+      continue;
+    auto isRead = [&](Operation *user) {
+      Operation *here = block->findAncestorOpInBlock(*user);
+      if (!here || isa<ReleaseOp>(here))
+        return false;
+      bool flying = llvm::any_of(inFlight, [&](const Started &started) {
+        return started.product == here;
+      });
+      auto rest = llvm::ArrayRef(order.getArrayRef()).drop_front(position);
+      return flying || llvm::is_contained(rest, here);
+    };
+    auto get = llvm::find_if(block->getOps<GetOp>(), [&](GetOp get) {
+      return get.getRing() == op.getRing() &&
+             get.getIteration() == op.getIteration();
+    });
+    if (get == block->getOps<GetOp>().end() ||
+        llvm::is_contained(
+            llvm::ArrayRef(order.getArrayRef()).drop_front(position), *get) ||
+        llvm::any_of((*get)->getUsers(), isRead))
+      continue;
+    op->remove();
+    builder.insert(op);
+    op = {};
+  }
+}
+
+void ProductStarts::run() {
+  order = getOrder(block);
+  OpBuilder builder(block, block->getTerminator()->getIterator());
+  SmallVector<MmaOp> products;
+  for (Operation *op : order) {
+    op->moveBefore(block->getTerminator());
+    builder.setInsertionPoint(op);
+    if (auto product = dyn_cast<MmaOp>(op)) {
+      start(builder, product);
+      products.push_back(product);
+    } else {
+      waitForReads(builder, op);
+    }
+    ++position;
+  }
+  builder.setInsertionPoint(block->getTerminator());
+  waitFor(builder, inFlight.size());
+  for (ReleaseOp op : releases)
+    if (op)
+      op->moveBefore(block->getTerminator());
+  for (MmaOp product : products)
+    product.erase();
+}
+
+namespace {
+struct TileStartProductsPass
+    : flash::tile::impl::TileStartProductsBase<TileStartProductsPass> {
+  void runOnOperation() override {
+    for (scf::ForOp loop : findProductLoops(getOperation())) {
+      auto roles = loop->getParentOfType<SpecializeOp>();
+      Operation *fixed = nullptr;
+      for (Operation &op : loop.getBody()->without_terminator())
+        if (!isMovable(op) && !isa<StoreOp, StoreAsyncOp>(op))
+          fixed = &op;
+      if (!roles || fixed) {
+        InFlightDiagnostic remark =
+            getOperation().emitRemark("flash-tile-start-products leaves '")
+            << getOperation().getName() << "' as it is: ";
+        if (fixed)
+          remark << "'" << fixed->getName()
+                 << "' does not move among the products";
+        else
+          remark << "it has no roles, and so no register counts";
+        continue;
+      }
+      // What addresses and the like need.
+      constexpr int64_t spare = 24;
+      ProductStarts(loop, roles.getConsumerRegisters() - spare).run();
+      ++numLoops;
+    }
+  }
+};
+} // namespace
