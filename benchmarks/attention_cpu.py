@@ -33,7 +33,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Argument(ctypes.Structure):
-    _fields_ = [("data", ctypes.c_void_p), ("dims", ctypes.POINTER(ctypes.c_int64)), ("value", ctypes.c_int64)]
+    _fields_ = [("data", ctypes.c_void_p), ("dims", ctypes.POINTER(ctypes.c_int64)), ("value", ctypes.c_int64),
+                ("strides", ctypes.POINTER(ctypes.c_int64)), ("number", ctypes.c_double)]
 
 
 class Flash:

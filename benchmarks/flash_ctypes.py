@@ -24,7 +24,8 @@ class _ValueInfo(ctypes.Structure):
 
 
 class _Argument(ctypes.Structure):
-    _fields_ = [("data", ctypes.c_void_p), ("dims", ctypes.POINTER(ctypes.c_int64)), ("value", ctypes.c_int64)]
+    _fields_ = [("data", ctypes.c_void_p), ("dims", ctypes.POINTER(ctypes.c_int64)), ("value", ctypes.c_int64),
+                ("strides", ctypes.POINTER(ctypes.c_int64)), ("number", ctypes.c_double)]
 
 
 def _load():

@@ -49,6 +49,8 @@ def gpu_architectures():
 config.environment["LC_ALL"] = "C.UTF-8"
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.flash_obj_root, "bin"), config.llvm_tools_dir, config.environment["PATH"]])
+# Tests compile what they test; those of the cache have a directory of their own.
+config.environment["FLASH_CACHE"] = "0"
 for name in ("FLASH_PTXAS", "CUDA_HOME", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH"):
     if name in os.environ:
         config.environment[name] = os.environ[name]

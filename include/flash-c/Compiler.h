@@ -48,7 +48,8 @@ typedef enum FlashType {
   FLASH_I8 = 7,
   FLASH_F8E4M3FN = 8,
   FLASH_F8E5M2 = 9,
-  FLASH_I1 = 10 /**< a byte each, 0 or 1 */
+  FLASH_I1 = 10,  /**< a byte each, 0 or 1 */
+  FLASH_REAL = 11 /**< a number passed by value, FlashArgument.number */
 } FlashType;
 
 /** An argument or result. Pointers live as long as the function. */

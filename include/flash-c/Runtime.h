@@ -19,15 +19,23 @@
 extern "C" {
 #endif
 
-/** An argument or result of a call. */
+/** An argument or result of a call. Set what does not apply to zero. */
 typedef struct FlashArgument {
   /** Of a tensor: its first element, in device or host memory (see
-   *  flashFunctionIsOnDevice). Dense, in C order. */
+   *  flashFunctionIsOnDevice). */
   void *data;
-  /** Of a tensor: as many sizes as its rank. */
+  /** Of a tensor: as many sizes as its rank. May be NULL for a result. */
   const int64_t *dims;
   /** Of an index or an i64: its value. */
   int64_t value;
+  /** Of a tensor: as many strides as its rank, in elements; NULL: dense, in C
+   *  order. The last dimension is contiguous (1); others may be anything, 0 for
+   *  an expanded one, and those of results must not make elements lie upon each
+   *  other. On a GPU, strides and addresses of query, key, value and output are
+   *  multiples of 16 bytes where their rows are. */
+  const int64_t *strides;
+  /** Of a floating-point number: its value. */
+  double number;
 } FlashArgument;
 
 /** The sizes of a call's results: `shapes[i]` is an array of result i's rank.
@@ -45,6 +53,25 @@ FLASH_C_EXPORT int flashFunctionLaunch(FlashFunction *function,
                                        const FlashArgument *arguments,
                                        const FlashArgument *results,
                                        void *stream);
+
+/** Bytes of device memory that a call with these sizes needs for what its
+ *  kernels hand to each other; 0 on the CPU, and for many functions. Non-zero,
+ *  with a message, for a call that is not possible. */
+FLASH_C_EXPORT int flashFunctionGetWorkspaceSize(FlashFunction *function,
+                                                 const FlashArgument *arguments,
+                                                 size_t *size);
+
+/** flashFunctionLaunch with a workspace of the caller's: `workspaceSize` bytes
+ * of device memory, at a multiple of 256, at least as many as
+ *  flashFunctionGetWorkspaceSize says. It holds anything before and after;
+ * while the call runs it is the call's. A captured graph keeps using it: graphs
+ * that run at the same time need a workspace each. flashFunctionLaunch
+ * allocates its own, in the order of the stream (cuMemAllocAsync). */
+FLASH_C_EXPORT int
+flashFunctionLaunchWithWorkspace(FlashFunction *function,
+                                 const FlashArgument *arguments,
+                                 const FlashArgument *results, void *workspace,
+                                 size_t workspaceSize, void *stream);
 
 /** Loads the code into the current context, so that the first launch is as fast
  *  as others. Does nothing on the CPU. */

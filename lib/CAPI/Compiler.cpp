@@ -14,6 +14,7 @@
 
 #include "Function.h"
 #include "NumberLocale.h"
+#include "flash/Compiler/Executable.h"
 #include "flash/InitAll.h"
 
 #include "mlir/Parser/Parser.h"
@@ -27,16 +28,28 @@ using namespace flash;
 using rt::Result;
 using rt::Status;
 
-static thread_local std::string lastError;
+namespace {
 
-int capi::report(const Status &status) {
-  if (status.ok())
-    return 0;
-  lastError = status.message();
-  return 1;
-}
+/// A function that was compiled in this process.
+struct CompiledFunction : FlashFunction {
+  const rt::CallPlan &plan() const override { return executable->plan(); }
+  bool onDevice() const override { return executable->onDevice(); }
+  Status prepare() override { return executable->prepare(); }
+  Status launch(const rt::CallArgument *arguments,
+                const rt::CallArgument *results, rt::cuda::Stream stream,
+                const rt::Workspace *workspace) override {
+    return executable->launch(arguments, results, stream, workspace);
+  }
+  Result<std::string> getCode(const std::string &kind) override;
 
-const char *flashGetLastError(void) { return lastError.c_str(); }
+  // Members are destroyed last to first: the context outlives what is in it.
+  MLIRContext context{MLIRContext::Threading::DISABLED};
+  OwningOpRef<ModuleOp> module;
+  std::string target;
+  std::unique_ptr<Executable> executable;
+};
+
+} // namespace
 
 /// Reads `entry=f; split-kv=2`.
 static Status parseOptions(StringRef text, std::string &entry,
@@ -68,16 +81,9 @@ static Status parseOptions(StringRef text, std::string &entry,
   return Status::success();
 }
 
-static Status compile(FlashFunction &function, StringRef text, StringRef target,
-                      StringRef optionText) {
-  CompileOptions options;
-  options.target = target == "auto" ? chooseTarget() : target.str();
-  function.target = options.target;
-  std::string entry;
-  Status status = parseOptions(optionText, entry, options);
-  if (status.failed())
-    return status;
-
+static Result<std::unique_ptr<Executable>>
+compileAnew(CompiledFunction &function, StringRef text, StringRef entry,
+            const CompileOptions &options) {
   DialectRegistry registry;
   registerAllDialects(registry);
   function.context.appendDialectRegistry(registry);
@@ -93,23 +99,27 @@ static Status compile(FlashFunction &function, StringRef text, StringRef target,
   Result<func::FuncOp> func = findEntry(*function.module, entry);
   if (func.failed())
     return func.status();
-  function.func = *func;
-  Result<FunctionSignature> signature = FunctionSignature::get(*func);
-  if (signature.failed())
-    return signature.status();
-  function.signature = std::move(*signature);
-  for (Type type : func->getArgumentTypes()) {
-    std::vector<int64_t> dims;
-    if (auto tensor = dyn_cast<RankedTensorType>(type))
-      for (int64_t size : tensor.getShape())
-        dims.push_back(ShapedType::isDynamic(size) ? -1 : size);
-    function.argumentDims.push_back(std::move(dims));
-  }
+  return Executable::compile(*func, options);
+}
+
+static Status compile(CompiledFunction &function, StringRef text,
+                      StringRef target, StringRef optionText) {
+  CompileOptions options;
+  options.target = target == "auto" ? chooseTarget() : target.str();
+  function.target = options.target;
+  std::string entry;
+  Status status = parseOptions(optionText, entry, options);
+  if (status.failed())
+    return status;
+
   Result<std::unique_ptr<Executable>> executable =
-      Executable::compile(*func, options);
+      Executable::compileCached(text, entry, options, [&] {
+        return compileAnew(function, text, entry, options);
+      });
   if (executable.failed())
     return executable.status();
   function.executable = std::move(*executable);
+  function.describe();
   return Status::success();
 }
 
@@ -120,79 +130,15 @@ FlashFunction *flashCompile(const char *text, size_t length, const char *target,
     return nullptr;
   }
   capi::NumberLocale numbers;
-  auto function = std::make_unique<FlashFunction>();
+  auto function = std::make_unique<CompiledFunction>();
   if (capi::report(compile(*function, StringRef(text, length), target,
                            options ? options : "")))
     return nullptr;
   return function.release();
 }
 
-void flashFunctionDestroy(FlashFunction *function) { delete function; }
-
-int32_t flashFunctionGetNumArguments(const FlashFunction *function) {
-  return function->signature.arguments.size();
-}
-
-int32_t flashFunctionGetNumResults(const FlashFunction *function) {
-  return function->signature.results.size();
-}
-
-static FlashType convertType(rt::DType type) {
-  switch (type) {
-  case rt::DType::F16:
-    return FLASH_F16;
-  case rt::DType::BF16:
-    return FLASH_BF16;
-  case rt::DType::I32:
-    return FLASH_I32;
-  case rt::DType::I64:
-    return FLASH_I64;
-  case rt::DType::F64:
-    return FLASH_F64;
-  case rt::DType::I8:
-    return FLASH_I8;
-  case rt::DType::I1:
-    return FLASH_I1;
-  case rt::DType::F8E4M3FN:
-    return FLASH_F8E4M3FN;
-  case rt::DType::F8E5M2:
-    return FLASH_F8E5M2;
-  case rt::DType::F32:
-    return FLASH_F32;
-  }
-  llvm_unreachable("unknown type");
-}
-
-int flashFunctionGetArgument(const FlashFunction *function, int32_t index,
-                             FlashValueInfo *info) {
-  if (index < 0 || index >= flashFunctionGetNumArguments(function))
-    return capi::report(
-        Status::error("there is no argument " + std::to_string(index)));
-  const SignatureArgument &argument = function->signature.arguments[index];
-  const std::vector<int64_t> &dims = function->argumentDims[index];
-  *info = {argument.name.c_str(),
-           argument.isIndex ? FLASH_INDEX : convertType(argument.dtype),
-           int32_t(dims.size()), dims.data()};
-  return 0;
-}
-
-int flashFunctionGetResult(const FlashFunction *function, int32_t index,
-                           FlashValueInfo *info) {
-  if (index < 0 || index >= flashFunctionGetNumResults(function))
-    return capi::report(
-        Status::error("there is no result " + std::to_string(index)));
-  const SignatureResult &result = function->signature.results[index];
-  *info = {result.name.c_str(), convertType(result.dtype), result.rank,
-           result.sizes.data()};
-  return 0;
-}
-
-int flashFunctionIsOnDevice(const FlashFunction *function) {
-  return function->executable->onDevice();
-}
-
 /// What the compiler chose and how long its stages took, as JSON.
-static std::string describe(const FlashFunction &function) {
+static std::string describeCompilation(const CompiledFunction &function) {
   using llvm::json::Array;
   using llvm::json::Object;
   Object compile;
@@ -209,24 +155,12 @@ static std::string describe(const FlashFunction &function) {
                            {"schedule_sources",
                             Array(function.executable->scheduleSources)},
                            {"remarks", Array(function.executable->remarks)},
+                           {"from_cache", function.executable->isFromCache},
                            {"compile_ms", std::move(compile)}}))
       .str();
 }
 
-const char *flashFunctionGetCode(FlashFunction *function, const char *kind,
-                                 size_t *size) {
-  std::lock_guard<std::mutex> lock(function->mutex);
-  capi::NumberLocale numbers;
-  StringRef what = kind ? kind : "";
-  Result<std::string> code = what == "report"
-                                 ? Result<std::string>(describe(*function))
-                                 : function->executable->emit(what);
-  if (code.failed()) {
-    capi::report(code.status());
-    return nullptr;
-  }
-  function->code = std::move(*code);
-  if (size)
-    *size = function->code.size();
-  return function->code.c_str();
+Result<std::string> CompiledFunction::getCode(const std::string &kind) {
+  return kind == "report" ? Result<std::string>(describeCompilation(*this))
+                          : executable->emit(kind);
 }

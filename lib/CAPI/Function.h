@@ -5,32 +5,48 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+//
+// A function that can be called: one that was compiled here, or a program that
+// was loaded. Calls need no MLIR.
+//
+//===----------------------------------------------------------------------===//
 
 #ifndef FLASH_LIB_CAPI_FUNCTION_H
 #define FLASH_LIB_CAPI_FUNCTION_H
 
 #include "flash-c/Compiler.h"
-#include "flash/Compiler/Executable.h"
+#include "flash/Runtime/Executor.h"
 
 #include <mutex>
+#include <string>
+#include <vector>
 
 struct FlashFunction {
-  // Members are destroyed last to first: the context outlives what is in it.
-  mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
-  mlir::OwningOpRef<mlir::ModuleOp> module;
-  mlir::func::FuncOp func;
-  flash::FunctionSignature signature;
-  std::vector<std::vector<int64_t>> argumentDims;
-  std::string target;
-  std::unique_ptr<flash::Executable> executable;
-  std::string code;
+  virtual ~FlashFunction() = default;
 
-  /// Guards what follows, and the context: shapes are computed in it.
+  /// What every call must satisfy; of several variants the first one's, which
+  /// have a signature in common.
+  virtual const flash::rt::CallPlan &plan() const = 0;
+  virtual bool onDevice() const = 0;
+  virtual flash::rt::Status prepare() = 0;
+  virtual flash::rt::Status launch(const flash::rt::CallArgument *arguments,
+                                   const flash::rt::CallArgument *results,
+                                   flash::rt::cuda::Stream stream,
+                                   const flash::rt::Workspace *workspace) = 0;
+  virtual flash::rt::Result<int64_t>
+  getWorkspaceSize(const flash::rt::CallArgument *arguments) const {
+    return plan().getWorkspaceSize(arguments);
+  }
+  virtual flash::rt::Result<std::string> getCode(const std::string &kind) = 0;
+
+  /// Sizes that are known before a call, -1 for others; set by `describe`.
+  std::vector<std::vector<int64_t>> argumentDims, resultDims;
+  std::string code;
+  /// Guards `code`.
   std::mutex mutex;
-  /// The last call that was found possible: its sizes and numbers, and its
-  /// results' shapes.
-  std::vector<int64_t> checkedCall;
-  std::vector<std::vector<int64_t>> checkedShapes;
+
+  /// Fills in what callers ask about the signature.
+  void describe();
 };
 
 namespace flash::capi {

@@ -6,110 +6,193 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// flash-c/Runtime.h. Compiled code does not check sizes, so that each call is
-// first run on shapes; calls of the same sizes as the last one skip that, to
-// keep a launch cheap.
+// flash-c/Runtime.h, and what Compiler.h asks of a signature. It is in both
+// libraries, and includes no MLIR. Calls share no lock: what they are
+// checked against does not change.
 //
 //===----------------------------------------------------------------------===//
 
 #include "flash-c/Runtime.h"
 
 #include "Function.h"
+#include "NumberLocale.h"
 #include "flash/Runtime/ThreadPool.h"
 
+#include <cstddef>
+
 using namespace flash;
-using reference::RuntimeValue;
-using reference::Tensor;
 using rt::Result;
 using rt::Status;
 
-static std::vector<rt::Argument> convertArguments(const FlashFunction &function,
-                                                  const FlashArgument *from) {
-  std::vector<rt::Argument> arguments;
-  for (auto [index, info] : llvm::enumerate(function.signature.arguments))
-    arguments.push_back(info.isIndex
-                            ? rt::Argument::index(from[index].value)
-                            : rt::Argument::tensor(
-                                  reinterpret_cast<uint64_t>(from[index].data),
-                                  std::vector<int64_t>(
-                                      from[index].dims,
-                                      from[index].dims + info.symbols.size())));
-  return arguments;
+static thread_local std::string lastError;
+
+int capi::report(const Status &status) {
+  if (status.ok())
+    return 0;
+  lastError = status.message();
+  return 1;
 }
 
-/// Fails for a call that is not possible; else sets the results' shapes.
-static Status checkCall(FlashFunction &function,
-                        const std::vector<rt::Argument> &arguments,
-                        std::vector<std::vector<int64_t>> &shapes) {
-  std::vector<int64_t> call;
-  for (const rt::Argument &argument : arguments) {
-    call.insert(call.end(), argument.dims.begin(), argument.dims.end());
-    call.push_back(argument.value);
+const char *flashGetLastError(void) { return lastError.c_str(); }
+
+//===----------------------------------------------------------------------===//
+// The signature
+//===----------------------------------------------------------------------===//
+
+void FlashFunction::describe() {
+  const rt::Signature &signature = plan().program().signature;
+  auto known = [](const rt::Expr &size) {
+    return size.kind() == rt::Expr::Kind::Constant ? size.value() : -1;
+  };
+  for (const rt::ArgumentInfo &argument : signature.arguments) {
+    std::vector<int64_t> &dims = argumentDims.emplace_back();
+    for (const std::optional<rt::Expr> &dim : argument.dims)
+      dims.push_back(dim ? known(*dim) : -1);
   }
-  std::lock_guard<std::mutex> lock(function.mutex);
-  if (call != function.checkedCall || function.checkedShapes.empty()) {
-    std::vector<RuntimeValue> values;
-    for (auto [argument, info] :
-         llvm::zip(arguments, function.signature.arguments)) {
-      if (!argument.isIndex) {
-        Result<int64_t> count = rt::countElements(argument.dims);
-        if (count.failed())
-          return count.status().withContext("'" + info.name + "'");
-        values.push_back(Tensor{info.dtype, argument.dims, nullptr});
-      } else {
-        values.push_back(argument.value);
-      }
-    }
-    Result<reference::ShapeRun> run =
-        reference::runShapes(function.func, values, /*countWork=*/false);
-    if (run.failed())
-      return run.status();
-    function.checkedCall = std::move(call);
-    function.checkedShapes.clear();
-    for (const RuntimeValue &result : run->results)
-      function.checkedShapes.push_back(std::get<Tensor>(result).shape);
+  for (const rt::ResultInfo &result : signature.results) {
+    std::vector<int64_t> &dims = resultDims.emplace_back();
+    for (const rt::Expr &dim : result.dims)
+      dims.push_back(known(dim));
   }
-  shapes = function.checkedShapes;
-  return Status::success();
+}
+
+void flashFunctionDestroy(FlashFunction *function) { delete function; }
+
+int32_t flashFunctionGetNumArguments(const FlashFunction *function) {
+  return static_cast<int32_t>(function->argumentDims.size());
+}
+
+int32_t flashFunctionGetNumResults(const FlashFunction *function) {
+  return static_cast<int32_t>(function->resultDims.size());
+}
+
+static FlashType convertType(rt::DType type) {
+  switch (type) {
+  case rt::DType::F16:
+    return FLASH_F16;
+  case rt::DType::BF16:
+    return FLASH_BF16;
+  case rt::DType::I32:
+    return FLASH_I32;
+  case rt::DType::I64:
+    return FLASH_I64;
+  case rt::DType::F64:
+    return FLASH_F64;
+  case rt::DType::I8:
+    return FLASH_I8;
+  case rt::DType::I1:
+    return FLASH_I1;
+  case rt::DType::F8E4M3FN:
+    return FLASH_F8E4M3FN;
+  case rt::DType::F8E5M2:
+    return FLASH_F8E5M2;
+  case rt::DType::F32:
+    return FLASH_F32;
+  }
+  return FLASH_F32;
+}
+
+int flashFunctionGetArgument(const FlashFunction *function, int32_t index,
+                             FlashValueInfo *info) {
+  if (index < 0 || index >= flashFunctionGetNumArguments(function))
+    return capi::report(
+        Status::error("there is no argument " + std::to_string(index)));
+  const rt::ArgumentInfo &argument =
+      function->plan().program().signature.arguments[index];
+  const std::vector<int64_t> &dims = function->argumentDims[index];
+  *info = {argument.name.c_str(),
+           argument.isIndex  ? FLASH_INDEX
+           : argument.isReal ? FLASH_REAL
+                             : convertType(argument.dtype),
+           int32_t(dims.size()), dims.data()};
+  return 0;
+}
+
+int flashFunctionGetResult(const FlashFunction *function, int32_t index,
+                           FlashValueInfo *info) {
+  if (index < 0 || index >= flashFunctionGetNumResults(function))
+    return capi::report(
+        Status::error("there is no result " + std::to_string(index)));
+  const rt::ResultInfo &result =
+      function->plan().program().signature.results[index];
+  const std::vector<int64_t> &dims = function->resultDims[index];
+  *info = {result.name.c_str(), convertType(result.dtype), int32_t(dims.size()),
+           dims.data()};
+  return 0;
+}
+
+int flashFunctionIsOnDevice(const FlashFunction *function) {
+  return function->onDevice();
+}
+
+const char *flashFunctionGetCode(FlashFunction *function, const char *kind,
+                                 size_t *size) {
+  std::lock_guard<std::mutex> lock(function->mutex);
+  capi::NumberLocale numbers;
+  Result<std::string> code = function->getCode(kind ? kind : "");
+  if (code.failed()) {
+    capi::report(code.status());
+    return nullptr;
+  }
+  function->code = std::move(*code);
+  if (size)
+    *size = function->code.size();
+  return function->code.c_str();
+}
+
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
+// A call copies nothing: what C gives is what the runtime reads.
+static_assert(
+    sizeof(FlashArgument) == sizeof(rt::CallArgument) &&
+    offsetof(FlashArgument, data) == offsetof(rt::CallArgument, data) &&
+    offsetof(FlashArgument, dims) == offsetof(rt::CallArgument, dims) &&
+    offsetof(FlashArgument, value) == offsetof(rt::CallArgument, value) &&
+    offsetof(FlashArgument, strides) == offsetof(rt::CallArgument, strides) &&
+    offsetof(FlashArgument, number) == offsetof(rt::CallArgument, number));
+
+static const rt::CallArgument *convert(const FlashArgument *arguments) {
+  return reinterpret_cast<const rt::CallArgument *>(arguments);
 }
 
 int flashFunctionGetResultShapes(FlashFunction *function,
                                  const FlashArgument *arguments,
                                  int64_t *const *shapes) {
-  std::vector<std::vector<int64_t>> computed;
-  if (capi::report(checkCall(*function, convertArguments(*function, arguments),
-                             computed)))
-    return 1;
-  for (auto [index, shape] : llvm::enumerate(computed))
-    std::copy(shape.begin(), shape.end(), shapes[index]);
-  return 0;
+  return capi::report(
+      function->plan().getResultShapes(convert(arguments), shapes));
+}
+
+int flashFunctionGetWorkspaceSize(FlashFunction *function,
+                                  const FlashArgument *arguments,
+                                  size_t *size) {
+  rt::Result<int64_t> bytes = function->getWorkspaceSize(convert(arguments));
+  if (bytes.ok())
+    *size = static_cast<size_t>(*bytes);
+  return capi::report(bytes.status());
 }
 
 int flashFunctionLaunch(FlashFunction *function, const FlashArgument *arguments,
                         const FlashArgument *results, void *stream) {
-  std::vector<rt::Argument> converted = convertArguments(*function, arguments);
-  std::vector<std::vector<int64_t>> shapes;
-  if (capi::report(checkCall(*function, converted, shapes)))
-    return 1;
-  std::vector<rt::Argument> outputs;
-  for (auto [index, shape] : llvm::enumerate(shapes)) {
-    const FlashArgument &result = results[index];
-    // Sizes may be left out; where they are given they must be right.
-    if (result.dims && !std::equal(shape.begin(), shape.end(), result.dims))
-      return capi::report(Status::error(
-          "'" + function->signature.results[index].name + "' is given as " +
-          rt::shapeToString(
-              std::vector<int64_t>(result.dims, result.dims + shape.size())) +
-          ", but is " + rt::shapeToString(shape)));
-    outputs.push_back(
-        rt::Argument::tensor(reinterpret_cast<uint64_t>(result.data), shape));
-  }
-  return capi::report(function->executable->launch(
-      converted, outputs, static_cast<rt::cuda::Stream>(stream)));
+  return capi::report(function->launch(convert(arguments), convert(results),
+                                       static_cast<rt::cuda::Stream>(stream),
+                                       nullptr));
+}
+
+int flashFunctionLaunchWithWorkspace(FlashFunction *function,
+                                     const FlashArgument *arguments,
+                                     const FlashArgument *results,
+                                     void *workspace, size_t workspaceSize,
+                                     void *stream) {
+  rt::Workspace memory = {workspace, workspaceSize};
+  return capi::report(function->launch(convert(arguments), convert(results),
+                                       static_cast<rt::cuda::Stream>(stream),
+                                       &memory));
 }
 
 int flashFunctionPrepare(FlashFunction *function) {
-  return capi::report(function->executable->prepare());
+  return capi::report(function->prepare());
 }
 
 void flashSetNumThreads(int32_t count) { rt::setNumThreads(count); }

@@ -18,6 +18,7 @@
 #include "Pipeline.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
+#include "flash/Target/BuildProgram.h"
 #include "flash/Target/CPUInfo.h"
 #include "flash/Target/TargetInfo.h"
 
@@ -216,6 +217,41 @@ static OwningOpRef<ModuleOp> copyToModule(func::FuncOp func) {
   return module;
 }
 
+/// What a call must satisfy, at L0, and the names of arguments and results.
+static Status describeCall(func::FuncOp func, rt::Program &call) {
+  OwningOpRef<ModuleOp> module = copyToModule(func);
+  DiagnosticCollector diagnostics(func.getContext());
+  PassManager manager(func.getContext());
+  manager.addNestedPass<func::FuncOp>(createInsertChecks());
+  if (failed(manager.run(*module)))
+    return diagnostics.takeError("the sizes of a call cannot be checked");
+  FailureOr<rt::Program> program =
+      buildCallProgram(module->lookupSymbol<func::FuncOp>(func.getName()));
+  if (failed(program))
+    return diagnostics.takeError("the function cannot be called");
+  call = std::move(*program);
+  Result<FunctionSignature> names = FunctionSignature::get(func);
+  if (names.failed())
+    return names.status();
+  for (auto [info, name] :
+       llvm::zip_equal(call.signature.arguments, names->arguments))
+    info.name = name.name;
+  for (auto [info, name] :
+       llvm::zip_equal(call.signature.results, names->results))
+    info.name = name.name;
+  return Status::success();
+}
+
+Status Executable::launch(const std::vector<rt::Argument> &arguments,
+                          const std::vector<rt::Argument> &results,
+                          rt::cuda::Stream stream) {
+  Status status = plan().checkKinds(arguments, results);
+  if (status.failed())
+    return status;
+  return launch(rt::toCallArguments(arguments).data(),
+                rt::toCallArguments(results).data(), stream, nullptr);
+}
+
 /// The passes of L0.
 static Status schedule(compiler::Pipeline &pipeline, bool insertChecks) {
   Status status = pipeline.lower("L0", [&](OpPassManager &manager) {
@@ -299,8 +335,12 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
         "loads and stores are counted on the target cpu alone");
 
   compiler::Pipeline pipeline(copyToModule(func), options, *target);
-  // A plan carries checks; callers on the CPU have run the shapes before.
-  Status status = schedule(pipeline, /*insertChecks=*/!target->isCPU());
+  rt::Program call;
+  Status status = describeCall(func, call);
+  if (status.failed())
+    return status;
+  // A launch plan has its checks from the host function's assertions.
+  status = schedule(pipeline, /*insertChecks=*/!target->isCPU());
   std::vector<std::string> schedules, sources;
   if (status.ok())
     describeSchedules(pipeline, schedules, sources);
@@ -318,8 +358,9 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
     return status;
 
   Result<std::unique_ptr<Executable>> executable =
-      target->isCPU() ? compiler::compileForCPU(pipeline, func.getName())
-                      : compiler::compileForGPU(pipeline, func.getName());
+      target->isCPU()
+          ? compiler::compileForCPU(pipeline, std::move(call))
+          : compiler::compileForGPU(pipeline, std::move(call.signature));
   if (executable.failed())
     return executable;
   (*executable)->stages = std::move(pipeline.stages);

@@ -11,8 +11,10 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Cache.h"
 #include "Pipeline.h"
 #include "flash/Pipelines/GPUPipeline.h"
+#include "flash/Runtime/ProgramFile.h"
 #include "flash/Target/BuildProgram.h"
 #include "flash/Target/EmitPTX.h"
 
@@ -34,10 +36,13 @@ public:
 
   Status prepare() override { return executor.prepare(); }
 
-  Status launch(const std::vector<rt::Argument> &arguments,
-                const std::vector<rt::Argument> &results,
-                rt::cuda::Stream stream) override {
-    return executor.launch(arguments, results, stream);
+  const rt::CallPlan &plan() const override { return executor.plan(); }
+
+  using Executable::launch;
+  Status launch(const rt::CallArgument *arguments,
+                const rt::CallArgument *results, rt::cuda::Stream stream,
+                const rt::Workspace *workspace) override {
+    return executor.launch(arguments, results, stream, workspace);
   }
 
   Result<std::string> emit(StringRef kind) override {
@@ -47,6 +52,8 @@ public:
       return ptx;
     if (kind == "plan")
       return executor.program().str();
+    if (kind == "program")
+      return rt::writeProgramFile({{{}, executor.program()}});
     if (kind != "cubin")
       return Status::error("the target " + target + " has no " + kind.str());
     std::string log, error;
@@ -54,6 +61,12 @@ public:
     if (failed(cubin))
       return Status::error(error);
     return *cubin;
+  }
+
+  std::optional<std::string> save() override {
+    return compiler::packStrings(
+        {target, llvmIR, ptx,
+         rt::writeProgramFile({{{}, executor.program()}})});
   }
 
   Result<std::vector<rt::cuda::KernelAttributes>> kernelAttributes() override {
@@ -66,6 +79,22 @@ private:
 };
 
 } // namespace
+
+std::unique_ptr<Executable> compiler::restoreForGPU(StringRef bytes) {
+  std::optional<std::vector<std::string>> parts = unpackStrings(bytes);
+  if (!parts || parts->size() != 4)
+    return nullptr;
+  const std::string &file = (*parts)[3];
+  auto variants = rt::readProgramFile(file.data(), file.size());
+  if (variants.failed() || variants->size() != 1)
+    return nullptr;
+  Result<rt::Executor> executor =
+      rt::Executor::create(std::move(variants->front().program));
+  if (executor.failed())
+    return nullptr;
+  return std::make_unique<GPUExecutable>((*parts)[0], (*parts)[1], (*parts)[2],
+                                         std::move(*executor));
+}
 
 /// What ptxas should assemble for: this machine's GPU, since a cubin for sm_80
 /// does not run on an sm_90; or the target where there is no GPU.
@@ -80,8 +109,9 @@ static std::string assembleFor(StringRef target) {
   return device->target();
 }
 
-Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
-                                                            StringRef name) {
+Result<std::unique_ptr<Executable>>
+compiler::compileForGPU(Pipeline &pipeline, rt::Signature signature) {
+  const std::string &name = signature.name;
   MLIRContext *context = pipeline.module->getContext();
   DialectRegistry registry;
   registerEmitPTXInterfaces(registry);
@@ -110,7 +140,7 @@ Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
   status = pipeline.time("PTX", [&] {
     auto kernels = pipeline.module->getOps<gpu::GPUModuleOp>();
     if (kernels.empty())
-      return Status::error("@" + name.str() + " has nothing to run on a GPU");
+      return Status::error("@" + name + " has nothing to run on a GPU");
     FailureOr<std::string> emitted = emitPTX(*kernels.begin(), target, &llvmIR);
     if (failed(emitted))
       return diagnostics.takeError("LLVM could not compile the kernels");
@@ -136,12 +166,19 @@ Result<std::unique_ptr<Executable>> compiler::compileForGPU(Pipeline &pipeline,
   }
 
   ProgramOptions program;
-  program.entry = name.str();
+  program.entry = name;
   program.target = target;
   program.image = std::move(image);
   FailureOr<rt::Program> plan = buildProgram(*pipeline.module, program);
   if (failed(plan))
     return diagnostics.takeError("the host function does not become a plan");
+  // The host function says arg0, where the signature says query.
+  for (auto [info, named] :
+       llvm::zip_equal(plan->signature.arguments, signature.arguments))
+    info.name = named.name;
+  for (auto [info, named] :
+       llvm::zip_equal(plan->signature.results, signature.results))
+    info.name = named.name;
   Result<rt::Executor> executor = rt::Executor::create(std::move(*plan));
   if (executor.failed())
     return executor.status();

@@ -66,7 +66,7 @@ compiler::describeArguments(func::FuncOp func,
   llvm::SmallBitVector asked = findAskedArguments(func);
   SmallVector<KnownValue> known;
   for (auto [number, argument] : llvm::enumerate(arguments)) {
-    if (argument.isIndex) {
+    if (argument.isIndex || argument.isReal) {
       known.push_back(KnownValue::number(argument.value));
       continue;
     }

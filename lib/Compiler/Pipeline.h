@@ -43,11 +43,12 @@ public:
 /// The attribute's text, as pass options have it.
 std::string toString(mlir::Attribute attribute);
 
-/// From L2 to code; `name` is the entry point's.
+/// From L2 to code, called as `call` says.
 rt::Result<std::unique_ptr<Executable>> compileForCPU(Pipeline &pipeline,
-                                                      llvm::StringRef name);
+                                                      rt::Program call);
+/// From L2 to code; the launch plan is given the signature's names.
 rt::Result<std::unique_ptr<Executable>> compileForGPU(Pipeline &pipeline,
-                                                      llvm::StringRef name);
+                                                      rt::Signature signature);
 
 } // namespace flash::compiler
 

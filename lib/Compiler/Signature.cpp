@@ -16,6 +16,7 @@
 #include "TraceArgument.h"
 #include "flash/Dialect/Flash/Analysis/CaptureReads.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
+#include "flash/Target/ElementType.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/EquivalenceClasses.h"
@@ -261,17 +262,21 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
     SignatureArgument argument;
     argument.isSeed = type.isInteger(64);
     argument.isIndex = type.isIndex() || argument.isSeed;
+    if (Result<rt::DType> number = convertElementType(type);
+        isa<FloatType>(type) && number.ok()) {
+      argument.isReal = true;
+      argument.dtype = *number;
+    }
     argument.name = namer.argumentNames[index].empty()
                         ? "arg" + std::to_string(index)
                         : namer.argumentNames[index];
     argument.role = namer.argumentRoles[index];
     argument.isAsked = asked.test(index);
     auto tensor = dyn_cast<RankedTensorType>(type);
-    if (!tensor && !argument.isIndex)
+    if (!tensor && !argument.isIndex && !argument.isReal)
       return unsupported("argument " + Twine(index), type);
     if (tensor) {
-      Result<rt::DType> dtype =
-          reference::convertElementType(tensor.getElementType());
+      Result<rt::DType> dtype = convertElementType(tensor.getElementType());
       if (dtype.failed())
         return unsupported("argument " + Twine(index), type);
       argument.dtype = *dtype;
@@ -311,7 +316,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
     SignatureResult result;
     auto tensor = dyn_cast<RankedTensorType>(type);
     Result<rt::DType> dtype =
-        reference::convertElementType(tensor ? tensor.getElementType() : type);
+        convertElementType(tensor ? tensor.getElementType() : type);
     if (!tensor || dtype.failed() || !rt::isFloat(*dtype))
       return unsupported("result " + Twine(index), type);
     std::tie(result.name, result.isLse) =
@@ -332,7 +337,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
   bool found = false;
   func.walk([&](AttentionOp op) {
     Type element = op.getQuery().getType().getElementType();
-    if (Result<rt::DType> type = reference::convertElementType(element);
+    if (Result<rt::DType> type = convertElementType(element);
         type.ok() && !found)
       signature.inputType = *type;
     found = true;

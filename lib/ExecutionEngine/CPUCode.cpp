@@ -37,6 +37,14 @@ using namespace flash;
 using llvm::Error;
 using llvm::Expected;
 
+void flash::initializeCPU() {
+  static std::once_flag initialized;
+  std::call_once(initialized, [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  });
+}
+
 std::string flash::getPackedName(StringRef entry) {
   return ("_mlir__mlir_ciface_" + entry).str();
 }
@@ -47,11 +55,7 @@ static Error makeError(const llvm::Twine &message) {
 
 static Expected<std::unique_ptr<llvm::TargetMachine>>
 createTargetMachine(StringRef cpu, llvm::CodeGenOptLevel level) {
-  static std::once_flag initialized;
-  std::call_once(initialized, [] {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-  });
+  initializeCPU();
   auto builder = llvm::orc::JITTargetMachineBuilder::detectHost();
   if (!builder)
     return builder.takeError();

@@ -95,6 +95,8 @@ getRuntimeSymbols(llvm::orc::MangleAndInterner mangle) {
 /// Memory of code is the process's, functions of the C library are found in it.
 static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> createJIT() {
   using namespace llvm::orc;
+  // Code that was kept is linked without a compilation before it.
+  initializeCPU();
   return LLJITBuilder()
       .setObjectLinkingLayerCreator([](ExecutionSession &session) {
         return std::make_unique<RTDyldObjectLinkingLayer>(
@@ -105,7 +107,10 @@ static llvm::Expected<std::unique_ptr<llvm::orc::LLJIT>> createJIT() {
       .create();
 }
 
-llvm::Error CPUKernel::link(StringRef name) {
+llvm::Error CPUKernel::link(StringRef name, StringRef cpu) {
+  missing = findMissingFeatures(cpu);
+  if (!missing.empty())
+    return llvm::Error::success();
   auto created = createJIT();
   if (!created)
     return created.takeError();
@@ -135,12 +140,27 @@ CPUKernel::load(ModuleOp module, StringRef entry, FunctionType type,
   std::unique_ptr<CPUKernel> kernel(new CPUKernel);
   kernel->object = std::move(*object);
   kernel->type = type;
-  kernel->missing = findMissingFeatures(cpu);
-  if (kernel->missing.empty())
-    if (llvm::Error error = kernel->link(entry))
-      return report(module, cpu, std::move(error));
+  for (TypeRange types :
+       {TypeRange(type.getInputs()), TypeRange(type.getResults())})
+    for (Type parameter : types)
+      kernel->isTensor.push_back(isa<RankedTensorType>(parameter));
+  if (llvm::Error error = kernel->link(entry, cpu))
+    return report(module, cpu, std::move(error));
   return kernel;
 }
+
+llvm::Expected<std::unique_ptr<CPUKernel>>
+CPUKernel::loadObject(StringRef object, StringRef entry, StringRef cpu,
+                      std::vector<bool> isTensor) {
+  std::unique_ptr<CPUKernel> kernel(new CPUKernel);
+  kernel->object = llvm::MemoryBuffer::getMemBufferCopy(object, entry);
+  kernel->isTensor = std::move(isTensor);
+  if (llvm::Error error = kernel->link(entry, cpu))
+    return std::move(error);
+  return kernel;
+}
+
+StringRef CPUKernel::getObject() const { return object->getBuffer(); }
 
 void *CPUKernel::lookup(StringRef global) const {
   if (!jit)
@@ -193,7 +213,8 @@ struct Descriptor {
     int64_t stride = 1;
     for (size_t dim = rank; dim-- > 0;) {
       words[3 + dim] = argument.shape[dim];
-      words[3 + rank + dim] = stride;
+      words[3 + rank + dim] =
+          argument.strides.empty() ? stride : argument.strides[dim];
       stride *= argument.shape[dim];
     }
   }
@@ -227,24 +248,21 @@ LogicalResult CPUKernel::invoke(ArrayRef<KernelArgument> inputs,
     }
     return success();
   };
-  if (failed(check(inputs, type.getInputs(), "input")) ||
-      failed(check(outputs, type.getResults(), "output")))
+  if (type && (failed(check(inputs, type.getInputs(), "input")) ||
+               failed(check(outputs, type.getResults(), "output"))))
     return failure();
 
   SmallVector<KernelArgument> all(inputs);
   llvm::append_range(all, outputs);
-  SmallVector<Type> types(type.getInputs());
-  llvm::append_range(types, type.getResults());
   SmallVector<Descriptor, 0> descriptors;
   for (const KernelArgument &argument : all)
     descriptors.emplace_back(argument);
   SmallVector<void *> pointers, packed;
   for (Descriptor &descriptor : descriptors)
     pointers.push_back(descriptor.words.data());
-  for (auto [i, parameter] : llvm::enumerate(types))
-    packed.push_back(isa<RankedTensorType>(parameter)
-                         ? static_cast<void *>(&pointers[i])
-                         : static_cast<void *>(&all[i].number));
+  for (size_t i = 0; i < all.size(); ++i)
+    packed.push_back(isTensor[i] ? static_cast<void *>(&pointers[i])
+                                 : static_cast<void *>(&all[i].number));
   entry(packed.data());
   return success();
 }

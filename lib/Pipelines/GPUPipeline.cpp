@@ -162,6 +162,7 @@ void flash::buildGPULoweringPipeline(OpPassManager &pm,
   kernels.addPass(createReconcileUnrealizedCastsPass());
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
+  kernels.addPass(createTileDropParameters());
 }
 
 void flash::buildGPUPipeline(OpPassManager &pm,

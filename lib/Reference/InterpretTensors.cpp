@@ -249,8 +249,9 @@ Status Interpreter::visitAffine(Operation *op, AffineMap map) {
   return bind(op->getResult(0), value);
 }
 
-/// Integer and index arithmetic: folded by the ops themselves, on constants.
-Status Interpreter::visitInteger(Operation *op) {
+/// Integer and index arithmetic is folded by the ops themselves, on constants;
+/// other numbers are as regions have them.
+Status Interpreter::visitNumber(Operation *op) {
   auto isInteger = [](Type type) { return type.isIntOrIndex(); };
   if (!llvm::all_of(op->getOperandTypes(), isInteger) ||
       !llvm::all_of(op->getResultTypes(), isInteger) ||

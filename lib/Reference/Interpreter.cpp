@@ -174,7 +174,7 @@ Status Interpreter::visit(Operation *op) {
           [&](auto known) { return visit(known); })
       .Case<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>(
           [&](auto known) { return visitAffine(known, known.getMap()); })
-      .Default([&](Operation *other) { return visitInteger(other); });
+      .Default([&](Operation *other) { return visitNumber(other); });
 }
 
 //===----------------------------------------------------------------------===//

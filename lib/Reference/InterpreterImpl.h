@@ -84,7 +84,7 @@ private:
   template <typename OpT>
   rt::Status writeSlice(OpT op, rt::Array &dest, bool add);
   rt::Status visitAffine(mlir::Operation *op, mlir::AffineMap map);
-  rt::Status visitInteger(mlir::Operation *op);
+  rt::Status visitNumber(mlir::Operation *op);
   rt::Status visitDense(mlir::arith::ConstantOp op);
   rt::Status visitResource(mlir::arith::ConstantOp op);
   /// An op on numbers, as a region may hold it.

@@ -6,16 +6,16 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What is kept between calls: for each context its modules and kernels, and for
-// each stream of it the temporaries.
+// What is kept between calls: for each context its modules and kernels. They
+// are a list that only grows, so that a launch finds them without a lock.
 //
 //===----------------------------------------------------------------------===//
 
 #include "flash/Runtime/Executor.h"
-#include "Call.h"
+#include "BindCall.h"
 #include "LoadedProgram.h"
 
-#include <map>
+#include <atomic>
 #include <mutex>
 
 using namespace flash::rt;
@@ -23,88 +23,135 @@ using namespace flash::rt::cuda;
 
 namespace {
 
-/// Temporaries of a stream, in one allocation. The lock is held while a call is
-/// enqueued: two threads on one stream must not mix their steps.
-struct StreamState {
-  std::mutex mutex;
-  std::optional<DeviceBuffer> memory;
-};
-
 struct ContextState {
+  uint64_t id = 0;
   Context context = nullptr;
   LoadedProgram code;
-  std::mutex mutex; ///< guards the map
-  std::map<Stream, StreamState> streams;
+  const ContextState *next = nullptr;
 };
 
-constexpr int64_t kTemporaryAlignment = 256;
+/// Workspace of a call whose caller gave none, ordered on the stream.
+class StreamMemory {
+public:
+  StreamMemory(const Driver &driver, Stream stream)
+      : driver(driver), stream(stream),
+        ordered(driver.memAllocAsync && driver.memFreeAsync) {}
+  StreamMemory(const StreamMemory &) = delete;
+  StreamMemory &operator=(const StreamMemory &) = delete;
+  ~StreamMemory() {
+    if (!address)
+      return;
+    if (ordered) {
+      (void)driver.memFreeAsync(address, stream);
+      return;
+    }
+    (void)driver.streamSynchronize(stream);
+    (void)driver.memFree(address);
+  }
+
+  Status allocate(int64_t bytes) {
+    size_t size = static_cast<size_t>(bytes);
+    std::string what =
+        "allocating " + std::to_string(bytes) + " bytes of device memory";
+    Status status =
+        driver.check(ordered ? driver.memAllocAsync(&address, size, stream)
+                             : driver.memAlloc(&address, size),
+                     what, ordered ? "cuMemAllocAsync" : "cuMemAlloc");
+    if (status.failed())
+      address = 0;
+    return status;
+  }
+
+  DevicePtr address = 0;
+
+private:
+  const Driver &driver;
+  Stream stream;
+  /// Drivers before 11.2 cannot; there the call waits for its kernels.
+  bool ordered;
+};
 
 } // namespace
 
 struct Executor::Impl {
-  Program program;
-  const Driver *driver = nullptr;
-  std::mutex mutex; ///< guards driver and contexts
-  std::map<uint64_t, std::unique_ptr<ContextState>> contexts;
-  TensorMapCache maps;
-
+  explicit Impl(CallPlan plan, const FlatProgram &flat)
+      : plan(std::move(plan)), flat(flat) {}
   ~Impl();
 
   Result<const Driver *> getDriver();
-  Result<ContextState *> stateOf(const ContextScope &scope);
-  Result<std::vector<BufferView>>
-  placeBuffers(StreamState &state, Stream stream,
-               const std::vector<Argument> &arguments,
-               const std::vector<Argument> &results);
-  Status enqueue(const BoundStep &step, const ContextState &state,
-                 Stream stream);
+  Result<const ContextState *> stateOf(const ContextScope &scope);
+  const ContextState *find(uint64_t id) const {
+    const ContextState *state = contexts.load(std::memory_order_acquire);
+    while (state && state->id != id)
+      state = state->next;
+    return state;
+  }
+  Result<uint64_t> place(int64_t bytes, const Workspace *given,
+                         StreamMemory &own);
+  Status enqueue(const BoundStep &step, BoundCall &call,
+                 const ContextState &state, Stream stream);
+
+  CallPlan plan;
+  const FlatProgram &flat;
+  /// Told from other executors by this, also when they come to lie where this
+  /// one was.
+  const uint64_t number = nextNumber++;
+  std::atomic<const Driver *> driver{nullptr};
+  std::mutex loading;
+  std::atomic<const ContextState *> contexts{nullptr};
+
+  static std::atomic<uint64_t> nextNumber;
 };
+
+std::atomic<uint64_t> Executor::Impl::nextNumber{0};
 
 //===----------------------------------------------------------------------===//
 // State
 //===----------------------------------------------------------------------===//
 
 Result<const Driver *> Executor::Impl::getDriver() {
-  std::lock_guard<std::mutex> lock(mutex);
-  if (!driver) {
-    Result<const Driver *> found = Driver::get();
-    if (found.failed())
-      return found;
-    driver = *found;
-  }
-  return driver;
+  if (const Driver *known = driver.load(std::memory_order_acquire))
+    return known;
+  Result<const Driver *> found = Driver::get();
+  if (found.ok())
+    driver.store(*found, std::memory_order_release);
+  return found;
 }
 
-Result<ContextState *> Executor::Impl::stateOf(const ContextScope &scope) {
-  // Held while loading: others that need the same modules wait for them.
-  std::lock_guard<std::mutex> lock(mutex);
+Result<const ContextState *>
+Executor::Impl::stateOf(const ContextScope &scope) {
   uint64_t id = scope.id();
-  auto it = contexts.find(id);
-  if (it == contexts.end()) {
-    Result<LoadedProgram> code = LoadedProgram::load(*driver, program);
-    if (code.failed())
-      return code.status();
-    auto state = std::make_unique<ContextState>();
-    state->context = scope.context();
-    state->code = std::move(*code);
-    it = contexts.emplace(id, std::move(state)).first;
-  }
-  return it->second.get();
+  if (const ContextState *state = find(id))
+    return state;
+  // Held while loading: others that need the same modules wait for them.
+  std::lock_guard<std::mutex> lock(loading);
+  if (const ContextState *state = find(id))
+    return state;
+  Result<LoadedProgram> code =
+      LoadedProgram::load(*driver.load(), flat.program);
+  if (code.failed())
+    return code.status();
+  auto *state = new ContextState;
+  state->id = id;
+  state->context = scope.context();
+  state->code = std::move(*code);
+  state->next = contexts.load(std::memory_order_relaxed);
+  contexts.store(state, std::memory_order_release);
+  return static_cast<const ContextState *>(state);
 }
 
 Executor::Impl::~Impl() {
-  for (auto &[id, state] : contexts) {
-    // With the context gone, so are its modules and memory.
-    Result<ContextScope> scope = ContextScope::enter(*driver, state->context);
-    if (scope.ok() && scope->id() == id) {
-      state.reset();
-      continue;
-    }
-    for (LoadedModule &module : state->code.modules)
-      module.release();
-    for (auto &[stream, streamState] : state->streams)
-      if (streamState.memory)
-        streamState.memory->release();
+  const ContextState *next = contexts.load();
+  while (next) {
+    auto *state = const_cast<ContextState *>(next);
+    next = state->next;
+    // With the context gone, so are its modules.
+    Result<ContextScope> scope =
+        ContextScope::enter(*driver.load(), state->context);
+    if (scope.failed() || scope->id() != state->id)
+      for (LoadedModule &module : state->code.modules)
+        module.release();
+    delete state;
   }
 }
 
@@ -112,105 +159,49 @@ Executor::Impl::~Impl() {
 // Launching
 //===----------------------------------------------------------------------===//
 
-/// Finds each buffer's memory, growing the temporaries' when it is short.
-Result<std::vector<BufferView>>
-Executor::Impl::placeBuffers(StreamState &state, Stream stream,
-                             const std::vector<Argument> &arguments,
-                             const std::vector<Argument> &results) {
-  std::vector<BufferView> views(program.buffers.size());
-  // What is zero between launches lies first: sizes of the others change.
-  std::vector<size_t> order;
-  order.reserve(views.size());
-  for (bool zeroed : {true, false})
-    for (size_t i = 0; i < views.size(); ++i)
-      if (program.buffers[i].zeroed == zeroed)
-        order.push_back(i);
-  // Of a temporary, the address is first its offset.
-  int64_t total = 0;
-  for (size_t i : order) {
-    const Buffer &buffer = program.buffers[i];
-    size_t index = static_cast<size_t>(buffer.index);
-    BufferView view;
-    if (buffer.kind == Buffer::Kind::Temporary) {
-      auto name = [&] {
-        return program.nameOfBuffer(static_cast<int>(i)) + " of '" +
-               program.signature.name + "'";
-      };
-      Result<int64_t> bytes = buffer.bytes.evaluate(arguments);
-      if (bytes.failed())
-        return bytes.status().withContext(name());
-      int64_t end;
-      if (*bytes < 0 || __builtin_add_overflow(total, *bytes, &end) ||
-          __builtin_add_overflow(end, kTemporaryAlignment - 1, &end))
-        return Status::error(name() + " has an impossible size: " +
-                             std::to_string(*bytes) + " bytes");
-      view = {static_cast<uint64_t>(total), *bytes};
-      total = end / kTemporaryAlignment * kTemporaryAlignment;
-    } else {
-      bool isResult = buffer.kind == Buffer::Kind::Result;
-      const Argument &tensor = (isResult ? results : arguments)[index];
-      DType dtype = isResult ? program.signature.results[index].dtype
-                             : program.signature.arguments[index].dtype;
-      // No overflow: the call has been checked.
-      view = {tensor.address, *countElements(tensor.dims) * sizeOf(dtype)};
-    }
-    views[i] = view;
+Result<uint64_t> Executor::Impl::place(int64_t bytes, const Workspace *given,
+                                       StreamMemory &own) {
+  const std::string &name = flat.program.signature.name;
+  if (bytes == 0)
+    return uint64_t(0);
+  if (!given) {
+    Status status = own.allocate(bytes);
+    if (status.failed())
+      return status.withContext("workspace of '" + name + "'");
+    return own.address;
   }
-  if (total > 0 && (!state.memory || state.memory->size() < total)) {
-    // Kernels on the stream may still use the old one.
-    if (state.memory) {
-      Status status = synchronize(*driver, stream);
-      if (status.failed())
-        return status;
-      state.memory.reset();
-    }
-    Result<DeviceBuffer> memory = DeviceBuffer::allocate(*driver, total);
-    if (memory.failed())
-      return memory.status().withContext("temporaries of '" +
-                                         program.signature.name + "'");
-    state.memory.emplace(std::move(*memory));
-    for (size_t i = 0; i < views.size(); ++i) {
-      if (!program.buffers[i].zeroed)
-        continue;
-      Status status = driver->check(
-          driver->memsetD8Async(state.memory->address() + views[i].address, 0,
-                                static_cast<size_t>(views[i].bytes), stream),
-          "clearing " + program.nameOfBuffer(static_cast<int>(i)) + " of '" +
-              program.signature.name + "'",
-          "cuMemsetD8Async");
-      if (status.failed()) {
-        state.memory.reset();
-        return status;
-      }
-    }
-  }
-  for (size_t i = 0; i < views.size(); ++i)
-    if (program.buffers[i].kind == Buffer::Kind::Temporary && state.memory)
-      views[i].address += state.memory->address();
-  return views;
+  if (!given->data || given->bytes < static_cast<size_t>(bytes))
+    return Status::error(
+        "'" + name + "' needs a workspace of " + std::to_string(bytes) +
+        " bytes for these sizes, but " +
+        std::to_string(given->data ? given->bytes : 0) + " were given");
+  uint64_t address = reinterpret_cast<uintptr_t>(given->data);
+  if (address % kTemporaryAlignment != 0)
+    return Status::error("the workspace of '" + name +
+                         "' must begin at a multiple of " +
+                         std::to_string(kTemporaryAlignment) + " bytes");
+  return address;
 }
 
-Status Executor::Impl::enqueue(const BoundStep &step, const ContextState &state,
-                               Stream stream) {
-  if (auto *fill = std::get_if<BoundFill>(&step)) {
-    Code code = driver->memsetD8Async(fill->address, fill->value,
-                                      static_cast<size_t>(fill->bytes), stream);
-    if (code == 0)
-      return Status::success();
-    return driver->check(code,
-                         "filling " + std::to_string(fill->bytes) +
-                             " bytes for '" + program.signature.name + "'",
-                         "cuMemsetD8Async");
-  }
-  const BoundLaunch &launch = *std::get_if<BoundLaunch>(&step);
-  std::vector<void *> params;
-  params.reserve(launch.params.size());
-  for (const ParamValue &value : launch.params)
-    params.push_back(const_cast<ParamValue *>(&value));
-  const std::string &name =
-      std::get_if<Launch>(&program.steps[launch.step])->kernel;
-  return launchKernel(*driver, name, state.code.kernels[launch.step],
-                      launch.geometry, stream, params.data());
+Status Executor::Impl::enqueue(const BoundStep &bound, BoundCall &call,
+                               const ContextState &state, Stream stream) {
+  const Driver &cuda = *driver.load(std::memory_order_relaxed);
+  const Program &program = flat.program;
+  if (const auto *launch = std::get_if<FlatLaunch>(&flat.steps[bound.step]))
+    return launchKernel(
+        cuda, std::get_if<Launch>(&program.steps[launch->step])->kernel,
+        state.code.kernels[launch->step], bound.geometry, stream,
+        call.paramsOf(*launch));
+  const FlatFill &fill = *std::get_if<FlatFill>(&flat.steps[bound.step]);
+  Code code = cuda.memsetD8Async(
+      bound.address, std::get_if<Fill>(&program.steps[fill.step])->value,
+      static_cast<size_t>(bound.bytes), stream);
+  if (code == 0)
+    return Status::success();
+  return cuda.check(code,
+                    "filling " + std::to_string(bound.bytes) + " bytes for '" +
+                        program.signature.name + "'",
+                    "cuMemsetD8Async");
 }
 
 //===----------------------------------------------------------------------===//
@@ -223,24 +214,16 @@ Executor &Executor::operator=(Executor &&) = default;
 Executor::~Executor() = default;
 
 Result<Executor> Executor::create(Program program, const Driver *driver) {
-  Status status = program.verify();
-  if (status.failed())
-    return status;
-  auto impl = std::make_unique<Impl>();
-  impl->program = std::move(program);
+  Result<CallPlan> plan = CallPlan::create(std::move(program));
+  if (plan.failed())
+    return plan.status();
+  const FlatProgram &flat = *plan->flat;
+  auto impl = std::make_unique<Impl>(std::move(*plan), flat);
   impl->driver = driver;
   return Executor(std::move(impl));
 }
 
-const Program &Executor::program() const { return impl->program; }
-
-Result<std::vector<std::vector<int64_t>>>
-Executor::resultShapes(const std::vector<Argument> &arguments) const {
-  Status status = checkArguments(impl->program, arguments);
-  if (status.failed())
-    return status;
-  return evaluateResultShapes(impl->program, arguments);
-}
+const CallPlan &Executor::plan() const { return impl->plan; }
 
 Status Executor::prepare() {
   Result<const Driver *> driver = impl->getDriver();
@@ -252,80 +235,75 @@ Status Executor::prepare() {
   return impl->stateOf(*scope).status();
 }
 
-Status Executor::launch(const std::vector<Argument> &arguments,
-                        const std::vector<Argument> &results, Stream stream) {
-  Status status = checkArguments(impl->program, arguments);
+Status Executor::launch(const CallArgument *arguments,
+                        const CallArgument *results, Stream stream,
+                        const Workspace *workspace) {
+  const FlatProgram &flat = impl->flat;
+  CallFrame frame(flat);
+  Status status = checkArguments(flat, arguments, frame);
   if (status.ok())
-    status = checkResults(impl->program, arguments, results);
+    status = checkResults(flat, results, frame);
   if (status.failed())
     return status;
+  Result<int64_t> bytes = measureWorkspace(flat, frame);
+  if (bytes.failed())
+    return bytes.status();
   Result<const Driver *> driver = impl->getDriver();
   if (driver.failed())
     return driver.status();
   Result<ContextScope> scope = ContextScope::enter(**driver, stream);
   if (scope.failed())
     return scope.status();
-  Result<ContextState *> state = impl->stateOf(*scope);
+  Result<const ContextState *> state = impl->stateOf(*scope);
   if (state.failed())
     return state.status();
-
-  StreamState *streamState;
-  {
-    std::lock_guard<std::mutex> lock((*state)->mutex);
-    streamState = &(*state)->streams[stream];
-  }
-  std::lock_guard<std::mutex> lock(streamState->mutex);
-  Result<std::vector<BufferView>> views =
-      impl->placeBuffers(*streamState, stream, arguments, results);
-  if (views.failed())
-    return views.status();
-  Result<std::vector<BoundStep>> steps =
-      bindSteps(impl->program, arguments, *views, **driver, impl->maps);
-  if (steps.failed())
-    return steps.status();
-  for (const BoundStep &step : *steps) {
-    status = impl->enqueue(step, **state, stream);
+  StreamMemory own(**driver, stream);
+  Result<uint64_t> memory = impl->place(*bytes, workspace, own);
+  if (memory.failed())
+    return memory.status();
+  BoundCall call(flat);
+  status = call.bind(arguments, frame, **driver, *memory, impl->number);
+  if (status.failed())
+    return status;
+  for (const BoundStep &step : call) {
+    status = impl->enqueue(step, call, **state, stream);
     if (status.failed())
       return status;
   }
   return Status::success();
 }
 
+Status Executor::launch(const std::vector<Argument> &arguments,
+                        const std::vector<Argument> &results, Stream stream,
+                        const Workspace *workspace) {
+  Status status = impl->plan.checkKinds(arguments, results);
+  if (status.failed())
+    return status;
+  return launch(toCallArguments(arguments).data(),
+                toCallArguments(results).data(), stream, workspace);
+}
+
 Result<std::vector<KernelAttributes>> Executor::kernelAttributes() {
   Status status = prepare();
   if (status.failed())
     return status;
-  Result<ContextScope> scope = ContextScope::enter(*impl->driver);
+  const Driver &driver = *impl->driver.load();
+  Result<ContextScope> scope = ContextScope::enter(driver);
   if (scope.failed())
     return scope.status();
-  Result<ContextState *> state = impl->stateOf(*scope);
+  Result<const ContextState *> state = impl->stateOf(*scope);
   if (state.failed())
     return state.status();
   std::vector<KernelAttributes> all;
-  for (size_t i = 0; i < impl->program.steps.size(); ++i) {
-    auto *launch = std::get_if<Launch>(&impl->program.steps[i]);
+  for (size_t i = 0; i < program().steps.size(); ++i) {
+    auto *launch = std::get_if<Launch>(&program().steps[i]);
     if (!launch)
       continue;
     Result<KernelAttributes> one = cuda::kernelAttributes(
-        *impl->driver, launch->kernel, (*state)->code.kernels[i]);
+        driver, launch->kernel, (*state)->code.kernels[i]);
     if (one.failed())
       return one.status();
     all.push_back(*one);
   }
   return all;
-}
-
-void Executor::releaseTemporaries() {
-  std::lock_guard<std::mutex> lock(impl->mutex);
-  for (auto &[id, state] : impl->contexts) {
-    Result<ContextScope> scope =
-        ContextScope::enter(*impl->driver, state->context);
-    if (scope.failed())
-      continue;
-    std::lock_guard<std::mutex> streamsLock(state->mutex);
-    for (auto &[stream, streamState] : state->streams) {
-      std::lock_guard<std::mutex> streamLock(streamState.mutex);
-      streamState.memory.reset();
-    }
-  }
 }

@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Immutable trees, shared between expressions.
+// Immutable trees, shared between expressions; a call runs the tape that they
+// become.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,52 +33,57 @@ Expr Expr::dim(int argument, int dimension) {
       std::make_shared<Node>(Node{Kind::Dim, argument, dimension, {}, {}}));
 }
 
+Expr Expr::stride(int argument, int dimension) {
+  return Expr(
+      std::make_shared<Node>(Node{Kind::Stride, argument, dimension, {}, {}}));
+}
+
+Expr Expr::resultStride(int result, int dimension) {
+  return Expr(std::make_shared<Node>(
+      Node{Kind::ResultStride, result, dimension, {}, {}}));
+}
+
 Expr Expr::scalar(int argument) {
   return Expr(std::make_shared<Node>(Node{Kind::Scalar, argument, 0, {}, {}}));
 }
 
-/// Computes `result`; returns why it does not exist, or null.
-static const char *apply(Expr::Kind kind, int64_t lhs, int64_t rhs,
-                         int64_t &result) {
+const char *Expr::apply(Kind kind, int64_t lhs, int64_t rhs, int64_t &result) {
   constexpr const char *kOverflow = "the value does not fit in 64 bits";
   switch (kind) {
-  case Expr::Kind::Add:
+  case Kind::Add:
     return __builtin_add_overflow(lhs, rhs, &result) ? kOverflow : nullptr;
-  case Expr::Kind::Sub:
+  case Kind::Sub:
     return __builtin_sub_overflow(lhs, rhs, &result) ? kOverflow : nullptr;
-  case Expr::Kind::Mul:
+  case Kind::Mul:
     return __builtin_mul_overflow(lhs, rhs, &result) ? kOverflow : nullptr;
-  case Expr::Kind::Min:
+  case Kind::Min:
     result = std::min(lhs, rhs);
     return nullptr;
-  case Expr::Kind::Max:
+  case Kind::Max:
     result = std::max(lhs, rhs);
     return nullptr;
-  case Expr::Kind::FloorDiv:
-  case Expr::Kind::CeilDiv:
-  case Expr::Kind::Mod: {
+  case Kind::FloorDiv:
+  case Kind::CeilDiv:
+  case Kind::Mod: {
     if (rhs == 0)
       return "division by zero";
     if (lhs == INT64_MIN && rhs == -1) {
       result = 0;
-      return kind == Expr::Kind::Mod ? nullptr : kOverflow;
+      return kind == Kind::Mod ? nullptr : kOverflow;
     }
     int64_t quotient = lhs / rhs, remainder = lhs % rhs;
     bool negative = (remainder < 0) != (rhs < 0);
-    if (kind == Expr::Kind::FloorDiv)
+    if (kind == Kind::FloorDiv)
       result = quotient - (remainder != 0 && negative);
-    else if (kind == Expr::Kind::CeilDiv)
+    else if (kind == Kind::CeilDiv)
       result = quotient + (remainder != 0 && !negative);
     else
       result = remainder != 0 && negative ? remainder + rhs : remainder;
     return nullptr;
   }
-  case Expr::Kind::Constant:
-  case Expr::Kind::Dim:
-  case Expr::Kind::Scalar:
-    break;
+  default:
+    return "not an operation";
   }
-  return "not an operation";
 }
 
 Expr Expr::binary(Kind kind, const Expr &lhs, const Expr &rhs) {
@@ -103,20 +109,31 @@ bool Expr::isConstant(int64_t value) const {
   return node->kind == Kind::Constant && node->value == value;
 }
 
-Status Expr::verify(const std::vector<int> &ranks) const {
+int64_t Expr::value() const { return node->value; }
+int64_t Expr::dimension() const { return node->dimension; }
+Expr Expr::lhs() const { return Expr(node->lhs); }
+Expr Expr::rhs() const { return Expr(node->rhs); }
+
+Status Expr::verify(const std::vector<int> &ranks,
+                    const std::vector<int> &resultRanks) const {
+  bool ofResult = node->kind == Kind::ResultStride;
+  const std::vector<int> &all = ofResult ? resultRanks : ranks;
   switch (node->kind) {
   case Kind::Constant:
     return Status::success();
   case Kind::Dim:
+  case Kind::Stride:
+  case Kind::ResultStride:
   case Kind::Scalar: {
     int64_t argument = node->value;
-    if (argument < 0 || argument >= static_cast<int64_t>(ranks.size()))
-      return Status::error("'" + str() + "' names an argument of " +
-                           std::to_string(ranks.size()));
-    int rank = ranks[static_cast<size_t>(argument)];
+    if (argument < 0 || argument >= static_cast<int64_t>(all.size()))
+      return Status::error("'" + str() + "' names " +
+                           (ofResult ? "a result of " : "an argument of ") +
+                           std::to_string(all.size()));
+    int rank = all[static_cast<size_t>(argument)];
     if (node->kind == Kind::Scalar && rank >= 0)
       return Status::error("'" + str() + "' names a tensor, not an index");
-    if (node->kind == Kind::Dim &&
+    if (node->kind != Kind::Scalar &&
         (node->dimension < 0 || node->dimension >= rank))
       return Status::error("'" + str() + "' names a dimension of " +
                            (rank < 0
@@ -125,42 +142,10 @@ Status Expr::verify(const std::vector<int> &ranks) const {
     return Status::success();
   }
   default: {
-    Status status = Expr(node->lhs).verify(ranks);
-    return status.ok() ? Expr(node->rhs).verify(ranks) : status;
+    Status status = lhs().verify(ranks, resultRanks);
+    return status.ok() ? rhs().verify(ranks, resultRanks) : status;
   }
   }
-}
-
-const char *Expr::tryEvaluate(const Node &node,
-                              const std::vector<Argument> &arguments,
-                              int64_t &value) {
-  switch (node.kind) {
-  case Kind::Constant:
-    value = node.value;
-    return nullptr;
-  case Kind::Dim:
-    value = arguments[static_cast<size_t>(node.value)]
-                .dims[static_cast<size_t>(node.dimension)];
-    return nullptr;
-  case Kind::Scalar:
-    value = arguments[static_cast<size_t>(node.value)].value;
-    return nullptr;
-  default: {
-    int64_t lhs, rhs;
-    if (const char *error = tryEvaluate(*node.lhs, arguments, lhs))
-      return error;
-    if (const char *error = tryEvaluate(*node.rhs, arguments, rhs))
-      return error;
-    return apply(node.kind, lhs, rhs, value);
-  }
-  }
-}
-
-Result<int64_t> Expr::evaluate(const std::vector<Argument> &arguments) const {
-  int64_t value = 0;
-  if (const char *error = tryEvaluate(*node, arguments, value))
-    return Status::error("evaluating " + str() + ": " + error);
-  return value;
 }
 
 std::string Expr::str() const {
@@ -194,6 +179,12 @@ void Expr::print(std::string &out, int outer) const {
     return;
   case Kind::Dim:
     out += "dim(" + std::to_string(node->value) + ", " +
+           std::to_string(node->dimension) + ")";
+    return;
+  case Kind::Stride:
+  case Kind::ResultStride:
+    out += node->kind == Kind::Stride ? "stride(" : "result_stride(";
+    out += std::to_string(node->value) + ", " +
            std::to_string(node->dimension) + ")";
     return;
   case Kind::Scalar:

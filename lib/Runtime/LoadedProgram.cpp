@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "LoadedProgram.h"
-#include "Call.h"
 
 using namespace flash::rt;
 using namespace flash::rt::cuda;

@@ -26,7 +26,9 @@ public:
   explicit Verifier(const Program &program) : program(program) {
     for (const ArgumentInfo &argument : program.signature.arguments)
       ranks.push_back(
-          argument.isIndex ? -1 : static_cast<int>(argument.dims.size()));
+          argument.isTensor() ? static_cast<int>(argument.dims.size()) : -1);
+    for (const ResultInfo &result : program.signature.results)
+      resultRanks.push_back(static_cast<int>(result.dims.size()));
   }
 
   Status run() {
@@ -68,6 +70,10 @@ private:
   }
   void expr(const Expr &expr, const std::string &where) {
     note(expr.verify(ranks), where);
+  }
+  /// Of a launch or a fill, which know strides of results too.
+  void stepExpr(const Expr &expr, const std::string &where) {
+    note(expr.verify(ranks, resultRanks), where);
   }
   void bufferIndex(int index, const std::string &where) {
     require(inRange(index, program.buffers), where, "there is no such buffer");
@@ -121,33 +127,54 @@ private:
 
   void param(const PointerParam &param, const std::string &where) {
     bufferIndex(param.buffer, where);
-    expr(param.byteOffset, where);
+    stepExpr(param.byteOffset, where);
   }
   void param(const Int64Param &param, const std::string &where) {
-    expr(param.value, where);
+    stepExpr(param.value, where);
   }
   void param(const Int32Param &param, const std::string &where) {
-    expr(param.value, where);
+    stepExpr(param.value, where);
   }
   void param(const Float32Param &, const std::string &) {}
+  void param(const RealParam &param, const std::string &where) {
+    require(inRange(param.argument, program.signature.arguments) &&
+                program.signature.arguments[param.argument].isReal,
+            where, "there is no such number");
+  }
   void param(const TensorMapParam &param, const std::string &where) {
     bufferIndex(param.buffer, where);
-    expr(param.byteOffset, where);
+    stepExpr(param.byteOffset, where);
     for (const Expr &dim : param.dims)
-      expr(dim, where);
+      stepExpr(dim, where);
     for (const Expr &stride : param.byteStrides)
-      expr(stride, where);
+      stepExpr(stride, where);
     note(verifyTensorMap(param), where);
   }
 
   const Program &program;
-  std::vector<int> ranks;
+  std::vector<int> ranks, resultRanks;
   Status status = Status::success();
 };
 
 } // namespace
 
 Status Program::verify() const { return Verifier(*this).run(); }
+
+size_t flash::rt::paramSize(const Param &param) {
+  struct Sizes {
+    size_t operator()(const PointerParam &) { return sizeof(uint64_t); }
+    size_t operator()(const Int64Param &) { return sizeof(int64_t); }
+    size_t operator()(const Int32Param &) { return sizeof(int32_t); }
+    size_t operator()(const Float32Param &) { return sizeof(float); }
+    size_t operator()(const RealParam &param) {
+      return static_cast<size_t>(sizeOf(param.dtype));
+    }
+    size_t operator()(const TensorMapParam &) {
+      return sizeof(cuda::TensorMap);
+    }
+  };
+  return std::visit(Sizes{}, param);
+}
 
 std::string Program::nameOfBuffer(int index) const {
   const Buffer &buffer = buffers[static_cast<size_t>(index)];

@@ -64,6 +64,10 @@ std::string str(const Float32Param &param) {
   std::snprintf(text, sizeof(text), "%.9g", static_cast<double>(param.value));
   return std::string("f32 ") + text;
 }
+std::string str(const RealParam &param) {
+  return std::string(nameOf(param.dtype)) + " number(" +
+         std::to_string(param.argument) + ")";
+}
 std::string str(const TensorMapParam &param) {
   const char *swizzles[] = {"none", "32", "64", "128"};
   const char *promotions[] = {"none", "64", "128", "256"};
@@ -122,6 +126,8 @@ std::string Program::str() const {
   text += join(signature.arguments, [](const ArgumentInfo &argument) {
     if (argument.isIndex)
       return argument.name + ": index";
+    if (argument.isReal)
+      return argument.name + ": " + nameOf(argument.dtype);
     return argument.name + ": " + nameOf(argument.dtype) + "[" +
            join(argument.dims,
                 [](const std::optional<Expr> &dim) {
@@ -141,8 +147,7 @@ std::string Program::str() const {
     text += "  buffer #" + std::to_string(i) + " = " +
             nameOfBuffer(static_cast<int>(i));
     if (buffers[i].kind == Buffer::Kind::Temporary)
-      text += ", " + buffers[i].bytes.str() + " bytes" +
-              (buffers[i].zeroed ? ", zeroed" : "");
+      text += ", " + buffers[i].bytes.str() + " bytes";
     text += "\n";
   }
   for (const Check &check : checks)

@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 
 using namespace flash::rt;
 
@@ -75,23 +76,27 @@ Status flash::rt::verifyTensorMap(const TensorMapParam &param) {
   return Status::success();
 }
 
-Result<cuda::TensorMap> flash::rt::encodeTensorMap(
-    const cuda::Driver &driver, const TensorMapParam &param,
-    const TensorMapValues &values, const std::string &name) {
-  std::string what = "encoding the tensor map of " + name;
+/// `name` makes the tensor's name, for errors only: maps of new tensors are
+/// encoded in every call.
+template <typename Name>
+static Status encode(const cuda::Driver &driver, const TensorMapParam &param,
+                     const TensorMapValues &values, Name name,
+                     cuda::TensorMap &map) {
+  auto what = [&] { return "encoding the tensor map of " + name(); };
   if (!driver.tensorMapEncodeTiled)
-    return Status::error(what + " needs cuTensorMapEncodeTiled, which this "
-                                "CUDA driver does not have");
-  size_t rank = values.dims.size();
-  bool empty = std::any_of(values.dims.begin(), values.dims.end(),
+    return Status::error(what() + " needs cuTensorMapEncodeTiled, which this "
+                                  "CUDA driver does not have");
+  size_t rank = param.dims.size();
+  bool empty = std::any_of(values.dims.begin(), values.dims.begin() + rank,
                            [](int64_t dim) { return dim == 0; });
   uint64_t dims[5] = {}, strides[4] = {};
   uint32_t elementStrides[5] = {1, 1, 1, 1, 1};
   for (size_t i = 0; i < rank; ++i) {
     int64_t dim = values.dims[i];
     if (dim < 0 || dim > (int64_t(1) << 32))
-      return Status::error(what + ": dimension " + std::to_string(i) + " is " +
-                           std::to_string(dim) + ", not within 0 to 2^32");
+      return Status::error(what() + ": dimension " + std::to_string(i) +
+                           " is " + std::to_string(dim) +
+                           ", not within 0 to 2^32");
     dims[i] = empty ? 1 : static_cast<uint64_t>(dim);
     if (!param.elementStrides.empty())
       elementStrides[i] = param.elementStrides[i];
@@ -101,10 +106,13 @@ Result<cuda::TensorMap> flash::rt::encodeTensorMap(
     if (empty)
       stride = 16;
     if (stride < 0 || stride % 16 != 0 || stride >= int64_t(1) << 40)
-      return Status::error(what + ": the stride of dimension " +
+      return Status::error(what() + ": the stride of dimension " +
                            std::to_string(i + 1) + " is " +
                            std::to_string(stride) +
                            " bytes, not a multiple of 16 within 0 to 2^40");
+    // Of one element no stride is used.
+    if (dims[i + 1] == 1)
+      stride = stride ? stride : 16;
     strides[i] = static_cast<uint64_t>(stride);
   }
   // Empty tensors have any address, often null; nothing is read through it.
@@ -113,50 +121,58 @@ Result<cuda::TensorMap> flash::rt::encodeTensorMap(
     char text[32];
     std::snprintf(text, sizeof(text), "0x%llx",
                   static_cast<unsigned long long>(address));
-    return Status::error(what + ": the address " + text +
+    return Status::error(what() + ": the address " + text +
                          " is not a multiple of 16 bytes");
   }
-  cuda::TensorMap map = {};
   cuda::Code code = driver.tensorMapEncodeTiled(
       &map, tensorMapType(param.dtype), static_cast<uint32_t>(rank),
       reinterpret_cast<void *>(address), dims, strides, param.box.data(),
       elementStrides, /*interleave=*/0, static_cast<int>(param.swizzle),
       static_cast<int>(param.l2Promotion), static_cast<int>(param.oobFill));
-  Status status = driver.check(code, what, "cuTensorMapEncodeTiled");
+  if (code == 0)
+    return Status::success();
+  return driver.check(code, what(), "cuTensorMapEncodeTiled");
+}
+
+Result<cuda::TensorMap> flash::rt::encodeTensorMap(
+    const cuda::Driver &driver, const TensorMapParam &param,
+    const TensorMapValues &values, const std::string &name) {
+  cuda::TensorMap map = {};
+  Status status = encode(driver, param, values, [&] { return name; }, map);
   if (status.failed())
     return status;
   return map;
 }
 
-Result<cuda::TensorMap> TensorMapCache::get(const cuda::Driver &driver,
-                                            const TensorMapParam &param,
-                                            const TensorMapValues &values,
-                                            const Program &program) {
-  std::vector<uint64_t> key = {
-      values.address,
-      values.dims.size(),
-      static_cast<uint64_t>(param.dtype),
-      static_cast<uint64_t>(param.swizzle),
-      static_cast<uint64_t>(param.l2Promotion),
-      static_cast<uint64_t>(param.oobFill),
-      param.elementStrides.size(),
-  };
-  key.insert(key.end(), values.dims.begin(), values.dims.end());
-  key.insert(key.end(), values.byteStrides.begin(), values.byteStrides.end());
-  key.insert(key.end(), param.box.begin(), param.box.end());
-  key.insert(key.end(), param.elementStrides.begin(),
-             param.elementStrides.end());
+TensorMapCache &TensorMapCache::ofThread() {
+  static thread_local TensorMapCache cache;
+  return cache;
+}
 
-  std::lock_guard<std::mutex> lock(mutex);
-  auto it = maps.find(key);
-  if (it != maps.end())
-    return it->second;
-  Result<cuda::TensorMap> map = encodeTensorMap(
-      driver, param, values, program.nameOfBuffer(param.buffer));
-  if (map.failed())
-    return map;
-  if (maps.size() >= kCapacity)
-    maps.clear();
-  maps.emplace(std::move(key), *map);
-  return map;
+Status TensorMapCache::get(const cuda::Driver &driver,
+                           const TensorMapParam &param,
+                           const TensorMapValues &values,
+                           const Program &program, Owner owner, void *to) {
+  // No program has the number 0, which entries without a map have.
+  Key key = {owner.program + 1, owner.map, values.address};
+  size_t next = 3;
+  for (int64_t dim : values.dims)
+    key[next++] = static_cast<uint64_t>(dim);
+  for (int64_t stride : values.byteStrides)
+    key[next++] = static_cast<uint64_t>(stride);
+  uint64_t hash = 0;
+  for (uint64_t word : key)
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+  Entry &entry = entries[(hash >> 32) % kCapacity];
+  if (entry.key != key) {
+    entry.key = {};
+    Status status = encode(
+        driver, param, values,
+        [&] { return program.nameOfBuffer(param.buffer); }, entry.map);
+    if (status.failed())
+      return status;
+    entry.key = key;
+  }
+  std::memcpy(to, &entry.map, sizeof(entry.map));
+  return Status::success();
 }

@@ -76,7 +76,9 @@ int main(void) {
   }
   int64_t qDims[] = {1, 2, 2, 8}, kDims[] = {1, 1, 2, 8},
           wrong[] = {1, 1, 3, 8};
-  FlashArgument arguments[] = {{q, qDims, 0}, {k, kDims, 0}, {v, kDims, 0}};
+  FlashArgument arguments[] = {{.data = q, .dims = qDims},
+                               {.data = k, .dims = kDims},
+                               {.data = v, .dims = kDims}};
   int64_t oDims[4], lseDims[3];
   int64_t *shapes[] = {oDims, lseDims};
   if (flashFunctionGetResultShapes(f, arguments, shapes)) {
@@ -89,7 +91,7 @@ int main(void) {
          (int)oDims[2], (int)oDims[3], (int)lseDims[0], (int)lseDims[1],
          (int)lseDims[2]);
 
-  FlashArgument results[] = {{o, oDims, 0}, {lse, NULL, 0}};
+  FlashArgument results[] = {{.data = o, .dims = oDims}, {.data = lse}};
   flashSetNumThreads(1);
   if (flashFunctionPrepare(f) ||
       flashFunctionLaunch(f, arguments, results, NULL)) {
@@ -108,6 +110,35 @@ int main(void) {
   arguments[2].dims = wrong;
   if (flashFunctionLaunch(f, arguments, results, NULL))
     printf("%s\n", flashGetLastError());
+  /* Keys and values that are every second row of a larger tensor, and a result
+   * whose heads and queries have changed places.
+   */
+  float wide[4 * 8], turned[2 * 2 * 8];
+  for (int row = 0; row < 4; ++row)
+    for (int d = 0; d < 8; ++d)
+      wide[row * 8 + d] = row % 2 ? -100.0f : v[row / 2 * 8 + d];
+  int64_t skip[] = {32, 32, 16, 1}, swapped[] = {32, 8, 16, 1};
+  arguments[2].data = wide;
+  arguments[2].dims = kDims;
+  arguments[2].strides = skip;
+  FlashArgument view[] = {{.data = turned, .strides = swapped}, {.data = lse}};
+  size_t workspace = 1;
+  /* CHECK: turned 4.0000 4.0000 7.0000 7.0000, workspace 0
+   */
+  if (flashFunctionGetWorkspaceSize(f, arguments, &workspace) ||
+      flashFunctionLaunchWithWorkspace(f, arguments, view, NULL, 0, NULL)) {
+    printf("failed: %s\n", flashGetLastError());
+    return 1;
+  }
+  printf("turned %.4f %.4f %.4f %.4f, workspace %d\n", turned[0], turned[8],
+         turned[16], turned[24], (int)workspace);
+  /* CHECK: argument 2 ('value') of 'attention': the last dimension has a stride
+   * of 2
+   */
+  skip[3] = 2;
+  if (flashFunctionLaunch(f, arguments, view, NULL))
+    printf("%s\n", flashGetLastError());
+
   /* CHECK: on device 0, ptx 0, llvm 1
    */
   size_t size = 0;

@@ -10,6 +10,7 @@
 #define FLASH_TOOLS_FLASHMATRIX_MATRIX_H
 
 #include "flash/Compiler/Executable.h"
+#include "flash/Reference/Interpreter.h"
 #include "flash/Runtime/Array.h"
 
 #include <cstdint>

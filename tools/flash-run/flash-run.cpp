@@ -25,6 +25,7 @@ static constexpr llvm::StringLiteral kOverview =
   flash-run examples/attention.mlir --input=q.npy --input=k.npy --input=v.npy --output=o.npy
   flash-run examples/attention.mlir --print-ir-after-level=L1,L2 --compile-only
   flash-run examples/attention.mlir --target=sm_90a --emit=ptx -o attention.ptx
+  flash-run examples/attention.mlir --target=sm_90a --emit=program -o attention.flash
   flash-run examples/attention.mlir --target=sm_90a --io-report --dim=sq=4096 --dim=sk=4096
   flash-run examples/attention.mlir --target=cpu --count-io
   flash-run --tune --target=sm_90a --tune-budget=600                 # a table of the fastest schedules
@@ -79,8 +80,8 @@ int main(int argc, char **argv) {
       cl::cat(category));
   cl::list<std::string> scalars(
       "scalar", cl::value_desc("NAME=N"),
-      cl::desc("The value of an index or i64 argument: q_offset, kv_offset, "
-               "seed, offset, or argK"),
+      cl::desc("The value of an index, i64 or floating-point argument: "
+               "q_offset, kv_offset, seed, offset, or argK"),
       cl::cat(category));
   cl::opt<int64_t> seed("seed", cl::init(0), cl::desc("Of the random inputs"),
                         cl::cat(category));
@@ -96,8 +97,9 @@ int main(int argc, char **argv) {
       "print-ir-after-level", cl::CommaSeparated, cl::value_desc("L0,...,L4"),
       cl::desc("Print the program at these levels"), cl::cat(category));
   cl::opt<std::string> emit(
-      "emit", cl::value_desc("llvm|ptx|cubin|plan"),
-      cl::desc("Write code instead of running it (no GPU is needed)"),
+      "emit", cl::value_desc("llvm|ptx|cubin|plan|program"),
+      cl::desc("Write code instead of running it (no GPU is needed); program: "
+               "a file for flashProgramLoad and libflash-runtime.so"),
       cl::cat(category));
   cl::opt<std::string> emitPath("o", cl::init("-"), cl::value_desc("file"),
                                 cl::desc("Where --emit writes"),
@@ -249,9 +251,9 @@ int main(int argc, char **argv) {
     return fail("--repeat, --split-kv and --threads must not be negative");
   if (!options.emit.empty() && options.emit != "llvm" &&
       options.emit != "ptx" && options.emit != "cubin" &&
-      options.emit != "plan")
-    return fail("--emit is llvm, ptx, cubin or plan, not '" + options.emit +
-                "'");
+      options.emit != "plan" && options.emit != "program")
+    return fail("--emit is llvm, ptx, cubin, plan or program, not '" +
+                options.emit + "'");
   if (tune || tuneDryRun) {
     if (check || repeat || countIO || compileOnly || !emit.empty() ||
         !options.ioReport.empty() || !options.outputs.empty() ||

@@ -57,9 +57,11 @@ TEST_F(ExecutorTest, LaunchesToTheByte) {
   Status status =
       executor.launch(arguments(2, 1000, 777), results(2, 1000), fakeStream(1));
   ASSERT_TRUE(status.ok()) << status.message();
-  ASSERT_EQ(fake.allocations.size(), 1u);
-  auto [temporary, size] = *fake.allocations.begin();
-  EXPECT_EQ(size, 512000u);
+  // The temporary lives for the call, in the order of its stream.
+  const uint64_t temporary = 0x9000000;
+  EXPECT_EQ(fake.count("cuMemAllocAsync"), 1);
+  EXPECT_EQ(fake.calls.back(), "cuMemFreeAsync");
+  EXPECT_TRUE(fake.allocations.empty());
 
   ASSERT_EQ(fake.launches.size(), 2u);
   EXPECT_EQ(fake.launches[0].call, "cuMemsetD8Async");
@@ -90,67 +92,160 @@ TEST_F(ExecutorTest, LaunchesToTheByte) {
   EXPECT_EQ(fake.sharedAsked["flash_kernel"], 200000);
 }
 
-/// What must be zero is cleared once, and does not move when sizes change.
-TEST_F(ExecutorTest, ClearsCountersOnce) {
+TEST_F(ExecutorTest, WorkspaceIsTheCallers) {
   Program program = testProgram();
   int counter = static_cast<int>(program.buffers.size());
-  program.buffers.push_back(Buffer::temporary("counter", 4, /*zeroed=*/true));
+  program.buffers.push_back(Buffer::temporary("counter", 8));
   auto *launch = std::get_if<Launch>(&program.steps[1]);
   ASSERT_TRUE(launch);
   launch->params.push_back(PointerParam{counter, 0});
   fake.paramSizes.push_back(8);
   Executor executor = make(std::move(program));
+  std::vector<Argument> in = arguments(1, 3, 5), out = results(1, 3);
+  Result<int64_t> bytes =
+      executor.plan().getWorkspaceSize(toCallArguments(in).data());
+  ASSERT_TRUE(bytes.ok()) << bytes.message();
+  EXPECT_EQ(*bytes, 1536 + 256);
 
-  auto run = [&](int64_t batch, int64_t queries) {
-    Status status = executor.launch(arguments(batch, queries, 777),
-                                    results(batch, queries), fakeStream(1));
+  // Two streams have nothing in common, and nothing is cleared for them.
+  for (uint64_t memory : {0xa0000, 0xb0000}) {
+    Workspace workspace = {reinterpret_cast<void *>(memory), 1792};
+    Status status = executor.launch(in, out, fakeStream(memory), &workspace);
     ASSERT_TRUE(status.ok()) << status.message();
+    const RecordedLaunch &last = fake.launches.back();
+    EXPECT_EQ(last.param<uint64_t>(6), memory);
+    EXPECT_EQ(last.param<uint64_t>(7), memory + 1536);
+  }
+  EXPECT_EQ(fake.count("cuMemsetD8Async"), 2); // the plan's own fills
+  EXPECT_EQ(fake.count("cuMemAllocAsync"), 0);
+  EXPECT_EQ(fake.count("cuStreamSynchronize"), 0);
+
+  auto error = [&](uint64_t memory, size_t size) {
+    Workspace workspace = {reinterpret_cast<void *>(memory), size};
+    return executor.launch(in, out, nullptr, &workspace).message();
   };
-  auto cleared = [&] {
-    size_t count = 0;
-    for (const RecordedLaunch &step : fake.launches)
-      count += step.call == "cuMemsetD8Async" &&
-               step.kernel.find(" 0 4") != std::string::npos;
-    return count;
-  };
-  run(2, 1000);
-  ASSERT_EQ(fake.allocations.size(), 1u);
-  uint64_t memory = fake.allocations.begin()->first;
-  EXPECT_EQ(cleared(), 1u);
-  EXPECT_EQ(fake.launches.back().param<uint64_t>(7), memory);
-  // Less memory for the other: the counter stays where it is.
-  run(1, 500);
-  EXPECT_EQ(cleared(), 1u);
-  EXPECT_EQ(fake.launches.back().param<uint64_t>(7), memory);
-  // More: all memory is new.
-  run(1, 4000);
-  EXPECT_EQ(cleared(), 2u);
+  EXPECT_EQ(error(0xa0000, 1791),
+            "'attention' needs a workspace of 1792 bytes for these sizes, but "
+            "1791 were given");
+  EXPECT_EQ(error(0, 4096),
+            "'attention' needs a workspace of 1792 bytes for these sizes, but "
+            "0 were given");
+  EXPECT_EQ(error(0xa0010, 4096),
+            "the workspace of 'attention' must begin at a multiple of 256 "
+            "bytes");
+  EXPECT_EQ(fake.launches.size(), 4u);
 }
 
+/// Calls leave nothing behind but modules and maps.
 TEST_F(ExecutorTest, KeepsWhatItCan) {
   Executor executor = make();
   for (int i = 0; i < 3; ++i)
     ASSERT_TRUE(executor.launch(arguments(2, 256, 64), results(2, 256)).ok());
   EXPECT_EQ(fake.images.size(), 1u);
   EXPECT_EQ(fake.maps.size(), 1u);
-  EXPECT_EQ(fake.count("cuMemAlloc"), 1);
   EXPECT_EQ(fake.launches.size(), 6u);
-  // Smaller fits; larger is a new allocation, the old one freed after a wait.
-  ASSERT_TRUE(executor.launch(arguments(2, 100, 64), results(2, 100)).ok());
-  EXPECT_EQ(fake.count("cuMemAlloc"), 1);
+  for (int64_t queries : {100, 512, 4000})
+    ASSERT_TRUE(
+        executor.launch(arguments(2, queries, 64), results(2, queries)).ok());
+  EXPECT_EQ(fake.count("cuMemAllocAsync"), 6);
+  EXPECT_EQ(fake.count("cuMemFreeAsync"), 6);
   EXPECT_EQ(fake.count("cuStreamSynchronize"), 0);
-  ASSERT_TRUE(executor.launch(arguments(2, 512, 64), results(2, 512)).ok());
-  EXPECT_EQ(fake.count("cuMemAlloc"), 2);
-  EXPECT_EQ(fake.count("cuStreamSynchronize"), 1);
-  EXPECT_EQ(fake.allocations.size(), 1u);
-  // Another stream has temporaries of its own.
-  ASSERT_TRUE(
-      executor.launch(arguments(2, 512, 64), results(2, 512), fakeStream(2))
-          .ok());
-  EXPECT_EQ(fake.allocations.size(), 2u);
-  executor.releaseTemporaries();
   EXPECT_TRUE(fake.allocations.empty());
+  // A driver without ordered allocations waits before it frees.
+  fake.table.memAllocAsync = nullptr;
   ASSERT_TRUE(executor.launch(arguments(2, 512, 64), results(2, 512)).ok());
+  EXPECT_EQ(fake.count("cuMemAlloc"), 1);
+  EXPECT_EQ(fake.count("cuStreamSynchronize"), 1);
+  EXPECT_TRUE(fake.allocations.empty());
+}
+
+/// A view of packed query, key and value, and one that is expanded.
+TEST_F(ExecutorTest, Views) {
+  Program program = testProgram();
+  auto &map = *std::get_if<TensorMapParam>(
+      &std::get_if<Launch>(&program.steps[1])->params[1]);
+  map.byteStrides = {Expr::stride(1, 2) * 2, Expr::stride(1, 1) * 2,
+                     Expr::stride(1, 0) * 2};
+  std::get_if<Launch>(&program.steps[1])->params[3] =
+      Int64Param{Expr::resultStride(0, 1)};
+  program.signature.arguments[1].alignment = 16;
+  Executor executor = make(std::move(program));
+
+  // Dense: strides follow from sizes.
+  ASSERT_TRUE(executor.launch(arguments(2, 4, 10), results(2, 4)).ok());
+  EXPECT_EQ(fake.maps[0].strides, (std::vector<uint64_t>{256, 2560, 20480}));
+  EXPECT_EQ(fake.launches.back().param<int64_t>(3), 4 * 128);
+  // The same, said.
+  std::vector<Argument> in = arguments(2, 4, 10), out = results(2, 4);
+  in[1].strides = {8 * 10 * 128, 10 * 128, 128, 1};
+  out[0].strides = {32 * 4 * 128, 4 * 128, 128, 1};
+  ASSERT_TRUE(executor.launch(in, out).ok());
+  EXPECT_EQ(fake.maps.size(), 1u);
+  // (batch, length, heads, head dim) in memory.
+  in[1].strides = {10 * 3072, 128, 3072, 1};
+  out[0].strides = {4 * 32 * 128, 128, 32 * 128, 1};
+  Status status = executor.launch(in, out);
+  ASSERT_TRUE(status.ok()) << status.message();
+  ASSERT_EQ(fake.maps.size(), 2u);
+  EXPECT_EQ(fake.maps[1].dims, (std::vector<uint64_t>{128, 10, 8, 2}));
+  EXPECT_EQ(fake.maps[1].strides, (std::vector<uint64_t>{6144, 256, 61440}));
+  EXPECT_EQ(fake.launches.back().param<int64_t>(3), 128);
+  // Expanded over batch and heads.
+  in[1].strides = {0, 0, 128, 1};
+  ASSERT_TRUE(executor.launch(in, out).ok());
+  EXPECT_EQ(fake.maps[2].strides, (std::vector<uint64_t>{256, 0, 0}));
+  // A dimension of one has any stride.
+  in = arguments(1, 4, 10), out = results(1, 4);
+  in[1].strides = {7, 10 * 128, 128, 1};
+  out[0].strides = {0, 4 * 128, 128, 1};
+  status = executor.launch(in, out);
+  ASSERT_TRUE(status.ok()) << status.message();
+
+  auto error = [&](auto change) {
+    std::vector<Argument> a = arguments(2, 4, 10), r = results(2, 4);
+    a[1].strides = {8 * 10 * 128, 10 * 128, 128, 1};
+    r[0].strides = {32 * 4 * 128, 4 * 128, 128, 1};
+    change(a[1], r[0]);
+    return executor.launch(a, r).message();
+  };
+  EXPECT_EQ(error([](Argument &k, Argument &) { k.strides[3] = 2; }),
+            "argument 1 ('k') of 'attention': the last dimension has a stride "
+            "of 2, but must be contiguous (a stride of 1): copy it");
+  EXPECT_EQ(error([](Argument &k, Argument &) { k.strides[1] = 1284; }),
+            "argument 1 ('k') of 'attention': dimension 1 has a stride of 1284 "
+            "elements, but kernels need a multiple of 8");
+  EXPECT_EQ(error([](Argument &k, Argument &) { k.address += 8; }),
+            "argument 1 ('k') of 'attention': its address is not a multiple of "
+            "16 bytes, which kernels need");
+  EXPECT_EQ(error([](Argument &, Argument &o) { o.strides[1] = 0; }),
+            "result 0 ('o') of 'attention': dimension 1 has a stride of 0: a "
+            "result's elements must not lie upon each other");
+  EXPECT_EQ(error([](Argument &k, Argument &) { k.strides.pop_back(); }),
+            "argument 1 ('k') of 'attention' has rank 4, but 3 strides were "
+            "given");
+  EXPECT_EQ(error([](Argument &k, Argument &) { k.strides[0] = INT64_MAX; }),
+            "argument 1 ('k') of 'attention': 2x8x10x128 with these strides "
+            "does not fit in 64-bit addresses");
+  EXPECT_EQ(error([](Argument &k, Argument &) { k.strides[1] = -1280; }),
+            "'attention': encoding the tensor map of argument 1 ('k'): the "
+            "stride of dimension 2 is -2560 bytes, not a multiple of 16 within "
+            "0 to 2^40");
+}
+
+/// A result that is filled has no gaps between its elements.
+TEST_F(ExecutorTest, FilledResults) {
+  Program program = testProgram();
+  program.steps.insert(program.steps.begin(), Fill{2, 0, 1024, 0});
+  Executor executor = make(std::move(program));
+  std::vector<Argument> in = arguments(2, 4, 10), out = results(2, 4);
+  out[0].strides = {32 * 4 * 128, 4 * 128, 128, 1};
+  Status status = executor.launch(in, out);
+  EXPECT_TRUE(status.ok()) << status.message();
+  out[0].strides = {4 * 32 * 128, 128, 32 * 128, 1};
+  EXPECT_EQ(executor.launch(in, out).message(),
+            "result 0 ('o') of 'attention': dimension 2 has a stride of 4096, "
+            "but must have 128: it is filled before kernels write it, as a "
+            "dense tensor");
 }
 
 TEST_F(ExecutorTest, ModulesForEachContext) {
@@ -162,7 +257,6 @@ TEST_F(ExecutorTest, ModulesForEachContext) {
     ASSERT_TRUE(executor.launch(arguments(1, 5, 5), results(1, 5)).ok());
     ASSERT_TRUE(executor.prepare().ok());
     EXPECT_EQ(fake.liveModules, 2);
-    EXPECT_EQ(fake.allocations.size(), 1u);
   }
   EXPECT_EQ(fake.liveModules, 0);
   EXPECT_TRUE(fake.allocations.empty());
@@ -223,11 +317,11 @@ TEST_F(ExecutorTest, Clusters) {
 
 TEST_F(ExecutorTest, ResultShapes) {
   Executor executor = make();
-  auto shapes = executor.resultShapes(arguments(3, 17, 5));
+  auto shapes = executor.plan().getResultShapes(arguments(3, 17, 5));
   ASSERT_TRUE(shapes.ok()) << shapes.message();
   EXPECT_EQ(*shapes,
             (std::vector<std::vector<int64_t>>{{3, 32, 17, 128}, {3, 32, 17}}));
-  EXPECT_TRUE(executor.resultShapes({}).failed());
+  EXPECT_TRUE(executor.plan().getResultShapes({}).failed());
 }
 
 TEST_F(ExecutorTest, WrongCalls) {
@@ -358,11 +452,11 @@ TEST_F(ExecutorTest, ImpossibleTemporaries) {
   EXPECT_EQ(make(program).launch(arguments(1, 4, 4), results(1, 4)).message(),
             "temporary 'partial' of 'attention' has an impossible size: -3 "
             "bytes");
-  fake.fail = "cuMemAlloc";
+  fake.fail = "cuMemAllocAsync";
   fake.failCode = 2;
   EXPECT_EQ(make().launch(arguments(1, 4, 4), results(1, 4)).message(),
-            "temporaries of 'attention': allocating 2048 bytes of device "
-            "memory: cuMemAlloc: CUDA_ERROR_OUT_OF_MEMORY (out of memory)");
+            "workspace of 'attention': allocating 2048 bytes of device memory: "
+            "cuMemAllocAsync: CUDA_ERROR_OUT_OF_MEMORY (out of memory)");
   EXPECT_TRUE(fake.launches.empty());
 }
 

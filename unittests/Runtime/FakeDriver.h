@@ -75,6 +75,7 @@ struct FakeDriver {
   std::map<std::string, int> sharedAsked; ///< by kernel
   std::vector<Context> stack;
   int liveModules = 0;
+  DevicePtr ordered = 0; ///< allocations on streams
 
   FakeDriver();
   ~FakeDriver() { instance = nullptr; }
@@ -262,6 +263,17 @@ inline FakeDriver::FakeDriver() {
   table.memFree = [](DevicePtr pointer) {
     EXPECT_EQ(instance->allocations.erase(pointer), 1u);
     return call("cuMemFree");
+  };
+  table.memAllocAsync = [](DevicePtr *pointer, size_t bytes, Stream) {
+    *pointer = 0x9000000 + 0x100000 * instance->ordered++;
+    Code code = call("cuMemAllocAsync");
+    if (code == 0)
+      instance->allocations[*pointer] = bytes;
+    return code;
+  };
+  table.memFreeAsync = [](DevicePtr pointer, Stream) {
+    EXPECT_EQ(instance->allocations.erase(pointer), 1u);
+    return call("cuMemFreeAsync");
   };
   table.memcpyHtoDAsync = [](DevicePtr, const void *, size_t, Stream) {
     return call("cuMemcpyHtoDAsync");

@@ -124,14 +124,16 @@ TEST(TensorMapTest, Verify) {
 
 TEST(TensorMapTest, Cache) {
   FakeDriver fake;
-  TensorMapCache cache;
+  TensorMapCache cache = {};
   Program program = testProgram();
   TensorMapParam param = keyMap();
   TensorMapValues values{0x10000, {128, 10, 16}, {256, 2560}};
+  TensorMapCache::Owner owner;
   auto get = [&] {
-    Result<TensorMap> map = cache.get(fake.table, param, values, program);
-    EXPECT_TRUE(map.ok()) << map.message();
-    return map->opaque[0];
+    TensorMap map;
+    Status status = cache.get(fake.table, param, values, program, owner, &map);
+    EXPECT_TRUE(status.ok()) << status.message();
+    return map.opaque[0];
   };
   uint64_t first = get();
   EXPECT_EQ(get(), first);
@@ -143,19 +145,21 @@ TEST(TensorMapTest, Cache) {
   get();
   values.byteStrides[1] = 2816;
   get();
-  param.box[1] = 64;
+  owner.map = 1;
   get();
-  param.swizzle = Swizzle::None;
-  get();
-  EXPECT_EQ(fake.maps.size(), 6u);
+  owner.program = 1;
   get();
   EXPECT_EQ(fake.maps.size(), 6u);
-  // Failures are not kept, and neither is more than its share.
+  get();
+  EXPECT_EQ(fake.maps.size(), 6u);
+  // No more than its share is kept.
   for (uint64_t i = 0; i < 3000; ++i) {
     values.address = 0x100000 + i * 16;
     get();
   }
   EXPECT_EQ(fake.maps.size(), 3006u);
+  values.address = 0x10000;
+  EXPECT_NE(get(), first);
 }
 
 } // namespace

@@ -68,6 +68,15 @@ public:
   static rt::Result<std::unique_ptr<Executable>>
   compile(mlir::func::FuncOp func, const CompileOptions &options);
 
+  /// The same through the cache on disk (FLASH_CACHE_DIR, else
+  /// $XDG_CACHE_HOME/flash; FLASH_CACHE=0 for none): where what this text
+  /// became is there, nothing is parsed and `compile` is not called. Options
+  /// that show IR or count are not for it.
+  static rt::Result<std::unique_ptr<Executable>> compileCached(
+      llvm::StringRef text, llvm::StringRef entry,
+      const CompileOptions &options,
+      llvm::function_ref<rt::Result<std::unique_ptr<Executable>>()> compile);
+
   /// Whether pointers are to device memory.
   virtual bool onDevice() const = 0;
 
@@ -75,14 +84,26 @@ public:
   /// as others.
   virtual rt::Status prepare() { return rt::Status::success(); }
 
-  /// Runs the function. On a device the work is enqueued on `stream`.
-  virtual rt::Status launch(const std::vector<rt::Argument> &arguments,
-                            const std::vector<rt::Argument> &results,
-                            rt::cuda::Stream stream) = 0;
+  /// What must hold of a call, and the sizes of its results.
+  virtual const rt::CallPlan &plan() const = 0;
+
+  /// Checks a call and runs the function. On a device the work is enqueued on
+  /// `stream`, and temporaries lie in the workspace, if there is one.
+  virtual rt::Status launch(const rt::CallArgument *arguments,
+                            const rt::CallArgument *results,
+                            rt::cuda::Stream stream,
+                            const rt::Workspace *workspace) = 0;
+  /// The same for arguments that know their kinds and ranks, which are checked.
+  rt::Status launch(const std::vector<rt::Argument> &arguments,
+                    const std::vector<rt::Argument> &results,
+                    rt::cuda::Stream stream);
 
   /// Bytes of `llvm`, `ptx`, `cubin` or `plan`; an error for what the target
   /// does not have.
   virtual rt::Result<std::string> emit(llvm::StringRef kind) = 0;
+
+  /// What the cache keeps of it; nothing for what cannot be kept.
+  virtual std::optional<std::string> save() { return std::nullopt; }
 
   /// What all launches since the last call moved, of a program compiled with
   /// `countIO`; no launch may be under way.
@@ -102,6 +123,7 @@ public:
   /// What passes had to say of what they did not do, `file:3:5: what`.
   std::vector<std::string> remarks;
   std::vector<StageTime> stages;
+  bool isFromCache = false;
   /// What ptxas said (with -v), if it ran.
   std::string assemblerLog;
 };

@@ -21,7 +21,8 @@
 #ifndef FLASH_COMPILER_SIGNATURE_H
 #define FLASH_COMPILER_SIGNATURE_H
 
-#include "flash/Reference/Interpreter.h"
+#include "flash/Runtime/DType.h"
+#include "flash/Runtime/Status.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
 #include <map>
@@ -53,6 +54,8 @@ struct SizeSymbol {
 struct SignatureArgument {
   /// An index, or an integer of 64 bits; of these no position is asked.
   bool isIndex = false, isSeed = false;
+  /// A floating-point number, as a scale.
+  bool isReal = false;
   /// `query`, `q_offset`, ...; or `arg3`.
   std::string name;
   /// What an attention has it for: `kv_lengths`, `slopes`, ...; or empty.

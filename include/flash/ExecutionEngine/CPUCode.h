@@ -16,6 +16,9 @@
 
 namespace flash {
 
+/// Registers LLVM's code generator for this machine, once.
+void initializeCPU();
+
 /// The name of the function of one argument, an array of pointers to those of
 /// the C entry of `entry`.
 std::string getPackedName(llvm::StringRef entry);

@@ -10,8 +10,10 @@
 #define FLASH_EXECUTIONENGINE_CPUKERNEL_H
 
 #include "flash/Pipelines/CPUPipeline.h"
+#include "flash/Runtime/CallArgument.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include <cstring>
 #include <memory>
 
 namespace llvm::orc {
@@ -20,16 +22,26 @@ class LLJIT;
 
 namespace flash {
 
-/// An argument of a kernel: a dense row-major tensor in the caller's memory, or
-/// a number.
+/// An argument of a kernel: a tensor in the caller's memory, or a number.
 struct KernelArgument {
-  static KernelArgument tensor(void *data, llvm::ArrayRef<int64_t> shape) {
-    return {data, llvm::SmallVector<int64_t>(shape), 0};
+  /// Without strides (in elements), the tensor is dense and row-major.
+  static KernelArgument tensor(void *data, llvm::ArrayRef<int64_t> shape,
+                               llvm::ArrayRef<int64_t> strides = {}) {
+    return {data, llvm::SmallVector<int64_t>(shape),
+            llvm::SmallVector<int64_t>(strides), 0};
   }
-  static KernelArgument index(int64_t value) { return {nullptr, {}, value}; }
+  /// A floating-point number, as the bytes of its type.
+  static KernelArgument real(const rt::RealBytes &bytes) {
+    int64_t number;
+    std::memcpy(&number, bytes.data(), sizeof(number));
+    return index(number);
+  }
+  static KernelArgument index(int64_t value) {
+    return {nullptr, {}, {}, value};
+  }
 
   void *data;
-  llvm::SmallVector<int64_t> shape;
+  llvm::SmallVector<int64_t> shape, strides;
   int64_t number;
 };
 
@@ -57,6 +69,14 @@ public:
   load(mlir::ModuleOp module, llvm::StringRef entry, mlir::FunctionType type,
        llvm::StringRef cpu = "", unsigned optLevel = 3);
 
+  /// Loads what getObject gave, for the same `cpu`; `isTensor` says of each
+  /// input and then of each output whether it is one. Callers check sizes.
+  static llvm::Expected<std::unique_ptr<CPUKernel>>
+  loadObject(llvm::StringRef object, llvm::StringRef entry, llvm::StringRef cpu,
+             std::vector<bool> isTensor);
+  /// The object code.
+  llvm::StringRef getObject() const;
+
   /// Calls the function. Results go to `outputs`, which the caller allocates;
   /// inputs are not written. Fails, and says at `error` why, if ranks, static
   /// sizes or the number of arguments do not fit, or if the processor lacks
@@ -78,13 +98,15 @@ public:
 
 private:
   CPUKernel();
-  /// Puts the code in this process and finds its entry.
-  llvm::Error link(llvm::StringRef name);
+  /// Puts the code in this process and finds its entry, if the processor has
+  /// what code for `cpu` needs.
+  llvm::Error link(llvm::StringRef name, llvm::StringRef cpu);
 
   std::unique_ptr<llvm::MemoryBuffer> object;
   std::unique_ptr<llvm::orc::LLJIT> jit; // empty if the code does not run here
   llvm::SmallVector<std::string> missing;
   mlir::FunctionType type;
+  std::vector<bool> isTensor;
   void (*entry)(void **) = nullptr;
 };
 

@@ -140,6 +140,8 @@ enum JitOption : int {
   X(tensorMapEncodeTiled, cuTensorMapEncodeTiled, (TensorMap *map, int type, uint32_t rank, void *address, const uint64_t *dims, const uint64_t *strides, const uint32_t *box, const uint32_t *elementStrides, int interleave, int swizzle, int l2Promotion, int oobFill)) \
   X(funcGetParamCount, cuFuncGetParamCount, (Function function, size_t *count)) \
   X(funcGetParamInfo, cuFuncGetParamInfo, (Function function, size_t index, size_t *offset, size_t *size)) \
+  X(memAllocAsync, cuMemAllocAsync, (DevicePtr *pointer, size_t bytes, Stream stream)) \
+  X(memFreeAsync, cuMemFreeAsync, (DevicePtr pointer, Stream stream))          \
   X(ctxGetId, cuCtxGetId, (Context context, unsigned long long *id))           \
   X(streamGetCtx, cuStreamGetCtx, (Stream stream, Context *context))
 // clang-format on

@@ -9,24 +9,32 @@
 // Runs a Program on device pointers: checks the call, then fills and launches
 // on the caller's stream, in the caller's context. Modules are loaded once for
 // each context. Everything is evaluated before the first launch, so that a call
-// which fails a check has launched nothing. Thread-safe.
+// which fails a check has launched nothing. Thread-safe: launches share no
+// lock, and nothing of a call outlives it.
 //
-// Temporaries belong to a stream and are reused by later calls on it, which the
-// stream orders; they grow as needed. A captured graph keeps using those of the
-// stream it was captured on, hence: run the largest size before the capture.
+// Temporaries lie in a workspace, which the caller gives; without one a launch
+// allocates it in the order of the stream, and gives it back behind the last
+// kernel. Either way a captured graph holds what its kernels use.
 //
 //===----------------------------------------------------------------------===//
 
 #ifndef FLASH_RUNTIME_EXECUTOR_H
 #define FLASH_RUNTIME_EXECUTOR_H
 
+#include "flash/Runtime/CallPlan.h"
 #include "flash/Runtime/Cuda.h"
-#include "flash/Runtime/Plan.h"
 
 #include <memory>
 #include <vector>
 
 namespace flash::rt {
+
+/// Device memory of the caller's for the temporaries of a call. What it holds
+/// does not matter, and it may serve another call once this one has run.
+struct Workspace {
+  void *data = nullptr;
+  size_t bytes = 0;
+};
 
 class Executor {
 public:
@@ -38,26 +46,24 @@ public:
   Executor &operator=(Executor &&);
   ~Executor();
 
-  const Program &program() const;
-
-  /// Shapes of the results of a call; fails the checks that the call fails.
-  Result<std::vector<std::vector<int64_t>>>
-  resultShapes(const std::vector<Argument> &arguments) const;
+  const CallPlan &plan() const;
+  const Program &program() const { return plan().program(); }
 
   /// Loads the modules in the current context, so that the first launch is not
   /// slower than others.
   Status prepare();
 
   /// Enqueues the steps on `stream`.
+  Status launch(const CallArgument *arguments, const CallArgument *results,
+                cuda::Stream stream, const Workspace *workspace = nullptr);
+  /// The same for arguments that know their kinds and ranks, which are checked.
   Status launch(const std::vector<Argument> &arguments,
                 const std::vector<Argument> &results,
-                cuda::Stream stream = nullptr);
+                cuda::Stream stream = nullptr,
+                const Workspace *workspace = nullptr);
 
   /// Registers, shared and local memory of each launch's kernel, in order.
   Result<std::vector<cuda::KernelAttributes>> kernelAttributes();
-
-  /// Gives temporaries back. No launch may be in flight.
-  void releaseTemporaries();
 
 private:
   struct Impl;

@@ -32,7 +32,7 @@
 
 namespace flash::rt {
 
-/// An argument of the function: a tensor, or an index.
+/// An argument of the function: a tensor, an index, or a number.
 struct ArgumentInfo {
   static ArgumentInfo tensor(std::string name, DType dtype,
                              std::vector<std::optional<Expr>> dims) {
@@ -41,12 +41,20 @@ struct ArgumentInfo {
   static ArgumentInfo index(std::string name) {
     return ArgumentInfo{std::move(name), true, DType::I64, {}};
   }
+  static ArgumentInfo real(std::string name, DType dtype) {
+    return ArgumentInfo{std::move(name), false, dtype, {}, 1, true};
+  }
+  bool isTensor() const { return !isIndex && !isReal; }
 
   std::string name;
   bool isIndex = false;
   DType dtype = DType::F32;
   /// Unset where any size is accepted; else the call must agree.
   std::vector<std::optional<Expr>> dims;
+  /// Bytes of which a tensor's address and strides are multiples.
+  int64_t alignment = 1;
+  /// A floating-point number.
+  bool isReal = false;
 };
 
 /// A result, in memory that the caller allocates after asking for the shape.
@@ -54,6 +62,8 @@ struct ResultInfo {
   std::string name;
   DType dtype = DType::F32;
   std::vector<Expr> dims;
+  /// Bytes of which its address and strides are multiples.
+  int64_t alignment = 1;
 };
 
 struct Signature {
@@ -62,14 +72,15 @@ struct Signature {
   std::vector<ResultInfo> results;
 };
 
-/// Device memory that kernels see: an argument, a result, or a temporary of the
-/// executor's.
+/// Device memory that kernels see: an argument, a result, or a temporary, which
+/// is a part of the workspace. A temporary holds anything when the first kernel
+/// sees it.
 struct Buffer {
   enum class Kind { Argument, Result, Temporary };
   static Buffer argument(int index) { return {Kind::Argument, index, 0, {}}; }
   static Buffer result(int index) { return {Kind::Result, index, 0, {}}; }
-  static Buffer temporary(std::string name, Expr bytes, bool zeroed = false) {
-    return {Kind::Temporary, -1, std::move(bytes), std::move(name), zeroed};
+  static Buffer temporary(std::string name, Expr bytes) {
+    return {Kind::Temporary, -1, std::move(bytes), std::move(name)};
   }
 
   Kind kind = Kind::Argument;
@@ -77,9 +88,6 @@ struct Buffer {
   /// Of a temporary.
   Expr bytes;
   std::string name;
-  /// Of a temporary: zero when the first kernel sees it. Kernels that change it
-  /// put zeros back.
-  bool zeroed = false;
 };
 
 /// What must hold before anything is launched.
@@ -110,6 +118,11 @@ struct Int32Param {
 struct Float32Param {
   float value = 0;
 };
+/// A floating-point argument of the call.
+struct RealParam {
+  int argument = 0;
+  DType dtype = DType::F32;
+};
 
 /// The values are those of the driver's enumerations.
 enum class Swizzle { None = 0, B32 = 1, B64 = 2, B128 = 3 };
@@ -133,7 +146,10 @@ struct TensorMapParam {
 };
 
 using Param = std::variant<PointerParam, Int64Param, Int32Param, Float32Param,
-                           TensorMapParam>;
+                           RealParam, TensorMapParam>;
+
+/// Bytes that a kernel declares for `param`.
+size_t paramSize(const Param &param);
 
 /// A kernel launch. A grid with a zero is not launched.
 struct Launch {

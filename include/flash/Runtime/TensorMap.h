@@ -18,17 +18,16 @@
 #include "flash/Runtime/CudaDriver.h"
 #include "flash/Runtime/Plan.h"
 
-#include <map>
-#include <mutex>
-#include <vector>
+#include <array>
+#include <string>
 
 namespace flash::rt {
 
 /// A tensor map with its sizes evaluated; innermost dimension first.
 struct TensorMapValues {
   uint64_t address = 0;
-  std::vector<int64_t> dims;
-  std::vector<int64_t> byteStrides;
+  std::array<int64_t, 5> dims = {};
+  std::array<int64_t, 4> byteStrides = {};
 };
 
 /// Checks what does not depend on the call: rank, box, swizzle.
@@ -41,18 +40,32 @@ Result<cuda::TensorMap> encodeTensorMap(const cuda::Driver &driver,
                                         const TensorMapValues &values,
                                         const std::string &name);
 
-/// Thread-safe memory of encoded maps. Bounded: it starts anew when full.
+/// Memory of encoded maps: of each thread its own, so that launches share no
+/// lock, of a fixed size, so that it does not grow.
 class TensorMapCache {
 public:
-  Result<cuda::TensorMap> get(const cuda::Driver &driver,
-                              const TensorMapParam &param,
-                              const TensorMapValues &values,
-                              const Program &program);
+  /// Whose map it is: a program of this process, and its number there.
+  struct Owner {
+    uint64_t program = 0, map = 0;
+  };
+
+  static TensorMapCache &ofThread();
+
+  /// Writes the map to `to`, encoding it unless the same map of the same owner
+  /// is remembered.
+  Status get(const cuda::Driver &driver, const TensorMapParam &param,
+             const TensorMapValues &values, const Program &program, Owner owner,
+             void *to);
 
 private:
-  static constexpr size_t kCapacity = 1024;
-  std::mutex mutex;
-  std::map<std::vector<uint64_t>, cuda::TensorMap> maps;
+  static constexpr size_t kCapacity = 64;
+  /// Owner, address, sizes and strides.
+  using Key = std::array<uint64_t, 12>;
+  struct Entry {
+    Key key;
+    cuda::TensorMap map;
+  };
+  Entry entries[kCapacity];
 };
 
 } // namespace flash::rt

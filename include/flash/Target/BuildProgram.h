@@ -10,6 +10,7 @@
 #define FLASH_TARGET_BUILDPROGRAM_H
 
 #include "flash/Runtime/Plan.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/BuiltinOps.h"
 
 namespace flash {
@@ -27,6 +28,10 @@ struct ProgramOptions {
 /// that a plan cannot have.
 llvm::FailureOr<rt::Program> buildProgram(mlir::ModuleOp module,
                                           const ProgramOptions &options);
+
+/// What a call of a function at L0 must satisfy, and the sizes of its results:
+/// a program that launches nothing. flash-insert-checks has run on it.
+llvm::FailureOr<rt::Program> buildCallProgram(mlir::func::FuncOp function);
 
 } // namespace flash
 

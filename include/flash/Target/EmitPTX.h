@@ -28,6 +28,8 @@ llvm::FailureOr<std::string> assemblePTX(llvm::StringRef ptx,
                                          llvm::StringRef target,
                                          std::string &log, std::string &error);
 
+/// The path of the ptxas that assemblePTX runs; empty if there is none.
+std::string findAssembler();
 /// Whether assemblePTX finds a ptxas.
 bool hasAssembler();
 

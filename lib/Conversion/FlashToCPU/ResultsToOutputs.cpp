@@ -15,7 +15,8 @@
 //     bufferization.materialize_in_destination %o in restrict writable %out
 //
 // The caller owns the results' memory, whose sizes it knows, so that no kernel
-// allocates. Before bufferization, which then computes in place.
+// allocates. Arguments and outputs of more dimensions may have any strides, but
+// contiguous rows. Before bufferization, which then computes in place.
 //
 //===----------------------------------------------------------------------===//
 
@@ -34,6 +35,15 @@ namespace flash {
 
 using namespace mlir;
 
+/// What callers may give: any strides, but contiguous rows.
+static MemRefLayoutAttrInterface getLayout(RankedTensorType type) {
+  if (type.getRank() < 2)
+    return {};
+  SmallVector<int64_t> strides(type.getRank(), ShapedType::kDynamic);
+  strides.back() = 1;
+  return StridedLayoutAttr::get(type.getContext(), /*offset=*/0, strides);
+}
+
 LogicalResult flash::resultsToOutputs(func::FuncOp func) {
   if (func.isExternal() || !func.isPublic())
     return success();
@@ -43,10 +53,16 @@ LogicalResult flash::resultsToOutputs(func::FuncOp func) {
     return func.emitOpError("is public and called; an entry point cannot be");
 
   Builder b(func.getContext());
-  for (unsigned i = 0, e = func.getNumArguments(); i < e; ++i)
-    if (isa<RankedTensorType>(func.getArgumentTypes()[i]))
-      func.setArgAttr(i, bufferization::BufferizationDialect::kWritableAttrName,
-                      b.getBoolAttr(false));
+  using bufferization::BufferizationDialect;
+  for (unsigned i = 0, e = func.getNumArguments(); i < e; ++i) {
+    auto type = dyn_cast<RankedTensorType>(func.getArgumentTypes()[i]);
+    if (!type)
+      continue;
+    func.setArgAttr(i, BufferizationDialect::kWritableAttrName,
+                    b.getBoolAttr(false));
+    if (MemRefLayoutAttrInterface layout = getLayout(type))
+      func.setArgAttr(i, BufferizationDialect::kBufferLayoutAttrName, layout);
+  }
 
   auto ret = cast<func::ReturnOp>(func.getBody().front().getTerminator());
   for (Value result : ret.getOperands())
@@ -58,7 +74,8 @@ LogicalResult flash::resultsToOutputs(func::FuncOp func) {
   BitVector resultIndices(func.getNumResults(), true);
   for (Value result : ret.getOperands()) {
     auto type = cast<RankedTensorType>(result.getType());
-    auto bufferType = MemRefType::get(type.getShape(), type.getElementType());
+    auto bufferType = MemRefType::get(type.getShape(), type.getElementType(),
+                                      getLayout(type));
     if (failed(func.insertArgument(func.getNumArguments(), bufferType, {},
                                    func.getLoc())))
       return func.emitOpError("does not take another argument");

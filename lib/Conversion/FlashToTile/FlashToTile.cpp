@@ -31,6 +31,7 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
@@ -245,20 +246,38 @@ static int64_t clusterOf(scf::ForallOp op, ScheduleAttr schedule) {
   return count && *count % cluster ? 1 : cluster;
 }
 
-/// Integers that are made of indices before the loop, a seed say, are made in
-/// it: launches pass indices.
-static void sinkCasts(scf::ForallOp op) {
-  SetVector<Value> above;
-  getUsedValuesDefinedAbove(op.getRegion(), above);
-  OpBuilder builder = OpBuilder::atBlockBegin(op.getBody());
-  for (Value value : above) {
-    auto cast = value.getDefiningOp<arith::IndexCastOp>();
-    if (!cast || !cast.getIn().getType().isIndex())
-      continue;
-    Value inside = builder.clone(*cast)->getResult(0);
-    value.replaceUsesWithIf(inside, [&](OpOperand &use) {
-      return op->isProperAncestor(use.getOwner());
-    });
+/// What a launch does not pass: numbers that are computed, or read from a
+/// tensor (a seed in device memory). The host has launches and sizes.
+static bool isOfKernel(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op || op->hasTrait<OpTrait::ConstantLike>() ||
+      isa<TensorType>(value.getType()) || op->getNumRegions() != 0)
+    return false;
+  return isa<tensor::ExtractOp>(op) ||
+         (!value.getType().isIndex() &&
+          isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
+              op->getDialect()));
+}
+
+/// Moves such numbers into the loop: launches pass indices, tensors and
+/// floating-point arguments.
+static void sinkNumbers(scf::ForallOp op) {
+  bool sunk = true;
+  while (sunk) {
+    sunk = false;
+    SetVector<Value> above;
+    getUsedValuesDefinedAbove(op.getRegion(), above);
+    // What these are made of comes before them, in the next turn.
+    OpBuilder builder = OpBuilder::atBlockBegin(op.getBody());
+    for (Value value : above) {
+      if (!isOfKernel(value))
+        continue;
+      Value inside = builder.clone(*value.getDefiningOp())->getResult(0);
+      value.replaceUsesWithIf(inside, [&](OpOperand &use) {
+        return op->isProperAncestor(use.getOwner());
+      });
+      sunk = true;
+    }
   }
 }
 
@@ -266,7 +285,7 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   Location loc = op.getLoc();
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
   normalizeSteps(op);
-  sinkCasts(op);
+  sinkNumbers(op);
   // Captures in order of use: tensors, then scalars; constants are copied.
   SetVector<Value> above;
   getUsedValuesDefinedAbove(op.getRegion(), above);
@@ -382,9 +401,10 @@ LogicalResult FunctionConverter::convert(Operation *op) {
                 tensor::ExtractSliceOp, tensor::CastOp, tensor::DimOp,
                 cf::AssertOp, func::ReturnOp, arith::ConstantOp>(
               [](auto) { return true; })
+          .Case([](tensor::ExtractOp) { return true; })
           .Default([&](Operation *op) {
-            return isa_and_nonnull<arith::ArithDialect, affine::AffineDialect>(
-                       op->getDialect()) &&
+            return isa_and_nonnull<arith::ArithDialect, affine::AffineDialect,
+                                   math::MathDialect>(op->getDialect()) &&
                    op->getNumRegions() == 0 &&
                    !llvm::any_of(op->getOperandTypes(), isTensor) &&
                    !llvm::any_of(op->getResultTypes(), isTensor);
@@ -452,10 +472,13 @@ LogicalResult FunctionConverter::convert(Operation *op) {
                                                  : value);
     }
     func::ReturnOp::create(builder, loc, values);
-  } else if (!isa<tensor::EmptyOp, linalg::FillOp>(op) &&
+  } else if (!isa<tensor::EmptyOp, linalg::FillOp, tensor::ExtractOp>(op) &&
              !(isa<arith::ConstantOp>(op) &&
                isTensor(op->getResult(0).getType()))) {
-    return success(); // Index arithmetic stays as it is.
+    // Index arithmetic stays as it is; of other numbers the kernel has its own.
+    if (!op->use_empty() || !isPure(op) || op->getNumResults() != 1 ||
+        op->getResult(0).getType().isIndex())
+      return success();
   }
   converted.push_back(op);
   return success();
@@ -482,7 +505,7 @@ FailureOr<int64_t> FunctionConverter::run() {
                   "and i64 are (and --target=cpu has more)";
       type = denseType(type);
       memrefs[argument] = entry.addArgument(type, argument.getLoc());
-    } else if (type.isIndex()) {
+    } else if (type.isIndex() || type.isF32()) {
       Value fresh = entry.addArgument(type, argument.getLoc());
       argument.replaceAllUsesWith(fresh);
     } else if (type.isInteger(64)) {
@@ -493,7 +516,7 @@ FailureOr<int64_t> FunctionConverter::run() {
       type = first.getIndexType();
     } else {
       return function.emitError("on a GPU, arguments are ranked tensors, "
-                                "index and i64 values, but argument ")
+                                "index, i64 and f32 values, but argument ")
              << i << " is " << type;
     }
     inputs.push_back(type);

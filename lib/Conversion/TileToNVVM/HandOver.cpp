@@ -60,6 +60,11 @@ static Slot getSlot(Emitter &e, const KernelValues &kernel, OpT op) {
           4 * 32 * kernel.warps};
 }
 
+/// How a turn is written: memory that holds anything is nobody's turn.
+static Value getTurn(Emitter &e, Value part) {
+  return e.add(e.toI32(part), int64_t(kCounterMark));
+}
+
 static Value toPointer(Emitter &e, Value address) {
   auto pointer = LLVM::LLVMPointerType::get(e.getContext(), /*global=*/1);
   return LLVM::IntToPtrOp::create(e, pointer, address);
@@ -88,7 +93,7 @@ struct HandOverLowering : TilePattern<HandOverOp> {
     e.ptx("bar.warp.sync 0xffffffff;\n{\n.reg .pred first;\n"
           "setp.eq.s32 first, $2, 0;\n"
           "@first st.release.gpu.global.u32 [$0], $1;\n}",
-          "l,r,r", {slot.turn, e.toI32(op.getPart()), kernel->lane});
+          "l,r,r", {slot.turn, getTurn(e, op.getPart()), kernel->lane});
     rewriter.eraseOp(op);
     return success();
   }
@@ -111,7 +116,7 @@ struct TakeOverLowering : TilePattern<TakeOverOp> {
           "vote.sync.all.pred all, mine, 0xffffffff;\n@!all bra WAIT;\n"
           "setp.eq.s32 mine, $2, 0;\n"
           "@mine st.relaxed.gpu.global.u32 [$0], 0;\n}",
-          "l,r,r", {slot.turn, e.toI32(op.getPart()), kernel->lane});
+          "l,r,r", {slot.turn, getTurn(e, op.getPart()), kernel->lane});
     Value address = slot.state;
     SmallVector<Value> results;
     for (Value value : op.getValues()) {

@@ -31,6 +31,9 @@ constexpr int64_t consumerBarrier = 1;
 /// Each warpgroup of at most seven has one for its turn, and one for itself.
 constexpr int64_t firstTurnBarrier = consumerBarrier + 1;
 constexpr int64_t firstOwnBarrier = firstTurnBarrier + 7;
+/// What tells counters and turns from whatever else memory may hold: as f32,
+/// and as a pair of bf16 or f16, a NaN that no arithmetic makes.
+constexpr int64_t kCounterMark = 0x7fa5c0de;
 constexpr llvm::StringLiteral sharedMemorySymbol = "flash_shared";
 /// What the lowering of loops passes on to their branches.
 constexpr llvm::StringLiteral kLoopAnnotation = "llvm.loop_annotation";

@@ -9,7 +9,8 @@
 //   post %queue[%i], %n     ->  wait empty (phase ^ 1); st.shared; arrive full
 //   receive %queue[%i]      ->  wait full (phase); ld.shared; one lane of each
 //                               warp arrives on empty
-//   next_tile %c of %tiles  ->  atom.add; who counts last stores 0
+//   next_tile %c of %tiles  ->  atom.add; who counts last stores 0; memory that
+//                               is no counter yet is made one by atom.cas
 //
 // with stage and phase as of a ring of two.
 //
@@ -117,12 +118,35 @@ struct NextTileLowering : TilePattern<NextTileOp> {
     Value index = memref::ExtractAlignedPointerAsIndexOp::create(
         e, op.getLoc(), op.getCounter());
     Value address = e.createOrFold<arith::IndexCastOp>(e.getI64Type(), index);
+    // The count is the lower half. Who meets other memory exchanges it for a
+    // counter at 0 before it adds again: only the first adds disturb exchanges.
+    const std::string mark = std::to_string(kCounterMark),
+                      start = std::to_string(kCounterMark << 32);
     Value count = e.ptx(e.getI32Type(),
-                        "{\n.reg .pred last;\n.reg .b32 tiles;\n"
-                        "atom.relaxed.gpu.global.add.u32 $0, [$1], 1;\n"
-                        "add.u32 tiles, $0, 1;\n"
-                        "setp.eq.u32 last, tiles, $2;\n"
-                        "@last st.relaxed.gpu.global.u32 [$1], 0;\n}",
+                        "{\n.reg .pred counted, last;\n.reg .b32 mark;\n"
+                        ".reg .b64 old;\n"
+                        "COUNT:\n"
+                        "atom.relaxed.gpu.global.add.u64 old, [$1], 1;\n"
+                        "mov.b64 {$0, mark}, old;\n"
+                        "setp.eq.u32 counted, mark, " +
+                            mark +
+                            ";\n"
+                            "@counted bra DONE;\n"
+                            "BEGIN:\n"
+                            "atom.relaxed.gpu.global.cas.b64 old, [$1], old, " +
+                            start +
+                            ";\n"
+                            "mov.b64 {$0, mark}, old;\n"
+                            "setp.eq.u32 counted, mark, " +
+                            mark +
+                            ";\n"
+                            "@counted bra COUNT;\n"
+                            "bra BEGIN;\n"
+                            "DONE:\n"
+                            "add.u32 mark, $0, 1;\n"
+                            "setp.eq.u32 last, mark, $2;\n"
+                            "@last st.relaxed.gpu.global.u64 [$1], " +
+                            start + ";\n}",
                         "=&r,l,r", {address, e.toI32(op.getTiles())})[0];
     Value grid = gpu::GridDimOp::create(e, gpu::Dimension::x);
     Value next = arith::AddIOp::create(

@@ -23,7 +23,7 @@
 
 using namespace mlir;
 
-static std::string findAssembler() {
+std::string flash::findAssembler() {
   if (std::optional<std::string> named =
           llvm::sys::Process::GetEnv("FLASH_PTXAS"))
     return *named;

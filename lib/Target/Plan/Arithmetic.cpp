@@ -19,6 +19,7 @@
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -141,6 +142,51 @@ static arith::CmpIOp matchEqualOrOne(arith::OrIOp either) {
              : arith::CmpIOp();
 }
 
+std::optional<Expr> ProgramBuilder::truth(Value condition) {
+  if (matchPattern(condition, m_One()) || matchPattern(condition, m_Zero()))
+    return Expr(matchPattern(condition, m_One()));
+  Operation *op = condition.getDefiningOp();
+  if (isa_and_nonnull<arith::AndIOp, arith::OrIOp, arith::XOrIOp>(op)) {
+    std::optional<Expr> a = truth(op->getOperand(0)),
+                        b = truth(op->getOperand(1));
+    if (!a || !b)
+      return std::nullopt;
+    if (isa<arith::AndIOp>(op))
+      return *a * *b;
+    return isa<arith::OrIOp>(op) ? Expr::max(*a, *b)
+                                 : *a + *b - *a * *b * Expr(2);
+  }
+  auto compare = dyn_cast_or_null<arith::CmpIOp>(op);
+  if (!compare || !compare.getLhs().getType().isIndex())
+    return std::nullopt;
+  for (Value side : compare.getOperands())
+    if (!getConstantIntValue(side) && !indices.contains(side))
+      return std::nullopt;
+  Expr a = index(compare.getLhs()), b = index(compare.getRhs());
+  auto less = [](const Expr &x, const Expr &y) {
+    return Expr::min(Expr(1), Expr::max(Expr(0), y - x));
+  };
+  switch (compare.getPredicate()) {
+  case arith::CmpIPredicate::eq:
+    return Expr(1) - Expr::min(Expr(1), Expr::max(a - b, b - a));
+  case arith::CmpIPredicate::ne:
+    return Expr::min(Expr(1), Expr::max(a - b, b - a));
+  case arith::CmpIPredicate::slt:
+  case arith::CmpIPredicate::ult:
+    return less(a, b);
+  case arith::CmpIPredicate::sgt:
+  case arith::CmpIPredicate::ugt:
+    return less(b, a);
+  case arith::CmpIPredicate::sle:
+  case arith::CmpIPredicate::ule:
+    return Expr(1) - less(b, a);
+  case arith::CmpIPredicate::sge:
+  case arith::CmpIPredicate::uge:
+    return Expr(1) - less(a, b);
+  }
+  return std::nullopt;
+}
+
 /// `assert a == b`, `assert a <= b`, `assert a mod b == 0` and
 /// `assert a == b or a == 1`.
 LogicalResult ProgramBuilder::convertAssert(cf::AssertOp op) {
@@ -158,9 +204,14 @@ LogicalResult ProgramBuilder::convertAssert(cf::AssertOp op) {
   } else if (compare && compare.getPredicate() != arith::CmpIPredicate::eq) {
     compare = {};
   }
-  if (!compare)
-    return op.emitOpError("must compare two sizes (eq, sle, eq or 1) in a "
-                          "launch plan");
+  if (!compare || !compare.getLhs().getType().isIndex()) {
+    std::optional<Expr> holds = truth(op.getArg());
+    if (!holds)
+      return op.emitOpError("must compare sizes in a launch plan");
+    program.checks.push_back(
+        {Relation::Equal, *holds, Expr(1), op.getMsg().str()});
+    return success();
+  }
   Value small = compare.getLhs(), large = compare.getRhs();
   // What a number on the left has become.
   if (compare.getPredicate() == arith::CmpIPredicate::sge)

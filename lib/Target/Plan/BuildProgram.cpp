@@ -21,11 +21,15 @@
 
 #include "ProgramBuilder.h"
 
+#include "flash/Target/ElementType.h"
+
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "llvm/ADT/TypeSwitch.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace flash;
@@ -107,9 +111,17 @@ LogicalResult ProgramBuilder::convert(Operation *op) {
         for (const Expr &size : sizes)
           bytes = bytes * size;
         int buffer = static_cast<int>(program.buffers.size());
-        program.buffers.push_back(rt::Buffer::temporary(
-            "temporary" + std::to_string(buffer), bytes,
-            op->hasAttr(tile::FlashTileDialect::getCounterAttrName())));
+        if (auto result = resultOf.find(op); result != resultOf.end()) {
+          int number = result->second;
+          View view = dense(buffer, std::move(sizes));
+          for (size_t i = 0; i + 1 < view.strides.size(); ++i)
+            view.strides[i] = Expr::resultStride(number, static_cast<int>(i));
+          views[op.getResult()] = std::move(view);
+          program.buffers.push_back(rt::Buffer::result(number));
+          return success();
+        }
+        program.buffers.push_back(
+            rt::Buffer::temporary("temporary" + std::to_string(buffer), bytes));
         views[op.getResult()] = dense(buffer, std::move(sizes));
         return success();
       })
@@ -139,38 +151,82 @@ LogicalResult ProgramBuilder::convert(Operation *op) {
       });
 }
 
+LogicalResult ProgramBuilder::addArgument(func::FuncOp function,
+                                          BlockArgument argument) {
+  int number = static_cast<int>(argument.getArgNumber());
+  auto given = function.getArgAttrOfType<StringAttr>(number, "flash.name");
+  std::string name = given ? given.str() : "arg" + std::to_string(number);
+  auto type = dyn_cast<ShapedType>(argument.getType());
+  if (isa<FloatType>(argument.getType())) {
+    rt::Result<rt::DType> number = convertElementType(argument.getType());
+    if (number.failed())
+      return function.emitError() << number.message();
+    program.signature.arguments.push_back(
+        rt::ArgumentInfo::real(name, *number));
+    return success();
+  }
+  if (!type) {
+    if (!argument.getType().isIndex() && !argument.getType().isInteger(64))
+      return function.emitError("a launch plan has no arguments of ")
+             << argument.getType();
+    program.signature.arguments.push_back(rt::ArgumentInfo::index(name));
+    if (argument.getType().isIndex())
+      indices[argument] = Expr::scalar(number);
+    return success();
+  }
+  rt::Result<rt::DType> element = convertElementType(type.getElementType());
+  if (element.failed())
+    return function.emitError() << element.message();
+  std::vector<std::optional<Expr>> dims;
+  for (int64_t size : type.getShape())
+    dims.push_back(ShapedType::isDynamic(size)
+                       ? std::nullopt
+                       : std::optional<Expr>(Expr(size)));
+  program.signature.arguments.push_back(
+      rt::ArgumentInfo::tensor(name, *element, std::move(dims)));
+  return success();
+}
+
+/// Kernels copy rows of query, key, value and results in pieces of 16 bytes
+/// where the length of a row lets them.
+int64_t ProgramBuilder::alignmentOf(MemRefType type) {
+  int64_t element = std::max<int64_t>(type.getElementTypeBitWidth() / 8, 1);
+  if (type.getRank() < 4 || type.isDynamicDim(type.getRank() - 1))
+    return element;
+  return std::gcd<int64_t>(16, type.getShape().back() * element);
+}
+
 FailureOr<rt::Program> ProgramBuilder::run(func::FuncOp function) {
   program.signature.name = function.getName().str();
   for (BlockArgument argument : function.getArguments()) {
-    int number = static_cast<int>(argument.getArgNumber());
-    auto given = function.getArgAttrOfType<StringAttr>(number, "flash.name");
-    std::string name = given ? given.str() : "arg" + std::to_string(number);
     auto type = dyn_cast<MemRefType>(argument.getType());
-    if (!type) {
-      if (!argument.getType().isIndex())
-        return function.emitError("a launch plan has no arguments of ")
-               << argument.getType();
-      program.signature.arguments.push_back(rt::ArgumentInfo::index(name));
-      indices[argument] = Expr::scalar(number);
-      continue;
-    }
-    FailureOr<rt::DType> element =
-        dtype(function.getLoc(), type.getElementType());
-    if (failed(element))
+    if ((!type && !argument.getType().isIndex() &&
+         !argument.getType().isF32()) ||
+        (type && failed(dtype(function.getLoc(), type.getElementType()))))
+      return type ? failure()
+                  : function.emitError("a launch plan has no arguments of ")
+                        << argument.getType();
+    if (failed(addArgument(function, argument)))
       return failure();
-    std::vector<std::optional<Expr>> dims;
+    if (!type)
+      continue;
+    int number = static_cast<int>(argument.getArgNumber());
     std::vector<Expr> sizes;
-    for (auto [i, size] : llvm::enumerate(type.getShape())) {
-      bool dynamic = ShapedType::isDynamic(size);
-      sizes.push_back(dynamic ? Expr::dim(number, static_cast<int>(i))
-                              : Expr(size));
-      dims.push_back(dynamic ? std::nullopt : std::optional<Expr>(Expr(size)));
-    }
-    program.signature.arguments.push_back(
-        rt::ArgumentInfo::tensor(name, *element, std::move(dims)));
-    views[argument] = dense(static_cast<int>(program.buffers.size()), sizes);
+    for (auto [i, size] : llvm::enumerate(type.getShape()))
+      sizes.push_back(ShapedType::isDynamic(size)
+                          ? Expr::dim(number, static_cast<int>(i))
+                          : Expr(size));
+    View view = dense(static_cast<int>(program.buffers.size()), sizes);
+    for (size_t i = 0; i + 1 < sizes.size(); ++i)
+      view.strides[i] = Expr::stride(number, static_cast<int>(i));
+    views[argument] = std::move(view);
     program.buffers.push_back(rt::Buffer::argument(number));
+    program.signature.arguments.back().alignment = alignmentOf(type);
   }
+  for (auto [i, value] : llvm::enumerate(
+           function.getBody().front().getTerminator()->getOperands()))
+    if (Operation *definition = findAlloc(value))
+      resultOf.try_emplace(definition, static_cast<int>(i));
   for (Operation &op : function.getBody().front())
     if (failed(convert(&op)))
       return failure();

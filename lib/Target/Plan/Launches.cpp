@@ -75,6 +75,12 @@ void ProgramBuilder::addParams(Value argument, std::vector<rt::Param> &params) {
     return;
   }
   auto type = dyn_cast<MemRefType>(argument.getType());
+  if (auto number = dyn_cast<BlockArgument>(argument);
+      number && isa<FloatType>(number.getType())) {
+    params.push_back(
+        rt::RealParam{static_cast<int>(number.getArgNumber()), rt::DType::F32});
+    return;
+  }
   if (!type) {
     params.push_back(rt::Int64Param{index(argument)});
     return;
@@ -91,6 +97,23 @@ void ProgramBuilder::addParams(Value argument, std::vector<rt::Param> &params) {
     params.push_back(rt::Int64Param{stride});
 }
 
+/// Leaves out what flash-tile-drop-parameters has.
+static LogicalResult dropParams(tile::LaunchOp op, LLVM::LLVMFuncOp kernel,
+                                std::vector<rt::Param> &params) {
+  auto kept = kernel->getAttrOfType<DenseI64ArrayAttr>(
+      tile::FlashTileDialect::getParametersAttrName());
+  if (!kept)
+    return success();
+  std::vector<rt::Param> all = std::move(params);
+  params.clear();
+  for (int64_t index : kept.asArrayRef()) {
+    if (index < 0 || index >= static_cast<int64_t>(all.size()))
+      return op.emitOpError("has no value for parameter ") << index;
+    params.push_back(std::move(all[index]));
+  }
+  return success();
+}
+
 LogicalResult ProgramBuilder::convertLaunch(tile::LaunchOp op) {
   rt::Launch launch;
   if (failed(setKernel(op, launch)))
@@ -99,15 +122,24 @@ LogicalResult ProgramBuilder::convertLaunch(tile::LaunchOp op) {
     launch.grid[i] = index(size);
   for (Value argument : op.getArgs())
     addParams(argument, launch.params);
-  // A driver that counts a kernel's parameters is newer than those in use.
   auto kernel = SymbolTable::lookupNearestSymbolFrom<LLVM::LLVMFuncOp>(
       op, op.getKernel());
+  if (kernel && failed(dropParams(op, kernel, launch.params)))
+    return failure();
+  // A driver that counts a kernel's parameters is newer than those in use.
   if (kernel && kernel.getNumArguments() != launch.params.size())
     return op.emitOpError("gives ")
            << launch.params.size() << " parameters to a kernel of "
            << kernel.getNumArguments();
   program.steps.push_back(std::move(launch));
   return success();
+}
+
+Operation *ProgramBuilder::findAlloc(Value value) {
+  Operation *definition = value.getDefiningOp();
+  while (auto cast = dyn_cast_or_null<memref::CastOp>(definition))
+    definition = cast.getSource().getDefiningOp();
+  return isa_and_nonnull<memref::AllocOp>(definition) ? definition : nullptr;
 }
 
 LogicalResult ProgramBuilder::convertClear(tile::ClearOp op) {
@@ -124,25 +156,22 @@ LogicalResult ProgramBuilder::convertClear(tile::ClearOp op) {
 
 LogicalResult ProgramBuilder::convertReturn(func::ReturnOp op) {
   for (auto [i, value] : llvm::enumerate(op.getOperands())) {
-    Operation *definition = value.getDefiningOp();
-    while (auto cast = dyn_cast_or_null<memref::CastOp>(definition))
-      definition = cast.getSource().getDefiningOp();
-    if (!isa_and_nonnull<memref::AllocOp>(definition))
+    Operation *definition = findAlloc(value);
+    if (!definition)
       return op.emitOpError(
                  "must return what kernels of this function computed "
                  "(result ")
              << i << " is not)";
     const View &view = views[definition->getResult(0)];
-    rt::Buffer &buffer = program.buffers[view.buffer];
-    if (buffer.kind != rt::Buffer::Kind::Temporary)
+    if (resultOf.lookup(definition) != static_cast<int>(i))
       return op.emitOpError("returns the same value twice");
-    buffer = rt::Buffer::result(static_cast<int>(i));
     FailureOr<rt::DType> type =
         dtype(op.getLoc(), cast<MemRefType>(value.getType()).getElementType());
     if (failed(type))
       return failure();
-    program.signature.results.push_back(
-        rt::ResultInfo{"result" + std::to_string(i), *type, view.sizes});
+    program.signature.results.push_back(rt::ResultInfo{
+        "result" + std::to_string(i), *type, view.sizes,
+        alignmentOf(cast<MemRefType>(definition->getResult(0).getType()))});
   }
   return success();
 }

@@ -22,7 +22,8 @@
 
 namespace flash {
 
-/// A memref of the host: where it is, in elements of its buffer.
+/// A memref of the host: where it is, in elements of its buffer. Strides of
+/// arguments and results are the caller's.
 struct View {
   int buffer = 0;
   rt::Expr offset;
@@ -36,7 +37,10 @@ public:
 
   llvm::FailureOr<rt::Program> run(mlir::func::FuncOp function);
 
-private:
+protected:
+  /// Adds an argument to the signature: a tensor or a memref, or an index.
+  mlir::LogicalResult addArgument(mlir::func::FuncOp function,
+                                  mlir::BlockArgument argument);
   mlir::LogicalResult convert(mlir::Operation *op);
   mlir::LogicalResult convertArithmetic(mlir::Operation *op);
   mlir::LogicalResult convertAssert(mlir::cf::AssertOp op);
@@ -47,8 +51,14 @@ private:
   void addParams(mlir::Value argument, std::vector<rt::Param> &params);
   rt::TensorMapParam tensorMap(tile::TensorMapOp op);
 
+  /// The allocation that a returned value is, or null.
+  static mlir::Operation *findAlloc(mlir::Value value);
+  static int64_t alignmentOf(mlir::MemRefType type);
+
   View dense(int buffer, std::vector<rt::Expr> sizes);
   llvm::FailureOr<rt::DType> dtype(mlir::Location loc, mlir::Type type);
+  /// 0 or 1; nothing for what is not made of comparisons of sizes.
+  std::optional<rt::Expr> truth(mlir::Value condition);
   rt::Expr index(mlir::Value value);
   rt::Expr index(mlir::OpFoldResult value);
   llvm::FailureOr<rt::Expr> affine(mlir::Location loc, mlir::AffineExpr expr,
@@ -59,6 +69,8 @@ private:
   rt::Program program;
   llvm::DenseMap<mlir::Value, rt::Expr> indices;
   llvm::DenseMap<mlir::Value, View> views;
+  /// Allocations that are results, and which.
+  llvm::DenseMap<mlir::Operation *, int> resultOf;
 };
 
 } // namespace flash

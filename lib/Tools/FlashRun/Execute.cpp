@@ -29,6 +29,12 @@ static uint64_t addressOf(const Array &array) {
   return reinterpret_cast<uint64_t>(array.data());
 }
 
+static rt::Argument numberArgument(const RuntimeValue &value) {
+  if (const auto *real = std::get_if<double>(&value))
+    return rt::Argument::real(*real);
+  return rt::Argument::index(std::get<int64_t>(value));
+}
+
 std::vector<rt::Argument>
 flash::hostArguments(llvm::ArrayRef<RuntimeValue> values) {
   std::vector<rt::Argument> arguments;
@@ -39,7 +45,7 @@ flash::hostArguments(llvm::ArrayRef<RuntimeValue> values) {
         tensor
             ? rt::Argument::tensor(
                   tensor->array ? addressOf(*tensor->array) : 0, tensor->shape)
-            : rt::Argument::index(std::get<int64_t>(value)));
+            : numberArgument(value));
   }
   return arguments;
 }
@@ -130,7 +136,7 @@ static Result<Execution> executeOnDevice(Executable &executable,
   for (const RuntimeValue &value : values) {
     const auto *tensor = std::get_if<Tensor>(&value);
     if (!tensor) {
-      call.arguments.push_back(rt::Argument::index(std::get<int64_t>(value)));
+      call.arguments.push_back(numberArgument(value));
       continue;
     }
     Result<rt::Argument> argument = toDevice(*tensor->array);

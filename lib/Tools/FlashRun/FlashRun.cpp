@@ -23,6 +23,7 @@
 #include "mlir/Parser/Parser.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/ToolOutputFile.h"
@@ -67,6 +68,8 @@ private:
   MLIRContext context{MLIRContext::Threading::DISABLED};
   OwningOpRef<ModuleOp> module;
   func::FuncOp func;
+  /// The file's name and text.
+  std::string text;
   FunctionSignature signature;
   RunInputs inputs;
   std::unique_ptr<Executable> executable;
@@ -85,6 +88,8 @@ Status Runner::parse() {
   if (!buffer)
     return Status::error("reading '" + options.file +
                          "': " + buffer.getError().message());
+  // Remarks name the file.
+  text = options.file + "\n" + (*buffer)->getBuffer().str();
   llvm::SourceMgr sources;
   sources.AddNewSourceBuffer(std::move(*buffer), llvm::SMLoc());
   DiagnosticCollector diagnostics(&context);
@@ -155,7 +160,7 @@ Status Runner::compareCounters() {
 
 Status Runner::compile() {
   CompileOptions compile = compileOptions();
-  compile.assemble = options.emit.empty();
+  compile.assemble = options.emit.empty() || options.emit == "program";
   compile.onLevel = [&](StringRef level, ModuleOp module) {
     if (!options.printAfterLevels.count(level.str()))
       return;
@@ -164,12 +169,17 @@ Status Runner::compile() {
     os << "// -----// IR after " << level << " //----- //\n"
        << module << "\n\n";
   };
+  auto anew = [&] { return Executable::compile(func, compile); };
+  // What asks for IR or for code is compiled.
+  bool cached = options.printAfterLevels.empty() && options.emit.empty();
   Result<std::unique_ptr<Executable>> result =
-      Executable::compile(func, compile);
+      cached ? Executable::compileCached(text, func.getName(), compile, anew)
+             : anew();
   if (result.failed())
     return result.status();
   executable = std::move(*result);
   report.stages = executable->stages;
+  report.isFromCache = executable->isFromCache;
   report.schedules = executable->schedules;
   report.scheduleSources = executable->scheduleSources;
   report.remarks = executable->remarks;
@@ -244,11 +254,21 @@ static std::string describeType(llvm::ArrayRef<int64_t> sizes,
   return text + rt::nameOf(element);
 }
 
+static std::string formatReal(double number) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::format("%.9g", number);
+  return text;
+}
+
 void Runner::describe() {
   report.function = signature.name;
   for (auto [index, info] : llvm::enumerate(signature.arguments)) {
     std::string what;
-    if (info.isIndex) {
+    if (info.isReal) {
+      what = inputs.values.empty()
+                 ? rt::nameOf(info.dtype)
+                 : formatReal(std::get<double>(inputs.values[index]));
+    } else if (info.isIndex) {
       what = inputs.values.empty()
                  ? "index"
                  : std::to_string(std::get<int64_t>(inputs.values[index]));

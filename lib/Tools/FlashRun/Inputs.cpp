@@ -42,6 +42,13 @@ static Status splitSetting(StringRef option, StringRef text, StringRef &name,
   return Status::success();
 }
 
+static Status splitScalar(StringRef text, StringRef &name, StringRef &number) {
+  std::tie(name, number) = text.split('=');
+  if (name.empty() || number.empty())
+    return Status::error(("--scalar=" + text + ": NAME=N is needed").str());
+  return Status::success();
+}
+
 static Status checkScalar(const SignatureArgument &argument, int64_t value) {
   if (!argument.isSeed && (value > kLargestScalar || value < -kLargestScalar))
     return Status::error((argument.name + " = " + llvm::Twine(value) +
@@ -73,8 +80,8 @@ class InputMaker {
 public:
   InputMaker(const FunctionSignature &signature, const FlashRunOptions &options)
       : signature(signature), options(options), sizes(signature),
-        arrays(signature.arguments.size()),
-        scalars(signature.arguments.size()) {}
+        arrays(signature.arguments.size()), scalars(signature.arguments.size()),
+        reals(signature.arguments.size()) {}
 
   Result<RunInputs> make() {
     for (auto step : {&InputMaker::readFiles, &InputMaker::readScalars,
@@ -101,16 +108,10 @@ private:
       if (text == "normal")
         continue;
       const SignatureArgument &argument = signature.arguments[index];
-      if (argument.isIndex) {
-        int64_t value;
-        if (StringRef(text).getAsInteger(10, value))
-          return Status::error("--input=" + text + ": argument " +
-                               std::to_string(index) +
-                               " is an index, so that a number is needed");
-        Status status = checkScalar(argument, value);
-        if (status.failed())
+      if (argument.isIndex || argument.isReal) {
+        if (Status status = setScalar(index, text, "--input=" + text);
+            status.failed())
           return status;
-        scalars[index] = value;
         continue;
       }
       Result<Array> array = rt::readNpy(text);
@@ -141,18 +142,39 @@ private:
     return Status::success();
   }
 
+  /// Sets a number from its text; `option` is what it was given as.
+  Status setScalar(size_t index, StringRef text, const std::string &option) {
+    const SignatureArgument &argument = signature.arguments[index];
+    if (argument.isReal) {
+      double number;
+      if (text.getAsDouble(number))
+        return Status::error(option + ": argument " + std::to_string(index) +
+                             " is a floating-point number, as 0.125");
+      reals[index] = number;
+      return Status::success();
+    }
+    int64_t value;
+    if (text.getAsInteger(10, value))
+      return Status::error(option + ": argument " + std::to_string(index) +
+                           " is an index, so that a number is needed");
+    scalars[index] = value;
+    return checkScalar(argument, value);
+  }
+
   Status readScalars() {
     for (const std::string &text : options.scalars) {
-      StringRef name;
-      int64_t value;
-      Status status = splitSetting("--scalar", text, name, value);
+      StringRef name, number;
+      Status status = splitScalar(text, name, number);
       if (status.failed())
         return status;
+      auto isScalar = [](const SignatureArgument &argument) {
+        return argument.isIndex || argument.isReal;
+      };
       int index = signature.findArgument(name);
-      if (index < 0 || !signature.arguments[index].isIndex) {
+      if (index < 0 || !isScalar(signature.arguments[index])) {
         std::vector<std::string> names;
         for (const SignatureArgument &argument : signature.arguments)
-          if (argument.isIndex)
+          if (isScalar(argument))
             names.push_back(argument.name);
         return Status::error(
             "@" + signature.name + " has no index argument called '" +
@@ -160,10 +182,9 @@ private:
             (names.empty() ? "it has none"
                            : "there is " + llvm::join(names, ", ")));
       }
-      status = checkScalar(signature.arguments[index], value);
+      status = setScalar(index, number, "--scalar=" + text);
       if (status.failed())
         return status;
-      scalars[index] = value;
     }
     return Status::success();
   }
@@ -191,7 +212,7 @@ private:
   Status makeArrays() {
     double bytes = 0;
     for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
-      double size = argument.isIndex || onlyShape(argument)
+      double size = argument.isIndex || argument.isReal || onlyShape(argument)
                         ? 0
                         : rt::sizeOf(argument.dtype);
       for (int64_t dim : sizes.shape(index))
@@ -207,6 +228,12 @@ private:
         if (!scalars[index])
           inputs.defaults.push_back(argument.name + " = 0");
         inputs.values.push_back(scalars[index].value_or(0));
+        continue;
+      }
+      if (argument.isReal) {
+        if (!reals[index])
+          inputs.defaults.push_back(argument.name + " = 1");
+        inputs.values.push_back(reals[index].value_or(1));
         continue;
       }
       if (!arrays[index] && onlyShape(argument)) {
@@ -243,6 +270,7 @@ private:
   SizeAssignment sizes;
   std::vector<std::shared_ptr<const Array>> arrays;
   std::vector<std::optional<int64_t>> scalars;
+  std::vector<std::optional<double>> reals;
   RunInputs inputs;
 };
 

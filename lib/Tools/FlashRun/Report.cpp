@@ -74,8 +74,10 @@ void RunReport::printText(llvm::raw_ostream &os) const {
     os << "remark    " << remark << "\n";
   os << "compile  ";
   for (const StageTime &stage : stages)
-    os << " " << stage.name << format(" %.1f ms,", stage.milliseconds);
-  os << format(" together %.1f ms\n", totalMilliseconds(stages));
+    if (!isFromCache)
+      os << " " << stage.name << format(" %.1f ms,", stage.milliseconds);
+  os << format(" together %.1f ms", totalMilliseconds(stages))
+     << (isFromCache ? ", from the cache\n" : "\n");
   if (ran)
     os << "memory    inputs " << bytes(inputBytes) << ", outputs "
        << bytes(outputBytes) << "\n";

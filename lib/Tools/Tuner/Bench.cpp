@@ -56,7 +56,10 @@ public:
     for (auto [index, value] : llvm::enumerate(what.arguments)) {
       const auto *tensor = std::get_if<Tensor>(&value);
       if (!tensor) {
-        arguments.push_back(rt::Argument::index(std::get<int64_t>(value)));
+        const auto *real = std::get_if<double>(&value);
+        arguments.push_back(
+            real ? rt::Argument::real(*real)
+                 : rt::Argument::index(std::get<int64_t>(value)));
         continue;
       }
       std::shared_ptr<const Array> array = tensor->array;

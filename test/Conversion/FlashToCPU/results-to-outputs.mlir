@@ -1,8 +1,8 @@
 // RUN: flash-opt %s --split-input-file --verify-diagnostics --flash-results-to-outputs | FileCheck %s
 
 // CHECK-LABEL: func @two(
-// CHECK-SAME: %[[A:.+]]: tensor<?x4xf32> {bufferization.writable = false}, %[[I:.+]]: index
-// CHECK-SAME: %[[O0:.+]]: memref<?x4xf32>, %[[O1:.+]]: memref<2xf32>)
+// CHECK-SAME: %[[A:.+]]: tensor<?x4xf32> {bufferization.buffer_layout = strided<[?, 1]>, bufferization.writable = false}, %[[I:.+]]: index
+// CHECK-SAME: %[[O0:.+]]: memref<?x4xf32, strided<[?, 1]>>, %[[O1:.+]]: memref<2xf32>)
 // CHECK-SAME: llvm.emit_c_interface
 // CHECK: %[[B:.+]] = tensor.empty
 // CHECK: bufferization.materialize_in_destination %[[A]] in restrict writable %[[O0]]

@@ -15,8 +15,8 @@ func.func @argument(%a: tensor<4x4xf32>) -> tensor<4x4xf32> {
 
 // -----
 
-// expected-error @+1 {{on a GPU, arguments are ranked tensors, index and i64 values, but argument 0 is 'f32'}}
-func.func @scalar(%a: f32) {
+// expected-error @+1 {{on a GPU, arguments are ranked tensors, index, i64 and f32 values, but argument 0 is 'f16'}}
+func.func @scalar(%a: f16) {
   return
 }
 

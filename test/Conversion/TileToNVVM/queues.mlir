@@ -2,7 +2,7 @@
 
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @queue
-  gpu.func @queue(%map: !flash_tile.tensor_map<64x64xbf16>, %tiles: index, %counter: memref<1xi32>, %out: memref<?xindex>, %some: i1)
+  gpu.func @queue(%map: !flash_tile.tensor_map<64x64xbf16>, %tiles: index, %counter: memref<1xi64>, %out: memref<?xindex>, %some: i1)
       kernel attributes {flash_tile.warps = 8 : i64} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
@@ -14,10 +14,16 @@ gpu.module @kernels {
     %ring = flash_tile.ring {shared_offset = 1024 : i64} : !flash_tile.ring<2, 64x64xbf16, mbarrier>
     flash_tile.specialize producer(40) {
       // CHECK: setmaxnreg.dec
-      // CHECK: atom.relaxed.gpu.global.add.u32 $0, [$1], 1;
-      // CHECK-SAME: setp.eq.u32 last, tiles, $2;
-      // CHECK-SAME: @last st.relaxed.gpu.global.u32 [$1], 0;
-      %tile = flash_tile.next_tile %counter of %tiles : memref<1xi32>
+      // A word without the mark in its upper half is no counter yet, and is made one at 0 by who sees it first.
+      // CHECK: COUNT:{{.*}}atom.relaxed.gpu.global.add.u64 old, [$1], 1;
+      // CHECK-SAME: mov.b64 {$0, mark}, old;
+      // CHECK-SAME: setp.eq.u32 counted, mark, 2141569246;
+      // CHECK-SAME: @counted bra DONE;
+      // CHECK-SAME: BEGIN:{{.*}}atom.relaxed.gpu.global.cas.b64 old, [$1], old, [[START:[0-9]+]];
+      // CHECK-SAME: @counted bra COUNT;
+      // CHECK-SAME: DONE:{{.*}}setp.eq.u32 last, mark, $2;
+      // CHECK-SAME: @last st.relaxed.gpu.global.u64 [$1], [[START]];
+      %tile = flash_tile.next_tile %counter of %tiles : memref<1xi64>
       // CHECK: mbarrier.try_wait.parity
       // CHECK: st.shared.b32 [$0], $1;
       // CHECK-SAME: mbarrier.arrive.shared::cta.b64 _, [$2];

@@ -2,8 +2,8 @@
 
 // What the types leave open is asserted, with messages that name the dimension.
 // CHECK-LABEL: @dynamic
-// CHECK: cf.assert %{{.*}}, "batch of the query
-// CHECK: cf.assert %{{.*}}, "length of the key
+// CHECK: cf.assert %{{.*}}, "batch differs: query
+// CHECK: cf.assert %{{.*}}, "length differs: key
 // CHECK: flash.attention
 func.func @dynamic(%q: tensor<?x4x?x64xf16>, %k: tensor<?x2x?x64xf16>, %v: tensor<?x2x?x64xf16>) -> tensor<?x4x?x64xf16> {
   %o = flash.attention %q, %k, %v : tensor<?x4x?x64xf16>, tensor<?x2x?x64xf16>, tensor<?x2x?x64xf16> -> tensor<?x4x?x64xf16>
@@ -23,9 +23,9 @@ func.func @static(%q: tensor<1x4x9x64xf16>) -> tensor<1x4x9x64xf16> {
 
 // What belongs to heads, batches, queries and keys.
 // CHECK-LABEL: @operands
-// CHECK-DAG: cf.assert %{{.*}}, "number of heads of the query ({lhs}) and of the sinks ({rhs}) differ"
-// CHECK-DAG: cf.assert %{{.*}}, "number of heads of the key ({lhs}) and of the key_scale ({rhs}) differ"
-// CHECK-DAG: cf.assert %{{.*}}, "number of heads of the key ({lhs}) and of the value_scale ({rhs}) differ"
+// CHECK-DAG: cf.assert %{{.*}}, "number of heads differs: query has {lhs}, sinks has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "number of heads differs: key has {lhs}, key_scale has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "number of heads differs: key has {lhs}, value_scale has {rhs}"
 // CHECK-DAG: cf.assert %{{.*}}, "batch differs: operand 'kv_lengths' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
 // CHECK-DAG: cf.assert %{{.*}}, "batch differs: operand 'segments of queries' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
 // CHECK-DAG: cf.assert %{{.*}}, "number of queries differs: operand 'segments of queries' has {lhs} (dimension {{[0-9]}}), the attention has {rhs}"
@@ -44,7 +44,7 @@ func.func @operands(%q: tensor<?x?x?x64xf16>, %k: tensor<?x?x?x64xi8>, %n: tenso
 // -----
 
 // CHECK-LABEL: @ragged
-// CHECK: cf.assert %{{.*}}, "number of sequences of the cu_seqlens_q ({lhs}) and of the cu_seqlens_k ({rhs}) differ"
+// CHECK: cf.assert %{{.*}}, "number of sequences differs: cu_seqlens_q has {lhs}, cu_seqlens_k has {rhs}"
 func.func @ragged(%q: tensor<1x4x?x64xf16>, %k: tensor<1x4x?x64xf16>, %cq: tensor<?xi32>, %ck: tensor<?xi32>) -> tensor<1x4x?x64xf16> {
   %o = flash.attention %q, %k, %k cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : tensor<?xi32>)
       : tensor<1x4x?x64xf16>, tensor<1x4x?x64xf16>, tensor<1x4x?x64xf16> -> tensor<1x4x?x64xf16>
@@ -72,7 +72,7 @@ func.func @ragged_pages(%q: tensor<1x4x?x64xf16>, %k: tensor<?x4x16x64xf16>, %cq
 
 // A bias may be 1 for all where only a call knows; what types say is not asked.
 // CHECK-LABEL: @bias
-// CHECK: cf.assert %{{.*}}, "length of the key
+// CHECK: cf.assert %{{.*}}, "length differs: key
 // CHECK: %[[QUERIES:.*]] = tensor.dim %arg0, %{{.*}}
 // CHECK: %[[ROWS:.*]] = tensor.dim %arg1, %{{.*}}
 // CHECK-DAG: %[[SAME:.*]] = arith.cmpi eq, %[[ROWS]], %[[QUERIES]]

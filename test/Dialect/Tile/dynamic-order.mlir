@@ -9,8 +9,8 @@
 
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @kernel
-  // CHECK-SAME: %[[TILES:[a-z0-9_]+]]: index, %[[COUNTER:[a-z0-9_]+]]: memref<1xi32>)
-  gpu.func @kernel(%map: !map, %visits: index, %tiles: index, %counter: memref<1xi32>) kernel attributes {flash_tile.warps = 8 : i64} {
+  // CHECK-SAME: %[[TILES:[a-z0-9_]+]]: index, %[[COUNTER:[a-z0-9_]+]]: memref<1xi64>)
+  gpu.func @kernel(%map: !map, %visits: index, %tiles: index, %counter: memref<1xi64>) kernel attributes {flash_tile.warps = 8 : i64} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %r = flash_tile.ring : !ring
@@ -27,10 +27,10 @@ gpu.module @kernels {
       // CHECK:   %[[NEXT_T:[a-z0-9_]+]] = arith.addi %[[T1]], %c1
       // CHECK:   flash_tile.put %{{.*}}[%[[I1]]], %{{.*}}[%[[TILE1]], %c0]
       // The next tile is taken when everything of this one is on its way.
-      // CHECK:   %[[NEXT:[a-z0-9_]+]] = flash_tile.next_tile %[[COUNTER]] of %[[TILES]] : memref<1xi32>
+      // CHECK:   %[[NEXT:[a-z0-9_]+]] = flash_tile.next_tile %[[COUNTER]] of %[[TILES]] : memref<1xi64>
       // CHECK:   scf.yield %[[NEXT_T]], %[[NEXT]], %{{.*}}
       %end = scf.for %t = %c0 to %visits step %c1 iter_args(%i = %c0) -> (index) {
-        %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi32>)
+        %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi64>)
         flash_tile.put %r[%i], %map[%tile, %c0] : !ring, !map
         %i1 = arith.addi %i, %c1 : index
         scf.yield %i1 : index
@@ -44,7 +44,7 @@ gpu.module @kernels {
       // CHECK:   flash_tile.get
       // CHECK-NOT: next_tile
       %end = scf.for %t = %c0 to %visits step %c1 iter_args(%i = %c0) -> (index) {
-        %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi32>)
+        %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi64>)
         %k = flash_tile.get %r[%i] : !ring
         flash_tile.release %r[%i] : !ring
         %i1 = arith.addi %i, %tile : index
@@ -56,14 +56,14 @@ gpu.module @kernels {
 
   // Without roles the order stays as it was.
   // CHECK-LABEL: gpu.func @together
-  gpu.func @together(%out: memref<?xindex>, %visits: index, %tiles: index, %counter: memref<1xi32>) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @together(%out: memref<?xindex>, %visits: index, %tiles: index, %counter: memref<1xi64>) kernel attributes {flash_tile.warps = 8 : i64} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     // CHECK: scf.for %[[T:[a-z0-9_]+]] =
     scf.for %t = %c0 to %visits step %c1 {
       // CHECK-NOT: tile_of
       // CHECK: memref.store %[[T]], %{{.*}}[%[[T]]]
-      %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi32>)
+      %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi64>)
       memref.store %tile, %out[%t] : memref<?xindex>
     }
     gpu.return

@@ -362,12 +362,6 @@ gpu.module @kernels {
 }
 
 // -----
-// expected-error @below {{'flash_tile.counter' belongs on a memref.alloc}}
-func.func @counter_elsewhere() attributes {flash_tile.counter} {
-  return
-}
-
-// -----
 func.func @get_rows(%i: index) {
   %r = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, cp_async>
   // expected-error @below {{of a ring of kind cp_async has no 'rows': its put fills the others with zeros}}

@@ -104,16 +104,16 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: gpu.func @asking
-  gpu.func @asking(%map: !flash_tile.tensor_map<1x1x128x64xbf16>, %tiles: index, %counter: memref<1xi32>, %more: i1) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @asking(%map: !flash_tile.tensor_map<1x1x128x64xbf16>, %tiles: index, %counter: memref<1xi64>, %more: i1) kernel attributes {flash_tile.warps = 8 : i64} {
     %c0 = arith.constant 0 : index
     %ring = flash_tile.ring : !flash_tile.ring<2, 128x64xbf16, mbarrier>
     // CHECK: %[[QUEUE:.*]] = flash_tile.queue
     %queue = flash_tile.queue
-    // CHECK: flash_tile.tile_of %{{.*}} of %{{.*}} counter(%{{.*}} : memref<1xi32>)
-    %here = flash_tile.tile_of %c0 of %tiles counter(%counter : memref<1xi32>)
+    // CHECK: flash_tile.tile_of %{{.*}} of %{{.*}} counter(%{{.*}} : memref<1xi64>)
+    %here = flash_tile.tile_of %c0 of %tiles counter(%counter : memref<1xi64>)
     flash_tile.specialize producer(40) {
-      // CHECK: %[[NEXT:.*]] = flash_tile.next_tile %{{.*}} of %{{.*}} : memref<1xi32>
-      %next = flash_tile.next_tile %counter of %tiles : memref<1xi32>
+      // CHECK: %[[NEXT:.*]] = flash_tile.next_tile %{{.*}} of %{{.*}} : memref<1xi64>
+      %next = flash_tile.next_tile %counter of %tiles : memref<1xi64>
       // CHECK: flash_tile.post %[[QUEUE]][%{{.*}}], %[[NEXT]]
       flash_tile.post %queue[%c0], %next
       // CHECK: flash_tile.prefetch %{{.*}}[{{.*}}] : !flash_tile.tensor_map<1x1x128x64xbf16> as !flash_tile.shared<128x64xbf16>

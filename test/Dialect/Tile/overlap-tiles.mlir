@@ -125,7 +125,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @dynamic
-  gpu.func @dynamic(%out: memref<?xindex>, %visits: index, %counter: memref<1xi32>) kernel
+  gpu.func @dynamic(%out: memref<?xindex>, %visits: index, %counter: memref<1xi64>) kernel
       attributes {flash_tile.warps = 8 : i64, flash.schedule = #schedule} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
@@ -133,7 +133,7 @@ gpu.module @kernels {
     } consumers(232) {
       // expected-remark @+1 {{flash-tile-overlap-tiles leaves the loop over tiles: which tile is the next is not known before it is taken}}
       scf.for %t = %c0 to %visits step %c1 {
-        %tile = flash_tile.tile_of %t of %visits counter(%counter : memref<1xi32>)
+        %tile = flash_tile.tile_of %t of %visits counter(%counter : memref<1xi64>)
         memref.store %tile, %out[%t] : memref<?xindex>
       } {flash_tile.tiles}
     }

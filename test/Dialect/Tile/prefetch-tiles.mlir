@@ -80,14 +80,14 @@ gpu.module @kernels {
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @dynamic
   // CHECK-NOT: flash_tile.prefetch
-  gpu.func @dynamic(%mq: !mq, %visits: index, %n: index, %counter: memref<1xi32>) kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #ahead} {
+  gpu.func @dynamic(%mq: !mq, %visits: index, %n: index, %counter: memref<1xi64>) kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #ahead} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %q = flash_tile.ring : !rq
     flash_tile.specialize producer(40) {
       // expected-remark @+1 {{flash-tile-prefetch-tiles fetches nothing ahead}}
       scf.for %t = %c0 to %visits step %c1 {
-        %tile = flash_tile.tile_of %t of %n counter(%counter : memref<1xi32>)
+        %tile = flash_tile.tile_of %t of %n counter(%counter : memref<1xi64>)
         scf.for %j = %c0 to %n step %c1 {
           flash_tile.put %q[%j], %mq[%tile, %c0] : !rq, !mq
         }

@@ -27,7 +27,7 @@ module attributes {gpu.container_module} {
   // CHECK: %[[MORE:[a-z0-9_]+]] = arith.muli %[[REST]], %[[PARTS]]
   // CHECK: %[[GRID:[a-z0-9_]+]] = arith.addi %[[WHOLE]], %[[MORE]]
   // CHECK: %[[STATE:[a-z0-9_]+]] = memref.alloc(%{{.*}}) : memref<?x4608xf32>
-  // CHECK: %[[TURNS:[a-z0-9_]+]] = memref.alloc() {flash_tile.counter} : memref<100x4xi32>
+  // CHECK: %[[TURNS:[a-z0-9_]+]] = memref.alloc() : memref<100x4xi32>
   // CHECK: flash_tile.launch @kernels::@full grid(%[[GRID]]) args(%[[K]], %[[OUT]], %[[WHOLE]], %[[LOG]], %[[STATE]], %[[TURNS]] :
   // ROUNDS: flash_tile.launch @kernels::@full
   func.func @host(%k: memref<?x64xbf16>, %out: memref<?x64xf32>, %n: index) {

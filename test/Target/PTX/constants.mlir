@@ -8,7 +8,7 @@
 // RUN: flash-run %s --entry=bytes --target=cpu --check | FileCheck %s --check-prefix=CPU
 // BOOLS: ld.global{{.*}}b8
 // SLOPES: .global .align 16 .b8 constant[8] = {0, 0, 0, 63, 0, 0, 128, 62};
-// PLAN: plan @slopes(arg0: f16[1, 2, ?, 64], arg1: f16[1, 2, ?, 64], arg2: f16[1, 2, ?, 64]) ->
+// PLAN: plan @slopes(query: f16[1, 2, ?, 64], key: f16[1, 2, ?, 64], value: f16[1, 2, ?, 64]) ->
 // CPU: check {{.*}} ok
 // A boolean mask, as PyTorch's and JAX's attention take it.
 !bt = tensor<2x8x64x64xbf16>

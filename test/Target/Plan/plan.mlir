@@ -11,11 +11,11 @@ func.func @attention(%q: tensor<?x?x?x128xbf16> {flash.name = "q"}, %k: tensor<?
 
 // CHECK: plan @attention(q: bf16[?, ?, ?, 128], k: bf16[?, ?, ?, 128], v: bf16[?, ?, ?, 128])
 // CHECK-SAME: -> (result0: bf16[dim(0, 0), dim(0, 1), dim(0, 2), 128], result1: f32[dim(0, 0), dim(0, 1), dim(0, 2)])
-// CHECK: check dim(0, 0) == dim(1, 0): "batch of the query ({lhs}) and of the key ({rhs}) differ"
-// CHECK: check dim(1, 0) == dim(2, 0): "batch of the key ({lhs}) and of the value ({rhs}) differ"
-// CHECK: check dim(1, 1) == dim(2, 1): "number of heads of the key ({lhs}) and of the value ({rhs}) differ"
-// CHECK: check dim(1, 2) == dim(2, 2): "length of the key ({lhs}) and of the value ({rhs}) differ"
-// CHECK: check dim(0, 1) divisible by dim(1, 1): "the number of query heads ({lhs}) is not a multiple of the number of key heads ({rhs})"
+// CHECK: check dim(0, 0) == dim(1, 0): "batch differs: query has {lhs}, key has {rhs}"
+// CHECK: check dim(1, 0) == dim(2, 0): "batch differs: key has {lhs}, value has {rhs}"
+// CHECK: check dim(1, 1) == dim(2, 1): "number of heads differs: key has {lhs}, value has {rhs}"
+// CHECK: check dim(1, 2) == dim(2, 2): "length differs: key has {lhs}, value has {rhs}"
+// CHECK: check dim(0, 1) divisible by dim(1, 1): "number of query heads ({lhs}) is not a multiple of the number of key heads ({rhs})"
 // CHECK: launch @attention of module #0 grid (dim(0, 0) * dim(0, 1) * floordiv(dim(0, 2) + 127, 128), 1, 1)
 // CHECK: pointer #0
 // CHECK: pointer #3

@@ -81,7 +81,9 @@ def ResultsToOutputsPass : Pass<"flash-results-to-outputs", "::mlir::ModuleOp"> 
     ```
 
     Each public function with a body gets `llvm.emit_c_interface`: its C entry
-    takes pointers to descriptors, inputs first, then outputs.
+    takes pointers to descriptors, inputs first, then outputs. Of two dimensions or
+    more, all but the last may have any stride: inputs say so by
+    `bufferization.buffer_layout`, outputs by their type.
   }];
   let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
 }

@@ -51,4 +51,27 @@ def TileFinalizeKernels : Pass<"flash-tile-finalize-kernels"> {
   let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
 }
 
+def TileDropParameters : Pass<"flash-tile-drop-parameters"> {
+  let summary = "Leave out the parameters that kernels do not read (L4)";
+  let description = [{
+    A memref is a descriptor of 3 + 2 * rank parameters, most of which nobody
+    reads: sizes and strides go into tensor maps, or into products that the host
+    computes. A launch copies every parameter, so that the last step at L4 leaves
+    out the others. The attribute says which ones the launch plan keeps.
+
+    ```mlir
+    llvm.func @k(%arg0: !llvm.ptr, %arg1: !llvm.ptr, %arg2: i64) attributes {nvvm.kernel} {
+      llvm.store %arg2, %arg1 : i64, !llvm.ptr
+    // becomes
+    llvm.func @k(%arg0: !llvm.ptr, %arg1: i64)
+        attributes {flash_tile.parameters = array<i64: 1, 2>, nvvm.kernel} {
+      llvm.store %arg1, %arg0 : i64, !llvm.ptr
+    ```
+  }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::NVVM::NVVMDialect"];
+  let statistics = [
+    Statistic<"numDropped", "num-dropped", "Parameters left out">
+  ];
+}
+
 #endif // FLASH_CONVERSION_TILETONVVM_PASSES

@@ -17,6 +17,7 @@
 
 #include "flash/Compiler/Executable.h"
 #include "flash/Reference/Check.h"
+#include "flash/Reference/Interpreter.h"
 
 #include <set>
 #include <string>
@@ -70,6 +71,7 @@ struct RunReport {
   std::vector<std::string> defaults;
   std::vector<std::string> schedules, scheduleSources, remarks;
   std::vector<StageTime> stages;
+  bool isFromCache = false;
   int64_t inputBytes = 0, outputBytes = 0;
   std::vector<rt::cuda::KernelAttributes> kernels;
   bool ran = false;

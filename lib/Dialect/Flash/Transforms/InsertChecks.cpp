@@ -9,8 +9,7 @@
 //   flash.attention %q, %k, %v : tensor<?x...>, ...
 //   ->  %a = tensor.dim %q, 0 ; %b = tensor.dim %k, 0
 //       %e = arith.cmpi eq, %a, %b
-//       cf.assert %e, "batch of the query ({lhs}) and of the key ({rhs})
-//       differ"
+//       cf.assert %e, "batch differs: query has {lhs}, key has {rhs}"
 //
 // Sizes that only a call knows. They run at L0, where it is still said which
 // dimensions belong together; the launch plan keeps them.
@@ -60,12 +59,11 @@ static void checkEqual(OpBuilder &builder, Location loc, StringRef what,
   Value same = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq,
                                      size(builder, loc, turned ? b : a),
                                      size(builder, loc, turned ? a : b));
-  cf::AssertOp::create(
-      builder, loc, same,
-      llvm::formatv("{0} of the {1} ({2}) and of the {3} ({4}) differ", what,
-                    a.name, turned ? "{rhs}" : "{lhs}", b.name,
-                    turned ? "{lhs}" : "{rhs}")
-          .str());
+  cf::AssertOp::create(builder, loc, same,
+                       llvm::formatv("{0} differs: {1} has {2}, {3} has {4}",
+                                     what, a.name, turned ? "{rhs}" : "{lhs}",
+                                     b.name, turned ? "{lhs}" : "{rhs}")
+                           .str());
 }
 
 static void checkDivides(OpBuilder &builder, Location loc, const Dim &heads,
@@ -78,7 +76,7 @@ static void checkDivides(OpBuilder &builder, Location loc, const Dim &heads,
   Value divides =
       arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, rest, zero);
   cf::AssertOp::create(builder, loc, divides,
-                       "the number of query heads ({lhs}) is not a multiple of "
+                       "number of query heads ({lhs}) is not a multiple of "
                        "the number of key heads ({rhs})");
 }
 

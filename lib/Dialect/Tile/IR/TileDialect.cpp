@@ -85,15 +85,10 @@ LogicalResult
 FlashTileDialect::verifyOperationAttribute(Operation *op,
                                            NamedAttribute attribute) {
   StringRef name = attribute.getName();
-  if (name == getTensorMapsAttrName())
+  if (name == getTensorMapsAttrName() || name == getParametersAttrName())
     return isa<FunctionOpInterface>(op)
                ? success()
                : op->emitError() << "'" << name << "' belongs on a function";
-  if (name == getCounterAttrName())
-    return isa<memref::AllocOp>(op) ? success()
-                                    : op->emitError()
-                                          << "'" << name
-                                          << "' belongs on a memref.alloc";
   if (name == getTilesAttrName())
     return isa<scf::ForOp>(op)
                ? success()

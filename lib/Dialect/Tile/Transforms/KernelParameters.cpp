@@ -45,15 +45,13 @@ Value flash::tile::addParameter(
   return parameter;
 }
 
-Value flash::tile::addZeros(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
-                            ArrayRef<int64_t> shape) {
-  auto type = MemRefType::get(shape, IntegerType::get(kernel.getContext(), 32));
+Value flash::tile::addMemory(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
+                             ArrayRef<int64_t> shape, unsigned width) {
+  auto type =
+      MemRefType::get(shape, IntegerType::get(kernel.getContext(), width));
   return addParameter(kernel, launches, type,
                       [&](OpBuilder &builder, LaunchOp launch) -> Value {
-                        auto zeros = memref::AllocOp::create(
-                            builder, launch.getLoc(), type);
-                        zeros->setAttr(FlashTileDialect::getCounterAttrName(),
-                                       builder.getUnitAttr());
-                        return zeros;
+                        return memref::AllocOp::create(builder, launch.getLoc(),
+                                                       type);
                       });
 }

@@ -29,11 +29,11 @@ addParameter(mlir::gpu::GPUFuncOp kernel, llvm::ArrayRef<LaunchOp> launches,
              mlir::Type type,
              llvm::function_ref<mlir::Value(mlir::OpBuilder &, LaunchOp)> make);
 
-/// Memory of 32-bit numbers which is zero when the first kernel sees it, and
-/// which kernels leave so.
-mlir::Value addZeros(mlir::gpu::GPUFuncOp kernel,
-                     llvm::ArrayRef<LaunchOp> launches,
-                     llvm::ArrayRef<int64_t> shape);
+/// Memory of integers for the blocks of a launch, which holds anything when the
+/// kernel begins.
+mlir::Value addMemory(mlir::gpu::GPUFuncOp kernel,
+                      llvm::ArrayRef<LaunchOp> launches,
+                      llvm::ArrayRef<int64_t> shape, unsigned width);
 
 } // namespace flash::tile
 

@@ -172,7 +172,7 @@ struct TilePersistentPass
       Value tiles = limitGrid(kernel, launches[kernel], cores, alike);
       makePersistent(kernel, id, tiles,
                      schedule.getDynamic() && getKernelCluster(kernel) == 1
-                         ? addZeros(kernel, launches[kernel], 1)
+                         ? addMemory(kernel, launches[kernel], 1, 64)
                          : Value(),
                      parts);
       ++numPersistent;

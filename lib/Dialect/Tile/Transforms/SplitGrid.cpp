@@ -106,6 +106,6 @@ SplitParameters tile::addSplitParameters(gpu::GPUFuncOp kernel,
     return memref::AllocOp::create(builder, loc, state, slots);
   };
   parameters.state = addParameter(kernel, launches, state, makeState);
-  parameters.turns = addZeros(kernel, launches, {limits.cores, warps});
+  parameters.turns = addMemory(kernel, launches, {limits.cores, warps}, 32);
   return parameters;
 }

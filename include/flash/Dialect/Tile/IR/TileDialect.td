@@ -75,14 +75,15 @@ def FlashTile_Dialect : Dialect {
     static constexpr ::llvm::StringLiteral getPartsAttrName() {
       return "flash_tile.parts";
     }
-    /// Of an allocation: counts tiles, is 0 between launches.
-    static constexpr ::llvm::StringLiteral getCounterAttrName() {
-      return "flash_tile.counter";
-    }
     /// L4 function attribute: which parameters are tensor maps, until
     /// `flash-tile-finalize-kernels`.
     static constexpr ::llvm::StringLiteral getTensorMapsAttrName() {
       return "flash_tile.tensor_map_parameters";
+    }
+    /// L4 function attribute: which of the launch's values are parameters, where
+    /// `flash-tile-drop-parameters` has left some out.
+    static constexpr ::llvm::StringLiteral getParametersAttrName() {
+      return "flash_tile.parameters";
     }
   }];
 }

@@ -178,10 +178,13 @@ def FlashTile_NextTileOp : FlashTile_Op<"next_tile", [MemoryEffects<[MemRead, Me
   let description = [{
     In the producer, once for each tile that the block has. Every block has one at
     launch, that of its own number; further ones are counted in device memory. The
-    result is not below `tiles` where none is left. Who counts last puts 0 back:
-    between launches the counter is 0.
+    result is not below `tiles` where none is left.
 
-    Example: `%next = flash_tile.next_tile %counter of %tiles : memref<1xi32>`
+    The counter's upper half says that it is one: memory that holds anything else
+    becomes a counter at 0 when it is first asked, so that nobody clears it before a
+    launch. Who counts last puts 0 back, for the next launch.
+
+    Example: `%next = flash_tile.next_tile %counter of %tiles : memref<1xi64>`
   }];
   let arguments = (ins AnyStridedMemRef:$counter, Index:$tiles);
   let results = (outs Index:$tile);
@@ -194,7 +197,7 @@ def FlashTile_TileOfOp : FlashTile_Op<"tile_of", [Pure]> {
     Is `number`, the tile that a fixed order gives the block in this turn, unless
     `flash-tile-dynamic-order` makes the loop over tiles ask the counter.
 
-    Example: `%tile = flash_tile.tile_of %number of %tiles counter(%counter : memref<1xi32>)`
+    Example: `%tile = flash_tile.tile_of %number of %tiles counter(%counter : memref<1xi64>)`
   }];
   let arguments = (ins Index:$number, Index:$tiles, AnyStridedMemRef:$counter);
   let results = (outs Index:$tile);
@@ -507,8 +510,8 @@ def FlashTile_TakeOverOp : FlashTile_Op<"take_over", [MemoryEffects<[MemRead, Me
   let summary = "waits for the fragments of the part of a tile before this one";
   let description = [{
     Each warp waits until it is the turn of part `part` (from 1 on) of the slot, and
-    reads what `flash_tile.hand_over` wrote. Then it is nobody's turn: between
-    launches `turns` is 0.
+    reads what `flash_tile.hand_over` wrote. Then it is nobody's turn: a turn is
+    written with a mark, so that `turns` may hold anything when the launch begins.
 
     The block that hands over must be sure to run: it has a lower number, or took
     the part before.
