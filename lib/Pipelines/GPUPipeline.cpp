@@ -71,7 +71,9 @@ static Limits getLimits(StringRef target) {
 
 void flash::buildGPUTilePipeline(OpPassManager &pm,
                                  const GPUPipelineOptions &options) {
-  pm.addPass(createConvertFlashToTile());
+  ConvertFlashToTileOptions convert;
+  convert.hideUnseen = options.hideUnseen;
+  pm.addPass(createConvertFlashToTile(convert));
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   auto onKernels = [&](auto pass) {

@@ -1,8 +1,8 @@
 // Where values that no query sees are cleared in a kernel: in iterations that masks cut, and behind the loops, but in none over whole
 // blocks, whose code is what it is without.
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_90a})' | FileCheck %s
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none schedule=#flash.schedule<backward=true>},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_90a})' | FileCheck %s --check-prefix=BACKWARD
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_80})' | FileCheck %s --check-prefix=AMPERE
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_90a hide-unseen})' | FileCheck %s
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none schedule=#flash.schedule<backward=true>},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_90a hide-unseen})' | FileCheck %s --check-prefix=BACKWARD
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_80 hide-unseen})' | FileCheck %s --check-prefix=AMPERE
 
 // CHECK: } consumers
 // The first loop is over whole blocks.

@@ -73,6 +73,10 @@ Status CaseRunner::compile() {
   compileOptions.target = options.target;
   compileOptions.splitKV = kernel.splitKV;
   compileOptions.passes = options.passes;
+  // A GPU clears such values where it is asked to.
+  if (kernel.spoilsUnseen && options.target != "cpu" &&
+      !llvm::StringRef(options.target).starts_with("cpu:"))
+    compileOptions.passes += " hide-unseen=true";
   compileOptions.countIO = options.io;
   compileOptions.schedule = options.schedule;
   compileOptions.optLevel = options.optLevel;

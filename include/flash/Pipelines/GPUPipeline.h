@@ -34,6 +34,12 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       *this, "split-kv",
       llvm::cl::desc("Parts that the keys are split into (0, 1: none)"),
       llvm::cl::init(0)};
+  Option<bool> hideUnseen{
+      *this, "hide-unseen",
+      llvm::cl::desc("Clear NaN and Inf in values that no query of a tile sees, "
+                     "where a mask cuts it; it costs masked kernels registers "
+                     "and a look at such tiles"),
+      llvm::cl::init(false)};
   Option<bool> keepOperands{
       *this, "keep-operands",
       llvm::cl::desc("Keep the query tile in registers (mma.sync)"),

@@ -91,9 +91,9 @@ namespace {
 class FunctionConverter {
 public:
   FunctionConverter(func::FuncOp function, gpu::GPUModuleOp kernels,
-                    SymbolTable &symbols)
+                    SymbolTable &symbols, bool hideUnseen)
       : function(function), kernels(kernels), symbols(symbols),
-        builder(function.getContext()) {}
+        hideUnseen(hideUnseen), builder(function.getContext()) {}
 
   FailureOr<int64_t> run();
 
@@ -108,6 +108,7 @@ private:
   func::FuncOp function;
   gpu::GPUModuleOp kernels;
   SymbolTable &symbols;
+  bool hideUnseen;
   OpBuilder builder;
   /// Tensors of the function to memrefs.
   DenseMap<Value, Value> memrefs;
@@ -173,7 +174,7 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
   if (schedule && schedule.getInstruction() == Instruction::Wgmma)
     instruction = tile::WgmmaAttr::get(builder.getContext());
 
-  KernelBuilder body(builder, warps, instruction);
+  KernelBuilder body(builder, warps, instruction, hideUnseen);
   IRMapping known;
   for (auto [capture, argument] : llvm::zip(
            captures, kernel.getArguments().drop_back(op->getNumResults()))) {
@@ -554,7 +555,7 @@ struct ConvertFlashToTilePass
     SymbolTable symbols(kernels);
     for (func::FuncOp function : functions) {
       FailureOr<int64_t> count =
-          FunctionConverter(function, kernels, symbols).run();
+          FunctionConverter(function, kernels, symbols, hideUnseen).run();
       if (failed(count))
         return signalPassFailure();
       numKernels += *count;

@@ -105,8 +105,9 @@ int64_t defaultWarps(mlir::scf::ForallOp op);
 class KernelBuilder {
 public:
   KernelBuilder(mlir::OpBuilder &builder, int64_t warps,
-                tile::InstructionAttrInterface instruction)
+                tile::InstructionAttrInterface instruction, bool hideUnseen)
       : builder(builder), warps(warps), instruction(instruction),
+        hideUnseen(hideUnseen),
         layouts(warps, instruction.getWarpsPerInstruction()) {}
 
   /// Says what a value from outside of the loop is in the kernel.
@@ -183,6 +184,8 @@ private:
   mlir::OpBuilder &builder;
   int64_t warps;
   tile::InstructionAttrInterface instruction;
+  /// Whether values that no query sees are cleared.
+  bool hideUnseen;
   TileLayouts layouts;
   mlir::IRMapping scalars;
   llvm::DenseMap<mlir::Value, mlir::Value> tiles;

@@ -35,6 +35,9 @@ def ConvertFlashToTile : Pass<"convert-flash-to-tile", "::mlir::ModuleOp"> {
     flash_tile.launch @kernels::@attention grid(%blocks) args(%q, %k, %v, %o, ...)
     ```
   }];
+  let options = [
+    Option<"hideUnseen", "hide-unseen", "bool", /*default=*/"true",
+           "Clear values that no query sees (flash.hide_unseen)">];
   let statistics = [Statistic<"numKernels", "num-kernels", "Number of kernels">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::gpu::GPUDialect",
                            "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
