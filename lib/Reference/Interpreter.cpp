@@ -170,8 +170,7 @@ Status Interpreter::visit(Operation *op) {
             tensor::FromElementsOp, tensor::SplatOp, tensor::PadOp,
             tensor::GenerateOp, scf::ForOp, scf::IfOp, scf::ForallOp,
             AddSliceOp, linalg::LinalgOp, cf::AssertOp, arith::ConstantOp,
-            arith::CmpIOp>(
-          [&](auto known) { return visit(known); })
+            arith::CmpIOp>([&](auto known) { return visit(known); })
       .Case<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>(
           [&](auto known) { return visitAffine(known, known.getMap()); })
       .Default([&](Operation *other) { return visitNumber(other); });

@@ -36,9 +36,10 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::init(0)};
   Option<bool> hideUnseen{
       *this, "hide-unseen",
-      llvm::cl::desc("Clear NaN and Inf in values that no query of a tile sees, "
-                     "where a mask cuts it; it costs masked kernels registers "
-                     "and a look at such tiles"),
+      llvm::cl::desc(
+          "Clear NaN and Inf in values that no query of a tile sees, "
+          "where a mask cuts it; it costs masked kernels registers "
+          "and a look at such tiles"),
       llvm::cl::init(false)};
   Option<bool> keepOperands{
       *this, "keep-operands",

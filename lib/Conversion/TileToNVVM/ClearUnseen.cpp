@@ -116,11 +116,11 @@ static IRMapping computeCaptures(Emitter &e, ClearUnseenOp op) {
   for (Value value : leaves) {
     Type type = value.getType();
     if (type.isIndex())
-      here.map(value, arith::IndexCastOp::create(
-                          e, type,
-                          e.pin(arith::IndexCastOp::create(e, e.getI64Type(),
-                                                           value)))
-                          .getResult());
+      here.map(value,
+               arith::IndexCastOp::create(
+                   e, type,
+                   e.pin(arith::IndexCastOp::create(e, e.getI64Type(), value)))
+                   .getResult());
     else if (type.isInteger(32) || type.isInteger(64))
       here.map(value, e.pin(value));
   }
