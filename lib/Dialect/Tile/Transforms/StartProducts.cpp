@@ -172,7 +172,7 @@ private:
 /// What a product holds and the loop does not carry anyway.
 int64_t ProductStarts::registersOf(MmaOp product) {
   int64_t count = countRegisters(product.getA());
-  bool carried = product.getAcc() && isa<BlockArgument>(product.getAcc());
+  bool carried = isa_and_nonnull<BlockArgument>(product.getAcc());
   return count + (carried ? 0 : countRegisters(product.getResult()));
 }
 
