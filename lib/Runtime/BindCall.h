@@ -53,13 +53,7 @@ private:
   Status bindParam(const Context &call, const FlatLaunch &launch, size_t i);
   Status bindMap(const Context &call, size_t index, void *to);
 
-  const FlatProgram &flat;
-  size_t count = 0;
-  BoundStep *steps;
-  void **pointers;
-  BufferView *views;
-  char *storage;
-
+  // Before what points to one of them, so that they are made first.
   BoundStep fewSteps[8];
   void *fewPointers[96];
   BufferView fewViews[24];
@@ -68,6 +62,13 @@ private:
   std::unique_ptr<void *[]> manyPointers;
   std::unique_ptr<BufferView[]> manyViews;
   std::unique_ptr<char[]> muchStorage;
+
+  const FlatProgram &flat;
+  size_t count = 0;
+  BoundStep *steps;
+  void **pointers;
+  BufferView *views;
+  char *storage;
 };
 
 } // namespace flash::rt

@@ -46,8 +46,9 @@ static void runKernel(const Kernel &kernel, const MatrixOptions &options,
   if (status.failed()) {
     std::lock_guard<std::mutex> lock(totals.mutex);
     // What a target cannot do yet it says so; the CPU does everything.
-    bool skip = !options.isCPU() &&
-                status.message().find("not supported") != std::string::npos;
+    bool skip = !options.isCPU() && status.message().find("not supported") !=
+                                        std::string::npos ||
+                status.message().find("but on a GPU") != std::string::npos;
     (skip ? totals.skipped : totals.failed) +=
         skip || options.compileOnly ? 1 : kernel.shapes.size();
     llvm::outs() << (skip ? "SKIP " : "FAIL ") << kernel.name()

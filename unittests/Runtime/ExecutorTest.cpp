@@ -92,6 +92,28 @@ TEST_F(ExecutorTest, LaunchesToTheByte) {
   EXPECT_EQ(fake.sharedAsked["flash_kernel"], 200000);
 }
 
+// More steps, parameters and bytes of them than a call keeps on the stack.
+TEST_F(ExecutorTest, ManyLaunches) {
+  Program program = testProgram();
+  const Step launch = program.steps.back();
+  for (int i = 0; i < 30; ++i)
+    program.steps.push_back(launch);
+  Executor executor = make(std::move(program));
+  for (int call = 0; call < 2; ++call) {
+    fake.launches.clear();
+    Status status = executor.launch(arguments(2, 1000, 777), results(2, 1000),
+                                    fakeStream(1));
+    ASSERT_TRUE(status.ok()) << status.message();
+    ASSERT_EQ(fake.launches.size(), 32u);
+    for (size_t i = 1; i < fake.launches.size(); ++i) {
+      EXPECT_EQ(fake.launches[i].param<uint64_t>(0), 0x100010u);
+      const auto map = fake.launches[i].param<TensorMap>(1);
+      EXPECT_EQ(map.opaque[0] & ~uint64_t(0xff), 0xabc000u);
+      EXPECT_EQ(map.opaque[0], map.opaque[15]);
+    }
+  }
+}
+
 TEST_F(ExecutorTest, WorkspaceIsTheCallers) {
   Program program = testProgram();
   int counter = static_cast<int>(program.buffers.size());
