@@ -46,9 +46,11 @@ static void runKernel(const Kernel &kernel, const MatrixOptions &options,
   if (status.failed()) {
     std::lock_guard<std::mutex> lock(totals.mutex);
     // What a target cannot do yet it says so; the CPU does everything.
-    bool skip = !options.isCPU() && status.message().find("not supported") !=
-                                        std::string::npos ||
-                status.message().find("but on a GPU") != std::string::npos;
+    auto says = [&](llvm::StringRef text) {
+      return llvm::StringRef(status.message()).contains(text);
+    };
+    bool skip =
+        !options.isCPU() && (says("not supported") || says("but on a GPU"));
     (skip ? totals.skipped : totals.failed) +=
         skip || options.compileOnly ? 1 : kernel.shapes.size();
     llvm::outs() << (skip ? "SKIP " : "FAIL ") << kernel.name()

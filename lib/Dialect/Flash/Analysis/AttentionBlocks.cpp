@@ -105,9 +105,10 @@ FailureOr<bool> AttentionModel::countRange(const Rows &rows, int64_t first,
   if (failed(visible))
     return failure();
   auto [from, to] = *visible;
+  // The program begins at a block: one in which nothing is seen is loaded.
+  from = from / n * n;
   if (from >= to)
     return true;
-  from = from / n * n;
   count.blocks = ceilDiv(to - from, n);
   int64_t end = std::min(from + count.blocks * n, rows.keys);
   count.keys = end - from;
