@@ -52,6 +52,8 @@ public:
     // Callers may leave out the sizes of results.
     std::vector<std::vector<int64_t>> sizes;
     std::vector<int64_t *> places;
+    sizes.reserve(signature.results.size());
+    places.reserve(signature.results.size());
     for (const rt::ResultInfo &info : signature.results)
       places.push_back(sizes.emplace_back(info.dims.size()).data());
     Status status = call.getResultShapes(arguments, places.data());
@@ -149,6 +151,7 @@ std::unique_ptr<Executable> compiler::restoreForCPU(StringRef bytes) {
     return nullptr;
   const rt::Signature &signature = call->program().signature;
   std::vector<bool> isTensor;
+  isTensor.reserve(signature.arguments.size() + signature.results.size());
   for (const rt::ArgumentInfo &argument : signature.arguments)
     isTensor.push_back(argument.isTensor());
   isTensor.resize(isTensor.size() + signature.results.size(), true);

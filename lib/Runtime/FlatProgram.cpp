@@ -60,6 +60,7 @@ public:
 private:
   static std::vector<int> ranksOf(const Program &program) {
     std::vector<int> ranks;
+    ranks.reserve(program.signature.arguments.size());
     for (const ArgumentInfo &info : program.signature.arguments)
       ranks.push_back(info.isTensor() ? static_cast<int>(info.dims.size())
                                       : -1);
@@ -67,6 +68,7 @@ private:
   }
   static std::vector<int> resultRanksOf(const Program &program) {
     std::vector<int> ranks;
+    ranks.reserve(program.signature.results.size());
     for (const ResultInfo &info : program.signature.results)
       ranks.push_back(static_cast<int>(info.dims.size()));
     return ranks;

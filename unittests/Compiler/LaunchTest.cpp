@@ -156,7 +156,9 @@ struct Call {
 double microseconds(rt::Executor &executor, bool newShapes) {
   constexpr int kLaunches = 200;
   std::vector<std::unique_ptr<Call>> all;
-  for (int i = 0; i < (newShapes ? 997 : 1); ++i)
+  const int shapes = newShapes ? 997 : 1;
+  all.reserve(shapes);
+  for (int i = 0; i < shapes; ++i)
     all.push_back(std::make_unique<Call>(2048 + i));
   double least = 1e9;
   for (int run = 0, next = 0; run < 200; ++run) {
@@ -229,6 +231,7 @@ TEST_F(LaunchTest, ManyThreads) {
   ASSERT_TRUE(executor);
   std::atomic<int> failures{0};
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int t = 0; t < 8; ++t)
     threads.emplace_back([&, t] {
       for (int i = 0; i < 2000; ++i) {

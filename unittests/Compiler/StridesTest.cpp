@@ -234,6 +234,7 @@ TEST_F(StridesTest, Refused) {
   std::vector<Tensor> views = packed(DType::F32, 8);
   views[1].strides[3] = 2;
   std::vector<Argument> arguments;
+  arguments.reserve(views.size());
   for (Tensor &view : views)
     arguments.push_back(argumentOf(view, /*isView=*/true));
   EXPECT_EQ((*executable)->plan().getResultShapes(arguments).message(),
