@@ -260,7 +260,8 @@ Size Sizes::computeDim(Value tensor, int64_t dim) {
     return fromMixed(op.getMixedOutputShape()[dim]);
   if (auto op = dyn_cast_or_null<tensor::CollapseShapeOp>(def)) {
     Size product;
-    for (int64_t inner : op.getReassociationIndices()[dim])
+    ReassociationIndices group = op.getReassociationIndices()[dim];
+    for (int64_t inner : group)
       product = multiply(product, getDim(op.getSrc(), inner));
     return product;
   }
