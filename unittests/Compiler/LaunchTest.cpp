@@ -34,6 +34,8 @@ using rt::Status;
 /// Allocations of this process.
 static std::atomic<size_t> allocations{0};
 
+// A sanitizer has operators of its own: there nothing is counted.
+#if !__has_feature(address_sanitizer)
 void *operator new(size_t size) {
   ++allocations;
   if (void *memory = std::malloc(size ? size : 1))
@@ -42,6 +44,7 @@ void *operator new(size_t size) {
 }
 void operator delete(void *memory) noexcept { std::free(memory); }
 void operator delete(void *memory, size_t) noexcept { std::free(memory); }
+#endif
 
 namespace {
 
