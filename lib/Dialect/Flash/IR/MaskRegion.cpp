@@ -85,25 +85,11 @@ Value RegionAttr::buildIsHidden(OpBuilder &builder, Location loc,
 }
 
 Operation *flash::findUnfollowed(Region &mask) {
-  // The analysis writes IR; it is made in a block of its own and dropped.
-  Block scratch;
-  Location loc = mask.getLoc();
   OpBuilder builder(mask.getContext());
-  for (BlockArgument argument : mask.getArguments())
-    scratch.addArgument(argument.getType(), loc);
-  Value last[2] = {scratch.addArgument(builder.getIndexType(), loc),
-                   scratch.addArgument(builder.getIndexType(), loc)};
-  builder.setInsertionPointToEnd(&scratch);
-  SmallVector<Value> captures;
-  for (unsigned i = 4; i < mask.getNumArguments(); ++i)
-    captures.push_back(scratch.getArgument(i));
-  TilePlace at;
-  at.batch = scratch.getArgument(0);
-  at.head = scratch.getArgument(1);
-  at.captures = captures;
-  IntervalBuilder intervals(builder, loc);
-  (void)intervals.run(mask, at, scratch.getArgument(2), last[0],
-                      scratch.getArgument(3), last[1]);
+  ScratchBlock scratch(builder, mask);
+  IntervalBuilder intervals(builder, mask.getLoc());
+  (void)intervals.run(mask, scratch.at, scratch.query(), scratch.position(),
+                      scratch.key(), scratch.position());
   return intervals.getCulprit();
 }
 

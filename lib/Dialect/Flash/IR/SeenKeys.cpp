@@ -240,22 +240,10 @@ SeenKeys SeenKeysBuilder::run(Region &body, const TilePlace &at, Value qFirst,
 /// Whether the range of a region says all that it says of keys. The analysis
 /// writes IR; it is made in a block of its own and dropped.
 static bool isExact(Region &mask) {
-  Block scratch;
-  Location loc = mask.getLoc();
   OpBuilder builder(mask.getContext());
-  for (BlockArgument argument : mask.getArguments())
-    scratch.addArgument(argument.getType(), loc);
-  Value last = scratch.addArgument(builder.getIndexType(), loc);
-  builder.setInsertionPointToEnd(&scratch);
-  SmallVector<Value> captures;
-  for (unsigned i = 4; i < mask.getNumArguments(); ++i)
-    captures.push_back(scratch.getArgument(i));
-  TilePlace at;
-  at.batch = scratch.getArgument(0);
-  at.head = scratch.getArgument(1);
-  at.captures = captures;
-  return SeenKeysBuilder(builder, loc)
-      .run(mask, at, scratch.getArgument(2), last)
+  ScratchBlock scratch(builder, mask);
+  return SeenKeysBuilder(builder, mask.getLoc())
+      .run(mask, scratch.at, scratch.query(), scratch.position())
       .exact;
 }
 

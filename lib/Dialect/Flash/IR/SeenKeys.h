@@ -54,6 +54,33 @@ private:
   llvm::DenseMap<mlir::Value, bool> depends;
 };
 
+/// A block of its own, in which an analysis writes IR about a region that is
+/// dropped afterwards: the region's arguments, and what comes after them.
+struct ScratchBlock {
+  ScratchBlock(mlir::OpBuilder &builder, mlir::Region &mask) {
+    for (mlir::BlockArgument argument : mask.getArguments())
+      block.addArgument(argument.getType(), mask.getLoc());
+    for (unsigned i = 4; i < mask.getNumArguments(); ++i)
+      captures.push_back(block.getArgument(i));
+    at.batch = block.getArgument(0);
+    at.head = block.getArgument(1);
+    at.captures = captures;
+    builder.setInsertionPointToEnd(&block);
+  }
+
+  mlir::Value query() { return block.getArgument(2); }
+  mlir::Value key() { return block.getArgument(3); }
+  /// Another position.
+  mlir::Value position() {
+    return block.addArgument(mlir::IndexType::get(at.batch.getContext()),
+                             at.batch.getLoc());
+  }
+
+  mlir::Block block;
+  llvm::SmallVector<mlir::Value> captures;
+  TilePlace at;
+};
+
 } // namespace flash
 
 #endif // FLASH_LIB_DIALECT_FLASH_IR_SEENKEYS_H
