@@ -260,6 +260,9 @@ static Status schedule(compiler::Pipeline &pipeline, bool insertChecks) {
     if (pipeline.options.splitKV > 1)
       manager.addNestedPass<func::FuncOp>(
           createSplitKV({pipeline.options.splitKV}));
+    ScheduleRecomputeOptions recompute;
+    recompute.target = compiler::toString(pipeline.target);
+    manager.addNestedPass<func::FuncOp>(createScheduleRecompute(recompute));
     ChooseScheduleOptions choose;
     choose.target = compiler::toString(pipeline.target);
     choose.schedule = pipeline.options.schedule;

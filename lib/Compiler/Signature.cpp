@@ -45,7 +45,7 @@ public:
         for (int dim = 0; dim < tensor.getRank(); ++dim)
           classes.insert({int(index), dim});
     func.walk([&](Operation *op) {
-      if (auto attention = dyn_cast<AttentionOp>(op))
+      if (auto attention = dyn_cast<AttentionOpInterface>(op))
         visit(attention);
       else if (auto merge = dyn_cast<MergeOp>(op))
         visit(merge);
@@ -93,7 +93,7 @@ private:
 
   /// Operands of masks and score functions. A dimension that may be 1 has a
   /// size of its own.
-  void noteOperands(Op &op, AttentionOp attention, ArrayRef<OperandKind> kinds,
+  void noteOperands(Op &op, AttentionOpInterface attention, ArrayRef<OperandKind> kinds,
                     ValueRange operands) {
     for (auto [kind, operand] : llvm::zip_equal(kinds, operands)) {
       giveRole(operand, kind.name);
@@ -102,7 +102,7 @@ private:
         noteDim(op, attention, operand, int(dim), what);
     }
   }
-  void noteDim(Op &op, AttentionOp attention, Value operand, int dim,
+  void noteDim(Op &op, AttentionOpInterface attention, Value operand, int dim,
                const OperandDim &what) {
     const char *role = nullptr;
     switch (what.along) {
@@ -135,7 +135,7 @@ private:
     note(op, operand, dim, role);
   }
   /// A dimension of a capture that a region reads at its position.
-  void noteCaptures(AttentionOp op) {
+  void noteCaptures(AttentionOpInterface op) {
     if (op.isRagged())
       return; // positions in a sequence
     // Rows at the end of the keys, if nobody says where.
@@ -158,7 +158,7 @@ private:
     }
   }
 
-  void visitData(Op &names, AttentionOp op) {
+  void visitData(Op &names, AttentionOpInterface op) {
     noteCaptures(op);
     for (Value bounds : {op.getCuSeqlensQ(), op.getCuSeqlensK()})
       if (bounds)
@@ -182,7 +182,7 @@ private:
     noteOperands(names, op, kinds, op.getScoreOperands());
   }
 
-  void visit(AttentionOp op) {
+  void visit(AttentionOpInterface op) {
     Op names;
     int heads = op.getHeadsDim(), length = op.getLengthDim();
     note(names, op.getQuery(), 0, "batch");
@@ -209,6 +209,29 @@ private:
     nameArgument(op.getKvLengths(), "kv_lengths");
     nameArgument(op.getPageTable(), "page_table");
     visitData(names, op);
+    if (auto backward = dyn_cast<AttentionBackwardOp>(op.getOperation()))
+      visitForward(names, backward);
+  }
+  /// What a backward has of the forward, and the gradients that it is given.
+  void visitForward(Op &names, AttentionBackwardOp op) {
+    int heads = op.getHeadsDim(), length = op.getLengthDim();
+    for (auto [value, name] : {std::pair<Value, const char *>{op.getOutput(), "output"},
+                               {op.getDOutput(), "d_output"}}) {
+      note(names, value, 0, "batch");
+      note(names, value, heads, "heads");
+      note(names, value, length, "sq");
+      note(names, value, 3, "dv");
+      nameArgument(value, name);
+    }
+    for (auto [value, name] : {std::pair<Value, const char *>{op.getLse(), "lse"},
+                               {op.getDLse(), "d_lse"}}) {
+      if (!value)
+        continue;
+      note(names, value, 0, "batch");
+      note(names, value, 1, "heads");
+      note(names, value, 2, "sq");
+      nameArgument(value, name);
+    }
   }
 
   void visit(MergeOp op) {
@@ -244,6 +267,12 @@ static std::pair<std::string, bool> nameResult(Value value) {
   while (auto cast = value.getDefiningOp<tensor::CastOp>())
     value = cast.getSource();
   auto result = dyn_cast<OpResult>(value);
+  if (result)
+    if (auto backward = dyn_cast<AttentionBackwardOp>(result.getOwner()))
+      return {result == backward.getDQuery() ? "d_query"
+              : result == backward.getDKey() ? "d_key"
+                                             : "d_value",
+              false};
   if (!result || !isa<AttentionOp, MergeOp>(result.getOwner()))
     return {"", false};
   bool isLse = result.getResultNumber() == 1;
@@ -335,7 +364,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
   }
 
   bool found = false;
-  func.walk([&](AttentionOp op) {
+  func.walk([&](AttentionOpInterface op) {
     Type element = op.getQuery().getType().getElementType();
     if (Result<rt::DType> type = convertElementType(element);
         type.ok() && !found)

@@ -90,6 +90,9 @@ getVectorRegisters(const flash::CPUPipelineOptions &options) {
 
 void flash::buildCPUTilingPipeline(OpPassManager &pm,
                                    const CPUPipelineOptions &options) {
+  ScheduleRecomputeOptions recompute;
+  recompute.target = options.target;
+  pm.addNestedPass<func::FuncOp>(createScheduleRecompute(recompute));
   ChooseScheduleOptions choose;
   choose.target = options.target;
   choose.schedule = options.schedule;

@@ -176,6 +176,9 @@ void flash::buildGPUPipeline(OpPassManager &pm,
     split.parts = options.splitKV;
     pm.addNestedPass<func::FuncOp>(createSplitKV(split));
   }
+  ScheduleRecomputeOptions recompute;
+  recompute.target = options.target;
+  pm.addNestedPass<func::FuncOp>(createScheduleRecompute(recompute));
   ChooseScheduleOptions schedule;
   schedule.target = options.target;
   schedule.schedule = options.schedule;

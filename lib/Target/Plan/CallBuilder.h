@@ -42,6 +42,7 @@ private:
   bool isKnown(mlir::Value index);
 
   mlir::LogicalResult visit(AttentionOp op);
+  mlir::LogicalResult visit(AttentionBackwardOp op);
   mlir::LogicalResult visit(MergeOp op);
   mlir::LogicalResult visit(mlir::func::ReturnOp op);
   mlir::LogicalResult visit(mlir::tensor::EmptyOp op);

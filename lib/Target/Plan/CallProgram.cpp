@@ -109,6 +109,15 @@ LogicalResult CallBuilder::visit(AttentionOp op) {
               {query[0], query[op.getHeadsDim()], query[op.getLengthDim()]});
 }
 
+LogicalResult CallBuilder::visit(AttentionBackwardOp op) {
+  for (auto [gradient, of] : {std::pair<Value, Value>{op.getDQuery(), op.getQuery()},
+                              {op.getDKey(), op.getKey()},
+                              {op.getDValue(), op.getValue()}})
+    if (gradient && failed(bind(gradient, sizesOf(of))))
+      return failure();
+  return success();
+}
+
 LogicalResult CallBuilder::visit(MergeOp op) {
   bool headFirst = op.getLayout() == Layout::BHSD;
   Sizes output = sizesOf(op.getOutputs().front());
@@ -220,7 +229,7 @@ LogicalResult CallBuilder::visit(Operation *op) {
     tensors.erase(result);
   }
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<AttentionOp, MergeOp, tensor::ExtractSliceOp, tensor::InsertSliceOp,
+      .Case<AttentionOp, AttentionBackwardOp, MergeOp, tensor::ExtractSliceOp, tensor::InsertSliceOp,
             AddSliceOp, tensor::EmptyOp, tensor::DimOp, tensor::CastOp,
             tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ReshapeOp,
             tensor::ConcatOp, tensor::PadOp, linalg::LinalgOp, scf::ForOp,

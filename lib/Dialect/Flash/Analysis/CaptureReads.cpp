@@ -22,7 +22,7 @@ struct Reads {
 };
 } // namespace
 
-static SmallVector<Reads> findReads(AttentionOp op, Region &body) {
+static SmallVector<Reads> findReads(AttentionOpInterface op, Region &body) {
   size_t numCaptures = op.getCaptures().size();
   SmallVector<Reads> reads(numCaptures);
   if (body.empty())
@@ -48,7 +48,7 @@ static SmallVector<Reads> findReads(AttentionOp op, Region &body) {
   return reads;
 }
 
-SmallVector<int64_t> flash::countReads(AttentionOp op, Region &body) {
+SmallVector<int64_t> flash::countReads(AttentionOpInterface op, Region &body) {
   SmallVector<int64_t> varying;
   for (const Reads &reads : findReads(op, body))
     varying.push_back(reads.varying);
@@ -62,7 +62,7 @@ llvm::SmallBitVector flash::findAskedArguments(func::FuncOp func) {
     if (element.isIndex() || element.isInteger(32) || element.isInteger(64))
       asked.set(argument.getArgNumber());
   }
-  func.walk([&](AttentionOp op) {
+  func.walk([&](AttentionOpInterface op) {
     for (auto [capture, reads] :
          llvm::zip(op.getCaptures(), findReads(op, op.getMaskBody()))) {
       auto argument = dyn_cast<BlockArgument>(traceTensor(capture));

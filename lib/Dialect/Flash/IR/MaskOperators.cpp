@@ -10,7 +10,8 @@
 // own operands and summaries:
 //
 //                   and                      or
-//   visible keys    intersection             hull
+//   visible keys,   intersection             hull
+//   queries
 //   full            all parts full           some part full
 //   hidden          some part hidden         all parts hidden
 //
@@ -100,6 +101,43 @@ static Value joinKnown(Value a, Value b,
   return a && b ? join(a, b) : a ? a : b;
 }
 
+/// A range of positions that a part shows; null where it has no bound.
+using Positions = std::pair<Value, Value>;
+using RangeOfPart = function_ref<Positions(MaskAttrInterface, const TilePlace &)>;
+
+/// What all parts show.
+static Positions intersect(Masks masks, OpBuilder &builder, Location loc,
+                       const TilePlace &at, RangeOfPart rangeOf) {
+  MaskBuilder b(builder, loc);
+  Positions all;
+  forEachPart(masks, at, [&](MaskAttrInterface mask, const TilePlace &part) {
+    auto [low, high] = rangeOf(mask, part);
+    all.first = joinKnown(all.first, low,
+                          [&](Value x, Value y) { return b.max(x, y); });
+    all.second = joinKnown(all.second, high,
+                           [&](Value x, Value y) { return b.min(x, y); });
+  });
+  return all;
+}
+
+/// From the first to the last that some part shows.
+static Positions hull(Masks masks, OpBuilder &builder, Location loc,
+                  const TilePlace &at, RangeOfPart rangeOf) {
+  MaskBuilder b(builder, loc);
+  Positions all;
+  bool noFirst = false, noEnd = false;
+  forEachPart(masks, at, [&](MaskAttrInterface mask, const TilePlace &part) {
+    auto [low, high] = rangeOf(mask, part);
+    noFirst |= !low;
+    noEnd |= !high;
+    all.first = joinKnown(all.first, low,
+                          [&](Value x, Value y) { return b.min(x, y); });
+    all.second = joinKnown(all.second, high,
+                           [&](Value x, Value y) { return b.max(x, y); });
+  });
+  return {noFirst ? Value() : all.first, noEnd ? Value() : all.second};
+}
+
 //===----------------------------------------------------------------------===//
 // And
 //===----------------------------------------------------------------------===//
@@ -133,15 +171,18 @@ SmallVector<Value> AndAttr::buildSummary(OpBuilder &builder, Location loc,
 std::pair<Value, Value>
 AndAttr::buildVisibleKeys(OpBuilder &builder, Location loc, const TilePlace &at,
                           Value qFirst, Value qLast) const {
-  MaskBuilder b(builder, loc);
-  Value first, end;
-  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
-    auto [low, high] = mask.buildVisibleKeys(builder, loc, p, qFirst, qLast);
-    first =
-        joinKnown(first, low, [&](Value x, Value y) { return b.max(x, y); });
-    end = joinKnown(end, high, [&](Value x, Value y) { return b.min(x, y); });
+  return intersect(getMasks(), builder, loc, at, [&](auto mask, auto &part) {
+    return mask.buildVisibleKeys(builder, loc, part, qFirst, qLast);
   });
-  return {first, end};
+}
+
+std::pair<Value, Value>
+AndAttr::buildVisibleQueries(OpBuilder &builder, Location loc,
+                             const TilePlace &at, Value kFirst,
+                             Value kLast) const {
+  return intersect(getMasks(), builder, loc, at, [&](auto mask, auto &part) {
+    return mask.buildVisibleQueries(builder, loc, part, kFirst, kLast);
+  });
 }
 
 Value AndAttr::buildIsFull(OpBuilder &builder, Location loc,
@@ -275,18 +316,18 @@ bool OrAttr::hidesLaterKeys() const {
 std::pair<Value, Value>
 OrAttr::buildVisibleKeys(OpBuilder &builder, Location loc, const TilePlace &at,
                          Value qFirst, Value qLast) const {
-  MaskBuilder b(builder, loc);
-  Value first, end;
-  bool noFirst = false, noEnd = false;
-  forEachPart(getMasks(), at, [&](MaskAttrInterface mask, const TilePlace &p) {
-    auto [low, high] = mask.buildVisibleKeys(builder, loc, p, qFirst, qLast);
-    noFirst |= !low;
-    noEnd |= !high;
-    first =
-        joinKnown(first, low, [&](Value x, Value y) { return b.min(x, y); });
-    end = joinKnown(end, high, [&](Value x, Value y) { return b.max(x, y); });
+  return hull(getMasks(), builder, loc, at, [&](auto mask, auto &part) {
+    return mask.buildVisibleKeys(builder, loc, part, qFirst, qLast);
   });
-  return {noFirst ? Value() : first, noEnd ? Value() : end};
+}
+
+std::pair<Value, Value>
+OrAttr::buildVisibleQueries(OpBuilder &builder, Location loc,
+                            const TilePlace &at, Value kFirst,
+                            Value kLast) const {
+  return hull(getMasks(), builder, loc, at, [&](auto mask, auto &part) {
+    return mask.buildVisibleQueries(builder, loc, part, kFirst, kLast);
+  });
 }
 
 Value OrAttr::buildIsFull(OpBuilder &builder, Location loc, const TilePlace &at,

@@ -50,6 +50,13 @@ std::pair<Value, Value> CausalAttr::buildVisibleKeys(OpBuilder &builder,
   return {Value(), b.add(qLast, 1)};
 }
 
+std::pair<Value, Value>
+CausalAttr::buildVisibleQueries(OpBuilder &builder, Location loc,
+                                const TilePlace &at, Value kFirst,
+                                Value kLast) const {
+  return {kFirst, Value()};
+}
+
 Value CausalAttr::buildIsFull(OpBuilder &builder, Location loc,
                               const TilePlace &at, Value qFirst, Value qLast,
                               Value kFirst, Value kLast) const {
@@ -137,6 +144,15 @@ std::pair<Value, Value> WindowAttr::buildVisibleKeys(OpBuilder &builder,
   MaskBuilder b(builder, loc);
   return {getLeft() < 0 ? Value() : b.add(qFirst, -getLeft()),
           getRight() < 0 ? Value() : b.add(qLast, getRight() + 1)};
+}
+
+std::pair<Value, Value>
+WindowAttr::buildVisibleQueries(OpBuilder &builder, Location loc,
+                                const TilePlace &at, Value kFirst,
+                                Value kLast) const {
+  MaskBuilder b(builder, loc);
+  return {getRight() < 0 ? Value() : b.add(kFirst, -getRight()),
+          getLeft() < 0 ? Value() : b.add(kLast, getLeft() + 1)};
 }
 
 /// first - left <= kFirst and kLast <= last + right, for the sides that have a

@@ -60,6 +60,19 @@ llvm::LogicalResult checkFactor(mlir::Operation *op, llvm::StringRef name,
                                 mlir::Value factor, llvm::StringRef owners,
                                 mlir::RankedTensorType type);
 
+/// Checks what all attentions have alike: queries, keys and values, lengths, the
+/// data of masks and scores, dropout.
+llvm::LogicalResult verifyAttention(AttentionOpInterface op);
+
+/// Checks a tensor that has the shape of the output, or of the log-sum-exp.
+llvm::LogicalResult verifyOutput(AttentionOpInterface op, llvm::StringRef name,
+                                 mlir::RankedTensorType type);
+llvm::LogicalResult verifyLse(AttentionOpInterface op, llvm::StringRef name,
+                              mlir::RankedTensorType type);
+
+/// Checks the score and mask regions and that captures are read.
+llvm::LogicalResult verifyAttentionRegions(AttentionOpInterface op);
+
 /// Checks the block of a score or mask region: its arguments and what it
 /// yields.
 llvm::LogicalResult verifyBody(mlir::Operation *op, llvm::StringRef name,
@@ -92,9 +105,9 @@ template <typename OpT> struct AbsorbCasts : mlir::OpRewritePattern<OpT> {
 
 private:
   static bool isCapture(OpT op, mlir::OpOperand &operand) {
-    if constexpr (std::is_same_v<OpT, AttentionOp>) {
+    if constexpr (OpT::template hasTrait<AttentionOpInterface::Trait>()) {
       auto [start, length] =
-          op.getODSOperandIndexAndLength(AttentionOp::odsIndex_captures);
+          op.getODSOperandIndexAndLength(OpT::odsIndex_captures);
       return operand.getOperandNumber() >= start &&
              operand.getOperandNumber() < start + length;
     }

@@ -77,21 +77,30 @@ LogicalResult OnlineAttentionOp::verifyRegions() {
   return verifyBody(*this, "mask", getMaskBody(), Type(), getCaptures());
 }
 
-TilePlace OnlineAttentionOp::getPlace(ValueRange operands, Region &body) {
-  MaskAttrInterface mask = getMaskAttr();
-  return TilePlace{getBatch(),
-                   getHead(),
-                   getQOrigin(),
-                   getKOrigin(),
+template <typename OpT>
+static TilePlace getStepPlace(OpT op, ValueRange operands, Region &body) {
+  MaskAttrInterface mask = op.getMaskAttr();
+  return TilePlace{op.getBatch(),
+                   op.getHead(),
+                   op.getQOrigin(),
+                   op.getKOrigin(),
                    operands,
                    &body,
-                   getCaptures(),
+                   op.getCaptures(),
                    mask && mask.hidesLaterKeys(),
-                   getListedFull(),
-                   getQuerySummary(),
-                   getKeySummary(),
+                   op.getListedFull(),
+                   op.getQuerySummary(),
+                   op.getKeySummary(),
                    /*firstQuery=*/Value(),
                    /*firstKey=*/Value()};
+}
+
+TilePlace OnlineAttentionOp::getPlace(ValueRange operands, Region &body) {
+  return getStepPlace(*this, operands, body);
+}
+
+TilePlace BackwardStepOp::getPlace(ValueRange operands, Region &body) {
+  return getStepPlace(*this, operands, body);
 }
 
 /// Results of a destination-style op have their destinations' shapes.

@@ -70,7 +70,7 @@ struct ChooseSchedulePass
       error() << llvm::toString(tables.takeError());
       return signalPassFailure();
     }
-    WalkResult fits = func.walk([&](AttentionOp op) {
+    WalkResult fits = func.walk([&](AttentionOpInterface op) {
       if (description->isCPU())
         return WalkResult::advance();
       for (auto [name, type] : {std::pair{"keys", op.getKey().getType()},
@@ -127,6 +127,14 @@ struct ChooseSchedulePass
             !reason.empty())
           op.emitRemark("attention by mma.sync instead of wgmma: ") << reason;
       op.setScheduleAttr(chosen);
+    });
+    func.walk([&](AttentionBackwardOp op) {
+      if (!op.getRecompute())
+        return;
+      ScheduleAttr chosen = fromOption;
+      if (!exact)
+        chosen = overlay(chooseBackwardSchedule(op, *description), fromOption);
+      op.setScheduleAttr(overlay(chosen, op.getScheduleAttr()));
     });
     func.walk([&](MergeOp op) {
       op->setAttr(kScheduleAttrName, chooseMergeSchedule(*description));

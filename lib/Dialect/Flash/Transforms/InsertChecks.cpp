@@ -82,7 +82,7 @@ static void checkDivides(OpBuilder &builder, Location loc, const Dim &heads,
 
 /// What a dimension of an operand of a mask or a score function has to have; no
 /// value where nothing is known.
-static Value buildWantedSize(OpBuilder &builder, AttentionOp op,
+static Value buildWantedSize(OpBuilder &builder, AttentionOpInterface op,
                              const OperandDim &dim) {
   Location loc = op.getLoc();
   auto number = [&](int64_t value) {
@@ -128,7 +128,7 @@ static Value buildWantedSize(OpBuilder &builder, AttentionOp op,
 
 /// Of ragged sequences blocks of queries may lack an entry, but where there are
 /// queries one is read.
-static void checkEntries(OpBuilder &builder, AttentionOp op, StringRef name,
+static void checkEntries(OpBuilder &builder, AttentionOpInterface op, StringRef name,
                          Value operand, int64_t dim) {
   Location loc = op.getLoc();
   Value given = tensor::DimOp::create(builder, loc, operand, dim);
@@ -149,7 +149,7 @@ static void checkEntries(OpBuilder &builder, AttentionOp op, StringRef name,
 /// Asserts that operands of masks or score functions have the sizes of the
 /// attention, or 1 where that serves all. One that is too short would be read
 /// past its end.
-static void checkOperands(OpBuilder &builder, AttentionOp op,
+static void checkOperands(OpBuilder &builder, AttentionOpInterface op,
                           ArrayRef<OperandKind> kinds, ValueRange operands) {
   Location loc = op.getLoc();
   // What types say, the verifier has looked at.
@@ -192,7 +192,7 @@ static void checkOperands(OpBuilder &builder, AttentionOp op,
 }
 
 /// What belongs to heads, batches and sequences.
-static void checkData(OpBuilder &builder, AttentionOp op) {
+static void checkData(OpBuilder &builder, AttentionOpInterface op) {
   Location loc = op.getLoc();
   int64_t heads = op.getHeadsDim();
   auto check = [&](StringRef what, const Dim &dim, Value operand,
@@ -227,7 +227,7 @@ static void checkData(OpBuilder &builder, AttentionOp op) {
 }
 
 /// Ragged sequences lie in a batch of 1, and someone says where they end.
-static void checkSequences(OpBuilder &builder, AttentionOp op) {
+static void checkSequences(OpBuilder &builder, AttentionOpInterface op) {
   if (!op.isRagged())
     return;
   Location loc = op.getLoc();
@@ -250,7 +250,7 @@ static void checkSequences(OpBuilder &builder, AttentionOp op) {
           "cu_seqlens_q has {rhs} entries, but needs at least 2");
 }
 
-static void insertChecks(AttentionOp op) {
+static void insertChecks(AttentionOpInterface op) {
   OpBuilder builder(op);
   Location loc = op.getLoc();
   int64_t heads = op.getHeadsDim(), length = op.getLengthDim();
@@ -266,6 +266,24 @@ static void insertChecks(AttentionOp op) {
   checkDivides(builder, loc, query(heads), key(heads));
   checkSequences(builder, op);
   checkData(builder, op);
+  auto backward = dyn_cast<AttentionBackwardOp>(op.getOperation());
+  if (!backward)
+    return;
+  for (auto [name, tensor] : {std::pair<StringRef, Value>{"output", backward.getOutput()},
+                              {"d_output", backward.getDOutput()}}) {
+    checkEqual(builder, loc, "batch", query(0), {tensor, 0, name});
+    checkEqual(builder, loc, "number of heads", query(heads),
+               {tensor, heads, name});
+    checkEqual(builder, loc, "length", query(length), {tensor, length, name});
+  }
+  for (auto [name, tensor] : {std::pair<StringRef, Value>{"lse", backward.getLse()},
+                              {"d_lse", backward.getDLse()}}) {
+    if (!tensor)
+      continue;
+    checkEqual(builder, loc, "batch", query(0), {tensor, 0, name});
+    checkEqual(builder, loc, "number of heads", query(heads), {tensor, 1, name});
+    checkEqual(builder, loc, "length", query(length), {tensor, 2, name});
+  }
 }
 
 static void insertChecks(MergeOp op) {
@@ -290,7 +308,7 @@ namespace {
 struct InsertChecksPass : flash::impl::InsertChecksBase<InsertChecksPass> {
   void runOnOperation() override {
     getOperation().walk([](Operation *op) {
-      if (auto attention = dyn_cast<AttentionOp>(op))
+      if (auto attention = dyn_cast<AttentionOpInterface>(op))
         insertChecks(attention);
       else if (auto merge = dyn_cast<MergeOp>(op))
         insertChecks(merge);

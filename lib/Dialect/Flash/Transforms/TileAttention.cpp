@@ -28,6 +28,7 @@
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 
 #include "AttentionTiler.h"
+#include "BackwardTiler.h"
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -292,8 +293,8 @@ static void remarkOnMask(AttentionOp op) {
 /// The schedule of an op, complete, or an error at the op.
 static FailureOr<ScheduleAttr> getSchedule(Operation *op) {
   auto schedule = op->getAttrOfType<ScheduleAttr>(
-      isa<AttentionOp>(op) ? StringRef("schedule")
-                           : StringRef(kScheduleAttrName));
+      isa<AttentionOpInterface>(op) ? StringRef("schedule")
+                                    : StringRef(kScheduleAttrName));
   if (!schedule || schedule.getM() < 1 || schedule.getN() < 1 ||
       schedule.getD() < 1)
     return op->emitOpError() << "has no complete schedule (m, n and d): run "
@@ -307,7 +308,7 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
     IRRewriter rewriter(&getContext());
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
-      if (isa<AttentionOp, MergeOp>(op))
+      if (isa<AttentionOp, AttentionBackwardOp, MergeOp>(op))
         ops.push_back(op);
     });
     for (Operation *op : ops) {
@@ -319,6 +320,13 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
           return signalPassFailure();
         remarkOnMask(attention);
         rewriter.replaceOp(op, tileForLengths(rewriter, attention, *schedule));
+      } else if (auto backward = dyn_cast<AttentionBackwardOp>(op)) {
+        if (!backward.getRecompute()) {
+          op->emitOpError() << "says not what it recomputes: run "
+                               "flash-schedule-recompute before";
+          return signalPassFailure();
+        }
+        rewriter.replaceOp(op, tileBackward(rewriter, backward, *schedule));
       } else if (failed(tileMerge(rewriter, cast<MergeOp>(op), *schedule))) {
         return signalPassFailure();
       }

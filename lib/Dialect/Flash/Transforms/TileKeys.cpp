@@ -107,6 +107,9 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
   // What only some masks and score functions look at.
   bool wantsPlace = needsPlace(op);
   auto ifWanted = [&](Value value) { return wantsPlace ? value : Value(); };
+  auto unitIf = [&](bool set) {
+    return set ? rewriter.getUnitAttr() : UnitAttr();
+  };
   SmallVector<Attribute> functions;
   for (ScoreAttrInterface function : op.getEffectiveScores())
     functions.push_back(function);
@@ -123,7 +126,8 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       op.getDropoutOffset(), op.getCaptures(),
       rewriter.getFloatAttr(accumulator, op.getScaleOrDefault()), mask, scores,
       op.getDropoutPAttr(),
-      schedule.getTransposed() ? rewriter.getUnitAttr() : UnitAttr(), packing);
+      unitIf(schedule.getTransposed()),
+      unitIf(wantsPlace && schedule.isOfOneThread()), packing);
   IRMapping mapping;
   op.getScoreBody().cloneInto(&online.getScoreBody(), mapping);
   op.getMaskBody().cloneInto(&online.getMaskBody(), mapping);

@@ -180,6 +180,23 @@ SmallVector<Value> flash::mapTiles(
   return SmallVector<Value>(generic.getResults());
 }
 
+Value flash::contract(OpBuilder &b, Location loc, Value lhs, Value rhs,
+                      Value out, ArrayRef<unsigned> lhsDims,
+                      ArrayRef<unsigned> rhsDims) {
+  MLIRContext *context = b.getContext();
+  auto map = [&](ArrayRef<unsigned> dims) {
+    SmallVector<AffineExpr> exprs;
+    for (unsigned dim : dims)
+      exprs.push_back(getAffineDimExpr(dim, context));
+    return AffineMap::get(3, 0, exprs, context);
+  };
+  auto matmul = linalg::MatmulOp::create(b, loc, TypeRange{out.getType()},
+                                         ValueRange{lhs, rhs}, ValueRange{out});
+  matmul.setIndexingMapsAttr(
+      b.getAffineMapArrayAttr({map(lhsDims), map(rhsDims), map({0, 1})}));
+  return matmul.getResult(0);
+}
+
 void flash::hoistInvariants(Operation *op) {
   Block *body = &op->getRegion(0).front();
   auto isConstantHere = [&](Value value) {

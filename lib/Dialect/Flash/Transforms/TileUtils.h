@@ -85,6 +85,14 @@ mapTiles(mlir::OpBuilder &builder, mlir::Location loc,
              mlir::OpBuilder &, mlir::Location, mlir::ValueRange)>
              body);
 
+/// out += lhs x rhs: the loops are the two dimensions of `out`, then the one
+/// that is contracted; `lhsDims` and `rhsDims` are the loops of the operands'
+/// dimensions.
+mlir::Value contract(mlir::OpBuilder &builder, mlir::Location loc,
+                     mlir::Value lhs, mlir::Value rhs, mlir::Value out,
+                     llvm::ArrayRef<unsigned> lhsDims,
+                     llvm::ArrayRef<unsigned> rhsDims);
+
 /// Moves what an element-wise op computes alike for all elements (reads at
 /// batch and head, sizes of operands) before it.
 void hoistInvariants(mlir::Operation *op);

@@ -42,19 +42,19 @@ static StringRef reasonAgainst(Operation *op, int level) {
   bool tile = op->getName().getDialectNamespace() == "flash_tile";
   switch (level) {
   case 0:
-    if (isa<OnlineAttentionOp, OnlineSoftmaxOp, HideUnseenOp>(op))
+    if (isa<OnlineAttentionOp, BackwardStepOp, OnlineSoftmaxOp, HideUnseenOp>(op))
       return "is a tiled form";
     return tile ? "belongs to L3" : "";
   case 1:
-    if (isa<AttentionOp, MergeOp>(op))
+    if (isa<AttentionOp, AttentionBackwardOp, MergeOp>(op))
       return "should have been tiled";
     if (isa<OnlineSoftmaxOp, HideUnseenOp>(op))
       return "belongs to L2";
     return tile ? "belongs to L3" : "";
   case 2:
-    if (isa<AttentionOp, MergeOp>(op))
+    if (isa<AttentionOp, AttentionBackwardOp, MergeOp>(op))
       return "should have been tiled";
-    if (isa<OnlineAttentionOp>(op))
+    if (isa<OnlineAttentionOp, BackwardStepOp>(op))
       return "should have been decomposed";
     return tile ? "belongs to L3" : "";
   case 3:

@@ -90,6 +90,9 @@ std::string explainInstruction(TargetAttr target, const TileProblem &problem);
 double tileCost(TargetAttr target, ScheduleAttr schedule,
                 const TileProblem &problem);
 
+/// The schedule of a backward, whose `recompute` is decided.
+ScheduleAttr chooseBackwardSchedule(AttentionBackwardOp op, TargetAttr target);
+
 /// The schedule of a merge: element-wise on blocks of rows.
 ScheduleAttr chooseMergeSchedule(TargetAttr target);
 

@@ -32,6 +32,8 @@
 #define GET_ATTRDEF_CLASSES
 #include "flash/Dialect/Flash/IR/FlashAttrs.h.inc"
 
+#include "flash/Dialect/Flash/IR/AttentionInterface.h"
+
 #define GET_OP_CLASSES
 #include "flash/Dialect/Flash/IR/FlashOps.h.inc"
 

@@ -16,7 +16,7 @@ include "flash/Dialect/Flash/IR/ScoreInterface.td"
 class Flash_MaskAttr<string name, string attrMnemonic, list<string> methods>
     : Flash_Attr<name, attrMnemonic, [DeclareAttrInterfaceMethods<MaskAttrInterface, methods>]>;
 
-def Flash_CausalAttr : Flash_MaskAttr<"Causal", "causal", ["buildIsHidden", "fillsVisibleKeys", "hidesLaterKeys"]> {
+def Flash_CausalAttr : Flash_MaskAttr<"Causal", "causal", ["buildVisibleQueries", "buildIsHidden", "fillsVisibleKeys", "hidesLaterKeys"]> {
   let summary = "A query sees the keys at its own position and before";
   let description = [{
     The query at position q sees the key at position k when k <= q. With the
@@ -24,7 +24,7 @@ def Flash_CausalAttr : Flash_MaskAttr<"Causal", "causal", ["buildIsHidden", "fil
   }];
 }
 
-def Flash_WindowAttr : Flash_MaskAttr<"Window", "window", ["buildIsHidden", "fillsVisibleKeys", "hidesLaterKeys"]> {
+def Flash_WindowAttr : Flash_MaskAttr<"Window", "window", ["buildVisibleQueries", "buildIsHidden", "fillsVisibleKeys", "hidesLaterKeys"]> {
   let summary = "A query sees a window of keys around its own position";
   let description = [{
     The query at position q sees the key at position k when q - left <= k <= q +
@@ -102,8 +102,8 @@ def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
 }
 
 class Flash_CompositeMaskAttr<string name, string attrMnemonic, list<string> more = []> : Flash_MaskAttr<name, attrMnemonic,
-    ["buildIsHidden", "hasHoles", "getSummarySize", "buildSummary", "needsSummary", "hidesLaterKeys", "getBlockSizes",
-     "getMaskOperandKinds"] # more> {
+    ["buildVisibleQueries", "buildIsHidden", "hasHoles", "getSummarySize", "buildSummary", "needsSummary",
+     "hidesLaterKeys", "getBlockSizes", "getMaskOperandKinds"] # more> {
   let parameters = (ins ArrayRefParameter<"::flash::MaskAttrInterface">:$masks);
   let assemblyFormat = "`<` $masks `>`";
   let genVerifyDecl = 1;

@@ -9,43 +9,17 @@
 #ifndef FLASH_DIALECT_FLASH_IR_FLASHOPS
 #define FLASH_DIALECT_FLASH_IR_FLASHOPS
 
-include "flash/Dialect/Flash/IR/FlashOpBase.td"
+include "flash/Dialect/Flash/IR/FlashAttentionBase.td"
+include "flash/Dialect/Flash/IR/FlashBackwardOps.td"
 include "flash/Dialect/Flash/IR/FlashSliceOps.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
-include "mlir/Interfaces/InferTypeOpInterface.td"
-include "mlir/Interfaces/SideEffectInterfaces.td"
-
-def Flash_Tensor4 : TensorRankOf<[F64, F32, F16, BF16], [4]>;
-def Flash_KeyTensor4 : TensorRankOf<[F64, F32, F16, BF16, F8E4M3FN, F8E5M2, I8], [4]>;
-def Flash_LseTensor : TensorRankOf<[F64, F32], [3]>;
-def Flash_HeadTensor : TensorRankOf<[F32], [1]>;
-def Flash_CountTensor : TensorRankOf<[I32], [1]>;
-def Flash_PageTable : TensorRankOf<[I32], [2]>;
-def Flash_Tile : TensorRankOf<[F64, F32, F16, BF16, F8E4M3FN, F8E5M2, I8], [2]>;
-def Flash_AccTile : TensorRankOf<[F64, F32], [2]>;
-def Flash_RowTile : TensorRankOf<[F64, F32], [1]>;
-def Flash_TileScale : Attr<CPred<"::llvm::isa<::mlir::FloatAttr>($_self) && "
-    "(::llvm::cast<::mlir::FloatAttr>($_self).getType().isF32() || "
-    "::llvm::cast<::mlir::FloatAttr>($_self).getType().isF64())">, "a number of type f32 or f64"> {
-  let storageType = "::mlir::FloatAttr";
-  let returnType = "double";
-  let convertFromStorage = "$_self.getValueAsDouble()";
-}
-def Flash_ScoreArray : TypedArrayAttrBase<ScoreAttrInterface,
-    "score functions in their order, as in [#flash.softcap<30.0 : f32>, #flash.alibi]">;
-def Flash_Mask : Attr<CPred<"::llvm::isa<::flash::MaskAttrInterface>($_self)">,
-    "a mask, as in #flash.causal, #flash.window<left = 127, right = 0> or #flash.region"> {
-  let storageType = "::flash::MaskAttrInterface";
-  let returnType = "::flash::MaskAttrInterface";
-  let convertFromStorage = "$_self";
-}
-def Flash_Float : FloatAttrBase<F32, "a float with its type, as in 0.125 : f32">;
 
 //===----------------------------------------------------------------------===//
 // Level 0
 //===----------------------------------------------------------------------===//
 
 def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, IsolatedFromAbove, SingleBlock,
+    AttentionOpInterface,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
   let summary = "Exact attention: O = softmax(score(scale * Q K^T), masked) V, and its log-sum-exp";
   let description = [{
@@ -145,70 +119,17 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
 
     Source: Dao et al., FlashAttention (arXiv 2205.14135) and FlashAttention-2 (arXiv 2307.08691).
   }];
-  let arguments = (ins
-    Arg<Flash_Tensor4, "Q">:$query, Arg<Flash_KeyTensor4, "K">:$key, Arg<Flash_KeyTensor4, "V">:$value,
-    Arg<Optional<Index>, "position of the first query">:$q_offset,
-    Arg<Optional<Index>, "position of the first key">:$kv_offset,
-    Arg<Optional<Flash_CountTensor>, "where each sequence's queries begin, and the end">:$cu_seqlens_q,
-    Arg<Optional<Flash_CountTensor>, "where each sequence's keys begin, and the end">:$cu_seqlens_k,
-    Arg<Optional<Flash_CountTensor>, "how many keys each batch (or sequence) has">:$kv_lengths,
-    Arg<Optional<Flash_PageTable>, "pages of each batch (or sequence)">:$page_table,
-    Arg<Optional<Flash_HeadTensor>, "factor of each key head's keys">:$key_scale,
-    Arg<Optional<Flash_HeadTensor>, "factor of each key head's values">:$value_scale,
-    Arg<Variadic<AnyType>, "run-time data of the mask">:$mask_operands,
-    Arg<Variadic<AnyType>, "run-time data of the score functions">:$score_operands,
-    Arg<Optional<Flash_HeadTensor>, "a logit for each query head">:$sinks,
-    Arg<Optional<I64>, "of dropout">:$seed, Arg<Optional<I64>, "of dropout">:$dropout_offset,
-    Arg<Variadic<AnyType>, "what the regions read">:$captures,
-    DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">:$layout,
-    OptionalAttr<Flash_Mask>:$mask,
-    OptionalAttr<Flash_ScoreArray>:$scores,
-    OptionalAttr<Flash_Float>:$dropout_p,
-    OptionalAttr<Flash_Float>:$scale,
-    OptionalAttr<Flash_ScheduleAttr>:$schedule,
-    OptionalAttr<Flash_SliceAttr>:$key_slice);
+  let arguments = !con((ins
+    Arg<Flash_Tensor4, "Q">:$query, Arg<Flash_KeyTensor4, "K">:$key, Arg<Flash_KeyTensor4, "V">:$value),
+    Flash_AttentionOptions.arguments);
   let results = (outs Flash_Tensor4:$output, Optional<Flash_LseTensor>:$lse);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
-  let assemblyFormat = [{
-    $query `,` $key `,` $value (`q_offset` `(` $q_offset^ `)`)?
-    (`kv_offset` `(` $kv_offset^ `)`)?
-    (`cu_seqlens_q` `(` $cu_seqlens_q^ `:` type($cu_seqlens_q) `)`)?
-    (`cu_seqlens_k` `(` $cu_seqlens_k^ `:` type($cu_seqlens_k) `)`)?
-    (`kv_lengths` `(` $kv_lengths^ `:` type($kv_lengths) `)`)?
-    (`page_table` `(` $page_table^ `:` type($page_table) `)`)?
-    (`key_scale` `(` $key_scale^ `:` type($key_scale) `)`)?
-    (`value_scale` `(` $value_scale^ `:` type($value_scale) `)`)?
-    (`mask_operands` `(` $mask_operands^ `:` type($mask_operands) `)`)?
-    (`score_operands` `(` $score_operands^ `:` type($score_operands) `)`)?
-    (`sinks` `(` $sinks^ `:` type($sinks) `)`)?
-    (`dropout` `(` $seed^ `,` $dropout_offset `)`)?
-    (`captures` `(` $captures^ `:` type($captures) `)`)? attr-dict ``
+  let assemblyFormat = !strconcat("$query `,` $key `,` $value ", Flash_AttentionOptions.format, [{
     custom<Bodies>($scoreBody, $maskBody)
     `:` type($query) `,` type($key) `,` type($value)
     `->` type($output) (`,` type($lse)^)?
-  }];
+  }]);
   let extraClassDeclaration = [{
-    /// Which dimension of Q, K, V and O is which, by the layout.
-    static constexpr int64_t kBatchDim = 0, kHeadDimDim = 3;
-    int64_t getHeadsDim() { return getLayout() == Layout::BHSD ? 1 : 2; }
-    int64_t getLengthDim() { return getLayout() == Layout::BHSD ? 2 : 1; }
-    int64_t getQKHeadDim() { return getQuery().getType().getDimSize(kHeadDimDim); }
-    int64_t getVHeadDim() { return getValue().getType().getDimSize(kHeadDimDim); }
-    /// The scale, by default 1/sqrt(dqk); a number of the accumulator's type.
-    double getScaleOrDefault();
-    /// f64 for f64 inputs, else f32.
-    ::mlir::Type getAccumulatorType();
-    /// The mask, #flash.region if there is only a region; null if none.
-    ::flash::MaskAttrInterface getEffectiveMask();
-    /// Queries and keys of the blocks that its lists number; 0 without lists.
-    std::pair<int64_t, int64_t> getMaskBlockSizes();
-    /// The score functions, #flash.region if there is only a region.
-    ::llvm::SmallVector<::flash::ScoreAttrInterface> getEffectiveScores();
-    bool isRagged() { return bool(getCuSeqlensQ()); }
-    bool isPaged() { return bool(getPageTable()); }
-    /// Whether anything looks at positions: then a slice needs its offsets.
-    bool usesPositions();
-    ::flash::AttentionDims getDims();
     /// A copy with other result types.
     ::flash::AttentionOp cloneWithTypes(::mlir::OpBuilder &builder, ::mlir::TypeRange types);
   }];
@@ -218,7 +139,7 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
 }
 
 def Flash_YieldOp : Flash_Op<"yield", [Pure, Terminator,
-    ParentOneOf<["AttentionOp", "OnlineAttentionOp", "HideUnseenOp"]>]> {
+    ParentOneOf<["AttentionOp", "AttentionBackwardOp", "OnlineAttentionOp", "BackwardStepOp", "HideUnseenOp"]>]> {
   let summary = "Ends a score or mask region";
   let description = [{
     Yields the new score (of the type of the score that the region got), or
@@ -282,6 +203,8 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     functions need it. What those of them that look at more than positions need
     besides: `place(%b, %h)`, batch and query head, and `origins(%q,
     %k)`, the positions of row 0 of tensors that belong to queries and to keys.
+    With `clamp_reads`, scores that do not exist ask for the data of the last one
+    that does, as vectors can; without, they ask for none.
     With `packing`, rows are queries of several heads, as it says: `place` has the
     first of them, and `queries` counts the positions that exist.
     `listed_full(%i)` says, in a loop over all the blocks that lists name, whether
@@ -290,36 +213,16 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     (`buildSummary` of its interface), where that was asked. `key_scale(%s)` is the factor of 8-bit keys. The other operands and the
     regions are those of `flash.attention`.
   }];
-  let arguments = (ins
+  let arguments = !con((ins
     Flash_Tile:$query, Flash_Tile:$key, Flash_Tile:$value,
-    Flash_AccTile:$acc, Flash_RowTile:$max, Flash_RowTile:$sum,
-    Index:$q_position, Index:$k_position, Index:$keys,
-    Optional<Index>:$queries, Optional<Index>:$batch, Optional<Index>:$head,
-    Optional<Index>:$q_origin, Optional<Index>:$k_origin, Optional<I1>:$listed_full,
-    Variadic<AnySignlessIntegerOrIndex>:$query_summary, Variadic<AnySignlessIntegerOrIndex>:$key_summary,
-    Optional<F32>:$key_scale,
-    Variadic<AnyType>:$mask_operands, Variadic<AnyType>:$score_operands,
-    Optional<I64>:$seed, Optional<I64>:$dropout_offset, Variadic<AnyType>:$captures,
-    Flash_TileScale:$scale, OptionalAttr<MaskAttrInterface>:$mask,
-    OptionalAttr<Flash_ScoreArray>:$scores, OptionalAttr<F32Attr>:$dropout_p, UnitAttr:$transposed,
-    OptionalAttr<Flash_PackingAttr>:$packing);
+    Flash_AccTile:$acc, Flash_RowTile:$max, Flash_RowTile:$sum),
+    Flash_StepOptions.arguments);
   let results = (outs Flash_AccTile:$acc_out, Flash_RowTile:$max_out, Flash_RowTile:$sum_out);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
-  let assemblyFormat = [{
+  let assemblyFormat = !strconcat([{
     `ins` `(` $query `,` $key `,` $value `:` type($query) `,` type($key) `,` type($value) `)`
     `outs` `(` $acc `,` $max `,` $sum `:` type($acc) `,` type($max) `,` type($sum) `)`
-    `positions` `(` $q_position `,` $k_position `)` `keys` `(` $keys `)`
-    (`queries` `(` $queries^ `)`)? (`place` `(` $batch^ `,` $head `)`)?
-    (`origins` `(` $q_origin^ `,` $k_origin `)`)? (`listed_full` `(` $listed_full^ `)`)?
-    (`query_summary` `(` $query_summary^ `:` type($query_summary) `)`)?
-    (`key_summary` `(` $key_summary^ `:` type($key_summary) `)`)?
-    (`key_scale` `(` $key_scale^ `)`)?
-    (`mask_operands` `(` $mask_operands^ `:` type($mask_operands) `)`)?
-    (`score_operands` `(` $score_operands^ `:` type($score_operands) `)`)?
-    (`dropout` `(` $seed^ `,` $dropout_offset `)`)?
-    (`captures` `(` $captures^ `:` type($captures) `)`)? attr-dict
-    (`score` $scoreBody^)? (`mask` $maskBody^)?
-  }];
+  }], Flash_StepOptions.format);
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() {
       return ::mlir::MutableOperandRange(*this, /*start=*/3, /*length=*/3);

@@ -37,6 +37,16 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
            "const ::flash::TilePlace &":$at,
            "::mlir::Value":$qFirst, "::mlir::Value":$qLast)>,
     InterfaceMethod<[{
+        The queries that may see some key of [kFirst, kLast], as positions
+        [first, end): the question of `buildVisibleKeys` in the other direction,
+        which a loop over keys outside asks. Unbounded by default.
+      }],
+      "std::pair<::mlir::Value, ::mlir::Value>", "buildVisibleQueries",
+      (ins "::mlir::OpBuilder &":$builder, "::mlir::Location":$loc,
+           "const ::flash::TilePlace &":$at,
+           "::mlir::Value":$kFirst, "::mlir::Value":$kLast),
+      /*methodBody=*/"", /*defaultImplementation=*/"return {};">,
+    InterfaceMethod<[{
         An i1: true only if each query of [qFirst, qLast] sees each key of
         [kFirst, kLast], so that the block needs no predicate.
       }],

@@ -39,6 +39,34 @@ def ChooseSchedule : Pass<"flash-choose-schedule", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::flash::FlashDialect"];
 }
 
+def ScheduleRecompute : Pass<"flash-schedule-recompute", "::mlir::func::FuncOp"> {
+  let summary = "Decide what each backward recomputes, in which loops";
+  let description = [{
+    Gives each `flash.attention_backward` that has none its `recompute` attribute:
+    which loop is outside, and how gradients are added up. An attribute that is there
+    is kept, and checked: a gradient that the loop outside cannot give is an error.
+
+    | target | gradients | |
+    |---|---|---|
+    | GPU | dQ with dK or dV | `outer = keys, sum = added`: five products, dQ in f32 in device memory |
+    | GPU, `deterministic` | the same | `outer = both`: seven products, each sum in a fixed order |
+    | CPU | the same | `outer = keys, sum = owned`: one thread walks all keys of a head |
+    | CPU, fewer heads than cores | the same | `outer = both`: more blocks than heads |
+    | any | dQ alone | `outer = queries`: three products |
+    | any | dK, dV | `outer = keys` |
+
+    ```mlir
+    %dq, %dk, %dv = flash.attention_backward ...
+    // becomes
+    %dq, %dk, %dv = flash.attention_backward ... {recompute = #flash.recompute<outer = keys, sum = added>}
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"cpu\"", "Target's name, or a whole #flash.target attribute">,
+    Option<"deterministic", "deterministic", "bool", "false", "Add up each gradient in a fixed order">];
+  let dependentDialects = ["::flash::FlashDialect"];
+}
+
 def InsertChecks : Pass<"flash-insert-checks", "::mlir::func::FuncOp"> {
   let summary = "Assert what must hold of the sizes of a call (L0)";
   let description = [{

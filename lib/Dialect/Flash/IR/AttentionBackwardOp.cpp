@@ -1,0 +1,125 @@
+//===- AttentionBackwardOp.cpp - What a legal backward is -------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Verifier, shape inference and canonicalization of flash.attention_backward.
+//
+//===----------------------------------------------------------------------===//
+
+#include "OpUtils.h"
+
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace flash;
+
+/// A gradient has the type of what it is for; static sizes may be known of one
+/// of them only.
+static LogicalResult verifyGradient(AttentionBackwardOp op, StringRef name,
+                                    Value gradient, RankedTensorType of) {
+  if (!gradient)
+    return success();
+  auto type = cast<RankedTensorType>(gradient.getType());
+  std::string owner = ("gradient of " + name).str();
+  if (failed(checkElement(op, name, of.getElementType(), owner,
+                          type.getElementType())))
+    return failure();
+  for (int64_t dim = 0; dim < 4; ++dim)
+    if (failed(checkSame(op, "size", {name, of, dim}, {owner, type, dim})))
+      return failure();
+  return success();
+}
+
+LogicalResult AttentionBackwardOp::verify() {
+  if (failed(verifyAttention(*this)))
+    return failure();
+  RankedTensorType q = getQuery().getType(), o = getOutput().getType();
+  if (o.getElementType() != q.getElementType() && !o.getElementType().isF32())
+    return emitOpError() << "output has element type " << o.getElementType()
+                         << ", but must have the query's, "
+                         << q.getElementType() << ", or f32";
+  if (failed(checkElement(*this, "query", q.getElementType(), "d_output",
+                          getDOutput().getType().getElementType())) ||
+      failed(verifyOutput(*this, "output", o)) ||
+      failed(verifyOutput(*this, "d_output", getDOutput().getType())) ||
+      failed(verifyLse(*this, "lse", getLse().getType())))
+    return failure();
+  if (getDLse() && failed(verifyLse(*this, "d_lse", getDLse().getType())))
+    return failure();
+  if (getNumResults() == 0)
+    return emitOpError() << "has no result: ask for the gradient of at least "
+                            "one of query, key and value";
+  return success(
+      succeeded(verifyGradient(*this, "query", getDQuery(), q)) &&
+      succeeded(verifyGradient(*this, "key", getDKey(), getKey().getType())) &&
+      succeeded(
+          verifyGradient(*this, "value", getDValue(), getValue().getType())));
+}
+
+LogicalResult AttentionBackwardOp::verifyRegions() {
+  return verifyAttentionRegions(*this);
+}
+
+LogicalResult AttentionBackwardOp::reifyResultShapes(
+    OpBuilder &builder, ReifiedRankedShapedTypeDims &reified) {
+  for (auto [gradient, of] :
+       {std::pair<Value, Value>{getDQuery(), getQuery()},
+        {getDKey(), getKey()},
+        {getDValue(), getValue()}})
+    if (gradient)
+      reified.push_back(tensor::getMixedSizes(builder, getLoc(), of));
+  return success();
+}
+
+namespace {
+/// Drops gradients that nobody uses: they would be computed.
+struct DropUnusedGradients : OpRewritePattern<AttentionBackwardOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(AttentionBackwardOp op,
+                                PatternRewriter &rewriter) const override {
+    SmallVector<Type> kept;
+    SmallVector<int32_t> segments;
+    for (Value gradient : {Value(op.getDQuery()), Value(op.getDKey()),
+                           Value(op.getDValue())}) {
+      segments.push_back(gradient && !gradient.use_empty());
+      if (segments.back())
+        kept.push_back(gradient.getType());
+    }
+    if (kept.size() == op->getNumResults())
+      return rewriter.notifyMatchFailure(op, "each gradient is used");
+    if (kept.empty())
+      return rewriter.notifyMatchFailure(op, "the op is dead");
+    OperationState state(op.getLoc(), op->getName(), op->getOperands(), kept,
+                         op->getDiscardableAttrDictionary().getValue());
+    for (Region &region : op->getRegions()) {
+      IRMapping mapping;
+      region.cloneInto(state.addRegion(), mapping);
+    }
+    auto properties = op.getProperties();
+    auto smaller = cast<AttentionBackwardOp>(rewriter.create(state));
+    llvm::copy(segments, properties.resultSegmentSizes.begin());
+    smaller.getProperties() = properties;
+    SmallVector<Value> replacements;
+    unsigned next = 0;
+    unsigned at = 0;
+    for (Value gradient : {Value(op.getDQuery()), Value(op.getDKey()),
+                           Value(op.getDValue())}) {
+      bool isKept = segments[at++];
+      if (gradient)
+        replacements.push_back(isKept ? smaller->getResult(next) : Value());
+      next += isKept;
+    }
+    rewriter.replaceOp(op, replacements);
+    return success();
+  }
+};
+} // namespace
+
+void AttentionBackwardOp::getCanonicalizationPatterns(
+    RewritePatternSet &results, MLIRContext *context) {
+  results.add<DropUnusedGradients, AbsorbCasts<AttentionBackwardOp>>(context);
+}

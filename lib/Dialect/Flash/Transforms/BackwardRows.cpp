@@ -1,0 +1,190 @@
+//===- BackwardRows.cpp - Each row before and after a backward ------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   scf.forall (%b, %h, %i) {                 before: statistics of each query
+//     delta = rowsum(d_output * output) - d_lse
+//     lse2  = lse * log2(e), +inf for -inf
+//   }
+//   ...
+//   scf.forall (%b, %h, %i) { d_query = scale * sums }                    after
+//
+// Both read and write each row once, in blocks of the gradients' loops, with
+// rows up to a whole block: what reads them needs no bounds.
+//
+//===----------------------------------------------------------------------===//
+
+#include "BackwardTiler.h"
+
+#include "flash/Dialect/Flash/IR/ScheduleFields.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <cmath>
+#include <limits>
+
+using namespace mlir;
+using namespace flash;
+
+static constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// Blocks of a row's loop: element-wise, without contractions and rings.
+static ScheduleAttr scheduleRows(BackwardProblem &p) {
+  ScheduleFields fields;
+  fields.m = p.rows;
+  fields.n = 1;
+  fields.d = p.schedule.getD();
+  fields.warps = p.schedule.isOfOneThread() ? 0 : std::max<int64_t>(p.rows / 16, 1);
+  return fields.get(p.op.getContext());
+}
+
+static scf::ForallOp loopOverRows(BackwardProblem &p, ValueRange outs) {
+  SmallVector<OpFoldResult> blocks{getAsOpFoldResult(p.batches),
+                                   getAsOpFoldResult(p.queryHeads),
+                                   getAsOpFoldResult(p.countQueryBlocks())};
+  auto forall = scf::ForallOp::create(p.rewriter, p.loc, blocks, outs,
+                                      /*mapping=*/std::nullopt);
+  forall->setAttr(kScheduleAttrName, scheduleRows(p));
+  p.rewriter.setInsertionPoint(forall.getTerminator());
+  return forall;
+}
+
+/// The sums of a tile's rows, of products of two tiles.
+static Value sumProducts(BackwardProblem &p, Value a, Value b) {
+  SmallVector<AffineMap> identity(2, p.rewriter.getMultiDimIdentityMap(2));
+  Value products =
+      mapTiles(p.rewriter, p.loc, {p.rows, p.vDim}, {a, b}, identity,
+               p.accumulator,
+               [&](OpBuilder &nested, Location l, ValueRange in) {
+                 SmallVector<Value> wide;
+                 for (Value value : in)
+                   wide.push_back(value.getType() == p.accumulator
+                                      ? value
+                                      : arith::ExtFOp::create(
+                                            nested, l, p.accumulator, value));
+                 return SmallVector<Value>{
+                     arith::MulFOp::create(nested, l, wide[0], wide[1])};
+               })
+          .front();
+  Value zero = filledTile(p.rewriter, p.loc, p.rows, 0.0, p.accumulator);
+  auto sum = linalg::ReduceOp::create(
+      p.rewriter, p.loc, products, zero, ArrayRef<int64_t>{1},
+      [](OpBuilder &nested, Location l, ValueRange args) {
+        linalg::YieldOp::create(
+            nested, l,
+            ValueRange{arith::AddFOp::create(nested, l, args[0], args[1])});
+      });
+  return sum.getResult(0);
+}
+
+static Value scaleLse(BackwardProblem &p, Value lse) {
+  return mapTiles(p.rewriter, p.loc, p.rows, lse,
+                  p.rewriter.getMultiDimIdentityMap(1), p.accumulator,
+                  [&](OpBuilder &nested, Location l, ValueRange in) {
+                    auto constant = [&](double value) -> Value {
+                      return arith::ConstantOp::create(
+                          nested, l, nested.getFloatAttr(p.accumulator, value));
+                    };
+                    Value none = arith::CmpFOp::create(
+                        nested, l, arith::CmpFPredicate::OEQ, in[0],
+                        constant(-kInfinity));
+                    Value scaled = arith::MulFOp::create(
+                        nested, l, in[0], constant(1 / std::log(2.0)));
+                    return SmallVector<Value>{arith::SelectOp::create(
+                        nested, l, none, constant(kInfinity), scaled)};
+                  })
+      .front();
+}
+
+RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
+  OpBuilder::InsertionGuard guard(p.rewriter);
+  SmallVector<OpFoldResult> sizes{getAsOpFoldResult(p.batches),
+                                  getAsOpFoldResult(p.queryHeads),
+                                  getAsOpFoldResult(p.paddedQueries)};
+  SmallVector<Value> outs;
+  for (int i = 0; i < 2; ++i)
+    outs.push_back(
+        tensor::EmptyOp::create(p.rewriter, p.loc, sizes, p.accumulator));
+  scf::ForallOp forall = loopOverRows(p, outs);
+  Value batch = forall.getInductionVar(0), head = forall.getInductionVar(1);
+  Value first =
+      p.index.mul(forall.getInductionVar(2), p.index.constant(p.rows));
+  OpFoldResult existing = p.existing(first, p.numQueries, p.rows);
+  auto read = [&](Value tensor, ArrayRef<int64_t> shape, double pad = 0.0) {
+    return readTile(p.rewriter, p.loc, tensor, p.op.getLayout(), batch, head,
+                    first, existing, shape, pad);
+  };
+  Value delta = sumProducts(p, read(p.op.getOutput(), {p.rows, p.vDim}),
+                            read(p.op.getDOutput(), {p.rows, p.vDim}));
+  if (Value dLse = p.op.getDLse()) {
+    SmallVector<AffineMap> identity(2, p.rewriter.getMultiDimIdentityMap(1));
+    delta = mapTiles(p.rewriter, p.loc, p.rows, {delta, read(dLse, p.rows)},
+                     identity, p.accumulator,
+                     [&](OpBuilder &nested, Location l, ValueRange in) {
+                       return SmallVector<Value>{
+                           arith::SubFOp::create(nested, l, in[0], in[1])};
+                     })
+                .front();
+  }
+  Value lse = scaleLse(p, read(p.op.getLse(), p.rows, -kInfinity));
+  OpFoldResult all = p.rewriter.getIndexAttr(p.rows);
+  for (auto [tile, out] : llvm::zip_equal(ArrayRef<Value>{lse, delta},
+                                          forall.getRegionIterArgs()))
+    insertTile(p.rewriter, p.loc, tile, out, Layout::BHSD, batch, head, first,
+               all, forall.getTerminator());
+  return {forall.getResult(0), forall.getResult(1)};
+}
+
+Value flash::roundGradient(BackwardProblem &p, Value sums, Type element,
+                           double scale) {
+  if (scale == 1 && element == p.accumulator)
+    return sums;
+  auto type = cast<RankedTensorType>(sums.getType());
+  return mapTiles(p.rewriter, p.loc, type.getShape(), sums,
+                  p.rewriter.getMultiDimIdentityMap(2), element,
+                  [&](OpBuilder &nested, Location l, ValueRange in) {
+                    Value value = in[0];
+                    if (scale != 1)
+                      value = arith::MulFOp::create(
+                          nested, l, value,
+                          arith::ConstantOp::create(
+                              nested, l,
+                              nested.getFloatAttr(p.accumulator, scale)));
+                    if (element != p.accumulator)
+                      value =
+                          arith::TruncFOp::create(nested, l, element, value);
+                    return SmallVector<Value>{value};
+                  })
+      .front();
+}
+
+Value flash::zeroTensor(BackwardProblem &p, ArrayRef<OpFoldResult> sizes) {
+  Value empty =
+      tensor::EmptyOp::create(p.rewriter, p.loc, sizes, p.accumulator);
+  Value zero = arith::ConstantOp::create(
+      p.rewriter, p.loc, p.rewriter.getFloatAttr(p.accumulator, 0.0));
+  return linalg::FillOp::create(p.rewriter, p.loc, zero, empty).getResult(0);
+}
+
+Value flash::buildQueryGradient(BackwardProblem &p, Value sums) {
+  OpBuilder::InsertionGuard guard(p.rewriter);
+  Value query = p.op.getQuery();
+  Type element = cast<RankedTensorType>(query.getType()).getElementType();
+  Value out = tensor::EmptyOp::create(
+      p.rewriter, p.loc, tensor::getMixedSizes(p.rewriter, p.loc, query),
+      element);
+  scf::ForallOp forall = loopOverRows(p, out);
+  Value batch = forall.getInductionVar(0), head = forall.getInductionVar(1);
+  Value first =
+      p.index.mul(forall.getInductionVar(2), p.index.constant(p.rows));
+  Value tile =
+      readTile(p.rewriter, p.loc, sums, Layout::BHSD, batch, head, first,
+               p.rewriter.getIndexAttr(p.rows), {p.rows, p.qkDim});
+  tile = roundGradient(p, tile, element, p.op.getScaleOrDefault());
+  insertTile(p.rewriter, p.loc, tile, forall.getRegionIterArgs()[0],
+             p.op.getLayout(), batch, head, first,
+             p.existing(first, p.numQueries, p.rows), forall.getTerminator());
+  return forall.getResult(0);
+}

@@ -1,0 +1,82 @@
+//===- BackwardTiler.h - Tiles one backward ---------------------*- C++ -*-===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// What TileBackward.cpp (the loops) and BackwardRows.cpp (what is done for each
+// row before and after them) share.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef FLASH_LIB_DIALECT_FLASH_TRANSFORMS_BACKWARDTILER_H
+#define FLASH_LIB_DIALECT_FLASH_TRANSFORMS_BACKWARDTILER_H
+
+#include "TileUtils.h"
+
+namespace flash {
+
+/// What is known of the whole of a backward, and the blocks that it is cut into.
+struct BackwardProblem {
+  BackwardProblem(mlir::RewriterBase &rewriter, AttentionBackwardOp op,
+                  ScheduleAttr schedule);
+
+  /// Blocks of `rows` queries.
+  mlir::Value countQueryBlocks();
+  /// Rows of a block that begins at `first`, of `most` all; a constant where
+  /// all blocks are whole.
+  mlir::OpFoldResult existing(mlir::Value first, mlir::Value count,
+                              int64_t most);
+
+  mlir::RewriterBase &rewriter;
+  AttentionBackwardOp op;
+  ScheduleAttr schedule;
+  mlir::Location loc;
+  IndexBuilder index;
+  /// Queries and keys of a block; head dims, padded.
+  int64_t rows, keys, qkDim, vDim;
+  mlir::Type accumulator;
+  mlir::Value batches, queryHeads, keyHeads, numQueries, numKeys;
+  /// Query heads that share a key head.
+  mlir::Value group;
+  /// Queries rounded up to whole blocks: of tensors that only we read.
+  mlir::Value paddedQueries;
+  /// Positions of the first query and key.
+  mlir::Value qOffset, kvOffset;
+};
+
+/// Of each query, in tensors of batch x query heads x padded queries.
+struct RowStatistics {
+  /// Log-sum-exp in units of log 2; +inf where the row sees no key, or does not
+  /// exist: exp2(s - lse) is 0 there.
+  mlir::Value lse;
+  /// rowsum(d_output * output) - d_lse.
+  mlir::Value delta;
+};
+
+/// Computes the statistics, in a loop of their own before the gradients'.
+RowStatistics buildRowStatistics(BackwardProblem &problem);
+
+/// Scales sums (batch x query heads x padded queries x padded dqk) and rounds
+/// them to the gradient for the queries.
+mlir::Value buildQueryGradient(BackwardProblem &problem, mlir::Value sums);
+
+/// A tile of sums, times `scale`, in the type of a gradient.
+mlir::Value roundGradient(BackwardProblem &problem, mlir::Value sums,
+                          mlir::Type element, double scale);
+
+/// A tensor of zeros.
+mlir::Value zeroTensor(BackwardProblem &problem,
+                       llvm::ArrayRef<mlir::OpFoldResult> sizes);
+
+/// Tiles a backward (its schedule and what it recomputes are attributes);
+/// gives a value for each result.
+llvm::SmallVector<mlir::Value> tileBackward(mlir::RewriterBase &rewriter,
+                                            AttentionBackwardOp op,
+                                            ScheduleAttr schedule);
+
+} // namespace flash
+
+#endif // FLASH_LIB_DIALECT_FLASH_TRANSFORMS_BACKWARDTILER_H

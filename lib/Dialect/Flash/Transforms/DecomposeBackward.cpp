@@ -1,0 +1,201 @@
+//===- DecomposeBackward.cpp - One step of a backward, written out --------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+//   %r:3 = flash.backward_step ins(%q, %k, %v, %do, %lse, %delta) ...
+//   // becomes
+//   %s  = linalg.matmul ins(%k, %q)                       S^T = K Q^T
+//   %m  = score functions and mask of %s                  as in the forward
+//   %dp = linalg.matmul ins(%v, %do)                      dP^T = V dO^T
+//   %p, %ds = linalg.generic { exp2(m - lse), p * (dp - delta) }
+//   %dv = linalg.matmul ins(%p, %do) outs(%dv0)           dV += P^T dO
+//   %dk = linalg.matmul ins(%ds, %q) outs(%dk0)           dK += dS^T Q
+//   %dq = linalg.matmul ins(%ds, %k) outs(%dq0)           dQ += dS K
+//
+// Here in the form `transposed`. What no result needs is not made.
+//
+//===----------------------------------------------------------------------===//
+
+#include "DecomposeBackward.h"
+
+#include "ScoreBody.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace flash;
+
+namespace {
+struct BackwardStepBuilder {
+  BackwardStepBuilder(RewriterBase &rewriter, BackwardStepOp op)
+      : b(rewriter), op(op), loc(op.getLoc()), transposed(op.getTransposed()),
+        rows(op.getQuery().getType().getDimSize(0)),
+        accumulator(op.getLse().getType().getElementType()),
+        element(op.getQuery().getType().getElementType()),
+        body(rewriter, op, rows, accumulator) {}
+
+  FailureOr<SmallVector<Value>> build();
+
+private:
+  Value contractHeadDims(Value ofQueries, Value ofQueriesT, Value ofKeys,
+                         Value ofKeysT);
+  Value probabilities(Value scores, double factor);
+  std::pair<Value, Value> probabilitiesAndGradient(Value scores, double factor,
+                                                   Value dP, Value derivative);
+  Value addToKeys(Value scores, Value ofQueries, Value sum) {
+    return contract(b, loc, scores, ofQueries, sum,
+                    transposed ? ArrayRef<unsigned>{0, 2}
+                               : ArrayRef<unsigned>{2, 0},
+                    {2, 1});
+  }
+  Value addToQueries(Value scores, Value ofKeys, Value sum) {
+    return contract(b, loc, scores, ofKeys, sum,
+                    transposed ? ArrayRef<unsigned>{2, 0}
+                               : ArrayRef<unsigned>{0, 2},
+                    {2, 1});
+  }
+  AffineMap scoreMap() { return b.getMultiDimIdentityMap(2); }
+  /// Of what each query has.
+  AffineMap queryMap() {
+    return AffineMap::get(2, 0, {b.getAffineDimExpr(transposed ? 1 : 0)},
+                          b.getContext());
+  }
+  Value round(OpBuilder &nested, Location l, Value value) {
+    return element == accumulator
+               ? value
+               : arith::TruncFOp::create(nested, l, element, value);
+  }
+  /// exp2(factor * score - lse)
+  Value exponential(OpBuilder &nested, Location l, Value score, Value lse,
+                    double factor);
+
+  RewriterBase &b;
+  BackwardStepOp op;
+  Location loc;
+  bool transposed;
+  int64_t rows;
+  Type accumulator, element;
+  ScoreBody body;
+};
+} // namespace
+
+/// Queries times keys over their head dims, in the form of scores.
+Value BackwardStepBuilder::contractHeadDims(Value ofQueries, Value ofQueriesT,
+                                            Value ofKeys, Value ofKeysT) {
+  Value zero = filledTile(b, loc, body.getShape(), 0.0, accumulator);
+  SmallVector<unsigned> queryDims{0, 2}, keyDims{1, 2};
+  if (transposed)
+    std::swap(queryDims[0], keyDims[0]);
+  if (ofQueriesT) {
+    ofQueries = ofQueriesT;
+    std::swap(queryDims[0], queryDims[1]);
+  }
+  if (ofKeysT) {
+    ofKeys = ofKeysT;
+    std::swap(keyDims[0], keyDims[1]);
+  }
+  return transposed
+             ? contract(b, loc, ofKeys, ofQueries, zero, keyDims, queryDims)
+             : contract(b, loc, ofQueries, ofKeys, zero, queryDims, keyDims);
+}
+
+Value BackwardStepBuilder::exponential(OpBuilder &nested, Location l,
+                                       Value score, Value lse, double factor) {
+  Value scaled = arith::MulFOp::create(
+      nested, l, score,
+      arith::ConstantOp::create(nested, l,
+                                nested.getFloatAttr(accumulator, factor)));
+  return math::Exp2Op::create(nested, l,
+                              arith::SubFOp::create(nested, l, scaled, lse));
+}
+
+Value BackwardStepBuilder::probabilities(Value scores, double factor) {
+  return mapTiles(b, loc, body.getShape(), {scores, op.getLse()},
+                  {scoreMap(), queryMap()}, element,
+                  [&](OpBuilder &nested, Location l, ValueRange in) {
+                    return SmallVector<Value>{round(
+                        nested, l,
+                        exponential(nested, l, in[0], in[1], factor))};
+                  })
+      .front();
+}
+
+std::pair<Value, Value> BackwardStepBuilder::probabilitiesAndGradient(
+    Value scores, double factor, Value dP, Value derivative) {
+  SmallVector<Value> inputs{scores, dP, op.getLse(), op.getDelta()};
+  SmallVector<AffineMap> maps{scoreMap(), scoreMap(), queryMap(), queryMap()};
+  if (derivative) {
+    inputs.push_back(derivative);
+    maps.push_back(scoreMap());
+  }
+  SmallVector<Type> types{element};
+  if (op.getDValue())
+    types.push_back(element);
+  SmallVector<Value> tiles = mapTiles(
+      b, loc, body.getShape(), inputs, maps, types,
+      [&](OpBuilder &nested, Location l, ValueRange in) {
+        Value p = exponential(nested, l, in[0], in[2], factor);
+        Value d = arith::MulFOp::create(
+            nested, l, p, arith::SubFOp::create(nested, l, in[1], in[3]));
+        if (derivative)
+          d = arith::MulFOp::create(nested, l, d, in[4]);
+        SmallVector<Value> results{round(nested, l, d)};
+        if (op.getDValue())
+          results.insert(results.begin(), round(nested, l, p));
+        return results;
+      });
+  return {op.getDValue() ? tiles.front() : Value(), tiles.back()};
+}
+
+FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
+  bool wantsScores = op.getDQuery() || op.getDKey();
+  Value s = contractHeadDims(op.getQuery(), op.getQueryT(), op.getKey(),
+                             op.getKeyT());
+  // The products that need nothing of each other come first.
+  Value dP;
+  if (wantsScores)
+    dP = contractHeadDims(op.getDOutput(), op.getDOutputT(), op.getValue(),
+                          op.getValueT());
+  Value derivative;
+  if (wantsScores && op.getScores()) {
+    auto both = body.differentiateScores(s);
+    if (failed(both))
+      return failure();
+    std::tie(s, derivative) = *both;
+  } else {
+    s = body.applyScores(s);
+  }
+  s = body.maskScores(s).scores;
+  double factor =
+      (body.scalesBefore() ? 1 : op.getScale()) / std::log(2.0);
+  Value p, ds;
+  if (wantsScores)
+    std::tie(p, ds) = probabilitiesAndGradient(s, factor, dP, derivative);
+  else
+    p = probabilities(s, factor);
+  SmallVector<Value> results;
+  Value dValue, dKey;
+  if (op.getDValue())
+    dValue = addToKeys(p, op.getDOutput(), op.getDValueIn());
+  if (op.getDKey())
+    dKey = addToKeys(ds, op.getQuery(), op.getDKeyIn());
+  if (op.getDQuery())
+    results.push_back(addToQueries(ds, op.getKey(), op.getDQueryIn()));
+  if (dKey)
+    results.push_back(dKey);
+  if (dValue)
+    results.push_back(dValue);
+  return results;
+}
+
+FailureOr<SmallVector<Value>>
+flash::decomposeBackwardStep(RewriterBase &rewriter, BackwardStepOp op) {
+  OpBuilder::InsertionGuard guard(rewriter);
+  rewriter.setInsertionPoint(op);
+  return BackwardStepBuilder(rewriter, op).build();
+}
