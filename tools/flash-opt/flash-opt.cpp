@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "TestDifferentiate.h"
 #include "flash/InitAll.h"
 
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -14,6 +15,7 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   flash::registerAllDialects(registry);
   flash::registerAllPasses();
+  flash::registerTestDifferentiatePass();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "Flash's optimizer driver: attention, level by level\n",
       registry));

@@ -15,6 +15,7 @@
 
 #include "ScoreBody.h"
 
+#include "flash/Dialect/Flash/Transforms/Differentiate.h"
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -188,6 +189,49 @@ Value ScoreBody::applyScores(Value tile) {
                         return {buildScores(nested, l, score, element)};
                       })
       .front();
+}
+
+FailureOr<std::pair<Value, Value>> ScoreBody::differentiateScores(Value tile) {
+  SmallVector<ScoreAttrInterface> functions;
+  if (scores)
+    llvm::append_range(functions, scores.getAsRange<ScoreAttrInterface>());
+  Value factor = buildFactor();
+  // Whether there is a derivative, which a first try tells.
+  bool isOne = true, hasFailed = false;
+  auto map = [&](unsigned results) {
+    return mapPositions(
+        tile, results,
+        [&](OpBuilder &nested, Location l, Value score,
+            const Element &element) -> SmallVector<Value> {
+          score = arith::MulFOp::create(nested, l, score, factor);
+          TilePlace place = scorePlace;
+          place.head = element.head;
+          FailureOr<ValueAndDerivative> both = buildScoreAndDerivative(
+              nested, l, functions, place, scoreOperands, score, element.q,
+              element.k);
+          if (failed(both)) {
+            hasFailed = true;
+            return SmallVector<Value>(results, score);
+          }
+          isOne &= !both->derivative;
+          SmallVector<Value> made{both->value};
+          if (results == 2)
+            made.push_back(both->derivative
+                               ? both->derivative
+                               : arith::ConstantOp::create(
+                                     nested, l,
+                                     nested.getFloatAttr(accumulator, 1.0)));
+          return made;
+        });
+  };
+  SmallVector<Value> tiles = map(/*results=*/1);
+  if (hasFailed)
+    return failure();
+  if (isOne)
+    return std::pair<Value, Value>{tiles.front(), Value()};
+  tiles.front().getDefiningOp()->erase();
+  tiles = map(/*results=*/2);
+  return std::pair{tiles[0], tiles[1]};
 }
 
 //===----------------------------------------------------------------------===//

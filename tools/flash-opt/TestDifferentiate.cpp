@@ -1,0 +1,133 @@
+//===- TestDifferentiate.cpp - Shows derivatives of scalar bodies ---------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// flash-test-differentiate, for tests alone. A function of a score (its first
+// argument) gives the derivative of its result as well:
+//
+//   func.func @f(%s: f32) -> f32 {      func.func @f(%s: f32) -> (f32, f32) {
+//     %r = math.exp %s : f32        ->    %r = math.exp %s : f32
+//     return %r : f32                     return %r, %r : f32, f32
+//   }                                   }
+//
+// For each attention of a function @f there comes a function @f_score of score,
+// batch, head, the two positions, score operands and captures.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestDifferentiate.h"
+
+#include "flash/Dialect/Flash/IR/Flash.h"
+#include "flash/Dialect/Flash/Transforms/Differentiate.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Pass/Pass.h"
+
+using namespace mlir;
+using namespace flash;
+
+/// The derivative, as a constant where it is 1.
+static Value derivativeOf(OpBuilder &b, Location loc,
+                          const ValueAndDerivative &both) {
+  if (both.derivative)
+    return both.derivative;
+  return arith::ConstantOp::create(b, loc,
+                                   b.getFloatAttr(both.value.getType(), 1.0));
+}
+
+static LogicalResult differentiate(func::FuncOp function) {
+  Block &body = function.getBody().front();
+  auto *copied = new Block();
+  function.getBody().push_back(copied);
+  IRMapping mapping;
+  for (BlockArgument argument : body.getArguments())
+    mapping.map(argument,
+                copied->addArgument(argument.getType(), argument.getLoc()));
+  OpBuilder b = OpBuilder::atBlockBegin(copied);
+  FailureOr<ValueAndDerivative> both =
+      copyWithDerivative(b, body, body.getTerminator()->getOperand(0),
+                         body.getArgument(0), mapping);
+  if (failed(both)) {
+    copied->erase();
+    return failure();
+  }
+  Location loc = function.getLoc();
+  func::ReturnOp::create(b, loc,
+                         ValueRange{both->value, derivativeOf(b, loc, *both)});
+  body.erase();
+  Type type = both->value.getType();
+  function.setFunctionType(
+      b.getFunctionType(function.getFunctionType().getInputs(), {type, type}));
+  return success();
+}
+
+static LogicalResult addScore(func::FuncOp function, AttentionOp op) {
+  OpBuilder b(function->getContext());
+  b.setInsertionPointAfter(function);
+  Location loc = op.getLoc();
+  Type score = op.getAccumulatorType(), index = b.getIndexType();
+  SmallVector<Type> types{score, index, index, index, index};
+  llvm::append_range(types, op.getScoreOperands().getTypes());
+  llvm::append_range(types, op.getCaptures().getTypes());
+  auto made = func::FuncOp::create(b, loc, function.getName().str() + "_score",
+                                   b.getFunctionType(types, {score, score}));
+  Block *entry = made.addEntryBlock();
+  b.setInsertionPointToStart(entry);
+  ValueRange arguments = entry->getArguments();
+  TilePlace at;
+  at.batch = arguments[1];
+  at.head = arguments[2];
+  at.queryOrigin = at.keyOrigin = arith::ConstantIndexOp::create(b, loc, 0);
+  at.body = &op.getScoreBody();
+  at.captures = arguments.take_back(op.getCaptures().size());
+  FailureOr<ValueAndDerivative> both =
+      buildScoreAndDerivative(b, loc, op.getEffectiveScores(), at,
+                              arguments.slice(5, op.getScoreOperands().size()),
+                              arguments[0], arguments[3], arguments[4]);
+  if (failed(both)) {
+    made.erase();
+    return failure();
+  }
+  func::ReturnOp::create(b, loc,
+                         ValueRange{both->value, derivativeOf(b, loc, *both)});
+  return success();
+}
+
+namespace {
+struct TestDifferentiatePass
+    : PassWrapper<TestDifferentiatePass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TestDifferentiatePass)
+
+  StringRef getArgument() const override { return "flash-test-differentiate"; }
+  StringRef getDescription() const override {
+    return "Test derivatives of scores: functions of scalars, attentions";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect, func::FuncDialect, math::MathDialect,
+                    scf::SCFDialect, tensor::TensorDialect>();
+  }
+  void runOnOperation() override {
+    for (auto function :
+         llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
+      auto attentions = llvm::to_vector(function.getOps<AttentionOp>());
+      for (AttentionOp op : attentions)
+        if (failed(addScore(function, op)))
+          return signalPassFailure();
+      if (attentions.empty() && failed(differentiate(function)))
+        return signalPassFailure();
+    }
+  }
+};
+} // namespace
+
+void flash::registerTestDifferentiatePass() {
+  PassRegistration<TestDifferentiatePass>();
+}
