@@ -23,7 +23,7 @@ using rt::Result;
 using rt::Status;
 
 /// Sizes of a call, whose keys in pages are as many as the table has room for.
-Result<Sizes> Interpreter::sizesOf(AttentionOp op) {
+Result<Sizes> Interpreter::sizesOf(AttentionOpInterface op) {
   const Tensor &query = tensor(op.getQuery()), &key = tensor(op.getKey()),
                &value = tensor(op.getValue());
   bool bshd = op.getLayout() == Layout::BSHD;
@@ -72,7 +72,7 @@ Result<Sizes> Interpreter::sizesOf(AttentionOp op) {
 
 /// Whether the run-time data of masks and score functions have the sizes of
 /// the call: what verifiers ask of types, asked of shapes.
-Status Interpreter::checkOperandShapes(AttentionOp op, const Sizes &sizes) {
+Status Interpreter::checkOperandShapes(AttentionOpInterface op, const Sizes &sizes) {
   AttentionDims dims{sizes.batch, sizes.heads, sizes.kvHeads, sizes.sq,
                      sizes.sk};
   if (op.isRagged()) {
@@ -115,7 +115,7 @@ static std::vector<int64_t> integers(const Array &array) {
   return values;
 }
 
-Sequences Interpreter::sequencesOf(AttentionOp op) {
+Sequences Interpreter::sequencesOf(AttentionOpInterface op) {
   Sequences sequences;
   auto read = [&](Value operand, std::vector<int64_t> &to) {
     if (operand)
@@ -127,15 +127,15 @@ Sequences Interpreter::sequencesOf(AttentionOp op) {
   read(op.getPageTable(), sequences.pages);
   if (op.isPaged())
     sequences.pagesEach = tensor(op.getPageTable()).shape[1];
-  if (std::optional<SliceAttr> slice = op.getKeySlice())
-    sequences.slice = {slice->getPart(), slice->getOf(), slice->getUnit()};
+  if (SliceAttr slice = op.getKeySliceAttr())
+    sequences.slice = {slice.getPart(), slice.getOf(), slice.getUnit()};
   return sequences;
 }
 
 /// Sets the mask and the score functions of an attention; `bodies` are kept for
 /// what goes wrong in them.
 Status Interpreter::setFunctions(
-    AttentionOp op, Options &options,
+    AttentionOpInterface op, Options &options,
     std::vector<std::shared_ptr<const ScalarBody>> &bodies) {
   auto tensors = [&](ValueRange operands) {
     std::vector<Tensor> result;
@@ -244,6 +244,34 @@ Status Interpreter::visit(AttentionOp op) {
   if (status.ok() && op.getLse())
     status = bind(op.getLse(), std::move(result->lse),
                   op.getLse().getType().getElementType());
+  return status;
+}
+
+Status Interpreter::visit(AttentionBackwardOp op) {
+  Result<Sizes> sizes = sizesOf(op);
+  if (sizes.failed())
+    return errorAt(op, sizes.message());
+  Status status = checkOperandShapes(op, *sizes);
+  if (status.failed())
+    return errorAt(op, status.message());
+  bool bshd = op.getLayout() == Layout::BSHD;
+  for (auto [name, operand, shape] :
+       {std::tuple<const char *, Value, std::vector<int64_t>>{
+            "output", op.getOutput(), sizes->outputShape(bshd)},
+        {"d_output", op.getDOutput(), sizes->outputShape(bshd)},
+        {"lse", op.getLse(), sizes->lseShape()},
+        {"d_lse", op.getDLse(), sizes->lseShape()}})
+    if (operand && tensor(operand).shape != shape)
+      return errorAt(op, std::string(name) + " is " +
+                             rt::shapeToString(tensor(operand).shape) +
+                             ", but must be " + rt::shapeToString(shape));
+  if (arithmetic)
+    return errorAt(op, "has no reference yet");
+  for (auto [gradient, of] : {std::pair<Value, Value>{op.getDQuery(), op.getQuery()},
+                              {op.getDKey(), op.getKey()},
+                              {op.getDValue(), op.getValue()}})
+    if (status.ok() && gradient)
+      status = bindShape(gradient, tensor(of).shape);
   return status;
 }
 

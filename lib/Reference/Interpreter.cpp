@@ -163,7 +163,7 @@ Interpreter::run(func::FuncOp func, const std::vector<RuntimeValue> &args) {
 
 Status Interpreter::visit(Operation *op) {
   return llvm::TypeSwitch<Operation *, Status>(op)
-      .Case<AttentionOp, MergeOp, tensor::ExtractSliceOp, tensor::EmptyOp,
+      .Case<AttentionOp, AttentionBackwardOp, MergeOp, tensor::ExtractSliceOp, tensor::EmptyOp,
             tensor::DimOp, tensor::CastOp, tensor::ExpandShapeOp,
             tensor::CollapseShapeOp, tensor::ReshapeOp, tensor::ExtractOp,
             tensor::InsertOp, tensor::InsertSliceOp, tensor::ConcatOp,

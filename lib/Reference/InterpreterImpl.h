@@ -46,12 +46,13 @@ public:
 private:
   rt::Status visit(mlir::Operation *op);
   rt::Status visit(AttentionOp op);
+  rt::Status visit(AttentionBackwardOp op);
   rt::Status visit(MergeOp op);
-  rt::Result<Sizes> sizesOf(AttentionOp op);
-  rt::Status checkOperandShapes(AttentionOp op, const Sizes &sizes);
-  Sequences sequencesOf(AttentionOp op);
+  rt::Result<Sizes> sizesOf(AttentionOpInterface op);
+  rt::Status checkOperandShapes(AttentionOpInterface op, const Sizes &sizes);
+  Sequences sequencesOf(AttentionOpInterface op);
   rt::Status
-  setFunctions(AttentionOp op, Options &options,
+  setFunctions(AttentionOpInterface op, Options &options,
                std::vector<std::shared_ptr<const ScalarBody>> &bodies);
   rt::Status visit(mlir::tensor::ExtractSliceOp op);
   rt::Status visit(mlir::tensor::EmptyOp op);
