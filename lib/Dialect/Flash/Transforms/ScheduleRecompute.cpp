@@ -84,6 +84,13 @@ static LogicalResult checkRecompute(AttentionBackwardOp op, TargetAttr target) {
     return op.emitOpError()
            << "has outer = queries, which gives the gradient of the query "
               "alone: write #flash.recompute<outer = keys> or <outer = both>";
+  if (recompute.getSum() == GradientSum::Added &&
+      recompute.getOuter() == OuterLoop::Keys && op.getDQuery() &&
+      target.isCPU())
+    return op.emitOpError()
+           << "has sum = added, by which blocks of keys add to memory at the "
+              "same time: on a CPU write #flash.recompute<outer = keys, sum = "
+              "owned>, or <outer = both>";
   if (recompute.getSum() == GradientSum::Owned &&
       recompute.getOuter() == OuterLoop::Keys && !target.isCPU())
     return op.emitOpError()

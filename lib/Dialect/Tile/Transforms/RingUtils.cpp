@@ -101,7 +101,7 @@ FailureOr<KernelLoads> tile::findLoads(gpu::GPUFuncOp kernel,
     SetVector<Operation *> ops;
     for (Value operand : load->getOperands())
       if (failed(collect(operand, loop.getBody(), ops,
-                         {/*divisions=*/false, reads})))
+                         {/*divisions=*/reads, reads})))
         return fail("an address is not plain arithmetic on the induction "
                     "variable");
   }

@@ -30,8 +30,8 @@ struct KernelLoads {
 /// Finds the kernel's loop with loads. Fails, with the reason, when there is
 /// not exactly one at the top level (or in the loop over tiles there), when a
 /// load stands elsewhere, or when an address in the loop is not plain
-/// arithmetic on its induction variable; with `reads`, scalars of device memory
-/// may take part in it.
+/// arithmetic on its induction variable; with `reads`, for who computes it in
+/// the same iteration, divisions and scalars of device memory may take part.
 llvm::FailureOr<KernelLoads> findLoads(mlir::gpu::GPUFuncOp kernel,
                                        std::string &reason, bool reads = false);
 
