@@ -73,10 +73,9 @@ std::vector<int64_t> Sizes::outputShape(bool bshd) const {
               : std::vector<int64_t>{batch, heads, sq, dv};
 }
 
-/// What masks and score functions are told of query i and key j of a batch.
-static Element elementAt(const Options &options, int64_t batch, int64_t head,
-                         int64_t i, int64_t j, int64_t qOffset,
-                         int64_t kvOffset) {
+Element reference::elementAt(const Options &options, int64_t batch,
+                             int64_t head, int64_t i, int64_t j,
+                             int64_t qOffset, int64_t kvOffset) {
   return {options.firstBatch + batch,
           head,
           options.firstQueryRow + i,
@@ -85,6 +84,21 @@ static Element elementAt(const Options &options, int64_t batch, int64_t head,
           kvOffset + j,
           i,
           options.firstOwnKeyRow + j};
+}
+
+double reference::keptPart(const Options &options, int64_t batch, int64_t head,
+                           int64_t query, int64_t key) {
+  if (!options.dropout)
+    return 1;
+  const Dropout &dropout = *options.dropout;
+  std::array<uint32_t, 4> words =
+      philox({uint32_t(key >> 1), uint32_t(query >> 1),
+              uint32_t((options.firstBatch + batch) * 65536 + head),
+              uint32_t(dropout.offset)},
+             {uint32_t(dropout.seed),
+              uint32_t(dropout.seed >> 32) ^ uint32_t(dropout.offset >> 32)});
+  bool drops = words[(key & 1) + 2 * (query & 1)] < std::ldexp(dropout.p, 32);
+  return drops ? 0 : 1 / (1 - dropout.p);
 }
 
 //===----------------------------------------------------------------------===//
@@ -264,22 +278,6 @@ private:
     }
   }
 
-  /// The part of its value that a probability keeps: 0 if it is dropped.
-  double kept(int64_t b, int64_t h, int64_t i, int64_t j) {
-    if (!options.dropout)
-      return 1;
-    const Dropout &dropout = *options.dropout;
-    int64_t q = qOffset + i, k = kvOffset + j;
-    std::array<uint32_t, 4> words =
-        philox({uint32_t(k >> 1), uint32_t(q >> 1),
-                uint32_t((options.firstBatch + b) * 65536 + h),
-                uint32_t(dropout.offset)},
-               {uint32_t(dropout.seed),
-                uint32_t(dropout.seed >> 32) ^ uint32_t(dropout.offset >> 32)});
-    bool drops = words[(k & 1) + 2 * (q & 1)] < std::ldexp(dropout.p, 32);
-    return drops ? 0 : 1 / (1 - dropout.p);
-  }
-
   /// Turns the scores of row i into probabilities; returns the LSE.
   T softmax(T *s, const char *seen, int64_t end, int64_t b, int64_t h,
             int64_t i) {
@@ -306,7 +304,8 @@ private:
     // Dropout is an operation of its own, on probabilities that were stored.
     for (int64_t j = 0; j < end; ++j) {
       T stored = roundTo(query.dtype(), s[j] / sum);
-      s[j] = roundTo(query.dtype(), static_cast<T>(stored * kept(b, h, i, j)));
+      s[j] = roundTo(query.dtype(), static_cast<T>(stored * keptPart(options, b, h, qOffset + i,
+                                                kvOffset + j)));
     }
     return max + std::log(sum);
   }

@@ -13,7 +13,7 @@
 #ifndef FLASH_LIB_REFERENCE_ROWS_H
 #define FLASH_LIB_REFERENCE_ROWS_H
 
-#include "flash/Reference/Attention.h"
+#include "flash/Reference/AttentionBackward.h"
 #include "flash/Runtime/Float16.h"
 
 namespace flash::reference {
@@ -71,6 +71,28 @@ inline int64_t rowStart(const rt::Array &array, bool bshd, int64_t b, int64_t h,
 /// Results of the types that the arithmetic has, not filled.
 rt::Result<Attended> createResult(Arithmetic arithmetic, const Sizes &sizes,
                                   bool bshd, rt::DType outputType);
+
+/// Gradients of the types that the arithmetic has, zero.
+rt::Result<AttentionGradients> createGradients(Arithmetic arithmetic,
+                                               const rt::Array &query,
+                                               const rt::Array &key,
+                                               const rt::Array &value);
+
+/// Whether gradients of these shapes are known, and options have some.
+rt::Status checkBackward(const rt::Array &query,
+                         const rt::Array &outputGradient,
+                         const rt::Array *lseGradient,
+                         const std::vector<int64_t> &outputShape,
+                         const Options &options);
+
+/// What masks and score functions are told of query i and key j of a batch.
+Element elementAt(const Options &options, int64_t batch, int64_t head,
+                  int64_t i, int64_t j, int64_t qOffset, int64_t kvOffset);
+
+/// The part of its value that dropout leaves of a probability of the query and
+/// the key at these positions: 0 if it is dropped.
+double keptPart(const Options &options, int64_t batch, int64_t head,
+                int64_t query, int64_t key);
 
 } // namespace flash::reference
 

@@ -16,6 +16,7 @@
 
 #include "ScalarBody.h"
 #include "ScalarOps.h"
+#include "ScalarSlopes.h"
 
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Runtime/Float16.h"
@@ -54,7 +55,8 @@ static bool compareReals(arith::CmpFPredicate predicate, double a, double b) {
 
 /// Makes the steps of a body.
 struct ScalarBody::Builder {
-  Builder(ScalarBody &body, bool rounds) : body(body), rounds(rounds) {}
+  Builder(ScalarBody &body, bool rounds, bool slopes = false)
+      : body(body), rounds(rounds), slopes(slopes) {}
 
   int64_t slot(Value value) {
     auto [it, isNew] = slots.try_emplace(value, body.initial.size());
@@ -71,6 +73,9 @@ struct ScalarBody::Builder {
       s[to].real = rounds ? roundTo(type, value) : value;
     });
   }
+  /// A step that finds the slopes of the results of an op on floats; false if
+  /// the op has none.
+  bool addSlopes(Operation *op);
   void addInteger(Operation *op, std::function<int64_t(const Slot *)> compute) {
     int64_t to = slot(op->getResult(0));
     unsigned width = widthOf(op->getResult(0).getType());
@@ -93,10 +98,11 @@ struct ScalarBody::Builder {
   std::optional<std::vector<Step>> nested(Block &block,
                                           SmallVectorImpl<int64_t> &yielded);
 
-  /// The first op that is not known.
+  /// The first op that is not known, or whose slope is not.
   Operation *unknown = nullptr;
+  bool withoutSlope = false;
   ScalarBody &body;
-  bool rounds;
+  bool rounds, slopes;
   llvm::DenseMap<Value, int64_t> slots;
   llvm::DenseMap<Value, Tensor> tensors;
 };
@@ -112,13 +118,47 @@ void ScalarBody::Builder::bind(Value value, const RuntimeValue &known) {
 
 Status ScalarBody::Builder::addAll(Block &block) {
   for (Operation &op : block.without_terminator())
-    if (!add(&op))
+    if (!add(&op) || !addSlopes(&op))
       return Status::error(
           "'" + (unknown ? unknown : &op)->getName().getStringRef().str() +
-          "' is not an operation that the reference can run in a region");
+          (withoutSlope ? "' has no slope that the reference knows"
+                        : "' is not an operation that the reference can run "
+                          "in a region"));
   for (Value value : block.getTerminator()->getOperands())
     body.results.push_back(slot(value));
   return Status::success();
+}
+
+bool ScalarBody::Builder::addSlopes(Operation *op) {
+  auto isFloat = [](Value value) { return isa<FloatType>(value.getType()); };
+  // What is copied has its slope with it, and of integers there are none.
+  if (!slopes || isa<arith::SelectOp, scf::IfOp, scf::ForOp>(op) ||
+      llvm::none_of(op->getOperands(), isFloat) ||
+      llvm::none_of(op->getResults(), isFloat))
+    return true;
+  SmallVector<int64_t> in;
+  for (Value operand : op->getOperands())
+    in.push_back(slot(operand));
+  for (OpResult result : op->getResults()) {
+    SlopeFunction function = slopeFunction(result);
+    if (!function) {
+      unknown = op;
+      withoutSlope = true;
+      return false;
+    }
+    body.steps.push_back([=, type = result.getType(), to = slot(result),
+                          rounds = rounds](Slot *s) {
+      SlopeInput x;
+      for (auto [n, from] : llvm::enumerate(in)) {
+        x.value[n] = s[from].real;
+        x.slope[n] = s[from].slope;
+        x.integer[n] = s[from].integer;
+      }
+      double slope = function(x, s[to].real);
+      s[to].slope = rounds ? roundTo(type, slope) : slope;
+    });
+  }
+  return true;
 }
 
 bool ScalarBody::Builder::add(Operation *op) {
@@ -323,7 +363,7 @@ ScalarBody::Builder::nested(Block &block, SmallVectorImpl<int64_t> &yielded) {
   std::vector<Step> around = std::exchange(body.steps, {});
   bool known = true;
   for (Operation &op : block.without_terminator()) {
-    known = add(&op);
+    known = add(&op) && addSlopes(&op);
     if (!known) {
       unknown = unknown ? unknown : &op;
       break;
@@ -472,9 +512,9 @@ bool ScalarBody::Builder::addExtract(tensor::ExtractOp op) {
 
 Result<std::shared_ptr<const ScalarBody>>
 ScalarBody::get(Region &region, ArrayRef<RuntimeValue> captures,
-                Arithmetic arithmetic) {
+                Arithmetic arithmetic, bool slopes) {
   auto body = std::make_shared<ScalarBody>();
-  Builder builder(*body, arithmetic == Arithmetic::Unfused);
+  Builder builder(*body, arithmetic == Arithmetic::Unfused, slopes);
   Block &block = region.front();
   size_t first = block.getNumArguments() - captures.size();
   for (BlockArgument argument : block.getArguments()) {
@@ -530,8 +570,10 @@ std::shared_ptr<const ScalarBody> ScalarBody::getOp(Operation *op,
 
 ScalarBody::Slot ScalarBody::run(const Element &e, const double *score) const {
   SmallVector<Slot, 64> slots(initial.begin(), initial.end());
-  if (score)
+  if (score) {
     slots[0].real = *score;
+    slots[0].slope = 1;
+  }
   const int64_t position[] = {e.batch, e.head, e.query, e.key};
   for (auto [n, value] : llvm::enumerate(position))
     slots[firstIndex + n].integer = value;

@@ -27,14 +27,17 @@ public:
   struct Slot {
     int64_t integer = 0;
     double real = 0;
+    /// In a body with slopes, the derivative of `real` by the score.
+    double slope = 0;
   };
 
   /// Prepares a score or mask region. `captures` are what its last block
   /// arguments are; arrays must outlive the body. Floats are of the
   /// arithmetic's type. An op that is not known is an error that names it.
+  /// With slopes, derivatives by the first argument are computed beside.
   static rt::Result<std::shared_ptr<const ScalarBody>>
   get(mlir::Region &region, llvm::ArrayRef<RuntimeValue> captures,
-      Arithmetic arithmetic);
+      Arithmetic arithmetic, bool slopes = false);
 
   /// Prepares the body of a linalg op. `around` gives values that it reads from
   /// outside.
@@ -59,6 +62,12 @@ public:
   /// Of a score region.
   double score(double score, const Element &element) const {
     return run(element, &score).real;
+  }
+  /// The same, and its derivative, of a body with slopes.
+  std::pair<double, double> scoreWithSlope(double score,
+                                           const Element &element) const {
+    Slot result = run(element, &score);
+    return {result.real, result.slope};
   }
   /// An element as a slot has it.
   static Slot read(const rt::Array &array, int64_t index);

@@ -27,6 +27,14 @@ rt::Status setScore(Options &options,
                     llvm::ArrayRef<Tensor> operands,
                     std::shared_ptr<const ScalarBody> body);
 
+/// Sets what they do together with the slopes, for gradients. `body` has been
+/// made with slopes.
+rt::Status setScoreWithSlope(Options &options,
+                             llvm::ArrayRef<ScoreAttrInterface> functions,
+                             llvm::ArrayRef<Tensor> operands,
+                             std::shared_ptr<const ScalarBody> body,
+                             Arithmetic arithmetic);
+
 } // namespace flash::reference
 
 #endif // FLASH_LIB_REFERENCE_SCOREMEANING_H

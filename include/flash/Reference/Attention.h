@@ -57,6 +57,11 @@ using Visible = std::function<bool(const Element &)>;
 /// What a scaled score becomes before the mask.
 using Score = std::function<double(double, const Element &)>;
 
+/// The same, and the slope there: what a small change of the scaled score
+/// becomes, divided by it.
+using ScoreWithSlope =
+    std::function<std::pair<double, double>(double, const Element &)>;
+
 /// Which probabilities are dropped: those whose 32 bits, which follow from
 /// seed, offset and place alone (docs/Scores.md), are less than p * 2^32.
 struct Dropout {
@@ -70,6 +75,8 @@ struct Options {
   Visible visible;
   /// Unchanged when empty.
   Score score;
+  /// Set beside `score` where gradients are asked for.
+  ScoreWithSlope scoreWithSlope;
   /// A logit of each query head that joins the sum of a row; none when empty.
   std::vector<double> sinks;
   /// Factors of each key head's keys and values; 1 when empty.

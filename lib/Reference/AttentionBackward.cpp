@@ -1,0 +1,371 @@
+//===- AttentionBackward.cpp - Gradients of attention ---------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// For each (batch, key head), once row by row: LSE, O, delta and dQ. Then once
+// key by key, over all rows of all heads of the group: dK and dV. Scores are
+// computed in both, so that no matrix of them is kept and no two threads add to
+// one gradient.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash/Reference/AttentionBackward.h"
+
+#include "Rows.h"
+#include "flash/Runtime/ThreadPool.h"
+
+#include <cmath>
+#include <limits>
+
+using namespace flash;
+using namespace flash::reference;
+using rt::Array;
+using rt::DType;
+using rt::Result;
+using rt::Status;
+
+/// sum_d a[d] * b[d], in eight sums that any compiler vectorises.
+template <typename T> static T dot(int64_t n, const T *a, const T *b) {
+  constexpr int64_t kSums = 8;
+  T sums[kSums] = {}, rest = 0;
+  int64_t d = 0;
+  for (; d + kSums <= n; d += kSums)
+    for (int64_t i = 0; i < kSums; ++i)
+      sums[i] += a[d + i] * b[d + i];
+  for (; d < n; ++d)
+    rest += a[d] * b[d];
+  for (T sum : sums)
+    rest += sum;
+  return rest;
+}
+
+/// sum_d (a[d] * b[d])^2.
+template <typename T> static T dotOfSquares(int64_t n, const T *a, const T *b) {
+  T sum = 0;
+  for (int64_t d = 0; d < n; ++d)
+    sum += a[d] * b[d] * (a[d] * b[d]);
+  return sum;
+}
+
+template <typename T> static void add(int64_t n, T factor, const T *a, T *to) {
+  for (int64_t d = 0; d < n; ++d)
+    to[d] += factor * a[d];
+}
+
+template <typename T>
+static void addSquares(int64_t n, T factor, const T *a, T *to) {
+  for (int64_t d = 0; d < n; ++d)
+    to[d] += factor * factor * (a[d] * a[d]);
+}
+
+namespace {
+
+/// Gradients in arithmetic T; P and dS are rounded to the query's type.
+template <typename T> class Backward {
+public:
+  Backward(const Sizes &sizes, const Options &options, const Array &query,
+           const Array &key, const Array &value, const Array &outputGradient,
+           const Array *lseGradient, AttentionGradients &result)
+      : sizes(sizes), options(options), query(query), key(key), value(value),
+        outputGradient(outputGradient), lseGradient(lseGradient),
+        result(result), group(sizes.kvHeads ? sizes.heads / sizes.kvHeads : 0) {
+    scale = static_cast<T>(options.scale ? *options.scale
+                                         : 1 / std::sqrt(double(sizes.dqk)));
+    kvOffset = options.kvOffset.value_or(0);
+    qOffset = options.qOffset.value_or(kvOffset + sizes.sk - sizes.sq);
+    int64_t rows = group * sizes.sq;
+    keys.resize(sizes.sk * sizes.dqk);
+    values.resize(sizes.sk * sizes.dv);
+    queries.resize(rows * sizes.dqk);
+    grads.resize(rows * sizes.dv);
+    for (auto *each : {&lse, &delta, &deltaSize, &lseGrads})
+      each->assign(rows, 0);
+  }
+
+  void run() {
+    for (int64_t b = 0; b < sizes.batch; ++b)
+      for (int64_t hk = 0; hk < sizes.kvHeads; ++hk) {
+        read(b, hk);
+        each(group * sizes.sq, [&](int64_t row) { queryRow(b, hk, row); });
+        each(sizes.sk, [&](int64_t j) { keyRow(b, hk, j); });
+        if (options.progress)
+          options.progress(double(b * sizes.kvHeads + hk + 1) /
+                           (sizes.batch * sizes.kvHeads));
+      }
+  }
+
+private:
+  /// A query and a key that it sees.
+  struct Pair {
+    T score, slope, kept;
+  };
+
+  template <typename Body> static void each(int64_t n, Body body) {
+    rt::parallelFor(n, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        body(i);
+    });
+  }
+
+  int64_t headOf(int64_t hk, int64_t row) { return hk * group + row / sizes.sq; }
+
+  /// The rows of a key head and of the query heads of its group.
+  void read(int64_t b, int64_t hk) {
+    for (int64_t j = 0; j < sizes.sk; ++j) {
+      readRow(key, rowStart(key, options.bshd, b, hk, j), sizes.dqk,
+              keys.data() + j * sizes.dqk);
+      readRow(value, rowStart(value, options.bshd, b, hk, j), sizes.dv,
+              values.data() + j * sizes.dv);
+    }
+    for (int64_t row = 0; row < group * sizes.sq; ++row) {
+      int64_t h = headOf(hk, row), i = row % sizes.sq;
+      readRow(query, rowStart(query, options.bshd, b, h, i), sizes.dqk,
+              queries.data() + row * sizes.dqk);
+      readRow(outputGradient, rowStart(outputGradient, options.bshd, b, h, i),
+              sizes.dv, grads.data() + row * sizes.dv);
+      if (lseGradient)
+        lseGrads[row] = static_cast<T>(
+            lseGradient->at((b * sizes.heads + h) * sizes.sq + i));
+    }
+  }
+
+  /// Nothing where the query does not see the key, or the score says so.
+  std::optional<Pair> pairOf(int64_t b, int64_t hk, int64_t row, int64_t j) {
+    int64_t h = headOf(hk, row), i = row % sizes.sq;
+    Element element = elementAt(options, b, h, i, j, qOffset, kvOffset);
+    if (options.visible && !options.visible(element))
+      return std::nullopt;
+    Pair pair{scale * dot(sizes.dqk, queries.data() + row * sizes.dqk,
+                          keys.data() + j * sizes.dqk),
+              1, 1};
+    if (options.scoreWithSlope) {
+      auto [score, slope] = options.scoreWithSlope(pair.score, element);
+      pair.score = static_cast<T>(score);
+      pair.slope = static_cast<T>(slope);
+    }
+    if (pair.score == kNone)
+      return std::nullopt;
+    pair.kept = static_cast<T>(
+        keptPart(options, b, h, element.query, element.key));
+    return pair;
+  }
+
+  /// What a pair adds: dV = sum of `kept` dO, dQ = scale times that of `ds` K.
+  struct Terms {
+    T kept, ds, dsSize;
+  };
+  /// What meets V and dO: P as it is stored, of which dropout keeps a part.
+  T keptOf(const Pair &pair, int64_t row) {
+    T stored = roundTo(query.dtype(), std::exp(pair.score - lse[row]));
+    return roundTo(query.dtype(), static_cast<T>(stored * pair.kept));
+  }
+  Terms termsOf(const Pair &pair, int64_t row, int64_t j) {
+    const T *grad = grads.data() + row * sizes.dv,
+            *value = values.data() + j * sizes.dv;
+    T p = std::exp(pair.score - lse[row]);
+    T dp = pair.kept * dot(sizes.dv, grad, value);
+    T ds = p * (dp - delta[row] + lseGrads[row]) * pair.slope;
+    Terms terms{keptOf(pair, row), roundTo(query.dtype(), ds), 0};
+    if (result.magnitudes)
+      terms.dsSize =
+          p * std::fabs(pair.slope) *
+          std::sqrt(pair.kept * pair.kept * dotOfSquares(sizes.dv, grad, value) +
+                    deltaSize[row] * deltaSize[row] +
+                    lseGrads[row] * lseGrads[row]);
+    return terms;
+  }
+
+  void write(Array &to, int64_t b, int64_t h, int64_t s, int64_t n,
+             const T *from, double factor) {
+    std::vector<double> row(n);
+    for (int64_t d = 0; d < n; ++d)
+      row[d] = static_cast<T>(from[d] * static_cast<T>(factor));
+    writeRow(to, rowStart(to, options.bshd, b, h, s), n, row.data());
+  }
+  void writeRoots(Array &to, int64_t b, int64_t h, int64_t s,
+                  std::vector<T> squares, double factor) {
+    for (T &square : squares)
+      square = std::sqrt(square);
+    write(to, b, h, s, squares.size(), squares.data(), std::fabs(factor));
+  }
+
+  void queryRow(int64_t b, int64_t hk, int64_t row);
+  void keyRow(int64_t b, int64_t hk, int64_t j);
+
+  static constexpr T kNone = -std::numeric_limits<T>::infinity();
+
+  const Sizes &sizes;
+  const Options &options;
+  const Array &query, &key, &value, &outputGradient, *lseGradient;
+  AttentionGradients &result;
+  const int64_t group;
+  T scale;
+  int64_t qOffset, kvOffset;
+  std::vector<T> keys, values;    ///< of a key head
+  std::vector<T> queries, grads;  ///< Q and dO of its group, head by head
+  std::vector<T> lse, lseGrads;   ///< of the same rows
+  std::vector<T> delta, deltaSize;
+};
+
+} // namespace
+
+template <typename T>
+void Backward<T>::queryRow(int64_t b, int64_t hk, int64_t row) {
+  int64_t h = headOf(hk, row), i = row % sizes.sq;
+  std::vector<std::pair<int64_t, Pair>> pairs;
+  T max = options.sinks.empty() ? kNone : static_cast<T>(options.sinks[h]);
+  const T sink = max;
+  for (int64_t j = 0; j < sizes.sk; ++j)
+    if (std::optional<Pair> pair = pairOf(b, hk, row, j)) {
+      pairs.emplace_back(j, *pair);
+      // A NaN must survive: std::max would drop it.
+      if (pair->score > max || std::isnan(pair->score))
+        max = pair->score;
+    }
+  std::vector<T> dq(sizes.dqk, 0), o(sizes.dv, 0);
+  lse[row] = max;
+  if (!pairs.empty()) {
+    T sum = std::exp(sink - max);
+    for (auto &[j, pair] : pairs)
+      sum += std::exp(pair.score - max);
+    lse[row] = max + std::log(sum);
+  }
+  // delta, from O as it is kept.
+  for (auto &[j, pair] : pairs)
+    add(sizes.dv, keptOf(pair, row), values.data() + j * sizes.dv, o.data());
+  for (T &element : o)
+    element = roundTo(options.outputType, element);
+  const T *grad = grads.data() + row * sizes.dv;
+  delta[row] = dot(sizes.dv, grad, o.data());
+  deltaSize[row] = std::sqrt(dotOfSquares(sizes.dv, grad, o.data()));
+
+  std::vector<T> squares(sizes.dqk, 0), mean(sizes.dqk, 0);
+  for (auto &[j, pair] : pairs) {
+    Terms terms = termsOf(pair, row, j);
+    const T *k = keys.data() + j * sizes.dqk;
+    add(sizes.dqk, terms.ds, k, dq.data());
+    if (!result.magnitudes)
+      continue;
+    addSquares(sizes.dqk, terms.dsSize, k, squares.data());
+    add(sizes.dqk, std::exp(pair.score - lse[row]) * pair.slope, k,
+        mean.data());
+  }
+  write(result.gradients.query, b, h, i, sizes.dqk, dq.data(), scale);
+  if (!result.magnitudes)
+    return;
+  // What delta is off by is so for all keys of the row.
+  addSquares(sizes.dqk, deltaSize[row], mean.data(), squares.data());
+  writeRoots(result.magnitudes->query, b, h, i, squares, scale);
+}
+
+template <typename T>
+void Backward<T>::keyRow(int64_t b, int64_t hk, int64_t j) {
+  std::vector<T> dk(sizes.dqk, 0), dv(sizes.dv, 0), dkSquares(sizes.dqk, 0),
+      dvSquares(sizes.dv, 0);
+  for (int64_t row = 0; row < group * sizes.sq; ++row) {
+    std::optional<Pair> pair = pairOf(b, hk, row, j);
+    if (!pair)
+      continue;
+    Terms terms = termsOf(*pair, row, j);
+    const T *q = queries.data() + row * sizes.dqk,
+            *grad = grads.data() + row * sizes.dv;
+    add(sizes.dqk, terms.ds, q, dk.data());
+    add(sizes.dv, terms.kept, grad, dv.data());
+    if (!result.magnitudes)
+      continue;
+    addSquares(sizes.dqk, terms.dsSize, q, dkSquares.data());
+    addSquares(sizes.dv, terms.kept, grad, dvSquares.data());
+  }
+  write(result.gradients.key, b, hk, j, sizes.dqk, dk.data(), scale);
+  write(result.gradients.value, b, hk, j, sizes.dv, dv.data(), 1);
+  if (!result.magnitudes)
+    return;
+  writeRoots(result.magnitudes->key, b, hk, j, dkSquares, scale);
+  writeRoots(result.magnitudes->value, b, hk, j, dvSquares, 1);
+}
+
+Result<AttentionGradients>
+reference::createGradients(Arithmetic arithmetic, const Array &query,
+                           const Array &key, const Array &value) {
+  auto create = [&]() -> Result<Gradients> {
+    auto like = [&](const Array &array) {
+      bool wide = arithmetic == Arithmetic::Float64;
+      return Array::create(wide ? DType::F64 : array.dtype(), array.shape());
+    };
+    Result<Array> q = like(query), k = like(key), v = like(value);
+    for (const Result<Array> *each : {&q, &k, &v})
+      if (each->failed())
+        return each->status();
+    return Gradients{std::move(*q), std::move(*k), std::move(*v)};
+  };
+  Result<Gradients> gradients = create();
+  if (gradients.failed())
+    return gradients.status();
+  AttentionGradients result{std::move(*gradients), std::nullopt};
+  if (arithmetic == Arithmetic::Unfused)
+    return result;
+  Result<Gradients> magnitudes = create();
+  if (magnitudes.failed())
+    return magnitudes.status();
+  result.magnitudes = std::move(*magnitudes);
+  return result;
+}
+
+Status reference::checkBackward(const Array &query, const Array &outputGradient,
+                                const Array *lseGradient,
+                                const std::vector<int64_t> &outputShape,
+                                const Options &options) {
+  if (!options.keyScales.empty() || !options.valueScales.empty())
+    return Status::error("8-bit keys and values have no gradients");
+  if (options.score && !options.scoreWithSlope)
+    return Status::error("the score functions have no slopes");
+  auto check = [](const char *name, const Array &array,
+                  const std::vector<int64_t> &shape) {
+    return array.shape() == shape
+               ? Status::success()
+               : Status::error(std::string(name) + " is " +
+                               rt::shapeToString(array.shape()) +
+                               ", but must be " + rt::shapeToString(shape));
+  };
+  Status status =
+      check("the gradient of the output", outputGradient, outputShape);
+  if (status.failed() || !lseGradient)
+    return status;
+  const std::vector<int64_t> &q = query.shape();
+  int head = options.bshd ? 2 : 1, length = options.bshd ? 1 : 2;
+  return check("the gradient of the lse", *lseGradient,
+               {q[0], q[head], q[length]});
+}
+
+Result<AttentionGradients>
+reference::attentionBackward(Arithmetic arithmetic, const Array &query,
+                             const Array &key, const Array &value,
+                             const Array &outputGradient,
+                             const Array *lseGradient, const Options &options) {
+  Result<Sizes> sizes =
+      Sizes::get(query.shape(), key.shape(), value.shape(), options.bshd);
+  if (sizes.failed())
+    return sizes.status();
+  Status status =
+      checkBackward(query, outputGradient, lseGradient,
+                    sizes->outputShape(options.bshd), options);
+  if (status.failed())
+    return status;
+  Result<AttentionGradients> result =
+      createGradients(arithmetic, query, key, value);
+  if (result.failed())
+    return result;
+  if (arithmetic == Arithmetic::Float64)
+    Backward<double>(*sizes, options, query, key, value, outputGradient,
+                     lseGradient, *result)
+        .run();
+  else
+    Backward<float>(*sizes, options, query, key, value, outputGradient,
+                    lseGradient, *result)
+        .run();
+  return result;
+}
