@@ -47,7 +47,8 @@ static double unitRoundoff(DType type) {
   }
 }
 
-Errors reference::measure(const Array &array, const Array &reference) {
+Errors reference::measure(const Array &array, const Array &reference,
+                          const Array *magnitudes) {
   Errors errors;
   int64_t length = std::max<int64_t>(1, rowLength(reference));
   double error2 = 0, reference2 = 0;
@@ -62,7 +63,10 @@ Errors reference::measure(const Array &array, const Array &reference) {
         continue;
       double difference = array.at(i) - want;
       rowError2 += difference * difference;
-      rowReference2 += want * want;
+      double beside = magnitudes
+                          ? std::max(std::fabs(want), magnitudes->at(i))
+                          : want;
+      rowReference2 += beside * beside;
       errors.maximum = std::max(errors.maximum, std::fabs(difference));
     }
     error2 += rowError2;
@@ -97,6 +101,7 @@ static std::string number(double value) {
 
 /// The rules without tolerance; the reason of the first that is broken.
 static std::string findExactFailure(const Array &array, const Array &reference,
+                                    const Array *magnitudes,
                                     bool nanAsReference) {
   int64_t length = std::max<int64_t>(1, rowLength(reference));
   int64_t wrong = 0, firstWrong = -1;
@@ -110,7 +115,7 @@ static std::string findExactFailure(const Array &array, const Array &reference,
   for (int64_t row = 0; row < reference.numElements(); row += length) {
     bool zero = reference.rank() == 4;
     for (int64_t i = row; i < row + length && zero; ++i)
-      zero = reference.at(i) == 0;
+      zero = reference.at(i) == 0 && (!magnitudes || magnitudes->at(i) == 0);
     for (int64_t i = row; i < row + length; ++i) {
       double have = array.at(i), want = reference.at(i);
       if (nanAsReference && std::isnan(want)) {
@@ -136,11 +141,15 @@ static std::string findExactFailure(const Array &array, const Array &reference,
 }
 
 static Errors limits(const Errors &unfused, const Array &reference,
-                     ResultKind kind, DType inputType) {
+                     const Array *magnitudes, ResultKind kind,
+                     DType inputType) {
   double largest = 0;
   for (int64_t i = 0; i < reference.numElements(); ++i)
     if (std::isfinite(reference.at(i)))
-      largest = std::max(largest, std::fabs(reference.at(i)));
+      largest = std::max(largest, magnitudes
+                                      ? std::max(std::fabs(reference.at(i)),
+                                                 magnitudes->at(i))
+                                      : std::fabs(reference.at(i)));
   double columns = std::max<int64_t>(1, rowLength(reference));
   double elements = std::max<double>(columns, reference.numElements());
   double u = unitRoundoff(inputType);
@@ -172,7 +181,8 @@ static Errors inDouble(Errors errors) {
 
 Verdict reference::judge(const Array &array, const Array &reference,
                          const Array &unfused, ResultKind kind, DType inputType,
-                         bool nanAsReference) {
+                         bool nanAsReference,
+                         const Array *magnitudes) {
   Verdict verdict;
   if (array.shape() != reference.shape()) {
     verdict.failure = "the shape is " + rt::shapeToString(array.shape()) +
@@ -180,12 +190,14 @@ Verdict reference::judge(const Array &array, const Array &reference,
                       rt::shapeToString(reference.shape());
     return verdict;
   }
-  verdict.failure = findExactFailure(array, reference, nanAsReference);
-  verdict.error = measure(array, reference);
-  verdict.unfused = measure(unfused, reference);
+  verdict.failure = 
+      findExactFailure(array, reference, magnitudes, nanAsReference);
+  verdict.error = measure(array, reference, magnitudes);
+  verdict.unfused = measure(unfused, reference, magnitudes);
   if (inputType == DType::F64)
     verdict.unfused = inDouble(verdict.unfused);
-  verdict.limit = limits(verdict.unfused, reference, kind, inputType);
+  verdict.limit = 
+      limits(verdict.unfused, reference, magnitudes, kind, inputType);
   if (!verdict.passed())
     return verdict;
   auto check = [&](const char *name, double error, double limit) {

@@ -13,6 +13,7 @@
 #include "InterpreterImpl.h"
 #include "MaskMeaning.h"
 #include "ScoreMeaning.h"
+#include "flash/Reference/AttentionBackward.h"
 
 using namespace mlir;
 using namespace flash;
@@ -135,7 +136,7 @@ Sequences Interpreter::sequencesOf(AttentionOpInterface op) {
 /// Sets the mask and the score functions of an attention; `bodies` are kept for
 /// what goes wrong in them.
 Status Interpreter::setFunctions(
-    AttentionOpInterface op, Options &options,
+    AttentionOpInterface op, Options &options, bool withSlopes,
     std::vector<std::shared_ptr<const ScalarBody>> &bodies) {
   auto tensors = [&](ValueRange operands) {
     std::vector<Tensor> result;
@@ -151,7 +152,7 @@ Status Interpreter::setFunctions(
     if (region->empty())
       continue;
     Result<std::shared_ptr<const ScalarBody>> made = ScalarBody::get(
-        *region, captures, arithmetic.value_or(Arithmetic::Float64));
+        *region, captures, arithmetic.value_or(Arithmetic::Float64), withSlopes);
     if (made.failed())
       return made.status();
     bodies.back() = *made;
@@ -163,23 +164,24 @@ Status Interpreter::setFunctions(
                           tensors(op.getMaskOperands()), bodies[0], keys);
   if (status.failed())
     return status;
+  if (withSlopes)
+    status = setScoreWithSlope(
+        options, op.getEffectiveScores(), tensors(op.getScoreOperands()),
+        bodies[1], arithmetic.value_or(Arithmetic::Float64));
+  if (status.failed())
+    return status;
   return setScore(options, op.getEffectiveScores(),
                   tensors(op.getScoreOperands()), bodies[1]);
 }
 
-Status Interpreter::visit(AttentionOp op) {
-  const Tensor &query = tensor(op.getQuery()), &key = tensor(op.getKey()),
-               &value = tensor(op.getValue());
-  Options options;
+/// What an attention does to its scores and probabilities.
+Status Interpreter::setOptions(
+    AttentionOpInterface op, Options &options, bool withSlopes,
+    std::vector<std::shared_ptr<const ScalarBody>> &bodies) {
   options.bshd = op.getLayout() == Layout::BSHD;
-  Result<Sizes> sizes = sizesOf(op);
-  if (sizes.failed())
-    return errorAt(op, sizes.message());
-  if (Status shapes = checkOperandShapes(op, *sizes); shapes.failed())
-    return errorAt(op, shapes.message());
-  std::vector<std::shared_ptr<const ScalarBody>> bodies;
-  if (Status status = setFunctions(op, options, bodies); status.failed())
-    return errorAt(op, status.message());
+  if (Status status = setFunctions(op, options, withSlopes, bodies);
+      status.failed())
+    return status;
   if (op.getScale())
     options.scale = op.getScale()->convertToFloat();
   if (op.getQOffset())
@@ -202,18 +204,55 @@ Status Interpreter::visit(AttentionOp op) {
         Dropout{op.getDropoutP()->convertToDouble(),
                 static_cast<uint64_t>(integer(op.getSeed())),
                 static_cast<uint64_t>(integer(op.getDropoutOffset()))};
+  options.progress = [&](double part) {
+    if (progress)
+      progress((attentionsDone + part) / attentions);
+  };
+  return Status::success();
+}
 
-  bool hasSequences =
-      op.isRagged() || op.getKvLengths() || op.isPaged() || op.getKeySlice();
+/// Whether batches or sequences have keys and queries of their own.
+static bool hasSequences(AttentionOpInterface op) {
+  return op.isRagged() || op.getKvLengths() || op.isPaged() ||
+         op.getKeySliceAttr();
+}
+
+/// Counts `perPair` operations for each query and key.
+void Interpreter::count(AttentionOpInterface op, const Sizes &sizes,
+                        Options &options, double perPair) {
+  double heads = double(sizes.batch) * sizes.heads;
+  // What only data says is counted as visible.
+  if (hasSequences(op) || !isKnownWithoutData(op.getEffectiveMask()))
+    options.visible = nullptr;
+  if (countWork)
+    work.flops += perPair * visiblePairs(sizes, options);
+  work.flopsUnmasked += perPair * heads * sizes.sq * sizes.sk;
+}
+
+static Status firstFailure(
+    const std::vector<std::shared_ptr<const ScalarBody>> &bodies) {
+  for (const std::shared_ptr<const ScalarBody> &body : bodies)
+    if (body && body->status().failed())
+      return body->status();
+  return Status::success();
+}
+
+Status Interpreter::visit(AttentionOp op) {
+  const Tensor &query = tensor(op.getQuery()), &key = tensor(op.getKey()),
+               &value = tensor(op.getValue());
+  Options options;
+  Result<Sizes> sizes = sizesOf(op);
+  if (sizes.failed())
+    return errorAt(op, sizes.message());
+  if (Status shapes = checkOperandShapes(op, *sizes); shapes.failed())
+    return errorAt(op, shapes.message());
+  std::vector<std::shared_ptr<const ScalarBody>> bodies;
+  if (Status status = setOptions(op, options, /*withSlopes=*/false, bodies);
+      status.failed())
+    return errorAt(op, status.message());
+
   if (!arithmetic) {
-    double perPair = 2.0 * (sizes->dqk + sizes->dv),
-           heads = double(sizes->batch) * sizes->heads;
-    // What only data says is counted as visible.
-    if (hasSequences || !isKnownWithoutData(op.getEffectiveMask()))
-      options.visible = nullptr;
-    if (countWork)
-      work.flops += perPair * visiblePairs(*sizes, options);
-    work.flopsUnmasked += perPair * heads * sizes->sq * sizes->sk;
+    count(op, *sizes, options, 2.0 * (sizes->dqk + sizes->dv));
     Status status = bindShape(op.getOutput(), sizes->outputShape(options.bshd));
     if (status.ok() && op.getLse())
       status = bindShape(op.getLse(), sizes->lseShape());
@@ -225,20 +264,15 @@ Status Interpreter::visit(AttentionOp op) {
   if (outputType.failed())
     return errorAt(op, outputType.message());
   options.outputType = *outputType;
-  options.progress = [&](double part) {
-    if (progress)
-      progress((attentionsDone + part) / attentions);
-  };
   Result<Attended> result =
-      hasSequences ? attention(*arithmetic, *query.array, *key.array,
-                               *value.array, options, sequencesOf(op))
-                   : attention(*arithmetic, *query.array, *key.array,
-                               *value.array, options);
+      hasSequences(op) ? attention(*arithmetic, *query.array, *key.array,
+                                   *value.array, options, sequencesOf(op))
+                       : attention(*arithmetic, *query.array, *key.array,
+                                   *value.array, options);
   if (result.failed())
     return errorAt(op, result.message());
-  for (const std::shared_ptr<const ScalarBody> &body : bodies)
-    if (body && body->status().failed())
-      return errorAt(op, body->status().message());
+  if (Status status = firstFailure(bodies); status.failed())
+    return errorAt(op, status.message());
   ++attentionsDone;
   Status status = bind(op.getOutput(), std::move(result->output), element);
   if (status.ok() && op.getLse())
@@ -265,13 +299,52 @@ Status Interpreter::visit(AttentionBackwardOp op) {
       return errorAt(op, std::string(name) + " is " +
                              rt::shapeToString(tensor(operand).shape) +
                              ", but must be " + rt::shapeToString(shape));
-  if (arithmetic)
-    return errorAt(op, "has no reference yet");
-  for (auto [gradient, of] : {std::pair<Value, Value>{op.getDQuery(), op.getQuery()},
-                              {op.getDKey(), op.getKey()},
-                              {op.getDValue(), op.getValue()}})
-    if (status.ok() && gradient)
-      status = bindShape(gradient, tensor(of).shape);
+  Options options;
+  std::vector<std::shared_ptr<const ScalarBody>> bodies;
+  status = setOptions(op, options, /*withSlopes=*/true, bodies);
+  if (status.failed())
+    return errorAt(op, status.message());
+  if (!arithmetic) {
+    // Five products, as one that keeps no scores and computes them once again.
+    count(op, *sizes, options, 2.0 * (3 * sizes->dqk + 2 * sizes->dv));
+    for (auto [gradient, of] :
+         {std::pair<Value, Value>{op.getDQuery(), op.getQuery()},
+          {op.getDKey(), op.getKey()},
+          {op.getDValue(), op.getValue()}})
+      if (status.ok() && gradient)
+        status = bindShape(gradient, tensor(of).shape);
+    return status;
+  }
+
+  const Array &query = *tensor(op.getQuery()).array,
+              &key = *tensor(op.getKey()).array,
+              &value = *tensor(op.getValue()).array,
+              &dOutput = *tensor(op.getDOutput()).array;
+  const Array *dLse =
+      op.getDLse() ? tensor(op.getDLse()).array.get() : nullptr;
+  Result<AttentionGradients> result =
+      hasSequences(op)
+          ? attentionBackward(*arithmetic, query, key, value, dOutput, dLse,
+                              options, sequencesOf(op))
+          : attentionBackward(*arithmetic, query, key, value, dOutput, dLse,
+                              options);
+  if (result.failed())
+    return errorAt(op, result.message());
+  if (status = firstFailure(bodies); status.failed())
+    return errorAt(op, status.message());
+  ++attentionsDone;
+  auto bindGradient = [&](Value gradient, Array Gradients::*which) {
+    if (!gradient || status.failed())
+      return;
+    status = bind(gradient, std::move(result->gradients.*which),
+                  cast<RankedTensorType>(gradient.getType()).getElementType());
+    if (status.ok() && result->magnitudes)
+      std::get<Tensor>(values[gradient]).magnitudes =
+          std::make_shared<Array>(std::move((*result->magnitudes).*which));
+  };
+  bindGradient(op.getDQuery(), &Gradients::query);
+  bindGradient(op.getDKey(), &Gradients::key);
+  bindGradient(op.getDValue(), &Gradients::value);
   return status;
 }
 

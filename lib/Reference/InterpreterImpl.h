@@ -52,8 +52,13 @@ private:
   rt::Status checkOperandShapes(AttentionOpInterface op, const Sizes &sizes);
   Sequences sequencesOf(AttentionOpInterface op);
   rt::Status
-  setFunctions(AttentionOpInterface op, Options &options,
+  setFunctions(AttentionOpInterface op, Options &options, bool withSlopes,
                std::vector<std::shared_ptr<const ScalarBody>> &bodies);
+  rt::Status
+  setOptions(AttentionOpInterface op, Options &options, bool withSlopes,
+             std::vector<std::shared_ptr<const ScalarBody>> &bodies);
+  void count(AttentionOpInterface op, const Sizes &sizes, Options &options,
+             double perPair);
   rt::Status visit(mlir::tensor::ExtractSliceOp op);
   rt::Status visit(mlir::tensor::EmptyOp op);
   rt::Status visit(mlir::tensor::DimOp op);

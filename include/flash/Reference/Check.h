@@ -23,7 +23,8 @@
 //   row        5e-6 + u/2 + 4u / sqrt(columns)
 //   LSE        2e-6 * max(1, max |ref|) for the maximum; 2e-6 relative
 //
-// docs/Checking.md says why.
+// docs/Checking.md says why. Gradients are sums whose terms may cancel: they are
+// measured beside what the terms amount to, where that is more.
 //
 // Three things have no tolerance: a NaN fails (but where inputs have some, and
 // the reference has one, too, it is asked for); LSE is -inf exactly where the
@@ -55,14 +56,19 @@ struct Verdict {
   bool passed() const { return failure.empty(); }
 };
 
-/// Errors over the elements that are finite in the reference.
-Errors measure(const rt::Array &array, const rt::Array &reference);
+/// Errors over the elements that are finite in the reference. `magnitudes`, of
+/// its shape, are what a row and the whole are measured beside where they are
+/// larger than the reference.
+Errors measure(const rt::Array &array, const rt::Array &reference,
+               const rt::Array *magnitudes = nullptr);
 
 /// Judges `array`. `inputType` is the type of Q, K and V. With `nanAsReference`
-/// it has a NaN where, and only where, the reference has one.
+/// it has a NaN where, and only where, the reference has one. Of a gradient,
+/// `magnitudes` say what its terms amount to.
 Verdict judge(const rt::Array &array, const rt::Array &reference,
               const rt::Array &unfused, ResultKind kind, rt::DType inputType,
-              bool nanAsReference = false);
+              bool nanAsReference = false,
+              const rt::Array *magnitudes = nullptr);
 
 /// Fills an array with NaN, so that what is not written is seen.
 void poison(rt::Array &array);

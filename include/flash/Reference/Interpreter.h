@@ -29,6 +29,9 @@ struct Tensor {
   rt::DType type = rt::DType::F32;
   std::vector<int64_t> shape;
   std::shared_ptr<const rt::Array> array;
+  /// Of a gradient in f64: what its terms amount to where they do not cancel
+  /// (AttentionBackward.h). Else null.
+  std::shared_ptr<const rt::Array> magnitudes = nullptr;
 
   /// A tensor of an array that the caller keeps alive.
   static Tensor view(const rt::Array &array);

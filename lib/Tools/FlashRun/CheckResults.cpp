@@ -75,7 +75,9 @@ flash::checkResults(mlir::func::FuncOp func, const FunctionSignature &signature,
                           *std::get<reference::Tensor>((*unfused)[index]).array,
                           result.isLse ? reference::ResultKind::Lse
                                        : reference::ResultKind::Output,
-                          signature.inputType),
+                          signature.inputType, /*nanAsReference=*/false,
+                          std::get<reference::Tensor>((*truth)[index])
+                              .magnitudes.get()),
          isZero(index)});
   return checks;
 }
