@@ -118,7 +118,8 @@ static SlopeFunction several(Operation *op) {
       .FLASH_SLOPE(math::Atan2Op, times(dx, y / (x * x + y * y)) -
                                       times(dy, x / (x * x + y * y)))
       .FLASH_SLOPE(math::PowFOp, powerSlope(x, y, dx, dy, r))
-      .FLASH_SLOPE(math::FPowIOp, powerSlope(x, double(in.integer[1]), dx, 0, r))
+      .FLASH_SLOPE(math::FPowIOp,
+                   powerSlope(x, double(in.integer[1]), dx, 0, r))
       .FLASH_SLOPE(math::ClampFOp, clampSlope(x, y, z, dx, dy, dz))
       .Default([](Operation *) { return nullptr; });
 }
