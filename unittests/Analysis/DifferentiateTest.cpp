@@ -9,12 +9,12 @@
 // Score regions in f64, each with one op that depends on the score by all its
 // operands: the derivative that the compiler builds, run op by op, and the
 // reference's dual numbers are both what differences of the score say. At kinks
-// they are what PyTorch says.
+// they are what PyTorch says. Then the score functions, one after another.
 //
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Flash/Transforms/Differentiate.h"
-#include "../../lib/Reference/ScalarBody.h"
+#include "../../lib/Reference/ScoreMeaning.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -284,4 +284,84 @@ TEST(DifferentiateTest, WhatIsNotChosenHasNoPart) {
     EXPECT_EQ(score.byDuals(s, 0), 1);
     EXPECT_EQ(score.byRules(s, 0), 1);
   }
+}
+
+TEST(DifferentiateTest, ScoreFunctionsOneAfterAnother) {
+  MLIRContext context;
+  context.loadDialect<FlashDialect, arith::ArithDialect, func::FuncDialect,
+                      math::MathDialect, tensor::TensorDialect>();
+  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
+      R"(
+    !t = tensor<1x1x4x8xf64>
+    func.func @f(%q: !t, %slopes: tensor<1xf32>, %bias: tensor<1x1x4x4xf32>) -> !t {
+      %o = flash.attention %q, %q, %q score_operands(%slopes, %bias : tensor<1xf32>, tensor<1x1x4x4xf32>)
+          {scores = [#flash.alibi, #flash.softcap<1.5>, #flash.bias, #flash.region]} score {
+      ^bb0(%s: f64, %b: index, %h: index, %i: index, %j: index):
+        %r = math.sin %s : f64
+        flash.yield %r : f64
+      } : !t, !t, !t -> !t
+      return %o : !t
+    })",
+      ParserConfig(&context));
+  ASSERT_TRUE(module);
+  AttentionOp op;
+  module->walk([&](AttentionOp found) { op = found; });
+  rt::Result<rt::Array> slopes = rt::Array::create(rt::DType::F32, {1}),
+                        bias =
+                            rt::Array::create(rt::DType::F32, {1, 1, 4, 4});
+  slopes->set(0, 0.25);
+  for (int i = 0; i < 16; ++i)
+    bias->set(i, 0.125 * i - 1);
+  std::vector<Tensor> operands{Tensor::view(*slopes), Tensor::view(*bias)};
+
+  Options options;
+  auto body = ScalarBody::get(op.getScoreBody(), {}, Arithmetic::Float64,
+                              /*slopes=*/true);
+  ASSERT_TRUE(body.ok());
+  SmallVector<ScoreAttrInterface> functions = op.getEffectiveScores();
+  ASSERT_TRUE(setScore(options, functions, operands, *body).ok());
+  ASSERT_TRUE(setScoreWithSlope(options, functions, operands, *body,
+                                Arithmetic::Float64)
+                  .ok());
+
+  // What the compiler builds, as a region of its own.
+  Region region;
+  region.push_back(new Block());
+  Block &block = region.front();
+  OpBuilder b(&context);
+  b.setInsertionPointToStart(&block);
+  Location loc = b.getUnknownLoc();
+  block.addArgument(b.getF64Type(), loc);
+  for (int i = 0; i < 4; ++i)
+    block.addArgument(b.getIndexType(), loc);
+  for (Type type : op.getScoreOperands().getTypes())
+    block.addArgument(type, loc);
+  ValueRange arguments = block.getArguments();
+  TilePlace at;
+  at.batch = arguments[1];
+  at.head = arguments[2];
+  at.queryOrigin = at.keyOrigin = arith::ConstantIndexOp::create(b, loc, 0);
+  at.body = &op.getScoreBody();
+  FailureOr<ValueAndDerivative> both = buildScoreAndDerivative(
+      b, loc, functions, at, arguments.drop_front(5), arguments[0],
+      arguments[3], arguments[4]);
+  ASSERT_TRUE(succeeded(both));
+  flash::YieldOp::create(b, loc, both->derivative);
+  auto built = ScalarBody::get(region, {operands[0], operands[1]},
+                               Arithmetic::Float64);
+  ASSERT_TRUE(built.ok()) << built.message();
+
+  for (int64_t query = 0; query < 4; ++query)
+    for (double s = -2; s <= 2; s += 0.5) {
+      Element e;
+      e.query = e.queryRow = query;
+      e.key = e.keyRow = 1;
+      constexpr double kStep = 1e-6;
+      double want = (options.score(s + kStep, e) - options.score(s - kStep, e)) /
+                    (2 * kStep);
+      auto [score, slope] = options.scoreWithSlope(s, e);
+      EXPECT_EQ(score, options.score(s, e));
+      EXPECT_NEAR(slope, want, 1e-8);
+      EXPECT_NEAR((*built)->score(s, e), want, 1e-8);
+    }
 }
