@@ -108,14 +108,6 @@ double reference::keptPart(const Options &options, int64_t batch, int64_t head,
 static constexpr int64_t kRows = 4;
 static constexpr int64_t kBytes = 128; // columns of a block, two registers
 
-#if defined(__x86_64__) && defined(__linux__)
-#define FLASH_EACH_CPU                                                         \
-  __attribute__((                                                              \
-      target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
-#define FLASH_EACH_CPU
-#endif
-
 /// c[r][0..n) = sum_k a[r][k] * b[k][0..n), with n elements in kBytes.
 template <typename T>
 __attribute__((always_inline)) static inline void
@@ -304,8 +296,10 @@ private:
     // Dropout is an operation of its own, on probabilities that were stored.
     for (int64_t j = 0; j < end; ++j) {
       T stored = roundTo(query.dtype(), s[j] / sum);
-      s[j] = roundTo(query.dtype(), static_cast<T>(stored * keptPart(options, b, h, qOffset + i,
-                                                kvOffset + j)));
+      s[j] =
+          roundTo(query.dtype(),
+                  static_cast<T>(stored * keptPart(options, b, h, qOffset + i,
+                                                   kvOffset + j)));
     }
     return max + std::log(sum);
   }

@@ -18,6 +18,7 @@
 #include "Rows.h"
 #include "flash/Runtime/ThreadPool.h"
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -28,9 +29,11 @@ using rt::DType;
 using rt::Result;
 using rt::Status;
 
-/// sum_d a[d] * b[d], in eight sums that any compiler vectorises.
-template <typename T> static T dot(int64_t n, const T *a, const T *b) {
-  constexpr int64_t kSums = 8;
+/// In sums that any compiler vectorises.
+template <typename T>
+__attribute__((always_inline)) static inline T dotRows(int64_t n, const T *a,
+                                                       const T *b) {
+  constexpr int64_t kSums = 128 / sizeof(T);
   T sums[kSums] = {}, rest = 0;
   int64_t d = 0;
   for (; d + kSums <= n; d += kSums)
@@ -43,23 +46,25 @@ template <typename T> static T dot(int64_t n, const T *a, const T *b) {
   return rest;
 }
 
-/// sum_d (a[d] * b[d])^2.
-template <typename T> static T dotOfSquares(int64_t n, const T *a, const T *b) {
-  T sum = 0;
-  for (int64_t d = 0; d < n; ++d)
-    sum += a[d] * b[d] * (a[d] * b[d]);
-  return sum;
+/// sum_d a[d] * b[d].
+FLASH_EACH_CPU static float dot(int64_t n, const float *a, const float *b) {
+  return dotRows(n, a, b);
+}
+FLASH_EACH_CPU static double dot(int64_t n, const double *a, const double *b) {
+  return dotRows(n, a, b);
 }
 
-template <typename T> static void add(int64_t n, T factor, const T *a, T *to) {
+/// to[d] += factor * a[d].
+FLASH_EACH_CPU static void
+add(int64_t n, float factor, const float *__restrict a, float *__restrict to) {
   for (int64_t d = 0; d < n; ++d)
     to[d] += factor * a[d];
 }
-
-template <typename T>
-static void addSquares(int64_t n, T factor, const T *a, T *to) {
+FLASH_EACH_CPU static void add(int64_t n, double factor,
+                               const double *__restrict a,
+                               double *__restrict to) {
   for (int64_t d = 0; d < n; ++d)
-    to[d] += factor * factor * (a[d] * a[d]);
+    to[d] += factor * a[d];
 }
 
 namespace {
@@ -82,6 +87,9 @@ public:
     values.resize(sizes.sk * sizes.dv);
     queries.resize(rows * sizes.dqk);
     grads.resize(rows * sizes.dv);
+    for (auto [from, to] : squared())
+      if (result.magnitudes)
+        to->resize(from->size());
     for (auto *each : {&lse, &delta, &deltaSize, &lseGrads})
       each->assign(rows, 0);
   }
@@ -111,7 +119,16 @@ private:
     });
   }
 
-  int64_t headOf(int64_t hk, int64_t row) { return hk * group + row / sizes.sq; }
+  std::array<std::pair<std::vector<T> *, std::vector<T> *>, 4> squared() {
+    return {{{&keys, &keySquares},
+             {&values, &valueSquares},
+             {&queries, &querySquares},
+             {&grads, &gradSquares}}};
+  }
+
+  int64_t headOf(int64_t hk, int64_t row) {
+    return hk * group + row / sizes.sq;
+  }
 
   /// The rows of a key head and of the query heads of its group.
   void read(int64_t b, int64_t hk) {
@@ -131,6 +148,9 @@ private:
         lseGrads[row] = static_cast<T>(
             lseGradient->at((b * sizes.heads + h) * sizes.sq + i));
     }
+    for (auto [from, to] : squared())
+      for (size_t i = 0; i < to->size(); ++i)
+        (*to)[i] = (*from)[i] * (*from)[i];
   }
 
   /// Nothing where the query does not see the key, or the score says so.
@@ -149,8 +169,8 @@ private:
     }
     if (pair.score == kNone)
       return std::nullopt;
-    pair.kept = static_cast<T>(
-        keptPart(options, b, h, element.query, element.key));
+    pair.kept =
+        static_cast<T>(keptPart(options, b, h, element.query, element.key));
     return pair;
   }
 
@@ -170,10 +190,14 @@ private:
     T dp = pair.kept * dot(sizes.dv, grad, value);
     T ds = p * (dp - delta[row] + lseGrads[row]) * pair.slope;
     Terms terms{keptOf(pair, row), roundTo(query.dtype(), ds), 0};
+    // A slope is the sum of others, and has an error though it may be 0.
+    T slope = options.scoreWithSlope ? std::hypot(pair.slope, T(0.1)) : T(1);
     if (result.magnitudes)
       terms.dsSize =
-          p * std::fabs(pair.slope) *
-          std::sqrt(pair.kept * pair.kept * dotOfSquares(sizes.dv, grad, value) +
+          p * slope *
+          std::sqrt(pair.kept * pair.kept *
+                        dot(sizes.dv, gradSquares.data() + row * sizes.dv,
+                            valueSquares.data() + j * sizes.dv) +
                     deltaSize[row] * deltaSize[row] +
                     lseGrads[row] * lseGrads[row]);
     return terms;
@@ -205,9 +229,10 @@ private:
   const int64_t group;
   T scale;
   int64_t qOffset, kvOffset;
-  std::vector<T> keys, values;    ///< of a key head
-  std::vector<T> queries, grads;  ///< Q and dO of its group, head by head
-  std::vector<T> lse, lseGrads;   ///< of the same rows
+  std::vector<T> keys, values;   ///< of a key head
+  std::vector<T> queries, grads; ///< Q and dO of its group, head by head
+  std::vector<T> keySquares, valueSquares, querySquares, gradSquares;
+  std::vector<T> lse, lseGrads; ///< of the same rows
   std::vector<T> delta, deltaSize;
 };
 
@@ -239,9 +264,13 @@ void Backward<T>::queryRow(int64_t b, int64_t hk, int64_t row) {
     add(sizes.dv, keptOf(pair, row), values.data() + j * sizes.dv, o.data());
   for (T &element : o)
     element = roundTo(options.outputType, element);
-  const T *grad = grads.data() + row * sizes.dv;
-  delta[row] = dot(sizes.dv, grad, o.data());
-  deltaSize[row] = std::sqrt(dotOfSquares(sizes.dv, grad, o.data()));
+  delta[row] = dot(sizes.dv, grads.data() + row * sizes.dv, o.data());
+  if (result.magnitudes) {
+    for (T &element : o)
+      element *= element;
+    deltaSize[row] =
+        std::sqrt(dot(sizes.dv, gradSquares.data() + row * sizes.dv, o.data()));
+  }
 
   std::vector<T> squares(sizes.dqk, 0), mean(sizes.dqk, 0);
   for (auto &[j, pair] : pairs) {
@@ -250,7 +279,8 @@ void Backward<T>::queryRow(int64_t b, int64_t hk, int64_t row) {
     add(sizes.dqk, terms.ds, k, dq.data());
     if (!result.magnitudes)
       continue;
-    addSquares(sizes.dqk, terms.dsSize, k, squares.data());
+    add(sizes.dqk, terms.dsSize * terms.dsSize,
+        keySquares.data() + j * sizes.dqk, squares.data());
     add(sizes.dqk, std::exp(pair.score - lse[row]) * pair.slope, k,
         mean.data());
   }
@@ -258,7 +288,8 @@ void Backward<T>::queryRow(int64_t b, int64_t hk, int64_t row) {
   if (!result.magnitudes)
     return;
   // What delta is off by is so for all keys of the row.
-  addSquares(sizes.dqk, deltaSize[row], mean.data(), squares.data());
+  for (int64_t d = 0; d < sizes.dqk; ++d)
+    squares[d] += deltaSize[row] * deltaSize[row] * mean[d] * mean[d];
   writeRoots(result.magnitudes->query, b, h, i, squares, scale);
 }
 
@@ -277,8 +308,10 @@ void Backward<T>::keyRow(int64_t b, int64_t hk, int64_t j) {
     add(sizes.dv, terms.kept, grad, dv.data());
     if (!result.magnitudes)
       continue;
-    addSquares(sizes.dqk, terms.dsSize, q, dkSquares.data());
-    addSquares(sizes.dv, terms.kept, grad, dvSquares.data());
+    add(sizes.dqk, terms.dsSize * terms.dsSize,
+        querySquares.data() + row * sizes.dqk, dkSquares.data());
+    add(sizes.dv, terms.kept * terms.kept, gradSquares.data() + row * sizes.dv,
+        dvSquares.data());
   }
   write(result.gradients.key, b, hk, j, sizes.dqk, dk.data(), scale);
   write(result.gradients.value, b, hk, j, sizes.dv, dv.data(), 1);
@@ -288,9 +321,10 @@ void Backward<T>::keyRow(int64_t b, int64_t hk, int64_t j) {
   writeRoots(result.magnitudes->value, b, hk, j, dvSquares, 1);
 }
 
-Result<AttentionGradients>
-reference::createGradients(Arithmetic arithmetic, const Array &query,
-                           const Array &key, const Array &value) {
+Result<AttentionGradients> reference::createGradients(Arithmetic arithmetic,
+                                                      const Array &query,
+                                                      const Array &key,
+                                                      const Array &value) {
   auto create = [&]() -> Result<Gradients> {
     auto like = [&](const Array &array) {
       bool wide = arithmetic == Arithmetic::Float64;
@@ -350,9 +384,8 @@ reference::attentionBackward(Arithmetic arithmetic, const Array &query,
       Sizes::get(query.shape(), key.shape(), value.shape(), options.bshd);
   if (sizes.failed())
     return sizes.status();
-  Status status =
-      checkBackward(query, outputGradient, lseGradient,
-                    sizes->outputShape(options.bshd), options);
+  Status status = checkBackward(query, outputGradient, lseGradient,
+                                sizes->outputShape(options.bshd), options);
   if (status.failed())
     return status;
   Result<AttentionGradients> result =

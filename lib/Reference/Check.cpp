@@ -48,7 +48,7 @@ static double unitRoundoff(DType type) {
 }
 
 Errors reference::measure(const Array &array, const Array &reference,
-                          const Array *magnitudes) {
+                          const Array *beside) {
   Errors errors;
   int64_t length = std::max<int64_t>(1, rowLength(reference));
   double error2 = 0, reference2 = 0;
@@ -63,10 +63,8 @@ Errors reference::measure(const Array &array, const Array &reference,
         continue;
       double difference = array.at(i) - want;
       rowError2 += difference * difference;
-      double beside = magnitudes
-                          ? std::max(std::fabs(want), magnitudes->at(i))
-                          : want;
-      rowReference2 += beside * beside;
+      double size = beside ? beside->at(i) : want;
+      rowReference2 += size * size;
       errors.maximum = std::max(errors.maximum, std::fabs(difference));
     }
     error2 += rowError2;
@@ -101,8 +99,7 @@ static std::string number(double value) {
 
 /// The rules without tolerance; the reason of the first that is broken.
 static std::string findExactFailure(const Array &array, const Array &reference,
-                                    const Array *magnitudes,
-                                    bool nanAsReference) {
+                                    bool nanAsReference, const Array *beside) {
   int64_t length = std::max<int64_t>(1, rowLength(reference));
   int64_t wrong = 0, firstWrong = -1;
   std::string what;
@@ -115,7 +112,7 @@ static std::string findExactFailure(const Array &array, const Array &reference,
   for (int64_t row = 0; row < reference.numElements(); row += length) {
     bool zero = reference.rank() == 4;
     for (int64_t i = row; i < row + length && zero; ++i)
-      zero = reference.at(i) == 0 && (!magnitudes || magnitudes->at(i) == 0);
+      zero = (beside ? beside : &reference)->at(i) == 0;
     for (int64_t i = row; i < row + length; ++i) {
       double have = array.at(i), want = reference.at(i);
       if (nanAsReference && std::isnan(want)) {
@@ -129,7 +126,8 @@ static std::string findExactFailure(const Array &array, const Array &reference,
         if (have != want)
           note(i, "infinite in one and not in the other");
       } else if (zero && have != 0)
-        note(i, "not zero, but the row sees no key");
+        note(i, beside ? "not zero, but the row sees none and is not seen"
+                       : "not zero, but the row sees no key");
     }
   }
   if (wrong == 0)
@@ -141,15 +139,11 @@ static std::string findExactFailure(const Array &array, const Array &reference,
 }
 
 static Errors limits(const Errors &unfused, const Array &reference,
-                     const Array *magnitudes, ResultKind kind,
-                     DType inputType) {
+                     ResultKind kind, DType inputType, int64_t queryRows) {
   double largest = 0;
   for (int64_t i = 0; i < reference.numElements(); ++i)
     if (std::isfinite(reference.at(i)))
-      largest = std::max(largest, magnitudes
-                                      ? std::max(std::fabs(reference.at(i)),
-                                                 magnitudes->at(i))
-                                      : std::fabs(reference.at(i)));
+      largest = std::max(largest, std::fabs(reference.at(i)));
   double columns = std::max<int64_t>(1, rowLength(reference));
   double elements = std::max<double>(columns, reference.numElements());
   double u = unitRoundoff(inputType);
@@ -158,7 +152,15 @@ static Errors limits(const Errors &unfused, const Array &reference,
     // Near zero a relative error means nothing: the reference norm may vanish.
     floor = {2e-6 * std::max(1.0, 1 / std::max(largest, 1e-30)),
              2e-6 * std::max(1.0, largest), 0};
-  else
+  else if (kind == ResultKind::Gradient) {
+    // delta is rounded with O: one draw a query.
+    double draws = std::sqrt(
+        std::min(elements / columns, std::max(1.0, double(queryRows))));
+    double each = 4 * u / std::sqrt(elements);
+    floor = {1e-6 + (4e-6 + u) / draws + each,
+             (5e-6 + u + 4 * u / draws + each) * largest,
+             5e-6 + u + 4 * u / std::sqrt(columns)};
+  } else
     floor = {1e-6 + (4e-6 + u / 2) / std::sqrt(elements / columns) +
                  4 * u / std::sqrt(elements),
              (5e-6 + u + 4 * u / std::sqrt(elements)) * largest,
@@ -181,8 +183,7 @@ static Errors inDouble(Errors errors) {
 
 Verdict reference::judge(const Array &array, const Array &reference,
                          const Array &unfused, ResultKind kind, DType inputType,
-                         bool nanAsReference,
-                         const Array *magnitudes) {
+                         bool nanAsReference, GradientScale scale) {
   Verdict verdict;
   if (array.shape() != reference.shape()) {
     verdict.failure = "the shape is " + rt::shapeToString(array.shape()) +
@@ -190,14 +191,14 @@ Verdict reference::judge(const Array &array, const Array &reference,
                       rt::shapeToString(reference.shape());
     return verdict;
   }
-  verdict.failure = 
-      findExactFailure(array, reference, magnitudes, nanAsReference);
-  verdict.error = measure(array, reference, magnitudes);
-  verdict.unfused = measure(unfused, reference, magnitudes);
+  const Array *beside = scale.magnitudes;
+  verdict.failure = findExactFailure(array, reference, nanAsReference, beside);
+  verdict.error = measure(array, reference, beside);
+  verdict.unfused = measure(unfused, reference, beside);
   if (inputType == DType::F64)
     verdict.unfused = inDouble(verdict.unfused);
-  verdict.limit = 
-      limits(verdict.unfused, reference, magnitudes, kind, inputType);
+  verdict.limit = limits(verdict.unfused, beside ? *beside : reference, kind,
+                         inputType, scale.queryRows);
   if (!verdict.passed())
     return verdict;
   auto check = [&](const char *name, double error, double limit) {
@@ -208,7 +209,7 @@ Verdict reference::judge(const Array &array, const Array &reference,
   };
   check("relative", verdict.error.relative, verdict.limit.relative);
   check("maximum", verdict.error.maximum, verdict.limit.maximum);
-  if (kind == ResultKind::Output)
+  if (kind != ResultKind::Lse)
     check("largest row", verdict.error.row, verdict.limit.row);
   return verdict;
 }

@@ -338,8 +338,12 @@ Status Interpreter::visit(AttentionBackwardOp op) {
       return;
     status = bind(gradient, std::move(result->gradients.*which),
                   cast<RankedTensorType>(gradient.getType()).getElementType());
-    if (status.ok() && result->magnitudes)
-      std::get<Tensor>(values[gradient]).magnitudes =
+    if (status.failed())
+      return;
+    auto &bound = std::get<Tensor>(values[gradient]);
+    bound.queryRows = sizes->batch * sizes->heads * sizes->sq;
+    if (result->magnitudes)
+      bound.magnitudes =
           std::make_shared<Array>(std::move((*result->magnitudes).*which));
   };
   bindGradient(op.getDQuery(), &Gradients::query);

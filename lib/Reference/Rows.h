@@ -16,6 +16,15 @@
 #include "flash/Reference/AttentionBackward.h"
 #include "flash/Runtime/Float16.h"
 
+/// A function that is compiled for several CPUs; it cannot be a template.
+#if defined(__x86_64__) && defined(__linux__)
+#define FLASH_EACH_CPU                                                         \
+  __attribute__((                                                              \
+      target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define FLASH_EACH_CPU
+#endif
+
 namespace flash::reference {
 
 /// Reads `count` neighbouring elements from `first` on.

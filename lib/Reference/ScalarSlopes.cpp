@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Written apart from the compiler's rules (DerivativeRules.cpp), which build
-// IR; unittests/Reference/SlopesTest.cpp holds each against differences. At
-// kinks both follow PyTorch.
+// IR; unittests/Analysis/DifferentiateTest.cpp holds both against differences. At
+// kinks they follow PyTorch.
 //
 //===----------------------------------------------------------------------===//
 
@@ -118,7 +118,8 @@ static SlopeFunction several(Operation *op) {
       .FLASH_SLOPE(math::Atan2Op, times(dx, y / (x * x + y * y)) -
                                       times(dy, x / (x * x + y * y)))
       .FLASH_SLOPE(math::PowFOp, powerSlope(x, y, dx, dy, r))
-      .FLASH_SLOPE(math::FPowIOp, powerSlope(x, double(in.integer[1]), dx, 0, r))
+      .FLASH_SLOPE(math::FPowIOp,
+                   powerSlope(x, double(in.integer[1]), dx, 0, r))
       .FLASH_SLOPE(math::ClampFOp, clampSlope(x, y, z, dx, dy, dz))
       .Default([](Operation *) { return nullptr; });
 }

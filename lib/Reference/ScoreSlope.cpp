@@ -52,15 +52,15 @@ Status reference::setScoreWithSlope(Options &options,
       cap = softcap.getCap().getValueAsDouble();
     else if (!isa<AlibiAttr, BiasAttr>(function))
       return Status::error("the reference does not know a score's slope");
-    steps.push_back([score = one.score, cap, arithmetic](double x,
-                                                         const Element &e) {
-      double slope = 1;
-      if (cap) {
-        double t = keep(arithmetic, std::tanh(x / cap));
-        slope = 1 - t * t;
-      }
-      return std::pair(score(x, e), keep(arithmetic, slope));
-    });
+    steps.push_back(
+        [score = one.score, cap, arithmetic](double x, const Element &e) {
+          double slope = 1;
+          if (cap) {
+            double t = keep(arithmetic, std::tanh(x / cap));
+            slope = 1 - t * t;
+          }
+          return std::pair(score(x, e), keep(arithmetic, slope));
+        });
   }
   if (!steps.empty())
     options.scoreWithSlope = [steps, arithmetic](double score,

@@ -163,8 +163,11 @@ static Result<Own> takeSequence(int64_t n, const Array &query, const Array &key,
   own.firstOwnKeyRow = keysBefore;
   own.progress = nullptr;
 
-  int64_t pageSize = k[length], pages = k[0], firstPage = n * sequences.pagesEach;
-  Place queryPlace = [=](int64_t i) { return std::pair(batch, firstQuery + i); };
+  int64_t pageSize = k[length], pages = k[0],
+          firstPage = n * sequences.pagesEach;
+  Place queryPlace = [=](int64_t i) {
+    return std::pair(batch, firstQuery + i);
+  };
   Place keyPlace = [=, &sequences](int64_t j) -> std::pair<int64_t, int64_t> {
     int64_t row = firstKey + j;
     if (!paged)
@@ -214,8 +217,8 @@ Result<Attended> reference::attention(Arithmetic arithmetic, const Array &query,
     Result<Own> own = takeSequence(n, query, key, value, options, sequences);
     if (own.failed())
       return own.status();
-    Result<Attended> part = attention(arithmetic, own->query, own->key,
-                                      own->value, own->options);
+    Result<Attended> part =
+        attention(arithmetic, own->query, own->key, own->value, own->options);
     if (part.failed())
       return part;
     scatter(*part, *result, bshd, own->batch, own->firstQuery, own->queries);
@@ -257,8 +260,7 @@ static void addRows(const Gradients &part, Gradients &all, const Own &own,
 /// The LSE's gradient of the rows of one sequence.
 static Result<Array> gatherLse(const Array &all, const Own &own) {
   int64_t heads = all.shape()[1], total = all.shape()[2];
-  Result<Array> result =
-      Array::create(all.dtype(), {1, heads, own.queries});
+  Result<Array> result = Array::create(all.dtype(), {1, heads, own.queries});
   for (int64_t h = 0; result.ok() && h < heads; ++h)
     for (int64_t i = 0; i < own.queries; ++i)
       result->set(h * own.queries + i,
@@ -294,9 +296,9 @@ Result<AttentionGradients> reference::attentionBackward(
         return gathered.status();
       lseGrads = std::move(*gathered);
     }
-    Result<AttentionGradients> part = attentionBackward(
-        arithmetic, own->query, own->key, own->value, *grads,
-        lseGrads ? &*lseGrads : nullptr, own->options);
+    Result<AttentionGradients> part =
+        attentionBackward(arithmetic, own->query, own->key, own->value, *grads,
+                          lseGrads ? &*lseGrads : nullptr, own->options);
     if (part.failed())
       return part;
     addRows(part->gradients, result->gradients, *own, /*squares=*/false);

@@ -46,10 +46,9 @@ struct Problem {
 
   double loss() const {
     Attended result = unwrap(
-        sequences
-            ? attention(Arithmetic::Float64, query, key, value, options,
-                        *sequences)
-            : attention(Arithmetic::Float64, query, key, value, options));
+        sequences ? attention(Arithmetic::Float64, query, key, value, options,
+                              *sequences)
+                  : attention(Arithmetic::Float64, query, key, value, options));
     double sum = 0;
     for (int64_t i = 0; i < grad.numElements(); ++i)
       sum += grad.at(i) * result.output.at(i);
@@ -61,11 +60,10 @@ struct Problem {
 
   AttentionGradients backward(Arithmetic arithmetic = Arithmetic::Float64) {
     const Array *lse = withLse ? &lseGrad : nullptr;
-    return unwrap(sequences
-                      ? attentionBackward(arithmetic, query, key, value, grad,
-                                          lse, options, *sequences)
-                      : attentionBackward(arithmetic, query, key, value, grad,
-                                          lse, options));
+    return unwrap(sequences ? attentionBackward(arithmetic, query, key, value,
+                                                grad, lse, options, *sequences)
+                            : attentionBackward(arithmetic, query, key, value,
+                                                grad, lse, options));
   }
 
   void check(Array &input, const Array &gradient, const char *name) {
@@ -169,8 +167,7 @@ TEST(BackwardTest, SinksAndDropout) {
 TEST(BackwardTest, HiddenByTheirScores) {
   // A score of -inf, whatever the slope is there.
   Options options;
-  static constexpr double kInfinity =
-      std::numeric_limits<double>::infinity();
+  static constexpr double kInfinity = std::numeric_limits<double>::infinity();
   options.score = [](double s, const Element &e) {
     return e.key == 1 ? -kInfinity : s;
   };

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // The gradients of Q, K and V, from those of O and of the LSE (dO and dLSE), on
-// host arrays. With S' = f(S), S = scale Q K^T, P = softmax(S') and what dropout
-// keeps of P, M P:
+// host arrays. With S' = f(S), S = scale Q K^T, P = softmax(S') and what
+// dropout keeps of P, M P:
 //
 //   dV = (M P)^T dO       dP = M (dO V^T)       delta = rowsum(dO O)
 //   dS = P (dP - delta + dLSE) f'(S)     dQ = scale dS K     dK = scale dS^T Q
@@ -42,9 +42,9 @@ struct Gradients {
 struct AttentionGradients {
   Gradients gradients;
   /// What the terms of each element amount to where they do not cancel: the
-  /// root of the sum of their squares. Errors are measured beside it, for a
-  /// gradient may be zero but for roundings (that of a query that sees one
-  /// key). Not for Unfused arithmetic.
+  /// root of the sum of their squares. Errors are measured beside it (Check.h),
+  /// for a gradient may be zero but for roundings: that of a query that sees
+  /// one key. Not for Unfused arithmetic.
   std::optional<Gradients> magnitudes;
 };
 
@@ -53,17 +53,16 @@ struct AttentionGradients {
 rt::Result<AttentionGradients>
 attentionBackward(Arithmetic arithmetic, const rt::Array &query,
                   const rt::Array &key, const rt::Array &value,
-                  const rt::Array &outputGradient,
-                  const rt::Array *lseGradient, const Options &options);
+                  const rt::Array &outputGradient, const rt::Array *lseGradient,
+                  const Options &options);
 
 /// Of each sequence by itself. Rows that belong to no sequence have gradients
 /// 0; a page that several read has the sum.
 rt::Result<AttentionGradients>
 attentionBackward(Arithmetic arithmetic, const rt::Array &query,
                   const rt::Array &key, const rt::Array &value,
-                  const rt::Array &outputGradient,
-                  const rt::Array *lseGradient, const Options &options,
-                  const Sequences &sequences);
+                  const rt::Array &outputGradient, const rt::Array *lseGradient,
+                  const Options &options, const Sequences &sequences);
 
 } // namespace flash::reference
 

@@ -23,12 +23,20 @@
 //   row        5e-6 + u/2 + 4u / sqrt(columns)
 //   LSE        2e-6 * max(1, max |ref|) for the maximum; 2e-6 relative
 //
-// docs/Checking.md says why. Gradients are sums whose terms may cancel: they are
-// measured beside what the terms amount to, where that is more.
+// Gradients are measured beside what their terms amount to where they do not
+// cancel (AttentionGradients::magnitudes) in the place of ref, and with r the
+// lesser of their rows and those of the queries the floors are
+//
+//   relative   1e-6 + (4e-6 + u) / sqrt(r) + 4u / sqrt(n)
+//   maximum    (5e-6 + u + 4u / sqrt(r) + 4u / sqrt(n)) * max magnitude
+//   row        5e-6 + u + 4u / sqrt(columns)
+//
+// docs/Checking.md says why.
 //
 // Three things have no tolerance: a NaN fails (but where inputs have some, and
 // the reference has one, too, it is asked for); LSE is -inf exactly where the
-// reference's is; a row that is zero in the reference is zero.
+// reference's is; a row that is zero in the reference (of a gradient: in the
+// magnitudes) is zero.
 //
 //===----------------------------------------------------------------------===//
 
@@ -47,7 +55,14 @@ struct Errors {
 };
 
 /// What a result is.
-enum class ResultKind { Output, Lse };
+enum class ResultKind { Output, Lse, Gradient };
+
+/// What a gradient is measured beside; without magnitudes, itself.
+struct GradientScale {
+  const rt::Array *magnitudes = nullptr;
+  /// Rows of the queries, over all batches and heads: each has a delta.
+  int64_t queryRows = 1;
+};
 
 struct Verdict {
   Errors error, unfused, limit;
@@ -56,19 +71,16 @@ struct Verdict {
   bool passed() const { return failure.empty(); }
 };
 
-/// Errors over the elements that are finite in the reference. `magnitudes`, of
-/// its shape, are what a row and the whole are measured beside where they are
-/// larger than the reference.
+/// Errors over the elements that are finite in the reference, relative to those
+/// of another array where there is one.
 Errors measure(const rt::Array &array, const rt::Array &reference,
-               const rt::Array *magnitudes = nullptr);
+               const rt::Array *beside = nullptr);
 
 /// Judges `array`. `inputType` is the type of Q, K and V. With `nanAsReference`
-/// it has a NaN where, and only where, the reference has one. Of a gradient,
-/// `magnitudes` say what its terms amount to.
+/// it has a NaN where, and only where, the reference has one.
 Verdict judge(const rt::Array &array, const rt::Array &reference,
               const rt::Array &unfused, ResultKind kind, rt::DType inputType,
-              bool nanAsReference = false,
-              const rt::Array *magnitudes = nullptr);
+              bool nanAsReference = false, GradientScale scale = {});
 
 /// Fills an array with NaN, so that what is not written is seen.
 void poison(rt::Array &array);

@@ -32,6 +32,8 @@ struct Tensor {
   /// Of a gradient in f64: what its terms amount to where they do not cancel
   /// (AttentionBackward.h). Else null.
   std::shared_ptr<const rt::Array> magnitudes = nullptr;
+  /// Of a gradient: rows of the queries that it is made from, else 0.
+  int64_t queryRows = 0;
 
   /// A tensor of an array that the caller keeps alive.
   static Tensor view(const rt::Array &array);

@@ -67,17 +67,20 @@ flash::checkResults(mlir::func::FuncOp func, const FunctionSignature &signature,
         return false;
     return array.numElements() > 0;
   };
-  for (auto [index, result] : llvm::enumerate(signature.results))
-    checks.push_back(
-        {result.name,
-         reference::judge(*results[index],
-                          *std::get<reference::Tensor>((*truth)[index]).array,
-                          *std::get<reference::Tensor>((*unfused)[index]).array,
-                          result.isLse ? reference::ResultKind::Lse
-                                       : reference::ResultKind::Output,
-                          signature.inputType, /*nanAsReference=*/false,
-                          std::get<reference::Tensor>((*truth)[index])
-                              .magnitudes.get()),
-         isZero(index)});
+  for (auto [index, result] : llvm::enumerate(signature.results)) {
+    const auto &exact = std::get<reference::Tensor>((*truth)[index]);
+    const auto &plain = std::get<reference::Tensor>((*unfused)[index]);
+    reference::ResultKind kind = result.isLse ? reference::ResultKind::Lse
+                                 : exact.queryRows
+                                     ? reference::ResultKind::Gradient
+                                     : reference::ResultKind::Output;
+    checks.push_back({result.name,
+                      reference::judge(*results[index], *exact.array,
+                                       *plain.array, kind, signature.inputType,
+                                       /*nanAsReference=*/false,
+                                       {exact.magnitudes.get(),
+                                        exact.queryRows}),
+                      isZero(index)});
+  }
   return checks;
 }

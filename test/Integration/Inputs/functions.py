@@ -3,6 +3,7 @@
     functions.py                   the names, one a line
     functions.py NAME              the program of one
     functions.py --group N OF      that of every OF-th from the N-th on, in one region
+    functions.py --each [NAME...]  the programs of all but those, for -split-input-file
     functions.py --docs FILE       compares the names with those of the table
 """
 
@@ -140,6 +141,8 @@ def main():
         print("\n".join(made))
     elif arguments[0] == "--group":
         print(group(made, int(arguments[1]), int(arguments[2])))
+    elif arguments[0] == "--each":
+        print("// -----\n".join(text(*made[name]) for name in made if name not in arguments))
     elif arguments[0] == "--docs":
         table = set(re.findall(r"`((?:math|arith|affine|scf|tensor)\.\w+)`", open(arguments[1]).read()))
         missing = [name for name in made if name not in table]
