@@ -112,6 +112,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     overlap.delayPuts = options.delayPuts;
     onKernels(tile::createTileOverlap(overlap));
   }
+  if (options.delayProducts)
+    onKernels(tile::createTileDelayProducts());
   if (options.startProducts) {
     onKernels(tile::createTileSplitMaps());
     onKernels(tile::createTileStartProducts());

@@ -115,6 +115,14 @@ int main(int argc, char **argv) {
           "compulsory bytes, what bound the tile, a sweep over sizes of "
           "fast memory (docs/IO.md). No GPU is needed"),
       cl::cat(category));
+  cl::opt<bool> differentiate(
+      "differentiate",
+      cl::desc("Run the forward and the backward of the function "
+               "(flash-differentiate), with random gradients for its results "
+               "as its last arguments; results are its own, then the gradients "
+               "of its tensors of floats, or of those that its attribute wrt = "
+               "[0, 2] numbers"),
+      cl::cat(category));
   cl::opt<bool> countIO(
       "count-io",
       cl::desc("Run with a counter beside each tile that is loaded or stored, "
@@ -220,6 +228,7 @@ int main(int argc, char **argv) {
   if (ioReport.getNumOccurrences())
     options.ioReport = ioReport.empty() ? "text" : std::string(ioReport);
   options.countIO = countIO;
+  options.differentiate = differentiate;
   options.schedule = schedule;
   options.scheduleTable = scheduleTable;
   options.splitKV = splitKV;

@@ -61,6 +61,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("The producer fetches K of an iteration before V of the "
                      "one before, as overlapped consumers use them"),
       llvm::cl::init(true)};
+  Option<bool> delayProducts{
+      *this, "delay-products",
+      llvm::cl::desc("A product that only leaves to memory runs beside the next "
+                     "iteration's"),
+      llvm::cl::init(true)};
   Option<bool> startProducts{
       *this, "start-products",
       llvm::cl::desc("More than two products of an iteration in flight beside "

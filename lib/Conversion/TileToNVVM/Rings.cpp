@@ -77,12 +77,15 @@ struct RingLowering : TilePattern<RingOp> {
     auto once = scf::IfOp::create(e, isFirst, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(e);
     e.setInsertionPointToStart(once.thenBlock());
-    // Full: one arrival with the bytes to expect. Empty: one of each warp that
-    // releases.
+    // Full: one arrival with the bytes to expect, or one of each warp that
+    // fills. Empty: one of each warp that releases.
+    bool isFilled = llvm::any_of(op->getUsers(), llvm::IsaPred<FillOp>);
     for (int64_t stage = 0; stage < ring.getStages(); ++stage) {
       Value full = e.add(base, ring.getBarrierOffset() + 8 * stage);
       Value empty = e.add(full, 8 * ring.getStages());
-      e.ptx("mbarrier.init.shared::cta.b64 [$0], 1;", "r", full);
+      e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
+                std::to_string(isFilled ? kernel->warps : 1) + ";",
+            "r", full);
       e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
                 std::to_string(kernel->warps * ring.getCluster()) + ";",
             "r", empty);
@@ -158,6 +161,34 @@ struct ReleaseLowering : TilePattern<ReleaseOp> {
     } else {
       e.barrier(*kernel);
     }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+/// Registers of all computing warps to a stage.
+struct FillLowering : TilePattern<FillOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(FillOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    RingType ring = op.getRing().getType();
+    FragmentType type = op.getValue().getType();
+    StageAddress stage =
+        getStage(e, adaptor.getRing(), ring, op.getIteration());
+    waitBarrier(e, stage.empty, e.bitXor(stage.phase, e.i32(1)), Value());
+    writeToShared(e, *kernel, adaptor.getValue(), type,
+                  {0, type.getColumnsOfWarp()}, ring.getTile(), stage.tile,
+                  /*hasMatrices=*/true);
+    e.ptx("fence.proxy.async.shared::cta;", "", {});
+    e.ptx("bar.warp.sync 0xffffffff;", "", {});
+    e.ptx("{\n.reg .pred first;\nsetp.eq.s32 first, $1, 0;\n"
+          "@first mbarrier.arrive.shared::cta.b64 _, [$0];\n}",
+          "r,r", {stage.full, kernel->lane});
     rewriter.eraseOp(op);
     return success();
   }
@@ -277,6 +308,6 @@ struct PrefetchLowering : TilePattern<PrefetchOp> {
 void flash::tile::populateRingPatterns(const TileTypeConverter &converter,
                                        RewritePatternSet &patterns,
                                        const KernelMap &kernels) {
-  patterns.add<RingLowering, GetLowering, ReleaseLowering, PutTensorLowering,
+  patterns.add<RingLowering, FillLowering, GetLowering, ReleaseLowering, PutTensorLowering,
                PrefetchLowering>(converter, patterns.getContext(), kernels);
 }

@@ -14,6 +14,8 @@
 
 #include "flash/Tools/FlashRun/FlashRun.h"
 
+#include "flash/Dialect/Flash/Transforms/Gradients.h"
+
 #include "flash/Dialect/Flash/Analysis/IOReport.h"
 #include "flash/InitAll.h"
 #include "flash/Runtime/Npy.h"
@@ -100,6 +102,13 @@ Status Runner::parse() {
   if (entry.failed())
     return entry.status().withContext(options.file);
   func = *entry;
+  if (options.differentiate) {
+    FailureOr<func::FuncOp> both = addForwardAndBackward(func);
+    if (failed(both))
+      return diagnostics.takeError("@" + func.getName().str() +
+                                   " cannot be differentiated");
+    func = *both;
+  }
   Result<FunctionSignature> named = FunctionSignature::get(func);
   if (named.failed())
     return named.status().withContext("@" + func.getName().str());

@@ -47,6 +47,8 @@ struct FlashRunOptions {
   bool shapesOnly = false;
   /// Run the program with counters; they must be what the report says.
   bool countIO = false;
+  /// Whether the function's forward and backward are run.
+  bool differentiate = false;
   bool json = false;
   std::string schedule, scheduleTable;
   int64_t splitKV = 0;

@@ -33,30 +33,55 @@ static ScheduleAttr chooseForCPU(AttentionBackwardOp op, TargetAttr target) {
   return fields.get(op.getContext());
 }
 
-/// Warps have 16 rows each of the loop outside (wgmma: four have 64).
+/// Bytes of shared memory: the tiles of the loop outside, stages of those
+/// inside, dS where it is a product's left operand, and what leaves.
+static int64_t countSharedBytes(const ScheduleFields &c, int64_t outside,
+                                int64_t inside, int64_t qkDim, int64_t vDim,
+                                bool addsToQueries) {
+  int64_t row = (llvm::alignTo(qkDim, 64) + llvm::alignTo(vDim, 64)) * 2;
+  int64_t bytes = (outside + c.stages * inside) * row;
+  if (!addsToQueries)
+    return bytes;
+  bytes += outside * llvm::alignTo(inside, 64) * 2;
+  return c.storeTma ? bytes + inside * llvm::alignTo(qkDim, 64) * 4 : bytes;
+}
+
+/// Warps have 16 rows each of the loop outside (wgmma: four have 64). Blocks of
+/// the loop inside are the largest that registers hold: two tiles of scores
+/// beside the gradients.
 static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
   ScheduleFields fields;
-  int64_t dim = std::max(op.getQKHeadDim(), op.getVHeadDim());
-  bool queriesOutside = op.getRecompute()->getOuter() == OuterLoop::Queries;
+  int64_t qkDim = op.getQKHeadDim(), vDim = op.getVHeadDim();
+  int64_t dim = std::max(qkDim, vDim);
+  OuterLoop outer = op.getRecompute()->getOuter();
+  bool adds = outer == OuterLoop::Keys && op.getDQuery();
   fields.d = 16;
   fields.stages = 2;
+  int64_t outside = 64, inside = dim <= 64 ? 64 : 32;
   bool is16Bit = op.getQuery().getType().getElementTypeBitWidth() == 16;
-  if (target.hasWgmma() && is16Bit && dim <= 128) {
-    int64_t outside = 128, inside = 64;
-    fields.m = queriesOutside ? outside : inside;
-    fields.n = queriesOutside ? inside : outside;
+  if (target.hasWgmma() && is16Bit) {
+    outside = 128;
+    inside = dim <= 128 ? 64 : 32;
+    // The two warpgroups share the columns of a product for the queries, in
+    // parts that a panel of 64 columns divides or is divided by.
+    if (adds && qkDim > 16)
+      fields.d = qkDim > 32 ? 64 : 32;
     fields.warps = 8;
     fields.instruction = Instruction::Wgmma;
     fields.specialize = fields.tma = fields.storeTma = true;
     fields.producerRegisters = 24;
     fields.consumerRegisters = 240;
-    return fields.get(op.getContext());
+  } else {
+    fields.warps = 4;
+    fields.instruction = Instruction::MmaSync;
   }
-  fields.warps = 4;
-  int64_t outside = 64, inside = dim <= 64 ? 64 : 32;
+  while (fields.stages > 1 &&
+         countSharedBytes(fields, outside, inside, qkDim, vDim, adds) >
+             target.getFastMemory())
+    --fields.stages;
+  bool queriesOutside = outer == OuterLoop::Queries;
   fields.m = queriesOutside ? outside : inside;
   fields.n = queriesOutside ? inside : outside;
-  fields.instruction = Instruction::MmaSync;
   return fields.get(op.getContext());
 }
 

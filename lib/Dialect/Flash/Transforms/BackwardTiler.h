@@ -23,6 +23,8 @@ struct BackwardProblem {
   BackwardProblem(mlir::RewriterBase &rewriter, AttentionBackwardOp op,
                   ScheduleAttr schedule);
 
+  /// The same with other blocks.
+  BackwardProblem withBlocksOf(int64_t queries, int64_t keysOfBlock) const;
   /// Blocks of `rows` queries.
   mlir::Value countQueryBlocks();
   /// Rows of a block that begins at `first`, of `most` all; a constant where
@@ -37,6 +39,8 @@ struct BackwardProblem {
   IndexBuilder index;
   /// Queries and keys of a block; head dims, padded.
   int64_t rows, keys, qkDim, vDim;
+  /// Queries of a block of the loop that computes statistics.
+  int64_t statisticsRows;
   mlir::Type accumulator;
   mlir::Value batches, queryHeads, keyHeads, numQueries, numKeys;
   /// Query heads that share a key head.

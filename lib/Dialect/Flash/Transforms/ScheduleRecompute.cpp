@@ -50,6 +50,8 @@ static RecomputeAttr chooseRecompute(AttentionBackwardOp op, TargetAttr target,
     return hasHeadForEachCore(op, target.getCores())
                ? get(OuterLoop::Keys, GradientSum::Owned)
                : get(OuterLoop::Both, GradientSum::Owned);
+  if (std::max(op.getQKHeadDim(), op.getVHeadDim()) > 128)
+    return get(OuterLoop::Each, GradientSum::Added);
   if (deterministic && op.getDQuery())
     return get(OuterLoop::Both, GradientSum::Added);
   return get(OuterLoop::Keys, GradientSum::Added);

@@ -27,9 +27,11 @@
 
 #include "BackwardTiler.h"
 
+#include "flash/Dialect/Flash/IR/ScheduleFields.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace flash;
@@ -48,11 +50,29 @@ BackwardProblem::BackwardProblem(RewriterBase &rewriter, AttentionBackwardOp op,
   numQueries = index.dim(op.getQuery(), length);
   numKeys = index.dim(op.getKey(), length);
   group = index.div(queryHeads, index.max(keyHeads, index.constant(1)));
-  paddedQueries = index.mul(countQueryBlocks(), index.constant(rows));
+  // Two loops have blocks of queries of different sizes.
+  OuterLoop outer = op.getRecompute()->getOuter();
+  statisticsRows = outer == OuterLoop::Both || outer == OuterLoop::Each
+                       ? std::lcm(rows, keys)
+                       : rows;
+  paddedQueries = index.mul(index.ceilDiv(numQueries, statisticsRows),
+                            index.constant(statisticsRows));
   kvOffset = op.getKvOffset() ? op.getKvOffset() : index.constant(0);
   qOffset = op.getQOffset()
                 ? op.getQOffset()
                 : index.add(kvOffset, index.sub(numKeys, numQueries));
+}
+
+BackwardProblem BackwardProblem::withBlocksOf(int64_t queries,
+                                              int64_t keysOfBlock) const {
+  BackwardProblem problem = *this;
+  problem.rows = queries;
+  problem.keys = keysOfBlock;
+  ScheduleFields fields = ScheduleFields::get(schedule);
+  fields.m = queries;
+  fields.n = keysOfBlock;
+  problem.schedule = fields.get(op->getContext());
+  return problem;
 }
 
 Value BackwardProblem::countQueryBlocks() {
@@ -109,9 +129,9 @@ struct Sums {
 
 class BackwardTiler {
 public:
-  BackwardTiler(BackwardProblem &problem)
+  BackwardTiler(BackwardProblem &problem, RowStatistics statistics)
       : p(problem), rewriter(p.rewriter), op(p.op), loc(p.loc), index(p.index),
-        mask(op.getEffectiveMask()) {}
+        mask(op.getEffectiveMask()), statistics(statistics) {}
 
   SmallVector<Value> tile();
 
@@ -452,8 +472,12 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
       sums.query = zeroTensor(p, sizes);
     }
     begin(sums);
-    Value first =
-        index.mul(forall.getInductionVar(2), index.constant(p.keys));
+    // From the end: the last iterations of a parallel loop are begun first, and
+    // under a causal mask the first keys have the most queries.
+    Value block =
+        index.sub(index.sub(keyBlocks, index.constant(1)),
+                  forall.getInductionVar(2));
+    Value first = index.mul(block, index.constant(p.keys));
     KeyTiles keys = keyTiles(first);
     sums = walkQueries(keys, sums);
     auto write = [&](Value sum, Value dest, double scale) {
@@ -636,17 +660,25 @@ Value BackwardTiler::loopOverQueryBlocks() {
 SmallVector<Value> BackwardTiler::tile() {
   bool query = bool(op.getDQuery()), key = bool(op.getDKey()),
        value = bool(op.getDValue());
-  statistics = buildRowStatistics(p);
   OuterLoop outer = op.getRecompute()->getOuter();
   bool queryByKeys = query && outer == OuterLoop::Keys;
   Value dQuery;
   SmallVector<Value> byKeys;
-  if (key || value || queryByKeys)
+  if (key && value && outer == OuterLoop::Each) {
+    byKeys = loopOverKeyBlocks(false, true, false);
+    byKeys.push_back(loopOverKeyBlocks(false, false, true).front());
+  } else if (key || value || queryByKeys) {
     byKeys = loopOverKeyBlocks(queryByKeys, key, value);
+  }
   if (queryByKeys)
     dQuery = buildQueryGradient(p, byKeys.front());
-  else if (query)
+  else if (query && outer == OuterLoop::Queries)
     dQuery = loopOverQueryBlocks();
+  else if (query) {
+    // The tile of the other loop, turned: more of what is outside.
+    BackwardProblem turned = p.withBlocksOf(p.keys, p.rows);
+    dQuery = BackwardTiler(turned, statistics).loopOverQueryBlocks();
+  }
   SmallVector<Value> results;
   if (query)
     results.push_back(dQuery);
@@ -662,5 +694,7 @@ SmallVector<Value> flash::tileBackward(RewriterBase &rewriter,
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   BackwardProblem problem(rewriter, op, schedule);
-  return BackwardTiler(problem).tile();
+  BackwardProblem ofRows =
+      problem.withBlocksOf(problem.statisticsRows, problem.keys);
+  return BackwardTiler(problem, buildRowStatistics(ofRows)).tile();
 }

@@ -283,19 +283,33 @@ LogicalResult GetOp::verify() {
   return success();
 }
 
-LogicalResult StoreSharedOp::verify() {
-  FragmentType value = getValue().getType();
-  SharedType tile = getTile().getType();
+/// Whether a fragment can be written to a tile that is an operand of products.
+static LogicalResult verifyOperandTile(Operation *op, FragmentType value,
+                                       SharedType tile) {
   if (!isa<AccLayoutAttr, LhsLayoutAttr>(value.getLayout()) ||
       !isa<FloatType>(value.getElementType()) ||
       value.getElementType().getIntOrFloatBitWidth() != 16)
-    return emitOpError()
+    return op->emitOpError()
            << "stores an acc or lhs fragment of 16-bit floats, not " << value;
   if (value.getRows() != tile.getRows() ||
       value.getColumns() != tile.getColumns() ||
       value.getElementType() != tile.getElementType())
-    return emitOpError() << "stores " << value << " to " << tile;
+    return op->emitOpError() << "stores " << value << " to " << tile;
   return success();
+}
+
+LogicalResult StoreSharedOp::verify() {
+  return verifyOperandTile(*this, getValue().getType(), getTile().getType());
+}
+
+LogicalResult FillOp::verify() {
+  RingType ring = getRing().getType();
+  if (ring.getKind() != RingKind::MBarrier)
+    return emitOpError() << "fills a ring of kind mbarrier, not " << ring;
+  if (isInProducer(*this))
+    return emitOpError() << "is not for a producer, whose warps have no "
+                            "fragments: use flash_tile.put";
+  return verifyOperandTile(*this, getValue().getType(), ring.getTile());
 }
 
 LogicalResult ClearUnseenOp::verify() {

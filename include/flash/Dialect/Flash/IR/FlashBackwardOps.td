@@ -18,7 +18,7 @@ include "flash/Dialect/Flash/IR/FlashAttentionBase.td"
 
 def Flash_OuterLoop : I32EnumAttr<"OuterLoop", "which loop of a backward is outside", [
     I32EnumAttrCase<"Keys", 0, "keys">, I32EnumAttrCase<"Queries", 1, "queries">,
-    I32EnumAttrCase<"Both", 2, "both">]> {
+    I32EnumAttrCase<"Both", 2, "both">, I32EnumAttrCase<"Each", 3, "each">]> {
   let cppNamespace = "::flash";
   let genSpecializedAttr = 0;
 }
@@ -41,6 +41,7 @@ def Flash_RecomputeAttr : Flash_Attr<"Recompute", "recompute"> {
     | `keys` | 5 | blocks of keys; each step adds a block to dQ |
     | `queries` | 3 | blocks of queries; dQ alone |
     | `both` | 7 | two loops, keys outside for dK and dV, queries outside for dQ; no sum has an order that changes |
+    | `each` | 8 | as `both`, with a loop for dK and one for dV: for head dims of which registers hold one gradient alone |
 
     `sum` says, for `keys`, who adds to dQ: `added`, all blocks of keys at the same
     time, in any order; `owned`, one that walks all keys of a key head, in order.

@@ -39,6 +39,47 @@ def ChooseSchedule : Pass<"flash-choose-schedule", "::mlir::func::FuncOp"> {
   let dependentDialects = ["::flash::FlashDialect"];
 }
 
+def Differentiate : Pass<"flash-differentiate", "::mlir::ModuleOp"> {
+  let summary = "Add a function's forward and backward, at L0";
+  let description = [{
+    For a function `@f` with attentions, adds `@f_forward`, which gives `@f`'s results
+    and then what the backward keeps, and `@f_backward`. That takes the gradients for
+    `@f`'s results that are tensors of floats, in order, `@f`'s arguments, and what is
+    kept; it gives the gradients for the arguments of `@f` that are tensors of floats,
+    in order, or for those that `wrt` numbers.
+
+    ```mlir
+    func.func @f(%q: T, %k: T, %v: T) -> T {
+      %o = flash.attention %q, %k, %v : T, T, T -> T
+      return %o : T
+    }
+    // becomes, beside @f,
+    func.func @f_forward(%q: T, %k: T, %v: T) -> (T, T, L) {
+      %o, %lse = flash.attention %q, %k, %v : T, T, T -> T, L
+      return %o, %o, %lse : T, T, L
+    }
+    func.func @f_backward(%do: T, %q: T, %k: T, %v: T, %o: T, %lse: L) -> (T, T, T) {
+      %dq, %dk, %dv = flash.attention_backward %q, %k, %v, %o, %lse, %do
+          : T, T, T, T, L, T -> query T key T value T
+      return %dq, %dk, %dv : T, T, T
+    }
+    ```
+
+    Known are `flash.attention`, `flash.merge` (so attentions over slices of the keys
+    and rings of devices), linalg on tensors whose results are element-wise or sums,
+    and slices, casts, reshapes, concatenations and pads; another operation that a
+    gradient has to pass is an error that names it. Without `function`, all functions
+    that hold an attention; the attribute `wrt = [0, 2]` of a function says the same
+    as the option.
+  }];
+  let options = [
+    Option<"function", "function", "std::string", "", "The function, without @; all that hold an attention if it is not given">,
+    Option<"wrt", "wrt", "std::string", "", "Numbers of the arguments with gradients, as in wrt=0,2">];
+  let statistics = [Statistic<"numDifferentiated", "num-differentiated", "Number of functions differentiated">];
+  let dependentDialects = ["::flash::FlashDialect", "::mlir::arith::ArithDialect", "::mlir::func::FuncDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def ScheduleRecompute : Pass<"flash-schedule-recompute", "::mlir::func::FuncOp"> {
   let summary = "Decide what each backward recomputes, in which loops";
   let description = [{
@@ -50,6 +91,7 @@ def ScheduleRecompute : Pass<"flash-schedule-recompute", "::mlir::func::FuncOp">
     |---|---|---|
     | GPU | dQ with dK or dV | `outer = keys, sum = added`: five products, dQ in f32 in device memory |
     | GPU, `deterministic` | the same | `outer = both`: seven products, each sum in a fixed order |
+    | GPU, head dims over 128 | any | `outer = each`: registers hold one gradient of a tile |
     | CPU | the same | `outer = keys, sum = owned`: one thread walks all keys of a head |
     | CPU, fewer heads than cores | the same | `outer = both`: more blocks than heads |
     | any | dQ alone | `outer = queries`: three products |

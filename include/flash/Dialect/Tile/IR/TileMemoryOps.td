@@ -364,6 +364,30 @@ def FlashTile_StoreSharedOp : FlashTile_Op<"store_shared", [MemoryEffects<[MemRe
   let hasVerifier = 1;
 }
 
+def FlashTile_FillOp : FlashTile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "fills a stage of a ring from registers";
+  let description = [{
+    Waits until stage `iteration % stages` of a ring of kind `mbarrier` is empty,
+    and writes an acc or lhs fragment of 16-bit elements there, as
+    `flash_tile.store_shared` does. Each computing warp writes its rows and says so:
+    who waits for the stage (`flash_tile.get`) waits for all of them, and nobody
+    else waits. All fills of a ring are of this kind; the computing warps release
+    what they read.
+
+    Example:
+
+    ```mlir
+    flash_tile.fill %ring[%i], %ds
+        : !flash_tile.ring<2, 128x64xbf16, mbarrier>, !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
+    ```
+  }];
+  let arguments = (ins FlashTile_Ring:$ring, Index:$iteration, FlashTile_Fragment:$value);
+  let assemblyFormat = [{
+    $ring `[` $iteration `]` `,` $value attr-dict `:` qualified(type($ring)) `,` qualified(type($value))
+  }];
+  let hasVerifier = 1;
+}
+
 def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "stores a fragment to a memref";
   let description = [{

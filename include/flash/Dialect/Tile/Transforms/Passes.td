@@ -120,6 +120,37 @@ def TileSplitMaps : Pass<"flash-tile-split-maps", "::mlir::gpu::GPUFuncOp"> {
   let statistics = [Statistic<"numSplit", "num-split", "Maps that became two">];
 }
 
+def TileDelayProducts : Pass<"flash-tile-delay-products", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "What only leaves is computed one iteration late";
+  let description = [{
+    In the consumers of a specialised kernel, in loops with more than two
+    asynchronous products: one whose left operand is stored to shared memory in the
+    same iteration, and whose result only leaves to device memory, runs beside the
+    products of the next iteration. Its operand goes through a ring of two stages, so
+    that warps wait for the stage, and not for each other.
+
+    ```mlir
+    scf.for %i ... {
+      %t = flash_tile.store_shared %ds ; %dq = flash_tile.mma %t, %k transpose_a
+      flash_tile.store_async add %dq, %map[%i]
+    }
+    // becomes
+    flash_tile.fill %ring[%c0], zeros
+    %n, %last = scf.for %i ... iter_args(%n = %c1, %before = %first) {
+      %t = flash_tile.get %ring[%n - 1] ; %dq = flash_tile.mma %t, %k transpose_a
+      flash_tile.release %ring[%n - 1]
+      flash_tile.fill %ring[%n], %ds
+      flash_tile.store_async add %dq, %map[%before]
+    }
+    the same for the last one
+    ```
+
+    The first iteration adds zeros to where it will add itself.
+  }];
+  let statistics = [Statistic<"numDelayed", "num-delayed", "Products that are delayed">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def TileStartProducts : Pass<"flash-tile-start-products", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Products in flight beside other work, in loops with many";
   let description = [{
