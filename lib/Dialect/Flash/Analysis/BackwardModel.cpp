@@ -69,6 +69,8 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
     fields.warps = 8;
     fields.instruction = Instruction::Wgmma;
     fields.specialize = fields.tma = fields.storeTma = true;
+    // What leaves at the end does so in parts: room for the rings.
+    fields.storeColumns = 64;
     fields.producerRegisters = 24;
     fields.consumerRegisters = 240;
   } else {

@@ -34,20 +34,40 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::tile;
 
-/// The last product of the block among a map's inputs; null where it has fewer
-/// than two.
-static MmaOp getLastProduct(MapOp map) {
+/// The last product of the block that a value depends on; null without one.
+static MmaOp getLastProduct(Value value, Block *block) {
+  Operation *op = value.getDefiningOp();
+  op = op ? block->findAncestorOpInBlock(*op) : nullptr;
+  if (!op)
+    return {};
+  if (auto product = dyn_cast<MmaOp>(op))
+    return product;
   MmaOp last;
-  int64_t count = 0;
-  for (Value input : map.getInputs()) {
-    auto product = input.getDefiningOp<MmaOp>();
-    if (!product || product->getBlock() != map->getBlock())
-      continue;
-    ++count;
-    if (!last || last->isBeforeInBlock(product))
-      last = product;
-  }
-  return count > 1 ? last : MmaOp();
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands()) {
+      Operation *definition = operand.getDefiningOp();
+      if (definition && op->isAncestor(definition))
+        continue;
+      if (MmaOp product = getLastProduct(operand, block))
+        if (!last || last->isBeforeInBlock(product))
+          last = product;
+    }
+  });
+  return last;
+}
+
+/// The last product among those that a map's inputs depend on; null where they
+/// are fewer than two.
+static MmaOp getLastProduct(MapOp map) {
+  llvm::SmallSetVector<Operation *, 4> products;
+  MmaOp last;
+  for (Value input : map.getInputs())
+    if (MmaOp product = getLastProduct(input, map->getBlock())) {
+      products.insert(product);
+      if (!last || last->isBeforeInBlock(product))
+        last = product;
+    }
+  return products.size() > 1 ? last : MmaOp();
 }
 
 /// The ops of the body that do without the inputs of `late`.
@@ -57,7 +77,7 @@ static llvm::SetVector<Operation *> getEarly(MapOp map, MmaOp late) {
   for (auto [input, argument] :
        llvm::zip(map.getInputs(),
                  body.getArguments().drop_front(map.getNumPositions())))
-    if (input == late.getResult())
+    if (getLastProduct(input, map->getBlock()) == late)
       waiting.insert(argument);
   llvm::SetVector<Operation *> early;
   for (Operation &op : body.without_terminator()) {

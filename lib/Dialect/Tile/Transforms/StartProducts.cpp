@@ -87,8 +87,18 @@ static bool isFetch(Operation *op) {
   return map && map.getInputs().empty();
 }
 
+/// Whether a product belongs to the iteration before: its left operand comes
+/// from a ring that is filled here.
+static bool isLate(MmaOp product) {
+  auto get = product.getA().getDefiningOp<GetOp>();
+  return get && get->getBlock() == product->getBlock() &&
+         llvm::any_of(get.getRing().getUsers(), llvm::IsaPred<FillOp>);
+}
+
 /// Products as early as their operands allow, what a product needs of device
-/// memory before the product before it; the rest after them, in order.
+/// memory before the product before it; the rest after them, in order. Products
+/// of the iteration before start where the fewest registers are held: right
+/// before the last one, and leave while that runs.
 static llvm::SetVector<Operation *> getOrder(Block *block) {
   llvm::SetVector<Operation *> order;
   MmaOp before;
@@ -97,6 +107,8 @@ static llvm::SetVector<Operation *> getOrder(Block *block) {
       order.insert(before);
   };
   for (auto product : block->getOps<MmaOp>()) {
+    if (isLate(product))
+      continue;
     llvm::SetVector<Operation *> seen = order, needed;
     if (before)
       seen.insert(before);
@@ -111,6 +123,13 @@ static llvm::SetVector<Operation *> getOrder(Block *block) {
     needed.remove(product);
     order.insert(needed.begin(), needed.end());
     before = product;
+  }
+  for (auto product : block->getOps<MmaOp>()) {
+    if (!isLate(product))
+      continue;
+    llvm::SetVector<Operation *> needed;
+    collectNeeded(product, block, order, needed);
+    order.insert(needed.begin(), needed.end());
   }
   finish();
   for (Operation &op : block->without_terminator())
