@@ -43,7 +43,32 @@ static Value derivativeOf(OpBuilder &b, Location loc,
                                    b.getFloatAttr(both.value.getType(), 1.0));
 }
 
-static LogicalResult differentiate(func::FuncOp function) {
+/// What the new function returns: the copy of the old one's result, and the
+/// derivative or cotangents.
+static FailureOr<SmallVector<Value>>
+copyBody(OpBuilder &b, Block &body, IRMapping &mapping, Value cotangent) {
+  Value result = body.getTerminator()->getOperand(0), wrt = body.getArgument(0);
+  if (!cotangent) {
+    FailureOr<ValueAndDerivative> both =
+        copyWithDerivative(b, body, result, wrt, mapping);
+    if (failed(both))
+      return failure();
+    return SmallVector<Value>{both->value,
+                              derivativeOf(b, result.getLoc(), *both)};
+  }
+  FailureOr<ValueAndCotangents> all =
+      copyWithCotangents(b, body, result, cotangent, wrt, mapping);
+  if (failed(all))
+    return failure();
+  SmallVector<Value> values{all->value, all->cotangent};
+  for (ElementCotangent &element : all->elements) {
+    values.push_back(element.cotangent);
+    values.append(element.indices);
+  }
+  return values;
+}
+
+static LogicalResult differentiate(func::FuncOp function, bool reverse) {
   Block &body = function.getBody().front();
   auto *copied = new Block();
   function.getBody().push_back(copied);
@@ -51,21 +76,20 @@ static LogicalResult differentiate(func::FuncOp function) {
   for (BlockArgument argument : body.getArguments())
     mapping.map(argument,
                 copied->addArgument(argument.getType(), argument.getLoc()));
+  Value cotangent;
+  if (reverse)
+    cotangent =
+        copied->addArgument(function.getResultTypes()[0], function.getLoc());
   OpBuilder b = OpBuilder::atBlockBegin(copied);
-  FailureOr<ValueAndDerivative> both =
-      copyWithDerivative(b, body, body.getTerminator()->getOperand(0),
-                         body.getArgument(0), mapping);
-  if (failed(both)) {
+  FailureOr<SmallVector<Value>> values = copyBody(b, body, mapping, cotangent);
+  if (failed(values)) {
     copied->erase();
     return failure();
   }
-  Location loc = function.getLoc();
-  func::ReturnOp::create(b, loc,
-                         ValueRange{both->value, derivativeOf(b, loc, *both)});
+  func::ReturnOp::create(b, function.getLoc(), *values);
   body.erase();
-  Type type = both->value.getType();
-  function.setFunctionType(
-      b.getFunctionType(function.getFunctionType().getInputs(), {type, type}));
+  function.setFunctionType(b.getFunctionType(copied->getArgumentTypes(),
+                                             TypeRange(ValueRange(*values))));
   return success();
 }
 
@@ -106,6 +130,12 @@ struct TestDifferentiatePass
     : PassWrapper<TestDifferentiatePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TestDifferentiatePass)
 
+  TestDifferentiatePass() = default;
+  TestDifferentiatePass(const TestDifferentiatePass &other)
+      : PassWrapper(other) {}
+  Option<bool> reverse{*this, "reverse",
+                       llvm::cl::desc("Cotangents of all that is read")};
+
   StringRef getArgument() const override { return "flash-test-differentiate"; }
   StringRef getDescription() const override {
     return "Test derivatives of scores: functions of scalars, attentions";
@@ -121,7 +151,7 @@ struct TestDifferentiatePass
       for (AttentionOp op : attentions)
         if (failed(addScore(function, op)))
           return signalPassFailure();
-      if (attentions.empty() && failed(differentiate(function)))
+      if (attentions.empty() && failed(differentiate(function, reverse)))
         return signalPassFailure();
     }
   }

@@ -62,26 +62,46 @@ struct Body {
       array->set(i, 0.5 + i);
     capture = std::make_shared<rt::Array>(std::move(*array));
     prepared = prepare(*region, /*slopes=*/true);
-    derivative.push_back(new Block());
-    Block &body = region->front(), &copied = derivative.front();
+    body = &region->front();
+    built = make(derivative, [&](OpBuilder &b, IRMapping &mapping) {
+      FailureOr<ValueAndDerivative> both =
+          copyWithDerivative(b, *body, body->getTerminator()->getOperand(0),
+                             body->getArgument(0), mapping);
+      EXPECT_TRUE(succeeded(both)) << lines;
+      return succeeded(both) && both->derivative ? both->derivative : one(b);
+    });
+  }
+
+  /// A region of the same arguments that yields what is made there.
+  std::shared_ptr<const ScalarBody>
+  make(Region &to, llvm::function_ref<Value(OpBuilder &, IRMapping &)> fill) {
+    to.push_back(new Block());
     IRMapping mapping;
-    for (BlockArgument argument : body.getArguments())
-      mapping.map(argument,
-                  copied.addArgument(argument.getType(), argument.getLoc()));
+    for (BlockArgument argument : body->getArguments())
+      mapping.map(argument, to.front().addArgument(argument.getType(),
+                                                   argument.getLoc()));
     OpBuilder b(&context);
-    b.setInsertionPointToStart(&copied);
-    FailureOr<ValueAndDerivative> both =
-        copyWithDerivative(b, body, body.getTerminator()->getOperand(0),
-                           body.getArgument(0), mapping);
-    EXPECT_TRUE(succeeded(both)) << lines;
-    if (failed(both))
-      return;
-    Value result = both->derivative;
-    if (!result)
-      result =
-          arith::ConstantOp::create(b, b.getUnknownLoc(), b.getF64FloatAttr(1));
-    flash::YieldOp::create(b, b.getUnknownLoc(), result);
-    built = prepare(derivative, /*slopes=*/false);
+    b.setInsertionPointToStart(&to.front());
+    Value made = fill(b, mapping);
+    flash::YieldOp::create(b, b.getUnknownLoc(), made);
+    return prepare(to, /*slopes=*/false);
+  }
+
+  /// By reverse mode: the cotangent of the score, or of an element that is
+  /// read.
+  std::shared_ptr<const ScalarBody> makeReverse(Region &to, int element = -1) {
+    return make(to, [&](OpBuilder &b, IRMapping &mapping) {
+      FailureOr<ValueAndCotangents> all =
+          copyWithCotangents(b, *body, body->getTerminator()->getOperand(0),
+                             one(b), body->getArgument(0), mapping);
+      EXPECT_TRUE(succeeded(all));
+      return element < 0 ? all->cotangent : all->elements[element].cotangent;
+    });
+  }
+
+  static Value one(OpBuilder &b) {
+    return arith::ConstantOp::create(b, b.getUnknownLoc(),
+                                     b.getF64FloatAttr(1));
   }
 
   std::shared_ptr<const ScalarBody> prepare(Region &region, bool slopes) {
@@ -109,6 +129,7 @@ struct Body {
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
   std::shared_ptr<rt::Array> capture;
+  Block *body = nullptr;
   Region derivative;
   std::shared_ptr<const ScalarBody> prepared, built;
 };
@@ -245,6 +266,65 @@ TEST(DifferentiateTest, EachOpIsWhatDifferencesSay) {
   }
 }
 
+TEST(DifferentiateTest, ReverseModeSaysTheSame) {
+  for (const Case &each : kCases) {
+    if (StringRef(each.lines).contains("scf.for"))
+      continue;
+    Body score(each.lines);
+    Region region;
+    auto reverse = score.makeReverse(region);
+    ASSERT_TRUE(score.built && reverse) << each.lines;
+    for (int64_t query : {0, 1, 3})
+      for (int n = 0; n <= 8; ++n) {
+        double s = each.low + (each.high - each.low) * n / 8;
+        double want = score.byRules(s, query);
+        EXPECT_NEAR(reverse->score(s, Body::at(query)), want,
+                    1e-13 * (1 + std::fabs(want)))
+            << each.lines << " at " << s;
+      }
+  }
+}
+
+TEST(DifferentiateTest, ElementsOfCaptures) {
+  // Each reads two elements: c[i] and c[0].
+  const char *cases[] = {
+      "%x = tensor.extract %c[%i] : tensor<3xf64>\n"
+      "%z = arith.constant 0 : index\n"
+      "%w = tensor.extract %c[%z] : tensor<3xf64>\n"
+      "%a = arith.divf %s, %x : f64\n %e = math.tanh %a : f64\n"
+      "%m = arith.mulf %x, %e : f64\n %r = math.powf %w, %m : f64",
+      "%x = tensor.extract %c[%i] : tensor<3xf64>\n"
+      "%z = arith.constant 0 : index\n"
+      "%k = arith.cmpi sgt, %i, %j : index\n"
+      "%v = arith.mulf %x, %y : f64\n"
+      "%r = scf.if %k -> f64 {\n %w = tensor.extract %c[%z] : tensor<3xf64>\n"
+      "%e = math.fma %v, %w, %x : f64\n scf.yield %e : f64\n"
+      "} else {\n %e = arith.maximumf %v, %s : f64\n scf.yield %e : f64\n }",
+  };
+  for (const char *lines : cases) {
+    Body score(lines);
+    Region regions[2];
+    std::shared_ptr<const ScalarBody> of[] = {score.makeReverse(regions[0], 0),
+                                              score.makeReverse(regions[1], 1)};
+    ASSERT_TRUE(of[0] && of[1]) << lines;
+    for (int64_t query : {1, 2})
+      for (double s : {-1.5, -0.25, 0.5, 1.0})
+        for (int element : {0, 1}) {
+          int64_t index = element ? 0 : query;
+          constexpr double kStep = 1e-6;
+          double x = score.capture->at(index);
+          score.capture->set(index, x + kStep);
+          double more = score.score(s, query);
+          score.capture->set(index, x - kStep);
+          double less = score.score(s, query);
+          score.capture->set(index, x);
+          EXPECT_NEAR(of[element]->score(s, Body::at(query)),
+                      (more - less) / (2 * kStep), 1e-8)
+              << lines << " element " << element << " at " << s;
+        }
+  }
+}
+
 TEST(DifferentiateTest, KinksArePyTorchs) {
   struct {
     const char *lines;
@@ -307,8 +387,7 @@ TEST(DifferentiateTest, ScoreFunctionsOneAfterAnother) {
   AttentionOp op;
   module->walk([&](AttentionOp found) { op = found; });
   rt::Result<rt::Array> slopes = rt::Array::create(rt::DType::F32, {1}),
-                        bias =
-                            rt::Array::create(rt::DType::F32, {1, 1, 4, 4});
+                        bias = rt::Array::create(rt::DType::F32, {1, 1, 4, 4});
   slopes->set(0, 0.25);
   for (int i = 0; i < 16; ++i)
     bias->set(i, 0.125 * i - 1);
@@ -342,13 +421,13 @@ TEST(DifferentiateTest, ScoreFunctionsOneAfterAnother) {
   at.head = arguments[2];
   at.queryOrigin = at.keyOrigin = arith::ConstantIndexOp::create(b, loc, 0);
   at.body = &op.getScoreBody();
-  FailureOr<ValueAndDerivative> both = buildScoreAndDerivative(
-      b, loc, functions, at, arguments.drop_front(5), arguments[0],
-      arguments[3], arguments[4]);
+  FailureOr<ValueAndDerivative> both =
+      buildScoreAndDerivative(b, loc, functions, at, arguments.drop_front(5),
+                              arguments[0], arguments[3], arguments[4]);
   ASSERT_TRUE(succeeded(both));
   flash::YieldOp::create(b, loc, both->derivative);
-  auto built = ScalarBody::get(region, {operands[0], operands[1]},
-                               Arithmetic::Float64);
+  auto built =
+      ScalarBody::get(region, {operands[0], operands[1]}, Arithmetic::Float64);
   ASSERT_TRUE(built.ok()) << built.message();
 
   for (int64_t query = 0; query < 4; ++query)
@@ -357,8 +436,9 @@ TEST(DifferentiateTest, ScoreFunctionsOneAfterAnother) {
       e.query = e.queryRow = query;
       e.key = e.keyRow = 1;
       constexpr double kStep = 1e-6;
-      double want = (options.score(s + kStep, e) - options.score(s - kStep, e)) /
-                    (2 * kStep);
+      double want =
+          (options.score(s + kStep, e) - options.score(s - kStep, e)) /
+          (2 * kStep);
       auto [score, slope] = options.scoreWithSlope(s, e);
       EXPECT_EQ(score, options.score(s, e));
       EXPECT_NEAR(slope, want, 1e-8);

@@ -98,6 +98,9 @@ std::optional<Partial> getPartial(TermBuilder &b, mlir::OpResult result,
 /// Whether small changes of operands change no result: floor and the like.
 bool isLocallyConstant(mlir::Operation *op);
 
+/// Says that an op has no rule.
+mlir::LogicalResult emitNoDerivative(mlir::Operation *op);
+
 } // namespace flash
 
 #endif // FLASH_LIB_DIALECT_FLASH_TRANSFORMS_DERIVATIVETERMS_H

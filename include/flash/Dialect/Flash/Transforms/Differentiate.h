@@ -49,6 +49,32 @@ copyWithDerivative(mlir::OpBuilder &builder, mlir::Block &body,
                    mlir::Value result, mlir::Value wrt,
                    mlir::IRMapping &mapping);
 
+/// An element of a tensor that a body reads, and what the result's cotangent
+/// makes of it.
+struct ElementCotangent {
+  mlir::Value tensor;
+  llvm::SmallVector<mlir::Value> indices;
+  mlir::Value cotangent;
+};
+
+struct ValueAndCotangents {
+  mlir::Value value;
+  /// Of what one differentiates by.
+  mlir::Value cotangent;
+  /// Of all floats that the body reads from tensors and that its result depends
+  /// on, in the order in which it does. One that it reads in a branch which is
+  /// not taken has cotangent 0 and indices 0.
+  llvm::SmallVector<ElementCotangent> elements;
+};
+
+/// The same copy, and what a cotangent of `result` makes of `wrt` and of each
+/// element of a tensor that the body reads: the gradients of captures. A loop
+/// that carries what depends on either is an error.
+mlir::FailureOr<ValueAndCotangents>
+copyWithCotangents(mlir::OpBuilder &builder, mlir::Block &body,
+                   mlir::Value result, mlir::Value cotangent, mlir::Value wrt,
+                   mlir::IRMapping &mapping);
+
 /// What score functions make of a score, each of what the one before made, and
 /// the derivative of that with respect to `score`. `operands` are those of all
 /// functions in their order; `at.operands` is not read. Positions are q and k.
