@@ -25,7 +25,6 @@
 using namespace flash;
 using namespace flash::reference;
 using rt::Array;
-using rt::DType;
 using rt::Result;
 using rt::Status;
 

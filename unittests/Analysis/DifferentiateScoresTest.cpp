@@ -126,7 +126,7 @@ TEST(DifferentiateTest, ScoreFunctionsOneAfterAnother) {
   ASSERT_TRUE(built.ok()) << built.message();
 
   for (int64_t query = 0; query < 4; ++query)
-    for (double s = -2; s <= 2; s += 0.5) {
+    for (double s : {-2.0, -1.5, -0.5, 0.0, 0.5, 1.5, 2.0}) {
       Element e;
       e.query = e.queryRow = query;
       e.key = e.keyRow = 1;
