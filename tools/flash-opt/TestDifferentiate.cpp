@@ -14,6 +14,10 @@
 //     return %r : f32                     return %r, %r : f32, f32
 //   }                                   }
 //
+// With `reverse`, it gets a cotangent of its result as well, and gives those of
+// the score and of each element that it reads, with the indices. A derivative
+// that may be no number for some score is marked `unbounded`.
+//
 // For each attention of a function @f there comes a function @f_score of score,
 // batch, head, the two positions, score operands and captures.
 //
@@ -45,14 +49,17 @@ static Value derivativeOf(OpBuilder &b, Location loc,
 
 /// What the new function returns: the copy of the old one's result, and the
 /// derivative or cotangents.
-static FailureOr<SmallVector<Value>>
-copyBody(OpBuilder &b, Block &body, IRMapping &mapping, Value cotangent) {
+static FailureOr<SmallVector<Value>> copyBody(OpBuilder &b, Block &body,
+                                              IRMapping &mapping,
+                                              Value cotangent,
+                                              bool &isBounded) {
   Value result = body.getTerminator()->getOperand(0), wrt = body.getArgument(0);
   if (!cotangent) {
     FailureOr<ValueAndDerivative> both =
         copyWithDerivative(b, body, result, wrt, mapping);
     if (failed(both))
       return failure();
+    isBounded = both->isBounded;
     return SmallVector<Value>{both->value,
                               derivativeOf(b, result.getLoc(), *both)};
   }
@@ -81,11 +88,15 @@ static LogicalResult differentiate(func::FuncOp function, bool reverse) {
     cotangent =
         copied->addArgument(function.getResultTypes()[0], function.getLoc());
   OpBuilder b = OpBuilder::atBlockBegin(copied);
-  FailureOr<SmallVector<Value>> values = copyBody(b, body, mapping, cotangent);
+  bool isBounded = true;
+  FailureOr<SmallVector<Value>> values =
+      copyBody(b, body, mapping, cotangent, isBounded);
   if (failed(values)) {
     copied->erase();
     return failure();
   }
+  if (!isBounded)
+    function->setAttr("unbounded", b.getUnitAttr());
   func::ReturnOp::create(b, function.getLoc(), *values);
   body.erase();
   function.setFunctionType(b.getFunctionType(copied->getArgumentTypes(),
@@ -120,6 +131,8 @@ static LogicalResult addScore(func::FuncOp function, AttentionOp op) {
     made.erase();
     return failure();
   }
+  if (!both->isBounded)
+    made->setAttr("unbounded", b.getUnitAttr());
   func::ReturnOp::create(b, loc,
                          ValueRange{both->value, derivativeOf(b, loc, *both)});
   return success();

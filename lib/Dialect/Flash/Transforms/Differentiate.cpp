@@ -194,10 +194,13 @@ FailureOr<ValueAndDerivative> flash::copyWithDerivative(OpBuilder &builder,
   if (failed(mode.check(body)) || failed(mode.copy(body)))
     return failure();
   Term term = mode.termOf(result);
-  ValueAndDerivative both{mapping.lookupOrDefault(result), {}};
-  if (!term.isNumber() || term.factor != 1)
-    both.derivative =
-        TermBuilder(builder, result.getLoc(), result.getType()).build(term);
+  ValueAndDerivative both;
+  both.value = mapping.lookupOrDefault(result);
+  if (term.isNumber() && term.factor == 1)
+    return both;
+  both.derivative =
+      TermBuilder(builder, result.getLoc(), result.getType()).build(term);
+  both.isBounded = isBounded(both.derivative);
   return both;
 }
 

@@ -38,6 +38,10 @@ namespace flash {
 /// A value and its derivative, which is null where it is 1.
 struct ValueAndDerivative {
   mlir::Value value, derivative;
+  /// Whether the derivative is a number for any score. Where it is not, a
+  /// hidden key's probability of 0 times it may be a NaN, and has to be made 0:
+  /// a region may divide by what only visible keys have.
+  bool isBounded = true;
 };
 
 /// Copies the ops of a body but for its terminator. `mapping` says what its
