@@ -316,6 +316,11 @@ Status Interpreter::visit(AttentionBackwardOp op) {
     return status;
   }
 
+  Result<DType> outputType =
+      convertElementType(op.getOutput().getType().getElementType());
+  if (outputType.failed())
+    return errorAt(op, outputType.message());
+  options.outputType = *outputType;
   const Array &query = *tensor(op.getQuery()).array,
               &key = *tensor(op.getKey()).array,
               &value = *tensor(op.getValue()).array,

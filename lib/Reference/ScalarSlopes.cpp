@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // Written apart from the compiler's rules (DerivativeRules.cpp), which build
-// IR; unittests/Analysis/DifferentiateTest.cpp holds both against differences. At
-// kinks they follow PyTorch.
+// IR; unittests/Analysis/DifferentiateTest.cpp holds both against differences.
+// At kinks they follow PyTorch.
 //
 //===----------------------------------------------------------------------===//
 

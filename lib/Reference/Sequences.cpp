@@ -6,17 +6,15 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Each sequence's queries, keys and values are copied together into tensors of
-// their own, on which plain attention runs; its results are copied back. So are
-// gradients, where those of what several read are added.
+// Plain attention runs on each sequence's rows, copied together; its results
+// are copied back. So are gradients, where those of what several read are
+// added.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Rows.h"
+#include "SequenceRows.h"
 
-#include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 using namespace flash;
@@ -24,38 +22,6 @@ using namespace flash::reference;
 using rt::Array;
 using rt::Result;
 using rt::Status;
-
-namespace {
-/// The rows of one tensor that a sequence has: row i lies in outer dimension
-/// `batch(i)` at `row(i)`.
-struct Source {
-  const Array &array;
-  std::function<std::pair<int64_t, int64_t>(int64_t)> place;
-};
-} // namespace
-
-/// Copies `count` rows of each head, as a tensor of batch 1 in the same layout.
-static Result<Array> gather(const Source &source, int64_t count, bool bshd) {
-  std::vector<int64_t> shape = source.array.shape();
-  int64_t headDim = bshd ? 2 : 1, lengthDim = bshd ? 1 : 2;
-  shape[0] = 1;
-  shape[lengthDim] = count;
-  Result<Array> result = Array::create(source.array.dtype(), shape);
-  if (result.failed())
-    return result;
-  int64_t element = rt::sizeOf(source.array.dtype()),
-          bytes = shape[3] * element;
-  for (int64_t h = 0; h < shape[headDim]; ++h)
-    for (int64_t i = 0; i < count; ++i) {
-      auto [batch, row] = source.place(i);
-      std::memcpy(result->dataAs<char>() +
-                      rowStart(*result, bshd, 0, h, i) * element,
-                  source.array.dataAs<char>() +
-                      rowStart(source.array, bshd, batch, h, row) * element,
-                  bytes);
-    }
-  return result;
-}
 
 /// Copies the results of one sequence to where its queries lie.
 static void scatter(const Attended &part, Attended &all, bool bshd,
@@ -71,128 +37,6 @@ static void scatter(const Attended &part, Attended &all, bool bshd,
       all.lse.set((batch * heads + h) * total + first + i,
                   part.lse.at(h * count + i));
     }
-}
-
-static Status outside(const char *what, int64_t n, int64_t value,
-                      int64_t limit) {
-  return Status::error(std::string(what) + " " + std::to_string(n) + " is " +
-                       std::to_string(value) + ", but must be from 0 to " +
-                       std::to_string(limit));
-}
-
-/// Where sequence n begins and how many rows it has, of `total`.
-static Status bounds(const char *name, const std::vector<int64_t> &starts,
-                     int64_t n, int64_t total, int64_t &first, int64_t &count) {
-  first = starts[n];
-  count = starts[n + 1] - first;
-  if (first < 0 || first > total)
-    return outside(name, n, first, total);
-  if (count < 0 || count > total - first)
-    return outside(name, n + 1, starts[n + 1], total);
-  return Status::success();
-}
-
-/// Where a slice of `keys` keys begins and ends.
-static std::pair<int64_t, int64_t> sliceOf(const Sequences::Slice &slice,
-                                           int64_t keys) {
-  int64_t units = (keys + slice.unit - 1) / slice.unit;
-  int64_t each = (units + slice.of - 1) / slice.of * slice.unit;
-  return {std::min(keys, each * slice.part),
-          std::min(keys, each * (slice.part + 1))};
-}
-
-namespace {
-using Place = std::function<std::pair<int64_t, int64_t>(int64_t)>;
-
-/// One sequence (or batch) by itself, and where its rows lie.
-struct Own {
-  int64_t batch, firstQuery, queries, keys;
-  Place queryPlace, keyPlace;
-  Array query, key, value;
-  Options options;
-};
-} // namespace
-
-static int64_t countSequences(const Array &query, const Sequences &sequences) {
-  return sequences.queryStarts.empty()
-             ? query.shape()[0]
-             : int64_t(sequences.queryStarts.size()) - 1;
-}
-
-/// Sequence n, copied together.
-static Result<Own> takeSequence(int64_t n, const Array &query, const Array &key,
-                                const Array &value, const Options &options,
-                                const Sequences &sequences) {
-  const bool bshd = options.bshd, ragged = !sequences.queryStarts.empty(),
-             paged = sequences.pagesEach > 0 || !sequences.pages.empty();
-  const int64_t length = bshd ? 1 : 2;
-  const std::vector<int64_t> &q = query.shape(), &k = key.shape();
-  int64_t batch = ragged ? 0 : n, firstQuery = 0, queries = q[length],
-          firstKey = 0,
-          keys = paged ? sequences.pagesEach * k[length] : k[length];
-  Status status;
-  if (ragged)
-    status = bounds("cu_seqlens_q", sequences.queryStarts, n, q[length],
-                    firstQuery, queries);
-  if (status.ok() && !sequences.keyStarts.empty())
-    status = bounds("cu_seqlens_k", sequences.keyStarts, n, k[length], firstKey,
-                    keys);
-  if (status.ok() && !sequences.keyLengths.empty()) {
-    int64_t given = sequences.keyLengths[n];
-    if (given < 0 || given > keys)
-      status = outside("kv_lengths", n, given, keys);
-    keys = given;
-  }
-  if (status.failed())
-    return status;
-  // Positions are those of all keys.
-  Options own = options;
-  int64_t firstPosition = options.kvOffset.value_or(0), keysBefore = 0;
-  own.qOffset = options.qOffset.value_or(firstPosition + keys - queries);
-  if (sequences.slice) {
-    auto [begin, end] = sliceOf(*sequences.slice, keys);
-    keysBefore = begin;
-    firstKey += begin;
-    firstPosition += begin;
-    keys = end - begin;
-  }
-  own.kvOffset = firstPosition;
-  own.firstBatch = n;
-  own.firstQueryRow = firstQuery;
-  own.firstKeyRow = firstKey;
-  own.firstOwnKeyRow = keysBefore;
-  own.progress = nullptr;
-
-  int64_t pageSize = k[length], pages = k[0],
-          firstPage = n * sequences.pagesEach;
-  Place queryPlace = [=](int64_t i) {
-    return std::pair(batch, firstQuery + i);
-  };
-  Place keyPlace = [=, &sequences](int64_t j) -> std::pair<int64_t, int64_t> {
-    int64_t row = firstKey + j;
-    if (!paged)
-      return {batch, row};
-    return {sequences.pages[firstPage + row / pageSize], row % pageSize};
-  };
-  for (int64_t j = 0; paged && j < keys; ++j)
-    if (int64_t page = keyPlace(j).first; page < 0 || page >= pages)
-      return outside("page", (firstKey + j) / pageSize, page, pages - 1);
-  Result<Array> queryRows = gather({query, queryPlace}, queries, bshd),
-                keyRows = gather({key, keyPlace}, keys, bshd),
-                valueRows = gather({value, keyPlace}, keys, bshd);
-  for (const Result<Array> *rows : {&queryRows, &keyRows, &valueRows})
-    if (rows->failed())
-      return rows->status();
-  return Own{batch,
-             firstQuery,
-             queries,
-             keys,
-             std::move(queryPlace),
-             std::move(keyPlace),
-             std::move(*queryRows),
-             std::move(*keyRows),
-             std::move(*valueRows),
-             std::move(own)};
 }
 
 Result<Attended> reference::attention(Arithmetic arithmetic, const Array &query,
@@ -214,7 +58,8 @@ Result<Attended> reference::attention(Arithmetic arithmetic, const Array &query,
 
   int64_t count = countSequences(query, sequences);
   for (int64_t n = 0; n < count; ++n) {
-    Result<Own> own = takeSequence(n, query, key, value, options, sequences);
+    Result<OwnRows> own =
+        takeSequence(n, query, key, value, options, sequences);
     if (own.failed())
       return own.status();
     Result<Attended> part =
@@ -249,7 +94,7 @@ static void addRows(const Array &part, Array &all, bool bshd, int64_t count,
     }
 }
 
-static void addRows(const Gradients &part, Gradients &all, const Own &own,
+static void addRows(const Gradients &part, Gradients &all, const OwnRows &own,
                     bool squares) {
   bool bshd = own.options.bshd;
   addRows(part.query, all.query, bshd, own.queries, own.queryPlace, squares);
@@ -258,7 +103,7 @@ static void addRows(const Gradients &part, Gradients &all, const Own &own,
 }
 
 /// The LSE's gradient of the rows of one sequence.
-static Result<Array> gatherLse(const Array &all, const Own &own) {
+static Result<Array> gatherLse(const Array &all, const OwnRows &own) {
   int64_t heads = all.shape()[1], total = all.shape()[2];
   Result<Array> result = Array::create(all.dtype(), {1, heads, own.queries});
   for (int64_t h = 0; result.ok() && h < heads; ++h)
@@ -282,11 +127,12 @@ Result<AttentionGradients> reference::attentionBackward(
       createGradients(arithmetic, query, key, value);
   int64_t count = countSequences(query, sequences);
   for (int64_t n = 0; result.ok() && n < count; ++n) {
-    Result<Own> own = takeSequence(n, query, key, value, options, sequences);
+    Result<OwnRows> own =
+        takeSequence(n, query, key, value, options, sequences);
     if (own.failed())
       return own.status();
     Result<Array> grads =
-        gather({outputGradient, own->queryPlace}, own->queries, options.bshd);
+        gatherRows(outputGradient, own->queryPlace, own->queries, options.bshd);
     if (grads.failed())
       return grads.status();
     std::optional<Array> lseGrads;

@@ -14,6 +14,10 @@
 //     return %r : f32                     return %r, %r : f32, f32
 //   }                                   }
 //
+// With `reverse`, it gets a cotangent of its result as well, and gives those of
+// the score and of each element that it reads, with the indices. A derivative
+// that may be no number for some score is marked `unbounded`.
+//
 // For each attention of a function @f there comes a function @f_score of score,
 // batch, head, the two positions, score operands and captures.
 //
@@ -43,7 +47,35 @@ static Value derivativeOf(OpBuilder &b, Location loc,
                                    b.getFloatAttr(both.value.getType(), 1.0));
 }
 
-static LogicalResult differentiate(func::FuncOp function) {
+/// What the new function returns: the copy of the old one's result, and the
+/// derivative or cotangents.
+static FailureOr<SmallVector<Value>> copyBody(OpBuilder &b, Block &body,
+                                              IRMapping &mapping,
+                                              Value cotangent,
+                                              bool &isBounded) {
+  Value result = body.getTerminator()->getOperand(0), wrt = body.getArgument(0);
+  if (!cotangent) {
+    FailureOr<ValueAndDerivative> both =
+        copyWithDerivative(b, body, result, wrt, mapping);
+    if (failed(both))
+      return failure();
+    isBounded = both->isBounded;
+    return SmallVector<Value>{both->value,
+                              derivativeOf(b, result.getLoc(), *both)};
+  }
+  FailureOr<ValueAndCotangents> all =
+      copyWithCotangents(b, body, result, cotangent, wrt, mapping);
+  if (failed(all))
+    return failure();
+  SmallVector<Value> values{all->value, all->cotangent};
+  for (ElementCotangent &element : all->elements) {
+    values.push_back(element.cotangent);
+    values.append(element.indices);
+  }
+  return values;
+}
+
+static LogicalResult differentiate(func::FuncOp function, bool reverse) {
   Block &body = function.getBody().front();
   auto *copied = new Block();
   function.getBody().push_back(copied);
@@ -51,21 +83,24 @@ static LogicalResult differentiate(func::FuncOp function) {
   for (BlockArgument argument : body.getArguments())
     mapping.map(argument,
                 copied->addArgument(argument.getType(), argument.getLoc()));
+  Value cotangent;
+  if (reverse)
+    cotangent =
+        copied->addArgument(function.getResultTypes()[0], function.getLoc());
   OpBuilder b = OpBuilder::atBlockBegin(copied);
-  FailureOr<ValueAndDerivative> both =
-      copyWithDerivative(b, body, body.getTerminator()->getOperand(0),
-                         body.getArgument(0), mapping);
-  if (failed(both)) {
+  bool isBounded = true;
+  FailureOr<SmallVector<Value>> values =
+      copyBody(b, body, mapping, cotangent, isBounded);
+  if (failed(values)) {
     copied->erase();
     return failure();
   }
-  Location loc = function.getLoc();
-  func::ReturnOp::create(b, loc,
-                         ValueRange{both->value, derivativeOf(b, loc, *both)});
+  if (!isBounded)
+    function->setAttr("unbounded", b.getUnitAttr());
+  func::ReturnOp::create(b, function.getLoc(), *values);
   body.erase();
-  Type type = both->value.getType();
-  function.setFunctionType(
-      b.getFunctionType(function.getFunctionType().getInputs(), {type, type}));
+  function.setFunctionType(b.getFunctionType(copied->getArgumentTypes(),
+                                             TypeRange(ValueRange(*values))));
   return success();
 }
 
@@ -96,6 +131,8 @@ static LogicalResult addScore(func::FuncOp function, AttentionOp op) {
     made.erase();
     return failure();
   }
+  if (!both->isBounded)
+    made->setAttr("unbounded", b.getUnitAttr());
   func::ReturnOp::create(b, loc,
                          ValueRange{both->value, derivativeOf(b, loc, *both)});
   return success();
@@ -105,6 +142,12 @@ namespace {
 struct TestDifferentiatePass
     : PassWrapper<TestDifferentiatePass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(TestDifferentiatePass)
+
+  TestDifferentiatePass() = default;
+  TestDifferentiatePass(const TestDifferentiatePass &other)
+      : PassWrapper(other) {}
+  Option<bool> reverse{*this, "reverse",
+                       llvm::cl::desc("Cotangents of all that is read")};
 
   StringRef getArgument() const override { return "flash-test-differentiate"; }
   StringRef getDescription() const override {
@@ -121,7 +164,7 @@ struct TestDifferentiatePass
       for (AttentionOp op : attentions)
         if (failed(addScore(function, op)))
           return signalPassFailure();
-      if (attentions.empty() && failed(differentiate(function)))
+      if (attentions.empty() && failed(differentiate(function, reverse)))
         return signalPassFailure();
     }
   }

@@ -6,112 +6,20 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Score regions in f64, each with one op that depends on the score by all its
-// operands: the derivative that the compiler builds, run op by op, and the
-// reference's dual numbers are both what differences of the score say. At kinks
-// they are what PyTorch says. Then the score functions, one after another.
+// Regions with one op that depends on the score by all its operands: the
+// derivative that the compiler builds and the reference's dual numbers are both
+// what differences of the score say. At kinks they are what PyTorch says.
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Dialect/Flash/Transforms/Differentiate.h"
-#include "../../lib/Reference/ScoreMeaning.h"
-#include "flash/Dialect/Flash/IR/Flash.h"
-
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/Parser/Parser.h"
+#include "ScoreRegion.h"
 
 #include <cmath>
-#include <gtest/gtest.h>
 
-using namespace mlir;
 using namespace flash;
-using namespace flash::reference;
+using namespace flash::test;
 
 namespace {
-
-/// A score region of f64: lines that make %r of %s, and positions %i and %j.
-struct Body {
-  explicit Body(const std::string &lines) {
-    context.loadDialect<FlashDialect, arith::ArithDialect, func::FuncDialect,
-                        math::MathDialect, scf::SCFDialect,
-                        tensor::TensorDialect>();
-    std::string text = R"(
-      !t = tensor<1x1x4x8xf64>
-      func.func @f(%q: !t, %t: tensor<3xf64>) -> !t {
-        %o = flash.attention %q, %q, %q captures(%t : tensor<3xf64>) score {
-        ^bb0(%s: f64, %b: index, %h: index, %i: index, %j: index, %c: tensor<3xf64>):
-          %one = arith.constant 1.0 : f64
-          %two = arith.constant 2.0 : f64
-          %y = math.sin %s : f64
-          %n = arith.index_cast %i : index to i32
-          )" + lines + R"(
-          flash.yield %r : f64
-        } : !t, !t, !t -> !t
-        return %o : !t
-      })";
-    module = parseSourceString<ModuleOp>(text, ParserConfig(&context));
-    EXPECT_TRUE(module) << text;
-    Region *region = nullptr;
-    module->walk([&](AttentionOp op) { region = &op.getScoreBody(); });
-    rt::Result<rt::Array> array = rt::Array::create(rt::DType::F64, {3});
-    for (int i = 0; i < 3; ++i)
-      array->set(i, 0.5 + i);
-    capture = std::make_shared<rt::Array>(std::move(*array));
-    prepared = prepare(*region, /*slopes=*/true);
-    derivative.push_back(new Block());
-    Block &body = region->front(), &copied = derivative.front();
-    IRMapping mapping;
-    for (BlockArgument argument : body.getArguments())
-      mapping.map(argument,
-                  copied.addArgument(argument.getType(), argument.getLoc()));
-    OpBuilder b(&context);
-    b.setInsertionPointToStart(&copied);
-    FailureOr<ValueAndDerivative> both =
-        copyWithDerivative(b, body, body.getTerminator()->getOperand(0),
-                           body.getArgument(0), mapping);
-    EXPECT_TRUE(succeeded(both)) << lines;
-    if (failed(both))
-      return;
-    Value result = both->derivative;
-    if (!result)
-      result =
-          arith::ConstantOp::create(b, b.getUnknownLoc(), b.getF64FloatAttr(1));
-    flash::YieldOp::create(b, b.getUnknownLoc(), result);
-    built = prepare(derivative, /*slopes=*/false);
-  }
-
-  std::shared_ptr<const ScalarBody> prepare(Region &region, bool slopes) {
-    Tensor tensor = Tensor::view(*capture);
-    rt::Result<std::shared_ptr<const ScalarBody>> made =
-        ScalarBody::get(region, {tensor}, Arithmetic::Float64, slopes);
-    EXPECT_TRUE(made.ok()) << made.message();
-    return made.ok() ? *made : nullptr;
-  }
-
-  static Element at(int64_t query) {
-    Element e;
-    e.query = query;
-    e.key = 1;
-    return e;
-  }
-  double score(double s, int64_t query) {
-    return prepared->score(s, at(query));
-  }
-  double byDuals(double s, int64_t query) {
-    return prepared->scoreWithSlope(s, at(query)).second;
-  }
-  double byRules(double s, int64_t query) { return built->score(s, at(query)); }
-
-  MLIRContext context;
-  OwningOpRef<ModuleOp> module;
-  std::shared_ptr<rt::Array> capture;
-  Region derivative;
-  std::shared_ptr<const ScalarBody> prepared, built;
-};
 
 /// Lines of a region, and from where to where its scores go.
 struct Case {
@@ -224,7 +132,7 @@ const Case kCases[] = {
 
 TEST(DifferentiateTest, EachOpIsWhatDifferencesSay) {
   for (const Case &each : kCases) {
-    Body score(each.lines);
+    ScoreRegion score(each.lines);
     ASSERT_TRUE(score.prepared && score.built) << each.lines;
     for (int64_t query : {0, 1, 3})
       for (int n = 0; n <= 8; ++n) {
@@ -239,6 +147,25 @@ TEST(DifferentiateTest, EachOpIsWhatDifferencesSay) {
         EXPECT_NEAR(score.byRules(s, query), want, tolerance)
             << each.lines << " at " << s;
         EXPECT_NEAR(score.byRules(s, query), score.byDuals(s, query),
+                    1e-13 * (1 + std::fabs(want)))
+            << each.lines << " at " << s;
+      }
+  }
+}
+
+TEST(DifferentiateTest, ReverseModeSaysTheSame) {
+  for (const Case &each : kCases) {
+    if (StringRef(each.lines).contains("scf.for"))
+      continue;
+    ScoreRegion score(each.lines);
+    Region region;
+    auto reverse = score.makeReverse(region);
+    ASSERT_TRUE(score.built && reverse) << each.lines;
+    for (int64_t query : {0, 1, 3})
+      for (int n = 0; n <= 8; ++n) {
+        double s = each.low + (each.high - each.low) * n / 8;
+        double want = score.byRules(s, query);
+        EXPECT_NEAR(reverse->score(s, ScoreRegion::at(query)), want,
                     1e-13 * (1 + std::fabs(want)))
             << each.lines << " at " << s;
       }
@@ -269,7 +196,7 @@ TEST(DifferentiateTest, KinksArePyTorchs) {
       {"%r = math.sqrt %s : f64", 0, INFINITY},
   };
   for (auto &[lines, at, slope] : kinks) {
-    Body score(lines);
+    ScoreRegion score(lines);
     ASSERT_TRUE(score.prepared && score.built) << lines;
     EXPECT_EQ(score.byDuals(at, 0), slope) << lines;
     EXPECT_EQ(score.byRules(at, 0), slope) << lines;
@@ -278,90 +205,11 @@ TEST(DifferentiateTest, KinksArePyTorchs) {
 
 TEST(DifferentiateTest, WhatIsNotChosenHasNoPart) {
   // The branch that is not taken is infinite or not a number there.
-  Body score("%k = arith.cmpf ogt, %s, %one : f64\n %l = math.log %s : f64\n"
-             "%r = arith.select %k, %l, %s : f64");
+  ScoreRegion score(
+      "%k = arith.cmpf ogt, %s, %one : f64\n %l = math.log %s : f64\n"
+      "%r = arith.select %k, %l, %s : f64");
   for (double s : {0.0, -1.0}) {
     EXPECT_EQ(score.byDuals(s, 0), 1);
     EXPECT_EQ(score.byRules(s, 0), 1);
   }
-}
-
-TEST(DifferentiateTest, ScoreFunctionsOneAfterAnother) {
-  MLIRContext context;
-  context.loadDialect<FlashDialect, arith::ArithDialect, func::FuncDialect,
-                      math::MathDialect, tensor::TensorDialect>();
-  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(
-      R"(
-    !t = tensor<1x1x4x8xf64>
-    func.func @f(%q: !t, %slopes: tensor<1xf32>, %bias: tensor<1x1x4x4xf32>) -> !t {
-      %o = flash.attention %q, %q, %q score_operands(%slopes, %bias : tensor<1xf32>, tensor<1x1x4x4xf32>)
-          {scores = [#flash.alibi, #flash.softcap<1.5>, #flash.bias, #flash.region]} score {
-      ^bb0(%s: f64, %b: index, %h: index, %i: index, %j: index):
-        %r = math.sin %s : f64
-        flash.yield %r : f64
-      } : !t, !t, !t -> !t
-      return %o : !t
-    })",
-      ParserConfig(&context));
-  ASSERT_TRUE(module);
-  AttentionOp op;
-  module->walk([&](AttentionOp found) { op = found; });
-  rt::Result<rt::Array> slopes = rt::Array::create(rt::DType::F32, {1}),
-                        bias =
-                            rt::Array::create(rt::DType::F32, {1, 1, 4, 4});
-  slopes->set(0, 0.25);
-  for (int i = 0; i < 16; ++i)
-    bias->set(i, 0.125 * i - 1);
-  std::vector<Tensor> operands{Tensor::view(*slopes), Tensor::view(*bias)};
-
-  Options options;
-  auto body = ScalarBody::get(op.getScoreBody(), {}, Arithmetic::Float64,
-                              /*slopes=*/true);
-  ASSERT_TRUE(body.ok());
-  SmallVector<ScoreAttrInterface> functions = op.getEffectiveScores();
-  ASSERT_TRUE(setScore(options, functions, operands, *body).ok());
-  ASSERT_TRUE(setScoreWithSlope(options, functions, operands, *body,
-                                Arithmetic::Float64)
-                  .ok());
-
-  // What the compiler builds, as a region of its own.
-  Region region;
-  region.push_back(new Block());
-  Block &block = region.front();
-  OpBuilder b(&context);
-  b.setInsertionPointToStart(&block);
-  Location loc = b.getUnknownLoc();
-  block.addArgument(b.getF64Type(), loc);
-  for (int i = 0; i < 4; ++i)
-    block.addArgument(b.getIndexType(), loc);
-  for (Type type : op.getScoreOperands().getTypes())
-    block.addArgument(type, loc);
-  ValueRange arguments = block.getArguments();
-  TilePlace at;
-  at.batch = arguments[1];
-  at.head = arguments[2];
-  at.queryOrigin = at.keyOrigin = arith::ConstantIndexOp::create(b, loc, 0);
-  at.body = &op.getScoreBody();
-  FailureOr<ValueAndDerivative> both = buildScoreAndDerivative(
-      b, loc, functions, at, arguments.drop_front(5), arguments[0],
-      arguments[3], arguments[4]);
-  ASSERT_TRUE(succeeded(both));
-  flash::YieldOp::create(b, loc, both->derivative);
-  auto built = ScalarBody::get(region, {operands[0], operands[1]},
-                               Arithmetic::Float64);
-  ASSERT_TRUE(built.ok()) << built.message();
-
-  for (int64_t query = 0; query < 4; ++query)
-    for (double s = -2; s <= 2; s += 0.5) {
-      Element e;
-      e.query = e.queryRow = query;
-      e.key = e.keyRow = 1;
-      constexpr double kStep = 1e-6;
-      double want = (options.score(s + kStep, e) - options.score(s - kStep, e)) /
-                    (2 * kStep);
-      auto [score, slope] = options.scoreWithSlope(s, e);
-      EXPECT_EQ(score, options.score(s, e));
-      EXPECT_NEAR(slope, want, 1e-8);
-      EXPECT_NEAR((*built)->score(s, e), want, 1e-8);
-    }
 }

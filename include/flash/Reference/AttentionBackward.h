@@ -49,7 +49,8 @@ struct AttentionGradients {
 };
 
 /// `outputGradient` is of the shape of O, `lseGradient` (optional) of that of
-/// the LSE. Where options have score functions, `scoreWithSlope` is set.
+/// the LSE. `options.outputType` is the type in which O was kept: Unfused
+/// rounds to it. Where options have score functions, `scoreWithSlope` is set.
 rt::Result<AttentionGradients>
 attentionBackward(Arithmetic arithmetic, const rt::Array &query,
                   const rt::Array &key, const rt::Array &value,

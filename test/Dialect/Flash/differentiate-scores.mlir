@@ -2,9 +2,10 @@
 
 !q = tensor<2x8x?x64xf16>
 
-// The derivative of 30 tanh(s / 30) is 1 - tanh^2: two operations.
+// The derivative of 30 tanh(s / 30) is 1 - tanh^2: two operations, and a number for any score.
 // CHECK-LABEL: @softcap_score(
 // CHECK-SAME: %[[S:[^:]*]]: f32
+// CHECK-NOT: unbounded
 // CHECK-DAG: %[[CAP:.*]] = arith.constant 3.000000e+01
 // CHECK-DAG: %[[ONE:.*]] = arith.constant 1.000000e+00
 // CHECK: %[[X:.*]] = arith.mulf %[[S]]
@@ -95,4 +96,35 @@ func.func @double(%q: tensor<1x2x8x16xf64>) -> tensor<1x2x8x16xf64> {
   %o = flash.attention %q, %q, %q {scores = [#flash.softcap<30.0>]}
       : tensor<1x2x8x16xf64>, tensor<1x2x8x16xf64>, tensor<1x2x8x16xf64> -> tensor<1x2x8x16xf64>
   return %o : tensor<1x2x8x16xf64>
+}
+
+// What is multiplied by is a number only where the key is not behind the query: of others the derivative is not to be used.
+// CHECK-LABEL: @distance_score(
+// CHECK-SAME: attributes {unbounded}
+func.func @distance(%q: !q) -> !q {
+  %o = flash.attention %q, %q, %q {mask = #flash.causal} score {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index):
+    %d = arith.subi %i, %j : index
+    %n = arith.index_cast %d : index to i32
+    %x = arith.sitofp %n : i32 to f32
+    %root = math.sqrt %x : f32
+    %r = arith.mulf %s, %root : f32
+    flash.yield %r : f32
+  } : !q, !q, !q -> !q
+  return %o : !q
+}
+
+// Captures are numbers, and so is what is chosen among them.
+// CHECK-LABEL: @captured_score(
+// CHECK-NOT: unbounded
+// CHECK: return
+func.func @captured(%q: !q, %c: tensor<8xf32>) -> !q {
+  %o = flash.attention %q, %q, %q captures(%c : tensor<8xf32>) score {
+  ^bb0(%s: f32, %b: index, %h: index, %i: index, %j: index, %t: tensor<8xf32>):
+    %x = tensor.extract %t[%h] : tensor<8xf32>
+    %m = arith.mulf %s, %x : f32
+    %r = arith.maximumf %m, %s : f32
+    flash.yield %r : f32
+  } : !q, !q, !q -> !q
+  return %o : !q
 }

@@ -18,6 +18,18 @@
 using namespace mlir;
 using namespace flash;
 
+LogicalResult ActiveValues::check(Block &body) const {
+  WalkResult walk = body.walk([&](arith::BitcastOp op) {
+    if (!contains(op.getIn()))
+      return WalkResult::advance();
+    op.emitError()
+        << "'arith.bitcast' makes bits of a score, which has no derivative: "
+           "round it with 'arith.truncf' or the functions of math";
+    return WalkResult::interrupt();
+  });
+  return failure(walk.wasInterrupted());
+}
+
 void ActiveValues::visit(Block &block) {
   for (Operation &op : block.without_terminator())
     visit(&op);

@@ -30,6 +30,9 @@ public:
     visit(body);
   }
 
+  /// An error at an op that makes bits of one: what becomes of those is not
+  /// followed.
+  mlir::LogicalResult check(mlir::Block &body) const;
   bool contains(mlir::Value value) const { return active.contains(value); }
   /// Whether a result of the op is one.
   bool containsResult(mlir::Operation *op) const {

@@ -26,6 +26,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace flash;
@@ -45,8 +46,9 @@ private:
   Value contractHeadDims(Value ofQueries, Value ofQueriesT, Value ofKeys,
                          Value ofKeysT);
   Value probabilities(Value scores, double factor);
-  std::pair<Value, Value> probabilitiesAndGradient(Value scores, double factor,
-                                                   Value dP, Value derivative);
+  std::pair<Value, Value>
+  probabilitiesAndGradient(const ScoreBody::Differentiated &scores,
+                           double factor, Value dP);
   Value addToKeys(Value scores, Value ofQueries, Value sum) {
     return contract(b, loc, scores, ofQueries, sum,
                     transposed ? ArrayRef<unsigned>{0, 2}
@@ -126,11 +128,11 @@ Value BackwardStepBuilder::probabilities(Value scores, double factor) {
 }
 
 std::pair<Value, Value> BackwardStepBuilder::probabilitiesAndGradient(
-    Value scores, double factor, Value dP, Value derivative) {
-  SmallVector<Value> inputs{scores, dP, op.getLse(), op.getDelta()};
+    const ScoreBody::Differentiated &scores, double factor, Value dP) {
+  SmallVector<Value> inputs{scores.scores, dP, op.getLse(), op.getDelta()};
   SmallVector<AffineMap> maps{scoreMap(), scoreMap(), queryMap(), queryMap()};
-  if (derivative) {
-    inputs.push_back(derivative);
+  if (scores.derivative) {
+    inputs.push_back(scores.derivative);
     maps.push_back(scoreMap());
   }
   SmallVector<Type> types{element};
@@ -142,8 +144,19 @@ std::pair<Value, Value> BackwardStepBuilder::probabilitiesAndGradient(
         Value p = exponential(nested, l, in[0], in[2], factor);
         Value d = arith::MulFOp::create(
             nested, l, p, arith::SubFOp::create(nested, l, in[1], in[3]));
-        if (derivative)
+        if (scores.derivative)
           d = arith::MulFOp::create(nested, l, d, in[4]);
+        // A score that is hidden has no gradient, whatever its derivative is.
+        if (!scores.isBounded) {
+          auto constant = [&](double value) -> Value {
+            return arith::ConstantOp::create(
+                nested, l, nested.getFloatAttr(accumulator, value));
+          };
+          Value hidden = arith::CmpFOp::create(
+              nested, l, arith::CmpFPredicate::OEQ, in[0],
+              constant(-std::numeric_limits<double>::infinity()));
+          d = arith::SelectOp::create(nested, l, hidden, constant(0), d);
+        }
         SmallVector<Value> results{round(nested, l, d)};
         if (op.getDValue())
           results.insert(results.begin(), round(nested, l, p));
@@ -161,23 +174,23 @@ FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
   if (wantsScores)
     dP = contractHeadDims(op.getDOutput(), op.getDOutputT(), op.getValue(),
                           op.getValueT());
-  Value derivative;
+  ScoreBody::Differentiated scores;
   if (wantsScores && op.getScores()) {
     auto both = body.differentiateScores(s);
     if (failed(both))
       return failure();
-    std::tie(s, derivative) = *both;
+    scores = *both;
   } else {
-    s = body.applyScores(s);
+    scores.scores = body.applyScores(s);
   }
-  s = body.maskScores(s).scores;
+  scores.scores = body.maskScores(scores.scores).scores;
   double factor =
       (body.scalesBefore() ? 1 : op.getScale()) / std::log(2.0);
   Value p, ds;
   if (wantsScores)
-    std::tie(p, ds) = probabilitiesAndGradient(s, factor, dP, derivative);
+    std::tie(p, ds) = probabilitiesAndGradient(scores, factor, dP);
   else
-    p = probabilities(s, factor);
+    p = probabilities(scores.scores, factor);
   SmallVector<Value> results;
   Value dValue, dKey;
   if (op.getDValue())

@@ -37,6 +37,13 @@ bool flash::isLocallyConstant(Operation *op) {
              math::RoundEvenOp>(op);
 }
 
+LogicalResult flash::emitNoDerivative(Operation *op) {
+  return op->emitError()
+         << "'" << op->getName()
+         << "' of a score has no derivative, which a backward needs: write the "
+            "score with ops that have one (docs/Functions.md)";
+}
+
 static Partial only(Value condition) {
   return {TermBuilder::number(1), condition, {}};
 }

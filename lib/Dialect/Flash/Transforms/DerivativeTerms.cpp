@@ -14,6 +14,8 @@
 
 #include "DerivativeTerms.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
 
 #include <cmath>
@@ -129,6 +131,33 @@ Term TermBuilder::convert(Term x, Type from) {
           narrows ? op<arith::TruncFOp>(type, value)
                   : op<arith::ExtFOp>(type, value),
           {}};
+}
+
+bool flash::isBounded(Value value) {
+  SmallVector<Value> open{value};
+  llvm::DenseSet<Value> seen;
+  while (!open.empty()) {
+    Value next = open.pop_back_val();
+    Operation *op = next.getDefiningOp();
+    if (!op || !isa<FloatType>(next.getType()) || !seen.insert(next).second)
+      continue;
+    APFloat known(0.0);
+    if (matchPattern(next, m_ConstantFloat(&known)) && !known.isFinite())
+      return false;
+    // No quotient, root, logarithm or power.
+    if (!isa<arith::ConstantOp, arith::AddFOp, arith::SubFOp, arith::MulFOp,
+             arith::NegFOp, arith::SelectOp, arith::MaximumFOp,
+             arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp,
+             arith::ExtFOp, arith::TruncFOp, arith::SIToFPOp, arith::UIToFPOp,
+             math::AbsFOp, math::CopySignOp, math::ClampFOp, math::FmaOp,
+             math::TanhOp, math::SinOp, math::CosOp, math::SincosOp,
+             math::AtanOp, math::ErfOp, math::ErfcOp, math::FloorOp,
+             math::CeilOp, math::TruncOp, math::RoundOp, math::RoundEvenOp,
+             tensor::ExtractOp>(op))
+      return false;
+    llvm::append_range(open, op->getOperands());
+  }
+  return true;
 }
 
 Term TermBuilder::apply(const Partial &partial, Term x) {

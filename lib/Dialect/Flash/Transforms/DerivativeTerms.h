@@ -98,6 +98,13 @@ std::optional<Partial> getPartial(TermBuilder &b, mlir::OpResult result,
 /// Whether small changes of operands change no result: floor and the like.
 bool isLocallyConstant(mlir::Operation *op);
 
+/// Whether a float that ops of arith and math make is a number whatever the
+/// numbers are that they begin with; overflow of sums and products apart.
+bool isBounded(mlir::Value value);
+
+/// Says that an op has no rule.
+mlir::LogicalResult emitNoDerivative(mlir::Operation *op);
+
 } // namespace flash
 
 #endif // FLASH_LIB_DIALECT_FLASH_TRANSFORMS_DERIVATIVETERMS_H

@@ -38,6 +38,7 @@ public:
     terms[wrt] = TermBuilder::number(1);
   }
 
+  LogicalResult check(Block &body) { return active.check(body); }
   LogicalResult copy(Block &block);
   /// The derivative of a value of the body.
   Term termOf(Value value) const { return terms.lookup(value); }
@@ -77,11 +78,6 @@ LogicalResult ForwardMode::copy(Operation *op) {
     if (auto loop = dyn_cast<scf::ForOp>(op))
       return copyFor(loop);
   }
-  if (auto cast = dyn_cast<arith::BitcastOp>(op);
-      cast && active.contains(cast.getIn()))
-    return op->emitError()
-           << "'arith.bitcast' makes bits of a score, which has no derivative: "
-              "round it with 'arith.truncf' or the functions of math";
   Operation *copied = b.clone(*op, mapping);
   for (OpResult result : op->getResults()) {
     if (!active.contains(result))
@@ -112,10 +108,7 @@ FailureOr<Term> ForwardMode::differentiate(OpResult result, Operation *copied) {
     std::optional<Partial> partial =
         getPartial(terms, own, operand.getOperandNumber());
     if (!partial)
-      return op->emitError()
-             << "'" << op->getName()
-             << "' of a score has no derivative, which a backward needs: "
-                "write the score with ops that have one (docs/Functions.md)";
+      return emitNoDerivative(op);
     sum = terms.add(sum, terms.apply(*partial, termOf(operand.get())));
   }
   return sum;
@@ -198,13 +191,16 @@ FailureOr<ValueAndDerivative> flash::copyWithDerivative(OpBuilder &builder,
                                                         Value result, Value wrt,
                                                         IRMapping &mapping) {
   ForwardMode mode(builder, body, wrt, mapping);
-  if (failed(mode.copy(body)))
+  if (failed(mode.check(body)) || failed(mode.copy(body)))
     return failure();
   Term term = mode.termOf(result);
-  ValueAndDerivative both{mapping.lookupOrDefault(result), {}};
-  if (!term.isNumber() || term.factor != 1)
-    both.derivative =
-        TermBuilder(builder, result.getLoc(), result.getType()).build(term);
+  ValueAndDerivative both;
+  both.value = mapping.lookupOrDefault(result);
+  if (term.isNumber() && term.factor == 1)
+    return both;
+  both.derivative =
+      TermBuilder(builder, result.getLoc(), result.getType()).build(term);
+  both.isBounded = isBounded(both.derivative);
   return both;
 }
 

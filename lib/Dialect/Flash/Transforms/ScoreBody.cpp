@@ -191,13 +191,14 @@ Value ScoreBody::applyScores(Value tile) {
       .front();
 }
 
-FailureOr<std::pair<Value, Value>> ScoreBody::differentiateScores(Value tile) {
+FailureOr<ScoreBody::Differentiated>
+ScoreBody::differentiateScores(Value tile) {
   SmallVector<ScoreAttrInterface> functions;
   if (scores)
     llvm::append_range(functions, scores.getAsRange<ScoreAttrInterface>());
   Value factor = buildFactor();
   // Whether there is a derivative, which a first try tells.
-  bool isOne = true, hasFailed = false;
+  bool isOne = true, isBounded = true, hasFailed = false;
   auto map = [&](unsigned results) {
     return mapPositions(
         tile, results,
@@ -214,6 +215,7 @@ FailureOr<std::pair<Value, Value>> ScoreBody::differentiateScores(Value tile) {
             return SmallVector<Value>(results, score);
           }
           isOne &= !both->derivative;
+          isBounded &= both->isBounded;
           SmallVector<Value> made{both->value};
           if (results == 2)
             made.push_back(both->derivative
@@ -228,10 +230,10 @@ FailureOr<std::pair<Value, Value>> ScoreBody::differentiateScores(Value tile) {
   if (hasFailed)
     return failure();
   if (isOne)
-    return std::pair<Value, Value>{tiles.front(), Value()};
+    return Differentiated{tiles.front(), Value()};
   tiles.front().getDefiningOp()->erase();
   tiles = map(/*results=*/2);
-  return std::pair{tiles[0], tiles[1]};
+  return Differentiated{tiles[0], tiles[1], isBounded};
 }
 
 //===----------------------------------------------------------------------===//

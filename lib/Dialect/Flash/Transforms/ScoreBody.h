@@ -58,8 +58,13 @@ public:
   /// The same, whatever the scale; and the derivative of the score functions for
   /// what they are given, null where it is 1. Fails, with an error, where an op
   /// has none.
-  llvm::FailureOr<std::pair<mlir::Value, mlir::Value>>
-  differentiateScores(mlir::Value tile);
+  struct Differentiated {
+    mlir::Value scores, derivative;
+    /// Whether the derivative is finite for all scores, those that the mask
+    /// hides included.
+    bool isBounded = true;
+  };
+  llvm::FailureOr<Differentiated> differentiateScores(mlir::Value tile);
 
   /// Scores with -inf where the key does not exist or the mask hides it, in a
   /// condition that is true of blocks that have such scores.

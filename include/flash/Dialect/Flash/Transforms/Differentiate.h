@@ -38,6 +38,10 @@ namespace flash {
 /// A value and its derivative, which is null where it is 1.
 struct ValueAndDerivative {
   mlir::Value value, derivative;
+  /// Whether the derivative is a number for any score. Where it is not, a
+  /// hidden key's probability of 0 times it may be a NaN, and has to be made 0:
+  /// a region may divide by what only visible keys have.
+  bool isBounded = true;
 };
 
 /// Copies the ops of a body but for its terminator. `mapping` says what its
@@ -47,6 +51,32 @@ struct ValueAndDerivative {
 mlir::FailureOr<ValueAndDerivative>
 copyWithDerivative(mlir::OpBuilder &builder, mlir::Block &body,
                    mlir::Value result, mlir::Value wrt,
+                   mlir::IRMapping &mapping);
+
+/// An element of a tensor that a body reads, and what the result's cotangent
+/// makes of it.
+struct ElementCotangent {
+  mlir::Value tensor;
+  llvm::SmallVector<mlir::Value> indices;
+  mlir::Value cotangent;
+};
+
+struct ValueAndCotangents {
+  mlir::Value value;
+  /// Of what one differentiates by.
+  mlir::Value cotangent;
+  /// Of all floats that the body reads from tensors and that its result depends
+  /// on, in the order in which it does. One that it reads in a branch which is
+  /// not taken has cotangent 0 and indices 0.
+  llvm::SmallVector<ElementCotangent> elements;
+};
+
+/// The same copy, and what a cotangent of `result` makes of `wrt` and of each
+/// element of a tensor that the body reads: the gradients of captures. A loop
+/// that carries what depends on either is an error.
+mlir::FailureOr<ValueAndCotangents>
+copyWithCotangents(mlir::OpBuilder &builder, mlir::Block &body,
+                   mlir::Value result, mlir::Value cotangent, mlir::Value wrt,
                    mlir::IRMapping &mapping);
 
 /// What score functions make of a score, each of what the one before made, and
