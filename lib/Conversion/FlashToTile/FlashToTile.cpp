@@ -174,7 +174,10 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
   if (schedule && schedule.getInstruction() == Instruction::Wgmma)
     instruction = tile::WgmmaAttr::get(builder.getContext());
 
-  KernelBuilder body(builder, warps, instruction, hideUnseen);
+  bool hasProducer =
+      schedule && schedule.getSpecialize() && schedule.getTma();
+  KernelBuilder body(builder, warps, instruction, hideUnseen,
+                     /*stageVectors=*/hasProducer);
   IRMapping known;
   for (auto [capture, argument] : llvm::zip(
            captures, kernel.getArguments().drop_back(op->getNumResults()))) {

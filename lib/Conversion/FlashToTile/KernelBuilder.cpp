@@ -103,6 +103,16 @@ KernelBuilder::fragmentType(Value tensor, std::optional<VectorPlace> place) {
                                         layout);
 }
 
+/// Whether a vector along columns can go through shared memory: all of it
+/// exists, in whole panels of f32.
+bool KernelBuilder::canStage(const DeviceTile &source, tile::FragmentType type) {
+  int64_t rank = cast<MemRefType>(source.memref.getType()).getRank();
+  return isa<tile::ColLayoutAttr>(type.getLayout()) &&
+         type.getElementType().isF32() && type.getShape().back() % 32 == 0 &&
+         rank > 1 && source.dims.back() == rank - 1 && !source.sizes.back() &&
+         alignment(source) >= 16;
+}
+
 FailureOr<Value> KernelBuilder::loadFragment(Operation *user, Value tensor,
                                              tile::FragmentType type) {
   const DeviceTile source = deviceTiles.find(tensor)->second;
@@ -113,6 +123,19 @@ FailureOr<Value> KernelBuilder::loadFragment(Operation *user, Value tensor,
   if (source.packed)
     return user->emitOpError("reads rows of several heads element by element, "
                              "which is not supported on a GPU");
+  if (stageVectors && canStage(source, type) &&
+      user->getParentOfType<scf::ForOp>()) {
+    // A producer brings it; a panel of one row is as it lies in memory.
+    auto shared = tile::SharedType::get(1, type.getShape().back(),
+                                        type.getElementType());
+    Value row = tile::LoadOp::create(
+        builder, user->getLoc(), shared, source.memref, source.offsets,
+        /*rows=*/Value(), /*cols=*/Value(), /*pages=*/Value(),
+        /*sequence=*/Value(), /*row_dim=*/IntegerAttr(),
+        builder.getI64IntegerAttr(alignment(source)),
+        /*shared_offset=*/IntegerAttr(), /*packed=*/tile::PackedRowsAttr());
+    return tile::ReadOp::create(builder, user->getLoc(), type, row).getResult();
+  }
   return tile::MapOp::create(
              builder, user->getLoc(), TypeRange(type), ValueRange(),
              [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {

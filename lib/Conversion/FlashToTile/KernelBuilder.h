@@ -105,9 +105,10 @@ int64_t defaultWarps(mlir::scf::ForallOp op);
 class KernelBuilder {
 public:
   KernelBuilder(mlir::OpBuilder &builder, int64_t warps,
-                tile::InstructionAttrInterface instruction, bool hideUnseen)
+                tile::InstructionAttrInterface instruction, bool hideUnseen,
+                bool stageVectors)
       : builder(builder), warps(warps), instruction(instruction),
-        hideUnseen(hideUnseen),
+        hideUnseen(hideUnseen), stageVectors(stageVectors),
         layouts(warps, instruction.getWarpsPerInstruction()) {}
 
   /// Says what a value from outside of the loop is in the kernel.
@@ -164,6 +165,7 @@ private:
   /// memory for contractions, a vector into registers.
   llvm::LogicalResult load(mlir::Operation *op, mlir::Value tensor);
   llvm::LogicalResult loadMultiplied(mlir::Operation *op, mlir::Value tensor);
+  bool canStage(const DeviceTile &source, tile::FragmentType type);
   llvm::FailureOr<mlir::Value> loadFragment(mlir::Operation *user,
                                             mlir::Value tensor,
                                             tile::FragmentType type);
@@ -186,6 +188,8 @@ private:
   tile::InstructionAttrInterface instruction;
   /// Whether values that no query sees are cleared.
   bool hideUnseen;
+  /// Whether vectors along columns that a loop reads go through shared memory.
+  bool stageVectors;
   TileLayouts layouts;
   mlir::IRMapping scalars;
   llvm::DenseMap<mlir::Value, mlir::Value> tiles;

@@ -65,6 +65,10 @@ rt::TensorMapParam ProgramBuilder::tensorMap(tile::TensorMapOp op) {
       param.byteStrides.push_back(view.strides[i] * bytes);
     param.box.push_back(static_cast<uint32_t>(type.getBox()[i]));
   }
+  // A row by itself is read as it lies.
+  if (llvm::all_of(type.getBox().drop_back(),
+                   [](int64_t size) { return size == 1; }))
+    param.swizzle = rt::Swizzle::None;
   return param;
 }
 

@@ -100,9 +100,10 @@ static Value scaleLse(BackwardProblem &p, Value lse) {
 
 RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
   OpBuilder::InsertionGuard guard(p.rewriter);
-  SmallVector<OpFoldResult> sizes{getAsOpFoldResult(p.batches),
-                                  getAsOpFoldResult(p.queryHeads),
-                                  getAsOpFoldResult(p.paddedQueries)};
+  SmallVector<OpFoldResult> sizes{
+      getAsOpFoldResult(p.batches), getAsOpFoldResult(p.queryHeads),
+      getAsOpFoldResult(p.countQueryBlocks()),
+      p.rewriter.getIndexAttr(p.rows)};
   SmallVector<Value> outs;
   for (int i = 0; i < 2; ++i)
     outs.push_back(
@@ -129,11 +130,17 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
                 .front();
   }
   Value lse = scaleLse(p, read(p.op.getLse(), p.rows, -kInfinity));
-  OpFoldResult all = p.rewriter.getIndexAttr(p.rows);
+  SmallVector<OpFoldResult> at{
+      getAsOpFoldResult(batch), getAsOpFoldResult(head),
+      getAsOpFoldResult(forall.getInductionVar(2)),
+      p.rewriter.getIndexAttr(0)},
+      one(4, p.rewriter.getIndexAttr(1)), size = one;
+  size[3] = sizes[3];
+  p.rewriter.setInsertionPointToEnd(forall.getTerminator().getBody());
   for (auto [tile, out] : llvm::zip_equal(ArrayRef<Value>{lse, delta},
                                           forall.getRegionIterArgs()))
-    insertTile(p.rewriter, p.loc, tile, out, Layout::BHSD, batch, head, first,
-               all, forall.getTerminator());
+    tensor::ParallelInsertSliceOp::create(p.rewriter, p.loc, tile, out, at,
+                                          size, one);
   return {forall.getResult(0), forall.getResult(1)};
 }
 

@@ -51,7 +51,8 @@ struct BackwardProblem {
   mlir::Value qOffset, kvOffset;
 };
 
-/// Of each query, in tensors of batch x query heads x padded queries.
+/// Of each query, in tensors of batch x query heads x blocks x queries of a
+/// block: how far a block is from the next is known.
 struct RowStatistics {
   /// Log-sum-exp in units of log 2; +inf where the row sees no key, or does not
   /// exist: exp2(s - lse) is 0 there.

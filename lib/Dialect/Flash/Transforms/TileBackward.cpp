@@ -237,9 +237,21 @@ QueryTiles BackwardTiler::queryTiles(Value first) {
   };
   tiles.query = read(op.getQuery(), p.qkDim);
   tiles.dOutput = read(op.getDOutput(), p.vDim);
-  auto readRows = [&](Value tensor) {
-    return readTile(rewriter, loc, tensor, Layout::BHSD, batch, queryHead,
-                    first, rewriter.getIndexAttr(p.rows), p.rows);
+  auto readRows = [&](Value tensor) -> Value {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    Value size = index.constant(type.getDimSize(3));
+    Value block = index.div(first, size);
+    SmallVector<OpFoldResult> at{
+        getAsOpFoldResult(batch), getAsOpFoldResult(queryHead),
+        getAsOpFoldResult(block),
+        getAsOpFoldResult(index.sub(first, index.mul(block, size)))},
+        ones(4, rewriter.getIndexAttr(1)), sizes = ones;
+    sizes[3] = rewriter.getIndexAttr(p.rows);
+    if (type.getDimSize(3) == p.rows)
+      at[3] = rewriter.getIndexAttr(0);
+    return tensor::ExtractSliceOp::create(
+        rewriter, loc, RankedTensorType::get(p.rows, type.getElementType()),
+        tensor, at, sizes, ones);
   };
   tiles.lse = readRows(statistics.lse);
   tiles.delta = readRows(statistics.delta);

@@ -302,6 +302,18 @@ LogicalResult StoreSharedOp::verify() {
   return verifyOperandTile(*this, getValue().getType(), getTile().getType());
 }
 
+LogicalResult ReadOp::verify() {
+  SharedType tile = getTile().getType();
+  FragmentType result = getResult().getType();
+  if (tile.getRows() != 1 || !tile.getElementType().isF32() ||
+      !isa<ColLayoutAttr>(result.getLayout()) ||
+      result.getElementType() != tile.getElementType() ||
+      result.getShape().back() != tile.getColumns())
+    return emitOpError() << "reads a row of f32 as a vector along columns, not "
+                         << tile << " as " << result;
+  return success();
+}
+
 LogicalResult FillOp::verify() {
   RingType ring = getRing().getType();
   if (ring.getKind() != RingKind::MBarrier)

@@ -57,7 +57,7 @@ SmallVector<scf::ForOp> flash::tile::findProductLoops(gpu::GPUFuncOp kernel) {
 /// computes, waits for a stage, or writes a tile of its own.
 static bool isMovable(Operation &op) {
   return isMemoryEffectFree(&op) ||
-         isa<GetOp, MmaOp, StoreSharedOp, FillOp, ReleaseOp, AllReduceOp>(
+         isa<GetOp, ReadOp, MmaOp, StoreSharedOp, FillOp, ReleaseOp, AllReduceOp>(
              op) ||
          (isa<MapOp>(op) && !hasEffect<MemoryEffects::Write>(&op));
 }

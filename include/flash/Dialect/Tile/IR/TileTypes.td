@@ -74,7 +74,8 @@ def FlashTile_Shared : FlashTile_Type<"Shared", "shared"> {
   let description = [{
     R rows of C columns in panels of 128 bytes of columns: panel p holds
     columns `p * 128 / sizeof(T)` on, as `[row][128 bytes]`, and the 16-byte
-    chunks of a row are swizzled by `chunk ^= row % 8`. The last panel may be
+    chunks of a row are swizzled by `chunk ^= row % 8`; a tile of one row lies
+    as it is. The last panel may be
     used in part. Its address is a multiple of 1024. At L4: the 32-bit shared
     address.
 
@@ -177,8 +178,8 @@ def FlashTile_TensorMap : FlashTile_Type<"TensorMap", "tensor_map"> {
   let description = [{
     Describes a memref to the copy engine, 128 bytes made by the runtime. The
     shape is the box that one copy moves, in the order of the memref's
-    dimensions; the last one is a panel of 128 bytes. Swizzle is 128 bytes, and
-    what lies out of bounds is read as zero. The map has the memref's sizes and
+    dimensions; the last one is a panel of 128 bytes. Swizzle is 128 bytes
+    (none of a box of one row), and what lies out of bounds is read as zero. The map has the memref's sizes and
     strides; dimensions in reverse, as the driver wants them.
 
     At L4: a pointer to a kernel parameter, by value and aligned to 64.
