@@ -117,6 +117,7 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
   if (options.startProducts) {
     onKernels(tile::createTileSplitMaps());
     onKernels(tile::createTileStartProducts());
+    onKernels(tile::createTileUnswitchLoops());
   }
   if (options.prefetchTiles)
     onKernels(tile::createTilePrefetchTiles());

@@ -95,6 +95,32 @@ static bool isLate(MmaOp product) {
          llvm::any_of(get.getRing().getUsers(), llvm::IsaPred<FillOp>);
 }
 
+/// Whether the op, or something in it, waits for a product of the block.
+static bool dependsOnProduct(Operation *op, Block *block) {
+  if (isa<MmaOp>(op))
+    return true;
+  bool depends = false;
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands()) {
+      Operation *definition = operand.getDefiningOp();
+      definition =
+          definition ? block->findAncestorOpInBlock(*definition) : nullptr;
+      depends |= definition && definition != op &&
+                 dependsOnProduct(definition, block);
+    }
+  });
+  return depends;
+}
+
+/// Adds ops to the order, those first that need not wait for a product.
+static void append(llvm::SetVector<Operation *> &order,
+                   const llvm::SetVector<Operation *> &ops, Block *block) {
+  for (Operation *op : ops)
+    if (!dependsOnProduct(op, block))
+      order.insert(op);
+  order.insert(ops.begin(), ops.end());
+}
+
 /// Products as early as their operands allow, what a product needs of device
 /// memory before the product before it; the rest after them, in order. Products
 /// of the iteration before start where the fewest registers are held: right
@@ -121,7 +147,7 @@ static llvm::SetVector<Operation *> getOrder(Block *block) {
       }
     finish();
     needed.remove(product);
-    order.insert(needed.begin(), needed.end());
+    append(order, needed, block);
     before = product;
   }
   for (auto product : block->getOps<MmaOp>()) {

@@ -172,6 +172,21 @@ def TileStartProducts : Pass<"flash-tile-start-products", "::mlir::gpu::GPUFuncO
   let statistics = [Statistic<"numLoops", "num-loops", "Loops whose products are in flight">];
 }
 
+def TileUnswitchLoops : Pass<"flash-tile-unswitch-loops", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "One loop for each answer to a condition that no iteration changes";
+  let description = [{
+    In loops with more than two products in flight:
+
+    ```mlir
+    scf.for %i ... { %m = scf.if %cut { ... } else { ... } }
+    // becomes
+    scf.if %cut { scf.for %i ... } else { scf.for %i ... }
+    ```
+  }];
+  let statistics = [Statistic<"numUnswitched", "num-unswitched", "Loops that became two">];
+  let dependentDialects = ["::mlir::scf::SCFDialect"];
+}
+
 def TileLowerSoftmax : Pass<"flash-tile-lower-softmax", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Write online softmax as maps and reductions of fragments";
   let description = [{
