@@ -19,6 +19,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "SplitSchedule.h"
 #include "TileUtils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -90,7 +91,8 @@ LogicalResult flash::tileMerge(RewriterBase &rewriter, MergeOp op,
       getAsOpFoldResult(index.ceilDiv(numRows, rows))};
   auto forall = scf::ForallOp::create(rewriter, loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
-  forall->setAttr(kScheduleAttrName, schedule);
+  if (failed(setSchedule(forall, schedule, LoopContents())))
+    return failure();
   rewriter.setInsertionPoint(forall.getTerminator());
 
   SmallVector<Value> ids = forall.getInductionVars();
