@@ -144,3 +144,14 @@ func.func private @incomplete() attributes {foo.bar = #flash.bounded<up_to = 128
 // -----
 // expected-error @below {{a tiling has n of at least 1, not 0}}
 func.func private @tiling() attributes {foo.bar = #flash.tiling<m = 1, n = 0, d = 1>}
+
+// -----
+// expected-error @below {{'flash.rare' has no value}}
+func.func private @rare() attributes {flash.rare = 1}
+
+// -----
+func.func @counters() {
+  // expected-error @below {{'flash.io_counters' belongs on a global}}
+  %c = arith.constant {flash.io_counters = []} 1 : index
+  return
+}

@@ -18,6 +18,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "mlir/IR/SymbolTable.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -83,8 +84,14 @@ LogicalResult FlashDialect::verifyOperationAttribute(Operation *op,
              << "'" << name << "' must be a #" << name << "<...>";
     return success();
   }
-  if (name == getRareAttrName() || name == getIOCountersAttrName())
-    return success();
+  if (name == getRareAttrName())
+    return isa<UnitAttr>(value)
+               ? success()
+               : op->emitError() << "'" << name << "' has no value";
+  if (name == getIOCountersAttrName())
+    return op->hasAttr(SymbolTable::getSymbolAttrName())
+               ? success()
+               : op->emitError() << "'" << name << "' belongs on a global";
   if (name == getNameAttrName())
     return op->emitError() << "'" << name
                            << "' belongs on an argument of a function";

@@ -197,7 +197,8 @@ def VerifyLevel : Pass<"flash-verify-level"> {
   let description = [{
     L0: no tiled ops. L1: no `flash.attention`, `flash.merge`. L2: no
     `flash.online_attention`. L3: no tensors in kernels. L4: only target dialects in kernels. An op that does not belong is
-    an error at its location.
+    an error at its location, and so is an attribute of ours, on another dialect's
+    op, whose name has no dialect: nobody reads it.
   }];
   let options = [Option<"level", "level", "std::string", /*default=*/"\"L0\"", "L0, L1, L2, L3 or L4">];
 }
