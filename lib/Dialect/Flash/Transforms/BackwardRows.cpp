@@ -36,17 +36,20 @@ static ScheduleAttr scheduleRows(BackwardProblem &p) {
   fields.m = p.rows;
   fields.n = 1;
   fields.d = p.schedule.getD();
-  fields.warps = p.schedule.isOfOneThread() ? 0 : std::max<int64_t>(p.rows / 16, 1);
+  fields.warps = p.schedule.getTiling().isOfOneThread()
+                     ? 0
+                     : std::max<int64_t>(p.rows / 16, 1);
   return fields.get(p.op.getContext());
 }
 
+/// A loop over blocks of rows of all heads.
 static scf::ForallOp loopOverRows(BackwardProblem &p, ValueRange outs) {
   SmallVector<OpFoldResult> blocks{getAsOpFoldResult(p.batches),
                                    getAsOpFoldResult(p.queryHeads),
                                    getAsOpFoldResult(p.countQueryBlocks())};
   auto forall = scf::ForallOp::create(p.rewriter, p.loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
-  forall->setAttr(kScheduleAttrName, scheduleRows(p));
+  p.setSchedule(forall, scheduleRows(p), LoopContents{0, false, false});
   p.rewriter.setInsertionPoint(forall.getTerminator());
   return forall;
 }

@@ -75,6 +75,11 @@ BackwardProblem BackwardProblem::withBlocksOf(int64_t queries,
   return problem;
 }
 
+void BackwardProblem::setSchedule(scf::ForallOp loop, ScheduleAttr given,
+                                  LoopContents contents) {
+  hasFailed |= failed(flash::setSchedule(loop, given, contents));
+}
+
 Value BackwardProblem::countQueryBlocks() {
   return index.ceilDiv(numQueries, rows);
 }
@@ -174,7 +179,13 @@ private:
         index.add(first, getValueOrCreateConstantIndexOp(rewriter, loc, count)),
         index.constant(1));
   }
-  bool isOfOneThread() { return p.schedule.isOfOneThread(); }
+  /// Products of a step that adds to these gradients, two of them to compute
+  /// the scores and their gradients again.
+  LoopContents contents(bool query, bool key, bool value) {
+    bool scores = query || key;
+    return {1 + scores + query + key + value, false, bool(mask)};
+  }
+  bool isOfOneThread() { return p.schedule.getTiling().isOfOneThread(); }
 
   BackwardProblem &p;
   RewriterBase &rewriter;
@@ -443,7 +454,7 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
           cast<RankedTensorType>(tensor.getType()).getElementType()));
   auto forall = scf::ForallOp::create(rewriter, loc, grid, outs,
                                       /*mapping=*/std::nullopt);
-  forall->setAttr(kScheduleAttrName, p.schedule);
+  p.setSchedule(forall, p.schedule, contents(query, key, value));
   rewriter.setInsertionPoint(forall.getTerminator());
   batch = forall.getInductionVar(0);
   keyHead = forall.getInductionVar(1);
@@ -633,7 +644,7 @@ Value BackwardTiler::loopOverQueryBlocks() {
                                  getAsOpFoldResult(p.countQueryBlocks())};
   auto forall = scf::ForallOp::create(rewriter, loc, grid, out,
                                       /*mapping=*/std::nullopt);
-  forall->setAttr(kScheduleAttrName, p.schedule);
+  p.setSchedule(forall, p.schedule, contents(true, false, false));
   rewriter.setInsertionPoint(forall.getTerminator());
   batch = forall.getInductionVar(0);
   queryHead = forall.getInductionVar(1);
@@ -690,6 +701,7 @@ SmallVector<Value> BackwardTiler::tile() {
     // The tile of the other loop, turned: more of what is outside.
     BackwardProblem turned = p.withBlocksOf(p.keys, p.rows);
     dQuery = BackwardTiler(turned, statistics).loopOverQueryBlocks();
+    p.hasFailed |= turned.hasFailed;
   }
   SmallVector<Value> results;
   if (query)
@@ -708,5 +720,9 @@ SmallVector<Value> flash::tileBackward(RewriterBase &rewriter,
   BackwardProblem problem(rewriter, op, schedule);
   BackwardProblem ofRows =
       problem.withBlocksOf(problem.statisticsRows, problem.keys);
-  return BackwardTiler(problem, buildRowStatistics(ofRows)).tile();
+  SmallVector<Value> results =
+      BackwardTiler(problem, buildRowStatistics(ofRows)).tile();
+  if (problem.hasFailed || ofRows.hasFailed)
+    return {};
+  return results;
 }
