@@ -17,12 +17,14 @@
 #include "Lowering.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace flash::tile;
 
 bool flash::tile::isPacked(FragmentType type) {
-  return isa<AccLayoutAttr, LhsLayoutAttr>(type.getLayout()) &&
+  return isa<AccLayoutAttr, LhsLayoutAttr, StreamLayoutAttr>(
+             type.getLayout()) &&
          isa<FloatType>(type.getElementType()) &&
          type.getElementType().getIntOrFloatBitWidth() == 16;
 }
@@ -212,7 +214,8 @@ LaneBase LaneBase::get(Emitter &e, const KernelValues &kernel,
                        FragmentType type) {
   WarpPlace warp = WarpPlace::get(e, kernel, type);
   LaneBase base{e.add(e.shl(warp.row, 4), e.shr(kernel.lane, 2)),
-                e.shl(e.bitAnd(kernel.lane, 3), 1)};
+                e.shl(e.bitAnd(kernel.lane, 3),
+                      llvm::Log2_64(type.getLayout().getRun()))};
   int64_t columns =
       type.getRank() == 2 ? type.getColumns() : type.getShape()[0];
   if (warp.group)

@@ -250,6 +250,9 @@ void populateMapPatterns(const TileTypeConverter &converter,
 void populateTransferPatterns(const TileTypeConverter &converter,
                               mlir::RewritePatternSet &patterns,
                               const KernelMap &kernels);
+void populateFetchPatterns(const TileTypeConverter &converter,
+                           mlir::RewritePatternSet &patterns,
+                           const KernelMap &kernels);
 void populateStorePatterns(const TileTypeConverter &converter,
                            mlir::RewritePatternSet &patterns,
                            const KernelMap &kernels);
