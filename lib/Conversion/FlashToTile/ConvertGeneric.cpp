@@ -227,8 +227,8 @@ static tile::FragmentType getWideType(tile::FragmentType type) {
   if (isa<tile::LhsLayoutAttr>(layout))
     layout = tile::AccLayoutAttr::get(type.getContext(), type.getWarps(),
                                       type.getColumnGroups());
-  return tile::FragmentType::get(
-      type.getShape(), Float32Type::get(type.getContext()), layout);
+  return tile::FragmentType::get(type.getShape(),
+                                 Float32Type::get(type.getContext()), layout);
 }
 
 LogicalResult KernelBuilder::convertGeneric(linalg::GenericOp op) {

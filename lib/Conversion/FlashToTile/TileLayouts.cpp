@@ -46,8 +46,8 @@ int64_t TileLayouts::getColumnGroups(int64_t rows) const {
   return rows % (16 * warps / groups) ? 1 : groups;
 }
 
-tile::LayoutAttrInterface
-TileLayouts::getMatrixLayout(MLIRContext *context, int64_t rows) const {
+tile::LayoutAttrInterface TileLayouts::getMatrixLayout(MLIRContext *context,
+                                                       int64_t rows) const {
   int64_t groups = getColumnGroups(rows);
   if (isStreamed())
     return tile::StreamLayoutAttr::get(context, warps, run, groups);

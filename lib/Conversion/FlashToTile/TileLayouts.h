@@ -78,8 +78,9 @@ private:
                               VectorPlace place);
   llvm::LogicalResult requireOf(mlir::linalg::LinalgOp op);
   int64_t findRun(mlir::Block &body) const;
-  bool isStreamedBy(mlir::linalg::LinalgOp op,
-                    llvm::SmallVectorImpl<llvm::ArrayRef<int64_t>> &shapes) const;
+  bool
+  isStreamedBy(mlir::linalg::LinalgOp op,
+               llvm::SmallVectorImpl<llvm::ArrayRef<int64_t>> &shapes) const;
 
   int64_t warps, warpsPerInstruction;
   /// Columns of a run where the kernel streams, else 0.

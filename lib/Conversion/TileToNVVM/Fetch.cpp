@@ -54,6 +54,7 @@ private:
   void emitRow(Emitter &e, int64_t row);
   void read(Emitter &e, Value address, int64_t offset, Value exists);
   void readWhole(Emitter &e, Value address, int64_t words);
+  void packRow(Emitter &e, size_t first);
 
   FetchOp op;
   FragmentType type;
@@ -61,7 +62,8 @@ private:
   Bound rows, columns;
   LaneBase base;
   int64_t elementBytes, piece;
-  /// What was read: words of 32 bits, or single elements of 16.
+  /// What was read: words of 32 bits; of the row that is being read, also
+  /// single elements of 16.
   SmallVector<Value> parts;
 };
 
@@ -93,35 +95,46 @@ void Fetch::read(Emitter &e, Value address, int64_t offset, Value exists) {
   for (int64_t i = 0; i < count; ++i) {
     std::string result = "$" + std::to_string(i);
     list += (i ? ", " : "") + result;
-    fill += ("mov." + width + " " + result + ", " +
-             std::to_string(getPaddingBits(op, words && elementBytes == 2)) +
-             ";\n")
-                .str();
+    fill +=
+        ("mov." + width + " " + result + ", " +
+         std::to_string(getPaddingBits(op, words && elementBytes == 2)) + ";\n")
+            .str();
     constraints += words ? "=&r," : "=&h,";
   }
   std::string vector = count > 1 ? ".v" + std::to_string(count) : "";
   if (count > 1)
     list = "{" + list + "}";
-  std::string text = (fill + "@$" + std::to_string(count + 1) + " ld.global" +
-                      vector + "." + width + " " + list + ", [$" +
-                      std::to_string(count) + " + " + std::to_string(offset) +
-                      "];")
-                         .str();
+  std::string text =
+      (fill + "@$" + std::to_string(count + 1) + " ld.global" + vector + "." +
+       width + " " + list + ", [$" + std::to_string(count) + " + " +
+       std::to_string(offset) + "];")
+          .str();
   SmallVector<Type> types(count, words ? e.getI32Type() : e.getI16Type());
-  llvm::append_range(parts, e.ptx(TypeRange(types), text,
-                                  constraints + "l,b,~{memory}",
-                                  {address, exists}));
+  llvm::append_range(parts,
+                     e.ptx(TypeRange(types), text,
+                           constraints + "l,b,~{memory}", {address, exists}));
+}
+
+/// Makes pairs of single elements, row by row: two rows of a wide tile, each
+/// element in a register, might be more than there are.
+void Fetch::packRow(Emitter &e, size_t first) {
+  SmallVector<Value> singles(llvm::drop_begin(parts, first));
+  parts.truncate(first);
+  for (size_t i = 0; i < singles.size(); i += 2)
+    parts.push_back(LLVM::BitcastOp::create(
+        e, e.getI32Type(), e.makeVector({singles[i], singles[i + 1]})));
 }
 
 void Fetch::emitRow(Emitter &e, int64_t number) {
   Value row = e.add(base.row, number);
-  Value address = e.add(place.address(e, row),
-                        e.toI64(e.mul(base.column, elementBytes)));
+  Value address =
+      e.add(place.address(e, row), e.toI64(e.mul(base.column, elementBytes)));
   Value rowExists;
   if (!rows.covers(type.getRows()))
     rowExists = e.less(row, rows.value);
   int64_t run = type.getLayout().getRun();
   int64_t count = type.getColumnsOfWarp() / 4;
+  size_t before = parts.size();
   for (int64_t i = 0; i < count; i += piece) {
     int64_t column = i / run * 4 * run + i % run;
     Value exists = rowExists;
@@ -131,6 +144,8 @@ void Fetch::emitRow(Emitter &e, int64_t number) {
     }
     read(e, address, column * elementBytes, exists);
   }
+  if (piece * elementBytes < 4)
+    packRow(e, before);
 }
 
 Value Fetch::emit(Emitter &e) {
@@ -139,13 +154,12 @@ Value Fetch::emit(Emitter &e) {
     for (int64_t half : {0, 8})
       emitRow(e, row + half);
   // Packed pairs are words as they are.
-  bool single = piece * elementBytes < 4;
-  if (isPacked(type) && !single)
+  if (isPacked(type))
     return e.makeVector(parts);
   SmallVector<Value> elements;
   for (Value part : parts)
     elements.push_back(LLVM::BitcastOp::create(e, type.getElementType(), part));
-  return pack(e, elements, type);
+  return e.makeVector(elements);
 }
 
 namespace {

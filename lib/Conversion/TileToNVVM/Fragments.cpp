@@ -98,27 +98,6 @@ struct ConvertLowering : TilePattern<ConvertOp> {
   }
 };
 
-/// The elements in f32. A bf16 is the upper half of an f32: two integer
-/// operations widen a pair, where a conversion would be a slow instruction.
-SmallVector<Value> unpackWide(Emitter &e, Value lowered, FragmentType type) {
-  SmallVector<Value> elements;
-  if (isPacked(type) && type.getElementType().isBF16()) {
-    int64_t count = cast<VectorType>(lowered.getType()).getNumElements();
-    for (int64_t i = 0; i < count; ++i) {
-      Value pair = e.extract(lowered, i);
-      for (Value half : {e.shl(pair, 16), e.bitAnd(pair, 0xFFFF0000)})
-        elements.push_back(arith::BitcastOp::create(e, e.getF32Type(), half));
-    }
-    return elements;
-  }
-  for (Value element : unpack(e, lowered, type))
-    elements.push_back(
-        element.getType().isF32()
-            ? element
-            : arith::ExtFOp::create(e, e.getF32Type(), element).getResult());
-  return elements;
-}
-
 struct ReduceLowering : TilePattern<ReduceOp> {
   using TilePattern::TilePattern;
   LogicalResult

@@ -271,6 +271,26 @@ SmallVector<Value> flash::tile::unpack(Emitter &e, Value lowered,
   return elements;
 }
 
+SmallVector<Value> flash::tile::unpackWide(Emitter &e, Value lowered,
+                                           FragmentType type) {
+  SmallVector<Value> elements;
+  if (isPacked(type) && type.getElementType().isBF16()) {
+    int64_t count = cast<VectorType>(lowered.getType()).getNumElements();
+    for (int64_t i = 0; i < count; ++i) {
+      Value pair = e.extract(lowered, i);
+      for (Value half : {e.shl(pair, 16), e.bitAnd(pair, 0xFFFF0000)})
+        elements.push_back(arith::BitcastOp::create(e, e.getF32Type(), half));
+    }
+    return elements;
+  }
+  for (Value element : unpack(e, lowered, type))
+    elements.push_back(
+        element.getType().isF32()
+            ? element
+            : arith::ExtFOp::create(e, e.getF32Type(), element).getResult());
+  return elements;
+}
+
 Value flash::tile::pack(Emitter &e, ArrayRef<Value> elements,
                         FragmentType type) {
   if (!isPacked(type))

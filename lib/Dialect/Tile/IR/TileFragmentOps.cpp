@@ -87,16 +87,15 @@ static LogicalResult verifyMapOfVectors(MapOp op) {
 /// Of stream fragments, which only lie like one another.
 static LogicalResult verifyMapOfStreams(MapOp op) {
   auto first = cast<FragmentType>(op.getResult(0).getType());
-  for (Type type : llvm::concat<const Type>(
-           SmallVector<Type>(op.getInputs().getTypes()),
-           SmallVector<Type>(op.getResultTypes()))) {
+  for (Type type :
+       llvm::concat<const Type>(SmallVector<Type>(op.getInputs().getTypes()),
+                                SmallVector<Type>(op.getResultTypes()))) {
     auto fragment = cast<FragmentType>(type);
     bool isRow = isa<RowLayoutAttr>(fragment.getLayout());
     if (fragment.getLayout() != first.getLayout() && !isRow)
       return op.emitOpError()
              << "of stream fragments takes and gives those of "
-             << first.getLayout() << " and takes row vectors, not "
-             << fragment;
+             << first.getLayout() << " and takes row vectors, not " << fragment;
     if (fragment.getRows() != first.getRows() ||
         (!isRow && fragment.getShape() != first.getShape()))
       return op.emitOpError()
@@ -244,10 +243,10 @@ LogicalResult ReduceOp::verify() {
   if (!(streams || isa<AccLayoutAttr, LhsLayoutAttr>(source.getLayout())) ||
       !(isa<RowLayoutAttr, RowPartialLayoutAttr>(result.getLayout()) ||
         (!streams && isa<ColPartialLayoutAttr>(result.getLayout()))))
-    return emitOpError()
-           << "reduces acc or lhs to row, row_partial or col_partial, or stream "
-              "to row or row_partial, not "
-           << source.getLayout() << " to " << result.getLayout();
+    return emitOpError() << "reduces acc or lhs to row, row_partial or "
+                            "col_partial, or stream "
+                            "to row or row_partial, not "
+                         << source.getLayout() << " to " << result.getLayout();
   if (isa<RowLayoutAttr>(result.getLayout()) && result.getColumnGroups() > 1)
     return emitOpError() << "gives a row_partial fragment where groups of "
                             "warps share a row, not "
