@@ -94,8 +94,7 @@ KernelBuilder::fragmentType(Value tensor, std::optional<VectorPlace> place) {
   if (type.getRank() == 1)
     layout = place.value_or(layouts.getPlace(tensor)).getLayout(context, warps);
   else if (element.isF32() || llvm::none_of(tensor.getUses(), isLeft))
-    layout = tile::AccLayoutAttr::get(
-        context, warps, layouts.getColumnGroups(type.getDimSize(0)));
+    layout = layouts.getMatrixLayout(context, type.getDimSize(0));
   else
     layout = tile::LhsLayoutAttr::get(context, warps);
   auto error = [&] { return emitError(tensor.getLoc()); };
@@ -113,9 +112,27 @@ bool KernelBuilder::canStage(const DeviceTile &source, tile::FragmentType type) 
          alignment(source) >= 16;
 }
 
+bool KernelBuilder::isFetched(Value tensor) {
+  auto it = deviceTiles.find(tensor);
+  if (it == deviceTiles.end() || !layouts.isStreamed())
+    return false;
+  const DeviceTile &tile = it->second;
+  auto type = cast<MemRefType>(tile.memref.getType());
+  return tile.dims.size() == 2 && !tile.packed && !tile.pages &&
+         tile.dims[1] == type.getRank() - 1 &&
+         tile::FetchOp::takesElement(type.getElementType());
+}
+
 FailureOr<Value> KernelBuilder::loadFragment(Operation *user, Value tensor,
                                              tile::FragmentType type) {
   const DeviceTile source = deviceTiles.find(tensor)->second;
+  if (isFetched(tensor))
+    return tile::FetchOp::create(
+               builder, user->getLoc(), type, source.memref, source.offsets,
+               source.sizes[0], source.sizes[1],
+               getRowDimAttr(builder, source.memref, 2, source.dims[0]),
+               builder.getI64IntegerAttr(alignment(source)), source.padding)
+        .getResult();
   if (type.getRank() == 2 && !type.getElementType().isF32())
     return user->emitOpError("reads a tile of ")
            << type.getElementType()
@@ -218,15 +235,16 @@ int64_t KernelBuilder::alignment(const DeviceTile &tile) {
 LogicalResult KernelBuilder::load(Operation *op, Value tensor) {
   if (isMultiplied(tensor))
     return loadMultiplied(op, tensor);
-  if (cast<RankedTensorType>(tensor.getType()).getRank() != 1)
+  bool isMatrix = cast<RankedTensorType>(tensor.getType()).getRank() != 1;
+  if (isMatrix && !isFetched(tensor))
     return success();
   // Here, so that other work stands between the load and its first use.
   for (OpOperand &use : tensor.getUses()) {
     auto step = dyn_cast<linalg::LinalgOp>(use.getOwner());
     std::optional<VectorPlace> place;
-    if (step)
+    if (step && !isMatrix)
       place = layouts.getPlace(step, step.getMatchingIndexingMap(&use));
-    if (!place ||
+    if (!step || (!isMatrix && !place) ||
         (step.isDpsInit(&use) && !step.payloadUsesValueFromOperand(&use)))
       continue;
     FailureOr<tile::FragmentType> type = fragmentType(tensor, place);

@@ -162,10 +162,13 @@ private:
     return value && llvm::isa<tile::SharedType>(value.getType());
   }
   /// Loads a tile of device memory where its readers want it: into shared
-  /// memory for contractions, a vector into registers.
+  /// memory for contractions, a vector or a streamed matrix into registers.
   llvm::LogicalResult load(mlir::Operation *op, mlir::Value tensor);
   llvm::LogicalResult loadMultiplied(mlir::Operation *op, mlir::Value tensor);
   bool canStage(const DeviceTile &source, tile::FragmentType type);
+  /// Whether a tile of device memory is fetched as a whole by those who look at
+  /// its elements.
+  bool isFetched(mlir::Value tensor);
   llvm::FailureOr<mlir::Value> loadFragment(mlir::Operation *user,
                                             mlir::Value tensor,
                                             tile::FragmentType type);
@@ -196,7 +199,8 @@ private:
   llvm::DenseMap<mlir::Value, SumTarget> sums;
   /// Computed tiles that products read from shared memory.
   llvm::DenseMap<mlir::Value, mlir::Value> sharedCopies;
-  /// Vectors of device memory in registers, for each layout.
+  /// Vectors and streamed matrices of device memory in registers, for each
+  /// layout.
   llvm::DenseMap<std::pair<mlir::Value, mlir::Attribute>, mlir::Value> vectors;
   llvm::DenseMap<mlir::Value, DeviceTile> deviceTiles;
 };

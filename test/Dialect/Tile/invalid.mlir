@@ -191,7 +191,7 @@ func.func @contiguous(%m: memref<?x64xbf16, strided<[?, ?]>>, %i: index) {
 
 // -----
 func.func @store_layout(%f: !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>, %m: memref<?xf32>, %i: index) {
-  // expected-error @below {{stores an acc, lhs, row or col fragment, not one with the layout #flash_tile.row_partial<4>}}
+  // expected-error @below {{stores an acc, lhs, stream, row or col fragment, not one with the layout #flash_tile.row_partial<4>}}
   flash_tile.store %f, %m[%i] : !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>, memref<?xf32>
   return
 }

@@ -23,6 +23,8 @@ def ConvertFlashToTile : Pass<"convert-flash-to-tile", "::mlir::ModuleOp"> {
     | slice and pad that a contraction reads | `flash_tile.load` |
     | contraction (`linalg.matmul`) | `flash_tile.mma`, the instruction from `flash_tile.kernel` |
     | element-wise `linalg.generic` | `flash_tile.map`, and `flash_tile.convert` for rounding |
+    | slice and pad that an element-wise step reads | element by element in its `flash_tile.map` |
+    | the same in a kernel without products | `flash_tile.fetch`, in runs of 16 bytes (`#flash_tile.stream`) |
     | `flash.online_softmax` | `flash_tile.online_softmax` |
     | `tensor.parallel_insert_slice` | `flash_tile.store` |
 

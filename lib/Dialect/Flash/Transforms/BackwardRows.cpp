@@ -120,8 +120,11 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
     return readTile(p.rewriter, p.loc, tensor, p.op.getLayout(), batch, head,
                     first, existing, shape, pad);
   };
-  Value delta = sumProducts(p, read(p.op.getOutput(), {p.rows, p.vDim}),
-                            read(p.op.getDOutput(), {p.rows, p.vDim}));
+  // All reads before the sum, which waits for the longest.
+  Value output = read(p.op.getOutput(), {p.rows, p.vDim}),
+        dOutput = read(p.op.getDOutput(), {p.rows, p.vDim});
+  Value lse = scaleLse(p, read(p.op.getLse(), p.rows, -kInfinity));
+  Value delta = sumProducts(p, output, dOutput);
   if (Value dLse = p.op.getDLse()) {
     SmallVector<AffineMap> identity(2, p.rewriter.getMultiDimIdentityMap(1));
     delta = mapTiles(p.rewriter, p.loc, p.rows, {delta, read(dLse, p.rows)},
@@ -132,7 +135,6 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
                      })
                 .front();
   }
-  Value lse = scaleLse(p, read(p.op.getLse(), p.rows, -kInfinity));
   SmallVector<OpFoldResult> at{
       getAsOpFoldResult(batch), getAsOpFoldResult(head),
       getAsOpFoldResult(forall.getInductionVar(2)),

@@ -416,7 +416,8 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
     the last dimension by default; of a matrix fragment it is the last but
     one. A col fragment is a vector along the last dimension, and `cols` bounds
     it. `packed` is as of `flash_tile.load`. Neighbouring columns are stored
-    together where `alignment` (bytes, of each row's first element) allows.
+    together where `alignment` (bytes, of each row's first element) allows: pairs
+    of an accumulator, runs of a stream fragment, up to 16 bytes.
 
     With `add` elements of f32 are added to those in memory, each as one atomic
     operation: in which order blocks add is not known.

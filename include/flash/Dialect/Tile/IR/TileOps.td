@@ -18,6 +18,7 @@ include "flash/Dialect/Tile/IR/TileMemoryOps.td"
 include "flash/Dialect/Tile/IR/TileProductOps.td"
 include "flash/Dialect/Tile/IR/TileFragmentOps.td"
 include "flash/Dialect/Tile/IR/TileRoleOps.td"
+include "flash/Dialect/Tile/IR/TileStreamOps.td"
 
 //===----------------------------------------------------------------------===//
 // Host

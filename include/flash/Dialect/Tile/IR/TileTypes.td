@@ -28,14 +28,15 @@ def FlashTile_Fragment : FlashTile_Type<"Fragment", "fragment"> {
   let summary = "a tile in registers, distributed over the computing warps";
   let description = [{
     Values of a static shape, held by the lanes of W warps as the layout says.
-    At L4: a vector of the elements that one lane holds; 16-bit floats in the
-    accumulator and A operand layouts are packed in pairs into i32.
+    At L4: a vector of the elements that one lane holds; 16-bit floats of
+    rank two are packed in pairs into i32.
 
     Example:
 
     ```mlir
     !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
     !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
+    !flash_tile.fragment<128x64xbf16, #flash_tile.stream<8, run = 8>>
     !flash_tile.fragment<128xf32, #flash_tile.row<8>>
     ```
   }];
