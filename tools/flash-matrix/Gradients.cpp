@@ -1,0 +1,62 @@
+//===- Gradients.cpp - Kernels that give gradients ------------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A kernel with gradients is its forward followed by its backward, one function:
+// its results are those of the forward and then the gradients, and gradients
+// for the forward's results stand behind its operands.
+//
+//===----------------------------------------------------------------------===//
+
+#include "CaseRunner.h"
+
+#include "flash/Dialect/Flash/Transforms/Gradients.h"
+
+#include "mlir/AsmParser/AsmParser.h"
+#include "mlir/IR/Builders.h"
+
+using namespace flash;
+using namespace flash::matrix;
+using rt::Result;
+using rt::Status;
+
+Result<mlir::func::FuncOp> matrix::addGradients(const Kernel &kernel,
+                                                mlir::func::FuncOp func) {
+  DiagnosticCollector diagnostics(func.getContext());
+  mlir::FailureOr<mlir::func::FuncOp> both = addForwardAndBackward(func);
+  if (failed(both))
+    return diagnostics.takeError("it cannot be differentiated");
+  if (kernel.recompute.empty())
+    return *both;
+  auto recompute = llvm::dyn_cast_or_null<RecomputeAttr>(mlir::parseAttribute(
+      "#flash.recompute<" + kernel.recompute + ">", func.getContext()));
+  if (!recompute)
+    return diagnostics.takeError("'" + kernel.recompute +
+                                 "' is no #flash.recompute");
+  both->walk([&](AttentionBackwardOp op) { op.setRecomputeAttr(recompute); });
+  return *both;
+}
+
+std::pair<std::string, reference::ResultKind>
+matrix::describeResult(const Kernel &kernel, size_t index) {
+  if (index == 0)
+    return {"o", reference::ResultKind::Output};
+  if (kernel.lse && index == 1)
+    return {"lse", reference::ResultKind::Lse};
+  return {std::string("d") + kernel.gradients.at(index - 1 - kernel.lse),
+          reference::ResultKind::Gradient};
+}
+
+bool matrix::isRepeatable(const Kernel &kernel, const MatrixOptions &options,
+                          size_t result) {
+  if (options.isCPU() || describeResult(kernel, result).first != "dq")
+    return true;
+  // What flash-schedule-recompute chooses, and may be asked for.
+  if (!kernel.recompute.empty())
+    return kernel.recompute.find("outer = keys") == std::string::npos;
+  return kernel.gradients == "q" || std::max(kernel.dqk, kernel.dv) > 128;
+}
