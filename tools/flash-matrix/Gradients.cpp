@@ -30,14 +30,27 @@ Result<mlir::func::FuncOp> matrix::addGradients(const Kernel &kernel,
   mlir::FailureOr<mlir::func::FuncOp> both = addForwardAndBackward(func);
   if (failed(both))
     return diagnostics.takeError("it cannot be differentiated");
-  if (kernel.recompute.empty())
-    return *both;
-  auto recompute = llvm::dyn_cast_or_null<RecomputeAttr>(mlir::parseAttribute(
-      "#flash.recompute<" + kernel.recompute + ">", func.getContext()));
-  if (!recompute)
-    return diagnostics.takeError("'" + kernel.recompute +
-                                 "' is no #flash.recompute");
-  both->walk([&](AttentionBackwardOp op) { op.setRecomputeAttr(recompute); });
+  // An attribute of the text, if there is text.
+  std::string wrong;
+  auto parse = [&](const char *name, const std::string &fields) {
+    if (fields.empty())
+      return mlir::Attribute();
+    mlir::Attribute attribute = mlir::parseAttribute(
+        std::string(name) + "<" + fields + ">", func.getContext());
+    if (!attribute)
+      wrong = "'" + fields + "' is no " + name;
+    return attribute;
+  };
+  mlir::Attribute recompute = parse("#flash.recompute", kernel.recompute),
+                  schedule = parse("#flash.schedule", kernel.backwardSchedule);
+  if (!wrong.empty())
+    return diagnostics.takeError(wrong);
+  both->walk([&](AttentionBackwardOp op) {
+    if (recompute)
+      op.setRecomputeAttr(llvm::cast<RecomputeAttr>(recompute));
+    if (schedule)
+      op.setScheduleAttr(llvm::cast<ScheduleAttr>(schedule));
+  });
   return *both;
 }
 

@@ -77,9 +77,9 @@ struct Kernel {
   /// Of which of Q, K and V (`qkv`, `k`, ...) gradients are results, too;
   /// gradients for all results are operands then. Empty: the forward alone.
   std::string gradients;
-  /// What the backward computes again, as `outer = both`; empty for the
-  /// compiler's choice.
-  std::string recompute;
+  /// What the backward computes again, as `outer = both`, and fields of its
+  /// schedule; empty for the compiler's choice.
+  std::string recompute, backwardSchedule;
   /// Text before the attention.
   std::string prelude;
   std::vector<Shape> shapes;
