@@ -389,6 +389,15 @@ static bool canPack(const Draw &draw) {
          });
 }
 
+/// Whether a backward takes all of it.
+static bool canDifferentiate(const Draw &draw) {
+  return !draw.sinks && draw.dropout.empty() && !draw.sequences &&
+         !draw.kvLengths && !draw.pageSize && !draw.keyType &&
+         !draw.valueType && llvm::none_of(draw.mask, [](const Mask &mask) {
+           return countKind(mask, Mask::BlockSparse) > 0;
+         });
+}
+
 bool fuzz::isLegal(const Draw &draw) {
   if (draw.shapes.empty() || (draw.isStatic && draw.shapes.size() != 1) ||
       (draw.isStatic && draw.dynamicHeads))
@@ -401,6 +410,8 @@ bool fuzz::isLegal(const Draw &draw) {
   if (llvm::count_if(draw.scores, [](const Score &score) {
         return score.kind == Score::Region;
       }) > 1)
+    return false;
+  if (!draw.gradients.empty() && !canDifferentiate(draw))
     return false;
   if ((draw.pageSize && !draw.kvLengths) || (draw.packHeads && !canPack(draw)))
     return false;
@@ -447,6 +458,25 @@ static void packHeads(Draw &draw) {
     draw = packed;
 }
 
+/// Gradients, of half of those that have some.
+static void drawGradients(Draw &draw) {
+  Random random(draw.seed + 2);
+  if (!canDifferentiate(draw) || !random.chance(0.5))
+    return;
+  int64_t which = random.chance(0.5) ? 7 : random.between(1, 7);
+  for (int64_t i = 0; i < 3; ++i)
+    if (which >> i & 1)
+      draw.gradients += "qkv"[i];
+  draw.recompute = random.of<const char *>(
+      {"", "outer = keys, sum = owned", "outer = both", "outer = each"});
+  if (draw.gradients == "q" && random.chance(0.5))
+    draw.recompute = "outer = queries";
+  if (random.chance(0.3))
+    draw.backwardSchedule =
+        "m = " + std::to_string(random.between(1, 80)) +
+        ", n = " + std::to_string(random.between(1, 80));
+}
+
 Draw fuzz::drawAttention(uint64_t seed, uint64_t number) {
   Random mix(seed);
   Random random(mix.next() ^ (number * 0xd1342543de82ef95 + 1));
@@ -460,6 +490,7 @@ Draw fuzz::drawAttention(uint64_t seed, uint64_t number) {
     if (!isLegal(draw))
       continue;
     packHeads(draw);
+    drawGradients(draw);
     return draw;
   }
 }

@@ -170,6 +170,10 @@ struct Draw {
   /// Without attributes the regions stand for themselves.
   bool bareRegions = false;
 
+  /// Of which of Q, K and V gradients are asked for; empty: of none. What the
+  /// backward computes again, and its tiles; empty for the compiler's choice.
+  std::string gradients, recompute, backwardSchedule;
+
   /// 0: not ragged.
   int64_t sequences = 0;
   bool kvLengths = false;

@@ -243,6 +243,11 @@ void Fuzzer::report(const Failure &failure) {
     os << kernel.describe(shape) << ";";
   if (kernel.splitKV)
     os << " --split-kv=" << kernel.splitKV;
+  if (!kernel.gradients.empty())
+    os << "\n  gradients: " << kernel.gradients << " " << kernel.recompute
+       << (kernel.backwardSchedule.empty()
+               ? ""
+               : ", schedule " + kernel.backwardSchedule);
   os << "\n" << kernel.program();
   os.flush();
 }

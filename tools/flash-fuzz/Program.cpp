@@ -181,6 +181,9 @@ Kernel ProgramBuilder::build() {
   kernel.scale = draw.scale;
   kernel.splitKV = draw.splitKV;
   kernel.pageSize = draw.pageSize;
+  kernel.gradients = draw.gradients;
+  kernel.recompute = draw.recompute;
+  kernel.backwardSchedule = draw.backwardSchedule;
   kernel.shapes = draw.shapes;
   for (Shape &shape : kernel.shapes)
     std::tie(shape.heads, shape.kvHeads) = std::pair(heads(), draw.kvHeads);

@@ -111,6 +111,17 @@ void Simplifier::features() {
   if (draw.shapes.size() > 1)
     for (const matrix::Shape &shape : draw.shapes)
       add([&](Draw &copy) { copy.shapes = {shape}; });
+  if (!draw.gradients.empty())
+    add([](Draw &copy) {
+      copy.gradients.clear();
+      copy.recompute.clear();
+      copy.backwardSchedule.clear();
+    });
+  set(&Draw::recompute, std::string());
+  set(&Draw::backwardSchedule, std::string());
+  if (draw.gradients.size() > 1)
+    for (char operand : draw.gradients)
+      set(&Draw::gradients, std::string(1, operand));
   if (!draw.mask.empty())
     add([](Draw &copy) { copy.mask.clear(); });
   if (!draw.scores.empty())

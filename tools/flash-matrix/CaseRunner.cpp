@@ -13,6 +13,7 @@
 
 #include "CaseRunner.h"
 #include "Fence.h"
+#include "FilledMemory.h"
 #include "Guarded.h"
 
 #include "flash/InitAll.h"
@@ -70,6 +71,12 @@ Status CaseRunner::compile() {
   if (entry.failed())
     return entry.status();
   func = *entry;
+  if (!kernel.gradients.empty()) {
+    Result<mlir::func::FuncOp> both = addGradients(kernel, func);
+    if (both.failed())
+      return both.status();
+    func = *both;
+  }
   compileOptions.target = options.target;
   compileOptions.splitKV = kernel.splitKV;
   compileOptions.passes = options.passes;
@@ -201,11 +208,77 @@ Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
       operands.values.push_back(number);
       operands.arguments.push_back(rt::Argument::index(number));
     }
-  return addAll(numTensors, arrays.size());
+  if (Status status = addAll(numTensors, arrays.size()); status.failed())
+    return status;
+  return addResultGradients(shape, seed, operands);
+}
+
+/// Operands of a backward: gradients for the kernel's results.
+Status CaseRunner::addResultGradients(const Shape &shape, uint64_t seed,
+                                      Operands &operands) const {
+  if (kernel.gradients.empty())
+    return Status::success();
+  int64_t heads = kernel.dynamicHeads ? shape.heads : kernel.heads;
+  std::vector<int64_t> output = inputShapes(shape)[0];
+  output.back() = kernel.dv;
+  auto add = [&](rt::DType element, const std::vector<int64_t> &dims) {
+    Result<Array> array = Array::create(element, dims);
+    Status status = array.status();
+    if (status.ok())
+      status = rt::fillNormal(*array, ++seed);
+    return status.ok() ? addInput(std::move(*array), operands) : status;
+  };
+  Status status =
+      add(kernel.wideOutput ? rt::DType::F32 : kernel.type, output);
+  if (status.ok() && kernel.lse)
+    status = add(kernel.type == rt::DType::F64 ? kernel.type : rt::DType::F32,
+                 {shape.batch, heads, shape.sq});
+  return status;
+}
+
+/// Device memory for temporaries; none on a CPU.
+Result<std::optional<rt::cuda::DeviceBuffer>>
+CaseRunner::makeWorkspace(const Operands &operands) const {
+  if (!cuda)
+    return std::optional<rt::cuda::DeviceBuffer>();
+  Result<int64_t> bytes = executable->plan().getWorkspaceSize(
+      rt::toCallArguments(operands.arguments).data());
+  if (bytes.failed())
+    return bytes.status();
+  Result<rt::cuda::DeviceBuffer> buffer =
+      rt::cuda::DeviceBuffer::allocate(*cuda, *bytes);
+  if (buffer.failed())
+    return buffer.status();
+  return std::optional<rt::cuda::DeviceBuffer>(std::move(*buffer));
+}
+
+/// One launch, with temporaries that hold NaNs (on a CPU: numbers that no sum
+/// survives).
+Status CaseRunner::launchOnce(const Operands &operands,
+                              const std::vector<rt::Argument> &results,
+                              std::optional<rt::cuda::DeviceBuffer> &memory) {
+  if (!cuda) {
+    FilledMemory filled;
+    return executable->launch(operands.arguments, results, nullptr);
+  }
+  rt::Workspace workspace;
+  if (memory) {
+    if (Status filled = memory->fill(0xff); filled.failed())
+      return filled;
+    workspace = {reinterpret_cast<void *>(memory->address()),
+                 size_t(memory->size())};
+  }
+  Status status = executable->plan().checkKinds(operands.arguments, results);
+  if (status.ok())
+    status = executable->launch(rt::toCallArguments(operands.arguments).data(),
+                                rt::toCallArguments(results).data(), nullptr,
+                                workspace.bytes ? &workspace : nullptr);
+  return status.ok() ? rt::cuda::synchronize(*cuda, nullptr) : status;
 }
 
 /// Launches as often as the options say. `like` are results of the right types
-/// and shapes; `first` becomes those of the first launch.
+/// and shapes; `first` becomes those of the first launch, or of the last one
+/// where they may differ.
 Status CaseRunner::launch(const Operands &operands,
                           const std::vector<RuntimeValue> &like,
                           std::vector<Array> &first) {
@@ -222,16 +295,18 @@ Status CaseRunner::launch(const Operands &operands,
   for (const Guarded &result : guardedResults)
     results.push_back(result.argument());
 
+  Result<std::optional<rt::cuda::DeviceBuffer>> workspace =
+      makeWorkspace(operands);
+  if (workspace.failed())
+    return workspace.status();
   for (int64_t repeat = 0; repeat < options.repeats; ++repeat) {
     for (Guarded &result : guardedResults) {
       result.poison();
       if (Status copied = result.toDevice(); copied.failed())
         return copied;
     }
-    Status status = executable->launch(operands.arguments, results, nullptr);
-    if (cuda && status.ok())
-      status = rt::cuda::synchronize(*cuda, nullptr);
-    if (status.failed())
+    if (Status status = launchOnce(operands, results, *workspace);
+        status.failed())
       return status;
     for (size_t i = 0; i < guardedResults.size(); ++i) {
       Guarded &result = guardedResults[i];
@@ -243,8 +318,11 @@ Status CaseRunner::launch(const Operands &operands,
       Result<Array> array = result.values();
       if (array.failed())
         return array.status();
+      // Of what may differ the last one is judged.
       if (repeat == 0)
         first.push_back(std::move(*array));
+      else if (!isRepeatable(kernel, options, i))
+        first[i] = std::move(*array);
       else if (std::memcmp(array->data(), first[i].data(),
                            array->sizeInBytes()) != 0)
         return Status::error("result " + std::to_string(i) + ": launch " +
@@ -290,12 +368,12 @@ Status CaseRunner::check(const Shape &shape, CaseResult &result) {
     return status;
 
   for (size_t i = 0; i < first.size(); ++i) {
-    bool isLse = i == 1;
+    auto [what, kind] = describeResult(kernel, i);
+    const Tensor &exact = std::get<Tensor>((*truth)[i]);
     reference::Verdict verdict = reference::judge(
-        first[i], *std::get<Tensor>((*truth)[i]).array,
-        *std::get<Tensor>((*unfused)[i]).array,
-        isLse ? reference::ResultKind::Lse : reference::ResultKind::Output,
-        kernel.type, kernel.nanAsReference);
+        first[i], *exact.array, *std::get<Tensor>((*unfused)[i]).array, kind,
+        kernel.type, kernel.nanAsReference,
+        {exact.magnitudes.get(), std::max<int64_t>(exact.queryRows, 1)});
     auto ratio = [](double error, double limit) {
       return error > 0 ? error / limit : 0;
     };
@@ -305,10 +383,10 @@ Status CaseRunner::check(const Shape &shape, CaseResult &result) {
                   ratio(verdict.error.row, verdict.limit.row)});
     if (part > result.part) {
       result.part = part;
-      result.partOf = isLse ? "lse" : "o";
+      result.partOf = what;
     }
     if (!verdict.passed())
-      return Status::error((isLse ? "lse: " : "o: ") + verdict.failure);
+      return Status::error(what + ": " + verdict.failure);
   }
   return Status::success();
 }

@@ -11,6 +11,9 @@
 
 #include "Matrix.h"
 
+#include "flash/Reference/Check.h"
+#include "flash/Runtime/Cuda.h"
+
 namespace flash::matrix {
 
 /// What came of a call.
@@ -22,6 +25,10 @@ struct CaseResult {
   double part = 0;
   std::string partOf;
 };
+
+/// The name of a result, and how it is judged.
+std::pair<std::string, reference::ResultKind>
+describeResult(const Kernel &kernel, size_t index);
 
 /// One kernel in a context of its own.
 class CaseRunner {
@@ -40,6 +47,13 @@ private:
   std::vector<std::vector<int64_t>> inputShapes(const Shape &shape) const;
   rt::Status addInput(rt::Array array, Operands &operands) const;
   rt::Status makeOperands(const Shape &shape, Operands &operands) const;
+  rt::Status addResultGradients(const Shape &shape, uint64_t seed,
+                                Operands &operands) const;
+  rt::Result<std::optional<rt::cuda::DeviceBuffer>>
+  makeWorkspace(const Operands &operands) const;
+  rt::Status launchOnce(const Operands &operands,
+                        const std::vector<rt::Argument> &results,
+                        std::optional<rt::cuda::DeviceBuffer> &memory);
   rt::Status launch(const Operands &operands,
                     const std::vector<reference::RuntimeValue> &like,
                     std::vector<rt::Array> &first);

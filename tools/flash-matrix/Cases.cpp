@@ -37,6 +37,10 @@ std::string Kernel::name() const {
     os << " split=" << splitKV;
   if (!feature.empty())
     os << " " << feature;
+  if (!gradients.empty())
+    os << " gradients=" << gradients;
+  if (!recompute.empty())
+    os << " " << recompute;
   return text;
 }
 
@@ -79,10 +83,16 @@ std::string Kernel::program() const {
   std::string parameters;
   for (const Extra &extra : extras)
     parameters += ", %" + extra.name + ": " + extra.type;
+  std::string wrt;
+  for (char operand : gradients)
+    wrt += (wrt.empty() ? "attributes {wrt = [" : ", ") +
+           std::to_string(std::string("qkv").find(operand));
+  if (!wrt.empty())
+    wrt += "]} ";
   return "func.func @f(%q: " + q + ", %k: " + k + ", %v: " + v +
          (offsets ? ", %i: index, %j: index" : "") +
          (seeds ? ", %seed: i64, %offset: i64" : "") + parameters + ") -> (" +
-         results + ") {\n" + prelude + "  %o" + (lse ? ", %l" : "") +
+         results + ") " + wrt + "{\n" + prelude + "  %o" + (lse ? ", %l" : "") +
          " = flash.attention %q, %k, %v" +
          (offsets ? " q_offset(%i) kv_offset(%j)" : "") + " " + operands +
          " {" + text + "} " + region + "\n      : " + q + ", " + k + ", " + v +
@@ -252,6 +262,8 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
     for (Kernel &kernel : makeHopperKernels(type))
       add(std::move(kernel));
     for (Kernel &kernel : makeUnseenKernels(type))
+      add(std::move(kernel));
+    for (Kernel &kernel : makeBackwardKernels(type))
       add(std::move(kernel));
   }
   return kernels;

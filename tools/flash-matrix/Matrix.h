@@ -32,6 +32,7 @@ struct Shape {
 };
 
 struct Kernel;
+struct MatrixOptions;
 
 /// An operand beside Q, K, V and offsets.
 struct Extra {
@@ -73,6 +74,12 @@ struct Kernel {
   /// Text of the scale; empty for the default.
   std::string scale;
   int64_t splitKV = 0;
+  /// Of which of Q, K and V (`qkv`, `k`, ...) gradients are results, too;
+  /// gradients for all results are operands then. Empty: the forward alone.
+  std::string gradients;
+  /// What the backward computes again, as `outer = both`, and fields of its
+  /// schedule; empty for the compiler's choice.
+  std::string recompute, backwardSchedule;
   /// Text before the attention.
   std::string prelude;
   std::vector<Shape> shapes;
@@ -115,6 +122,9 @@ std::vector<Kernel> makePackedKernels(rt::DType type);
 /// Kernels that schedules for Hopper make differently, of one element type.
 std::vector<Kernel> makeHopperKernels(rt::DType type);
 
+/// Kernels that give gradients, too, of one element type.
+std::vector<Kernel> makeBackwardKernels(rt::DType type);
+
 /// Kernels whose masks hide keys and values that are spoilt, of one element
 /// type.
 std::vector<Kernel> makeUnseenKernels(rt::DType type);
@@ -143,6 +153,15 @@ spoilUnseen(const Kernel &kernel, const Shape &shape,
             std::vector<rt::Array> &operands,
             const std::function<rt::Result<std::shared_ptr<const rt::Array>>(
                 const std::vector<rt::Array> &)> &run);
+
+/// The function that runs forward and backward of a kernel with gradients.
+rt::Result<mlir::func::FuncOp> addGradients(const Kernel &kernel,
+                                            mlir::func::FuncOp func);
+
+/// Whether a result has the same bits each time: not a gradient to which blocks
+/// of keys add in any order.
+bool isRepeatable(const Kernel &kernel, const MatrixOptions &options,
+                  size_t result);
 
 /// Pages that a call has.
 int64_t pagesOf(const Kernel &kernel, const Shape &shape);

@@ -105,3 +105,22 @@ func.func @lists(%q: tensor<2x4x?x64xf16>, %k: tensor<?x4x16x64xf16>, %n: tensor
       : tensor<2x4x?x64xf16>, tensor<?x4x16x64xf16>, tensor<?x4x16x64xf16> -> tensor<2x4x?x64xf16>
   return %o : tensor<2x4x?x64xf16>
 }
+
+// -----
+
+// A backward: what the forward's results and the gradients for them have to agree with.
+// CHECK-LABEL: @backward
+// CHECK-DAG: cf.assert %{{.*}}, "batch differs: query
+// CHECK-DAG: cf.assert %{{.*}}, "length differs: key
+// CHECK-DAG: cf.assert %{{.*}}, "length differs: query has {lhs}, output has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "length differs: query has {lhs}, d_output has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "length differs: query has {lhs}, lse has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "length differs: query has {lhs}, d_lse has {rhs}"
+// CHECK-DAG: cf.assert %{{.*}}, "number of heads differs: operand 'slopes' has {lhs} (dimension 0), the attention has {rhs}"
+// CHECK: flash.attention_backward
+func.func @backward(%q: tensor<?x4x?x64xf16>, %k: tensor<?x2x?x64xf16>, %v: tensor<?x2x?x64xf16>, %o: tensor<?x4x?x64xf16>,
+                    %l: tensor<?x4x?xf32>, %do: tensor<?x4x?x64xf16>, %dl: tensor<?x4x?xf32>, %a: tensor<?xf32>) -> tensor<?x4x?x64xf16> {
+  %dq = flash.attention_backward %q, %k, %v, %o, %l, %do d_lse(%dl : tensor<?x4x?xf32>) score_operands(%a : tensor<?xf32>) {scores = [#flash.alibi]}
+      : tensor<?x4x?x64xf16>, tensor<?x2x?x64xf16>, tensor<?x2x?x64xf16>, tensor<?x4x?x64xf16>, tensor<?x4x?xf32>, tensor<?x4x?x64xf16> -> query tensor<?x4x?x64xf16>
+  return %dq : tensor<?x4x?x64xf16>
+}

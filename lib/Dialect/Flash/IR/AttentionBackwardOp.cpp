@@ -17,6 +17,48 @@
 using namespace mlir;
 using namespace flash;
 
+//===----------------------------------------------------------------------===//
+// #flash.recompute
+//===----------------------------------------------------------------------===//
+
+Attribute RecomputeAttr::parse(AsmParser &parser, Type) {
+  OuterLoop outer = OuterLoop::Keys;
+  GradientSum sum = GradientSum::Added;
+  auto parseField = [&]() -> ParseResult {
+    llvm::SMLoc at = parser.getCurrentLocation();
+    StringRef name;
+    if (parser.parseKeyword(&name) || parser.parseEqual())
+      return failure();
+    auto parseInto = [&](auto &field) -> ParseResult {
+      auto value =
+          FieldParser<std::remove_reference_t<decltype(field)>>::parse(parser);
+      if (failed(value))
+        return failure();
+      field = *value;
+      return success();
+    };
+    if (name == "outer")
+      return parseInto(outer);
+    if (name == "sum")
+      return parseInto(sum);
+    return parser.emitError(at) << "there is no '" << name
+                                << "'; a recompute has outer and sum";
+  };
+  if (parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater,
+                                     parseField))
+    return {};
+  return get(parser.getContext(), outer, sum);
+}
+
+void RecomputeAttr::print(AsmPrinter &printer) const {
+  printer << "<outer = " << stringifyOuterLoop(getOuter())
+          << ", sum = " << stringifyGradientSum(getSum()) << ">";
+}
+
+//===----------------------------------------------------------------------===//
+// flash.attention_backward
+//===----------------------------------------------------------------------===//
+
 /// A gradient has the type of what it is for; static sizes may be known of one
 /// of them only.
 static LogicalResult verifyGradient(AttentionBackwardOp op, StringRef name,

@@ -72,9 +72,14 @@ private:
                ? value
                : arith::TruncFOp::create(nested, l, element, value);
   }
-  /// exp2(factor * score - lse)
+  Value constant(OpBuilder &nested, Location l, double value) {
+    return arith::ConstantOp::create(nested, l,
+                                     nested.getFloatAttr(accumulator, value));
+  }
+  /// exp2(factor * score - lse). With `isAnyNumber` the score may be infinite
+  /// where a row is padding, or sees no key; the probability is 0 there.
   Value exponential(OpBuilder &nested, Location l, Value score, Value lse,
-                    double factor);
+                    double factor, bool isAnyNumber);
 
   RewriterBase &b;
   BackwardStepOp op;
@@ -107,22 +112,29 @@ Value BackwardStepBuilder::contractHeadDims(Value ofQueries, Value ofQueriesT,
 }
 
 Value BackwardStepBuilder::exponential(OpBuilder &nested, Location l,
-                                       Value score, Value lse, double factor) {
-  Value scaled = arith::MulFOp::create(
-      nested, l, score,
-      arith::ConstantOp::create(nested, l,
-                                nested.getFloatAttr(accumulator, factor)));
-  return math::Exp2Op::create(nested, l,
-                              arith::SubFOp::create(nested, l, scaled, lse));
+                                       Value score, Value lse, double factor,
+                                       bool isAnyNumber) {
+  Value scaled =
+      arith::MulFOp::create(nested, l, score, constant(nested, l, factor));
+  Value p = math::Exp2Op::create(nested, l,
+                                 arith::SubFOp::create(nested, l, scaled, lse));
+  if (!isAnyNumber)
+    return p;
+  Value none = arith::CmpFOp::create(
+      nested, l, arith::CmpFPredicate::OEQ, lse,
+      constant(nested, l, std::numeric_limits<double>::infinity()));
+  return arith::SelectOp::create(nested, l, none, constant(nested, l, 0), p);
 }
 
 Value BackwardStepBuilder::probabilities(Value scores, double factor) {
+  bool isAnyNumber = !op.getScoreBody().empty();
   return mapTiles(b, loc, body.getShape(), {scores, op.getLse()},
                   {scoreMap(), queryMap()}, element,
                   [&](OpBuilder &nested, Location l, ValueRange in) {
-                    return SmallVector<Value>{round(
-                        nested, l,
-                        exponential(nested, l, in[0], in[1], factor))};
+                    return SmallVector<Value>{
+                        round(nested, l,
+                              exponential(nested, l, in[0], in[1], factor,
+                                          isAnyNumber))};
                   })
       .front();
 }
@@ -141,21 +153,19 @@ std::pair<Value, Value> BackwardStepBuilder::probabilitiesAndGradient(
   SmallVector<Value> tiles = mapTiles(
       b, loc, body.getShape(), inputs, maps, types,
       [&](OpBuilder &nested, Location l, ValueRange in) {
-        Value p = exponential(nested, l, in[0], in[2], factor);
+        Value p = exponential(nested, l, in[0], in[2], factor,
+                              /*isAnyNumber=*/!scores.isBounded);
         Value d = arith::MulFOp::create(
             nested, l, p, arith::SubFOp::create(nested, l, in[1], in[3]));
         if (scores.derivative)
           d = arith::MulFOp::create(nested, l, d, in[4]);
-        // A score that is hidden has no gradient, whatever its derivative is.
+        // What has no probability (it is hidden, or padding) has no gradient,
+        // whatever the derivative is.
         if (!scores.isBounded) {
-          auto constant = [&](double value) -> Value {
-            return arith::ConstantOp::create(
-                nested, l, nested.getFloatAttr(accumulator, value));
-          };
-          Value hidden = arith::CmpFOp::create(
-              nested, l, arith::CmpFPredicate::OEQ, in[0],
-              constant(-std::numeric_limits<double>::infinity()));
-          d = arith::SelectOp::create(nested, l, hidden, constant(0), d);
+          Value zero = constant(nested, l, 0);
+          Value none = arith::CmpFOp::create(
+              nested, l, arith::CmpFPredicate::OEQ, p, zero);
+          d = arith::SelectOp::create(nested, l, none, zero, d);
         }
         SmallVector<Value> results{round(nested, l, d)};
         if (op.getDValue())

@@ -53,7 +53,8 @@ def Flash_RecomputeAttr : Flash_Attr<"Recompute", "recompute"> {
   let parameters = (ins
     DefaultValuedParameter<"::flash::OuterLoop", "::flash::OuterLoop::Keys", "the loop outside">:$outer,
     DefaultValuedParameter<"::flash::GradientSum", "::flash::GradientSum::Added", "how dQ is added up">:$sum);
-  let assemblyFormat = "`<` struct(params) `>`";
+  // Prints what is a default, too: a decision is there to be read.
+  let hasCustomAssemblyFormat = 1;
 }
 
 def Flash_AttentionBackwardOp : Flash_Op<"attention_backward", [Pure, AttrSizedOperandSegments, AttrSizedResultSegments,
