@@ -119,7 +119,7 @@ MaskBlocks::Asked MaskBlocks::makeAsked(std::optional<size_t> list) {
   return about;
 }
 
-MaskBlocks::MaskBlocks(AttentionOp op, const IndexInterpreter &known,
+MaskBlocks::MaskBlocks(AttentionOpInterface op, const IndexInterpreter &known,
                        bool sumsUp)
     : op(op), known(known), mask(op.getEffectiveMask()), sumsUp(sumsUp) {
   if (!mask)

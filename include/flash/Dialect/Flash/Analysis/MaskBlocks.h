@@ -50,7 +50,8 @@ class MaskBlocks {
 public:
   /// Of an attention, whose sizes and operands `known` has. `sumsUp`: whether
   /// its data are summed up for blocks (`summaries` of a tiling).
-  MaskBlocks(AttentionOp op, const IndexInterpreter &known, bool sumsUp);
+  MaskBlocks(AttentionOpInterface op, const IndexInterpreter &known,
+             bool sumsUp);
 
   /// Whether there is a mask at all.
   bool hasMask() const { return bool(mask); }
@@ -113,7 +114,7 @@ private:
   llvm::FailureOr<bool> askFlag(Asked &about, Question &question,
                                 llvm::ArrayRef<int64_t> positions);
 
-  AttentionOp op;
+  AttentionOpInterface op;
   const IndexInterpreter &known;
   MaskAttrInterface mask;
   bool sumsUp;
