@@ -1,4 +1,4 @@
-//===- flash-opt.cpp - Runs Flash's passes on IR ----------------*- C++ -*-===//
+//===- flash-opt.cpp - Runs Flash's passes on IR -------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,15 +6,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/InitAll.h"
+#include "flash/Tools/Drivers.h"
 
-#include "mlir/Tools/mlir-opt/MlirOptMain.h"
-
-int main(int argc, char **argv) {
-  mlir::DialectRegistry registry;
-  flash::registerAllDialects(registry);
-  flash::registerAllPasses();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "Flash's optimizer driver: attention, level by level\n",
-      registry));
-}
+int main(int argc, char **argv) { return flashOptMain(argc, argv); }

@@ -1,0 +1,4 @@
+class IOReport: pass
+class Program: pass
+class Roofline: pass
+def compile(): pass
