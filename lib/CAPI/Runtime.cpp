@@ -156,8 +156,13 @@ const char *flashFunctionGetIOReport(FlashFunction *function,
                 Status::error("a report is text or json, not '" + form + "'"),
                 size);
   const auto *converted = reinterpret_cast<const rt::CallArgument *>(arguments);
-  // Says what is wrong with sizes before the analysis looks at them.
-  Status status = function->plan().getWorkspaceSize(converted).status();
+  // Says what is wrong with sizes before the analysis looks at them; addresses
+  // do not matter.
+  std::vector<rt::CallArgument> sizes(
+      converted, converted + flashFunctionGetNumArguments(function));
+  for (rt::CallArgument &argument : sizes)
+    argument.data = reinterpret_cast<void *>(4096);
+  Status status = function->plan().getWorkspaceSize(sizes.data()).status();
   return keep(function,
               status.failed()
                   ? Result<std::string>(status)

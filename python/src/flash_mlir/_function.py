@@ -38,13 +38,14 @@ class ValueInfo:
 class Arguments:
     """An array of FlashArgument, and what its pointers point to."""
 
-    def __init__(self, values: Sequence[Any], host_data: bool = True):
+    def __init__(self, values: Sequence[Any], sizes: str = ""):
+        """`sizes`: no launch. "checked": sizes and strides are looked at; "asked": and integers in host memory."""
         self.array = (Argument * max(1, len(values)))()
         self.keep: list[Any] = [values]
         for slot, value in zip(self.array, values):
-            self._pack(slot, value, host_data)
+            self._pack(slot, value, sizes)
 
-    def _pack(self, slot: Argument, value: Any, host_data: bool) -> None:
+    def _pack(self, slot: Argument, value: Any, sizes: str) -> None:
         if isinstance(value, int):
             slot.value = value
             return
@@ -52,7 +53,9 @@ class Arguments:
             slot.number = value
             return
         array = _arrays.describe(value)
-        slot.data = array.pointer if host_data or array.device is None else None
+        if isinstance(value, _arrays.Spec) and not sizes:
+            raise FlashError(f"{value}: a Spec has no elements; a launch needs an array")
+        slot.data = {"": array.pointer, "checked": array.pointer or 4096, "asked": None if array.device is not None else array.pointer or None}[sizes]
         slot.dims = (ctypes.c_int64 * max(1, len(array.shape)))(*array.shape)
         if array.strides is not None:
             slot.strides = (ctypes.c_int64 * max(1, len(array.strides)))(*array.strides)
@@ -95,14 +98,14 @@ class Function:
         shapes = [(ctypes.c_int64 * max(1, len(result.shape)))() for result in self.results]
         pointers = (ctypes.POINTER(ctypes.c_int64) * max(1, len(shapes)))(
             *(ctypes.cast(shape, ctypes.POINTER(ctypes.c_int64)) for shape in shapes))
-        self._check(self._library.flashFunctionGetResultShapes(self._handle, Arguments(arguments).array, pointers))
+        self._check(self._library.flashFunctionGetResultShapes(self._handle, Arguments(arguments, "checked").array, pointers))
         return [tuple(shape)[:len(result.shape)] for shape, result in zip(shapes, self.results)]
 
     def workspace_size(self, arguments: Sequence[Any]) -> int:
         """Bytes of device memory that a call with these sizes needs beside its arguments and results."""
         self._require(arguments, self.arguments, "arguments")
         size = ctypes.c_size_t()
-        self._check(self._library.flashFunctionGetWorkspaceSize(self._handle, Arguments(arguments).array, ctypes.byref(size)))
+        self._check(self._library.flashFunctionGetWorkspaceSize(self._handle, Arguments(arguments, "checked").array, ctypes.byref(size)))
         return size.value
 
     def prepare(self) -> None:
@@ -155,7 +158,7 @@ class Function:
     def io_report(self, arguments: Sequence[Any], form: str = "text") -> str:
         """What a call with these arguments moves (docs/IO.md), as `text` or `json`."""
         self._require(arguments, self.arguments, "arguments")
-        packed, size = Arguments(arguments, host_data=False), ctypes.c_size_t()
+        packed, size = Arguments(arguments, "asked"), ctypes.c_size_t()
         data = self._library.flashFunctionGetIOReport(self._handle, packed.array, form.encode(), ctypes.byref(size))
         return self._text(data, size).decode()
 

@@ -473,7 +473,7 @@ class Builder:
         parameters = ", ".join(f"{o.name}: {o.type}" for o in self.operands)
         attributes = f" {{{', '.join(self.attributes)}}}" if self.attributes else ""
         lines = [f"func.func @attention({parameters}) -> ({', '.join(results)}) {{", *(f"  {line}" for line in self.before),
-                 f"  {', '.join(outputs)} = flash.attention %q, %k, %v {' '.join(self.clauses)}{attributes}{''.join(bodies)}",
+                 f"  {', '.join(outputs)} = flash.attention {' '.join(['%q, %k, %v', *self.clauses])}{attributes}{''.join(bodies)}",
                  f"      : {', '.join(types)} -> {', '.join(results)}", f"  return {', '.join(outputs)} : {', '.join(results)}", "}", ""]
         shapes = [(sizes.output(), sizes.element)] + ([(sizes.lse(), self.accumulator)] if options.return_lse else [])
         return Source("\n".join(lines), self.operands, shapes)
