@@ -29,6 +29,11 @@ def _torch_key(q: Any, k: Any, v: Any) -> tuple:
             v.shape, v.stride(), v.dtype, v.get_device(), grad)
 
 
+def _cupy_key(q: Any, k: Any, v: Any) -> tuple:
+    return q.shape, q.strides, q.dtype, q.device.id, k.shape, k.strides, k.dtype, k.device.id, v.shape, v.strides, v.dtype, v.device.id
+
+
+_KEY_FUNCTIONS: dict[type, Callable] = {_arrays.NumpyAdapter: _numpy_key, _arrays.TorchAdapter: _torch_key, _arrays.CupyAdapter: _cupy_key}
 _KEYS: dict[type, Callable[[Any, Any, Any], tuple]] = {}
 
 
@@ -104,10 +109,8 @@ def attention(q: Any, k: Any, v: Any, *, causal: bool = False, window: tuple[int
         if len(_plans) >= MOST_PLANS:
             _plans.clear()
         _plans[key] = plan
-        if kind not in _KEYS and plan.adapter is _arrays.NumpyAdapter:
-            _KEYS[kind] = _numpy_key
-        elif kind not in _KEYS and plan.adapter is _arrays.TorchAdapter:
-            _KEYS[kind] = _torch_key
+        if kind not in _KEYS and plan.adapter in _KEY_FUNCTIONS:
+            _KEYS[kind] = _KEY_FUNCTIONS[plan.adapter]
     return plan.run(arrays)
 
 
@@ -136,6 +139,7 @@ def _window(window: Any) -> tuple[int | None, int | None]:
 
 def _as(name: str, value: Any, element: str, like: Any) -> Any:
     """A list, or an array of NumPy, as an array of the type that the kernel reads; of other libraries nothing is converted."""
+    name = {"segment_ids_q": "segment_ids", "segment_ids_k": "segment_ids"}.get(name, name)
     adapter = _arrays.adapter_of(value)
     if adapter is None or adapter is _arrays.NumpyAdapter:
         import numpy
@@ -215,7 +219,7 @@ def _first_key(q: Any, k: Any, v: Any) -> Callable | None:
     kinds = {_arrays.adapter_of(a) for a in (q, k, v)}
     if len({type(a) for a in (q, k, v)}) != 1 or len(kinds) != 1:
         return None
-    return {_arrays.NumpyAdapter: _numpy_key, _arrays.TorchAdapter: _torch_key}.get(kinds.pop())
+    return _KEY_FUNCTIONS.get(kinds.pop())
 
 
 def _converted(array: Any) -> Any:
@@ -228,6 +232,9 @@ def _converted(array: Any) -> Any:
         return array.astype("int32")
     if name in ("uint32", "uint64"):
         return array.astype("int64")
+    # Ids are NumPy's int64 by default; documents are recognised by i32.
+    if name == "int64" and array.ndim <= 2 and 0 < array.size <= 1 << 20 and -2 ** 31 <= array.min() and array.max() < 2 ** 31:
+        return array.astype("int32")
     if array.ndim and array.shape[-1] > 1 and array.strides[-1] != array.itemsize:
         return numpy.ascontiguousarray(array)
     return array

@@ -23,6 +23,7 @@ MOST_ELEMENTS = 1024
 class Capture:
     """An array of the caller's in a traced function: it is indexed. `name` is what the function calls it."""
 
+    is_traced = True
     __array_priority__ = 1000
 
     def __init__(self, graph: Graph, name: str, number: int, shape: tuple[int, ...], element: str):
@@ -132,6 +133,7 @@ _give_operators(Capture)
 class Rows:
     """A short array of traced values: elements in C order, and a shape."""
 
+    is_traced = True
     __array_priority__ = 1000
 
     def __init__(self, graph: Graph, shape: tuple[int, ...], elements: list):

@@ -202,10 +202,10 @@ class _Replacement:
         state = {k: self.of(v, depth + 1) for k, v in vars(value).items()}
         call = getattr(type(value), "__call__", None)
         if isinstance(call, types.FunctionType):
-            copy = object.__new__(type(value))
-            copy.__dict__.update(state)
             # The class's own method, over exchanged globals.
-            return types.MethodType(self.of(call, depth), copy)
+            copy = object.__new__(type(type(value).__name__, (type(value),), {"__call__": self.of(call, depth)}))
+            copy.__dict__.update(state)
+            return copy
         if all(state[k] is v for k, v in vars(value).items()):
             return value
         copy = object.__new__(type(value))

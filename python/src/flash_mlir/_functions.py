@@ -15,7 +15,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from ._captures import Rows
+from ._captures import Rows, unwrap
 from ._trace import BOOL, FLOAT, Value, fail, is_number, scalar_of
 
 FUNCTIONS: dict[str, Callable] = {}
@@ -36,6 +36,7 @@ def traced(*names: str) -> Callable:
     def add(function: Callable) -> Callable:
         @functools.wraps(function)
         def wrapper(*args, **kwargs):
+            args = tuple(unwrap(a) for a in args)
             if any(isinstance(a, Rows) for a in args):
                 return Rows.zip(lambda *elements: wrapper(*elements, **kwargs), *args)
             return function(*args, **kwargs)
@@ -299,6 +300,7 @@ def logsumexp_of(elements):
 
 def dot(x, y):
     """The sum of products of two rows."""
+    x, y = unwrap(x), unwrap(y)
     if not (isinstance(x, Rows) or isinstance(y, Rows)):
         return x * y
     return Rows.zip(operator.mul, x, y).reduce(sum_of)

@@ -57,6 +57,7 @@ class Value:
         self.low, self.high = low, high
         self.number = len(graph.nodes)
 
+    is_traced = True
     # What code written for tensors asks of a scalar.
     shape: tuple = ()
     ndim = 0
@@ -187,6 +188,8 @@ def scalar_of(value: Any) -> bool | int | float | None:
     """The number of a NumPy scalar, or of an array of one element that tracing was not shown (made in the function)."""
     if is_number(value):
         return value
+    if getattr(type(value), "is_traced", False):
+        return None
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         number = value.item()
         return number if is_number(number) else None
