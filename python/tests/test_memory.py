@@ -49,19 +49,17 @@ def test_no_memory_grows(inputs, kind):
 
     call = {"plain": plain, "function": function, "views": views, "refused": refused}[kind]
     count = CALLS if kind != "refused" else CALLS // 10
+    tracemalloc.start()
     call_many(call, count)  # NumPy and Python fill tables of their own
     gc.collect()
-    tracemalloc.start()
     before, python = resident(), tracemalloc.get_traced_memory()[0]
-    call_many(call, count if kind == "plain" else count // 10)
-    gc.collect()
-    traced = tracemalloc.get_traced_memory()[0] - python
-    tracemalloc.stop()
     call_many(call, count)
     gc.collect()
+    traced, grown = tracemalloc.get_traced_memory()[0] - python, resident() - before
+    tracemalloc.stop()
     flash_mlir.set_num_threads(0)
     assert traced < 64 * 1024, f"{traced} bytes of Python's"
-    assert resident() - before < 4 << 20
+    assert grown < 4 << 20
 
 
 def test_plans_are_bounded(inputs, monkeypatch):

@@ -101,8 +101,8 @@ def _declare(library: ctypes.CDLL) -> None:
 
 
 _library: ctypes.CDLL | None = None
-# The launch as the hot path calls it: without a conversion of its arguments. Set when the library is opened.
-raw_launch = None
+# Launches as the hot path calls them: with as little conversion of arguments as ctypes does. Set when the library is opened.
+raw_launch = raw_launch_with_workspace = None
 
 
 def get() -> ctypes.CDLL:
@@ -111,7 +111,7 @@ def get() -> ctypes.CDLL:
     Raises:
         FlashError: there is none, or it cannot be opened.
     """
-    global _library, raw_launch
+    global _library, raw_launch, raw_launch_with_workspace
     if _library is None:
         path = find()
         try:
@@ -122,6 +122,8 @@ def get() -> ctypes.CDLL:
         _name_tools(library)
         raw_launch = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(
             ("flashFunctionLaunch", library))
+        raw_launch_with_workspace = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t,
+                                                     ctypes.c_void_p)(("flashFunctionLaunchWithWorkspace", library))
         _library = library
     return _library
 

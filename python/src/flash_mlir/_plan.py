@@ -115,9 +115,10 @@ class Plan:
     def _bind(self) -> Callable[[Sequence[Any]], Any]:
         """The launch, with all that it needs at hand."""
         slots, template, shapes = self.slots, self.template, self.result_shapes
-        places, numbers, workspace, device = self.places, self.numbers, self.workspace, self.device
-        make_output, rest = self.make[0], list(enumerate(self.make))[1:]
-        stream, finish, launch, handle = self._stream(), self.adapter.finish, _library.raw_launch, self.handle
+        places, numbers = self.places, self.numbers
+        makers = [(ARGUMENT_WORDS * i, make) for i, make in enumerate(self.make)]
+        finish, start = self.adapter.finish, self._bind_launch()
+        address = _arrays.adapter_of(self.make[0]()).pointer
         is_plain = self.adapter.name in ("numpy", "torch", "cupy")
 
         def run(arrays: Sequence[Any]) -> Any:
@@ -130,43 +131,26 @@ class Plan:
                 words[word] = adapter.pointer(arrays[number])
             for word, what in numbers:
                 words[word] = (random.seed if what == "seed" else next(random.offsets)) & 0xFFFFFFFFFFFFFFFF
-            output = make_output()
-            results = [output]
-            slot.result_words[0] = address(output)
-            for i, make in rest:
-                results.append(make())
-                slot.result_words[ARGUMENT_WORDS * i] = address(results[i])
-            if workspace is None:
-                failed = launch(handle, slot.first, slot.second, stream() if device is not None else None)
-            else:
-                memory = workspace()
-                failed = _library.get().flashFunctionLaunchWithWorkspace(
-                    handle, slot.arguments, slot.results, address(memory), self.workspace_bytes, stream())
+            results = []
+            for word, make in makers:
+                result = make()
+                slot.result_words[word] = address(result)
+                results.append(result)
+            start(slot)
             slots.append(slot)
-            if failed:
-                raise _library.last_error()
             if not is_plain:
                 results = [finish(r, arrays[0]) for r in results]
-            return tuple(results) if rest else results[0]
+            return tuple(results) if len(results) > 1 else results[0]
 
-        address = _arrays.adapter_of(make_output()).pointer
-        if self._is_simple():
-            return self._bind_simple(run, address)
-        return run
+        plain = len(makers) == 1 and not numbers and is_plain and [p[1] for p in places] == [0, 1, 2]
+        return self._bind_plain(run, address, start) if plain else run
 
-    def _is_simple(self) -> bool:
-        return (len(self.make) == 1 and not self.numbers and self.workspace is None and self.adapter.name in ("numpy", "torch", "cupy")
-                and [p[1] for p in self.places] == [0, 1, 2])
-
-    def _bind_simple(self, general: Callable, address: Callable) -> Callable[[Sequence[Any]], Any]:
+    def _bind_plain(self, general: Callable, address: Callable, start: Callable) -> Callable[[Sequence[Any]], Any]:
         """Query, key and value, one result, nothing else: the path whose microseconds count."""
-        slots, device, make, launch, handle = self.slots, self.device, self.make[0], _library.raw_launch, self.handle
+        slots, make = self.slots, self.make[0]
         k_word, v_word = ARGUMENT_WORDS, 2 * ARGUMENT_WORDS
-        stream = self._stream()
 
         def run(arrays: Sequence[Any]) -> Any:
-            if not slots:
-                return general(arrays)
             try:
                 slot = slots.pop()
             except IndexError:
@@ -176,13 +160,49 @@ class Plan:
             words[0], words[k_word], words[v_word] = address(q), address(k), address(v)
             output = make()
             slot.result_words[0] = address(output)
-            failed = launch(handle, slot.first, slot.second, None if device is None else stream())
+            start(slot)
             slots.append(slot)
-            if failed:
-                raise _library.last_error()
             return output
 
         return run
+
+    def _bind_launch(self) -> Callable[[_Slot], None]:
+        """The call of the library: on the host, or on the current stream of the arrays' library."""
+        launch, launch_with, handle, device = _library.raw_launch, _library.raw_launch_with_workspace, self.handle, self.device
+        workspace, stream = self.workspace, self._stream()
+        if device is None:
+            def start(slot: _Slot) -> None:
+                if launch(handle, slot.first, slot.second, None):
+                    raise _library.last_error()
+        elif workspace is None:
+            def start(slot: _Slot) -> None:
+                if launch(handle, slot.first, slot.second, stream()):
+                    raise _library.last_error()
+        else:
+            size, address = self.workspace_bytes, self.adapter.pointer
+
+            def start(slot: _Slot) -> None:
+                # The pool of the array's library knows streams and captures; the memory is given back before the kernel ends, to
+                # those that come behind it.
+                memory = workspace()
+                if launch_with(handle, slot.first, slot.second, address(memory), size, stream()):
+                    raise _library.last_error()
+        return self._on_device(start)
+
+    def _on_device(self, start: Callable[[_Slot], None]) -> Callable[[_Slot], None]:
+        """Of several GPUs, the one where the arrays lie, whatever the current one is."""
+        device = self.device
+        if device is None or self.adapter.name != "torch":
+            return start
+        cuda = sys.modules["torch"].cuda
+        if cuda.device_count() < 2:
+            return start
+
+        def guarded(slot: _Slot) -> None:
+            with cuda.device(device):
+                start(slot)
+
+        return guarded
 
 
 def make_plan(arrays: Sequence[Any], options: Options) -> Plan:
