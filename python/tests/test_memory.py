@@ -49,17 +49,23 @@ def test_no_memory_grows(inputs, kind):
 
     call = {"plain": plain, "function": function, "views": views, "refused": refused}[kind]
     count = CALLS if kind != "refused" else CALLS // 10
-    tracemalloc.start()
-    call_many(call, count)  # NumPy and Python fill tables of their own
-    gc.collect()
-    before, python = resident(), tracemalloc.get_traced_memory()[0]
-    call_many(call, count)
-    gc.collect()
-    traced, grown = tracemalloc.get_traced_memory()[0] - python, resident() - before
-    tracemalloc.stop()
+    call_many(call, count // 10)
+    # Tables of NumPy's and Python's own grow now and then; a leak grows in each round.
+    traced, grown = [], []
+    for _ in range(3):
+        gc.collect()
+        tracemalloc.start()
+        call_many(call, count // 10)
+        gc.collect()
+        traced.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        before = resident()
+        call_many(call, count // 3)
+        gc.collect()
+        grown.append(resident() - before)
     flash_mlir.set_num_threads(0)
-    assert traced < 64 * 1024, f"{traced} bytes of Python's"
-    assert grown < 4 << 20
+    assert min(traced) < count // 10 * 16, f"{traced} bytes of Python's"
+    assert min(grown) < 1 << 20, f"{grown} bytes of the process"
 
 
 def test_plans_are_bounded(inputs, monkeypatch):

@@ -267,6 +267,27 @@ class PointerAdapter:
     key = pointer = maker = None  # attention() does not take them: they say no type
 
 
+def dense_copy(array: Array) -> Array:
+    """A host array as a dense one, for who reads it element by element."""
+    import numpy
+    size, strides = BYTES[array.element], array.strides
+    if strides is None or not array.shape or 0 in array.shape:
+        return array
+    one = numpy.frombuffer((ctypes.c_char * size).from_address(array.pointer), f"V{size}")
+    copy = numpy.ascontiguousarray(numpy.lib.stride_tricks.as_strided(one, array.shape, [s * size for s in strides]))
+    return Array(copy.__array_interface__["data"][0], array.shape, None, array.element, None, copy)
+
+
+class DescribedAdapter:
+    """What was described already."""
+
+    name = "described"
+
+    @staticmethod
+    def describe(a: Array) -> Array:
+        return a
+
+
 class Spec:
     """A shape and a type in the place of an array, for `flash_mlir.compile`: `Spec((1, 8, 4096, 128), "bfloat16")`."""
 
@@ -296,7 +317,7 @@ class SpecAdapter:
         raise ArgumentError("array", repr(a), "an array: a Spec has no elements")
 
 
-_adapters: dict[type, Any] = {Spec: SpecAdapter}
+_adapters: dict[type, Any] = {Spec: SpecAdapter, Array: DescribedAdapter}
 _ROOTS = {"numpy": NumpyAdapter, "torch": TorchAdapter, "cupy": CupyAdapter, "jax": JaxAdapter, "jaxlib": JaxAdapter}
 
 

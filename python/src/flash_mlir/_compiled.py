@@ -192,7 +192,7 @@ def compile(program: Any, k: Any = None, v: Any = None, *, target: str | None = 
     if target is None:
         target = "auto" if any(isinstance(a, _arrays.Spec) for a in arrays[:3]) or described[0].device is not None else "cpu"
     function = _plan.get_function(source, target, compiler_options)
-    shaped = [_seen_as(arrays[o.array], o, described[o.array]) if o.array is not None else 0 for o in source.operands]
+    shaped = [described[o.array]._replace(shape=o.shape, strides=o.strides) if o.array is not None else 0 for o in source.operands]
     on_host = described[0].device is None
     call = None
     if not any(isinstance(a, _arrays.Spec) for a in arrays[:3]) and function.on_device != on_host:
@@ -207,13 +207,6 @@ def compile(program: Any, k: Any = None, v: Any = None, *, target: str | None = 
 
 def _same(given: Sequence[Any], arrays: Sequence[Any]) -> bool:
     return all(_arrays.describe(a)[1:5] == _arrays.describe(b)[1:5] for a, b in zip(given, arrays))
-
-
-def _seen_as(array: Any, operand: Any, described: _arrays.Array) -> Any:
-    """An operand for the IO report: its sizes, and its elements where they say what is moved."""
-    if operand.shape == described.shape:
-        return array
-    return _arrays.Spec(operand.shape, _arrays.NAMES[described.element])
 
 
 _DEFAULTS: dict[str, Any] = {

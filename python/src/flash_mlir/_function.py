@@ -53,6 +53,8 @@ class Arguments:
             slot.number = value
             return
         array = _arrays.describe(value)
+        if sizes == "asked" and array.device is None and array.element[0] == "i" and array.pointer:
+            array = _arrays.dense_copy(array)
         if isinstance(value, _arrays.Spec) and not sizes:
             raise FlashError(f"{value}: a Spec has no elements; a launch needs an array")
         slot.data = {"": array.pointer, "checked": array.pointer or 4096, "asked": None if array.device is not None else array.pointer or None}[sizes]
