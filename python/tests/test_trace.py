@@ -322,3 +322,18 @@ def test_ragged_positions_are_of_the_sequence(inputs):
         return s + table[np.minimum(row, 29)] * (n + 1)
 
     assert_close(o, reference(q, k, v, score=score, mask=lambda b, h, i, j: ((i >= 20) == (j >= 20)) & (i >= j))[0])
+
+
+# -- On a GPU
+
+
+@pytest.mark.parametrize("number,kind,name", [(i, *c) for i, c in enumerate([("score", n) for n in SCORES] + [("mask", n) for n in MASKS])])
+def test_compiles_for_gpus(monkeypatch, number, kind, name):
+    # Whether PTX comes of it, for one family or the other.
+    target = ("sm_80", "sm_90a")[number % 2]
+    monkeypatch.setenv("FLASH_PTXAS", "")
+    monkeypatch.setenv("FLASH_NVJITLINK", "")
+    q = fm.Spec((2, 4, 80, 64), "bfloat16")
+    mod = (SCORES if kind == "score" else MASKS)[name]
+    assert ".entry" in fm.compile(q, q, q, target=target, **{f"{kind}_mod": mod}).ptx
+
