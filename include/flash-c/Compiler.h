@@ -114,8 +114,8 @@ FLASH_C_EXPORT const char *flashFunctionGetCode(FlashFunction *function,
  *  is used where none is found otherwise. PTX is assembled by the ptxas of
  *  FLASH_PTXAS, of the PATH, of /usr/local/cuda, or this one; else, or where
  *  FLASH_PTXAS is empty, by the nvJitLink of FLASH_NVJITLINK, the one that the
- *  process has loaded, this one, or the loader's; else by the driver, when it
- *  loads the code. Non-zero for other tools. For the whole process. */
+ *  process has loaded, this one, or the loader's (but for kernels with wgmma,
+ *  which it slows down); else by the driver, when it loads the code. Non-zero for other tools. For the whole process. */
 FLASH_C_EXPORT int flashSetToolPath(const char *tool, const char *path);
 
 #ifdef __cplusplus

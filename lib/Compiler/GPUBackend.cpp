@@ -152,8 +152,8 @@ compiler::compileForGPU(Pipeline &pipeline, rt::Signature signature) {
 
   // Without an assembler the driver's own compiles the PTX when it is loaded.
   std::string assembler = "driver";
-  if (pipeline.options.assemble && hasAssembler()) {
-    assembler = describeAssembler();
+  if (pipeline.options.assemble && hasAssembler(ptx)) {
+    assembler = describeAssembler(ptx);
     status = pipeline.time("ptxas", [&] {
       std::string error;
       FailureOr<std::string> cubin =

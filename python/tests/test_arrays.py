@@ -76,6 +76,12 @@ def test_jax(inputs, dtype):
     assert_close(np.asarray(o, "float32"), expected[0], 3e-6 if dtype == "float32" else 2e-2)
 
 
+def test_jax_in_jit(inputs):
+    jax = pytest.importorskip("jax")
+    with pytest.raises(ValueError, match="got a tracer of JAX, expected a concrete array"):
+        jax.jit(attention)(*(jax.numpy.asarray(x) for x in inputs()))
+
+
 def test_torch(inputs):
     torch = pytest.importorskip("torch")
     q, k, v = (torch.from_numpy(x) for x in inputs())

@@ -4,7 +4,6 @@
 """compile(): code and decisions of every level."""
 
 import os
-import shutil
 
 import numpy as np
 import pytest
@@ -54,19 +53,28 @@ def test_sass(program):
     assert "HGMMA" in program.sass
 
 
-def test_report_names_the_assembler(program, monkeypatch):
+def find_nvjitlink():
+    return next((p for n in (13, 12) if os.path.exists(p := f"/usr/local/cuda/lib64/libnvJitLink.so.{n}")), None)
+
+
+def test_report_names_the_assembler(monkeypatch):
     q = Spec((1, 2, 64, 72), "float16")
     monkeypatch.setenv("FLASH_PTXAS", "")
     monkeypatch.setenv("FLASH_NVJITLINK", "")
     assert fm.compile(q, q, q, target="sm_80", softcap=5.0).report["assembler"] == "driver"
-    library = shutil.os.environ.get("FLASH_TEST_NVJITLINK") or next(
-        (p for p in ("/usr/local/cuda/lib64/libnvJitLink.so.13", "/usr/local/cuda/lib64/libnvJitLink.so.12") if os.path.exists(p)), None)
+    library = find_nvjitlink()
     if library is None:
         pytest.skip("no libnvJitLink here")
     monkeypatch.setenv("FLASH_NVJITLINK", library)
     linked = fm.compile(q, q, q, target="sm_80", softcap=6.0)
     assert linked.report["assembler"] == f"nvJitLink {library}"
+    assert "registers" in linked.report["assembler_log"] and "Potential Performance Loss" not in linked.report["assembler_log"]
     assert linked.cubin[:4] == b"\x7fELF"
+    # Of a kernel with wgmma it would take the speed: that is the driver's.
+    hopper = fm.compile(q, q, q, target="sm_90a", softcap=6.0)
+    assert "wgmma" in hopper.ptx and hopper.report["assembler"] == "driver"
+    with pytest.raises(FlashError, match="takes the speed of"):
+        hopper.cubin
 
 
 def test_io_report(program):

@@ -34,10 +34,12 @@ llvm::FailureOr<std::string> assemblePTX(llvm::StringRef ptx,
 /// The path of the ptxas or libnvJitLink.so that assemblePTX uses; empty if
 /// there is neither.
 std::string findAssembler();
-/// `ptxas PATH`, `nvJitLink PATH`, or `driver` where assembly is left to that.
-std::string describeAssembler();
-/// Whether assemblePTX finds an assembler.
-bool hasAssembler();
+/// `ptxas PATH`, `nvJitLink PATH`, or `driver` where assembly is left to that:
+/// where neither is found, and of kernels with wgmma or setmaxnreg where there is
+/// no ptxas (nvJitLink makes relocatable code, for which both are undone).
+std::string describeAssembler(llvm::StringRef ptx);
+/// Whether assemblePTX has an assembler for this.
+bool hasAssembler(llvm::StringRef ptx);
 /// Where a host has `ptxas` or `nvJitLink` (a wheel of Python's); false for
 /// other tools.
 bool setToolPath(llvm::StringRef tool, llvm::StringRef path);

@@ -69,15 +69,25 @@ std::string flash::findAssembler() {
   return ptxas.empty() ? findNvJitLink() : ptxas;
 }
 
-std::string flash::describeAssembler() {
+/// nvJitLink makes relocatable code, in which the assembler ignores setmaxnreg
+/// and serialises wgmma (its messages C7504 and C7509): Hopper's kernels spill
+/// hundreds of bytes, where the driver's assembler takes them as ptxas does.
+static bool isForNvJitLink(StringRef ptx) {
+  return !ptx.contains("wgmma.") && !ptx.contains("setmaxnreg.");
+}
+
+std::string flash::describeAssembler(StringRef ptx) {
   if (std::string ptxas = findPtxas(); !ptxas.empty())
     return "ptxas " + ptxas;
-  if (std::string library = findNvJitLink(); !library.empty())
+  if (std::string library = findNvJitLink();
+      !library.empty() && isForNvJitLink(ptx))
     return "nvJitLink " + library;
   return "driver";
 }
 
-bool flash::hasAssembler() { return !findAssembler().empty(); }
+bool flash::hasAssembler(StringRef ptx) {
+  return describeAssembler(ptx) != "driver";
+}
 
 static std::string readFile(StringRef path) {
   auto buffer = llvm::MemoryBuffer::getFile(path);
@@ -121,6 +131,12 @@ FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
     if (library.empty()) {
       error = "there is no ptxas: set FLASH_PTXAS, or put it on the PATH (it is "
               "part of the CUDA toolkit); and no libnvJitLink.so in its place";
+      return failure();
+    }
+    if (!isForNvJitLink(ptx)) {
+      error = "this kernel has wgmma or setmaxnreg, which nvJitLink (" +
+              library + ") takes the speed of: set FLASH_PTXAS, or leave it to "
+              "the driver";
       return failure();
     }
     return checkSerialization(flash::ptx::assembleWithNvJitLink(library, ptx, target,

@@ -50,6 +50,8 @@ def element_of(dtype: Any) -> str:
     Raises:
         FlashError: a type that no kernel has.
     """
+    if not getattr(dtype, "isnative", True):
+        raise FlashError(f"elements of type {dtype!r} have another order of bytes than this machine's")
     name = getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
     if name in ELEMENTS:
         return ELEMENTS[name]
@@ -78,6 +80,8 @@ class NumpyAdapter:
     @staticmethod
     def describe(a: Any) -> Array:
         size = a.itemsize
+        if any(s % size for s in a.strides):
+            raise FlashError(f"strides {a.strides} in bytes are no multiples of the elements' {size}: make a contiguous copy")
         return Array(a.__array_interface__["data"][0], a.shape, tuple(s // size for s in a.strides), _element(a.dtype), None, a)
 
     @staticmethod
@@ -113,6 +117,8 @@ class TorchAdapter:
     @staticmethod
     def describe(a: Any) -> Array:
         device = a.get_device()
+        if not (a.is_cuda or a.is_cpu) or a.layout is not sys.modules["torch"].strided:
+            raise FlashError(f"a tensor on {a.device} of layout {a.layout}; there are cpu and cuda, and torch.strided")
         return Array(a.data_ptr(), tuple(a.shape), a.stride(), _element(a.dtype), None if device < 0 else device, a)
 
     @staticmethod
@@ -236,6 +242,8 @@ class JaxAdapter(DLPackAdapter):
 
     @classmethod
     def key(cls, a: Any) -> tuple:
+        if isinstance(a, sys.modules["jax"].core.Tracer):
+            raise ArgumentError("array", "a tracer of JAX", "a concrete array: call it outside of jit, grad and vmap")
         return a.shape, a.dtype, a.device
 
     @staticmethod
@@ -354,4 +362,9 @@ def describe(array: Any, name: str = "array") -> Array:
     adapter = adapter_of(array)
     if adapter is None:
         raise ArgumentError(name, type(array).__name__, "an array of NumPy, PyTorch, CuPy or JAX, or an object with __dlpack__")
-    return adapter.describe(array)
+    try:
+        return adapter.describe(array)
+    except ArgumentError:
+        raise
+    except FlashError as error:
+        raise ArgumentError(name, str(error), "an array that a kernel can read") from error
