@@ -243,8 +243,8 @@ suite_python() {
   find_tools
   (cd python && FLASH_LIBRARY="$FLASH_BUILD/lib/libflash-c.so" PYTHONPATH=src "$FLASH_BUILD/python-venv/bin/python" -m pytest -q -n "$FLASH_JOBS" \
     --dist worksteal -p no:cacheprovider tests) 2>&1 | tee "$log" || status=$?
-  good=$(grep -o '[0-9]* passed' "$log" | tail -n 1 | cut -d' ' -f1)
-  bad=$(tail -n 1 "$log" | grep -oE '[0-9]+ (failed|error)' | awk '{ n += $1 } END { print n + 0 }')
+  good=$(tail -n 1 "$log" | awk '{ for (i = 2; i <= NF; ++i) if ($i ~ /^passed,?$/) print $(i - 1) }')
+  bad=$(tail -n 1 "$log" | awk '{ for (i = 2; i <= NF; ++i) if ($i ~ /^(failed|errors?),?$/) n += $(i - 1) } END { print n + 0 }')
   pass "${good:-0}"
   if [ "${bad:-0}" -gt 0 ]; then
     fail "python: $bad of its tests" "$bad"

@@ -104,9 +104,9 @@ FLASH_C_EXPORT int flashFunctionIsOnDevice(const FlashFunction *function);
  *  more; or "report": JSON with the target, the schedule of each attention
  *  and where it came from, the passes' remarks, the assembler ("ptxas PATH",
  *  "nvJitLink PATH", or "driver") and what it said, and the milliseconds of
- *  each stage of the compilation. NULL on error. The bytes, `*size` of them (and a
- *  zero after them), live until the next call for the same function, or its
- *  destruction. */
+ *  each stage of the compilation. NULL on error. The bytes, `*size` of them
+ * (and a zero after them), live until the next call for the same function, or
+ * its destruction. */
 FLASH_C_EXPORT const char *flashFunctionGetCode(FlashFunction *function,
                                                 const char *kind, size_t *size);
 
@@ -115,7 +115,8 @@ FLASH_C_EXPORT const char *flashFunctionGetCode(FlashFunction *function,
  *  FLASH_PTXAS, of the PATH, of /usr/local/cuda, or this one; else, or where
  *  FLASH_PTXAS is empty, by the nvJitLink of FLASH_NVJITLINK, the one that the
  *  process has loaded, this one, or the loader's (but for kernels with wgmma,
- *  which it slows down); else by the driver, when it loads the code. Non-zero for other tools. For the whole process. */
+ *  which it slows down); else by the driver, when it loads the code. Non-zero
+ * for other tools. For the whole process. */
 FLASH_C_EXPORT int flashSetToolPath(const char *tool, const char *path);
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
-/*===- flash-c/Dialects.h - The dialects, for MLIR's C API -----------------===*\
+/*===- flash-c/Dialects.h - The dialects, for MLIR's C API
+-----------------===*\
 |*                                                                            *|
 |* Part of Flash, under the Apache License v2.0 with LLVM Exceptions.         *|
 |* See LICENSE for license information.                                       *|
@@ -35,11 +36,12 @@ MLIR_DECLARE_CAPI_DIALECT_REGISTRATION(FlashTile, flash_tile);
 
 /** Registers our dialects, those of MLIR that our passes make, and the
  *  interfaces that lowering them needs. */
-MLIR_CAPI_EXPORTED void mlirFlashRegisterAllDialects(MlirDialectRegistry registry);
+MLIR_CAPI_EXPORTED void
+mlirFlashRegisterAllDialects(MlirDialectRegistry registry);
 
-/** Registers our passes and pipelines, so that mlirParsePassPipeline knows them:
- *  `builtin.module(func.func(flash-choose-schedule{target=sm_90a}))`. Once for
- *  the process. */
+/** Registers our passes and pipelines, so that mlirParsePassPipeline knows
+ * them: `builtin.module(func.func(flash-choose-schedule{target=sm_90a}))`. Once
+ * for the process. */
 MLIR_CAPI_EXPORTED void mlirFlashRegisterPasses(void);
 
 #ifdef __cplusplus

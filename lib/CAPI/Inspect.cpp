@@ -78,9 +78,8 @@ CompiledFunction::getIOReport(const rt::CallArgument *arguments, bool json) {
   Result<func::FuncOp> func = parse(*this, parsed, program);
   if (func.failed())
     return func.status();
-  Result<FunctionIO> io =
-      reportIO(*func, options,
-               describeArguments(plan().program().signature, arguments));
+  Result<FunctionIO> io = reportIO(
+      *func, options, describeArguments(plan().program().signature, arguments));
   if (io.failed())
     return io.status();
   std::string report;

@@ -1,4 +1,5 @@
-/*===- null_cuda.c - A CUDA driver that does nothing -----------------------===*\
+/*===- null_cuda.c - A CUDA driver that does nothing
+-----------------------===*\
 |*                                                                            *|
 |* Part of Flash, under the Apache License v2.0 with LLVM Exceptions.         *|
 |* See LICENSE for license information.                                       *|
@@ -37,7 +38,9 @@ NOTHING(cuTensorMapEncodeTiled)
 NOTHING(cuMemFreeAsync)
 
 int cuDriverGetVersion(int *version) { return *version = 13000, 0; }
-int cuGetErrorName(int code, const char **text) { return *text = "CUDA_ERROR", 0; }
+int cuGetErrorName(int code, const char **text) {
+  return *text = "CUDA_ERROR", 0;
+}
 int cuGetErrorString(int code, const char **text) { return *text = "none", 0; }
 int cuDeviceGet(int *device, int ordinal) { return *device = ordinal, 0; }
 int cuDeviceGetCount(int *count) { return *count = 1, 0; }
@@ -66,22 +69,41 @@ int cuDeviceGetAttribute(int *value, int attribute, int device) {
   }
   return 0;
 }
-int cuDeviceTotalMem_v2(size_t *bytes, int device) { return *bytes = (size_t)1 << 36, 0; }
+int cuDeviceTotalMem_v2(size_t *bytes, int device) {
+  return *bytes = (size_t)1 << 36, 0;
+}
 
 static int object;
-int cuDevicePrimaryCtxRetain(void **context, int device) { return *context = &object, 0; }
+int cuDevicePrimaryCtxRetain(void **context, int device) {
+  return *context = &object, 0;
+}
 int cuCtxGetCurrent(void **context) { return *context = &object, 0; }
 int cuCtxPopCurrent_v2(void **context) { return *context = &object, 0; }
 int cuCtxGetDevice(int *device) { return *device = 0, 0; }
 int cuCtxGetId(void *context, unsigned long long *id) { return *id = 1, 0; }
-int cuStreamGetCtx(void *stream, void **context) { return *context = &object, 0; }
-int cuModuleLoadDataEx(void **module, const void *image, unsigned count, int *options, void **values) {
+int cuStreamGetCtx(void *stream, void **context) {
+  return *context = &object, 0;
+}
+int cuModuleLoadDataEx(void **module, const void *image, unsigned count,
+                       int *options, void **values) {
   return *module = &object, 0;
 }
-int cuModuleGetFunction(void **function, void *module, const char *name) { return *function = &object, 0; }
-int cuFuncGetAttribute(int *value, int attribute, void *function) { return *value = 64, 0; }
-int cuMemAlloc_v2(unsigned long long *pointer, size_t bytes) { return *pointer = 1 << 20, 0; }
-int cuMemAllocAsync(unsigned long long *pointer, size_t bytes, void *stream) { return *pointer = 1 << 20, 0; }
-int cuStreamCreate(void **stream, unsigned flags) { return *stream = &object, 0; }
+int cuModuleGetFunction(void **function, void *module, const char *name) {
+  return *function = &object, 0;
+}
+int cuFuncGetAttribute(int *value, int attribute, void *function) {
+  return *value = 64, 0;
+}
+int cuMemAlloc_v2(unsigned long long *pointer, size_t bytes) {
+  return *pointer = 1 << 20, 0;
+}
+int cuMemAllocAsync(unsigned long long *pointer, size_t bytes, void *stream) {
+  return *pointer = 1 << 20, 0;
+}
+int cuStreamCreate(void **stream, unsigned flags) {
+  return *stream = &object, 0;
+}
 int cuEventCreate(void **event, unsigned flags) { return *event = &object, 0; }
-int cuEventElapsedTime(float *milliseconds, void *begin, void *end) { return *milliseconds = 1, 0; }
+int cuEventElapsedTime(float *milliseconds, void *begin, void *end) {
+  return *milliseconds = 1, 0;
+}

@@ -45,7 +45,8 @@ struct CompileOptions {
   std::string passes;
   /// Count what tiles load and store (`flash-count-io`); for the CPU.
   bool countIO = false;
-  /// Assemble PTX, if there is an assembler. Not needed by who only wants its text.
+  /// Assemble PTX, if there is an assembler. Not needed by who only wants its
+  /// text.
   bool assemble = true;
   /// LLVM's level, from 0 to 3, for the CPU.
   unsigned optLevel = 3;

@@ -21,12 +21,12 @@ llvm::FailureOr<std::string> emitPTX(mlir::gpu::GPUModuleOp kernels,
                                      std::string *llvmIR = nullptr);
 
 /// Assembles PTX with ptxas: $FLASH_PTXAS, else one on the PATH, else
-/// /usr/local/cuda/bin/ptxas, else the one that `setToolPath` named. Where there
-/// is none (or FLASH_PTXAS is empty), with nvJitLink: $FLASH_NVJITLINK, else the
-/// one that this process has loaded, that `setToolPath` named, or that the
-/// loader finds. `log` receives what it says (with -v: registers,
-/// spills, shared memory). On failure `error` says what went wrong; wgmma that
-/// the assembler had to serialise is a failure.
+/// /usr/local/cuda/bin/ptxas, else the one that `setToolPath` named. Where
+/// there is none (or FLASH_PTXAS is empty), with nvJitLink: $FLASH_NVJITLINK,
+/// else the one that this process has loaded, that `setToolPath` named, or that
+/// the loader finds. `log` receives what it says (with -v: registers, spills,
+/// shared memory). On failure `error` says what went wrong; wgmma that the
+/// assembler had to serialise is a failure.
 llvm::FailureOr<std::string> assemblePTX(llvm::StringRef ptx,
                                          llvm::StringRef target,
                                          std::string &log, std::string &error);
@@ -35,8 +35,8 @@ llvm::FailureOr<std::string> assemblePTX(llvm::StringRef ptx,
 /// there is neither.
 std::string findAssembler();
 /// `ptxas PATH`, `nvJitLink PATH`, or `driver` where assembly is left to that:
-/// where neither is found, and of kernels with wgmma or setmaxnreg where there is
-/// no ptxas (nvJitLink makes relocatable code, for which both are undone).
+/// where neither is found, and of kernels with wgmma or setmaxnreg where there
+/// is no ptxas (nvJitLink makes relocatable code, for which both are undone).
 std::string describeAssembler(llvm::StringRef ptx);
 /// Whether assemblePTX has an assembler for this.
 bool hasAssembler(llvm::StringRef ptx);

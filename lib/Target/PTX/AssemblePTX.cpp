@@ -129,19 +129,21 @@ FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
   if (ptxas.empty()) {
     std::string library = findNvJitLink();
     if (library.empty()) {
-      error = "there is no ptxas: set FLASH_PTXAS, or put it on the PATH (it is "
-              "part of the CUDA toolkit); and no libnvJitLink.so in its place";
+      error =
+          "there is no ptxas: set FLASH_PTXAS, or put it on the PATH (it is "
+          "part of the CUDA toolkit); and no libnvJitLink.so in its place";
       return failure();
     }
     if (!isForNvJitLink(ptx)) {
       error = "this kernel has wgmma or setmaxnreg, which nvJitLink (" +
-              library + ") takes the speed of: set FLASH_PTXAS, or leave it to "
+              library +
+              ") takes the speed of: set FLASH_PTXAS, or leave it to "
               "the driver";
       return failure();
     }
-    return checkSerialization(flash::ptx::assembleWithNvJitLink(library, ptx, target,
-                                                         log, error),
-                              "nvJitLink", log, error);
+    return checkSerialization(
+        flash::ptx::assembleWithNvJitLink(library, ptx, target, log, error),
+        "nvJitLink", log, error);
   }
   llvm::SmallString<128> directory;
   if (llvm::sys::fs::createUniqueDirectory("flash", directory)) {

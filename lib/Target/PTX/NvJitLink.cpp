@@ -109,8 +109,8 @@ FailureOr<std::string> ptx::assembleWithNvJitLink(const std::string &path,
   void *file = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (!file || !library.load(file)) {
     const char *reason = file ? "it lacks a function" : dlerror();
-    error = "nvJitLink (" + path + ") cannot be used: " +
-            (reason ? reason : "unknown reason");
+    error = "nvJitLink (" + path +
+            ") cannot be used: " + (reason ? reason : "unknown reason");
     return failure();
   }
   std::string arch = "-arch=" + target.str();

@@ -20,10 +20,11 @@ namespace flash::ptx {
 std::string locateNvJitLink(llvm::StringRef hint);
 
 /// As assemblePTX, with the library at `path`.
-mlir::FailureOr<std::string>
-assembleWithNvJitLink(const std::string &path, llvm::StringRef ptx,
-                      llvm::StringRef target, std::string &log,
-                      std::string &error);
+mlir::FailureOr<std::string> assembleWithNvJitLink(const std::string &path,
+                                                   llvm::StringRef ptx,
+                                                   llvm::StringRef target,
+                                                   std::string &log,
+                                                   std::string &error);
 
 } // namespace flash::ptx
 
