@@ -1,5 +1,4 @@
-/*===- flash-c/Dialects.h - The dialects, for MLIR's C API
------------------===*\
+/*===- flash-c/Dialects.h - The dialects, for MLIR's C API ----------------===*\
 |*                                                                            *|
 |* Part of Flash, under the Apache License v2.0 with LLVM Exceptions.         *|
 |* See LICENSE for license information.                                       *|

@@ -1,5 +1,4 @@
-/*===- GlibcShims.c - What an older glibc lacks
-----------------------------===*\
+/*===- GlibcShims.c - What an older glibc lacks ---------------------------===*\
 |*                                                                            *|
 |* Part of Flash, under the Apache License v2.0 with LLVM Exceptions.         *|
 |* See LICENSE for license information.                                       *|

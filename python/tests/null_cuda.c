@@ -1,5 +1,4 @@
-/*===- null_cuda.c - A CUDA driver that does nothing
------------------------===*\
+/*===- null_cuda.c - A CUDA driver that does nothing ----------------------===*\
 |*                                                                            *|
 |* Part of Flash, under the Apache License v2.0 with LLVM Exceptions.         *|
 |* See LICENSE for license information.                                       *|
