@@ -100,6 +100,29 @@ def test_torch(inputs):
         attention(q.clone().requires_grad_(), k, v)
 
 
+def test_flex_attention(inputs):
+    torch = pytest.importorskip("torch")
+    flex = pytest.importorskip("torch.nn.attention.flex_attention")
+    q, k, v = (torch.from_numpy(x) for x in inputs(sq=256, sk=256))
+    document, slopes = torch.arange(256) // 60, torch.tensor([0.1, 0.2, 0.3, 0.4])
+
+    def causal(b, h, q_idx, kv_idx):
+        return q_idx >= kv_idx
+
+    def same(b, h, q_idx, kv_idx):
+        return document[q_idx] == document[kv_idx]
+
+    def alibi(score, b, h, q_idx, kv_idx):
+        return score - slopes[h] * (q_idx - kv_idx)
+
+    mask = flex.and_masks(causal, same)
+    block_mask = flex.create_block_mask(mask, 2, 4, 256, 256, device="cpu", BLOCK_SIZE=64)
+    expected = flex.flex_attention(q, k, v, score_mod=alibi, block_mask=block_mask, enable_gqa=True)
+    assert_close(attention(q, k, v, score_mod=alibi, mask_mod=mask), expected, 1e-5)
+    assert_close(attention(q, k, v, score_mod=alibi, mask_mod=flex.or_masks(mask, mask)), expected, 1e-5)
+    assert_close(attention(q, k, v, score_mod=alibi, block_mask=block_mask), expected, 1e-5)
+
+
 def test_torch_functions(inputs):
     torch = pytest.importorskip("torch")
     q, k, v = (torch.from_numpy(x) for x in inputs())

@@ -43,6 +43,21 @@ def _has_state(value: Any) -> bool:
     return hasattr(value, "__dict__") and not isinstance(value, (type, types.ModuleType)) and not _is_library(type(value).__module__)
 
 
+class _Same:
+    """An object that is equal to itself alone, and lives as long as a key that has it."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.value is other.value
+
+
 class Closure:
     """A function's key and arrays.
 
@@ -90,7 +105,7 @@ class Closure:
         try:
             hash(value)
         except TypeError:
-            return "opaque", id(value)
+            return "opaque", _Same(value)
         return "value", value
 
     def _array_key(self, value: Any, name: str) -> Any:
@@ -102,7 +117,7 @@ class Closure:
         return "array", number, _arrays.adapter_of(value).key(value)
 
     def _function_key(self, function: types.FunctionType, name: str, depth: int) -> Any:
-        if _is_library(function.__module__):
+        if _is_library(function.__module__) and not function.__closure__:
             return "library", function
         code = function.__code__
         parts = [self._key(function.__defaults__, name, depth), self._key(function.__kwdefaults__, name, depth)]
@@ -111,7 +126,8 @@ class Closure:
                 parts.append(self._key(cell.cell_contents, variable, depth))
             except ValueError:  # not yet assigned
                 parts.append("empty")
-        for variable in _names(code):
+        # A library's function is looked into for what it closes over (and_masks of others' masks), and no farther.
+        for variable in _names(code) if not _is_library(function.__module__) else ():
             if variable in function.__globals__:
                 parts.append((variable, self._key(function.__globals__[variable], variable, depth)))
         return "function", code, tuple(parts)
@@ -174,7 +190,7 @@ class _Replacement:
             setup = any("setup_context" in vars(b) for b in value.__mro__ if b.__name__ not in ("Function", "_SingleLevelFunction"))
             return _Forward(self.of(value.forward, depth), setup)
         if isinstance(value, types.FunctionType):
-            return value if _is_library(value.__module__) else self._function(value, depth)
+            return value if _is_library(value.__module__) and not value.__closure__ else self._function(value, depth)
         if _has_state(value) and depth < 4:
             return self._object(value, depth)
         return value
@@ -191,7 +207,7 @@ class _Replacement:
                 cell.cell_contents = self.of(old.cell_contents, depth)
             except ValueError:
                 pass
-        for name in _names(code):
+        for name in _names(code) if not _is_library(function.__module__) else ():
             if name in variables:
                 variables[name] = self.of(variables[name], depth)
         made.__defaults__ = self.of(function.__defaults__, depth)

@@ -21,8 +21,10 @@ from ._function import Function, compile_text
 from ._library import ARGUMENT_WORDS, Argument
 from ._program import Builder, Options, Source
 
-_functions: dict[tuple[str, str], Function] = {}
-_locks: dict[tuple[str, str], threading.Lock] = {}
+# Programs by text, target and options. Plans keep theirs alive; of others the oldest go.
+_functions: dict[tuple[str, str, str], Function] = {}
+_locks: dict[tuple[str, str, str], threading.Lock] = {}
+MOST_FUNCTIONS = 1024
 
 
 def get_function(source: Source, target: str, options: str = "") -> Function:
@@ -34,6 +36,8 @@ def get_function(source: Source, target: str, options: str = "") -> Function:
         with _locks.setdefault(key, threading.Lock()):
             found = _functions.get(key)
             if found is None:
+                while len(_functions) >= MOST_FUNCTIONS:
+                    _functions.pop(next(iter(_functions)), None)
                 where = "the GPU at hand" if target == "auto" else target
                 found = _functions[key] = compile_text(source.text, target, options, f"compiling attention for {where}")
         _locks.pop(key, None)

@@ -110,21 +110,21 @@ class Value:
 
     type = astype = type_as = to
 
-    def new_zeros(self, *shape, **_):
-        return self._new(shape, 0)
+    def new_zeros(self, *shape, dtype=None, **_):
+        return self._new(shape, 0, dtype)
 
-    def new_ones(self, *shape, **_):
-        return self._new(shape, 1)
+    def new_ones(self, *shape, dtype=None, **_):
+        return self._new(shape, 1, dtype)
 
-    def new_full(self, shape, value, **_):
-        return self._new((shape,), value)
+    def new_full(self, shape, value, dtype=None, **_):
+        return self._new((shape,), value, dtype)
 
     new_tensor = lambda self, value, **_: value  # noqa: E731
 
-    def _new(self, shape, value):
+    def _new(self, shape, value, dtype):
         if shape not in ((), ((),), ([],)):
             raise fail(f"a new tensor of shape {shape}: values are scalars, so the shape is ()")
-        return self.graph.constant(value, self.kind)
+        return self.graph.constant(value, self.kind) if dtype is None else self.graph.cast(value, dtype)
 
     def clone(self, *_, **__):
         return self
