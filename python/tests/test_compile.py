@@ -113,6 +113,29 @@ def test_on_the_cpu(inputs):
     assert program.roofline(peak=1e11, bandwidth=1e10).machine == "given"
 
 
+OPTIONS = {
+    "plain": {}, "lse": {"return_lse": True}, "causal bshd": {"causal": True, "layout": "bshd"}, "window": {"window": (100, 0)},
+    "scores": {"softcap": 20.0, "alibi_slopes": Spec((4,)), "bias": Spec((1, 4, 256, 256), "bfloat16")},
+    "sinks": {"sinks": Spec((4,)), "causal": True}, "segments": {"segment_ids": Spec((2, 256), "int32"), "causal": True},
+    "dropout": {"dropout_p": 0.1}, "lengths": {"kv_lengths": Spec((2,), "int32"), "causal": True},
+    "pages": {"kv_lengths": Spec((2,), "int32"), "page_table": Spec((2, 16), "int32")},
+    "ragged": {"cu_seqlens_q": Spec((9,), "int32"), "causal": True},
+    "functions": {"causal": True, "mask_mod": lambda b, h, q, kv: (q + kv) % 2 == 0, "score_mod": lambda s, b, h, q, kv: s * (1 + h)},
+}
+
+
+@pytest.mark.parametrize("target", ["sm_80", "sm_90a"])
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options_compile_for_gpus(monkeypatch, name, target):
+    monkeypatch.setenv("FLASH_PTXAS", "")
+    monkeypatch.setenv("FLASH_NVJITLINK", "")
+    shape = (1 if name == "ragged" else 2, 4, 256, 64)
+    q = Spec(shape if name != "causal bshd" else (2, 256, 4, 64), "bfloat16")
+    k = Spec((64, 4, 16, 64), "bfloat16") if name == "pages" else q
+    program = fm.compile(q, k, k, target=target, **OPTIONS[name])
+    assert ".entry" in program.ptx and program.report["assembler"] == "driver"
+
+
 def test_a_text(inputs):
     q, _, _ = inputs(h=2, d=16)
     text = """
