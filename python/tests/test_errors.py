@@ -95,3 +95,21 @@ def test_no_library():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           env={**os.environ, "FLASH_LIBRARY": "/nowhere/libflash-c.so", "PYTHONPATH": os.pathsep.join(sys.path)})
     assert "FLASH_LIBRARY names /nowhere/libflash-c.so, which does not exist" in done.stdout
+
+
+def test_tools_of_wheels_are_found(tmp_path, monkeypatch):
+    from flash_mlir import _library
+    for name in ("nvidia/cu13/bin/ptxas", "nvidia/cu13/lib/libnvJitLink.so.13"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    said = []
+
+    class Library:
+        @staticmethod
+        def flashSetToolPath(tool, path):
+            said.append((tool.decode(), path.decode()))
+
+    _library._name_tools(Library)
+    assert said == [("ptxas", str(tmp_path / "nvidia/cu13/bin/ptxas")), ("nvJitLink", str(tmp_path / "nvidia/cu13/lib/libnvJitLink.so.13"))]

@@ -232,7 +232,8 @@ def test_types_of_arrays(inputs, rng, dtype):
     q, k, v = inputs()
     table = (rng.random((70, 70)) * 4).astype(dtype)
     mod = lambda s, b, h, i, j: s + table[i, j] * 0.5  # noqa: E731
-    assert_close(attention(q, k, v, score_mod=mod), reference(q, k, v, score=lambda s, b, h, i, j: s + table[i, j].astype("float64") * 0.5)[0], 1e-4 if dtype == "float16" else 1e-5)
+    exact = lambda s, b, h, i, j: s + table[i, j].astype("float64") * 0.5  # noqa: E731
+    assert_close(attention(q, k, v, score_mod=mod), reference(q, k, v, score=exact)[0], 1e-4 if dtype == "float16" else 1e-5)
 
 
 def test_an_index_out_of_range_is_kept_within(inputs):

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from . import _arrays, _plan
 from ._closures import Closure
-from ._errors import ArgumentError, FlashError
-from ._program import Options
+from ._errors import ArgumentError
+from ._sizes import Options
 
 # Plans by shapes, strides, types and options. A program serves all lengths, but each length has a plan: old ones go.
 _plans: dict[tuple, _plan.Plan] = {}
@@ -151,7 +151,8 @@ def _as(name: str, value: Any, element: str, like: Any) -> Any:
             raise ArgumentError(name, array.dtype, "integers" if element == "i32" else "numbers")
         if element == "i32" and array.size and array.dtype.itemsize >= 4 and not -2 ** 31 <= int(array.min()) <= int(array.max()) < 2 ** 31:
             raise ArgumentError(name, f"numbers from {array.min()} to {array.max()}", "numbers of 32 bits")
-        return numpy.ascontiguousarray(array, {"i32": "int32", "f32": "float32"}[element]) if array.dtype.name not in ("int32", "float32") or array.dtype.name[0] != element[0] else array
+        wanted = {"i32": "int32", "f32": "float32"}[element]
+        return array if array.dtype.name == wanted else numpy.ascontiguousarray(array, wanted)
     return value
 
 
@@ -186,7 +187,8 @@ def read_options(q: Any, k: Any, v: Any, causal: bool, window: Any, scale: Any, 
         if page_table is None and kv_lengths is None:
             options.arrays["cu_seqlens_k"] = options.arrays["cu_seqlens_q"]
     if segment_ids is not None:
-        pair = tuple(segment_ids) if isinstance(segment_ids, (tuple, list)) and len(segment_ids) == 2 and _arrays.is_array(segment_ids[0]) else (segment_ids,) * 2
+        is_pair = isinstance(segment_ids, (tuple, list)) and len(segment_ids) == 2 and _arrays.is_array(segment_ids[0])
+        pair = segment_ids if is_pair else (segment_ids, segment_ids)
         add("segment_ids_q", pair[0], "i32")
         add("segment_ids_k", pair[1], "i32")
     keys: list[Any] = []
@@ -262,6 +264,3 @@ def _read_block_mask(block_mask: Any, options: Options, arrays: list[Any], add: 
 def manual_seed(seed: int) -> None:
     """Seeds dropout: calls from now on drop the same, in the same order, wherever they run."""
     _plan.random.set(seed)
-
-
-__all__ = ["attention", "manual_seed", "read_options", "FlashError", "Sequence"]

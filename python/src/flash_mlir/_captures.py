@@ -15,7 +15,8 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ._trace import BOOL, FLOAT, INT, Graph, Value, fail, scalar_of
+from ._graph import Graph
+from ._trace import BOOL, FLOAT, INT, Value, fail, scalar_of
 
 MOST_ELEMENTS = 1024
 

@@ -19,7 +19,8 @@ from typing import Any
 from . import _arrays, _library
 from ._function import Function, compile_text
 from ._library import ARGUMENT_WORDS, Argument
-from ._program import Builder, Options, Source
+from ._program import Builder
+from ._sizes import Options, Source
 
 # Programs by text, target and options. Plans keep theirs alive; of others the oldest go.
 _functions: dict[tuple[str, str, str], Function] = {}

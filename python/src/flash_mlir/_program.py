@@ -10,7 +10,6 @@ array of the call (seen with other sizes or strides, where that is what the oper
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,131 +20,9 @@ from ._captures import Capture
 from ._closures import Closure
 from ._emit import Region, capture_type, float_literal
 from ._errors import ArgumentError, FlashError, TraceError
-from ._trace import BOOL, FLOAT, INT, Graph, Value, is_number
-
-FLOATS = ("f32", "f16", "bf16", "f64")
-
-
-@dataclasses.dataclass
-class Options:
-    """The options of `attention`, checked and in one form. Arrays are numbers of `arrays`, which holds them in order."""
-
-    causal: bool = False
-    window: tuple[int | None, int | None] = (None, None)
-    scale: float | None = None
-    softcap: float | None = None
-    dropout_p: float = 0.0
-    layout: str = "bhsd"
-    return_lse: bool = False
-    arrays: dict[str, int] = dataclasses.field(default_factory=dict)
-    score_mod: Callable | None = None
-    mask_mod: Callable | None = None
-    score_closure: Closure | None = None
-    mask_closure: Closure | None = None
-    block_size: tuple[int, int] | None = None
-    block_mod: Callable | None = None
-    block_closure: Closure | None = None
-    # Where the arrays of each closure begin.
-    closures: dict[str, int] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass
-class Operand:
-    """An argument of the program: an array of the call as the operation sees it, or a number."""
-
-    name: str
-    type: str
-    array: int | None = None
-    shape: tuple[int, ...] = ()
-    strides: tuple[int, ...] | None = None
-    number: str = ""  # "seed" or "offset"
-
-
-@dataclasses.dataclass
-class Source:
-    """A program's text, its operands, and the results of a call with these sizes."""
-
-    text: str
-    operands: list[Operand]
-    results: list[tuple[tuple[int, ...], str]]
-
-
-def _strides(array: Array) -> tuple[int, ...]:
-    if array.strides is not None:
-        return array.strides
-    strides, step = [], 1
-    for n in reversed(array.shape):
-        strides.append(step)
-        step *= n
-    return tuple(reversed(strides))
-
-
-def _tensor(sizes: Sequence[int | None], element: str) -> str:
-    return f"tensor<{''.join(f'{n if n is not None else chr(63)}x' for n in sizes)}{element}>"
-
-
-class Sizes:
-    """What the shapes of query, key and value say, and that they go together."""
-
-    def __init__(self, q: Array, k: Array, v: Array, options: Options):
-        self.layout = options.layout
-        if self.layout not in ("bhsd", "bshd"):
-            raise ArgumentError("layout", repr(self.layout), "'bhsd' (batch, heads, length, head dim) or 'bshd'")
-        self.ragged = "cu_seqlens_q" in options.arrays
-        self.paged = "page_table" in options.arrays
-        # Ragged sequences may come without a batch.
-        self.squeezed = self.ragged and len(q.shape) == 3
-        self.h, self.s = (1, 2) if self.layout == "bhsd" else (2, 1)
-        self.arrays = []
-        for name, array in (("q", q), ("k", k), ("v", v)):
-            self.arrays.append(self._check(name, array))
-        (b, _, _, dqk), (kb, _, _, dk), (vb, _, _, dv) = shapes = [a.shape for a in self.arrays]
-        self.batch, self.dqk, self.dv = b, dqk, dv
-        self.heads, self.queries = shapes[0][self.h], shapes[0][self.s]
-        self.key_heads, self.keys = shapes[1][self.h], shapes[1][self.s]
-        if dk != dqk:
-            raise ArgumentError("k", f"head dim {dk} (shape {shapes[1]})", f"{dqk}, that of q (shape {shapes[0]})")
-        if not self.paged and kb != b:
-            raise ArgumentError("k", f"batch {kb}", f"{b}, that of q")
-        if (vb, shapes[2][self.h], shapes[2][self.s]) != (kb, self.key_heads, self.keys):
-            raise ArgumentError("v", f"shape {shapes[2]}", f"batch, heads and length of k, whose shape is {shapes[1]} (layout {self.layout})")
-        if self.key_heads == 0 or self.heads % self.key_heads:
-            raise ArgumentError("k", f"{self.key_heads} heads", f"a number that divides the {self.heads} heads of q")
-        if self.ragged and b != 1:
-            raise ArgumentError("q", f"batch {b}", "1: with cu_seqlens_q sequences lie one after another along the length")
-        self.element = q.element
-        if q.element not in FLOATS:
-            raise ArgumentError("q", q.element, f"one of {', '.join(FLOATS)}")
-        for name, array in (("k", k), ("v", v)):
-            if array.element != q.element:
-                raise ArgumentError(name, array.element, f"{q.element}, the type of q")
-
-    def _check(self, name: str, array: Array) -> Array:
-        if self.squeezed and len(array.shape) == 3:
-            array = array._replace(shape=(1, *array.shape), strides=(0, *_strides(array)))
-        if len(array.shape) != 4:
-            dims = "batch, heads, length, head dim" if self.layout == "bhsd" else "batch, length, heads, head dim"
-            raise ArgumentError(name, f"shape {array.shape}", f"4 dimensions ({dims}: layout {self.layout})")
-        check_contiguous(name, array)
-        return array
-
-    def type(self, heads: int, dim: int, batch: int | None = None, length: int | None = None) -> str:
-        middle = (heads, length) if self.layout == "bhsd" else (length, heads)
-        return _tensor((1 if self.ragged else batch, *middle, dim), self.element)
-
-    def output(self) -> tuple[int, ...]:
-        middle = (self.heads, self.queries) if self.layout == "bhsd" else (self.queries, self.heads)
-        return (*(() if self.squeezed else (self.batch,)), *middle, self.dv)
-
-    def lse(self) -> tuple[int, ...]:
-        return (*(() if self.squeezed else (self.batch,)), self.heads, self.queries)
-
-
-def check_contiguous(name: str, array: Array) -> None:
-    """The last dimension of every operand is contiguous."""
-    if array.strides is not None and array.shape and array.shape[-1] > 1 and array.strides[-1] != 1:
-        raise ArgumentError(name, f"strides {array.strides} (in elements)", "a last dimension that is contiguous: make a contiguous copy")
-
+from ._graph import Graph
+from ._sizes import FLOATS, Operand, Options, Sizes, Source, check_contiguous, strides_of, tensor_type
+from ._trace import BOOL, FLOAT, INT, Value, is_number
 
 class Builder:
     """Writes the program of a call."""
@@ -187,7 +64,7 @@ class Builder:
         if any(w is not None and n != w for n, w in zip(array.shape, wanted)):
             raise ArgumentError(name, f"shape {array.shape}", "(" + ", ".join("any" if w is None else str(w) for w in wanted) + ")")
         check_contiguous(name, array)
-        return self.operand(name, number, array.shape, array.strides, _tensor(known, element))
+        return self.operand(name, number, array.shape, array.strides, tensor_type(known, element))
 
     # -- Scores
 
@@ -216,9 +93,9 @@ class Builder:
         if len(shape) > 4 or any(w is not None and n not in (1, w) for n, w in zip(shape, wanted)):
             raise ArgumentError("bias", f"shape {array.shape}", f"(batch, heads, queries, keys) = {wanted}, where each may be 1 or lack in front")
         check_contiguous("bias", array)
-        strides = (0,) * (4 - len(array.shape)) + _strides(array)
+        strides = (0,) * (4 - len(array.shape)) + strides_of(array)
         types = [1 if n == 1 else w if i == 1 else None for i, (n, w) in enumerate(zip(shape, wanted))]
-        self.score_operands.append(self.operand("bias", number, shape, strides, _tensor(types, array.element)))
+        self.score_operands.append(self.operand("bias", number, shape, strides, tensor_type(types, array.element)))
         self.scores.append("#flash.bias")
 
     # -- Functions of the caller's
@@ -316,7 +193,7 @@ class Builder:
                 raise ArgumentError("segment_ids", f"shape {self.arrays[number].shape}", f"({sizes.batch}, {length}) or ({length},)"
                                     + (": ids of queries and keys are two arrays" if sizes.queries != sizes.keys else ""))
             check_contiguous("segment_ids", array)
-            self.mask_operands.append(self.operand(name, number, array.shape, array.strides, _tensor((1 if sizes.ragged else None, None), "i32")))
+            self.mask_operands.append(self.operand(name, number, array.shape, array.strides, tensor_type((1 if sizes.ragged else None, None), "i32")))
         self.masks.append("#flash.segments")
 
     def add_block_mask(self) -> None:
@@ -335,7 +212,7 @@ class Builder:
                                     f"(1 or {sizes.batch}, 1 or {sizes.heads}, {blocks}{', any' if rank == 4 else ''}) for blocks of {bq} queries")
             check_contiguous(f"block_mask.{name}", array)
             known = (1 if array.shape[0] == 1 else None, array.shape[1], None, None)[:rank]
-            self.mask_operands.append(self.operand(name, number, array.shape, array.strides, _tensor(known, "i32")))
+            self.mask_operands.append(self.operand(name, number, array.shape, array.strides, tensor_type(known, "i32")))
         partial = ""
         if options.block_mod is not None:
             value = self.trace_mask("block_mask.mask_mod", options.block_mod, options.block_closure, options.closures["block"])
@@ -362,12 +239,12 @@ class Builder:
         sizes = self.sizes
         number = next(n for n, (_, c) in self.captured.items() if c is operand.capture)
         array = self.arrays[number]
-        strides = _strides(array)
+        strides = strides_of(array)
         if operand.role == "batch":
-            return self.operand(operand.capture.name, number, (sizes.batch,), strides, _tensor((None,), "i32"))
+            return self.operand(operand.capture.name, number, (sizes.batch,), strides, tensor_type((None,), "i32"))
         length = sizes.queries if operand.role == "queries" else sizes.keys
         strides = (strides[0] if len(operand.axes) == 2 else 0, 1)
-        return self.operand(operand.capture.name, number, (sizes.batch, length), strides, _tensor((None, None), "i32"))
+        return self.operand(operand.capture.name, number, (sizes.batch, length), strides, tensor_type((None, None), "i32"))
 
     def add_mask_value(self, value: Value) -> None:
         if value.op == "constant" and value.args[0]:
@@ -393,7 +270,7 @@ class Builder:
         options, sizes = self.options, self.sizes
         page = sizes.keys if sizes.paged else None
         kv = [sizes.type(sizes.key_heads, d, length=page) if sizes.ragged and not sizes.paged else
-              _tensor((None, *((sizes.key_heads, page) if sizes.layout == "bhsd" else (page, sizes.key_heads)), d), sizes.element)
+              tensor_type((None, *((sizes.key_heads, page) if sizes.layout == "bhsd" else (page, sizes.key_heads)), d), sizes.element)
               for d in (sizes.dqk, sizes.dv)]
         types = [sizes.type(sizes.heads, sizes.dqk), *kv]
         for i, (name, array, written) in enumerate(zip("qkv", sizes.arrays, types)):
@@ -468,7 +345,7 @@ class Builder:
         bodies = [self.write_region(what, value, declared, captures) for what, _, value in sorted(self.regions, key=lambda r: r[0] != "score")]
         results = [sizes.type(sizes.heads, sizes.dv)]
         if options.return_lse:
-            results.append(_tensor((1 if sizes.ragged else None, sizes.heads, None), self.accumulator))
+            results.append(tensor_type((1 if sizes.ragged else None, sizes.heads, None), self.accumulator))
         outputs = ["%o", "%lse"][:len(results)]
         parameters = ", ".join(f"{o.name}: {o.type}" for o in self.operands)
         attributes = f" {{{', '.join(self.attributes)}}}" if self.attributes else ""
