@@ -193,15 +193,19 @@ def compile(program: Any, k: Any = None, v: Any = None, *, target: str | None = 
         target = "auto" if any(isinstance(a, _arrays.Spec) for a in arrays[:3]) or described[0].device is not None else "cpu"
     function = _plan.get_function(source, target, compiler_options)
     shaped = [described[o.array]._replace(shape=o.shape, strides=o.strides) if o.array is not None else 0 for o in source.operands]
-    on_host = described[0].device is None
     call = None
-    if not any(isinstance(a, _arrays.Spec) for a in arrays[:3]) and function.on_device != on_host:
+    if not any(isinstance(a, _arrays.Spec) for a in arrays[:3]) and function.on_device != (described[0].device is None):
+        plans: list[_plan.Plan] = []
+
         def call(*given: Any) -> Any:
-            if len(given) > 3:
-                raise ArgumentError("arrays", f"{len(given)} arrays", "q, k and v: options stay as they were")
+            if len(given) not in (0, 3):
+                raise ArgumentError("arrays", f"{len(given)} arrays", "q, k and v, or none: options stay as they were")
             every = (*given, *arrays[len(given):])
-            return _plan.Plan(function, source, every, described[0].device).run(every) if not given or _same(given, arrays) else \
-                _attention.attention(*every[:3], **options)
+            if not _same(given, arrays):
+                return _attention.attention(*every[:3], **options)
+            if not plans:
+                plans.append(_plan.Plan(function, source, every, described[0].device))
+            return plans[0].run(every)
     return Program(source.text, target, function, shaped, call)
 
 
