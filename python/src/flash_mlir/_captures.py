@@ -15,6 +15,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ._errors import TraceAttributeError
 from ._graph import Graph
 from ._trace import BOOL, FLOAT, INT, Value, fail, scalar_of
 
@@ -214,7 +215,7 @@ class Rows:
         from . import _functions
         function = _functions.FUNCTIONS.get(name)
         if function is None:
-            raise fail(f"a row of traced values has no '{name}'")
+            raise fail(f"a row of traced values has no '{name}'", TraceAttributeError)
         return lambda *args, **kwargs: function(self, *args, **kwargs)
 
     __torch_function__ = Capture.__torch_function__

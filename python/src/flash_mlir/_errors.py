@@ -20,3 +20,7 @@ class ArgumentError(FlashError, ValueError):
 
 class TraceError(FlashError):
     """What a score or mask function does that cannot be traced, with file and line."""
+
+
+class TraceAttributeError(TraceError, AttributeError):
+    """An attribute that a traced value lacks; hasattr() asks for some."""

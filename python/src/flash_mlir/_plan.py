@@ -80,7 +80,7 @@ class Plan:
     def __init__(self, function: Function, source: Source, arrays: Sequence[Any], device: int | None):
         adapter = _arrays.adapter_of(arrays[0])
         self.function, self.source, self.device = function, source, device
-        self.adapter = adapter
+        self.adapter, self.count = adapter, len(arrays)
         # Positions of addresses in the structures, and whose they are.
         self.places = [(ARGUMENT_WORDS * i, o.array, _arrays.adapter_of(arrays[o.array])) for i, o in enumerate(source.operands) if o.array is not None]
         self.numbers = [(ARGUMENT_WORDS * i + 2, o.number) for i, o in enumerate(source.operands) if o.number]
@@ -147,7 +147,7 @@ class Plan:
                 results = [finish(r, arrays[0]) for r in results]
             return tuple(results) if len(results) > 1 else results[0]
 
-        plain = len(makers) == 1 and not numbers and is_plain and [p[1] for p in places] == [0, 1, 2]
+        plain = len(makers) == 1 and not numbers and is_plain and self.count == 3 and [p[1] for p in places] == [0, 1, 2]
         return self._bind_plain(run, address, start) if plain else run
 
     def _bind_plain(self, general: Callable, address: Callable, start: Callable) -> Callable[[Sequence[Any]], Any]:

@@ -22,7 +22,7 @@ from ._emit import Region, capture_type, float_literal
 from ._errors import ArgumentError, FlashError, TraceError
 from ._graph import Graph
 from ._sizes import FLOATS, Operand, Options, Sizes, Source, check_contiguous, strides_of, tensor_type
-from ._trace import BOOL, FLOAT, INT, Value, is_number
+from ._trace import BOOL, FLOAT, INT, Value, scalar_of
 
 class Builder:
     """Writes the program of a call."""
@@ -152,7 +152,7 @@ class Builder:
 
     def result(self, name: str, result: Any, kind: str, function: Callable) -> Value:
         result = result.value() if isinstance(result, Capture) else result
-        if not isinstance(result, Value) and not is_number(result):
+        if not isinstance(result, Value) and scalar_of(result) is None:
             raise TraceError(f"{_place(None, function)}: {name} returns {type(result).__name__}, expected {'a score' if kind == FLOAT else 'a bool'}")
         if kind == BOOL and getattr(result, "kind", BOOL) == FLOAT:
             raise TraceError(f"{_place(None, function)}: {name} returns a float, expected a bool")

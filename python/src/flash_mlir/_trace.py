@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ._errors import TraceError
+from ._errors import TraceAttributeError, TraceError
 
 if TYPE_CHECKING:
     from ._graph import Graph
@@ -34,9 +34,9 @@ def where_in_user_code() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else "?"
 
 
-def fail(message: str) -> TraceError:
+def fail(message: str, kind: type[TraceError] = TraceError) -> TraceError:
     """An error at the user's line, to be raised."""
-    return TraceError(f"{where_in_user_code()}: {message}")
+    return kind(f"{where_in_user_code()}: {message}")
 
 
 def _no_branch(what: str) -> Callable:
@@ -153,7 +153,7 @@ class Value:
         from . import _functions
         function = _functions.FUNCTIONS.get(name.rstrip("_"))
         if function is None:
-            raise fail(f"a traced value has no '{name}'; it has operators and {', '.join(sorted(_functions.FUNCTIONS))}")
+            raise fail(f"a traced value has no '{name}'; it has operators and {', '.join(sorted(_functions.FUNCTIONS))}", TraceAttributeError)
         return lambda *args, **kwargs: function(self, *args, **kwargs)
 
 
@@ -182,7 +182,8 @@ Value.__invert__ = lambda self: self.graph.unary("not", self)
 
 
 def is_number(value: Any) -> bool:
-    return isinstance(value, (bool, int, float))
+    """Python's own numbers: NumPy's float64 is a float, too, but its operators would ask the traced value again."""
+    return type(value) in (bool, int, float)
 
 
 def scalar_of(value: Any) -> bool | int | float | None:
@@ -194,4 +195,4 @@ def scalar_of(value: Any) -> bool | int | float | None:
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         number = value.item()
         return number if is_number(number) else None
-    return None
+    return int(value) if isinstance(value, int) else float(value) if isinstance(value, float) else None
