@@ -71,6 +71,8 @@ static Limits getLimits(StringRef target) {
 
 void flash::buildGPUTilePipeline(OpPassManager &pm,
                                  const GPUPipelineOptions &options) {
+  // Loops that are written by hand; others have what their readers read.
+  pm.addPass(createSplitSchedule());
   ConvertFlashToTileOptions convert;
   convert.hideUnseen = options.hideUnseen;
   pm.addPass(createConvertFlashToTile(convert));

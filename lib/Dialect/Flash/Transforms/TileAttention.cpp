@@ -28,8 +28,10 @@
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 
 #include "AttentionTiler.h"
+#include "SplitSchedule.h"
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
+#include "flash/Dialect/Tile/IR/Tile.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -171,7 +173,14 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
       getAsOpFoldResult(op.isRagged() ? countSequenceBlocks() : countTiles())};
   auto forall = scf::ForallOp::create(rewriter, loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
-  forall->setAttr(kScheduleAttrName, schedule);
+  // S = Q K^T and O += P V.
+  int64_t keyCount = op.getKey().getType().getDimSize(op.getLengthDim());
+  bool masks = op.getEffectiveMask() || !alike || op.isPaged() ||
+               op.getKeySlice() || ShapedType::isDynamic(keyCount) ||
+               keyCount % keys != 0;
+  if (failed(setSchedule(forall, schedule,
+                         {/*products=*/2, /*softmax=*/true, masks})))
+    return {};
   rewriter.setInsertionPoint(forall.getTerminator());
   batch = rowBatch = forall.getInductionVar(0);
   Value block = forall.getInductionVar(2);
@@ -240,7 +249,7 @@ Value AttentionTiler::queryTile(Value first, Value existing) {
                            packing, {rows, qkDim})
           : readTile(rewriter, loc, op.getQuery(), op.getLayout(), rowBatch,
                      queryHead, first, count, {rows, qkDim});
-  if (!schedule.getTransposed())
+  if (!tiling.getTransposed())
     return tile;
   Type element = op.getQuery().getType().getElementType();
   Value empty = tensor::EmptyOp::create(
@@ -250,7 +259,8 @@ Value AttentionTiler::queryTile(Value first, Value existing) {
       ->getResult(0);
 }
 
-/// Tiles an attention with the schedule of each range of lengths.
+/// Tiles an attention with the schedule of each range of lengths; returns
+/// nothing where one describes no kernel.
 static SmallVector<Value> tileForLengths(RewriterBase &rewriter, AttentionOp op,
                                          ScheduleAttr schedule) {
   int64_t above = 0;
@@ -258,10 +268,14 @@ static SmallVector<Value> tileForLengths(RewriterBase &rewriter, AttentionOp op,
   for (const ScheduleChoice::Bounded &shorter : getShorterSchedules(op)) {
     outs = AttentionTiler(rewriter, op, shorter.schedule)
                .tile(above, shorter.upTo, std::move(outs));
+    if (outs.empty())
+      return {};
     above = shorter.upTo;
   }
   outs = AttentionTiler(rewriter, op, schedule)
              .tile(above, std::nullopt, std::move(outs));
+  if (outs.empty())
+    return {};
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   for (auto [out, type] : llvm::zip(outs, op->getResultTypes()))
@@ -291,11 +305,10 @@ static void remarkOnMask(AttentionOp op) {
 
 /// The schedule of an op, complete, or an error at the op.
 static FailureOr<ScheduleAttr> getSchedule(Operation *op) {
-  auto schedule = op->getAttrOfType<ScheduleAttr>(
-      isa<AttentionOp>(op) ? StringRef("schedule")
-                           : StringRef(kScheduleAttrName));
-  if (!schedule || schedule.getM() < 1 || schedule.getN() < 1 ||
-      schedule.getD() < 1)
+  auto attention = dyn_cast<AttentionOp>(op);
+  ScheduleAttr schedule = attention ? attention.getScheduleAttr()
+                                    : cast<MergeOp>(op).getScheduleAttr();
+  if (!schedule || !schedule.isComplete())
     return op->emitOpError() << "has no complete schedule (m, n and d): run "
                                 "flash-choose-schedule before";
   return schedule;
@@ -318,7 +331,11 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
         if (failed(checkPackings(attention, *schedule)))
           return signalPassFailure();
         remarkOnMask(attention);
-        rewriter.replaceOp(op, tileForLengths(rewriter, attention, *schedule));
+        SmallVector<Value> results =
+            tileForLengths(rewriter, attention, *schedule);
+        if (results.empty())
+          return signalPassFailure();
+        rewriter.replaceOp(op, results);
       } else if (failed(tileMerge(rewriter, cast<MergeOp>(op), *schedule))) {
         return signalPassFailure();
       }

@@ -21,9 +21,9 @@
 
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
+#include "PassGate.h"
 #include "ProductLoops.h"
 
-#include "flash/Dialect/Flash/IR/Flash.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -287,26 +287,30 @@ namespace {
 struct TileStartProductsPass
     : flash::tile::impl::TileStartProductsBase<TileStartProductsPass> {
   void runOnOperation() override {
+    PassGate<StartProductsAttr> gate(
+        getOperation(),
+        "it has no loop with more than two asynchronous products");
+    if (!gate)
+      return;
     for (scf::ForOp loop : findProductLoops(getOperation())) {
       auto roles = loop->getParentOfType<SpecializeOp>();
       Operation *fixed = nullptr;
       for (Operation &op : loop.getBody()->without_terminator())
         if (!isMovable(op) && !isa<StoreOp, StoreAsyncOp>(op))
           fixed = &op;
-      if (!roles || fixed) {
-        InFlightDiagnostic remark =
-            getOperation().emitRemark("flash-tile-start-products leaves '")
-            << getOperation().getName() << "' as it is: ";
-        if (fixed)
-          remark << "'" << fixed->getName()
-                 << "' does not move among the products";
-        else
-          remark << "it has no roles, and so no register counts";
+      if (fixed) {
+        gate.leave("'" + fixed->getName().getStringRef().str() +
+                   "' does not move among the products");
+        continue;
+      }
+      if (!roles) {
+        gate.leave("it has no roles, and so no register counts");
         continue;
       }
       // What addresses and the like need.
       constexpr int64_t spare = 24;
       ProductStarts(loop, roles.getConsumerRegisters() - spare).run();
+      gate.worked();
       ++numLoops;
     }
   }

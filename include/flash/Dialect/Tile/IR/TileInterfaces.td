@@ -58,4 +58,16 @@ def FlashTile_InstructionAttrInterface : AttrInterface<"InstructionAttrInterface
   ];
 }
 
+def FlashTile_PassAttrInterface : AttrInterface<"PassAttrInterface"> {
+  let cppNamespace = "::flash::tile";
+  let description = [{
+    What a pass reads of a kernel's schedule and nobody else does. The pass works on
+    kernels whose list `flash_tile.passes` has its attribute, and on no others; where
+    it leaves one of these as it is, it says why in a remark.
+  }];
+  let methods = [
+    StaticInterfaceMethod<"The argument of the pass that reads it.", "::llvm::StringRef", "getPass">
+  ];
+}
+
 #endif // FLASH_DIALECT_TILE_IR_TILEINTERFACES_TD
