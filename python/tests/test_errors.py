@@ -113,3 +113,19 @@ def test_tools_of_wheels_are_found(tmp_path, monkeypatch):
 
     _library._name_tools(Library)
     assert said == [("ptxas", str(tmp_path / "nvidia/cu13/bin/ptxas")), ("nvJitLink", str(tmp_path / "nvidia/cu13/lib/libnvJitLink.so.13"))]
+
+
+def test_progress_is_told_after_a_while(capsys, monkeypatch):
+    import time
+
+    from flash_mlir._function import progress
+    monkeypatch.delenv("FLASH_PROGRESS", raising=False)
+    with progress("compiling a song", patience=0.05):
+        time.sleep(0.3)
+    assert "flash_mlir: compiling a song (the next time it comes from the cache)" in capsys.readouterr().err
+    with progress("compiling a note"):
+        pass
+    monkeypatch.setenv("FLASH_PROGRESS", "0")
+    with progress("compiling a song", patience=0.05):
+        time.sleep(0.3)
+    assert capsys.readouterr().err == ""

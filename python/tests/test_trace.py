@@ -61,7 +61,8 @@ SCORES = {
     "bool algebra": lambda s, b, h, i, j: s + ((i > j) & (s > 0) | ~(j > 3) ^ (h == 1)) * 1.0,
     "where of ints": lambda s, b, h, i, j: s + np.where(i > j, i, -j) * 0.01,
     "ids": lambda s, b, h, i, j: s + (IDS[i] - IDS[j]) * 0.1,
-    "numbers of NumPy": lambda s, b, h, i, j: s * np.float64(0.5) + np.float32(2) * i * 0.01 + np.int64(3) * j * 0.01 + np.where(True, 2, 1) * s + np.bool_(True),
+    "numbers of NumPy": lambda s, b, h, i, j: s * np.float64(0.5) + np.float32(2) * i * 0.01 + np.int64(3) * j * 0.01 + np.where(True, 2, 1) * s + np.bool_(True)
+    + TABLE[0, 0, np.where(i > j, np.int64(3), np.int32(5))],
     "array that is not read": lambda s, b, h, i, j: s * 2 + 0 * len(TABLE),
     "constant": lambda s, b, h, i, j: s * 0 + 1.0,
     "infinity": lambda s, b, h, i, j: np.where((i + j) % 2 == 0, s, -math.inf),

@@ -21,7 +21,8 @@ from ._trace import BOOL, FLOAT, INT, Value, fail, scalar_of
 def _kind_of(value: Value | bool | int | float) -> str:
     if isinstance(value, Value):
         return value.kind
-    return BOOL if isinstance(value, bool) else INT if isinstance(value, int) else FLOAT
+    number = scalar_of(value)
+    return BOOL if isinstance(number, bool) else INT if isinstance(number, int) else FLOAT
 
 
 def _bounds(value: Value | int) -> tuple[int | None, int | None]:
