@@ -39,8 +39,7 @@ DiagnosticCollector::DiagnosticCollector(MLIRContext *context)
     : context(context) {
   id = context->getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
     bool isError = diagnostic.getSeverity() == DiagnosticSeverity::Error;
-    if (isError ? !first.empty()
-                : diagnostic.getSeverity() != DiagnosticSeverity::Remark)
+    if (isError && !first.empty())
       return success();
     std::string line;
     llvm::raw_string_ostream os(line);
@@ -48,8 +47,20 @@ DiagnosticCollector::DiagnosticCollector(MLIRContext *context)
       os << file.getFilename().getValue() << ":" << file.getLine() << ":"
          << file.getColumn() << ": ";
     // One line: some messages print IR.
-    std::string text = diagnostic.str();
-    os << StringRef(text).take_until([](char c) { return c == '\n'; });
+    auto add = [&](const Diagnostic &part) {
+      std::string text = part.str();
+      os << StringRef(text).take_until([](char c) { return c == '\n'; });
+    };
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Warning)
+      os << "warning: ";
+    add(diagnostic);
+    for (Diagnostic &note : diagnostic.getNotes()) {
+      // The operation's text, which MLIR adds, is long.
+      if (StringRef(note.str()).starts_with("see current operation"))
+        continue;
+      os << "; note: ";
+      add(note);
+    }
     if (isError)
       first = std::move(line);
     else

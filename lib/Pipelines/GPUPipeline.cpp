@@ -71,6 +71,8 @@ static Limits getLimits(StringRef target) {
 
 void flash::buildGPUTilePipeline(OpPassManager &pm,
                                  const GPUPipelineOptions &options) {
+  // Loops that are written by hand; others have what their readers read.
+  pm.addPass(createSplitSchedule());
   ConvertFlashToTileOptions convert;
   convert.hideUnseen = options.hideUnseen;
   pm.addPass(createConvertFlashToTile(convert));
@@ -117,6 +119,7 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
   if (options.startProducts) {
     onKernels(tile::createTileSplitMaps());
     onKernels(tile::createTileStartProducts());
+    onKernels(tile::createTileUnswitchLoops());
   }
   if (options.prefetchTiles)
     onKernels(tile::createTilePrefetchTiles());

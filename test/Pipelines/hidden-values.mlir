@@ -1,7 +1,7 @@
 // Where values that no query sees are cleared in a kernel: in iterations that masks cut, and behind the loops, but in none over whole
 // blocks, whose code is what it is without.
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_90a hide-unseen})' | FileCheck %s
-// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none schedule=#flash.schedule<backward=true>},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_90a hide-unseen})' | FileCheck %s --check-prefix=BACKWARD
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none schedule=#flash.schedule<reverseKeys=true>},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_90a hide-unseen})' | FileCheck %s --check-prefix=BACKWARD
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_80 hide-unseen})' | FileCheck %s --check-prefix=AMPERE
 
 // CHECK: } consumers
@@ -22,7 +22,7 @@
 // CHECK-NEXT: flash_tile.clear_unseen
 // CHECK: flash_tile.mma
 
-// Walked backward, blocks that masks cut come first.
+// Where keys are walked in reverse, blocks that masks cut come first.
 // BACKWARD: } consumers
 // BACKWARD: scf.for
 // BACKWARD: flash_tile.clear_unseen

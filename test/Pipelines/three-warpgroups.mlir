@@ -3,7 +3,7 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none schedule=#flash.schedule<partialSums=false>},flash-tile-attention,flash-decompose-attention),flash-gpu-tile-pipeline{target=sm_90a})' | FileCheck %s --check-prefix=WHOLE
 
 // Narrow heads: three warpgroups of 64 rows compute, a fourth copies.
-// CHECK: gpu.func @attention({{.*}} flash_tile.warps = 12
+// CHECK: gpu.func @attention({{.*}}flash_tile.kernel = #flash_tile.kernel<warps = 12
 // CHECK: flash_tile.specialize producer(32)
 // CHECK: consumers(160)
 // The next Q K^T is under way while P V is issued.

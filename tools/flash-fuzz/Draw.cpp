@@ -351,7 +351,7 @@ static Draw drawAny(Random &random) {
   if (random.chance(0.3)) {
     draw.m = tile(bq, 100);
     draw.n = tile(bk, 70);
-    draw.backward = random.chance(0.4);
+    draw.reverseKeys = random.chance(0.4);
   }
   for (int64_t i = draw.isStatic ? 1 : 3; i > 0; --i)
     draw.shapes.push_back(drawShape(random, draw));

@@ -159,7 +159,7 @@ struct Draw {
   int64_t splitKV = 0;
   /// Of the schedule; 0: the compiler's.
   int64_t m = 0, n = 0;
-  bool backward = false;
+  bool reverseKeys = false;
   /// Query heads that share a tile; 0: the compiler's.
   int64_t packHeads = 0;
 

@@ -213,8 +213,8 @@ Kernel ProgramBuilder::build() {
   if (draw.m) {
     field("m", draw.m);
     field("n", draw.n);
-    if (draw.backward)
-      schedule += ", backward = true";
+    if (draw.reverseKeys)
+      schedule += ", reverseKeys = true";
   }
   if (draw.packHeads)
     field("packHeads", draw.packHeads);

@@ -142,8 +142,8 @@ void Simplifier::features() {
     set<int64_t>(&Draw::sequences, draw.sequences - 1);
   set<int64_t>(&Draw::splitKV, 0);
   set<int64_t>(&Draw::packHeads, 0);
-  if (draw.backward)
-    add([](Draw &copy) { copy.backward = false; });
+  if (draw.reverseKeys)
+    add([](Draw &copy) { copy.reverseKeys = false; });
   if (draw.m || draw.n)
     add([](Draw &copy) { copy.m = copy.n = 0; });
   set(&Draw::offsets, false);

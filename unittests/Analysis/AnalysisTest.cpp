@@ -283,7 +283,7 @@ TEST_F(AnalysisTest, CountsListedBlocksAndSharedPages) {
         -> tensor<2x1x32x16xf32> {
       %o = flash.attention %q, %k, %k kv_lengths(%lengths : tensor<2xi32>) page_table(%table : tensor<2x4xi32>)
           mask_operands(%n0, %l0, %n1, %l1 : tensor<2x1x1xi32>, tensor<2x1x1x2xi32>, tensor<2x1x1xi32>, tensor<2x1x1x2xi32>)
-          {mask = #flash.block_sparse<bq = 32, bk = 32>, schedule = #flash.schedule<m = 16, n = 16>}
+          {mask = #flash.block_sparse<bq = 32, bk = 32>, schedule = #flash.schedule<m = 16, n = 16, d = 16>}
           : tensor<2x1x32x16xf32>, tensor<8x1x16x16xf32>, tensor<8x1x16x16xf32> -> tensor<2x1x32x16xf32>
       return %o : tensor<2x1x32x16xf32>
     })");

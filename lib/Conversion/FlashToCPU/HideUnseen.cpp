@@ -143,7 +143,7 @@ Value Hiding::seenKeys() {
         sees = arith::ExtUIOp::create(nested, loc, nested.getI32Type(), sees);
         return arith::OrIOp::create(nested, loc, args[1], sees);
       });
-  seen->setAttr(kRareAttrName, b.getUnitAttr());
+  seen->setAttr(FlashDialect::getRareAttrName(), b.getUnitAttr());
   return seen.getResult(0);
 }
 
@@ -163,7 +163,7 @@ Value Hiding::clean(Value seen) {
             arith::ConstantOp::create(nested, loc, nested.getZeroAttr(element));
         return arith::SelectOp::create(nested, loc, is, args[0], zero);
       });
-  cleaned->setAttr(kRareAttrName, b.getUnitAttr());
+  cleaned->setAttr(FlashDialect::getRareAttrName(), b.getUnitAttr());
   return cleaned.getResult(0);
 }
 
@@ -214,7 +214,7 @@ LogicalResult flash::lowerHideUnseen(RewriterBase &b, HideUnseenOp op) {
   // As a generic it keeps its mark.
   if (!isa<linalg::GenericOp>(rare))
     rare = *linalg::generalizeNamedOp(b, cast<linalg::LinalgOp>(rare));
-  rare->setAttr(kRareAttrName, b.getUnitAttr());
+  rare->setAttr(FlashDialect::getRareAttrName(), b.getUnitAttr());
   b.setInsertionPointToEnd(branch.thenBlock());
   scf::YieldOp::create(b, loc, rare->getResults());
   b.setInsertionPointToStart(branch.elseBlock());

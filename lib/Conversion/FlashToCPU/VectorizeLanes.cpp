@@ -100,7 +100,8 @@ struct VectorizeLanesPass
     ErasedOps erased;
     rewriter.setListener(&erased);
     for (linalg::LinalgOp op : llvm::reverse(ops)) {
-      if (erased.ops.contains(op) || op->hasAttr(kRareAttrName))
+      if (erased.ops.contains(op) ||
+          op->hasAttr(FlashDialect::getRareAttrName()))
         continue;
       ++(succeeded(vectorizeLanes(rewriter, op, tile)) ? numVectorized
                                                        : numLeft);

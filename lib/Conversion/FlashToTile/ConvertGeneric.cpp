@@ -168,7 +168,7 @@ KernelBuilder::mapBody(linalg::GenericOp op, ArrayRef<tile::FragmentType> types,
       continue;
     }
     AffineMap map = op.getMatchingIndexingMap(&operand);
-    if (map.isIdentity() && deviceTiles.contains(value)) {
+    if (map.isIdentity() && deviceTiles.contains(value) && !isFetched(value)) {
       inputs.fromDevice.emplace_back(argument, value);
       continue;
     }
@@ -223,10 +223,12 @@ static tile::FragmentType getWideType(tile::FragmentType type) {
   Type element = type.getElementType();
   if (type.getRank() != 2 || (!element.isF16() && !element.isBF16()))
     return type;
-  return tile::FragmentType::get(
-      type.getShape(), Float32Type::get(type.getContext()),
-      tile::AccLayoutAttr::get(type.getContext(), type.getWarps(),
-                               type.getColumnGroups()));
+  tile::LayoutAttrInterface layout = type.getLayout();
+  if (isa<tile::LhsLayoutAttr>(layout))
+    layout = tile::AccLayoutAttr::get(type.getContext(), type.getWarps(),
+                                      type.getColumnGroups());
+  return tile::FragmentType::get(type.getShape(),
+                                 Float32Type::get(type.getContext()), layout);
 }
 
 LogicalResult KernelBuilder::convertGeneric(linalg::GenericOp op) {
@@ -330,14 +332,13 @@ FailureOr<Value> KernelBuilder::reducedMatrix(linalg::GenericOp op,
   if (auto argument = dyn_cast<BlockArgument>(value)) {
     OpOperand *operand = op.getMatchingOpOperand(argument);
     if (operand && op.getMatchingIndexingMap(operand).isIdentity() &&
-        !deviceTiles.contains(operand->get()))
+        (isFetched(operand->get()) || !deviceTiles.contains(operand->get())))
       return fragment(op, operand->get());
   }
   SmallVector<int64_t> shape = op.getStaticLoopRanges();
-  auto layout = tile::AccLayoutAttr::get(op.getContext(), warps,
-                                         layouts.getColumnGroups(shape[0]));
   auto type = tile::FragmentType::getChecked(
-      [&] { return op.emitError(); }, shape, builder.getF32Type(), layout);
+      [&] { return op.emitError(); }, shape, builder.getF32Type(),
+      layouts.getMatrixLayout(op.getContext(), shape[0]));
   if (!type)
     return failure();
   FailureOr<SmallVector<Value>> values = mapBody(op, type, value);

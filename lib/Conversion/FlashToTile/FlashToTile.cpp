@@ -51,7 +51,6 @@ using namespace mlir;
 using namespace flash;
 
 static constexpr StringLiteral kKernelsName = "kernels";
-static constexpr StringLiteral kScheduleName = "flash.schedule";
 
 /// The memref that holds a tensor of the host: dense.
 static MemRefType denseType(Type tensor) {
@@ -168,13 +167,14 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
   OpBuilder::InsertionGuard guard(builder);
   Location loc = op.getLoc();
   builder.setInsertionPointToStart(&kernel.getBody().front());
-  auto schedule = op->getAttrOfType<ScheduleAttr>(kScheduleName);
   tile::InstructionAttrInterface instruction =
       tile::MmaSyncAttr::get(builder.getContext());
-  if (schedule && schedule.getInstruction() == Instruction::Wgmma)
-    instruction = tile::WgmmaAttr::get(builder.getContext());
+  if (Attribute asked = tile::getKernelAttr(kernel).getInstruction())
+    instruction = cast<tile::InstructionAttrInterface>(asked);
 
-  KernelBuilder body(builder, warps, instruction, hideUnseen);
+  bool hasProducer = static_cast<bool>(tile::getKernelAttr(kernel).getRoles());
+  KernelBuilder body(builder, warps, instruction, hideUnseen,
+                     /*stageVectors=*/hasProducer);
   IRMapping known;
   for (auto [capture, argument] : llvm::zip(
            captures, kernel.getArguments().drop_back(op->getNumResults()))) {
@@ -223,9 +223,9 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
     }
   }
 
+  auto order = tile::getPassAttr<tile::OrderAttr>(op);
   SmallVector<Value> position =
-      findTile(builder, op,
-               schedule && !schedule.getDynamic() ? schedule.getHeadTurns() : 0,
+      findTile(builder, op, order ? order.getTurns() : 0,
                tile::getKernelCluster(kernel), bound);
   for (auto [from, to] : llvm::zip(op.getInductionVars(), position))
     body.map(from, to);
@@ -238,10 +238,10 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
 /// Blocks of a cluster, for kernels that can share tiles. The last one of a row
 /// may have no queries; where all tiles are known to be whole, nothing would
 /// keep it from storing some.
-static int64_t clusterOf(scf::ForallOp op, ScheduleAttr schedule) {
-  if (!schedule || !schedule.getSpecialize() || !op.isNormalized())
+static int64_t clusterOf(scf::ForallOp op, tile::KernelAttr attr) {
+  int64_t cluster = std::max<int64_t>(attr.getCluster(), 1);
+  if (!attr.getRoles() || !op.isNormalized())
     return 1;
-  int64_t cluster = std::max<int64_t>(schedule.getCluster(), 1);
   std::optional<int64_t> count =
       getConstantIntValue(op.getMixedUpperBound().back());
   return count && *count % cluster ? 1 : cluster;
@@ -284,6 +284,9 @@ static void sinkNumbers(scf::ForallOp op) {
 
 LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   Location loc = op.getLoc();
+  if (op->hasAttr(FlashDialect::getScheduleAttrName()))
+    return op.emitError() << "has '" << FlashDialect::getScheduleAttrName()
+                          << "': run flash-split-schedule before";
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
   normalizeSteps(op);
   sinkNumbers(op);
@@ -341,9 +344,14 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
     types.push_back(argument.getType());
   }
 
-  auto schedule = op->getAttrOfType<ScheduleAttr>(kScheduleName);
-  int64_t warps =
-      schedule && schedule.getWarps() ? schedule.getWarps() : defaultWarps(op);
+  tile::KernelAttr attr = tile::getKernelAttr(op);
+  if (!attr)
+    attr = tile::KernelAttr::get(builder.getContext(), 0, Attribute(), 0, 0, 0,
+                                 tile::RolesAttr());
+  if (!attr.getWarps())
+    attr = attr.withWarps(defaultWarps(op));
+  int64_t cluster = clusterOf(op, attr);
+  attr = attr.withCluster(cluster > 1 ? cluster : 0);
   // PTX identifiers have letters, digits and underscores.
   std::string name;
   for (char c : function.getName())
@@ -353,16 +361,12 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
                                        builder.getFunctionType(types, {}));
   kernel->setAttr(gpu::GPUDialect::getKernelFuncAttrName(),
                   builder.getUnitAttr());
-  kernel->setAttr(tile::FlashTileDialect::getWarpsAttrName(),
-                  builder.getI64IntegerAttr(warps));
-  if (schedule)
-    kernel->setAttr(kScheduleName, schedule);
-  int64_t cluster = clusterOf(op, schedule);
-  if (cluster > 1)
-    kernel->setAttr(tile::FlashTileDialect::getClusterAttrName(),
-                    builder.getI64IntegerAttr(cluster));
+  kernel->setAttr(tile::FlashTileDialect::getKernelAttrName(), attr);
+  StringRef passes = tile::FlashTileDialect::getPassesAttrName();
+  if (Attribute asked = op->getAttr(passes))
+    kernel->setAttr(passes, asked);
   symbols.insert(kernel);
-  if (failed(makeBody(op, kernel, captures, warps)))
+  if (failed(makeBody(op, kernel, captures, attr.getWarps())))
     return failure();
 
   SmallVector<Value> counts;

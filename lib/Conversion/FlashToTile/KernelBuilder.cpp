@@ -94,8 +94,7 @@ KernelBuilder::fragmentType(Value tensor, std::optional<VectorPlace> place) {
   if (type.getRank() == 1)
     layout = place.value_or(layouts.getPlace(tensor)).getLayout(context, warps);
   else if (element.isF32() || llvm::none_of(tensor.getUses(), isLeft))
-    layout = tile::AccLayoutAttr::get(
-        context, warps, layouts.getColumnGroups(type.getDimSize(0)));
+    layout = layouts.getMatrixLayout(context, type.getDimSize(0));
   else
     layout = tile::LhsLayoutAttr::get(context, warps);
   auto error = [&] { return emitError(tensor.getLoc()); };
@@ -103,9 +102,37 @@ KernelBuilder::fragmentType(Value tensor, std::optional<VectorPlace> place) {
                                         layout);
 }
 
+/// Whether a vector along columns can go through shared memory: all of it
+/// exists, in whole panels of f32.
+bool KernelBuilder::canStage(const DeviceTile &source, tile::FragmentType type) {
+  int64_t rank = cast<MemRefType>(source.memref.getType()).getRank();
+  return isa<tile::ColLayoutAttr>(type.getLayout()) &&
+         type.getElementType().isF32() && type.getShape().back() % 32 == 0 &&
+         rank > 1 && source.dims.back() == rank - 1 && !source.sizes.back() &&
+         alignment(source) >= 16;
+}
+
+bool KernelBuilder::isFetched(Value tensor) {
+  auto it = deviceTiles.find(tensor);
+  if (it == deviceTiles.end() || !layouts.isStreamed())
+    return false;
+  const DeviceTile &tile = it->second;
+  auto type = cast<MemRefType>(tile.memref.getType());
+  return tile.dims.size() == 2 && !tile.packed && !tile.pages &&
+         tile.dims[1] == type.getRank() - 1 &&
+         tile::FetchOp::takesElement(type.getElementType());
+}
+
 FailureOr<Value> KernelBuilder::loadFragment(Operation *user, Value tensor,
                                              tile::FragmentType type) {
   const DeviceTile source = deviceTiles.find(tensor)->second;
+  if (isFetched(tensor))
+    return tile::FetchOp::create(
+               builder, user->getLoc(), type, source.memref, source.offsets,
+               source.sizes[0], source.sizes[1],
+               getRowDimAttr(builder, source.memref, 2, source.dims[0]),
+               builder.getI64IntegerAttr(alignment(source)), source.padding)
+        .getResult();
   if (type.getRank() == 2 && !type.getElementType().isF32())
     return user->emitOpError("reads a tile of ")
            << type.getElementType()
@@ -113,6 +140,19 @@ FailureOr<Value> KernelBuilder::loadFragment(Operation *user, Value tensor,
   if (source.packed)
     return user->emitOpError("reads rows of several heads element by element, "
                              "which is not supported on a GPU");
+  if (stageVectors && canStage(source, type) &&
+      user->getParentOfType<scf::ForOp>()) {
+    // A producer brings it; a panel of one row is as it lies in memory.
+    auto shared = tile::SharedType::get(1, type.getShape().back(),
+                                        type.getElementType());
+    Value row = tile::LoadOp::create(
+        builder, user->getLoc(), shared, source.memref, source.offsets,
+        /*rows=*/Value(), /*cols=*/Value(), /*pages=*/Value(),
+        /*sequence=*/Value(), /*row_dim=*/IntegerAttr(),
+        builder.getI64IntegerAttr(alignment(source)),
+        /*shared_offset=*/IntegerAttr(), /*packed=*/tile::PackedRowsAttr());
+    return tile::ReadOp::create(builder, user->getLoc(), type, row).getResult();
+  }
   return tile::MapOp::create(
              builder, user->getLoc(), TypeRange(type), ValueRange(),
              [&](OpBuilder &nested, Location nestedLoc, ValueRange args) {
@@ -195,15 +235,16 @@ int64_t KernelBuilder::alignment(const DeviceTile &tile) {
 LogicalResult KernelBuilder::load(Operation *op, Value tensor) {
   if (isMultiplied(tensor))
     return loadMultiplied(op, tensor);
-  if (cast<RankedTensorType>(tensor.getType()).getRank() != 1)
+  bool isMatrix = cast<RankedTensorType>(tensor.getType()).getRank() != 1;
+  if (isMatrix && !isFetched(tensor))
     return success();
   // Here, so that other work stands between the load and its first use.
   for (OpOperand &use : tensor.getUses()) {
     auto step = dyn_cast<linalg::LinalgOp>(use.getOwner());
     std::optional<VectorPlace> place;
-    if (step)
+    if (step && !isMatrix)
       place = layouts.getPlace(step, step.getMatchingIndexingMap(&use));
-    if (!place ||
+    if (!step || (!isMatrix && !place) ||
         (step.isDpsInit(&use) && !step.payloadUsesValueFromOperand(&use)))
       continue;
     FailureOr<tile::FragmentType> type = fragmentType(tensor, place);

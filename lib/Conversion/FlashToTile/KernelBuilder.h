@@ -105,9 +105,10 @@ int64_t defaultWarps(mlir::scf::ForallOp op);
 class KernelBuilder {
 public:
   KernelBuilder(mlir::OpBuilder &builder, int64_t warps,
-                tile::InstructionAttrInterface instruction, bool hideUnseen)
+                tile::InstructionAttrInterface instruction, bool hideUnseen,
+                bool stageVectors)
       : builder(builder), warps(warps), instruction(instruction),
-        hideUnseen(hideUnseen),
+        hideUnseen(hideUnseen), stageVectors(stageVectors),
         layouts(warps, instruction.getWarpsPerInstruction()) {}
 
   /// Says what a value from outside of the loop is in the kernel.
@@ -161,9 +162,13 @@ private:
     return value && llvm::isa<tile::SharedType>(value.getType());
   }
   /// Loads a tile of device memory where its readers want it: into shared
-  /// memory for contractions, a vector into registers.
+  /// memory for contractions, a vector or a streamed matrix into registers.
   llvm::LogicalResult load(mlir::Operation *op, mlir::Value tensor);
   llvm::LogicalResult loadMultiplied(mlir::Operation *op, mlir::Value tensor);
+  bool canStage(const DeviceTile &source, tile::FragmentType type);
+  /// Whether a tile of device memory is fetched as a whole by those who look at
+  /// its elements.
+  bool isFetched(mlir::Value tensor);
   llvm::FailureOr<mlir::Value> loadFragment(mlir::Operation *user,
                                             mlir::Value tensor,
                                             tile::FragmentType type);
@@ -186,13 +191,16 @@ private:
   tile::InstructionAttrInterface instruction;
   /// Whether values that no query sees are cleared.
   bool hideUnseen;
+  /// Whether vectors along columns that a loop reads go through shared memory.
+  bool stageVectors;
   TileLayouts layouts;
   mlir::IRMapping scalars;
   llvm::DenseMap<mlir::Value, mlir::Value> tiles;
   llvm::DenseMap<mlir::Value, SumTarget> sums;
   /// Computed tiles that products read from shared memory.
   llvm::DenseMap<mlir::Value, mlir::Value> sharedCopies;
-  /// Vectors of device memory in registers, for each layout.
+  /// Vectors and streamed matrices of device memory in registers, for each
+  /// layout.
   llvm::DenseMap<std::pair<mlir::Value, mlir::Attribute>, mlir::Value> vectors;
   llvm::DenseMap<mlir::Value, DeviceTile> deviceTiles;
 };

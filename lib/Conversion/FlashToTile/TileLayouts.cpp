@@ -46,6 +46,14 @@ int64_t TileLayouts::getColumnGroups(int64_t rows) const {
   return rows % (16 * warps / groups) ? 1 : groups;
 }
 
+tile::LayoutAttrInterface TileLayouts::getMatrixLayout(MLIRContext *context,
+                                                       int64_t rows) const {
+  int64_t groups = getColumnGroups(rows);
+  if (isStreamed())
+    return tile::StreamLayoutAttr::get(context, warps, run, groups);
+  return tile::AccLayoutAttr::get(context, warps, groups);
+}
+
 VectorPlace TileLayouts::getPlace(Value vector) const {
   auto leader = classes.findLeader(vector.getAsOpaquePointer());
   if (leader != classes.member_end())
@@ -129,7 +137,66 @@ LogicalResult TileLayouts::requireOf(linalg::LinalgOp op) {
   return success();
 }
 
+//===----------------------------------------------------------------------===//
+// Runs
+//===----------------------------------------------------------------------===//
+
+/// Whether a step only looks at elements and rows; adds its matrices.
+bool TileLayouts::isStreamedBy(
+    linalg::LinalgOp op, SmallVectorImpl<ArrayRef<int64_t>> &shapes) const {
+  if (linalg::isaContractionOpInterface(op))
+    return false;
+  for (OpOperand &operand : op->getOpOperands()) {
+    auto type = dyn_cast<RankedTensorType>(operand.get().getType());
+    if (!type)
+      continue;
+    auto place = getPlace(op, op.getMatchingIndexingMap(&operand));
+    if (place && place->alongColumns)
+      return false;
+    if (type.getRank() != 2)
+      continue;
+    if (!type.hasStaticShape() || isa<linalg::TransposeOp>(op) ||
+        !tile::FetchOp::takesElement(type.getElementType()))
+      return false;
+    shapes.push_back(type.getShape());
+  }
+  return true;
+}
+
+/// Columns of a run: 16 bytes of the widest elements that are read from memory
+/// or written there, or less where that does not divide the columns; 0 where
+/// lanes had better hold accumulators.
+int64_t TileLayouts::findRun(Block &body) const {
+  SmallVector<ArrayRef<int64_t>> shapes;
+  int64_t widest = 0;
+  auto isMatrix = [&](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (tensor && tensor.getRank() >= 2)
+      widest = std::max<int64_t>(widest, tensor.getElementTypeBitWidth());
+  };
+  WalkResult walk = body.walk([&](Operation *op) {
+    if (isa<OnlineSoftmaxOp, HideUnseenOp, ReadPagesOp>(op))
+      return WalkResult::interrupt();
+    if (isa<tensor::ExtractSliceOp, tensor::PadOp>(op))
+      isMatrix(op->getResult(0).getType());
+    if (isa<tensor::ParallelInsertSliceOp, ParallelAddSliceOp, AddSliceOp>(op))
+      isMatrix(op->getOperand(0).getType());
+    auto step = dyn_cast<linalg::LinalgOp>(op);
+    return !step || isStreamedBy(step, shapes) ? WalkResult::advance()
+                                               : WalkResult::interrupt();
+  });
+  if (walk.wasInterrupted() || widest == 0 || shapes.empty())
+    return 0;
+  for (int64_t run = 128 / widest; run > 2; run /= 2)
+    if (llvm::all_of(shapes, [&](ArrayRef<int64_t> shape) {
+          return shape[1] % (4 * run * getColumnGroups(shape[0])) == 0;
+        }))
+      return run;
+  return 0;
+}
+
 LogicalResult TileLayouts::analyze(Block &body) {
+  run = findRun(body);
   body.walk([&](Operation *op) { joinAll(op); });
   WalkResult walk = body.walk([&](Operation *op) {
     LogicalResult required = success();

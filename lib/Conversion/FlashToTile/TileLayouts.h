@@ -11,6 +11,12 @@
 // before the kernel is built, for all vectors that an element-wise step or a
 // loop joins.
 //
+// A kernel without products streams: its matrices are dealt in runs of
+// neighbouring columns, which are read and written 16 bytes at a time. One
+// length of runs is that of all, so that they lie alike: 16 bytes of the widest
+// elements in memory, so that what the lanes of a row read or write at a time
+// has no gaps.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef FLASH_LIB_CONVERSION_FLASHTOTILE_TILELAYOUTS_H
@@ -50,6 +56,13 @@ public:
   /// each warp has 16 rows.
   int64_t getColumnGroups(int64_t rows) const;
 
+  /// How a matrix lies that is not the first operand of a product.
+  tile::LayoutAttrInterface getMatrixLayout(mlir::MLIRContext *context,
+                                            int64_t rows) const;
+
+  /// Whether matrices are dealt in runs of columns.
+  bool isStreamed() const { return run != 0; }
+
   /// Where a vector lies; along rows where nothing asks for it.
   VectorPlace getPlace(mlir::Value vector) const;
 
@@ -64,8 +77,14 @@ private:
   llvm::LogicalResult require(mlir::Operation *user, mlir::Value vector,
                               VectorPlace place);
   llvm::LogicalResult requireOf(mlir::linalg::LinalgOp op);
+  int64_t findRun(mlir::Block &body) const;
+  bool
+  isStreamedBy(mlir::linalg::LinalgOp op,
+               llvm::SmallVectorImpl<llvm::ArrayRef<int64_t>> &shapes) const;
 
   int64_t warps, warpsPerInstruction;
+  /// Columns of a run where the kernel streams, else 0.
+  int64_t run = 0;
   llvm::EquivalenceClasses<void *> classes;
   llvm::DenseMap<void *, VectorPlace> places;
 };

@@ -128,6 +128,7 @@ struct ConvertTileToNVVMPass
     populateFragmentPatterns(converter, patterns, kernels);
     populateMapPatterns(converter, patterns, kernels);
     populateTransferPatterns(converter, patterns, kernels);
+    populateFetchPatterns(converter, patterns, kernels);
     populateStorePatterns(converter, patterns, kernels);
     populateStoreSharedPatterns(converter, patterns, kernels);
     populateRingPatterns(converter, patterns, kernels);

@@ -98,27 +98,6 @@ struct ConvertLowering : TilePattern<ConvertOp> {
   }
 };
 
-/// The elements in f32. A bf16 is the upper half of an f32: two integer
-/// operations widen a pair, where a conversion would be a slow instruction.
-SmallVector<Value> unpackWide(Emitter &e, Value lowered, FragmentType type) {
-  SmallVector<Value> elements;
-  if (isPacked(type) && type.getElementType().isBF16()) {
-    int64_t count = cast<VectorType>(lowered.getType()).getNumElements();
-    for (int64_t i = 0; i < count; ++i) {
-      Value pair = e.extract(lowered, i);
-      for (Value half : {e.shl(pair, 16), e.bitAnd(pair, 0xFFFF0000)})
-        elements.push_back(arith::BitcastOp::create(e, e.getF32Type(), half));
-    }
-    return elements;
-  }
-  for (Value element : unpack(e, lowered, type))
-    elements.push_back(
-        element.getType().isF32()
-            ? element
-            : arith::ExtFOp::create(e, e.getF32Type(), element).getResult());
-  return elements;
-}
-
 struct ReduceLowering : TilePattern<ReduceOp> {
   using TilePattern::TilePattern;
   LogicalResult
@@ -133,21 +112,18 @@ struct ReduceLowering : TilePattern<ReduceOp> {
       return success();
     }
     bool toRow = isa<RowLayoutAttr>(op.getResult().getType().getLayout());
-    int64_t blocks = type.getColumnsOfWarp() / 8;
+    llvm::MapVector<int64_t, SmallVector<Value>> byRow;
+    for (auto [place, element] : llvm::zip(type.getLanePlaces(), elements))
+      byRow[place.row].push_back(element);
     SmallVector<Value> rows;
-    for (int64_t r = 0; r < type.getRepetitions(); ++r)
-      for (int64_t half = 0; half < 2; ++half) {
-        // Even and odd columns apart: two chains of half the length.
-        Value chains[2];
-        for (int64_t i = 0; i < blocks; ++i)
-          for (int64_t k = 0; k < 2; ++k) {
-            Value element = elements[(r * blocks + i) * 4 + half * 2 + k];
-            chains[k] =
-                i == 0 ? element : combine(e, op.getKind(), chains[k], element);
-          }
-        Value row = combine(e, op.getKind(), chains[0], chains[1]);
-        rows.push_back(toRow ? combineQuad(e, op.getKind(), row) : row);
-      }
+    for (auto &[number, ofRow] : byRow) {
+      // Even and odd columns apart: two chains of half the length.
+      Value chains[2] = {ofRow[0], ofRow[1]};
+      for (size_t i = 2; i < ofRow.size(); ++i)
+        chains[i % 2] = combine(e, op.getKind(), chains[i % 2], ofRow[i]);
+      Value row = combine(e, op.getKind(), chains[0], chains[1]);
+      rows.push_back(toRow ? combineQuad(e, op.getKind(), row) : row);
+    }
     rewriter.replaceOp(op, e.makeVector(rows));
     return success();
   }

@@ -17,12 +17,14 @@
 #include "Lowering.h"
 
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace flash::tile;
 
 bool flash::tile::isPacked(FragmentType type) {
-  return isa<AccLayoutAttr, LhsLayoutAttr>(type.getLayout()) &&
+  return isa<AccLayoutAttr, LhsLayoutAttr, StreamLayoutAttr>(
+             type.getLayout()) &&
          isa<FloatType>(type.getElementType()) &&
          type.getElementType().getIntOrFloatBitWidth() == 16;
 }
@@ -212,7 +214,8 @@ LaneBase LaneBase::get(Emitter &e, const KernelValues &kernel,
                        FragmentType type) {
   WarpPlace warp = WarpPlace::get(e, kernel, type);
   LaneBase base{e.add(e.shl(warp.row, 4), e.shr(kernel.lane, 2)),
-                e.shl(e.bitAnd(kernel.lane, 3), 1)};
+                e.shl(e.bitAnd(kernel.lane, 3),
+                      llvm::Log2_64(type.getLayout().getRun()))};
   int64_t columns =
       type.getRank() == 2 ? type.getColumns() : type.getShape()[0];
   if (warp.group)
@@ -265,6 +268,26 @@ SmallVector<Value> flash::tile::unpack(Emitter &e, Value lowered,
     elements.push_back(e.extract(both, 0));
     elements.push_back(e.extract(both, 1));
   }
+  return elements;
+}
+
+SmallVector<Value> flash::tile::unpackWide(Emitter &e, Value lowered,
+                                           FragmentType type) {
+  SmallVector<Value> elements;
+  if (isPacked(type) && type.getElementType().isBF16()) {
+    int64_t count = cast<VectorType>(lowered.getType()).getNumElements();
+    for (int64_t i = 0; i < count; ++i) {
+      Value pair = e.extract(lowered, i);
+      for (Value half : {e.shl(pair, 16), e.bitAnd(pair, 0xFFFF0000)})
+        elements.push_back(arith::BitcastOp::create(e, e.getF32Type(), half));
+    }
+    return elements;
+  }
+  for (Value element : unpack(e, lowered, type))
+    elements.push_back(
+        element.getType().isF32()
+            ? element
+            : arith::ExtFOp::create(e, e.getF32Type(), element).getResult());
   return elements;
 }
 

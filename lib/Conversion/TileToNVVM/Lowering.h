@@ -141,6 +141,10 @@ struct LaneBase {
 /// layout; and back.
 llvm::SmallVector<mlir::Value> unpack(Emitter &e, mlir::Value lowered,
                                       FragmentType type);
+/// The elements in f32. A bf16 is the upper half of an f32: two integer
+/// operations widen a pair, where a conversion would be a slow instruction.
+llvm::SmallVector<mlir::Value> unpackWide(Emitter &e, mlir::Value lowered,
+                                          FragmentType type);
 mlir::Value pack(Emitter &e, llvm::ArrayRef<mlir::Value> elements,
                  FragmentType type);
 
@@ -250,6 +254,9 @@ void populateMapPatterns(const TileTypeConverter &converter,
 void populateTransferPatterns(const TileTypeConverter &converter,
                               mlir::RewritePatternSet &patterns,
                               const KernelMap &kernels);
+void populateFetchPatterns(const TileTypeConverter &converter,
+                           mlir::RewritePatternSet &patterns,
+                           const KernelMap &kernels);
 void populateStorePatterns(const TileTypeConverter &converter,
                            mlir::RewritePatternSet &patterns,
                            const KernelMap &kernels);

@@ -128,3 +128,19 @@ Bound Bound::get(Emitter &e, Value count, int64_t size) {
   bound.value = e.toI32(e.min(e.max(count, zero), all));
   return bound;
 }
+
+int64_t flash::tile::getPieceOfRun(FragmentType type, uint64_t alignment,
+                                   const Bound &columns) {
+  int64_t bytes = type.getElementType().getIntOrFloatBitWidth() / 8;
+  int64_t piece = std::min<int64_t>(type.getLayout().getRun(), 16 / bytes);
+  while (piece > 1 &&
+         (alignment < static_cast<uint64_t>(piece * bytes) ||
+          (columns && (!columns.constant || *columns.constant % piece))))
+    piece /= 2;
+  return piece;
+}
+
+int64_t flash::tile::getEndOfRun(FragmentType type, int64_t run) {
+  return type.getColumns() - type.getColumnsOfWarp() +
+         (run + 1) * 4 * type.getLayout().getRun();
+}

@@ -76,6 +76,15 @@ struct Bound {
   }
 };
 
+/// How many neighbours of a run are moved together: what is aligned to, at most
+/// 16 bytes, of which all exist or none.
+int64_t getPieceOfRun(FragmentType type, uint64_t alignment,
+                      const Bound &columns);
+
+/// Where the elements of a lane's run number `run` end in any lane, counted
+/// from the first column of the first group of warps.
+int64_t getEndOfRun(FragmentType type, int64_t run);
+
 } // namespace flash::tile
 
 #endif // FLASH_LIB_CONVERSION_TILETONVVM_PLACE_H

@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A fragment becomes an operand of products, or leaves by the copy engine. Each
+// A fragment becomes an operand of products, or leaves by the copy engine; a
+// vector comes back. Each
 // warp writes its rows, 16 at a time:
 //
 //   store_shared %p  ->  bar; stmatrix.x4 ...; fence.proxy.async; bar
@@ -171,6 +172,37 @@ struct StoreSharedLowering : TilePattern<StoreSharedOp> {
   }
 };
 
+/// Pairs of neighbouring columns of the only row.
+struct ReadLowering : TilePattern<ReadOp> {
+  using TilePattern::TilePattern;
+
+  LogicalResult
+  matchAndRewrite(ReadOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    FragmentType type = op.getResult().getType();
+    LaneBase base = LaneBase::get(e, *kernel, type);
+    Value first = e.add(adaptor.getTile(), e.shl(base.column, 2));
+    SmallVector<LanePlace> places(type.getLanePlaces());
+    SmallVector<Value> values(places.size());
+    Type f32 = e.getF32Type();
+    for (size_t i = 0; i + 1 < places.size(); i += 2) {
+      SmallVector<Value> pair = e.ptx(
+          {f32, f32},
+          "ld.shared.v2.f32 {$0, $1}, [$2+" +
+              std::to_string(places[i].column * 4) + "];",
+          "=f,=f,r", {first});
+      values[i] = pair[0];
+      values[i + 1] = pair[1];
+    }
+    rewriter.replaceOp(op, pack(e, values, type));
+    return success();
+  }
+};
+
 /// Lane 0 starts and waits for all copies of its warp.
 void onLane0(Emitter &e, const KernelValues &kernel,
              llvm::function_ref<void()> body) {
@@ -306,6 +338,7 @@ struct StoreWaitLowering : TilePattern<StoreWaitOp> {
 void flash::tile::populateStoreSharedPatterns(
     const TileTypeConverter &converter, RewritePatternSet &patterns,
     const KernelMap &kernels) {
-  patterns.add<StoreSharedLowering, StoreAsyncLowering, StoreWaitLowering>(
+  patterns.add<StoreSharedLowering, ReadLowering, StoreAsyncLowering,
+               StoreWaitLowering>(
       converter, patterns.getContext(), kernels);
 }

@@ -10,9 +10,10 @@
 //
 //   store %o, %m[...] rows(%n)  ->  scf.if row < n { st.global.b32 ... }
 //
-// A row vector is stored by the first lane of each quad, a vector over columns
-// by the first four lanes of one warp for each group of columns. What is added
-// to memory goes there by red.global.add.f32.
+// Runs of a stream fragment are stored in pieces of up to 16 bytes. A row
+// vector is stored by the first lane of each quad, a vector over columns by the
+// first four lanes of one warp for each group of columns. What is added to
+// memory goes there by red.global.add.f32.
 //
 //===----------------------------------------------------------------------===//
 
@@ -109,6 +110,7 @@ struct StoreLowering : TilePattern<StoreOp> {
     }
     Bound rows = Bound::get(e, op.getRows(), along);
     LaneBase base = LaneBase::get(e, *kernel, type);
+    size_t ofRow = elements.size() / (2 * type.getRepetitions());
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t half = 0; half < 2; ++half) {
         Value row = e.add(base.row, r * 16 * type.getRowWarps() + half * 8);
@@ -116,6 +118,10 @@ struct StoreLowering : TilePattern<StoreOp> {
           Value address = place.address(e, row);
           if (type.getRank() == 1)
             storeElement(e, *kernel, op, elements[r * 2 + half], address);
+          else if (isa<StreamLayoutAttr>(type.getLayout()))
+            storeRuns(e, *kernel, op,
+                      ArrayRef(elements).slice((r * 2 + half) * ofRow, ofRow),
+                      address);
           else
             storeRow(e, *kernel, op, elements, r, half, address);
         });
@@ -150,6 +156,26 @@ struct StoreLowering : TilePattern<StoreOp> {
                  [&] { write(e, op, element, place.address(e, column)); });
       }
     });
+  }
+
+  /// What a lane has of a row of a stream fragment.
+  static void storeRuns(Emitter &e, const KernelValues &kernel, StoreOp op,
+                        ArrayRef<Value> elements, Value address) {
+    FragmentType type = op.getValue().getType();
+    int64_t bytes = type.getElementType().getIntOrFloatBitWidth() / 8;
+    int64_t run = type.getLayout().getRun();
+    Bound columns = Bound::get(e, op.getCols(), type.getColumns());
+    int64_t piece = getPieceOfRun(type, op.getAlignment(), columns);
+    Value column0 = LaneBase::get(e, kernel, type).column;
+    address = e.add(address, e.toI64(e.mul(column0, bytes)));
+    for (int64_t i = 0, end = elements.size(); i < end; i += piece) {
+      int64_t column = i / run * 4 * run + i % run;
+      ifExists(e, columns, getEndOfRun(type, i / run), e.add(column0, column),
+               [&] {
+                 write(e, op, elements.slice(i, piece),
+                       e.add(address, column * bytes));
+               });
+    }
   }
 
   static void storeRow(Emitter &e, const KernelValues &kernel, StoreOp op,

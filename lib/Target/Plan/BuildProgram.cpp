@@ -21,6 +21,7 @@
 
 #include "ProgramBuilder.h"
 
+#include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Target/ElementType.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
@@ -154,7 +155,8 @@ LogicalResult ProgramBuilder::convert(Operation *op) {
 LogicalResult ProgramBuilder::addArgument(func::FuncOp function,
                                           BlockArgument argument) {
   int number = static_cast<int>(argument.getArgNumber());
-  auto given = function.getArgAttrOfType<StringAttr>(number, "flash.name");
+  auto given = function.getArgAttrOfType<StringAttr>(
+      number, FlashDialect::getNameAttrName());
   std::string name = given ? given.str() : "arg" + std::to_string(number);
   auto type = dyn_cast<ShapedType>(argument.getType());
   if (isa<FloatType>(argument.getType())) {

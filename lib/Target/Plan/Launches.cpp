@@ -38,15 +38,14 @@ LogicalResult ProgramBuilder::setKernel(tile::LaunchOp op, rt::Launch &launch) {
     launch.block[0] = threads[0];
     return success();
   }
-  auto warps = kernel->getAttrOfType<IntegerAttr>(
-      tile::FlashTileDialect::getWarpsAttrName());
-  if (!warps)
+  tile::KernelAttr attr = tile::getKernelAttr(kernel);
+  if (!attr)
     return op.emitOpError(
         "launches a kernel with an unknown number of threads");
   bool specialized =
       kernel->walk([](tile::SpecializeOp) { return WalkResult::interrupt(); })
           .wasInterrupted();
-  launch.block[0] = 32 * warps.getInt() + (specialized ? 128 : 0);
+  launch.block[0] = 32 * attr.getWarps() + (specialized ? 128 : 0);
   return success();
 }
 
@@ -65,6 +64,10 @@ rt::TensorMapParam ProgramBuilder::tensorMap(tile::TensorMapOp op) {
       param.byteStrides.push_back(view.strides[i] * bytes);
     param.box.push_back(static_cast<uint32_t>(type.getBox()[i]));
   }
+  // A row by itself is read as it lies.
+  if (llvm::all_of(type.getBox().drop_back(),
+                   [](int64_t size) { return size == 1; }))
+    param.swizzle = rt::Swizzle::None;
   return param;
 }
 

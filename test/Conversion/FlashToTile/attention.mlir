@@ -110,7 +110,7 @@ func.func @attention(%q: tensor<?x4x?x59xf16>, %k: tensor<?x2x?x59xf16>, %v: ten
       tensor.parallel_insert_slice %opart into %oo[%b, %h, %q0, 0] [1, 1, %qrows, 59] [1, 1, 1, 1] : tensor<?x59xf16> into tensor<?x4x?x59xf16>
       tensor.parallel_insert_slice %lpart into %lo[%b, %h, %q0] [1, 1, %qrows] [1, 1, 1] : tensor<?xf32> into tensor<?x4x?xf32>
     }
-  } {flash.schedule = #flash.schedule<m = 64, n = 32, warps = 4, instruction = mma_sync>}
+  } {flash_tile.kernel = #flash_tile.kernel<warps = 4, instruction = #flash_tile.mma_sync>}
   return %r#0, %r#1 : tensor<?x4x?x59xf16>, tensor<?x4x?xf32>
 }
 
@@ -125,7 +125,7 @@ func.func @attention(%q: tensor<?x4x?x59xf16>, %k: tensor<?x2x?x59xf16>, %v: ten
 // CHECK: gpu.module @kernels
 // CHECK: gpu.func @attention(
 // CHECK-SAME: memref<?x4x?x59xf16, strided<[?, ?, ?, 1], offset: ?>>
-// CHECK-SAME: flash_tile.warps = 4
+// CHECK-SAME: flash_tile.kernel = #flash_tile.kernel<warps = 4
 // CHECK: %[[X:.*]] = gpu.block_id x
 // CHECK: %[[X32:.*]] = arith.index_castui %[[X]] : index to i32
 // CHECK: arith.remui %[[X32]], %{{.*}} : i32

@@ -17,11 +17,11 @@ func.func @odd(%q: tensor<1x2x384x128xbf16>, %k: tensor<1x2x256x128xbf16>, %v: t
   return %o : tensor<1x2x384x128xbf16>
 }
 
-// CHECK: gpu.func @dynamic{{.*}} flash_tile.cluster = 2
+// CHECK: gpu.func @dynamic{{.*}} #flash_tile.kernel<{{.*}}cluster = 2
 // CHECK: %[[ID:.*]] = gpu.cluster_id x
 // CHECK: arith.ceildivui
 // CHECK: %[[RANK:.*]] = gpu.cluster_block_id x
 // CHECK: arith.addi %{{.*}}, %[[RANK]]
 // CHECK: gpu.func @odd
-// CHECK-NOT: flash_tile.cluster
+// CHECK-NOT: cluster = 
 // CHECK: gpu.block_id x

@@ -100,3 +100,15 @@ func.func @constant_query(%o: tensor<64xf32>) -> tensor<64xf32> {
   }
   return %r : tensor<64xf32>
 }
+
+// -----
+func.func @schedule(%x: tensor<64x64xf32>) -> tensor<64x64xf32> {
+  %e = tensor.empty() : tensor<64x64xf32>
+  // expected-error @below {{has 'flash.schedule': run flash-split-schedule before}}
+  %r = scf.forall (%i) in (1) shared_outs(%o = %e) -> (tensor<64x64xf32>) {
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %x into %o[0, 0] [64, 64] [1, 1] : tensor<64x64xf32> into tensor<64x64xf32>
+    }
+  } {flash.schedule = #flash.schedule<warps = 4>}
+  return %r : tensor<64x64xf32>
+}

@@ -47,7 +47,7 @@ func.func @steps(%a: tensor<128x64xf32>, %b: tensor<64xf32>) -> (tensor<128xf32>
       tensor.parallel_insert_slice %rows into %o[0] [128] [1] : tensor<128xf32> into tensor<128xf32>
       tensor.parallel_insert_slice %columns into %p[0] [64] [1] : tensor<64xf32> into tensor<64xf32>
     }
-  } {flash.schedule = #flash.schedule<m = 128, n = 64, d = 16, warps = 8, stages = 2, instruction = mma_sync>}
+  } {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.mma_sync, stages = 2>}
   return %r#0, %r#1 : tensor<128xf32>, tensor<64xf32>
 }
 
@@ -93,7 +93,7 @@ func.func @sum(%a: tensor<512x128xbf16>, %b: tensor<512x64xbf16>) -> tensor<512x
     scf.forall.in_parallel {
       flash.parallel_add_slice %all into %o[0, 0] [512, 128] [1, 1] : tensor<512x128xf32> into tensor<512x128xf32>
     }
-  } {flash.schedule = #flash.schedule<m = 64, n = 64, d = 16, warps = 8, stages = 2, instruction = mma_sync>}
+  } {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.mma_sync, stages = 2>}
   return %r : tensor<512x128xf32>
 }
 

@@ -41,7 +41,7 @@
 
 gpu.module @kernels {
   gpu.func @attention(%qm: !map, %km: !map, %vm: !map, %out: !g, %lse: memref<?x?x?xf32>, %c: f32, %blocks: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash_tile.shared_bytes = 165920 : i64} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.shared_bytes = 165920 : i64} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c2 = arith.constant 2 : index

@@ -3,7 +3,7 @@
 gpu.module @kernels {
   // All warps look at the tile together, and clear rows only where something is not finite.
   // CHECK-LABEL: gpu.func @together
-  gpu.func @together(%k: memref<?x64xf16>, %out: memref<?x64xf32>, %cut: i1, %n: index) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @together(%k: memref<?x64xf16>, %out: memref<?x64xf32>, %cut: i1, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index
     %zero = arith.constant 0.0 : f32
     %tile = flash_tile.load %k[%c0, %c0] {shared_offset = 0 : i64} : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
@@ -32,7 +32,7 @@ gpu.module @kernels {
   // Warpgroups with a producer do so each by itself, at barriers of their own.
   // CHECK-LABEL: gpu.func @apart
   gpu.func @apart(%map: !flash_tile.tensor_map<64x64xbf16>, %q: memref<?x64xbf16>, %out: memref<?x64xf32>, %cut: i1) kernel
-      attributes {flash_tile.warps = 8 : i64} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index
     %ring = flash_tile.ring {shared_offset = 0 : i64} : !flash_tile.ring<2, 64x64xbf16, mbarrier>
     %tile = flash_tile.ring {shared_offset = 32768 : i64} : !flash_tile.ring<1, 128x64xbf16, mbarrier>

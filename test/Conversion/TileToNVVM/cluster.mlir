@@ -22,7 +22,7 @@ gpu.module @kernels {
   // CHECK: barrier.cluster.arrive.release;
   // CHECK: barrier.cluster.wait.acquire;
   // CHECK: gpu.return
-  gpu.func @kernel(%map: !map, %n: index) kernel attributes {flash_tile.warps = 8 : i64, flash_tile.cluster = 2 : i64} {
+  gpu.func @kernel(%map: !map, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, cluster = 2>} {
     %c0 = arith.constant 0 : index
     %ring = flash_tile.ring {shared_offset = 0 : i64} : !ring
     flash_tile.specialize producer(40) {
@@ -45,7 +45,7 @@ gpu.module @kernels {
   // CHECK-COUNT-4: stmatrix.sync.aligned.m8n8.x4
   // CHECK-NOT: stmatrix
   // CHECK: cp.async.bulk.tensor.2d.global.shared::cta.bulk_group {{.*}} %c64_i32,
-  gpu.func @parts(%x: f32, %map: !flash_tile.tensor_map<16x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @parts(%x: f32, %map: !flash_tile.tensor_map<16x64xbf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %f = flash_tile.splat %x : !flash_tile.fragment<64x128xf32, #flash_tile.acc<4>>
     %h = flash_tile.convert %f : !flash_tile.fragment<64x128xf32, #flash_tile.acc<4>> -> !flash_tile.fragment<64x128xbf16, #flash_tile.acc<4>>

@@ -13,7 +13,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @splat
   // CHECK: %[[TID:.*]] = nvvm.read.ptx.sreg.tid.x
   // CHECK: nvvm.shfl.sync idx
-  gpu.func @splat(%x: f32, %m: memref<64x8xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @splat(%x: f32, %m: memref<64x8xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     // CHECK: llvm.insertelement {{.*}} : vector<4xf32>
     // CHECK: llvm.store
@@ -24,7 +24,7 @@ gpu.module @kernels {
 
   // Two of the eight columns of two rows: a chain for each row, then the quad.
   // CHECK-LABEL: gpu.func @reduce
-  gpu.func @reduce(%x: f32, %m: memref<64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @reduce(%x: f32, %m: memref<64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %s = flash_tile.splat %x : !acc
     // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : i32
@@ -51,7 +51,7 @@ gpu.module @kernels {
 
   // Pairs of columns are rounded together; the A operand keeps their order.
   // CHECK-LABEL: gpu.func @convert
-  gpu.func @convert(%x: f32, %t: memref<64x8xbf16>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @convert(%x: f32, %t: memref<64x8xbf16>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %s = flash_tile.splat %x : !acc
     // CHECK: llvm.fptrunc %{{.*}} : vector<2xf32> to vector<2xbf16>
@@ -62,7 +62,7 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: gpu.func @any
-  gpu.func @any(%x: f32, %m: memref<i1>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @any(%x: f32, %m: memref<i1>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %s = flash_tile.splat %x : !row
     %zero = arith.constant 0.0 : f32
     %f = flash_tile.map(%s) : (!row) -> !flag {
@@ -80,7 +80,7 @@ gpu.module @kernels {
   // The body once for each of the four elements: rows g and g + 8, columns 2c
   // and 2c + 1. exp2 is the hardware's.
   // CHECK-LABEL: gpu.func @map
-  gpu.func @map(%x: f32, %m: memref<64x8xf32>, %bias: memref<64x8xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @map(%x: f32, %m: memref<64x8xf32>, %bias: memref<64x8xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %s = flash_tile.splat %x : !acc
     %r = flash_tile.splat %x : !row
@@ -102,7 +102,7 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: gpu.func @math
-  gpu.func @math(%x: f32, %m: memref<6xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @math(%x: f32, %m: memref<6xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     // CHECK: llvm.call_intrinsic "llvm.nvvm.ex2.approx.ftz.f"
     %a = math.exp2 %x : f32
@@ -123,7 +123,7 @@ gpu.module @kernels {
 
   // Fragments in control flow.
   // CHECK-LABEL: gpu.func @loop
-  gpu.func @loop(%x: f32, %n: index, %b: i1, %m: memref<64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @loop(%x: f32, %n: index, %b: i1, %m: memref<64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %s = flash_tile.splat %x : !row
@@ -159,7 +159,7 @@ gpu.module @kernels {
   // CHECK: arith.cmpi sle, %{{.*}} : i32
   // CHECK-NOT: arith.cmpi {{.*}} : index
   // CHECK: gpu.return
-  gpu.func @mask(%x: f32, %n: index, %m: memref<64x8xf32>, %q: index, %k: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @mask(%x: f32, %n: index, %m: memref<64x8xf32>, %q: index, %k: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %s = flash_tile.splat %x : !acc
     %zero = arith.constant 0.0 : f32

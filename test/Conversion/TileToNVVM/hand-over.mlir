@@ -13,7 +13,7 @@ gpu.module @kernels {
   // CHECK: arith.addi %{{.*}}, %c2141569246_i32
   // CHECK: llvm.inline_asm has_side_effects {{.*}}bar.warp.sync 0xffffffff;{{.*}}@first st.release.gpu.global.u32 [$0], $1;
   // CHECK: gpu.return
-  gpu.func @hand_over(%state: memref<?x2304xf32>, %turns: memref<100x4xi32>, %slot: index, %part: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @hand_over(%state: memref<?x2304xf32>, %turns: memref<100x4xi32>, %slot: index, %part: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %zero = arith.constant 0.0 : f32
     %o = flash_tile.splat %zero : !acc
     %m = flash_tile.splat %zero : !row
@@ -24,7 +24,7 @@ gpu.module @kernels {
   // CHECK: llvm.inline_asm has_side_effects {{.*}}ld.acquire.gpu.global.u32 turn, [$0];{{.*}}vote.sync.all.pred{{.*}}st.relaxed.gpu.global.u32 [$0], 0;
   // CHECK-COUNT-18: llvm.load
   // CHECK: gpu.return
-  gpu.func @take_over(%state: memref<?x2304xf32>, %turns: memref<100x4xi32>, %slot: index, %part: index, %out: memref<?x32xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @take_over(%state: memref<?x2304xf32>, %turns: memref<100x4xi32>, %slot: index, %part: index, %out: memref<?x32xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %o, %m = flash_tile.take_over %state, %turns[%slot] part %part : memref<?x2304xf32>, memref<100x4xi32> -> !acc, !row
     %r = flash_tile.map(%o, %m) : (!acc, !row) -> !acc {

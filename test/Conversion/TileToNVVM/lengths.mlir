@@ -4,7 +4,7 @@ gpu.module @kernels {
   // What a role's loops use of what is read is pinned where it is computed, a place of a tile in 32 bits; a search stays a loop.
   // CHECK-LABEL: gpu.func @lengths
   gpu.func @lengths(%map: !flash_tile.tensor_map<64x64xbf16>, %starts: memref<?xi32>, %tiles: index, %out: memref<?x64xf32>) kernel
-      attributes {flash_tile.warps = 8 : i64} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c3 = arith.constant 3 : index

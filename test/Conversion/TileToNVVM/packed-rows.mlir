@@ -17,7 +17,7 @@ gpu.module @kernels {
   // CHECK: arith.addi %{{.*}}, %[[H64]] : i64
   // CHECK: arith.cmpi slt, %[[POSITION]], %{{.*}} : i32
   // CHECK: cp.async.cg.shared.global [$0], [$1], 16, $2;
-  gpu.func @load(%m: memref<?x?x8x64xbf16>, %i: index, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @load(%m: memref<?x?x8x64xbf16>, %i: index, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%i, %i, %i, %c0] rows(%n) {row_dim = 1 : i64, alignment = 16 : i64, shared_offset = 0 : i64, packed = #flash_tile.packed_rows<dim = 2, size = 4>} : memref<?x?x8x64xbf16> -> !flash_tile.shared<64x64xbf16>
     gpu.return
@@ -29,7 +29,7 @@ gpu.module @kernels {
   // CHECK: arith.cmpi slt, %[[POSITION]], %{{.*}} : i32
   // CHECK: scf.if
   // CHECK: llvm.store
-  gpu.func @store(%v: !row, %m: memref<?x8x?xf32>, %i: index, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @store(%v: !row, %m: memref<?x8x?xf32>, %i: index, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     flash_tile.store %v, %m[%i, %i, %i] rows(%n) {packed = #flash_tile.packed_rows<dim = 1, size = 4, outer = true>} : !row, memref<?x8x?xf32>
     gpu.return
   }
@@ -39,7 +39,7 @@ gpu.module @kernels {
   // CHECK: "cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [$0, {$1, $2, $3, $4}], [$5];"
   // CHECK-NOT: cp.async.bulk.tensor
   // CHECK: cp.async.bulk.commit_group
-  gpu.func @store_async(%v: !acc, %m: !flash_tile.tensor_map<1x4x4x64xf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @store_async(%v: !acc, %m: !flash_tile.tensor_map<1x4x4x64xf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     flash_tile.store_async %v, %m[%i, %i, %i, %c0] {row_dim = 1 : i64, shared_offset = 0 : i64, packed = #flash_tile.packed_rows<dim = 2, size = 4>} : !acc, !flash_tile.tensor_map<1x4x4x64xf16>
     gpu.return
@@ -50,7 +50,7 @@ gpu.module @kernels {
   // CHECK-COUNT-2: cp.async.bulk.tensor.4d.global
   // CHECK-NOT: cp.async.bulk.tensor
   // CHECK: cp.async.bulk.commit_group
-  gpu.func @store_halves(%v: !acc, %m: !flash_tile.tensor_map<1x1x8x64xf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @store_halves(%v: !acc, %m: !flash_tile.tensor_map<1x1x8x64xf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     flash_tile.store_async %v, %m[%i, %i, %i, %c0] {row_dim = 2 : i64, shared_offset = 0 : i64, packed = #flash_tile.packed_rows<dim = 1, size = 8, outer = true>} : !acc, !flash_tile.tensor_map<1x1x8x64xf16>
     gpu.return
@@ -66,7 +66,7 @@ gpu.module @kernels {
   // CHECK: arith.addf %[[D]], %cst : f32
   // CHECK-NOT: {{divui|remui}}
   // CHECK: gpu.return
-  gpu.func @quotients(%v: !row, %m: memref<64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @quotients(%v: !row, %m: memref<64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %r = flash_tile.map(%v) : (!row) -> !row {
     ^bb0(%i: index, %x: f32):
@@ -91,7 +91,7 @@ gpu.module @kernels {
   // CHECK-NOT: remui
   // CHECK: arith.addi %[[POSITION]], %c8_i32 : i32
   // CHECK: gpu.return
-  gpu.func @remainders(%v: !row, %m: memref<64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @remainders(%v: !row, %m: memref<64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %r = flash_tile.map(%v) : (!row) -> !row {
     ^bb0(%i: index, %x: f32):

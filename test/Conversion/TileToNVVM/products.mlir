@@ -16,7 +16,7 @@ gpu.module @kernels {
   // CHECK: mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {$0, $1, $2, $3}, {$4, $5, $6, $7}, {$8, $9}, {$0, $1, $2, $3};", "=f,=f,=f,=f,r,r,r,r,r,r,0,1,2,3"
   // CHECK-NOT: .trans
   // CHECK: llvm.store
-  gpu.func @keys(%m: memref<64x64xbf16>, %o: memref<64x64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @keys(%m: memref<64x64xbf16>, %o: memref<64x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 0 : i64} : memref<64x64xbf16> -> !s
     %r = flash_tile.mma #flash_tile.mma_sync %t, %t transpose_b : !s, !s -> !acc
@@ -29,7 +29,7 @@ gpu.module @kernels {
   // CHECK: ldmatrix.sync.aligned.m8n8.x4.shared.b16
   // CHECK: ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16
   // CHECK: mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32
-  gpu.func @values(%m: memref<64x64xf16>, %o: memref<64x64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @values(%m: memref<64x64xf16>, %o: memref<64x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 0 : i64} : memref<64x64xf16> -> !h
     %r = flash_tile.mma #flash_tile.mma_sync %t, %t : !h, !h -> !acc
@@ -45,7 +45,7 @@ gpu.module @kernels {
   // CHECK-COUNT-1: asm "mma.sync
   // CHECK-NOT: asm "mma.sync
   // CHECK: llvm.store
-  gpu.func @narrow(%m: memref<64x32xbf16>, %o: memref<64x24xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @narrow(%m: memref<64x32xbf16>, %o: memref<64x24xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %a = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 0 : i64} : memref<64x32xbf16> -> !flash_tile.shared<64x16xbf16>
     %b = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 8192 : i64} : memref<64x32xbf16> -> !flash_tile.shared<24x16xbf16>
@@ -74,7 +74,7 @@ gpu.module @kernels {
   // CHECK-SAME: wgmma.commit_group.sync.aligned;
   // CHECK-SAME: "=&f,=&f
   // CHECK: wgmma.wait_group.sync.aligned 0;", "=f,=f
-  gpu.func @wgmma_keys(%m: memref<64x64xbf16>, %o: memref<64x64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @wgmma_keys(%m: memref<64x64xbf16>, %o: memref<64x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 0 : i64} : memref<64x64xbf16> -> !s
     %r = flash_tile.mma #flash_tile.wgmma %t, %t transpose_b : !s, !s -> !acc
@@ -93,7 +93,7 @@ gpu.module @kernels {
   // CHECK-SAME: add.s64 db, $80, 128;
   // CHECK-SAME: {$68, $69, $70, $71}, db, yes, 1, 1, 1;
   // CHECK-SAME: "=f,=f
-  gpu.func @wgmma_values(%m: memref<64x128xbf16>, %x: f32, %o: memref<64x128xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @wgmma_values(%m: memref<64x128xbf16>, %x: f32, %o: memref<64x128xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %s = flash_tile.splat %x : !acc
     %a = flash_tile.convert %s : !acc -> !lhs
@@ -109,7 +109,7 @@ gpu.module @kernels {
   // CHECK: m64n64k16.f32.bf16.bf16 {$0, {{.*}}, $31}, da, db, no
   // CHECK-SAME: add.s64 da, $64, 512;
   // CHECK-SAME: m64n64k16.f32.bf16.bf16 {$32, {{.*}}, $63}, da, db, no
-  gpu.func @wgmma_repeated(%m: memref<128x64xbf16>, %o: memref<128x64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @wgmma_repeated(%m: memref<128x64xbf16>, %o: memref<128x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %a = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 0 : i64} : memref<128x64xbf16> -> !flash_tile.shared<128x64xbf16>
     %b = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 16384 : i64} : memref<128x64xbf16> -> !s
@@ -125,7 +125,7 @@ gpu.module @kernels {
   // CHECK: wgmma.commit_group
   // CHECK: wgmma.wait_group.sync.aligned 1;
   // CHECK: wgmma.wait_group.sync.aligned 0;
-  gpu.func @wait(%m: memref<64x64xbf16>, %o: memref<64x64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @wait(%m: memref<64x64xbf16>, %o: memref<64x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 0 : i64} : memref<64x64xbf16> -> !s
     %p = flash_tile.mma_start #flash_tile.wgmma %t, %t transpose_b : !s, !s -> !flash_tile.pending<!acc>

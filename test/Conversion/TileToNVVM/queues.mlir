@@ -3,7 +3,7 @@
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @queue
   gpu.func @queue(%map: !flash_tile.tensor_map<64x64xbf16>, %tiles: index, %counter: memref<1xi64>, %out: memref<?xindex>, %some: i1)
-      kernel attributes {flash_tile.warps = 8 : i64} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     // The producer's one arrival fills a place, one of each of eight warps
@@ -39,7 +39,7 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: gpu.func @consumers
-  gpu.func @consumers(%out: memref<?xindex>, %some: i1) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @consumers(%out: memref<?xindex>, %some: i1) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index
     %queue = flash_tile.queue {shared_offset = 0 : i64}
     %ring = flash_tile.ring {shared_offset = 1024 : i64} : !flash_tile.ring<2, 64x64xbf16, mbarrier>

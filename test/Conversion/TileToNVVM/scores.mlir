@@ -3,7 +3,7 @@
 // Functions of bodies, without a library.
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @functions
-  gpu.func @functions(%x: f32, %h: bf16, %m: memref<6xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @functions(%x: f32, %h: bf16, %m: memref<6xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     // 1 - 2 / (1 + exp(2 x))
     // CHECK-DAG: %[[ONE:.*]] = arith.constant 1.000000e+00 : f32
@@ -56,7 +56,7 @@ gpu.module @kernels {
   // CHECK: arith.addf %{{.*}}, %{{.*}} : f32
   // CHECK: math.fma
   // CHECK-NOT: arith.subf
-  gpu.func @alibi(%x: f32, %slope: f32, %q0: index, %k0: index, %m: memref<64x8xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @alibi(%x: f32, %slope: f32, %q0: index, %k0: index, %m: memref<64x8xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %s = flash_tile.splat %x : !acc
     %scaled = flash_tile.map(%s) : (!acc) -> !acc {
@@ -101,7 +101,7 @@ gpu.module @kernels {
   // CHECK: %[[COLUMN:[a-z0-9_]+]] = math.fma %{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %[[SHARED]]
   // CHECK: math.fma %{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %[[COLUMN]]
   // CHECK-NOT: arith.subf
-  gpu.func @exponent(%x: f32, %slope: f32, %shift: f32, %q0: index, %k0: index, %m: memref<64x8xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @exponent(%x: f32, %slope: f32, %shift: f32, %q0: index, %k0: index, %m: memref<64x8xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %s = flash_tile.splat %x : !acc
     %r = flash_tile.splat %shift : !row
@@ -132,7 +132,7 @@ gpu.module @kernels {
 // -----
 
 gpu.module @kernels {
-  gpu.func @unknown(%x: f64, %m: memref<6xf64>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @unknown(%x: f64, %m: memref<6xf64>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     // expected-error @below {{'math.cbrt' op of 'f64' is not supported on a GPU, where there is no library of functions}}
     %a = math.cbrt %x : f64

@@ -16,7 +16,7 @@ gpu.module @kernels {
   // CHECK-NOT: fence.proxy
   // CHECK: nvvm.barrier
   // CHECK: ldmatrix.sync.aligned.m8n8.x4.shared.b16
-  gpu.func @load(%m: memref<?x64xbf16>, %i: index, %n: index, %o: memref<64x16xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @load(%m: memref<?x64xbf16>, %i: index, %n: index, %o: memref<64x16xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%i, %c0] rows(%n) {alignment = 16 : i64, shared_offset = 0 : i64} : memref<?x64xbf16> -> !flash_tile.shared<64x64xbf16>
     %a = flash_tile.load_fragment %t : !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>
@@ -31,7 +31,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @load_aligned_4
   // CHECK: scf.for
   // CHECK-COUNT-2: "cp.async.ca.shared.global [$0], [$1], 4;", "r,l,~{memory}"
-  gpu.func @load_aligned_4(%m: memref<?x66xbf16>, %i: index) kernel attributes {flash_tile.warps = 1 : i64} {
+  gpu.func @load_aligned_4(%m: memref<?x66xbf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 1>} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%i, %c0] {alignment = 4 : i64, shared_offset = 0 : i64} : memref<?x66xbf16> -> !flash_tile.shared<64x64xbf16>
     gpu.return
@@ -42,7 +42,7 @@ gpu.module @kernels {
   // CHECK: %[[BYTES:.*]] = arith.constant 118 : i32
   // CHECK: arith.subi %[[BYTES]],
   // CHECK: @p ld.global.b16 v, [$1];\0Ast.shared.b16 [$0], v;
-  gpu.func @load_odd(%m: memref<?x59xbf16>, %i: index, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @load_odd(%m: memref<?x59xbf16>, %i: index, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %c59 = arith.constant 59 : index
     %t = flash_tile.load %m[%i, %c0] rows(%n) cols(%c59) {shared_offset = 0 : i64} : memref<?x59xbf16> -> !flash_tile.shared<16x64xbf16>
@@ -56,7 +56,7 @@ gpu.module @kernels {
   // CHECK: cp.async.cg
   // CHECK-NOT: cp.async.cg
   // CHECK: gpu.return
-  gpu.func @load_ragged(%m: memref<?x80xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @load_ragged(%m: memref<?x80xbf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%i, %c0] {alignment = 16 : i64, shared_offset = 0 : i64} : memref<?x80xbf16> -> !flash_tile.shared<16x80xbf16>
     gpu.return
@@ -68,7 +68,7 @@ gpu.module @kernels {
   // CHECK: memref.extract_aligned_pointer_as_index
   // CHECK: arith.muli %{{.*}}, %[[ROW]] : i64
   // CHECK: cp.async.cg
-  gpu.func @load_bshd(%m: memref<?x?x8x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @load_bshd(%m: memref<?x?x8x64xbf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%c0, %i, %c0, %c0] {row_dim = 1 : i64, alignment = 16 : i64, shared_offset = 0 : i64} : memref<?x?x8x64xbf16> -> !flash_tile.shared<16x64xbf16>
     gpu.return
@@ -82,7 +82,7 @@ gpu.module @kernels {
   // CHECK: scf.if
   // CHECK: llvm.store %{{.*}} : vector<2xbf16>, !llvm.ptr<1>
   // CHECK: llvm.store %{{.*}} : bf16, !llvm.ptr<1>
-  gpu.func @store(%x: f32, %m: memref<?x16xbf16>, %o: memref<?x13xbf16>, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @store(%x: f32, %m: memref<?x16xbf16>, %o: memref<?x13xbf16>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %c13 = arith.constant 13 : index
     %f = flash_tile.splat %x : !f
@@ -102,7 +102,7 @@ gpu.module @kernels {
   // CHECK: cp.async.wait_group 1;
   // CHECK: nvvm.barrier
   // CHECK: nvvm.barrier
-  gpu.func @ring(%m: memref<?x64xbf16>, %i: index, %more: i1) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @ring(%m: memref<?x64xbf16>, %i: index, %more: i1) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %r = flash_tile.ring {shared_offset = 0 : i64} : !flash_tile.ring<3, 64x64xbf16, cp_async>
     flash_tile.put %r[%c0], %m[%i, %c0] {alignment = 16 : i64} : !flash_tile.ring<3, 64x64xbf16, cp_async>, memref<?x64xbf16>

@@ -56,13 +56,13 @@ func.func @ragged(%q: tensor<1x4x?x128xbf16>, %starts: tensor<?xi32>) -> tensor<
 // Scores that fall from the diagonal on have the first maxima as a reference where keys are walked from there; what may grow
 // has none.
 // SM90-LABEL: @alibi
-// SM90: lazy = true, {{.*}}backward = true
-// SM90: mask = #flash.window<left = 99, right = 0>{{.*}}lazy = true, {{.*}}backward = true
+// SM90: lazy = true, {{.*}}reverseKeys = true
+// SM90: mask = #flash.window<left = 99, right = 0>{{.*}}lazy = true, {{.*}}reverseKeys = true
 // SM90-NOT: lazy = true
-// SM90-NOT: backward
+// SM90-NOT: reverseKeys
 // SM90-LABEL: @softcap
 // SM90: lazy = true
-// SM90-NOT: backward
+// SM90-NOT: reverseKeys
 func.func @alibi(%q: tensor<2x4x?x128xbf16>, %a: tensor<4xf32>, %b: tensor<1x1x?x?xf32>) {
   %o0 = flash.attention %q, %q, %q score_operands(%a : tensor<4xf32>) {scores = [#flash.alibi], mask = #flash.causal} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>
   %o1 = flash.attention %q, %q, %q score_operands(%a : tensor<4xf32>) {scores = [#flash.softcap<30.0>, #flash.alibi], mask = #flash.window<left = 99, right = 0>} : tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16>, tensor<2x4x?x128xbf16> -> tensor<2x4x?x128xbf16>

@@ -24,7 +24,7 @@ module {
       scf.forall.in_parallel {
         tensor.parallel_insert_slice %s into %o[%i] [1] [1] : tensor<1xf32> into tensor<4xf32>
       }
-    } {flash.schedule = #flash.schedule<m = 1>}
+    } {flash.tiling = #flash.tiling<m = 1, n = 1, d = 1>}
     return %r : tensor<4xf32>
   }
   // expected-error @below {{flash-count-io: a second function with tiled operations; one is counted at a time}}
@@ -35,7 +35,7 @@ module {
       scf.forall.in_parallel {
         tensor.parallel_insert_slice %s into %o[%i] [1] [1] : tensor<1xf32> into tensor<4xf32>
       }
-    } {flash.schedule = #flash.schedule<m = 1>}
+    } {flash.tiling = #flash.tiling<m = 1, n = 1, d = 1>}
     return %r : tensor<4xf32>
   }
 }

@@ -1,5 +1,5 @@
 // RUN: not flash-opt %s --flash-io-report 2>&1 | FileCheck %s
-// CHECK: io-report-invalid.mlir:[[@LINE+14]]:{{.*}} error: has no complete schedule (m and n): run flash-choose-schedule before
+// CHECK: io-report-invalid.mlir:[[@LINE+14]]:{{.*}} error: has no complete schedule (m, n and d): run flash-choose-schedule before
 
 // RUN: not flash-opt %s --flash-io-report=target=sm_7 2>&1 | FileCheck %s --check-prefix=TARGET
 // TARGET: error: flash-io-report: no target 'sm_7'; there are cpu

@@ -6,7 +6,7 @@
 
 // L0-LABEL: @dynamic
 // L0: flash.attention
-// L0-SAME: flash.shorter_schedules = [{schedule = #flash.schedule<m = 128, n = 128, {{[^>]*}}>, up_to = 1024 : i64}, {schedule = #flash.schedule<m = 128, n = 112, {{[^>]*}}>, up_to = 4096 : i64}]
+// L0-SAME: flash.shorter_schedules = [#flash.bounded<up_to = 1024, schedule = <m = 128, n = 128, {{[^>]*}}>>, #flash.bounded<up_to = 4096, schedule = <m = 128, n = 112, {{[^>]*}}>>]
 // L0-SAME: schedule = #flash.schedule<m = 128, n = 80,
 
 // CHECK-LABEL: @dynamic
@@ -21,11 +21,11 @@
 // CHECK: %[[NONE:.*]] = arith.muli %{{.*}}, %[[SHORTER]]
 // CHECK: %[[FIRST:.*]] = scf.forall {{.*}} in (%[[NONE]], 4, %{{.*}}) shared_outs
 // CHECK: tensor<128x64xbf16>
-// CHECK: flash.schedule = #flash.schedule<m = 128, n = 128,
+// CHECK: flash.tiling = #flash.tiling<m = 128, n = 128,
 // CHECK: %[[SECOND:.*]] = scf.forall {{.*}} shared_outs(%{{.*}} = %[[FIRST]])
-// CHECK: flash.schedule = #flash.schedule<m = 128, n = 112,
+// CHECK: flash.tiling = #flash.tiling<m = 128, n = 112,
 // CHECK: %[[THIRD:.*]] = scf.forall {{.*}} shared_outs(%{{.*}} = %[[SECOND]])
-// CHECK: flash.schedule = #flash.schedule<m = 128, n = 80,
+// CHECK: flash.tiling = #flash.tiling<m = 128, n = 80,
 // CHECK: return %[[THIRD]]
 func.func @dynamic(%q: tensor<?x4x?x64xbf16>, %k: tensor<?x4x?x64xbf16>) -> tensor<?x4x?x64xbf16> {
   %o = flash.attention %q, %k, %k {mask = #flash.causal} : tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16>, tensor<?x4x?x64xbf16> -> tensor<?x4x?x64xbf16>

@@ -2,11 +2,13 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a}))' | FileCheck %s --check-prefix=CHOSEN
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a schedule=#flash.schedule<tma=false,lazy=false>}))' | FileCheck %s --check-prefix=OPTION
 // RUN: not flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a schedule=#flash.schedule<lazzy=false>}))' 2>&1 | FileCheck %s --check-prefix=UNKNOWN
+// RUN: not flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a schedule=#flash.schedule<backward=true>}))' 2>&1 | FileCheck %s --check-prefix=RENAMED
 // RUN: not flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a schedule=#flash.schedule<lazy=true,lazy=false>}))' 2>&1 | FileCheck %s --check-prefix=TWICE
 // RUN: not flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a schedule=#flash.schedule<instruction=fma>}))' 2>&1 | FileCheck %s --check-prefix=INSTRUCTION
 
-// UNKNOWN: duplicate or unknown field of a schedule: lazzy
-// TWICE: duplicate or unknown field of a schedule: lazy
+// UNKNOWN: unknown field of a schedule: lazzy; did you mean 'lazy'?
+// TWICE: duplicate field of a schedule: lazy
+// RENAMED: unknown field of a schedule: backward; the order of keys is 'reverseKeys'
 // INSTRUCTION: expected none, mma_sync or wgmma, not 'fma'
 
 // What is not written is chosen.

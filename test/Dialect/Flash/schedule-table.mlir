@@ -56,3 +56,13 @@ func.func @what_else_matters(%a: tensor<2x4x512x64xbf16>, %b: tensor<2x4x512x128
   %5 = flash.attention %b, %b, %b : tensor<2x4x512x128xbf16>, tensor<2x4x512x128xbf16>, tensor<2x4x512x128xbf16> -> tensor<2x4x512x128xbf16>
   return
 }
+
+// Merges have entries of their own, by the type of the parts and the head dim.
+// CHECK-LABEL: @merges
+// CHECK: flash.merge {{.*}}schedule = #flash.schedule<m = 128, n = 1, d = 16, warps = 8>
+// CHECK: flash.merge {{.*}}schedule = #flash.schedule<m = 64, n = 1, d = 16, warps = 4>
+func.func @merges(%o: tensor<1x4x9x64xf32>, %p: tensor<1x4x9x128xf32>, %l: tensor<1x4x9xf32>) -> (tensor<1x4x9x64xbf16>, tensor<1x4x9x128xbf16>) {
+  %0 = flash.merge outputs(%o, %o : tensor<1x4x9x64xf32>, tensor<1x4x9x64xf32>) lses(%l, %l : tensor<1x4x9xf32>, tensor<1x4x9xf32>) -> tensor<1x4x9x64xbf16>
+  %1 = flash.merge outputs(%p, %p : tensor<1x4x9x128xf32>, tensor<1x4x9x128xf32>) lses(%l, %l : tensor<1x4x9xf32>, tensor<1x4x9xf32>) -> tensor<1x4x9x128xbf16>
+  return %0, %1 : tensor<1x4x9x64xbf16>, tensor<1x4x9x128xbf16>
+}

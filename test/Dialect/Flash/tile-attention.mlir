@@ -1,7 +1,7 @@
 // RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 schedule=#flash.schedule<m=64,n=32,warps=4>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s
 // RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3 schedule=#flash.schedule<n=32>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=CPU
-// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 schedule=#flash.schedule<m=64,n=32,warps=4,backward=true>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=BACK
-// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3 schedule=#flash.schedule<n=32,backward=true>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=CPUBACK
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_80 schedule=#flash.schedule<m=64,n=32,warps=4,reverseKeys=true>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=BACK
+// RUN: flash-opt %s -split-input-file --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=cpu:x86-64-v3 schedule=#flash.schedule<n=32,reverseKeys=true>},flash-tile-attention),flash-verify-level{level=L1})' | FileCheck %s --check-prefix=CPUBACK
 
 // CHECK-LABEL: @causal
 // CHECK-DAG: %[[SQ:.*]] = tensor.dim %arg0
@@ -23,7 +23,7 @@
 // CHECK: scf.forall.in_parallel
 // CHECK: tensor.parallel_insert_slice
 // CHECK: tensor.parallel_insert_slice
-// CHECK: flash.schedule
+// CHECK: flash.tiling = #flash.tiling<
 
 // The CPU's form: the query tile transposed, whole blocks read in place, the ragged one in a loop of its own.
 // CPU-LABEL: @causal

@@ -3,7 +3,7 @@
 gpu.module @kernels {
   // CHECK: gpu.func @kernel
   // CHECK-SAME: flash_tile.shared_bytes = 24608
-  gpu.func @kernel(%key: memref<?x64xf16>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @kernel(%key: memref<?x64xf16>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     // CHECK: flash_tile.load {{.*}}shared_offset = 0
     %q = flash_tile.load %key[%c0, %c0] : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
@@ -21,7 +21,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   // CHECK: gpu.func @shared
   // CHECK-SAME: flash_tile.shared_bytes = 17408
-  gpu.func @shared(%map: !flash_tile.tensor_map<16x64xf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @shared(%map: !flash_tile.tensor_map<16x64xf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %zero = arith.constant 0.0 : f16
     // CHECK: flash_tile.ring {shared_offset = 0 : i64}
     %r = flash_tile.ring : !flash_tile.ring<2, 32x64xf16, mbarrier>
@@ -39,7 +39,7 @@ gpu.module @kernels {
 
 gpu.module @kernels {
   // expected-error @+1 {{kernel 'kernel' needs 65536 bytes of shared memory for a block, but the target has 40000: choose smaller tiles or fewer stages}}
-  gpu.func @kernel(%key: memref<?x64xf16>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @kernel(%key: memref<?x64xf16>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %r = flash_tile.ring : !flash_tile.ring<2, 256x64xf16, cp_async>
     gpu.return
   }

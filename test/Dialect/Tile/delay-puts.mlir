@@ -13,7 +13,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @kernel
   // CHECK-SAME: %[[MK:[a-z0-9]+]]: !flash_tile.tensor_map<64x64xbf16>, %[[MV:[a-z0-9]+]]: !flash_tile.tensor_map<64x64xbf16>, %{{.*}}: memref<?xindex>, %[[N:[a-z0-9]+]]: index)
   gpu.func @kernel(%mk: !map, %mv: !map, %list: memref<?xindex>, %n: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, keysFirst = true>} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.overlap<delay_puts = true>]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index

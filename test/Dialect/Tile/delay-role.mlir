@@ -19,7 +19,7 @@
 // PTX: scf.if %
 // PTX: nanosleep.u32 500;
 gpu.module @kernels {
-  gpu.func @kernel(%map: !flash_tile.tensor_map<64x64xf16>, %n: index) kernel attributes {flash_tile.warps = 8 : i64, flash_tile.shared_bytes = 20480 : i64} {
+  gpu.func @kernel(%map: !flash_tile.tensor_map<64x64xf16>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.shared_bytes = 20480 : i64} {
     %c0 = arith.constant 0 : index
     %c64 = arith.constant 64 : index
     %ring = flash_tile.ring {shared_offset = 0 : i64} : !flash_tile.ring<2, 64x64xf16, mbarrier>

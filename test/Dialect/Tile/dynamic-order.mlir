@@ -10,7 +10,7 @@
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @kernel
   // CHECK-SAME: %[[TILES:[a-z0-9_]+]]: index, %[[COUNTER:[a-z0-9_]+]]: memref<1xi64>)
-  gpu.func @kernel(%map: !map, %visits: index, %tiles: index, %counter: memref<1xi64>) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @kernel(%map: !map, %visits: index, %tiles: index, %counter: memref<1xi64>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %r = flash_tile.ring : !ring
@@ -56,7 +56,7 @@ gpu.module @kernels {
 
   // Without roles the order stays as it was.
   // CHECK-LABEL: gpu.func @together
-  gpu.func @together(%out: memref<?xindex>, %visits: index, %tiles: index, %counter: memref<1xi64>) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @together(%out: memref<?xindex>, %visits: index, %tiles: index, %counter: memref<1xi64>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     // CHECK: scf.for %[[T:[a-z0-9_]+]] =

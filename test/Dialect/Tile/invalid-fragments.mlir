@@ -50,7 +50,7 @@ func.func @map_broadcast_partial(%a: !acc, %b: !partial) {
 // -----
 !lhs = !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>
 func.func @map_result_layout() {
-  // expected-error @below {{of rank two gives acc fragments, not '!flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>'}}
+  // expected-error @below {{of rank two gives acc or stream fragments, not '!flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>'}}
   %r = flash_tile.map() : () -> !lhs {
   ^bb0(%i: index, %j: index):
     %x = arith.constant 0.0 : bf16
@@ -142,7 +142,7 @@ func.func @map_yield_count(%a: !acc) {
 // -----
 !acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
 func.func @reduce_layout(%a: !acc) {
-  // expected-error @below {{reduces acc or lhs to row, row_partial or col_partial, not #flash_tile.acc<4> to #flash_tile.acc<4>}}
+  // expected-error @below {{reduces acc or lhs to row, row_partial or col_partial, or stream to row or row_partial, not #flash_tile.acc<4> to #flash_tile.acc<4>}}
   %r = flash_tile.reduce max %a : !acc -> !acc
   return
 }
@@ -185,7 +185,7 @@ func.func @any(%a: !row) {
 !lhs = !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>
 !acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
 func.func @convert_layout(%a: !lhs) {
-  // expected-error @below {{converts acc to acc or lhs, not #flash_tile.lhs<4> to #flash_tile.acc<4>}}
+  // expected-error @below {{converts acc to acc or lhs, or stream to the same stream, not #flash_tile.lhs<4> to #flash_tile.acc<4>}}
   %r = flash_tile.convert %a : !lhs -> !acc
   return
 }

@@ -69,8 +69,8 @@ func.func private @rows(!flash_tile.ring<2, 24x64xbf16, mbarrier, cluster 2>)
 
 // -----
 gpu.module @clusters {
-  // expected-error @below {{'flash_tile.cluster' is 1, but a cluster has 2 to 8 blocks}}
-  gpu.func @one() kernel attributes {flash_tile.cluster = 1 : i64} { gpu.return }
+  // expected-error @below {{a cluster has 2 to 8 blocks, not 9}}
+  gpu.func @many() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, cluster = 9>} { gpu.return }
 }
 
 // -----
@@ -94,17 +94,17 @@ func.func private @box(!flash_tile.tensor_map<512x64xbf16>)
 func.func private @box_rank(!flash_tile.tensor_map<64xbf16>)
 
 // -----
-// expected-error @below {{'flash_tile.warps' belongs on a gpu.func}}
-func.func private @warps_attribute() attributes {flash_tile.warps = 4 : i64}
+// expected-error @below {{'flash_tile.kernel' belongs on a gpu.func or an scf.forall}}
+func.func private @warps_attribute() attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>}
 
 // -----
-// expected-error @below {{unknown attribute 'flash_tile.wraps' of the flash_tile dialect}}
-func.func private @unknown_attribute() attributes {flash_tile.wraps = 4 : i64}
+// expected-error @below {{unknown attribute 'flash_tile.kernels' of the flash_tile dialect; did you mean 'flash_tile.kernel'?}}
+func.func private @unknown_attribute() attributes {flash_tile.kernels = 4 : i64}
 
 // -----
 gpu.module @m {
-  // expected-error @below {{'flash_tile.warps' is 33, not between 1 and 32}}
-  gpu.func @k() kernel attributes {flash_tile.warps = 33 : i64} {
+  // expected-error @below {{a kernel has 1 to 32 warps, not 33}}
+  gpu.func @k() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 33>} {
     gpu.return
   }
 }
@@ -119,7 +119,7 @@ gpu.module @m {
 
 // -----
 gpu.module @m {
-  gpu.func @k(%x: f32) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @k(%x: f32) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     // expected-error @below {{has a fragment of 8 warps in a kernel of 4}}
     %f = flash_tile.splat %x : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
     gpu.return
@@ -191,7 +191,7 @@ func.func @contiguous(%m: memref<?x64xbf16, strided<[?, ?]>>, %i: index) {
 
 // -----
 func.func @store_layout(%f: !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>, %m: memref<?xf32>, %i: index) {
-  // expected-error @below {{stores an acc, lhs, row or col fragment, not one with the layout #flash_tile.row_partial<4>}}
+  // expected-error @below {{stores an acc, lhs, stream, row or col fragment, not one with the layout #flash_tile.row_partial<4>}}
   flash_tile.store %f, %m[%i] : !flash_tile.fragment<64xf32, #flash_tile.row_partial<4>>, memref<?xf32>
   return
 }
@@ -292,7 +292,7 @@ func.func @put_kind(%m: !flash_tile.tensor_map<16x64xbf16>, %i: index) {
 
 // -----
 gpu.module @m {
-  gpu.func @put_box(%m: !flash_tile.tensor_map<1x16x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @put_box(%m: !flash_tile.tensor_map<1x16x64xbf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %r = flash_tile.ring : !flash_tile.ring<2, 32x64xbf16, mbarrier>
     flash_tile.specialize producer(40) {
       // expected-error @below {{needs a box of 32 in dimension 1, but the tensor map has 16}}
@@ -305,7 +305,7 @@ gpu.module @m {
 
 // -----
 gpu.module @m {
-  gpu.func @put_producer(%m: memref<?x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @put_producer(%m: memref<?x64xbf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %r = flash_tile.ring : !flash_tile.ring<2, 32x64xbf16, cp_async>
     flash_tile.specialize producer(40) {
       // expected-error @below {{to a ring of kind cp_async is done by all computing warps, not by a producer}}
@@ -318,7 +318,7 @@ gpu.module @m {
 
 // -----
 gpu.module @m {
-  gpu.func @get_producer(%i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @get_producer(%i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %r = flash_tile.ring : !flash_tile.ring<2, 32x64xbf16, mbarrier>
     flash_tile.specialize producer(40) {
       // expected-error @below {{is not for a producer}}
@@ -339,7 +339,7 @@ func.func @get_when(%i: index, %p: i1) {
 
 // -----
 gpu.module @kernels {
-  gpu.func @prefetch_consumer(%m: !flash_tile.tensor_map<64x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @prefetch_consumer(%m: !flash_tile.tensor_map<64x64xbf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     flash_tile.specialize producer(40) {
     } consumers(232) {
       // expected-error @below {{is for a producer}}
@@ -351,7 +351,7 @@ gpu.module @kernels {
 
 // -----
 gpu.module @kernels {
-  gpu.func @prefetch_rank(%m: !flash_tile.tensor_map<64x64xbf16>, %i: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @prefetch_rank(%m: !flash_tile.tensor_map<64x64xbf16>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     flash_tile.specialize producer(40) {
       // expected-error @below {{has 1 offsets for a map of rank 2}}
       flash_tile.prefetch %m[%i] : !flash_tile.tensor_map<64x64xbf16> as !flash_tile.shared<64x64xbf16>
@@ -502,7 +502,7 @@ func.func @mma_wait_type(%p: !flash_tile.pending<!acc>) {
 
 // -----
 gpu.module @m {
-  gpu.func @registers() kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @registers() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     // expected-error @below {{gives a role 20 registers, not a multiple of 8 from 24 to 256}}
     flash_tile.specialize producer(20) {
     } consumers(232) {
@@ -513,7 +513,7 @@ gpu.module @m {
 
 // -----
 gpu.module @m {
-  gpu.func @register_sum() kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @register_sum() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     // expected-error @below {{gives its 3 warpgroups 512 registers in all, but the kernel is launched with 504}}
     flash_tile.specialize producer(32) {
     } consumers(240) {
@@ -524,7 +524,7 @@ gpu.module @m {
 
 // -----
 gpu.module @m {
-  gpu.func @whole_warpgroups() kernel attributes {flash_tile.warps = 6 : i64} {
+  gpu.func @whole_warpgroups() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 6>} {
     // expected-error @below {{has consumers of whole warpgroups, but the kernel has 6 warps}}
     flash_tile.specialize producer(40) {
     } consumers(232) {
@@ -535,7 +535,7 @@ gpu.module @m {
 
 // -----
 func.func @specialize_place() {
-  // expected-error @below {{stands at the top level of a gpu.func with 'flash_tile.warps'}}
+  // expected-error @below {{stands at the top level of a gpu.func with 'flash_tile.kernel'}}
   flash_tile.specialize producer(40) {
   } consumers(232) {
   }

@@ -14,7 +14,7 @@ gpu.module @kernels {
   // Not where there are too few registers.
   // FEW-LABEL: gpu.func @mma_sync
   // FEW-NOT: load_fragment
-  gpu.func @mma_sync(%query: memref<?x64xbf16>, %key: memref<?x64xbf16>, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @mma_sync(%query: memref<?x64xbf16>, %key: memref<?x64xbf16>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>, flash_tile.passes = [#flash_tile.keep_operands]} {
     %c0 = arith.constant 0 : index
     %c32 = arith.constant 32 : index
     %zero = arith.constant 0.0 : f32
@@ -31,7 +31,7 @@ gpu.module @kernels {
   // wgmma reads shared memory itself; a tile that is loaded in the loop stays there.
   // CHECK-LABEL: gpu.func @others
   // CHECK-NOT: load_fragment
-  gpu.func @others(%query: memref<?x64xbf16>, %key: memref<?x64xbf16>, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @others(%query: memref<?x64xbf16>, %key: memref<?x64xbf16>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>, flash_tile.passes = [#flash_tile.keep_operands]} {
     %c0 = arith.constant 0 : index
     %c32 = arith.constant 32 : index
     %q = flash_tile.load %query[%c0, %c0] : memref<?x64xbf16> -> !q

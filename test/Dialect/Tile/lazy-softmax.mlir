@@ -8,12 +8,10 @@
 !q = !flash_tile.shared<128x64xbf16>
 !k = !flash_tile.shared<64x64xbf16>
 
-#lazy = #flash.schedule<m = 128, n = 64, lazy = true, earlyCheck = true>
-
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @kernel
   gpu.func @kernel(%query: memref<?x64xbf16>, %out: memref<?x128xf32>, %rows: memref<?x128xf32>, %masked: i1, %n: index)
-      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #lazy} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.lazy_softmax<early_check = true>]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index
@@ -112,15 +110,13 @@ gpu.module @kernels {
 !row = !flash_tile.fragment<128xf32, #flash_tile.row<8>>
 !q = !flash_tile.shared<128x64xf16>
 !k = !flash_tile.shared<64x64xf16>
-#lazy = #flash.schedule<m = 128, n = 64, lazy = true>
-
 // With the sum stored, the exact exponentials are summed. f16 ends at 2^16: the
 // limit is 2^12. Alpha without a product is 1 where nothing changes.
 
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @with_sum
   gpu.func @with_sum(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %rows: memref<?x128xf32>, %max: !row, %sum: !row)
-      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #lazy} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.lazy_softmax]} {
     %c0 = arith.constant 0 : index
     %q = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !q
     %k = flash_tile.load %query[%c0, %c0] : memref<?x64xf16> -> !k
@@ -152,15 +148,13 @@ gpu.module @kernels {
 !row = !flash_tile.fragment<128xf32, #flash_tile.row<8>>
 !q = !flash_tile.shared<128x64xf16>
 !k = !flash_tile.shared<64x64xf16>
-#lazy = #flash.schedule<m = 128, n = 64, lazy = true, peelMasks = true, backward = true>
-
 // Keys from the last to the first: in the first loop, over blocks that masks cut, rows see their first keys, and it keeps the
 // running maximum. So does the last, over a window's far end.
 
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @backward
   gpu.func @backward(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %m0: !row, %l0: !row, %o0: !o, %masked: i1, %n: index)
-      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #lazy} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.lazy_softmax<cut_exact = true>]} {
     %c0 = arith.constant 0 : index
     %c64 = arith.constant 64 : index
     %never = arith.constant false
@@ -252,19 +246,17 @@ gpu.module @kernels {
 
 !s = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
 !row = !flash_tile.fragment<128xf32, #flash_tile.row<8>>
-#lazy = #flash.schedule<m = 128, n = 64, lazy = true>
-
 // Scores that cannot be computed again keep the running maximum.
 
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @unknown
-  gpu.func @unknown(%out: memref<?x64xf32>, %rows: memref<?x128xf32>) kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #lazy} {
+  // expected-remark @below {{flash-tile-lazy-softmax leaves 'unknown' as it is: its scores are not a product with element-wise functions}}
+  gpu.func @unknown(%out: memref<?x64xf32>, %rows: memref<?x128xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.lazy_softmax]} {
     %c0 = arith.constant 0 : index
     %zero = arith.constant 0.0 : f32
     %s = flash_tile.splat %zero : !s
     %r = flash_tile.splat %zero : !row
     // CHECK: flash_tile.online_softmax
-    // expected-remark @below {{keeps the running maximum: its scores are not a product with element-wise functions}}
     %e, %max, %sum, %alpha = flash_tile.online_softmax %s, %r, %r {scale = 0.5 : f32} : !s, !row, !row
     flash_tile.store %e, %out[%c0, %c0] : !s, memref<?x64xf32>
     flash_tile.store %max, %rows[%c0, %c0] : !row, memref<?x128xf32>

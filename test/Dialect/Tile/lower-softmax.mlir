@@ -7,7 +7,7 @@
 gpu.module @kernels {
   // Nothing comes before the first block: sums are its own, and the factor is zero.
   // CHECK-LABEL: gpu.func @first
-  gpu.func @first(%s: f32, %out: memref<?x64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @first(%s: f32, %out: memref<?x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %zero = arith.constant 0.0 : f32
     %ninf = arith.constant 0xFF800000 : f32
@@ -25,7 +25,7 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: gpu.func @kernel
-  gpu.func @kernel(%out: memref<?x64x32xf32>, %rows: memref<?x64xf32>, %before: f32) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @kernel(%out: memref<?x64x32xf32>, %rows: memref<?x64xf32>, %before: f32) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %zero = arith.constant 0.0 : f32
     %s = flash_tile.splat %zero : !acc

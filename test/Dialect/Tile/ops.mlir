@@ -12,7 +12,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @synchronous
   gpu.func @synchronous(%q: memref<?x8x?x64xbf16>, %o: memref<?x8x?x64xbf16>,
                         %lse: memref<?x8x?xf32>, %n: index, %scale: f32, %more: i1)
-      kernel attributes {flash_tile.warps = 8 : i64} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index
     %zero = arith.constant 0.0 : f32
     // CHECK: flash_tile.load %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}] rows(%{{.*}}) {alignment = 16 : i64} : memref<?x8x?x64xbf16> -> !flash_tile.shared<128x64xbf16>
@@ -78,7 +78,7 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: gpu.func @specialized
-  gpu.func @specialized(%map: !flash_tile.tensor_map<1x1x128x64xbf16>) kernel attributes {flash_tile.warps = 8 : i64, flash_tile.shared_bytes = 16448 : i64} {
+  gpu.func @specialized(%map: !flash_tile.tensor_map<1x1x128x64xbf16>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.shared_bytes = 16448 : i64} {
     %c0 = arith.constant 0 : index
     // CHECK: flash_tile.ring {shared_offset = 0 : i64} : !flash_tile.ring<2, 128x64xbf16, mbarrier>
     %ring = flash_tile.ring {shared_offset = 0 : i64} : !flash_tile.ring<2, 128x64xbf16, mbarrier>
@@ -104,7 +104,7 @@ gpu.module @kernels {
   }
 
   // CHECK-LABEL: gpu.func @asking
-  gpu.func @asking(%map: !flash_tile.tensor_map<1x1x128x64xbf16>, %tiles: index, %counter: memref<1xi64>, %more: i1) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @asking(%map: !flash_tile.tensor_map<1x1x128x64xbf16>, %tiles: index, %counter: memref<1xi64>, %more: i1) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index
     %ring = flash_tile.ring : !flash_tile.ring<2, 128x64xbf16, mbarrier>
     // CHECK: %[[QUEUE:.*]] = flash_tile.queue

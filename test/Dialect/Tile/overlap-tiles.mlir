@@ -6,13 +6,11 @@
 !rk = !flash_tile.ring<2, 64x64xf16, mbarrier>
 !q = !flash_tile.shared<128x64xf16>
 !k = !flash_tile.shared<64x64xf16>
-#schedule = #flash.schedule<m = 128, n = 64, specialize = true, persistent = true, overlapTiles = true>
-
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @kernel
   // CHECK-SAME: %[[VISITS:[a-z0-9_]+]]: index, %[[N:[a-z0-9_]+]]: index
   gpu.func @kernel(%out: memref<?x64xf32>, %visits: index, %n: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash.schedule = #schedule} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.overlap_tiles]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant 0.0 : f32
@@ -83,12 +81,11 @@ gpu.module @kernels {
 !rk = !flash_tile.ring<2, 64x64xf16, mbarrier>
 !q = !flash_tile.shared<128x64xf16>
 !k = !flash_tile.shared<64x64xf16>
-#schedule = #flash.schedule<m = 128, n = 64, specialize = true, persistent = true, overlapTiles = true>
-
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @one_stage
+  // expected-remark @below {{flash-tile-overlap-tiles leaves 'one_stage' as it is: queries have one stage}}
   gpu.func @one_stage(%out: memref<?x64xf32>, %visits: index, %n: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash.schedule = #schedule} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.overlap_tiles]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant 0.0 : f32
@@ -96,7 +93,6 @@ gpu.module @kernels {
     %rk = flash_tile.ring : !rk
     flash_tile.specialize producer(40) {
     } consumers(232) {
-      // expected-remark @+1 {{flash-tile-overlap-tiles leaves the loop over tiles: queries have one stage}}
       %end = scf.for %t = %c0 to %visits step %c1 iter_args(%i = %c0) -> (index) {
         %o0 = flash_tile.splat %zero : !s
         %q = flash_tile.get %rq[%t] : !rq
@@ -121,17 +117,15 @@ gpu.module @kernels {
 
 // -----
 
-#schedule = #flash.schedule<m = 128, n = 64, specialize = true, persistent = true, overlapTiles = true, dynamic = true>
-
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @dynamic
+  // expected-remark @below {{flash-tile-overlap-tiles leaves 'dynamic' as it is: which tile is the next is not known before it is taken}}
   gpu.func @dynamic(%out: memref<?xindex>, %visits: index, %counter: memref<1xi64>) kernel
-      attributes {flash_tile.warps = 8 : i64, flash.schedule = #schedule} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.overlap_tiles]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     flash_tile.specialize producer(40) {
     } consumers(232) {
-      // expected-remark @+1 {{flash-tile-overlap-tiles leaves the loop over tiles: which tile is the next is not known before it is taken}}
       scf.for %t = %c0 to %visits step %c1 {
         %tile = flash_tile.tile_of %t of %visits counter(%counter : memref<1xi64>)
         memref.store %tile, %out[%t] : memref<?xindex>

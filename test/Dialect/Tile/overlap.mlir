@@ -7,7 +7,7 @@
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @kernel
   // CHECK-SAME: %[[N:[a-z0-9_]+]]: index
-  gpu.func @kernel(%q: memref<?x64xf16>, %out: memref<?x128xf32>, %n: index) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @kernel(%q: memref<?x64xf16>, %out: memref<?x128xf32>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.overlap]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index
@@ -65,7 +65,7 @@ gpu.module @kernels {
   // from the last position.
   // CHECK-LABEL: gpu.func @lengths
   // CHECK-SAME: %[[LENGTH:[a-z0-9_]+]]: index
-  gpu.func @lengths(%q: memref<?x64xf16>, %out: memref<?x128xf32>, %length: index) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @lengths(%q: memref<?x64xf16>, %out: memref<?x128xf32>, %length: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.overlap]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index
@@ -112,7 +112,7 @@ gpu.module @kernels {
   // CHECK: %[[LOOP:[a-z0-9_]+]]:{{.*}} = scf.for {{.*}} iter_args(
   // CHECK:   flash_tile.get %{{.*}} rows(%{{.*}})
   // CHECK: flash_tile.get %{{.*}} rows(%[[LOOP]]#
-  gpu.func @counts(%q: memref<?x64xf16>, %out: memref<?x128xf32>, %n: index, %length: index) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @counts(%q: memref<?x64xf16>, %out: memref<?x128xf32>, %n: index, %length: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.overlap]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index

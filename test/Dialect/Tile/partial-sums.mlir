@@ -7,7 +7,7 @@
 
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @in_loop
-  gpu.func @in_loop(%out: memref<?x64x32xf32>, %rows: memref<?x64xf32>, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @in_loop(%out: memref<?x64x32xf32>, %rows: memref<?x64xf32>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>, flash_tile.passes = [#flash_tile.partial_sums]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %zero = arith.constant 0.0 : f32
@@ -41,7 +41,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @alone
   // CHECK-NOT: row_partial
   // CHECK: gpu.return
-  gpu.func @alone(%rows: memref<?x64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @alone(%rows: memref<?x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>, flash_tile.passes = [#flash_tile.partial_sums]} {
     %c0 = arith.constant 0 : index
     %zero = arith.constant 0.0 : f32
     %s = flash_tile.splat %zero : !acc

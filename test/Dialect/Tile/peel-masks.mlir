@@ -4,10 +4,6 @@
 !q = !flash_tile.shared<128x64xf16>
 !k = !flash_tile.shared<64x64xf16>
 !ring = !flash_tile.ring<2, 64x64xf16, mbarrier>
-#peel = #flash.schedule<m = 128, n = 64, peelMasks = true>
-#backward = #flash.schedule<m = 128, n = 64, peelMasks = true, backward = true>
-#lazy = #flash.schedule<m = 128, n = 64, lazy = true, peelMasks = true, backward = true>
-
 gpu.module @kernels {
   // Keys from %n - 63 on are cut by their end, keys behind %row - 63 by the
   // diagonal: the first block that needs the mask begins at the lesser of
@@ -15,7 +11,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @causal
   // CHECK-SAME: %[[LO:[a-z0-9_]+]]: index, %[[HI:[a-z0-9_]+]]: index, %[[N:[a-z0-9_]+]]: index, %[[ROW:[a-z0-9_]+]]: index
   gpu.func @causal(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %lo: index, %hi: index, %n: index, %row: index)
-      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #peel} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.peel_masks]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c63 = arith.constant 63 : index
@@ -68,7 +64,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @lists
   // CHECK-SAME: %[[LO:[a-z0-9_]+]]: index, %[[HI:[a-z0-9_]+]]: index, %[[FULL:[a-z0-9_]+]]: index, %[[RAGGED:[a-z0-9_]+]]: i1
   gpu.func @lists(%query: memref<?x64xf16>, %numbers: memref<?xindex>, %out: memref<?x64xf32>, %lo: index, %hi: index, %full: index, %ragged: i1, %n: index, %row: index)
-      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #peel} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.peel_masks]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index
@@ -123,7 +119,7 @@ gpu.module @kernels {
   // CHECK-COUNT-1: scf.for
   // CHECK-NOT: scf.for
   gpu.func @anywhere(%query: memref<?x64xf16>, %numbers: memref<?xindex>, %out: memref<?x64xf32>, %lo: index, %hi: index, %ragged: i1, %n: index)
-      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #peel} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.peel_masks]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index
@@ -156,7 +152,7 @@ gpu.module @kernels {
   // CHECK-COUNT-1: scf.for
   // CHECK-NOT: scf.for
   gpu.func @window(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %lo: index, %hi: index, %n: index, %row: index)
-      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #peel} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.peel_masks]} {
     %c0 = arith.constant 0 : index
     %c64 = arith.constant 64 : index
     %zero = arith.constant 0.0 : f32
@@ -186,7 +182,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @backward
   // CHECK-SAME: %[[LO:[a-z0-9_]+]]: index, %[[HI:[a-z0-9_]+]]: index, %[[LAST:[a-z0-9_]+]]: index, %[[N:[a-z0-9_]+]]: index, %[[ROW:[a-z0-9_]+]]: index
   gpu.func @backward(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %lo: index, %hi: index, %last: index, %n: index, %row: index)
-      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #backward} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.peel_masks<first = true>]} {
     %c0 = arith.constant 0 : index
     %c63 = arith.constant 63 : index
     %c64 = arith.constant 64 : index
@@ -234,7 +230,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @window_backward
   // CHECK-SAME: %[[LO:[a-z0-9_]+]]: index, %[[HI:[a-z0-9_]+]]: index, %[[LAST:[a-z0-9_]+]]: index
   gpu.func @window_backward(%query: memref<?x64xf16>, %out: memref<?x64xf32>, %lo: index, %hi: index, %last: index, %row: index, %far: index)
-      kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #lazy} {
+      kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.peel_masks<first = true, one_more = true>]} {
     %c0 = arith.constant 0 : index
     %c64 = arith.constant 64 : index
     %true = arith.constant true

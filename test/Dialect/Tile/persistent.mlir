@@ -1,12 +1,10 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(flash-tile-persistent{cores=100})' --split-input-file --verify-diagnostics | FileCheck %s
 
-#schedule = #flash.schedule<m = 64, n = 64, specialize = true, persistent = true>
-
 module attributes {gpu.container_module} {
   gpu.module @kernels {
     // CHECK-LABEL: gpu.func @kernel
     // CHECK-SAME: (%[[OUT:[a-z0-9]+]]: memref<?x?x64xf32>, %[[NH:[a-z0-9]+]]: index, %[[TILES:[a-z0-9]+]]: index)
-    gpu.func @kernel(%out: memref<?x?x64xf32>, %nh: index) kernel attributes {flash_tile.warps = 4 : i64, flash.schedule = #schedule} {
+    gpu.func @kernel(%out: memref<?x?x64xf32>, %nh: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4, roles = <producer_registers = 40, consumer_registers = 232>>, flash_tile.passes = [#flash_tile.persistent]} {
       %zero = arith.constant 0.0 : f32
       %c0 = arith.constant 0 : index
       // CHECK: %[[ID:[a-z0-9_]+]] = gpu.block_id x
@@ -47,14 +45,12 @@ module attributes {gpu.container_module} {
 
 // -----
 
-#schedule = #flash.schedule<m = 64, n = 64, specialize = true, persistent = true>
-
 module attributes {gpu.container_module} {
   gpu.module @kernels {
     // CHECK-LABEL: gpu.func @two
     // CHECK-NOT: scf.for
     // expected-remark @below {{leaves 'two' as it is: it has no one block id along x}}
-    gpu.func @two(%out: memref<?x64xf32>) kernel attributes {flash_tile.warps = 4 : i64, flash.schedule = #schedule} {
+    gpu.func @two(%out: memref<?x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4, roles = <producer_registers = 40, consumer_registers = 232>>, flash_tile.passes = [#flash_tile.persistent]} {
       %zero = arith.constant 0.0 : f32
       %x = gpu.block_id x
       %y = gpu.block_id y
@@ -70,14 +66,12 @@ module attributes {gpu.container_module} {
 
 // The blocks of a cluster count as one: so many tiles, and a grid of whole clusters.
 
-#schedule = #flash.schedule<m = 64, n = 64, specialize = true, persistent = true, cluster = 3>
-
 module attributes {gpu.container_module} {
   gpu.module @kernels {
     // CHECK-LABEL: gpu.func @clusters
     // CHECK-SAME: %[[BLOCKS:[a-z0-9]+]]: index) kernel
     gpu.func @clusters(%out: memref<?x?x64xf32>, %nh: index) kernel
-        attributes {flash_tile.warps = 4 : i64, flash_tile.cluster = 3 : i64, flash.schedule = #schedule} {
+        attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4, cluster = 3, roles = <producer_registers = 40, consumer_registers = 232>>, flash_tile.passes = [#flash_tile.persistent]} {
       %zero = arith.constant 0.0 : f32
       %c0 = arith.constant 0 : index
       // CHECK: %[[ID:[a-z0-9_]+]] = gpu.cluster_id x

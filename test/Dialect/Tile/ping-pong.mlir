@@ -8,7 +8,7 @@
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @kernel
   gpu.func @kernel(%out: memref<?x64xf32>, %n: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, specialize = true, pingPong = true>} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.ping_pong]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %rq = flash_tile.ring : !flash_tile.ring<1, 128x64xf16, mbarrier>

@@ -4,12 +4,10 @@
 !rk = !flash_tile.ring<2, 64x128xf16, mbarrier>
 !mq = !flash_tile.tensor_map<128x64xf16>
 !mk = !flash_tile.tensor_map<64x64xf16>
-#ahead = #flash.schedule<m = 128, n = 64, specialize = true, persistent = true, prefetchBlocks = 8>
-
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @kernel
   // CHECK-SAME: %[[MQ:[a-z0-9_]+]]: !flash_tile.tensor_map<128x64xf16>, %[[MK:[a-z0-9_]+]]: !flash_tile.tensor_map<64x64xf16>, %[[VISITS:[a-z0-9_]+]]: index
-  gpu.func @kernel(%mq: !mq, %mk: !mk, %visits: index, %n: index) kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #ahead} {
+  gpu.func @kernel(%mq: !mq, %mk: !mk, %visits: index, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.prefetch_tiles<blocks = 8>]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index
@@ -51,17 +49,15 @@ gpu.module @kernels {
 
 !rq = !flash_tile.ring<2, 128x128xf16, mbarrier>
 !mq = !flash_tile.tensor_map<128x64xf16>
-#ahead = #flash.schedule<m = 128, n = 64, specialize = true, persistent = true, prefetchBlocks = 8>
-
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @no_loop
-  // CHECK-NOT: flash_tile.prefetch
-  gpu.func @no_loop(%mq: !mq, %visits: index) kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #ahead} {
+  // CHECK-NOT: flash_tile.prefetch %
+  // expected-remark @below {{flash-tile-prefetch-tiles leaves 'no_loop' as it is: where the next tile's operands lie is known in the tile only}}
+  gpu.func @no_loop(%mq: !mq, %visits: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.prefetch_tiles<blocks = 8>]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %q = flash_tile.ring : !rq
     flash_tile.specialize producer(40) {
-      // expected-remark @+1 {{flash-tile-prefetch-tiles fetches nothing ahead: where the next tile's operands lie is known in the tile only}}
       scf.for %t = %c0 to %visits step %c1 {
         flash_tile.put %q[%t], %mq[%t, %c0] : !rq, !mq
       }
@@ -75,17 +71,15 @@ gpu.module @kernels {
 
 !rq = !flash_tile.ring<2, 128x128xf16, mbarrier>
 !mq = !flash_tile.tensor_map<128x64xf16>
-#ahead = #flash.schedule<m = 128, n = 64, specialize = true, persistent = true, prefetchBlocks = 8, dynamic = true>
-
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @dynamic
-  // CHECK-NOT: flash_tile.prefetch
-  gpu.func @dynamic(%mq: !mq, %visits: index, %n: index, %counter: memref<1xi64>) kernel attributes {flash_tile.warps = 8 : i64, flash.schedule = #ahead} {
+  // CHECK-NOT: flash_tile.prefetch %
+  // expected-remark @below {{flash-tile-prefetch-tiles leaves 'dynamic' as it is: where the next tile's operands lie is known in the tile only}}
+  gpu.func @dynamic(%mq: !mq, %visits: index, %n: index, %counter: memref<1xi64>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.prefetch_tiles<blocks = 8>]} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %q = flash_tile.ring : !rq
     flash_tile.specialize producer(40) {
-      // expected-remark @+1 {{flash-tile-prefetch-tiles fetches nothing ahead}}
       scf.for %t = %c0 to %visits step %c1 {
         %tile = flash_tile.tile_of %t of %n counter(%counter : memref<1xi64>)
         scf.for %j = %c0 to %n step %c1 {

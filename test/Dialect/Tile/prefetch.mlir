@@ -10,7 +10,7 @@
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @kernel
   // CHECK-SAME: %[[KEY:[a-z0-9_]+]]: memref<?x64xf16>, %[[VALUE:[a-z0-9_]+]]: memref<?x64xf16>, %{{.*}}: memref<?x64xf32>, %[[N:[a-z0-9_]+]]: index
-  gpu.func @kernel(%key: memref<?x64xf16>, %value: memref<?x64xf16>, %out: memref<?x64xf32>, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @kernel(%key: memref<?x64xf16>, %value: memref<?x64xf16>, %out: memref<?x64xf32>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %c32 = arith.constant 32 : index
     %zero = arith.constant 0.0 : f32

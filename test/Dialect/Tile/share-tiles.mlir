@@ -17,7 +17,7 @@ module {
   }
   gpu.module @kernels {
     // CHECK: gpu.func @kernel(%{{.*}}: index, %{{.*}}: !flash_tile.tensor_map<1x128x64xbf16>, %[[MAPK:[a-z0-9_]+]]: !flash_tile.tensor_map<1x64x64xbf16>)
-    gpu.func @kernel(%n: index, %mq: !map, %mk: !map) kernel attributes {flash_tile.warps = 8 : i64, flash_tile.cluster = 2 : i64} {
+    gpu.func @kernel(%n: index, %mq: !map, %mk: !map) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, cluster = 2>} {
       // CHECK: %[[RQ:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 128x64xbf16, mbarrier>
       // CHECK: %[[RK:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 128x64xbf16, mbarrier, cluster 2>
       %rq = flash_tile.ring : !shared
@@ -57,8 +57,8 @@ module {
   gpu.module @kernels {
     // CHECK-LABEL: gpu.func @uneven
     // CHECK-NOT: cluster 2>
-    // expected-remark @below {{flash-tile-share-tiles: the blocks of a cluster of 'uneven' have no tiles in common}}
-    gpu.func @uneven(%n: index, %mk: !map, %mv: !map) kernel attributes {flash_tile.warps = 8 : i64, flash_tile.cluster = 2 : i64} {
+    // expected-remark @below {{flash-tile-share-tiles leaves 'uneven' as it is: the blocks of a cluster have no tiles in common}}
+    gpu.func @uneven(%n: index, %mk: !map, %mv: !map) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, cluster = 2>} {
       %rk = flash_tile.ring : !own
       %rv = flash_tile.ring : !own
       %c0 = arith.constant 0 : index

@@ -15,8 +15,7 @@ module {
     // CHECK: gpu.func @kernel(
     // CHECK-SAME: %[[MAPQ:[a-z0-9_]+]]: !flash_tile.tensor_map<128x64xf16>, %[[MAPK:[a-z0-9_]+]]: !flash_tile.tensor_map<64x64xf16>)
     gpu.func @kernel(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %out: memref<?x64xf32>, %n: index) kernel
-        attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
-            instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232>} {
+        attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.wgmma, stages = 2, roles = <producer_registers = 40, consumer_registers = 232>>} {
       // CHECK: %[[RQ:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<1, 128x64xf16, mbarrier>
       // CHECK: %[[RK:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
       // CHECK: flash_tile.specialize producer(40)
@@ -61,9 +60,7 @@ module {
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @persistent
   gpu.func @persistent(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %out: memref<?x64xf32>, %tiles: index, %n: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
-          instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232,
-          persistent = true, queryStages = 2>} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.wgmma, stages = 2, outer_stages = 2, roles = <producer_registers = 40, consumer_registers = 232>>, flash_tile.passes = [#flash_tile.persistent]} {
     // CHECK: %[[RQ:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 128x64xf16, mbarrier>
     // CHECK: %[[RK:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
     // CHECK: flash_tile.specialize producer(40)
@@ -112,8 +109,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   // expected-remark @+1 {{flash-tile-specialize leaves 'kernel' as it is: rows are not known to be aligned to 16 bytes}}
   gpu.func @kernel(%key: memref<?x59xf16>, %out: memref<?x64xf32>, %n: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
-          instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232>} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.wgmma, stages = 2, roles = <producer_registers = 40, consumer_registers = 232>>} {
     %c0 = arith.constant 0 : index
     %c59 = arith.constant 59 : index
     %c128 = arith.constant 128 : index
@@ -142,8 +138,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @listed
   // CHECK-SAME: %[[FIRST:[a-z0-9_]+]]: memref<?xi32>, %[[SECOND:[a-z0-9_]+]]: memref<?xi32>, %[[SPLIT:[a-z0-9_]+]]: index, %[[N:[a-z0-9_]+]]: index
   gpu.func @listed(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %out: memref<?x64xf32>, %first: memref<?xi32>, %second: memref<?xi32>, %split: index, %n: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
-          instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232>} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.wgmma, stages = 2, roles = <producer_registers = 40, consumer_registers = 232>>} {
     // CHECK: flash_tile.specialize producer(40)
     // CHECK:   %[[SOME:[a-z0-9_]+]] = arith.cmpi slt, %c0{{.*}}, %[[N]]
     // CHECK:   %[[START:[a-z0-9_]+]] = scf.if %[[SOME]] -> (i32)
@@ -206,8 +201,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @length
   gpu.func @length(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %value: memref<?x64xf16>, %out: memref<?x64xf32>,
                    %lengths: memref<?xi32>, %b: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
-          instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232>} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.wgmma, stages = 2, roles = <producer_registers = 40, consumer_registers = 232>>} {
     %c0 = arith.constant 0 : index
     %c64 = arith.constant 64 : index
     %zero = arith.constant 0.0 : f32
@@ -265,8 +259,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @search
   gpu.func @search(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %out: memref<?x64xf32>, %starts: memref<?xi32>, %tiles: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash.schedule = #flash.schedule<m = 128, n = 64, warps = 8, stages = 2,
-          instruction = wgmma, specialize = true, tma = true, producerRegisters = 40, consumerRegisters = 232>} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.wgmma, stages = 2, roles = <producer_registers = 40, consumer_registers = 232>>} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c8 = arith.constant 8 : index

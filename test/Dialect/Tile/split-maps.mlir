@@ -24,7 +24,7 @@ gpu.module @kernels {
   // CHECK-NEXT: flash_tile.yield %[[M]] : f32
   // CHECK: flash_tile.convert %[[P]]
   // CHECK: flash_tile.convert %[[G]]
-  gpu.func @gradient(%n: index) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @gradient(%n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.start_products]} {
     %rk = flash_tile.ring : !rk
     %rq = flash_tile.ring : !rq
     %zero0 = arith.constant 0 : index
@@ -63,7 +63,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @two
   // CHECK-COUNT-1: flash_tile.map
   // CHECK-NOT: flash_tile.map
-  gpu.func @two(%n: index) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @two(%n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.start_products]} {
     %rk = flash_tile.ring : !rk
     %rq = flash_tile.ring : !rq
     %zero0 = arith.constant 0 : index

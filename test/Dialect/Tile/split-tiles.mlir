@@ -1,7 +1,6 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(flash-tile-split-tiles{cores=100})' --split-input-file --verify-diagnostics | FileCheck %s
 // RUN: flash-opt %s --pass-pipeline='builtin.module(flash-tile-split-tiles{cores=100},flash-tile-persistent{cores=100})' --split-input-file -o - 2>/dev/null | FileCheck %s --check-prefix=ROUNDS
 
-#schedule = #flash.schedule<m = 64, n = 32, splitTiles = 8, specialize = true, persistent = true>
 !acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
 !scores = !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>
 !row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
@@ -37,7 +36,7 @@ module attributes {gpu.container_module} {
   gpu.module @kernels {
     // CHECK-LABEL: gpu.func @full
     // CHECK-SAME: %[[KEYS:[a-z0-9]+]]: memref<?x64xbf16>, %[[OUT:[a-z0-9]+]]: memref<?x64xf32>, %[[WHOLE:[a-z0-9]+]]: index, %[[LOG:[a-z0-9]+]]: index, %[[STATE:[a-z0-9]+]]: memref<?x4608xf32>, %[[TURNS:[a-z0-9]+]]: memref<100x4xi32>)
-    gpu.func @full(%k: memref<?x64xbf16>, %out: memref<?x64xf32>) kernel attributes {flash_tile.warps = 4 : i64, flash.schedule = #schedule} {
+    gpu.func @full(%k: memref<?x64xbf16>, %out: memref<?x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4, roles = <producer_registers = 40, consumer_registers = 232>>, flash_tile.passes = [#flash_tile.split_tiles, #flash_tile.persistent]} {
       %zero = arith.constant 0.0 : f32
       %none = arith.constant 0xFF800000 : f32
       %c0 = arith.constant 0 : index
@@ -111,7 +110,6 @@ module attributes {gpu.container_module} {
 
 // Tiles end at the diagonal: only a grid that does not fill the device is split.
 
-#schedule = #flash.schedule<m = 64, n = 32, splitTiles = 4>
 !row = !flash_tile.fragment<64xf32, #flash_tile.row<4>>
 !scores = !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>
 
@@ -129,7 +127,7 @@ module attributes {gpu.container_module} {
   gpu.module @kernels {
     // CHECK-LABEL: gpu.func @causal
     // CHECK: flash_tile.take_over
-    gpu.func @causal(%k: memref<?x64xbf16>, %out: memref<?xf32>) kernel attributes {flash_tile.warps = 4 : i64, flash.schedule = #schedule} {
+    gpu.func @causal(%k: memref<?x64xbf16>, %out: memref<?xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>, flash_tile.passes = [#flash_tile.split_tiles<parts = 4>]} {
       %zero = arith.constant 0.0 : f32
       %none = arith.constant 0xFF800000 : f32
       %c0 = arith.constant 0 : index
@@ -157,7 +155,7 @@ module attributes {gpu.container_module} {
     // CHECK: flash_tile.splat %{{.*}} : !flash_tile.fragment<64xf32, #flash_tile.row<4>>
     // CHECK: scf.for
     // CHECK: take_over
-    gpu.func @sink(%k: memref<?x64xbf16>, %out: memref<?xf32>) kernel attributes {flash_tile.warps = 4 : i64, flash.schedule = #schedule} {
+    gpu.func @sink(%k: memref<?x64xbf16>, %out: memref<?xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>, flash_tile.passes = [#flash_tile.split_tiles<parts = 4>]} {
       %one = arith.constant 1.0 : f32
       %c0 = arith.constant 0 : index
       %c32 = arith.constant 32 : index
@@ -180,11 +178,10 @@ module attributes {gpu.container_module} {
 
 // -----
 
-#schedule = #flash.schedule<m = 64, n = 32, splitTiles = 4>
 module attributes {gpu.container_module} {
   gpu.module @kernels {
     // expected-remark @below {{flash-tile-split-tiles leaves 'two' as it is: it has no one block id along x}}
-    gpu.func @two(%out: memref<?x?xf32>) kernel attributes {flash_tile.warps = 4 : i64, flash.schedule = #schedule} {
+    gpu.func @two(%out: memref<?x?xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>, flash_tile.passes = [#flash_tile.split_tiles<parts = 4>]} {
       %zero = arith.constant 0.0 : f32
       %x = gpu.block_id x
       %y = gpu.block_id y
@@ -192,7 +189,7 @@ module attributes {gpu.container_module} {
       gpu.return
     }
     // expected-remark @below {{flash-tile-split-tiles leaves 'none' as it is: it has not one softmax}}
-    gpu.func @none(%out: memref<?xf32>) kernel attributes {flash_tile.warps = 4 : i64, flash.schedule = #schedule} {
+    gpu.func @none(%out: memref<?xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>, flash_tile.passes = [#flash_tile.split_tiles<parts = 4>]} {
       %zero = arith.constant 0.0 : f32
       %x = gpu.block_id x
       memref.store %zero, %out[%x] : memref<?xf32>

@@ -28,7 +28,7 @@ gpu.module @kernels {
   // CHECK-NEXT: %[[A3:.*]] = flash_tile.mma_wait %[[A2]]
   // CHECK-NEXT: flash_tile.release
   // CHECK-NEXT: scf.yield %[[A3]]
-  gpu.func @gradient(%n: index) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @gradient(%n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.start_products]} {
     %rk = flash_tile.ring : !rk
     %rq = flash_tile.ring : !rq
     %zero0 = arith.constant 0 : index
@@ -79,7 +79,7 @@ gpu.module @kernels {
 // What delays its role keeps its place.
 gpu.module @kernels {
   // expected-remark @below {{flash-tile-start-products leaves 'delayed' as it is: 'flash_tile.delay' does not move among the products}}
-  gpu.func @delayed(%n: index) kernel attributes {flash_tile.warps = 8 : i64} {
+  gpu.func @delayed(%n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.start_products]} {
     %rk = flash_tile.ring : !rk
     %rq = flash_tile.ring : !rq
     %zero0 = arith.constant 0 : index

@@ -4,8 +4,6 @@
 !acc = !flash_tile.fragment<128x64xf16, #flash_tile.acc<8>>
 !row = !flash_tile.fragment<128xf32, #flash_tile.row<8>>
 
-#schedule = #flash.schedule<m = 128, n = 64, specialize = true, storeTma = true>
-
 module {
   // CHECK-LABEL: func.func @host
   // CHECK: %[[MAP:[a-z0-9_]+]] = flash_tile.tensor_map %{{.*}} : memref<?x?x64xf16> -> !flash_tile.tensor_map<16x1x64xf16>
@@ -18,7 +16,7 @@ module {
     // CHECK: gpu.func @kernel(
     // CHECK-SAME: %[[MAPO:[a-z0-9_]+]]: !flash_tile.tensor_map<16x1x64xf16>)
     gpu.func @kernel(%out: memref<?x?x64xf16>, %stat: memref<?x?xf32>, %n: index) kernel
-        attributes {flash_tile.warps = 8 : i64, flash.schedule = #schedule} {
+        attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.store_tma]} {
       %c0 = arith.constant 0 : index
       %c1 = arith.constant 1 : index
       %c128 = arith.constant 128 : index
@@ -63,8 +61,6 @@ module {
 !acc = !flash_tile.fragment<128x256xf16, #flash_tile.acc<8>>
 !narrow = !flash_tile.fragment<128x128xf16, #flash_tile.acc<8>>
 
-#schedule = #flash.schedule<m = 128, n = 64, specialize = true, storeTma = true, storeColumns = 128>
-
 module {
   func.func @host(%o: memref<?x256xf16>, %p: memref<?x128xf16>, %n: index) {
     flash_tile.launch @kernels::@parts grid(%n) args(%o, %p, %n : memref<?x256xf16>, memref<?x128xf16>, index)
@@ -73,7 +69,7 @@ module {
   gpu.module @kernels {
     // CHECK-LABEL: gpu.func @parts(
     gpu.func @parts(%out: memref<?x256xf16>, %other: memref<?x128xf16>, %i: index) kernel
-        attributes {flash_tile.warps = 8 : i64, flash.schedule = #schedule} {
+        attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.store_tma<columns = 128>]} {
       %c0 = arith.constant 0 : index
       %zero = arith.constant 0.0 : f16
       flash_tile.specialize producer(40) {

@@ -71,6 +71,17 @@ for target in "$@"; do
       echo "$target, program $entry: FAILED"
     fi
   done
+  # Rows that are read and written once: each head dim's alignment, and parts of attentions.
+  streams=$root/test/Target/PTX/streams.mlir
+  for entry in $(sed -n 's/^func.func @\([a-z0-9_]*\).*/\1/p' "$streams"); do
+    if timeout 300 "$tools/flash-run" "$streams" --entry="$entry" --target="$target" --check >"$log" 2>&1; then
+      passed=$((passed + 1))
+    else
+      failed=$((failed + 1))
+      tail -n 4 "$log"
+      echo "$target, function $entry: FAILED"
+    fi
+  done
   command -v compute-sanitizer >/dev/null || continue
   for tool in memcheck racecheck synccheck; do
     sanitize "$target" $tool attention.mlir

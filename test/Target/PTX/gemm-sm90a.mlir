@@ -28,7 +28,7 @@
 
 gpu.module @kernels {
   gpu.func @gemm(%a: !ma, %b: !mb, %c: !m, %steps: index) kernel
-      attributes {flash_tile.warps = 8 : i64, flash_tile.shared_bytes = 132224 : i64} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.shared_bytes = 132224 : i64} {
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %c64 = arith.constant 64 : index

@@ -109,7 +109,7 @@ def with_lengths(ragged, mask="", **shape):
 
 CLUSTER = " schedule=#flash.schedule<cluster=2>"
 PACKED = " schedule=#flash.schedule<packHeads=8>"
-BACKWARD = " schedule=#flash.schedule<backward=true,peelMasks=true>"
+BACKWARD = " schedule=#flash.schedule<reverseKeys=true,peelMasks=true>"
 
 # name: (MLIR, options of the pipeline)
 KERNELS = {

@@ -11,7 +11,7 @@
 // CHECK: error: ptxas serialised wgmma: {{.*}}(C751
 gpu.module @kernels {
   gpu.func @k(%m: memref<64x64xbf16>, %o: memref<64x64xf32>) kernel
-      attributes {flash_tile.warps = 4 : i64, flash_tile.shared_bytes = 8192 : i64} {
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>, flash_tile.shared_bytes = 8192 : i64} {
     %c0 = arith.constant 0 : index
     %t = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 0 : i64} : memref<64x64xbf16> -> !tile
     %p = flash_tile.mma_start #flash_tile.wgmma %t, %t transpose_b : !tile, !tile -> !pending

@@ -70,9 +70,6 @@ void lowerOnlineSoftmax(mlir::RewriterBase &rewriter, OnlineSoftmaxOp op);
 llvm::LogicalResult lowerHideUnseen(mlir::RewriterBase &rewriter,
                                     HideUnseenOp op);
 
-/// Marks a linalg op that is seldom executed, and so is not vectorised.
-constexpr llvm::StringLiteral kRareAttrName = "flash.rare";
-
 /// Converts the 16-bit inputs of a contraction to f32 before it.
 llvm::LogicalResult promoteOperands(mlir::RewriterBase &rewriter,
                                     mlir::linalg::LinalgOp op);

@@ -21,13 +21,16 @@ def ConvertFlashToTile : Pass<"convert-flash-to-tile", "::mlir::ModuleOp"> {
     | L2 | L3 |
     |---|---|
     | slice and pad that a contraction reads | `flash_tile.load` |
-    | contraction (`linalg.matmul`) | `flash_tile.mma`, the instruction from the schedule |
+    | contraction (`linalg.matmul`) | `flash_tile.mma`, the instruction from `flash_tile.kernel` |
     | element-wise `linalg.generic` | `flash_tile.map`, and `flash_tile.convert` for rounding |
+    | slice and pad that an element-wise step reads | element by element in its `flash_tile.map` |
+    | the same in a kernel without products | `flash_tile.fetch`, in runs of 16 bytes (`#flash_tile.stream`) |
     | `flash.online_softmax` | `flash_tile.online_softmax` |
     | `tensor.parallel_insert_slice` | `flash_tile.store` |
 
-    The schedule is the attribute `flash.schedule` of the loop, which the kernel
-    keeps. Everything else in such a function is an error at its location.
+    What the kernel is to be and which passes are to work on it stands on the loop
+    (`flash_tile.kernel`, `flash_tile.passes`), and then on the kernel; a schedule in
+    short has been split before (`flash-split-schedule`). Everything else in such a function is an error at its location.
 
     ```mlir
     %o = scf.forall (%b, %h, %i) in (%nb, 32, %nq) shared_outs(%out = %e) -> (tensor<?x32x?x128xbf16>) {...}

@@ -55,8 +55,8 @@ void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
     query.unfused.hbm.read = totals.pairs ? totals.rows * queryRow : 0;
   query.unfused.onChip.read = totals.queryLoads * queryRow;
 
-  int64_t streamed =
-      streamedKeys(loop, needs.keys.count, io.schedule.getTilePositions());
+  int64_t streamed = streamedKeys(loop, needs.keys.count,
+                                  io.schedule.getTiling().getTilePositions());
   for (bool isKey : {true, false}) {
     int64_t row = isKey ? sizes.keyRowBytes() : sizes.valueRowBytes();
     OperandIO &operand = add(isKey ? "key" : "value");

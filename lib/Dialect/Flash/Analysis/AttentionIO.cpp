@@ -164,20 +164,21 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   io.op = op;
   io.sizes = sizes;
   io.schedule = getScheduleForLength(op, std::max(sizes.queries, sizes.keys));
-  if (!io.schedule || io.schedule.getM() < 1 || io.schedule.getN() < 1)
-    return op.emitError("has no complete schedule (m and n): run "
+  if (!io.schedule || !io.schedule.isComplete())
+    return op.emitError("has no complete schedule (m, n and d): run "
                         "flash-choose-schedule before");
   if (failed(checkPacking(op, io.schedule)))
     return failure();
-  mask.emplace(op, known, io.schedule.isOfOneThread());
+  TilingAttr tiling = io.schedule.getTiling();
+  mask.emplace(op, known, tiling.getSummaries());
   // Heads that share a tile share its loop over keys.
-  int64_t m = io.schedule.getTilePositions(), n = io.schedule.getN();
-  tileHeads = io.schedule.getTileHeads();
-  together = io.schedule.getSpecialize() && !op.getKeySlice();
+  int64_t m = tiling.getTilePositions(), n = tiling.getN();
+  tileHeads = tiling.getTileHeads();
+  together = tiling.getJoinLists() && !op.getKeySlice();
   FailureOr<KeyLoop> loop = countBlocks(m, n, /*classify=*/true);
   if (failed(loop) || failed(findNeeds(m, n, needs)))
     return failure();
-  FailureOr<Totals> totals = addUp(io.schedule.getM(), n);
+  FailureOr<Totals> totals = addUp(tiling.getM(), n);
   if (failed(totals))
     return failure();
   io.blocks = loop->blocks;

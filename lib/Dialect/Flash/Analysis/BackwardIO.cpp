@@ -422,13 +422,13 @@ LogicalResult BackwardModel::run() {
     return success();
   RecomputeAttr recompute = op.getRecomputeAttr();
   schedule = op.getScheduleAttr();
-  if (!recompute || !schedule || schedule.getM() < 1 || schedule.getN() < 1)
-    return op.emitError("has no recompute or no complete schedule (m and n): "
-                        "run flash-schedule-recompute and "
+  if (!recompute || !schedule || !schedule.isComplete())
+    return op.emitError("has no recompute or no complete schedule (m, n and "
+                        "d): run flash-schedule-recompute and "
                         "flash-choose-schedule before");
   if (failed(readSizes()))
     return failure();
-  mask.emplace(op, known, schedule.isOfOneThread());
+  mask.emplace(op, known, schedule.getTiling().isOfOneThread());
   bool query = bool(op.getDQuery()), key = bool(op.getDKey()),
        value = bool(op.getDValue());
   OuterLoop outer = recompute.getOuter();

@@ -23,8 +23,9 @@ using namespace flash;
 std::vector<IOCounter> flash::getIOCounters(ModuleOp module) {
   std::vector<IOCounter> counters;
   auto global = module.lookupSymbol<memref::GlobalOp>(kIOCountersName);
-  auto list =
-      global ? global->getAttrOfType<ArrayAttr>(kIOCountersAttr) : ArrayAttr();
+  auto list = global ? global->getAttrOfType<ArrayAttr>(
+                           FlashDialect::getIOCountersAttrName())
+                     : ArrayAttr();
   if (!list)
     return counters;
   for (Attribute entry : list) {

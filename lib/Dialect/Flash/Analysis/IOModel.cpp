@@ -74,7 +74,7 @@ struct Needed {
 static LogicalResult modelMerge(MergeOp op, const IndexInterpreter &known,
                                 bool ofParts, OperationIO &io) {
   io.op = op;
-  io.schedule = op->getAttrOfType<ScheduleAttr>("flash.schedule");
+  io.schedule = op.getScheduleAttr();
   auto bytes = [&](Value value) -> std::optional<int64_t> {
     const KnownValue *tensor = known.find(value);
     if (!tensor)

@@ -62,7 +62,8 @@ int64_t flash::findHeadGroup(AttentionOp op) {
 
 /// Why the schedule's `packHeads` is not possible, as the rest of a sentence.
 static std::string findMisfit(AttentionOp op, ScheduleAttr schedule) {
-  int64_t heads = schedule.getTileHeads(), ratio = getRatio(op);
+  int64_t heads = std::max<int64_t>(schedule.getPackHeads(), 1),
+          ratio = getRatio(op);
   if (heads == 1)
     return "";
   if (!ratio)

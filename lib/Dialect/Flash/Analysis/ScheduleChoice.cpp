@@ -111,35 +111,25 @@ static bool takeEntry(const ScheduleEntry &entry, bool exact, TargetAttr target,
 
 void flash::setShorterSchedules(AttentionOp op,
                                 ArrayRef<ScheduleChoice::Bounded> shorter) {
-  Builder builder(op.getContext());
+  StringRef name = FlashDialect::getShorterSchedulesAttrName();
+  if (shorter.empty()) {
+    op->removeAttr(name);
+    return;
+  }
   SmallVector<Attribute> list;
   for (const ScheduleChoice::Bounded &bounded : shorter)
-    list.push_back(builder.getDictionaryAttr(
-        {builder.getNamedAttr("schedule", bounded.schedule),
-         builder.getNamedAttr("up_to",
-                              builder.getI64IntegerAttr(bounded.upTo))}));
-  if (list.empty())
-    op->removeAttr(kShorterAttrName);
-  else
-    op->setAttr(kShorterAttrName, builder.getArrayAttr(list));
+    list.push_back(
+        BoundedAttr::get(op.getContext(), bounded.upTo, bounded.schedule));
+  op->setAttr(name, ArrayAttr::get(op.getContext(), list));
 }
 
 SmallVector<ScheduleChoice::Bounded>
 flash::getShorterSchedules(AttentionOp op) {
   SmallVector<ScheduleChoice::Bounded> shorter;
-  auto list = op->getAttrOfType<ArrayAttr>(kShorterAttrName);
-  for (Attribute element : list ? list.getValue() : ArrayRef<Attribute>()) {
-    auto dictionary = dyn_cast<DictionaryAttr>(element);
-    if (!dictionary)
-      return {};
-    auto schedule = dictionary.getAs<ScheduleAttr>("schedule");
-    auto upTo = dictionary.getAs<IntegerAttr>("up_to");
-    // What is not of this form is nobody's.
-    if (!schedule || !upTo || schedule.getM() < 1 || schedule.getN() < 1 ||
-        schedule.getD() < 1)
-      return {};
-    shorter.push_back({upTo.getInt(), schedule});
-  }
+  if (auto list = op->getAttrOfType<ArrayAttr>(
+          FlashDialect::getShorterSchedulesAttrName()))
+    for (auto bounded : list.getAsRange<BoundedAttr>())
+      shorter.push_back({bounded.getUpTo(), bounded.getSchedule()});
   return shorter;
 }
 
@@ -150,23 +140,59 @@ ScheduleAttr flash::getScheduleForLength(AttentionOp op, int64_t length) {
   return op.getScheduleAttr();
 }
 
-ScheduleChoice flash::chooseSchedule(TargetAttr target,
-                                     const TileProblem &problem,
-                                     ArrayRef<ScheduleTable> tables) {
+/// The tables that suit a target, the nearest first.
+static SmallVector<const ScheduleTable *>
+findTables(TargetAttr target, ArrayRef<ScheduleTable> tables) {
   SmallVector<std::pair<int, const ScheduleTable *>> near;
-  // Of ragged sequences nothing was measured: tiles are unlike, and a kernel
-  // needs more registers.
-  if (problem.ragged)
-    tables = {};
   for (const ScheduleTable &table : tables)
     if (int points = nearness(table, target); points >= 0)
       near.push_back({points, &table});
   llvm::sort(near, [](auto &a, auto &b) {
     return std::tie(b.first, a.second) < std::tie(a.first, b.second);
   });
+  return llvm::map_to_vector(near, [](auto &pair) { return pair.second; });
+}
 
+static std::string notTaken(const ScheduleTable &table, StringRef why) {
+  return "schedule table '" + table.name + "': " + why.str() + "; not taken";
+}
+
+ScheduleChoice flash::chooseSchedule(TargetAttr target, MergeOp op,
+                                     ArrayRef<ScheduleTable> tables) {
+  ScheduleChoice choice;
+  for (const ScheduleTable *table : findTables(target, tables)) {
+    bool exact;
+    const ScheduleEntry *entry = findEntry(*table, ScheduleKey::get(op), exact);
+    if (!entry || choice.schedule)
+      continue;
+    // Rows are rows, whatever their number.
+    ScheduleAttr schedule =
+        parseSchedule(entry->ranges.back().schedule, target.getContext());
+    int64_t rows = 16 * schedule.getWarps();
+    if (!target.isCPU() && (rows == 0 || schedule.getM() % rows)) {
+      choice.remark = notTaken(
+          *table, "its schedule of " + std::to_string(schedule.getM()) +
+                      " rows cannot be laid out over " +
+                      std::to_string(schedule.getWarps()) + " warps");
+      continue;
+    }
+    choice.schedule = schedule;
+    choice.table = table->name;
+  }
+  if (!choice.schedule)
+    choice.schedule = chooseMergeSchedule(target);
+  return choice;
+}
+
+ScheduleChoice flash::chooseSchedule(TargetAttr target,
+                                     const TileProblem &problem,
+                                     ArrayRef<ScheduleTable> tables) {
+  // Of ragged sequences nothing was measured: tiles are unlike, and a kernel
+  // needs more registers.
+  if (problem.ragged)
+    tables = {};
   std::string remark;
-  for (auto [points, table] : near) {
+  for (const ScheduleTable *table : findTables(target, tables)) {
     bool exact;
     const ScheduleEntry *entry =
         findEntry(*table, ScheduleKey::get(problem), exact);
@@ -178,8 +204,7 @@ ScheduleChoice flash::chooseSchedule(TargetAttr target,
       return choice;
     }
     if (!choice.remark.empty() && remark.empty())
-      remark = "schedule table '" + table->name + "': " + choice.remark +
-               "; not taken";
+      remark = notTaken(*table, choice.remark);
   }
   ScheduleChoice choice;
   choice.schedule = chooseTile(target, problem).schedule;

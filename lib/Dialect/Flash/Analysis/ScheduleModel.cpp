@@ -287,7 +287,7 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
     // The first block's maximum is no reference for scores that grow along the
     // way. Those of ALiBi do not where the way begins at the diagonal.
     c.lazy = !problem.drifts;
-    c.backward = c.lazy && problem.recedes;
+    c.reverseKeys = c.lazy && problem.recedes;
     c.persistent = c.storeTma = true;
     c.queryStages = 2;
     // Two or three consumer warpgroups of 64 rows; with the producer's they
@@ -302,13 +302,14 @@ static std::vector<TileCandidate> tilesForGPU(TargetAttr target,
       // exponentials waiting, and gain from tiles as they come; of two with
       // few head dims, one's products fill the other's pauses without turns.
       c.earlyCheck = warpgroups < 3;
-      c.peelMasks = warpgroups < 3 || c.backward;
+      c.peelMasks = warpgroups < 3 || c.reverseKeys;
       // How long a tile of listed blocks or of a sequence takes is data.
       c.dynamic = warpgroups == 3 || problem.queryBlock || problem.ragged;
       // Keys are what consumers wait for where rows end at the diagonal. A
-      // producer with 24 registers cannot walk backward and do that, too.
+      // producer with 24 registers cannot walk keys in reverse and do that,
+      // too.
       c.keysFirst = warpgroups == 2 && problem.uneven && !problem.queryBlock &&
-                    widest > 64 && !(widest > 192 && c.backward);
+                    widest > 64 && !(widest > 192 && c.reverseKeys);
       c.pingPong = warpgroups == 3 || (warpgroups == 2 && widest > 128);
       c.consumerRegisters = warpgroups == 3 ? 160 : 232;
       // Wide heads under a mask: the last registers are worth 64 keys.

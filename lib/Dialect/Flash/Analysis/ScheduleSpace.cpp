@@ -42,7 +42,7 @@ static TileResource getResource(TargetAttr target, ScheduleAttr schedule,
 std::string flash::findMisfit(TargetAttr target, ScheduleAttr schedule,
                               const TileProblem &problem) {
   ScheduleFields s = ScheduleFields::get(schedule);
-  int64_t heads = schedule.getTileHeads();
+  int64_t heads = std::max<int64_t>(s.packHeads, 1);
   if (problem.headGroup % heads || s.m % heads)
     return llvm::formatv("has tiles of {0} heads, and {1} share their keys",
                          heads, problem.headGroup);
@@ -247,8 +247,8 @@ std::vector<ScheduleAttr> flash::enumerateVariants(TargetAttr target,
   // Blocks that masks cut come first, and have a loop of their own there.
   if (problem.uneven)
     add([](ScheduleFields &s) {
-      s.backward = !s.backward;
-      s.peelMasks |= s.backward;
+      s.reverseKeys = !s.reverseKeys;
+      s.peelMasks |= s.reverseKeys;
     });
   add([](ScheduleFields &s) { s.earlyCheck = !s.earlyCheck; });
   add([](ScheduleFields &s) { s.overlapTiles = !s.overlapTiles; });
@@ -292,7 +292,7 @@ std::string flash::describeSchedule(ScheduleAttr schedule) {
                            {s.persistent, "persistent"},
                            {s.dynamic, "dynamic"},
                            {s.peelMasks, "masks peeled"},
-                           {s.backward, "backward"},
+                           {s.reverseKeys, "keys reversed"},
                            {s.earlyCheck, "early check"},
                            {s.overlapTiles, "tiles overlap"},
                            {s.keysFirst, "keys first"},

@@ -48,21 +48,38 @@ ScheduleAttr flash::parseSchedule(StringRef text, MLIRContext *context) {
 // Keys
 //===----------------------------------------------------------------------===//
 
+static constexpr StringLiteral kAttention = "attention", kMerge = "merge";
+static constexpr StringLiteral kOps[] = {kAttention, "attention_backward",
+                                         kMerge};
+
 ScheduleKey ScheduleKey::get(const TileProblem &p) {
-  return {p.elementBytes * 8, p.qkDim, p.vDim,    p.mask,
-          p.scores,           p.lse,   p.offsets, p.paged};
+  return {p.op,  p.elementBytes * 8, p.qkDim, p.vDim, p.mask, p.scores,
+          p.lse, p.offsets,          p.paged};
+}
+
+ScheduleKey ScheduleKey::get(MergeOp op) {
+  auto part = cast<RankedTensorType>(op.getOutputs().front().getType());
+  ScheduleKey key;
+  key.op = kMerge;
+  key.bits = part.getElementTypeBitWidth();
+  key.vDim = part.getDimSize(3);
+  return key;
+}
+
+static auto tie(const ScheduleKey &k) {
+  return std::tie(k.op, k.bits, k.qkDim, k.vDim, k.mask, k.scores, k.lse,
+                  k.offsets, k.paged);
 }
 
 bool ScheduleKey::operator==(const ScheduleKey &other) const {
-  auto tie = [](const ScheduleKey &k) {
-    return std::tie(k.bits, k.qkDim, k.vDim, k.mask, k.scores, k.lse, k.offsets,
-                    k.paged);
-  };
   return tie(*this) == tie(other);
 }
 
 std::string ScheduleKey::str() const {
-  std::string text = llvm::formatv("{0} bit, head dim {1}", bits, qkDim);
+  if (op == kMerge)
+    return llvm::formatv("merge, {0} bit, head dim {1}", bits, vDim);
+  std::string text = op == kAttention ? "" : op + ", ";
+  text += llvm::formatv("{0} bit, head dim {1}", bits, qkDim);
   if (vDim != qkDim)
     text += "/" + std::to_string(vDim);
   text += ", " + (mask == "none" ? std::string("full") : mask);
@@ -76,7 +93,11 @@ std::string ScheduleKey::str() const {
 }
 
 Object ScheduleKey::toJson() const {
+  if (op == kMerge)
+    return Object{{"op", op}, {"bits", bits}, {"v", vDim}};
   Object object{{"bits", bits}, {"qk", qkDim}, {"v", vDim}, {"mask", mask}};
+  if (op != kAttention)
+    object["op"] = op;
   if (!scores.empty())
     object["scores"] = scores;
   for (auto [set, name] :
@@ -107,7 +128,9 @@ Expected<ScheduleKey> ScheduleKey::fromJson(const Object &object) {
       return read.has_value();
     };
     bool known = true, ok = true;
-    if (field == "bits")
+    if (field == "op")
+      ok = text(key.op) && llvm::is_contained(kOps, StringRef(key.op));
+    else if (field == "bits")
       ok = number(key.bits);
     else if (field == "qk")
       ok = number(key.qkDim);
@@ -131,8 +154,14 @@ Expected<ScheduleKey> ScheduleKey::fromJson(const Object &object) {
       return makeError(
           llvm::formatv("'{0}' of a problem cannot be {1}", field, value));
   }
-  if (!key.qkDim || !key.vDim)
+  if (key.op == kMerge) {
+    ScheduleKey all;
+    std::tie(all.op, all.bits, all.vDim) = std::tie(key.op, key.bits, key.vDim);
+    if (!key.vDim || !(key == all))
+      return makeError("the problem of a merge has 'bits' and 'v'");
+  } else if (!key.qkDim || !key.vDim) {
     return makeError("a problem needs 'qk' and 'v'");
+  }
   return key;
 }
 
@@ -167,7 +196,7 @@ static Expected<ScheduleRange> parseRange(const llvm::json::Value &value,
   if (!schedule)
     return makeError("'" + range.schedule +
                      "' is not a #flash.schedule attribute");
-  if (schedule.getM() < 1 || schedule.getN() < 1 || schedule.getD() < 1)
+  if (!schedule.isComplete())
     return makeError("'" + range.schedule + "' does not say m, n and d");
   return range;
 }
@@ -245,10 +274,6 @@ void ScheduleTable::set(ScheduleEntry entry) {
   else
     entries.push_back(std::move(entry));
   llvm::sort(entries, [](const ScheduleEntry &a, const ScheduleEntry &b) {
-    auto tie = [](const ScheduleKey &k) {
-      return std::tie(k.bits, k.qkDim, k.vDim, k.mask, k.scores, k.lse,
-                      k.offsets, k.paged);
-    };
     return tie(a.key) < tie(b.key);
   });
 }

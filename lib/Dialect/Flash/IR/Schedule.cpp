@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Text of a schedule, and one schedule laid over another. What is written is
-// wished, with its default value too: `lazy = false` is not the same as
-// nothing.
+// Text of a schedule, one schedule laid over another, and what L0 and L1 read
+// of it. What is written is wished, with its default value too: `lazy = false`
+// is not the same as nothing.
 //
 //===----------------------------------------------------------------------===//
 
@@ -55,6 +55,19 @@ template <typename Visit> static void forEachBit(Visit visit) {
   });
 }
 
+static ParseResult failUnknown(AsmParser &parser, SMLoc loc,
+                               StringRef keyword) {
+  auto error = parser.emitError(loc)
+               << "unknown field of a schedule: " << keyword;
+  // What it was called before there was a backward pass.
+  if (keyword == "backward")
+    return error << "; the order of keys is 'reverseKeys'";
+  SmallVector<StringRef> known;
+  ScheduleFields::forEach(
+      [&](StringRef name, auto...) { known.push_back(name); });
+  return error << suggestName(keyword, known);
+}
+
 static ParseResult parseFields(AsmParser &parser, ScheduleFields &fields) {
   SmallVector<StringRef> seen;
   return parser.parseCommaSeparatedList(
@@ -73,9 +86,11 @@ static ParseResult parseFields(AsmParser &parser, ScheduleFields &fields) {
           if (fields.*member == ScheduleFields().*member)
             fields.fixed |= bit;
         });
-        if (!found || llvm::is_contained(seen, keyword))
+        if (!found)
+          return failUnknown(parser, loc, keyword);
+        if (llvm::is_contained(seen, keyword))
           return parser.emitError(loc)
-                 << "duplicate or unknown field of a schedule: " << keyword;
+                 << "duplicate field of a schedule: " << keyword;
         seen.push_back(keyword);
         return result;
       });
@@ -101,6 +116,39 @@ void ScheduleAttr::print(AsmPrinter &printer) const {
     separator = ", ";
   });
   os << '>';
+}
+
+TilingAttr ScheduleAttr::getTiling() const {
+  return TilingAttr::get(getContext(), getM(), getN(), getD(), getTransposed(),
+                         getPeel(), getReverseKeys(), getPackHeads(),
+                         /*summaries=*/getWarps() == 0 &&
+                             getInstruction() == Instruction::None,
+                         /*joinLists=*/getSpecialize());
+}
+
+LogicalResult
+TilingAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                   int64_t m, int64_t n, int64_t d, bool, bool, bool,
+                   int64_t packHeads, bool, bool) {
+  for (auto [name, size] :
+       {std::pair{"m", m}, std::pair{"n", n}, std::pair{"d", d}})
+    if (size < 1)
+      return emitError() << "a tiling has " << name << " of at least 1, not "
+                         << size;
+  if (packHeads < 0)
+    return emitError() << "packHeads is negative";
+  return success();
+}
+
+LogicalResult
+BoundedAttr::verify(llvm::function_ref<InFlightDiagnostic()> emitError,
+                    int64_t upTo, ScheduleAttr schedule) {
+  if (upTo < 1)
+    return emitError() << "a schedule is for lengths up to 1 or more, not "
+                       << upTo;
+  if (!schedule.isComplete())
+    return emitError() << "a schedule for some lengths says m, n and d";
+  return success();
 }
 
 ScheduleAttr flash::overlay(ScheduleAttr base, ScheduleAttr over) {

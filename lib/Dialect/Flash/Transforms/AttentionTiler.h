@@ -26,15 +26,15 @@ class AttentionTiler {
 public:
   AttentionTiler(mlir::RewriterBase &rewriter, AttentionOp op,
                  ScheduleAttr schedule)
-      : rewriter(rewriter), op(op), schedule(schedule), loc(op.getLoc()),
-        index(rewriter, loc), rows(schedule.getM()),
-        positions(schedule.getTilePositions()), keys(schedule.getN()),
-        qkDim(roundUp(op.getQKHeadDim(), schedule.getD())),
-        vDim(roundUp(op.getVHeadDim(), schedule.getD())),
+      : rewriter(rewriter), op(op), schedule(schedule),
+        tiling(schedule.getTiling()), loc(op.getLoc()), index(rewriter, loc),
+        rows(tiling.getM()), positions(tiling.getTilePositions()),
+        keys(tiling.getN()), qkDim(roundUp(op.getQKHeadDim(), tiling.getD())),
+        vDim(roundUp(op.getVHeadDim(), tiling.getD())),
         accumulator(op.getAccumulatorType()) {
     std::tie(queryBlock, keyBlock) = op.getMaskBlockSizes();
-    if (schedule.getTileHeads() > 1)
-      packing = PackingAttr::get(op.getContext(), schedule.getTileHeads(),
+    if (tiling.getTileHeads() > 1)
+      packing = PackingAttr::get(op.getContext(), tiling.getTileHeads(),
                                  op.getLayout() == Layout::BHSD);
   }
 
@@ -105,7 +105,10 @@ private:
 
   mlir::RewriterBase &rewriter;
   AttentionOp op;
+  /// What is said of the loop over tiles, for who comes after; and what is read
+  /// here.
   ScheduleAttr schedule;
+  TilingAttr tiling;
   mlir::Location loc;
   IndexBuilder index;
   /// Of a query tile: its rows, and how many positions they are.

@@ -36,17 +36,20 @@ static ScheduleAttr scheduleRows(BackwardProblem &p) {
   fields.m = p.rows;
   fields.n = 1;
   fields.d = p.schedule.getD();
-  fields.warps = p.schedule.isOfOneThread() ? 0 : std::max<int64_t>(p.rows / 16, 1);
+  fields.warps = p.schedule.getTiling().isOfOneThread()
+                     ? 0
+                     : std::max<int64_t>(p.rows / 16, 1);
   return fields.get(p.op.getContext());
 }
 
+/// A loop over blocks of rows of all heads.
 static scf::ForallOp loopOverRows(BackwardProblem &p, ValueRange outs) {
   SmallVector<OpFoldResult> blocks{getAsOpFoldResult(p.batches),
                                    getAsOpFoldResult(p.queryHeads),
                                    getAsOpFoldResult(p.countQueryBlocks())};
   auto forall = scf::ForallOp::create(p.rewriter, p.loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
-  forall->setAttr(kScheduleAttrName, scheduleRows(p));
+  p.setSchedule(forall, scheduleRows(p), LoopContents{0, false, false});
   p.rewriter.setInsertionPoint(forall.getTerminator());
   return forall;
 }
@@ -100,9 +103,10 @@ static Value scaleLse(BackwardProblem &p, Value lse) {
 
 RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
   OpBuilder::InsertionGuard guard(p.rewriter);
-  SmallVector<OpFoldResult> sizes{getAsOpFoldResult(p.batches),
-                                  getAsOpFoldResult(p.queryHeads),
-                                  getAsOpFoldResult(p.paddedQueries)};
+  SmallVector<OpFoldResult> sizes{
+      getAsOpFoldResult(p.batches), getAsOpFoldResult(p.queryHeads),
+      getAsOpFoldResult(p.countQueryBlocks()),
+      p.rewriter.getIndexAttr(p.rows)};
   SmallVector<Value> outs;
   for (int i = 0; i < 2; ++i)
     outs.push_back(
@@ -116,8 +120,11 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
     return readTile(p.rewriter, p.loc, tensor, p.op.getLayout(), batch, head,
                     first, existing, shape, pad);
   };
-  Value delta = sumProducts(p, read(p.op.getOutput(), {p.rows, p.vDim}),
-                            read(p.op.getDOutput(), {p.rows, p.vDim}));
+  // All reads before the sum, which waits for the longest.
+  Value output = read(p.op.getOutput(), {p.rows, p.vDim}),
+        dOutput = read(p.op.getDOutput(), {p.rows, p.vDim});
+  Value lse = scaleLse(p, read(p.op.getLse(), p.rows, -kInfinity));
+  Value delta = sumProducts(p, output, dOutput);
   if (Value dLse = p.op.getDLse()) {
     SmallVector<AffineMap> identity(2, p.rewriter.getMultiDimIdentityMap(1));
     delta = mapTiles(p.rewriter, p.loc, p.rows, {delta, read(dLse, p.rows)},
@@ -128,12 +135,17 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
                      })
                 .front();
   }
-  Value lse = scaleLse(p, read(p.op.getLse(), p.rows, -kInfinity));
-  OpFoldResult all = p.rewriter.getIndexAttr(p.rows);
+  SmallVector<OpFoldResult> at{
+      getAsOpFoldResult(batch), getAsOpFoldResult(head),
+      getAsOpFoldResult(forall.getInductionVar(2)),
+      p.rewriter.getIndexAttr(0)},
+      one(4, p.rewriter.getIndexAttr(1)), size = one;
+  size[3] = sizes[3];
+  p.rewriter.setInsertionPointToEnd(forall.getTerminator().getBody());
   for (auto [tile, out] : llvm::zip_equal(ArrayRef<Value>{lse, delta},
                                           forall.getRegionIterArgs()))
-    insertTile(p.rewriter, p.loc, tile, out, Layout::BHSD, batch, head, first,
-               all, forall.getTerminator());
+    tensor::ParallelInsertSliceOp::create(p.rewriter, p.loc, tile, out, at,
+                                          size, one);
   return {forall.getResult(0), forall.getResult(1)};
 }
 

@@ -14,6 +14,7 @@
 #ifndef FLASH_LIB_DIALECT_FLASH_TRANSFORMS_BACKWARDTILER_H
 #define FLASH_LIB_DIALECT_FLASH_TRANSFORMS_BACKWARDTILER_H
 
+#include "SplitSchedule.h"
 #include "TileUtils.h"
 
 namespace flash {
@@ -25,6 +26,10 @@ struct BackwardProblem {
 
   /// The same with other blocks.
   BackwardProblem withBlocksOf(int64_t queries, int64_t keysOfBlock) const;
+  /// Gives a loop its schedule; one that describes no kernel is an error, and
+  /// the tiling fails.
+  void setSchedule(mlir::scf::ForallOp loop, ScheduleAttr schedule,
+                   LoopContents contents);
   /// Blocks of `rows` queries.
   mlir::Value countQueryBlocks();
   /// Rows of a block that begins at `first`, of `most` all; a constant where
@@ -49,9 +54,11 @@ struct BackwardProblem {
   mlir::Value paddedQueries;
   /// Positions of the first query and key.
   mlir::Value qOffset, kvOffset;
+  bool hasFailed = false;
 };
 
-/// Of each query, in tensors of batch x query heads x padded queries.
+/// Of each query, in tensors of batch x query heads x blocks x queries of a
+/// block: how far a block is from the next is known.
 struct RowStatistics {
   /// Log-sum-exp in units of log 2; +inf where the row sees no key, or does not
   /// exist: exp2(s - lse) is 0 there.
@@ -76,7 +83,7 @@ mlir::Value zeroTensor(BackwardProblem &problem,
                        llvm::ArrayRef<mlir::OpFoldResult> sizes);
 
 /// Tiles a backward (its schedule and what it recomputes are attributes);
-/// gives a value for each result.
+/// gives a value for each result, none after an error.
 llvm::SmallVector<mlir::Value> tileBackward(mlir::RewriterBase &rewriter,
                                             AttentionBackwardOp op,
                                             ScheduleAttr schedule);

@@ -116,7 +116,7 @@ struct ChooseSchedulePass
         chosen = packHeads(*description, chosen, problem);
       // A CPU's tiles have any number of rows: here one that the heads divide.
       if (!exact && description->isCPU() && !isGiven("m"))
-        if (int64_t heads = chosen.getTileHeads();
+        if (int64_t heads = std::max<int64_t>(chosen.getPackHeads(), 1);
             heads > 1 && chosen.getM() % heads) {
           ScheduleFields fields = ScheduleFields::get(chosen);
           fields.m = llvm::alignTo(fields.m, heads);
@@ -137,7 +137,10 @@ struct ChooseSchedulePass
       op.setScheduleAttr(overlay(chosen, op.getScheduleAttr()));
     });
     func.walk([&](MergeOp op) {
-      op->setAttr(kScheduleAttrName, chooseMergeSchedule(*description));
+      ScheduleChoice choice = chooseSchedule(*description, op, *tables);
+      if (!choice.remark.empty())
+        op.emitRemark() << choice.remark;
+      op.setScheduleAttr(overlay(choice.schedule, op.getScheduleAttr()));
     });
   }
 };

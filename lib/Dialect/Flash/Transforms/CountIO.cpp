@@ -180,7 +180,7 @@ void Counter::collect(scf::ForallOp loop, int64_t number,
 void Counter::collect(func::FuncOp func) {
   SmallVector<Operation *> loops;
   func.walk<WalkOrder::PreOrder>([&](scf::ForallOp loop) {
-    if (loop->hasAttr(kScheduleAttrName))
+    if (loop->hasAttr(FlashDialect::getTilingAttrName()))
       loops.push_back(loop);
     return WalkResult::skip();
   });
@@ -214,7 +214,8 @@ void Counter::insert() {
       memref::GlobalOp::create(builder, module.getLoc(), kIOCountersName,
                                /*sym_visibility=*/StringAttr(), type, zeros,
                                /*constant=*/false, /*alignment=*/IntegerAttr());
-  global->setAttr(kIOCountersAttr, builder.getArrayAttr(descriptions));
+  global->setAttr(FlashDialect::getIOCountersAttrName(),
+                  builder.getArrayAttr(descriptions));
 
   for (const Site &site : sites) {
     Location loc = site.before->getLoc();

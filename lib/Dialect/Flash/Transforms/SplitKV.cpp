@@ -157,7 +157,8 @@ static void mergeParts(RewriterBase &rewriter, AttentionOp op,
   rewriter.replaceOpWithNewOp<MergeOp>(op, op.getOutput().getType(),
                                        op.getLse() ? op.getLse().getType()
                                                    : Type(),
-                                       outputs, lses, op.getLayout());
+                                       outputs, lses, op.getLayout(),
+                                       /*schedule=*/ScheduleAttr());
 }
 
 /// Parts that take their slices themselves, each of the keys that a batch has.

@@ -29,11 +29,14 @@
 
 #include "AttentionTiler.h"
 #include "BackwardTiler.h"
+#include "SplitSchedule.h"
 #include "flash/Dialect/Flash/Analysis/PackHeads.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
+#include "flash/Dialect/Tile/IR/Tile.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/ADT/TypeSwitch.h"
 #include <limits>
 
 namespace flash {
@@ -172,7 +175,14 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
       getAsOpFoldResult(op.isRagged() ? countSequenceBlocks() : countTiles())};
   auto forall = scf::ForallOp::create(rewriter, loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
-  forall->setAttr(kScheduleAttrName, schedule);
+  // S = Q K^T and O += P V.
+  int64_t keyCount = op.getKey().getType().getDimSize(op.getLengthDim());
+  bool masks = op.getEffectiveMask() || !alike || op.isPaged() ||
+               op.getKeySlice() || ShapedType::isDynamic(keyCount) ||
+               keyCount % keys != 0;
+  if (failed(setSchedule(forall, schedule,
+                         {/*products=*/2, /*softmax=*/true, masks})))
+    return {};
   rewriter.setInsertionPoint(forall.getTerminator());
   batch = rowBatch = forall.getInductionVar(0);
   Value block = forall.getInductionVar(2);
@@ -241,7 +251,7 @@ Value AttentionTiler::queryTile(Value first, Value existing) {
                            packing, {rows, qkDim})
           : readTile(rewriter, loc, op.getQuery(), op.getLayout(), rowBatch,
                      queryHead, first, count, {rows, qkDim});
-  if (!schedule.getTransposed())
+  if (!tiling.getTransposed())
     return tile;
   Type element = op.getQuery().getType().getElementType();
   Value empty = tensor::EmptyOp::create(
@@ -251,7 +261,8 @@ Value AttentionTiler::queryTile(Value first, Value existing) {
       ->getResult(0);
 }
 
-/// Tiles an attention with the schedule of each range of lengths.
+/// Tiles an attention with the schedule of each range of lengths; returns
+/// nothing where one describes no kernel.
 static SmallVector<Value> tileForLengths(RewriterBase &rewriter, AttentionOp op,
                                          ScheduleAttr schedule) {
   int64_t above = 0;
@@ -259,10 +270,14 @@ static SmallVector<Value> tileForLengths(RewriterBase &rewriter, AttentionOp op,
   for (const ScheduleChoice::Bounded &shorter : getShorterSchedules(op)) {
     outs = AttentionTiler(rewriter, op, shorter.schedule)
                .tile(above, shorter.upTo, std::move(outs));
+    if (outs.empty())
+      return {};
     above = shorter.upTo;
   }
   outs = AttentionTiler(rewriter, op, schedule)
              .tile(above, std::nullopt, std::move(outs));
+  if (outs.empty())
+    return {};
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   for (auto [out, type] : llvm::zip(outs, op->getResultTypes()))
@@ -292,11 +307,11 @@ static void remarkOnMask(AttentionOp op) {
 
 /// The schedule of an op, complete, or an error at the op.
 static FailureOr<ScheduleAttr> getSchedule(Operation *op) {
-  auto schedule = op->getAttrOfType<ScheduleAttr>(
-      isa<AttentionOpInterface>(op) ? StringRef("schedule")
-                                    : StringRef(kScheduleAttrName));
-  if (!schedule || schedule.getM() < 1 || schedule.getN() < 1 ||
-      schedule.getD() < 1)
+  ScheduleAttr schedule =
+      llvm::TypeSwitch<Operation *, ScheduleAttr>(op)
+          .Case<AttentionOp, AttentionBackwardOp, MergeOp>(
+              [](auto known) { return known.getScheduleAttr(); });
+  if (!schedule || !schedule.isComplete())
     return op->emitOpError() << "has no complete schedule (m, n and d): run "
                                 "flash-choose-schedule before";
   return schedule;
@@ -319,14 +334,22 @@ struct TileAttentionPass : flash::impl::TileAttentionBase<TileAttentionPass> {
         if (failed(checkPackings(attention, *schedule)))
           return signalPassFailure();
         remarkOnMask(attention);
-        rewriter.replaceOp(op, tileForLengths(rewriter, attention, *schedule));
+        SmallVector<Value> results =
+            tileForLengths(rewriter, attention, *schedule);
+        if (results.empty())
+          return signalPassFailure();
+        rewriter.replaceOp(op, results);
       } else if (auto backward = dyn_cast<AttentionBackwardOp>(op)) {
         if (!backward.getRecompute()) {
           op->emitOpError() << "says not what it recomputes: run "
                                "flash-schedule-recompute before";
           return signalPassFailure();
         }
-        rewriter.replaceOp(op, tileBackward(rewriter, backward, *schedule));
+        SmallVector<Value> results =
+            tileBackward(rewriter, backward, *schedule);
+        if (results.empty())
+          return signalPassFailure();
+        rewriter.replaceOp(op, results);
       } else if (failed(tileMerge(rewriter, cast<MergeOp>(op), *schedule))) {
         return signalPassFailure();
       }

@@ -76,6 +76,11 @@ BackwardProblem BackwardProblem::withBlocksOf(int64_t queries,
   return problem;
 }
 
+void BackwardProblem::setSchedule(scf::ForallOp loop, ScheduleAttr given,
+                                  LoopContents contents) {
+  hasFailed |= failed(flash::setSchedule(loop, given, contents));
+}
+
 Value BackwardProblem::countQueryBlocks() {
   return index.ceilDiv(numQueries, rows);
 }
@@ -175,7 +180,13 @@ private:
         index.add(first, getValueOrCreateConstantIndexOp(rewriter, loc, count)),
         index.constant(1));
   }
-  bool isOfOneThread() { return p.schedule.isOfOneThread(); }
+  /// Products of a step that adds to these gradients, two of them to compute
+  /// the scores and their gradients again.
+  LoopContents contents(bool query, bool key, bool value) {
+    bool scores = query || key;
+    return {1 + scores + query + key + value, false, bool(mask)};
+  }
+  bool isOfOneThread() { return p.schedule.getTiling().isOfOneThread(); }
 
   BackwardProblem &p;
   RewriterBase &rewriter;
@@ -238,9 +249,21 @@ QueryTiles BackwardTiler::queryTiles(Value first) {
   };
   tiles.query = read(op.getQuery(), p.qkDim);
   tiles.dOutput = read(op.getDOutput(), p.vDim);
-  auto readRows = [&](Value tensor) {
-    return readTile(rewriter, loc, tensor, Layout::BHSD, batch, queryHead,
-                    first, rewriter.getIndexAttr(p.rows), p.rows);
+  auto readRows = [&](Value tensor) -> Value {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    Value size = index.constant(type.getDimSize(3));
+    Value block = index.div(first, size);
+    SmallVector<OpFoldResult> at{
+        getAsOpFoldResult(batch), getAsOpFoldResult(queryHead),
+        getAsOpFoldResult(block),
+        getAsOpFoldResult(index.sub(first, index.mul(block, size)))},
+        ones(4, rewriter.getIndexAttr(1)), sizes = ones;
+    sizes[3] = rewriter.getIndexAttr(p.rows);
+    if (type.getDimSize(3) == p.rows)
+      at[3] = rewriter.getIndexAttr(0);
+    return tensor::ExtractSliceOp::create(
+        rewriter, loc, RankedTensorType::get(p.rows, type.getElementType()),
+        tensor, at, sizes, ones);
   };
   tiles.lse = readRows(statistics.lse);
   tiles.delta = readRows(statistics.delta);
@@ -432,7 +455,7 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
           cast<RankedTensorType>(tensor.getType()).getElementType()));
   auto forall = scf::ForallOp::create(rewriter, loc, grid, outs,
                                       /*mapping=*/std::nullopt);
-  forall->setAttr(kScheduleAttrName, p.schedule);
+  p.setSchedule(forall, p.schedule, contents(query, key, value));
   rewriter.setInsertionPoint(forall.getTerminator());
   batch = forall.getInductionVar(0);
   keyHead = forall.getInductionVar(1);
@@ -622,7 +645,7 @@ Value BackwardTiler::loopOverQueryBlocks() {
                                  getAsOpFoldResult(p.countQueryBlocks())};
   auto forall = scf::ForallOp::create(rewriter, loc, grid, out,
                                       /*mapping=*/std::nullopt);
-  forall->setAttr(kScheduleAttrName, p.schedule);
+  p.setSchedule(forall, p.schedule, contents(true, false, false));
   rewriter.setInsertionPoint(forall.getTerminator());
   batch = forall.getInductionVar(0);
   queryHead = forall.getInductionVar(1);
@@ -679,6 +702,7 @@ SmallVector<Value> BackwardTiler::tile() {
     // The tile of the other loop, turned: more of what is outside.
     BackwardProblem turned = p.withBlocksOf(p.keys, p.rows);
     dQuery = BackwardTiler(turned, statistics).loopOverQueryBlocks();
+    p.hasFailed |= turned.hasFailed;
   }
   SmallVector<Value> results;
   if (query)
@@ -722,5 +746,9 @@ SmallVector<Value> flash::tileBackward(RewriterBase &rewriter,
   BackwardProblem problem(rewriter, op, schedule);
   BackwardProblem ofRows =
       problem.withBlocksOf(problem.statisticsRows, problem.keys);
-  return BackwardTiler(problem, buildRowStatistics(ofRows)).tile();
+  SmallVector<Value> results =
+      BackwardTiler(problem, buildRowStatistics(ofRows)).tile();
+  if (problem.hasFailed || ofRows.hasFailed)
+    return {};
+  return results;
 }

@@ -11,7 +11,7 @@
 //   }
 //
 // The mask bounds the loop, or names the blocks to walk; a block that it hides
-// is not read. A schedule may have the loop walk backward: then keys begin at
+// is not read. A tiling may have the loop walk keys in reverse: they begin at
 // %last - %k0, with the first block's place plus the last one's for %last.
 //
 //===----------------------------------------------------------------------===//
@@ -80,7 +80,7 @@ Value AttentionTiler::pagedTile(Value tensor, Value k0, OpFoldResult existing,
   // so does a block of the mask.
   bool begins = keyBlock % keys == 0 &&
                 (!op.getKeySlice() || op.getKeySlice()->getUnit() % keys == 0);
-  if (schedule.isOfOneThread() && size && *size % keys == 0 && begins) {
+  if (tiling.getSummaries() && size && *size % keys == 0 && begins) {
     PagedRows rows(rewriter, loc, tensor, op.getPageTable(), op.getLayout());
     auto [page, row] = rows.find(batch, k0);
     return readTile(rewriter, loc, tensor, op.getLayout(), page, keyHead, row,
@@ -126,8 +126,8 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       op.getDropoutOffset(), op.getCaptures(),
       rewriter.getFloatAttr(accumulator, op.getScaleOrDefault()), mask, scores,
       op.getDropoutPAttr(),
-      unitIf(schedule.getTransposed()),
-      unitIf(wantsPlace && schedule.isOfOneThread()), packing);
+      unitIf(tiling.getTransposed()),
+      unitIf(wantsPlace && tiling.isOfOneThread()), packing);
   IRMapping mapping;
   op.getScoreBody().cloneInto(&online.getScoreBody(), mapping);
   op.getMaskBody().cloneInto(&online.getMaskBody(), mapping);
@@ -140,7 +140,7 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
 /// without.
 bool AttentionTiler::sumsUp() {
   return mask && mask.getSummarySize() &&
-         (schedule.isOfOneThread() || mask.needsSummary());
+         (tiling.getSummaries() || mask.needsSummary());
 }
 
 void AttentionTiler::sumUpQueries() {
@@ -218,13 +218,13 @@ std::pair<Value, Value> AttentionTiler::visibleKeys(Value qLast) {
   return {first, end};
 }
 
-/// Walks the blocks of [from, to), from the last one on if the schedule walks
-/// backward. `whole`: each has all its keys.
+/// Walks the blocks of [from, to), from the last one on if keys are walked in
+/// reverse. `whole`: each has all its keys.
 AttentionTiler::State AttentionTiler::walkBlocks(Value query, Value from,
                                                  Value to, bool whole,
                                                  State state) {
   Value block = index.constant(keys), mirror;
-  if (schedule.getBackward()) {
+  if (tiling.getReverseKeys()) {
     Value behind = index.max(index.sub(index.sub(to, from), index.constant(1)),
                              index.constant(0));
     Value last = index.add(from, index.mul(index.div(behind, block), block));
@@ -257,18 +257,18 @@ AttentionTiler::State AttentionTiler::walkRange(Value query, Value qLast,
   std::optional<int64_t> staticKeys = getConstantIntValue(numKeys);
   if (staticKeys && *staticKeys % keys == 0)
     return walkBlocks(query, first, end, /*whole=*/true, state);
-  if (!schedule.getPeel())
+  if (!tiling.getPeel())
     return walkBlocks(query, first, end, /*whole=*/false, state);
   // Whole blocks are read where they lie; only the ragged last one is padded.
   // As a loop of at most one step it needs no copy of the state around it.
   Value block = index.constant(keys);
   Value wholeEnd = index.mul(index.div(numKeys, block), block);
-  if (schedule.getBackward())
+  if (tiling.getReverseKeys())
     state = walkBlocks(query, index.max(first, wholeEnd), end,
                        /*whole=*/false, state);
   state =
       walkBlocks(query, first, index.min(end, wholeEnd), /*whole=*/true, state);
-  if (!schedule.getBackward())
+  if (!tiling.getReverseKeys())
     state = walkBlocks(query, index.max(first, wholeEnd), end,
                        /*whole=*/false, state);
   return state;
@@ -446,7 +446,7 @@ AttentionTiler::State AttentionTiler::walkTogether(Value query,
 
 AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qLast) {
   SmallVector<int64_t> accShape{rows, vDim};
-  if (schedule.getTransposed())
+  if (tiling.getTransposed())
     std::swap(accShape[0], accShape[1]);
   State state{filledTile(rewriter, loc, accShape, 0.0, accumulator),
               filledTile(rewriter, loc, rows,
@@ -470,7 +470,7 @@ AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qLast) {
     auto inside = cast_if_present<MaskAttrInterface>(list.mask);
     return inside && inside.needsSummary();
   });
-  if (schedule.getSpecialize() && lists.size() == 2 && lists[1].full &&
+  if (tiling.getJoinLists() && lists.size() == 2 && lists[1].full &&
       !keysBefore && !lookUp)
     return walkTogether(query, lists, state);
   for (const KeyBlocks &list : lists)

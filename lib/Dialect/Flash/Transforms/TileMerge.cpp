@@ -19,6 +19,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "SplitSchedule.h"
 #include "TileUtils.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -70,12 +71,13 @@ LogicalResult flash::tileMerge(RewriterBase &rewriter, MergeOp op,
   IndexBuilder index(rewriter, loc);
   Layout layout = op.getLayout();
   int64_t heads = layout == Layout::BHSD ? 1 : 2, length = 3 - heads;
-  int64_t rows = schedule.getM();
+  TilingAttr tiling = schedule.getTiling();
+  int64_t rows = tiling.getM();
   Value first0 = op.getOutputs().front();
   int64_t headDim = op.getOutput().getType().getDimSize(3);
   if (ShapedType::isDynamic(headDim))
     return op.emitOpError() << "head dim must be static to be tiled";
-  int64_t paddedDim = roundUp(headDim, schedule.getD());
+  int64_t paddedDim = roundUp(headDim, tiling.getD());
 
   ReifiedRankedShapedTypeDims shapes;
   (void)op.reifyResultShapes(rewriter, shapes);
@@ -90,7 +92,8 @@ LogicalResult flash::tileMerge(RewriterBase &rewriter, MergeOp op,
       getAsOpFoldResult(index.ceilDiv(numRows, rows))};
   auto forall = scf::ForallOp::create(rewriter, loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
-  forall->setAttr(kScheduleAttrName, schedule);
+  if (failed(setSchedule(forall, schedule, LoopContents())))
+    return failure();
   rewriter.setInsertionPoint(forall.getTerminator());
 
   SmallVector<Value> ids = forall.getInductionVars();

@@ -134,7 +134,7 @@ Value AttentionTiler::output(const State &state) {
   MLIRContext *context = rewriter.getContext();
   AffineExpr d0 = rewriter.getAffineDimExpr(0),
              d1 = rewriter.getAffineDimExpr(1);
-  AffineMap accMap = schedule.getTransposed()
+  AffineMap accMap = tiling.getTransposed()
                          ? AffineMap::get(2, 0, {d1, d0}, context)
                          : AffineMap::get(2, 0, {d0, d1}, context);
   AffineMap rowMap = AffineMap::get(2, 0, {d0}, context);

@@ -22,10 +22,6 @@
 
 namespace flash {
 
-/// Name of the schedule on an op that has no such attribute of its own
-/// (flash.merge, scf.forall).
-inline constexpr llvm::StringLiteral kScheduleAttrName = "flash.schedule";
-
 /// Index arithmetic at one location; constants fold.
 class IndexBuilder {
 public:
@@ -105,7 +101,7 @@ inline bool scalesFirst(double scale, bool hasScores, bool hasKeyScale,
   return hasScores || hasKeyScale || !(scale > 0) || accumulator.isF64();
 }
 
-/// Tiles a flash.merge (its schedule is the attribute flash.schedule).
+/// Tiles a flash.merge.
 llvm::LogicalResult tileMerge(mlir::RewriterBase &rewriter, MergeOp op,
                               ScheduleAttr schedule);
 

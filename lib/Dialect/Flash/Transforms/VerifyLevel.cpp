@@ -8,11 +8,12 @@
 //
 // Each level of the lowering has a set of operations. This pass stops at the
 // first one that does not belong, at its location, so that a broken pipeline is
-// found where it broke.
+// found where it broke; and at an attribute of ours that nobody reads.
 //
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Flash/Transforms/Passes.h"
+#include "flash/Dialect/Tile/IR/Tile.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -73,6 +74,30 @@ static StringRef reasonAgainst(Operation *op, int level) {
   }
 }
 
+/// Whether an attribute of ours has a name without a dialect on an operation of
+/// another one, where nothing reads it and nothing but this checks it. An error
+/// is emitted.
+static bool hasLostAttribute(Operation *op) {
+  if (!op->isRegistered())
+    return false;
+  for (NamedAttribute attribute : op->getDiscardableAttrs()) {
+    StringRef name = attribute.getName();
+    StringRef owner = attribute.getValue().getDialect().getNamespace();
+    if (name.contains('.') || (owner != "flash" && owner != "flash_tile"))
+      continue;
+    InFlightDiagnostic error = op->emitOpError()
+                               << "has an attribute '" << name
+                               << "', which says nothing here";
+    for (StringRef ours : {FlashDialect::getScheduleAttrName(),
+                           FlashDialect::getTilingAttrName(),
+                           tile::FlashTileDialect::getKernelAttrName()})
+      if (ours.substr(ours.find('.') + 1) == name)
+        error << "; did you mean '" << ours << "'?";
+    return true;
+  }
+  return false;
+}
+
 namespace {
 struct VerifyLevelPass : flash::impl::VerifyLevelBase<VerifyLevelPass> {
   using VerifyLevelBase::VerifyLevelBase;
@@ -94,6 +119,8 @@ struct VerifyLevelPass : flash::impl::VerifyLevelBase<VerifyLevelPass> {
 
   void runOnOperation() override {
     WalkResult walk = getOperation()->walk([&](Operation *op) {
+      if (hasLostAttribute(op))
+        return WalkResult::interrupt();
       StringRef reason = op->getDialect() ? reasonAgainst(op, number) : "";
       if (reason.empty())
         return WalkResult::advance();

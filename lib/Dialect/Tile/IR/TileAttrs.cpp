@@ -179,6 +179,36 @@ LogicalResult LhsLayoutAttr::verifyFragment(EmitError emitError,
   return success();
 }
 
+LogicalResult StreamLayoutAttr::verify(EmitError emitError, int64_t warps,
+                                       int64_t run, int64_t columnGroups) {
+  if (run != 2 && run != 4 && run != 8 && run != 16)
+    return emitError() << "a run is 2, 4, 8 or 16 columns, not " << run;
+  return verifyWarpCount(emitError, warps, columnGroups);
+}
+int64_t StreamLayoutAttr::getRank() const { return 2; }
+int64_t StreamLayoutAttr::getElementsPerLane(ArrayRef<int64_t> shape) const {
+  return getMatrixElements(shape, *this);
+}
+/// One row after the other, and in it one run after the other.
+SmallVector<LanePlace>
+StreamLayoutAttr::getLanePlaces(ArrayRef<int64_t> shape) const {
+  SmallVector<LanePlace> places;
+  int64_t columns = shape[1] / getColumnGroups();
+  for (int64_t row : getLaneRows(shape[0], *this))
+    for (int64_t first = 0; first < columns; first += 4 * getRun())
+      for (int64_t column = first; column < first + getRun(); ++column)
+        places.push_back({row, column});
+  return places;
+}
+LogicalResult StreamLayoutAttr::verifyFragment(EmitError emitError,
+                                               ArrayRef<int64_t> shape,
+                                               Type elementType) const {
+  if (failed(verifyRows(emitError, shape, 2, *this)))
+    return failure();
+  return verifyColumns(emitError, "a fragment of four runs a row", shape[1],
+                       4 * getRun(), *this);
+}
+
 LogicalResult RowLayoutAttr::verify(EmitError emitError, int64_t warps,
                                     int64_t columnGroups) {
   return verifyWarpCount(emitError, warps, columnGroups);

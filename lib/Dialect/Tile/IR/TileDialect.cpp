@@ -17,6 +17,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/Interfaces/FunctionInterfaces.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -47,22 +48,27 @@ void FlashTileDialect::initialize() {
       >();
 }
 
+KernelAttr flash::tile::getKernelAttr(Operation *kernel) {
+  return kernel->getAttrOfType<KernelAttr>(
+      FlashTileDialect::getKernelAttrName());
+}
+
 int64_t flash::tile::getKernelWarps(Operation *op) {
   auto kernel = dyn_cast<gpu::GPUFuncOp>(op);
   if (!kernel)
     kernel = op->getParentOfType<gpu::GPUFuncOp>();
-  if (!kernel)
-    return 0;
-  auto warps =
-      kernel->getAttrOfType<IntegerAttr>(FlashTileDialect::getWarpsAttrName());
-  return warps ? warps.getInt() : 0;
+  KernelAttr attr = kernel ? getKernelAttr(kernel) : KernelAttr();
+  return attr ? attr.getWarps() : 0;
 }
 
 int64_t flash::tile::getKernelCluster(Operation *kernel) {
-  auto cluster = kernel->getAttrOfType<IntegerAttr>(
-      FlashTileDialect::getClusterAttrName());
-  return cluster ? cluster.getInt() : 1;
+  KernelAttr attr = getKernelAttr(kernel);
+  return attr ? std::max<int64_t>(attr.getCluster(), 1) : 1;
 }
+
+//===----------------------------------------------------------------------===//
+// Attributes of kernels and loops
+//===----------------------------------------------------------------------===//
 
 static LogicalResult verifyWarps(gpu::GPUFuncOp kernel, int64_t warps) {
   WalkResult result = kernel.walk([&](Operation *op) {
@@ -81,6 +87,71 @@ static LogicalResult verifyWarps(gpu::GPUFuncOp kernel, int64_t warps) {
   return failure(result.wasInterrupted());
 }
 
+/// Whether the op is a kernel. At L4 it is a function of LLVM's and keeps its
+/// attributes.
+static bool isKernel(Operation *op) {
+  return isa<gpu::GPUFuncOp>(op) ||
+         op->hasAttr(gpu::GPUDialect::getKernelFuncAttrName());
+}
+
+static LogicalResult verifyKernel(Operation *op, Attribute value) {
+  auto attr = dyn_cast<KernelAttr>(value);
+  if (!attr)
+    return op->emitError() << "'" << FlashTileDialect::getKernelAttrName()
+                           << "' must be a #flash_tile.kernel<...>";
+  if (isa<scf::ForallOp>(op))
+    return success();
+  if (!attr.getWarps())
+    return op->emitError() << "'" << FlashTileDialect::getKernelAttrName()
+                           << "' of a kernel says how many warps it has, as in "
+                              "#flash_tile.kernel<warps = 8>";
+  auto kernel = dyn_cast<gpu::GPUFuncOp>(op);
+  return kernel ? verifyWarps(kernel, attr.getWarps()) : success();
+}
+
+static LogicalResult verifyPasses(Operation *op, Attribute value) {
+  StringRef name = FlashTileDialect::getPassesAttrName();
+  auto passes = dyn_cast<ArrayAttr>(value);
+  llvm::SmallPtrSet<const AbstractAttribute *, 8> seen;
+  for (Attribute pass : passes ? passes.getValue() : ArrayRef<Attribute>()) {
+    if (!isa<PassAttrInterface>(pass))
+      return op->emitError()
+             << "'" << name << "' has attributes of passes, as in "
+             << "[#flash_tile.overlap], but not " << pass;
+    if (!seen.insert(&pass.getAbstractAttribute()).second)
+      return op->emitError() << "'" << name << "' says two things to "
+                             << cast<PassAttrInterface>(pass).getPass();
+  }
+  return passes ? success()
+                : op->emitError() << "'" << name << "' must be a list, as in "
+                                  << "[#flash_tile.overlap]";
+}
+
+static LogicalResult verifyBytesOrNumber(Operation *op, StringRef name,
+                                         Attribute attribute) {
+  auto value = dyn_cast<IntegerAttr>(attribute);
+  if (!value || !value.getType().isSignlessInteger(64))
+    return op->emitError() << "'" << name << "' must be an i64";
+  return value.getInt() >= 0
+             ? success()
+             : op->emitError() << "'" << name << "' is negative";
+}
+
+/// Names without the dialect's: they say nothing on a kernel of ours.
+static LogicalResult verifyOtherNames(Operation *op) {
+  StringRef prefix = "flash_tile.";
+  for (NamedAttribute attribute : op->getDiscardableAttrs()) {
+    StringRef name = attribute.getName();
+    for (StringRef ours : {FlashTileDialect::getKernelAttrName(),
+                           FlashTileDialect::getPassesAttrName(),
+                           FlashTileDialect::getSharedBytesAttrName()})
+      if (name == ours.drop_front(prefix.size()))
+        return op->emitError() << "a kernel has no attribute '" << name
+                               << "'; did you mean '" << ours << "'?";
+  }
+  return success();
+}
+
 LogicalResult
 FlashTileDialect::verifyOperationAttribute(Operation *op,
                                            NamedAttribute attribute) {
@@ -93,29 +164,30 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
     return isa<scf::ForOp>(op)
                ? success()
                : op->emitError() << "'" << name << "' belongs on an scf.for";
-  if (name != getWarpsAttrName() && name != getSharedBytesAttrName() &&
-      name != getClusterAttrName() && name != getPartsAttrName())
-    return op->emitError() << "unknown attribute '" << name
-                           << "' of the flash_tile dialect";
-  auto kernel = dyn_cast<gpu::GPUFuncOp>(op);
-  // At L4 the kernel is a function of LLVM's and keeps its attributes.
-  if (!kernel && !op->hasAttr(gpu::GPUDialect::getKernelFuncAttrName()))
-    return op->emitError() << "'" << name << "' belongs on a gpu.func";
-  auto value = dyn_cast<IntegerAttr>(attribute.getValue());
-  if (!value || !value.getType().isSignlessInteger(64))
-    return op->emitError() << "'" << name << "' must be an i64";
-  if (name == getSharedBytesAttrName() || name == getPartsAttrName())
-    return value.getInt() >= 0
-               ? success()
-               : op->emitError() << "'" << name << "' is negative";
-  // What every GPU with clusters can run.
-  if (name == getClusterAttrName())
-    return value.getInt() >= 2 && value.getInt() <= 8
-               ? success()
-               : op->emitError() << "'" << name << "' is " << value.getInt()
-                                 << ", but a cluster has 2 to 8 blocks";
-  if (value.getInt() < 1 || value.getInt() > 32)
-    return op->emitError() << "'" << name << "' is " << value.getInt()
-                           << ", not between 1 and 32";
-  return kernel ? verifyWarps(kernel, value.getInt()) : success();
+  bool ofLoops = name == getKernelAttrName() || name == getPassesAttrName();
+  if (!ofLoops && name != getSharedBytesAttrName() &&
+      name != getPartsAttrName()) {
+    InFlightDiagnostic error = op->emitError() << "unknown attribute '" << name
+                                               << "' of the flash_tile dialect";
+    // How they were called before they had a common attribute.
+    for (StringRef field : {"warps", "cluster"})
+      if (name.substr(name.find('.') + 1) == field)
+        return error << "; write '" << getKernelAttrName()
+                     << " = #flash_tile.kernel<" << field << " = ...>'";
+    return error << suggestName(name,
+                                {getKernelAttrName(), getPassesAttrName(),
+                                 getSharedBytesAttrName(), getPartsAttrName(),
+                                 getTilesAttrName(), getParametersAttrName(),
+                                 getTensorMapsAttrName()});
+  }
+  if (!isKernel(op) && !(ofLoops && isa<scf::ForallOp>(op)))
+    return op->emitError() << "'" << name << "' belongs on a gpu.func"
+                           << (ofLoops ? " or an scf.forall" : "");
+  if (name == getKernelAttrName())
+    return failed(verifyOtherNames(op))
+               ? failure()
+               : verifyKernel(op, attribute.getValue());
+  if (name == getPassesAttrName())
+    return verifyPasses(op, attribute.getValue());
+  return verifyBytesOrNumber(op, name, attribute.getValue());
 }

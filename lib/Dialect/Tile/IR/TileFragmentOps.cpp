@@ -84,12 +84,32 @@ static LogicalResult verifyMapOfVectors(MapOp op) {
   return success();
 }
 
+/// Of stream fragments, which only lie like one another.
+static LogicalResult verifyMapOfStreams(MapOp op) {
+  auto first = cast<FragmentType>(op.getResult(0).getType());
+  for (Type type :
+       llvm::concat<const Type>(SmallVector<Type>(op.getInputs().getTypes()),
+                                SmallVector<Type>(op.getResultTypes()))) {
+    auto fragment = cast<FragmentType>(type);
+    bool isRow = isa<RowLayoutAttr>(fragment.getLayout());
+    if (fragment.getLayout() != first.getLayout() && !isRow)
+      return op.emitOpError()
+             << "of stream fragments takes and gives those of "
+             << first.getLayout() << " and takes row vectors, not " << fragment;
+    if (fragment.getRows() != first.getRows() ||
+        (!isRow && fragment.getShape() != first.getShape()))
+      return op.emitOpError()
+             << "has an input " << fragment << " and a result " << first;
+  }
+  return success();
+}
+
 static LogicalResult verifyMapOfAccumulators(MapOp op) {
   ArrayRef<int64_t> shape = op.getIterationShape();
   for (Type type : op->getResultTypes())
     if (!isa<AccLayoutAttr>(cast<FragmentType>(type).getLayout()))
       return op.emitOpError()
-             << "of rank two gives acc fragments, not " << type;
+             << "of rank two gives acc or stream fragments, not " << type;
   for (Type type : op.getInputs().getTypes()) {
     auto input = cast<FragmentType>(type);
     if (!isa<AccLayoutAttr, LhsLayoutAttr, RowLayoutAttr, ColLayoutAttr>(
@@ -127,8 +147,11 @@ LogicalResult MapOp::verify() {
                            << " and " << first.getLayout()
                            << ", whose warps hold other rows or columns";
   }
-  return first.getRank() == 1 ? verifyMapOfVectors(*this)
-                              : verifyMapOfAccumulators(*this);
+  if (first.getRank() == 1)
+    return verifyMapOfVectors(*this);
+  return isa<StreamLayoutAttr>(first.getLayout())
+             ? verifyMapOfStreams(*this)
+             : verifyMapOfAccumulators(*this);
 }
 
 LogicalResult MapOp::verifyRegions() {
@@ -216,12 +239,14 @@ static LogicalResult verifyKeeps(Operation *op, FragmentType source,
 
 LogicalResult ReduceOp::verify() {
   FragmentType source = getSource().getType(), result = getResult().getType();
-  if (!isa<AccLayoutAttr, LhsLayoutAttr>(source.getLayout()) ||
-      !isa<RowLayoutAttr, RowPartialLayoutAttr, ColPartialLayoutAttr>(
-          result.getLayout()))
-    return emitOpError()
-           << "reduces acc or lhs to row, row_partial or col_partial, not "
-           << source.getLayout() << " to " << result.getLayout();
+  bool streams = isa<StreamLayoutAttr>(source.getLayout());
+  if (!(streams || isa<AccLayoutAttr, LhsLayoutAttr>(source.getLayout())) ||
+      !(isa<RowLayoutAttr, RowPartialLayoutAttr>(result.getLayout()) ||
+        (!streams && isa<ColPartialLayoutAttr>(result.getLayout()))))
+    return emitOpError() << "reduces acc or lhs to row, row_partial or "
+                            "col_partial, or stream "
+                            "to row or row_partial, not "
+                         << source.getLayout() << " to " << result.getLayout();
   if (isa<RowLayoutAttr>(result.getLayout()) && result.getColumnGroups() > 1)
     return emitOpError() << "gives a row_partial fragment where groups of "
                             "warps share a row, not "
@@ -305,9 +330,12 @@ LogicalResult AnyOp::verify() {
 
 LogicalResult ConvertOp::verify() {
   FragmentType source = getSource().getType(), result = getResult().getType();
-  if (!isa<AccLayoutAttr>(source.getLayout()) ||
-      !isa<AccLayoutAttr, LhsLayoutAttr>(result.getLayout()))
-    return emitOpError() << "converts acc to acc or lhs, not "
+  bool alike = isa<StreamLayoutAttr>(source.getLayout()) &&
+               source.getLayout() == result.getLayout();
+  if (!alike && (!isa<AccLayoutAttr>(source.getLayout()) ||
+                 !isa<AccLayoutAttr, LhsLayoutAttr>(result.getLayout())))
+    return emitOpError() << "converts acc to acc or lhs, or stream to the same "
+                            "stream, not "
                          << source.getLayout() << " to " << result.getLayout();
   if (source.getShape() != result.getShape() ||
       source.getWarps() != result.getWarps() ||

@@ -161,7 +161,7 @@ LogicalResult SpecializeOp::verify() {
   int64_t warps = getKernelWarps(*this);
   if (!kernel || warps == 0)
     return emitOpError() << "stands at the top level of a gpu.func with '"
-                         << FlashTileDialect::getWarpsAttrName() << "'";
+                         << FlashTileDialect::getKernelAttrName() << "'";
   if (warps % 4 != 0)
     return emitOpError() << "has consumers of whole warpgroups, but the kernel "
                             "has "

@@ -107,13 +107,30 @@ LogicalResult LoadOp::verify() {
                      getTileRank(), getRowDimension(), getAlignment());
 }
 
+LogicalResult FetchOp::verify() {
+  FragmentType result = getResult().getType();
+  Type element = result.getElementType();
+  if (!isa<StreamLayoutAttr>(result.getLayout()) || !takesElement(element))
+    return emitOpError() << "reads f32, bf16 or f16 to a stream fragment, not "
+                         << result;
+  if (TypedAttr padding = getPaddingAttr())
+    if (!isa<FloatAttr>(padding) || padding.getType() != element)
+      return emitOpError() << "reads " << element << " with the padding "
+                           << Attribute(padding)
+                           << ", which is not a number of that type";
+  return verifyPlace(*this, cast<MemRefType>(getSource().getType()), element,
+                     getTransferRank(), getTileRank(), getRowDimension(),
+                     getAlignment());
+}
+
 LogicalResult StoreOp::verify() {
   FragmentType value = getValue().getType();
   bool alongColumns = isa<ColLayoutAttr>(value.getLayout());
-  if (!isa<AccLayoutAttr, LhsLayoutAttr, RowLayoutAttr>(value.getLayout()) &&
+  if (!isa<AccLayoutAttr, LhsLayoutAttr, StreamLayoutAttr, RowLayoutAttr>(
+          value.getLayout()) &&
       !alongColumns)
-    return emitOpError() << "stores an acc, lhs, row or col fragment, not one "
-                            "with the layout "
+    return emitOpError() << "stores an acc, lhs, stream, row or col fragment, "
+                            "not one with the layout "
                          << value.getLayout();
   if (value.getRank() == 1 && !alongColumns && getCols())
     return emitOpError()
@@ -300,6 +317,18 @@ static LogicalResult verifyOperandTile(Operation *op, FragmentType value,
 
 LogicalResult StoreSharedOp::verify() {
   return verifyOperandTile(*this, getValue().getType(), getTile().getType());
+}
+
+LogicalResult ReadOp::verify() {
+  SharedType tile = getTile().getType();
+  FragmentType result = getResult().getType();
+  if (tile.getRows() != 1 || !tile.getElementType().isF32() ||
+      !isa<ColLayoutAttr>(result.getLayout()) ||
+      result.getElementType() != tile.getElementType() ||
+      result.getShape().back() != tile.getColumns())
+    return emitOpError() << "reads a row of f32 as a vector along columns, not "
+                         << tile << " as " << result;
+  return success();
 }
 
 LogicalResult FillOp::verify() {

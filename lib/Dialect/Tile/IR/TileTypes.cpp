@@ -118,9 +118,9 @@ LogicalResult SharedType::verify(EmitError emitError, int64_t rows,
       !llvm::is_contained({8u, 16u, 32u}, elementType.getIntOrFloatBitWidth()))
     return emitError() << "a shared tile has elements of 8, 16 or 32 bits, not "
                        << elementType;
-  if (rows % 8 != 0)
+  if (rows % 8 != 0 && rows != 1)
     return emitError() << "a shared tile has a multiple of 8 rows (the period "
-                          "of the swizzle), not "
+                          "of the swizzle) or one row, not "
                        << rows;
   if (columns * elementType.getIntOrFloatBitWidth() % 128 != 0)
     return emitError() << "a row of a shared tile is a multiple of 16 bytes, "

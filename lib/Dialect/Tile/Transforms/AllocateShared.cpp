@@ -35,7 +35,7 @@ struct TileAllocateSharedPass
 
   void runOnOperation() override {
     gpu::GPUFuncOp kernel = getOperation();
-    if (!kernel->hasAttr(FlashTileDialect::getWarpsAttrName()))
+    if (!getKernelAttr(kernel))
       return;
     Builder builder(&getContext());
     int64_t offset = 0, end = 0;

@@ -175,6 +175,9 @@ namespace {
 struct TileDelayProductsPass
     : flash::tile::impl::TileDelayProductsBase<TileDelayProductsPass> {
   void runOnOperation() override {
+    // A preparation: flash-tile-start-products says what it leaves.
+    if (!getPassAttr<StartProductsAttr>(getOperation()))
+      return;
     for (scf::ForOp loop : findProductLoops(getOperation())) {
       if (!loop->getParentOfType<SpecializeOp>())
         continue;

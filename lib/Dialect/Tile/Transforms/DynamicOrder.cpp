@@ -21,7 +21,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
 namespace flash::tile {

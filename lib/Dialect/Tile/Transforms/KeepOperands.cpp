@@ -15,6 +15,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PassGate.h"
+
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
 namespace flash::tile {
@@ -23,7 +25,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using namespace flash;
 using namespace flash::tile;
 
 /// 32-bit registers of a thread for a fragment.
@@ -55,6 +56,11 @@ struct TileKeepOperandsPass
   using TileKeepOperandsBase::TileKeepOperandsBase;
 
   void runOnOperation() override {
+    PassGate<KeepOperandsAttr> gate(
+        getOperation(), "no loop of it multiplies a tile of shared memory, by "
+                        "an instruction that reads registers, again and again");
+    if (!gate)
+      return;
     SmallVector<MmaOp> ops;
     getOperation().walk([&](MmaOp op) { ops.push_back(op); });
     for (MmaOp op : ops) {
@@ -67,11 +73,14 @@ struct TileKeepOperandsPass
                                        op.getResult().getType().getWarps());
       auto type = FragmentType::get({shared.getRows(), shared.getColumns()},
                                     shared.getElementType(), layout);
-      if (estimateRegisters(loop) + registers(type) > maxRegisters)
+      if (estimateRegisters(loop) + registers(type) > maxRegisters) {
+        gate.leave("its loop has too few registers left");
         continue;
+      }
       OpBuilder builder(loop);
       op.getAMutable().assign(
           LoadFragmentOp::create(builder, op.getLoc(), type, op.getA()));
+      gate.worked();
     }
   }
 };

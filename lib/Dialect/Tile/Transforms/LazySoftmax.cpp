@@ -34,7 +34,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Dialect/Flash/IR/Flash.h"
+#include "PassGate.h"
+
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/IR/Dominance.h"
@@ -51,7 +52,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using flash::ScheduleAttr;
 using namespace flash::tile;
 
 static Value constant(OpBuilder &b, Location loc, float value) {
@@ -69,7 +69,7 @@ public:
       : op(op), block(op->getBlock()), loc(op.getLoc()) {}
 
   /// Empty if the op can be rewritten, else the reason.
-  StringRef match(bool backward);
+  StringRef match(bool cutExact);
   void rewrite(bool checkEarly);
 
 private:
@@ -182,13 +182,13 @@ bool LazySoftmax::isCutApart() {
           llvm::any_of(loop.getInitArgs(), isLoop));
 }
 
-StringRef LazySoftmax::match(bool backward) {
+StringRef LazySoftmax::match(bool cutExact) {
   if (auto splat = op.getMax().getDefiningOp<SplatOp>())
     if (matchPattern(splat.getValue(), m_NegInfFloat()))
       return keptAsIs;
   if (StringRef reason = matchScores(op.getScores()); !reason.empty())
     return reason;
-  if (backward && isCutApart())
+  if (cutExact && isCutApart())
     return keptAsIs;
   if (!product)
     return "its scores do not come from a product";
@@ -427,22 +427,22 @@ struct TileLazySoftmaxPass
   using TileLazySoftmaxBase::TileLazySoftmaxBase;
 
   void runOnOperation() override {
-    auto schedule =
-        getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
-    if (!schedule || !schedule.getLazy())
+    PassGate<LazySoftmaxAttr> gate(
+        getOperation(), "it has no softmax that follows a first one");
+    if (!gate)
       return;
     SmallVector<OnlineSoftmaxOp> ops;
     getOperation().walk([&](OnlineSoftmaxOp op) { ops.push_back(op); });
     for (OnlineSoftmaxOp op : ops) {
       LazySoftmax softmax(op);
-      if (StringRef reason = softmax.match(schedule.getBackward());
+      if (StringRef reason = softmax.match(gate->getCutExact());
           !reason.empty()) {
         if (reason != keptAsIs)
-          op.emitRemark("flash-tile-lazy-softmax keeps the running maximum: ")
-              << reason;
+          gate.leave(reason);
         continue;
       }
-      softmax.rewrite(schedule.getEarlyCheck());
+      softmax.rewrite(gate->getEarlyCheck());
+      gate.worked();
       ++numLazy;
     }
   }

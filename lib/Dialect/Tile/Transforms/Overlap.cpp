@@ -25,9 +25,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PassGate.h"
 #include "RingUtils.h"
-
-#include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -49,8 +48,10 @@ class LoopRotation {
 public:
   explicit LoopRotation(scf::ForOp loop) : loop(loop) {}
 
-  /// Finds the products; false if the loop does not have the form.
-  bool match();
+  /// Whether there are two asynchronous products.
+  bool findProducts();
+  /// Empty if the second can be delayed, else the reason.
+  StringRef match();
   void rotate();
   /// The ring of the second product's operand.
   Value getLateRing() { return lateGet.getRing(); }
@@ -88,38 +89,45 @@ private:
 };
 } // namespace
 
-bool LoopRotation::match() {
-  Block *body = loop.getBody();
-  SmallVector<MmaOp> products(body->getOps<MmaOp>());
+bool LoopRotation::findProducts() {
+  SmallVector<MmaOp> products(loop.getBody()->getOps<MmaOp>());
   if (products.size() != 2 || !products[0].getInstruction().isAsynchronous() ||
       !products[1].getInstruction().isAsynchronous())
     return false;
   first = products[0], second = products[1];
+  return true;
+}
+
+StringRef LoopRotation::match() {
+  Block *body = loop.getBody();
   Operation *terminator = body->getTerminator();
   if (!second.getAcc() || !second.getResult().hasOneUse() ||
       *second->getUsers().begin() != terminator)
-    return false;
+    return "its second product's result is used in the iteration itself";
   result =
       loop.getRegionIterArg(second.getResult().use_begin()->getOperandNumber());
   for (Operation *user : result.getUsers()) {
     Operation *op = body->findAncestorOpInBlock(*user);
-    if (op == second || op == terminator || op->isBeforeInBlock(first))
-      return false;
+    if (op == second || op == terminator)
+      return "nothing is done with the second product's result before the next "
+             "one adds to it";
+    if (op->isBeforeInBlock(first))
+      return "its first product waits for the second of the iteration before";
   }
 
   auto get = second.getB().getDefiningOp<GetOp>();
   if (!get || get->getBlock() != body)
-    return false;
+    return "its second product's operand is not from a ring";
   for (Operation *user : get.getTile().getUsers()) {
     auto clear = dyn_cast<ClearUnseenOp>(user);
     if (user != second && (!clear || clear->getBlock() != body || lateClear))
-      return false;
+      return "its second product's operand has other uses";
     if (clear)
       lateClear = clear;
   }
   // With cp.async the puts of this loop count on the order of its gets.
   if (get.getRing().getType().getKind() != RingKind::MBarrier)
-    return false;
+    return "its rings are filled by the warps that compute";
   lateGet = get;
   late.insert(get);
   if (lateClear)
@@ -132,7 +140,7 @@ bool LoopRotation::match() {
   for (auto release : body->getOps<ReleaseOp>())
     if (release.getRing() == get.getRing()) {
       if (release->isBeforeInBlock(second))
-        return false;
+        return "its second product's operand is given back before it";
       late.insert(release);
     }
   auto isInside = [&](Value value) {
@@ -156,7 +164,9 @@ bool LoopRotation::match() {
   }
   llvm::erase_if(recomputed,
                  [&](Value value) { return carried.contains(value); });
-  return !carried.contains(result);
+  return carried.contains(result)
+             ? "its second product's operand depends on its result"
+             : "";
 }
 
 void LoopRotation::cloneLate(OpBuilder &builder, IRMapping &mapping,
@@ -339,20 +349,25 @@ struct TileOverlapPass : flash::tile::impl::TileOverlapBase<TileOverlapPass> {
   using TileOverlapBase::TileOverlapBase;
 
   void runOnOperation() override {
-    auto schedule =
-        getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
-    if (schedule && !schedule.getOverlap())
+    PassGate<OverlapAttr> gate(getOperation(),
+                               "it has no loop with two asynchronous products");
+    if (!gate)
       return;
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) { loops.push_back(loop); });
     for (scf::ForOp loop : loops) {
       LoopRotation rotation(loop);
-      if (!rotation.match())
+      if (!rotation.findProducts())
         continue;
+      if (StringRef reason = rotation.match(); !reason.empty()) {
+        gate.leave(reason);
+        continue;
+      }
       Value ring = rotation.getLateRing();
       rotation.rotate();
-      if (delayPuts && schedule && schedule.getKeysFirst())
+      if (delayPuts && gate->getDelayPuts())
         flash::tile::delayPuts(ring);
+      gate.worked();
       ++numOverlapped;
     }
   }

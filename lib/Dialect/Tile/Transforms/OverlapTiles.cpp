@@ -26,9 +26,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PassGate.h"
 #include "RingUtils.h"
-
-#include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "mlir/IR/Dominance.h"
 
@@ -38,7 +37,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using flash::ScheduleAttr;
 using namespace flash::tile;
 
 namespace {
@@ -285,9 +283,9 @@ namespace {
 struct TileOverlapTilesPass
     : flash::tile::impl::TileOverlapTilesBase<TileOverlapTilesPass> {
   void runOnOperation() override {
-    auto schedule =
-        getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
-    if (!schedule || !schedule.getOverlapTiles() || !schedule.getSpecialize())
+    PassGate<OverlapTilesAttr> gate(
+        getOperation(), "it has no roles whose blocks have several tiles");
+    if (!gate)
       return;
     getOperation().walk([&](SpecializeOp roles) {
       for (auto loop : llvm::make_early_inc_range(
@@ -296,12 +294,11 @@ struct TileOverlapTilesPass
           continue;
         TileRotation rotation(loop);
         if (StringRef reason = rotation.match(); !reason.empty()) {
-          loop.emitRemark(
-              "flash-tile-overlap-tiles leaves the loop over tiles: ")
-              << reason;
+          gate.leave(reason);
           continue;
         }
         rotation.rotate();
+        gate.worked();
         ++numRotated;
       }
     });

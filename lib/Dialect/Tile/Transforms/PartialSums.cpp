@@ -16,9 +16,9 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Dialect/Tile/Transforms/Passes.h"
+#include "PassGate.h"
 
-#include "flash/Dialect/Flash/IR/Flash.h"
+#include "flash/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/IR/Matchers.h"
 
@@ -28,7 +28,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using flash::ScheduleAttr;
 using namespace flash::tile;
 
 /// Whether the row sum lives in a loop where it starts at zero and is only
@@ -72,14 +71,15 @@ namespace {
 struct TilePartialSumsPass
     : flash::tile::impl::TilePartialSumsBase<TilePartialSumsPass> {
   void runOnOperation() override {
-    auto schedule =
-        getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
-    if (schedule && !schedule.getPartialSums())
+    PassGate<PartialSumsAttr> gate(getOperation(), "it has no softmax");
+    if (!gate)
       return;
     getOperation().walk([&](OnlineSoftmaxOp op) {
       if (!isPrivateToLoop(op))
-        return;
+        return gate.leave("a row sum does not start at zero in a loop that "
+                          "only passes it on");
       keepPartialSum(op);
+      gate.worked();
       ++numPartialSums;
     });
   }

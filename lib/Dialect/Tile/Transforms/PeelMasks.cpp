@@ -22,7 +22,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Dialect/Flash/IR/Flash.h"
+#include "PassGate.h"
+
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -35,7 +36,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using flash::ScheduleAttr;
 using namespace flash::tile;
 
 namespace {
@@ -272,57 +272,64 @@ static void neverMask(Value condition, scf::ForOp loop) {
     clear.erase();
 }
 
-/// Splits the loop; false if it is not known where it masks.
-static bool peel(scf::ForOp loop, ScheduleAttr schedule) {
-  scf::IfOp mask = findMask(loop);
-  if (!mask)
-    return false;
+/// Splits a loop with a mask; an empty string, or why it stays.
+static StringRef peel(scf::ForOp loop, scf::IfOp mask, PeelMasksAttr how) {
   OpBuilder builder(loop);
   Location loc = loop.getLoc();
   std::optional<Cut> cut = Threshold(loop, builder).find(mask.getCondition());
-  // A window's loop has masks at both ends.
-  if (!cut || (cut->until && !schedule.getBackward()))
-    return false;
+  if (!cut)
+    return "where its mask begins does not follow from linear comparisons";
+  if (cut->until && !how.getFirst())
+    return "its first blocks are masked, and its last ones";
   IRMapping before;
   if (!cut->until) {
     scf::ForOp whole =
         splitAt(loop, firstBlock(builder, loop, cut->from), before);
     neverMask(before.lookup(mask.getCondition()), whole);
-    return true;
+    return "";
   }
   // Where the first maxima stay, each row's is that of a block's keys, and
   // where values of a cut block are cleared, they are multiplied in the next
   // iteration: one block more goes with those that masks cut.
   Value until = cut->until;
-  if (schedule.getLazy() || !loop.getBody()->getOps<ClearUnseenOp>().empty())
+  if (how.getOneMore() || !loop.getBody()->getOps<ClearUnseenOp>().empty())
     until = arith::AddIOp::create(builder, loc, until, loop.getStep());
   splitAt(loop, firstBlock(builder, loop, until), before);
   if (!cut->from) {
     neverMask(mask.getCondition(), loop);
-    return true;
+    return "";
   }
   IRMapping middle;
   scf::ForOp whole =
       splitAt(loop, firstBlock(builder, loop, cut->from), middle);
   neverMask(middle.lookup(mask.getCondition()), whole);
-  return true;
+  return "";
 }
 
 namespace {
 struct TilePeelMasksPass
     : flash::tile::impl::TilePeelMasksBase<TilePeelMasksPass> {
   void runOnOperation() override {
-    auto schedule =
-        getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
-    if (!schedule || !schedule.getPeelMasks())
+    PassGate<PeelMasksAttr> gate(
+        getOperation(), "no loop of it with products in flight has a mask");
+    if (!gate)
       return;
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) {
       if (!loop.getBody()->getOps<MmaStartOp>().empty())
         loops.push_back(loop);
     });
-    for (scf::ForOp loop : loops)
-      numPeeled += peel(loop, schedule);
+    for (scf::ForOp loop : loops) {
+      scf::IfOp mask = findMask(loop);
+      if (!mask)
+        continue;
+      if (StringRef reason = peel(loop, mask, *gate); !reason.empty()) {
+        gate.leave(reason);
+        continue;
+      }
+      gate.worked();
+      ++numPeeled;
+    }
   }
 };
 } // namespace

@@ -20,9 +20,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelParameters.h"
+#include "PassGate.h"
 #include "TensorMaps.h"
-
-#include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -157,24 +156,24 @@ struct TilePersistentPass
   void runOnOperation() override {
     LaunchMap launches = findLaunches(getOperation());
     getOperation().walk([&](gpu::GPUFuncOp kernel) {
-      auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
-      if (!schedule || !schedule.getPersistent() || !schedule.getSpecialize())
+      PassGate<PersistentAttr> gate(kernel, "it has no one block id along x");
+      if (!gate)
         return;
+      KernelAttr attr = getKernelAttr(kernel);
+      if (!attr || !attr.getRoles())
+        return gate.leave("it is to have no roles");
       Operation *id = findBlockId(kernel);
-      if (!id) {
-        kernel.emitRemark("flash-tile-persistent leaves '")
-            << kernel.getName() << "' as it is: it has no one block id along x";
+      if (!id)
         return;
-      }
       bool parts = kernel->hasAttr(FlashTileDialect::getPartsAttrName());
-      // Of unequal tiles heads take turns, or blocks take them as they come.
-      bool alike = !schedule.getHeadTurns() && !schedule.getDynamic();
+      bool alike = !gate->getUnlike() && !gate->getDynamic();
       Value tiles = limitGrid(kernel, launches[kernel], cores, alike);
       makePersistent(kernel, id, tiles,
-                     schedule.getDynamic() && getKernelCluster(kernel) == 1
+                     gate->getDynamic() && getKernelCluster(kernel) == 1
                          ? addMemory(kernel, launches[kernel], 1, 64)
                          : Value(),
                      parts);
+      gate.worked();
       ++numPersistent;
     });
   }

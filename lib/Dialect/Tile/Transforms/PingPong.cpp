@@ -17,7 +17,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "flash/Dialect/Flash/IR/Flash.h"
+#include "PassGate.h"
+
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
 namespace flash::tile {
@@ -26,7 +27,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using flash::ScheduleAttr;
 using namespace flash::tile;
 
 /// Puts a turn around the products that an iteration starts; false if it starts
@@ -48,16 +48,20 @@ struct TilePingPongPass
   using TilePingPongBase::TilePingPongBase;
 
   void runOnOperation() override {
-    auto schedule =
-        getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
-    if (!schedule || !schedule.getPingPong())
+    PassGate<PingPongAttr> gate(
+        getOperation(),
+        "no loop of its consumers starts two products in an iteration");
+    if (!gate)
       return;
     getOperation().walk([&](SpecializeOp roles) {
-      // A warpgroup alone has nobody to take turns with.
       if (getKernelWarps(roles) < 8)
-        return;
-      roles.getConsumers().walk(
-          [&](scf::ForOp loop) { numLoops += addTurns(loop); });
+        return gate.leave("its one warpgroup has nobody to take turns with");
+      roles.getConsumers().walk([&](scf::ForOp loop) {
+        if (!addTurns(loop))
+          return;
+        gate.worked();
+        ++numLoops;
+      });
     });
   }
 };

@@ -20,9 +20,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PassGate.h"
 #include "RingUtils.h"
-
-#include "flash/Dialect/Flash/IR/Flash.h"
 
 namespace flash::tile {
 #define GEN_PASS_DEF_TILEPREFETCH
@@ -30,7 +29,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using namespace flash;
 using namespace flash::tile;
 
 static Value makeRing(OpBuilder &builder, LoadOp load, int64_t stages) {
@@ -149,16 +147,21 @@ struct TilePrefetchPass
 
   void runOnOperation() override {
     gpu::GPUFuncOp kernel = getOperation();
-    auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
+    KernelAttr attr = getKernelAttr(kernel);
     int64_t count = stages;
     if (count == 0)
-      count = schedule ? schedule.getStages() : 1;
-    if (count < 2)
+      count = attr ? attr.getStages() : 1;
+    // Kernels with roles have their rings.
+    bool hasRoles = !kernel.getBody().getOps<SpecializeOp>().empty();
+    PassReport report(kernel, getArgument(), count >= 2 && !hasRoles, "");
+    if (!report)
       return;
     std::string reason;
     FailureOr<KernelLoads> loads = findLoads(kernel, reason);
-    if (failed(loads) || loads->tiles)
-      return;
+    if (failed(loads))
+      return report.leave(reason);
+    if (loads->tiles)
+      return report.leave("its blocks have several tiles");
     // The order of gets is that of the loads; a use out of order would wait for
     // the wrong group.
     Block *body = loads->loop.getBody();
@@ -166,16 +169,18 @@ struct TilePrefetchPass
     for (LoadOp load : loads->inside) {
       Operation *user = firstUser(load.getTile(), body);
       if (!user || (previous && user->isBeforeInBlock(previous)))
-        return;
+        return report.leave("loads are not used in their order");
       previous = user;
     }
     // What is loaded before the loop is used in it, or put in registers for it.
     for (LoadOp load : loads->before)
       for (Operation *user : load.getTile().getUsers())
         if (!loads->loop->isAncestor(user) && !isa<LoadFragmentOp>(user))
-          return;
+          return report.leave(
+              "what is loaded before its loop is used outside of it");
     numRings += loads->before.size() + loads->inside.size();
     prefetch(*loads, count);
+    report.worked();
   }
 };
 } // namespace

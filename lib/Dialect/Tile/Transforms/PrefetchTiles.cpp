@@ -23,9 +23,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PassGate.h"
 #include "RingUtils.h"
-
-#include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "llvm/ADT/SetVector.h"
 
@@ -35,7 +34,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using flash::ScheduleAttr;
 using namespace flash::tile;
 
 /// Neighbours that share the keys of a head.
@@ -148,20 +146,20 @@ namespace {
 struct TilePrefetchTilesPass
     : flash::tile::impl::TilePrefetchTilesBase<TilePrefetchTilesPass> {
   void runOnOperation() override {
-    auto schedule =
-        getOperation()->getAttrOfType<ScheduleAttr>("flash.schedule");
-    if (!schedule || !schedule.getPrefetchBlocks() || !schedule.getPersistent())
+    PassGate<PrefetchTilesAttr> gate(
+        getOperation(), "it has no producer that goes from tile to tile");
+    if (!gate)
       return;
     getOperation().walk([&](SpecializeOp roles) {
       for (auto loop : roles.getProducer().front().getOps<scf::ForOp>()) {
         FailureOr<TilePuts> puts = findPuts(loop);
         if (failed(puts)) {
-          loop.emitRemark("flash-tile-prefetch-tiles fetches nothing ahead: "
-                          "where the next tile's operands lie is known in the "
-                          "tile only");
+          gate.leave("where the next tile's operands lie is known in the tile "
+                     "only");
           continue;
         }
-        prefetchNext(*puts, schedule.getPrefetchBlocks());
+        prefetchNext(*puts, gate->getBlocks());
+        gate.worked();
         ++numPrefetched;
       }
     });

@@ -18,9 +18,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PassGate.h"
 #include "TensorMaps.h"
-
-#include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "llvm/ADT/SetVector.h"
 
@@ -140,14 +139,14 @@ struct TileShareTilesPass
     LaunchMap launches = findLaunches(getOperation());
     getOperation().walk([&](gpu::GPUFuncOp kernel) {
       int64_t cluster = getKernelCluster(kernel);
-      if (cluster < 2)
+      PassReport report(kernel, getArgument(), cluster > 1,
+                        "the blocks of a cluster have no tiles in common");
+      if (!report)
         return;
-      int64_t shared = shareRings(kernel, launches[kernel], cluster);
-      if (!shared)
-        kernel.emitRemark(
-            "flash-tile-share-tiles: the blocks of a cluster of '")
-            << kernel.getName() << "' have no tiles in common";
-      numShared += shared;
+      if (int64_t shared = shareRings(kernel, launches[kernel], cluster)) {
+        report.worked();
+        numShared += shared;
+      }
     });
   }
 };

@@ -21,10 +21,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PassGate.h"
 #include "RingUtils.h"
 #include "TensorMaps.h"
-
-#include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -34,7 +33,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using namespace flash;
 using namespace flash::tile;
 
 /// Why the accelerator cannot make this load, or an empty string.
@@ -102,8 +100,8 @@ struct Rings {
 };
 } // namespace
 
-static Rings makeRings(OpBuilder &builder, KernelLoads loads,
-                       ScheduleAttr schedule, TensorMaps &maps, bool hints) {
+static Rings makeRings(OpBuilder &builder, KernelLoads loads, KernelAttr attr,
+                       TensorMaps &maps, bool hints) {
   auto makeRing = [&](LoadOp load, int64_t stages) -> Value {
     return RingOp::create(builder, load.getLoc(),
                           RingType::get(std::max<int64_t>(stages, 1),
@@ -120,11 +118,11 @@ static Rings makeRings(OpBuilder &builder, KernelLoads loads,
   }
   for (LoadOp load : loads.before) {
     rings.single.push_back(
-        makeRing(load, loads.tiles ? schedule.getQueryStages() : 1));
+        makeRing(load, loads.tiles ? attr.getOuterStages() : 1));
     rings.singleMaps.push_back(getMap(maps, load));
   }
   for (LoadOp load : loads.inside) {
-    rings.inside.push_back(makeRing(load, schedule.getStages()));
+    rings.inside.push_back(makeRing(load, attr.getStages()));
     rings.insideMaps.push_back(getMap(maps, load));
   }
   return rings;
@@ -287,10 +285,10 @@ static scf::ForOp carryCounter(scf::ForOp tiles, Value zero) {
 }
 
 static void specialize(gpu::GPUFuncOp kernel, KernelLoads loads,
-                       ScheduleAttr schedule, TensorMaps &maps, bool hints) {
+                       KernelAttr attr, TensorMaps &maps, bool hints) {
   Block &body = kernel.getBody().front();
   OpBuilder builder = OpBuilder::atBlockBegin(&body);
-  Rings rings = makeRings(builder, loads, schedule, maps, hints);
+  Rings rings = makeRings(builder, loads, attr, maps, hints);
   Value zero = arith::ConstantIndexOp::create(builder, kernel.getLoc(), 0);
 
   // Iterations are counted on from tile to tile: stages have phases.
@@ -310,8 +308,8 @@ static void specialize(gpu::GPUFuncOp kernel, KernelLoads loads,
   Operation *terminator = body.getTerminator();
   builder.setInsertionPoint(terminator);
   auto roles = SpecializeOp::create(builder, kernel.getLoc(),
-                                    schedule.getProducerRegisters(),
-                                    schedule.getConsumerRegisters());
+                                    attr.getRoles().getProducerRegisters(),
+                                    attr.getRoles().getConsumerRegisters());
   Operation *end = roles.getConsumers().front().getTerminator();
   for (Operation &op : llvm::make_early_inc_range(body)) {
     if (&op == roles.getOperation())
@@ -344,8 +342,9 @@ struct TileSpecializePass
     getOperation().walk(
         [&](gpu::GPUFuncOp kernel) { kernels.push_back(kernel); });
     for (gpu::GPUFuncOp kernel : kernels) {
-      auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
-      if (!schedule || !schedule.getSpecialize() || !schedule.getTma())
+      KernelAttr attr = getKernelAttr(kernel);
+      PassReport report(kernel, getArgument(), attr && attr.getRoles(), "");
+      if (!report)
         continue;
       std::string reason;
       FailureOr<KernelLoads> loads = findLoads(kernel, reason, /*reads=*/true);
@@ -357,12 +356,12 @@ struct TileSpecializePass
             reason = against;
         }
       if (!reason.empty()) {
-        kernel.emitRemark("flash-tile-specialize leaves '")
-            << kernel.getName() << "' as it is: " << reason;
+        report.leave(reason);
         continue;
       }
       TensorMaps maps(kernel, launches[kernel]);
-      specialize(kernel, *loads, schedule, maps, cacheHints);
+      specialize(kernel, *loads, attr, maps, cacheHints);
+      report.worked();
       ++numSpecialized;
     }
   }

@@ -222,6 +222,9 @@ namespace {
 struct TileSplitMapsPass
     : flash::tile::impl::TileSplitMapsBase<TileSplitMapsPass> {
   void runOnOperation() override {
+    // A preparation: flash-tile-start-products says what it leaves.
+    if (!getPassAttr<StartProductsAttr>(getOperation()))
+      return;
     for (scf::ForOp loop : findProductLoops(getOperation())) {
       SmallVector<MapOp> maps(loop.getBody()->getOps<MapOp>());
       for (MapOp map : maps)

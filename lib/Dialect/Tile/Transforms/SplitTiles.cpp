@@ -24,10 +24,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelParameters.h"
+#include "PassGate.h"
 #include "SplitGrid.h"
 #include "TensorMaps.h"
-
-#include "flash/Dialect/Flash/IR/Flash.h"
 
 #include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -42,7 +41,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using flash::ScheduleAttr;
 using namespace flash::tile;
 
 //===----------------------------------------------------------------------===//
@@ -338,20 +336,18 @@ struct TileSplitTilesPass
   void runOnOperation() override {
     LaunchMap launches = findLaunches(getOperation());
     getOperation().walk([&](gpu::GPUFuncOp kernel) {
-      auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
-      if (!schedule || schedule.getSplitTiles() < 2)
+      PassGate<SplitTilesAttr> gate(kernel, "");
+      if (!gate)
         return;
       Splittable split;
-      if (StringRef reason = split.match(kernel); !reason.empty()) {
-        kernel.emitRemark("flash-tile-split-tiles leaves '")
-            << kernel.getName() << "' as it is: " << reason;
-        return;
-      }
+      if (StringRef reason = split.match(kernel); !reason.empty())
+        return gate.leave(reason);
       SplitParameters parameters = addSplitParameters(
           kernel, launches[kernel],
           {split.keys, split.loop.getResultTypes(), split.alike},
-          {cores, schedule.getSplitTiles(), blocks});
+          {cores, gate->getParts(), blocks});
       Splitter(split, parameters).run();
+      gate.worked();
       kernel->setAttr(
           FlashTileDialect::getPartsAttrName(),
           IntegerAttr::get(IntegerType::get(&getContext(), 64),

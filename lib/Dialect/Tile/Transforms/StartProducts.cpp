@@ -21,9 +21,9 @@
 
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
+#include "PassGate.h"
 #include "ProductLoops.h"
 
-#include "flash/Dialect/Flash/IR/Flash.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -57,7 +57,7 @@ SmallVector<scf::ForOp> flash::tile::findProductLoops(gpu::GPUFuncOp kernel) {
 /// computes, waits for a stage, or writes a tile of its own.
 static bool isMovable(Operation &op) {
   return isMemoryEffectFree(&op) ||
-         isa<GetOp, MmaOp, StoreSharedOp, FillOp, ReleaseOp, AllReduceOp>(
+         isa<GetOp, ReadOp, MmaOp, StoreSharedOp, FillOp, ReleaseOp, AllReduceOp>(
              op) ||
          (isa<MapOp>(op) && !hasEffect<MemoryEffects::Write>(&op));
 }
@@ -95,6 +95,32 @@ static bool isLate(MmaOp product) {
          llvm::any_of(get.getRing().getUsers(), llvm::IsaPred<FillOp>);
 }
 
+/// Whether the op, or something in it, waits for a product of the block.
+static bool dependsOnProduct(Operation *op, Block *block) {
+  if (isa<MmaOp>(op))
+    return true;
+  bool depends = false;
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands()) {
+      Operation *definition = operand.getDefiningOp();
+      definition =
+          definition ? block->findAncestorOpInBlock(*definition) : nullptr;
+      depends |= definition && definition != op &&
+                 dependsOnProduct(definition, block);
+    }
+  });
+  return depends;
+}
+
+/// Adds ops to the order, those first that need not wait for a product.
+static void append(llvm::SetVector<Operation *> &order,
+                   const llvm::SetVector<Operation *> &ops, Block *block) {
+  for (Operation *op : ops)
+    if (!dependsOnProduct(op, block))
+      order.insert(op);
+  order.insert(ops.begin(), ops.end());
+}
+
 /// Products as early as their operands allow, what a product needs of device
 /// memory before the product before it; the rest after them, in order. Products
 /// of the iteration before start where the fewest registers are held: right
@@ -121,7 +147,7 @@ static llvm::SetVector<Operation *> getOrder(Block *block) {
       }
     finish();
     needed.remove(product);
-    order.insert(needed.begin(), needed.end());
+    append(order, needed, block);
     before = product;
   }
   for (auto product : block->getOps<MmaOp>()) {
@@ -307,26 +333,30 @@ namespace {
 struct TileStartProductsPass
     : flash::tile::impl::TileStartProductsBase<TileStartProductsPass> {
   void runOnOperation() override {
+    PassGate<StartProductsAttr> gate(
+        getOperation(),
+        "it has no loop with more than two asynchronous products");
+    if (!gate)
+      return;
     for (scf::ForOp loop : findProductLoops(getOperation())) {
       auto roles = loop->getParentOfType<SpecializeOp>();
       Operation *fixed = nullptr;
       for (Operation &op : loop.getBody()->without_terminator())
         if (!isMovable(op) && !isa<StoreOp, StoreAsyncOp>(op))
           fixed = &op;
-      if (!roles || fixed) {
-        InFlightDiagnostic remark =
-            getOperation().emitRemark("flash-tile-start-products leaves '")
-            << getOperation().getName() << "' as it is: ";
-        if (fixed)
-          remark << "'" << fixed->getName()
-                 << "' does not move among the products";
-        else
-          remark << "it has no roles, and so no register counts";
+      if (fixed) {
+        gate.leave("'" + fixed->getName().getStringRef().str() +
+                   "' does not move among the products");
+        continue;
+      }
+      if (!roles) {
+        gate.leave("it has no roles, and so no register counts");
         continue;
       }
       // What addresses and the like need.
       constexpr int64_t spare = 24;
       ProductStarts(loop, roles.getConsumerRegisters() - spare).run();
+      gate.worked();
       ++numLoops;
     }
   }

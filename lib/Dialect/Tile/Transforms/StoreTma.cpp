@@ -17,9 +17,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PassGate.h"
 #include "TensorMaps.h"
-
-#include "flash/Dialect/Flash/IR/Flash.h"
 
 namespace flash::tile {
 #define GEN_PASS_DEF_TILESTORETMA
@@ -27,7 +26,6 @@ namespace flash::tile {
 } // namespace flash::tile
 
 using namespace mlir;
-using namespace flash;
 using namespace flash::tile;
 
 /// The box of the 16 rows that a warp stores at a time, or of half of them: in
@@ -43,16 +41,14 @@ static std::optional<BoxRows> boxOf(StoreOp store) {
 /// Why the store stays as it is, or an empty string.
 static StringRef reasonAgainst(StoreOp store) {
   FragmentType type = store.getValue().getType();
-  if (type.getRank() != 2)
-    return "it stores a row vector";
   if (type.getElementType().getIntOrFloatBitWidth() != 16 &&
       !(store.getAdd() && type.getElementType().isF32()))
-    return "its elements have not 16 bits, and it adds none of f32";
+    return "results have not 16 bits, and are not sums of f32";
   int64_t panel = 128 * 8 / type.getElementType().getIntOrFloatBitWidth();
   if (type.getColumnGroups() > 1 && type.getColumnsOfWarp() % panel)
     return "a group of columns is no multiple of 128 bytes";
   if (!boxOf(store))
-    return "the rows of a warp are no box of its tensor";
+    return "the rows of a warp are no box of the result";
   return reasonAgainstTma(store, store.getDestination());
 }
 
@@ -101,30 +97,46 @@ struct TileStoreTmaPass
 
   void runOnOperation() override {
     LaunchMap launches = findLaunches(getOperation());
-    SmallVector<SpecializeOp> kernels;
-    getOperation().walk([&](SpecializeOp roles) { kernels.push_back(roles); });
-    for (SpecializeOp roles : kernels) {
-      auto kernel = roles->getParentOfType<gpu::GPUFuncOp>();
-      auto schedule = kernel->getAttrOfType<ScheduleAttr>("flash.schedule");
-      if (!schedule || !schedule.getStoreTma())
+    SmallVector<gpu::GPUFuncOp> kernels;
+    getOperation().walk(
+        [&](gpu::GPUFuncOp kernel) { kernels.push_back(kernel); });
+    for (gpu::GPUFuncOp kernel : kernels) {
+      PassGate<StoreTmaAttr> gate(kernel, "it has no roles");
+      if (!gate)
         continue;
-      SmallVector<StoreOp> stores;
-      roles.getConsumers().walk([&](StoreOp store) {
-        if (reasonAgainst(store).empty())
-          stores.push_back(store);
-      });
-      if (stores.empty())
-        continue;
-      TensorMaps maps(kernel, launches[kernel]);
-      for (StoreOp store : stores)
-        makeAsync(store, maps, schedule.getStoreColumns(),
-                  cacheHints
-                      ? CacheHintAttr::get(&getContext(), CacheHint::EvictFirst)
-                      : CacheHintAttr());
-      OpBuilder builder(roles.getConsumers().front().getTerminator());
-      StoreWaitOp::create(builder, roles.getLoc());
-      numStores += stores.size();
+      for (auto roles : kernel.getBody().getOps<SpecializeOp>())
+        numStores += run(roles, launches[kernel], gate);
     }
+  }
+
+private:
+  /// Returns how many stores have become asynchronous.
+  int64_t run(SpecializeOp roles, ArrayRef<LaunchOp> launches,
+              PassGate<StoreTmaAttr> &gate) {
+    SmallVector<StoreOp> stores;
+    roles.getConsumers().walk([&](StoreOp store) {
+      // Row vectors are little beside the matrix.
+      if (store.getValue().getType().getRank() != 2)
+        return;
+      if (StringRef reason = reasonAgainst(store); reason.empty())
+        stores.push_back(store);
+      else
+        gate.leave(reason);
+    });
+    if (stores.empty()) {
+      gate.leave("it stores no matrix");
+      return 0;
+    }
+    TensorMaps maps(roles->getParentOfType<gpu::GPUFuncOp>(), launches);
+    auto hint = cacheHints
+                    ? CacheHintAttr::get(&getContext(), CacheHint::EvictFirst)
+                    : CacheHintAttr();
+    for (StoreOp store : stores)
+      makeAsync(store, maps, gate->getColumns(), hint);
+    OpBuilder builder(roles.getConsumers().front().getTerminator());
+    StoreWaitOp::create(builder, roles.getLoc());
+    gate.worked();
+    return stores.size();
   }
 };
 } // namespace

@@ -22,10 +22,9 @@
 
 namespace flash {
 
-/// The global that holds the counters, an i64 each, and the attribute on it
-/// that describes them.
+/// The global that holds the counters, an i64 each; the attribute
+/// `flash.io_counters` on it describes them.
 inline constexpr llvm::StringLiteral kIOCountersName = "flash_io_counters";
-inline constexpr llvm::StringLiteral kIOCountersAttr = "flash.io_counters";
 
 /// What operation `operation` (numbered as in FunctionIO) reads of or writes
 /// to the tensor `value` (`arg0`, `op0.1`).

@@ -49,7 +49,7 @@ struct MaskedRows {
 class MaskBlocks {
 public:
   /// Of an attention, whose sizes and operands `known` has. `sumsUp`: whether
-  /// its data are summed up for blocks (`ScheduleAttr::isOfOneThread`).
+  /// its data are summed up for blocks (`summaries` of a tiling).
   MaskBlocks(AttentionOpInterface op, const IndexInterpreter &known, bool sumsUp);
 
   /// Whether there is a mask at all.

@@ -24,6 +24,8 @@ namespace flash {
 /// What the model needs of an attention, and what a table of measured schedules
 /// (ScheduleTable.h) knows it by.
 struct TileProblem {
+  /// The kind of operation: its name without the dialect's.
+  std::string op = "attention";
   int64_t qkDim = 0, vDim = 0, elementBytes = 2;
   /// Queries and keys that a mask's lists number together, which no tile
   /// crosses (0: no lists); and the size of a page, which tiles should not

@@ -28,11 +28,15 @@ namespace flash {
 /// What an entry is for: the part of a TileProblem that is known when a kernel
 /// is compiled for every length.
 struct ScheduleKey {
+  /// The kind of operation, by its name: attention, merge, attention_backward.
+  std::string op = "attention";
   int64_t bits = 16, qkDim = 0, vDim = 0;
   std::string mask = "none", scores;
   bool lse = false, offsets = false, paged = false;
 
   static ScheduleKey get(const TileProblem &problem);
+  /// Of a merge only the parts' type and the head dim count.
+  static ScheduleKey get(MergeOp op);
   static llvm::Expected<ScheduleKey> fromJson(const llvm::json::Object &object);
   llvm::json::Object toJson() const;
   /// `16 bit, head dim 192/128, causal`.
@@ -98,11 +102,13 @@ struct ScheduleChoice {
 ScheduleChoice chooseSchedule(TargetAttr target, const TileProblem &problem,
                               llvm::ArrayRef<ScheduleTable> tables);
 
+/// The same for a merge.
+ScheduleChoice chooseSchedule(TargetAttr target, MergeOp op,
+                              llvm::ArrayRef<ScheduleTable> tables);
+
 /// On an attention that has `schedule`: the ones for shorter calls, where
-/// lengths are known at run time only, as
-/// `[{schedule = #flash.schedule<...>, up_to = 1408 : i64}, ...]`.
-inline constexpr llvm::StringLiteral kShorterAttrName =
-    "flash.shorter_schedules";
+/// lengths are known at run time only, as `flash.shorter_schedules =
+/// [#flash.bounded<up_to = 1408, schedule = <...>>, ...]`.
 void setShorterSchedules(AttentionOp op,
                          llvm::ArrayRef<ScheduleChoice::Bounded> shorter);
 llvm::SmallVector<ScheduleChoice::Bounded> getShorterSchedules(AttentionOp op);

@@ -23,6 +23,7 @@
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 #include "flash/Dialect/Flash/IR/TilePlace.h"
+#include "flash/Dialect/Utils/KnownAttributes.h"
 
 #include "flash/Dialect/Flash/IR/FlashDialect.h.inc"
 #include "flash/Dialect/Flash/IR/FlashEnums.h.inc"

@@ -21,8 +21,33 @@ def Flash_Dialect : Dialect {
     Level 0 says what is computed (`flash.attention`, `flash.merge`); level 1
     which block is in fast memory when (`flash.online_attention` inside loops);
     level 2 the arithmetic of a step (`flash.online_softmax` beside linalg).
+
+    Attributes of other operations:
+
+    | attribute | on | meaning |
+    |---|---|---|
+    | `flash.schedule` | `scf.forall` at L2 | a schedule in short, which `flash-split-schedule` gives to its readers |
+    | `flash.tiling` | `scf.forall` | how the attention or merge that it was is tiled; L1 and L2 have been made by it |
+    | `flash.shorter_schedules` | `flash.attention` | schedules for calls that are short: `[#flash.bounded<up_to = 1408, schedule = <...>>, ...]` |
+    | `flash.name` | an argument of a function | its name in a launch plan |
+    | `flash.io_counters` | a global | what `flash-count-io` counts in it |
+    | `flash.rare` | a linalg op on a CPU | it is seldom executed, and so not vectorised |
+
+    Others are errors.
   }];
   let useDefaultAttributePrinterParser = 1;
+  let hasOperationAttrVerify = 1;
+  let hasRegionArgAttrVerify = 1;
+  let hasRegionResultAttrVerify = 1;
+  let extraClassDeclaration = [{
+    /// The names of the attributes above: nowhere else are they spelt out.
+    static constexpr ::llvm::StringLiteral getScheduleAttrName() { return "flash.schedule"; }
+    static constexpr ::llvm::StringLiteral getTilingAttrName() { return "flash.tiling"; }
+    static constexpr ::llvm::StringLiteral getShorterSchedulesAttrName() { return "flash.shorter_schedules"; }
+    static constexpr ::llvm::StringLiteral getNameAttrName() { return "flash.name"; }
+    static constexpr ::llvm::StringLiteral getIOCountersAttrName() { return "flash.io_counters"; }
+    static constexpr ::llvm::StringLiteral getRareAttrName() { return "flash.rare"; }
+  }];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect",
     "::mlir::tensor::TensorDialect"
@@ -51,11 +76,42 @@ def Flash_Instruction : I32EnumAttr<"Instruction", "matrix instruction of a GPU"
   let genSpecializedAttr = 0;
 }
 
-def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
-  let summary = "How an attention is tiled and run: every choice of the compiler, in one place";
+def Flash_TilingAttr : Flash_Attr<"Tiling", "tiling"> {
+  let summary = "What L0 and L1 read of a schedule: tiles, their order, what shares one";
   let description = [{
-    Chosen by `flash-choose-schedule` from the target's description; later passes
-    only read it. Put it on an op, or give it to the pass, to override.
+    ```mlir
+    #flash.tiling<m = 128, n = 64, d = 16, packHeads = 4>
+    ```
+  }];
+  let parameters = (ins
+    "int64_t":$m, "int64_t":$n, "int64_t":$d,
+    DefaultValuedParameter<"bool", "false", "queries along the minor dimension: S^T = K Q^T">:$transposed,
+    DefaultValuedParameter<"bool", "false", "peel the ragged last key block, so that whole blocks are read in place">:$peel,
+    DefaultValuedParameter<"bool", "false", "keys are walked from the last visible block to the first">:$reverseKeys,
+    DefaultValuedParameter<"int64_t", "0", "query heads of a key head that share a tile (0, 1: one)">:$packHeads,
+    DefaultValuedParameter<"bool", "false", "one thread has a tile: what it finds out about a block costs that once, and its data are summed up for blocks">:$summaries,
+    DefaultValuedParameter<"bool", "false", "full and partial blocks of lists are walked in one loop, as roles want it">:$joinLists
+  );
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Query heads of a tile.
+    int64_t getTileHeads() const { return getPackHeads() > 1 ? getPackHeads() : 1; }
+    /// Query positions of a tile.
+    int64_t getTilePositions() const {
+      return getM() > 1 ? std::max<int64_t>(getM() / getTileHeads(), 1) : getM();
+    }
+  }];
+}
+
+def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
+  let summary = "How an attention is tiled and run, in short: all that its readers' attributes say";
+  let description = [{
+    Chosen by `flash-choose-schedule` from the target's description and a table of
+    measurements. Put it on an op, or give it to the pass, to override. Its readers
+    have attributes of their own, into which it is split when an op is tiled, or by
+    `flash-split-schedule` on loops that are written by hand: `#flash.tiling`,
+    `#flash_tile.kernel` and what single passes read (`flash_tile.passes`).
 
     ```mlir
     #flash.schedule<m = 128, n = 128, stages = 2, warps = 8, instruction = wgmma, specialize = true>
@@ -91,7 +147,7 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"bool", "false", "blocks take the next tile when they are done with one (persistent kernels)">:$dynamic,
     DefaultValuedParameter<"bool", "false", "a loop over whole blocks, then one over blocks that masks and lengths cut (GPU)">:$peelMasks,
     DefaultValuedParameter<"int64_t", "0", "blocks of a cluster, on neighbouring query tiles, which share the tiles of K and V (specialised kernels; 0, 1: none)">:$cluster,
-    DefaultValuedParameter<"bool", "false", "keys are walked from the last visible block to the first">:$backward,
+    DefaultValuedParameter<"bool", "false", "keys are walked from the last visible block to the first">:$reverseKeys,
     DefaultValuedParameter<"bool", "false", "the producer fetches K of an iteration before V of the one before, as overlapped products use them">:$keysFirst,
     DefaultValuedParameter<"int64_t", "0", "up to so many blocks share a tile of the last round, each with a part of its keys (GPU; 0, 1: one)">:$splitTiles,
     DefaultValuedParameter<"int64_t", "0", "query heads of a key head that share a tile, which then has m / packHeads positions of each (0, 1: one)">:$packHeads,
@@ -101,16 +157,25 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
   );
   let hasCustomAssemblyFormat = 1;
   let extraClassDeclaration = [{
-    /// Whether one thread has a whole tile (CPU): what it finds out about a block
-    /// costs that once, and not once a thread.
-    bool isOfOneThread() const { return getWarps() == 0 && getInstruction() == Instruction::None; }
-    /// Query heads of a tile.
-    int64_t getTileHeads() const { return getPackHeads() > 1 ? getPackHeads() : 1; }
-    /// Query positions of a tile.
-    int64_t getTilePositions() const {
-      return getM() > 1 ? std::max<int64_t>(getM() / getTileHeads(), 1) : getM();
-    }
+    /// Whether it says how large tiles are: m, n and d.
+    bool isComplete() const { return getM() > 0 && getN() > 0 && getD() > 0; }
+    /// What L0 and L1 read of it.
+    ::flash::TilingAttr getTiling() const;
   }];
+}
+
+def Flash_BoundedAttr : Flash_Attr<"Bounded", "bounded"> {
+  let summary = "A schedule for calls up to a length";
+  let description = [{
+    The length of a call is that of its queries or keys, whichever is longer.
+
+    ```mlir
+    #flash.bounded<up_to = 1408, schedule = <m = 128, n = 128, d = 16>>
+    ```
+  }];
+  let parameters = (ins "int64_t":$up_to, "::flash::ScheduleAttr":$schedule);
+  let assemblyFormat = "`<` struct(params) `>`";
+  let genVerifyDecl = 1;
 }
 
 def Flash_PackingAttr : Flash_Attr<"Packing", "packing"> {

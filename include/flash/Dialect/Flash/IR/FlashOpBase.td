@@ -14,8 +14,9 @@
 #define FLASH_DIALECT_FLASH_IR_FLASHOPBASE
 
 include "flash/Dialect/Flash/IR/FlashMasks.td"
+include "flash/Dialect/Utils/KnownAttributes.td"
 
 class Flash_Op<string mnemonic, list<Trait> traits = []>
-    : Op<Flash_Dialect, mnemonic, traits>;
+    : Op<Flash_Dialect, mnemonic, !listconcat(traits, [KnownAttributes])>;
 
 #endif // FLASH_DIALECT_FLASH_IR_FLASHOPBASE

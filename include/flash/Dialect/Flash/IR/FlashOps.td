@@ -167,7 +167,8 @@ def Flash_MergeOp : Flash_Op<"merge", [Pure, SameVariadicOperandSize,
   }];
   let arguments = (ins
     Variadic<Flash_Tensor4>:$outputs, Variadic<Flash_LseTensor>:$lses,
-    DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">:$layout);
+    DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">:$layout,
+    OptionalAttr<Flash_ScheduleAttr>:$schedule);
   let results = (outs Flash_Tensor4:$output, Optional<Flash_LseTensor>:$lse);
   let assemblyFormat = [{
     `outputs` `(` $outputs `:` type($outputs) `)` `lses` `(` $lses `:` type($lses) `)` attr-dict

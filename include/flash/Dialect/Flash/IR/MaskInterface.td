@@ -89,7 +89,7 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
     InterfaceMethod<[{
         Those values for `count` rows (queries or keys that exist) from position
         `first` on; IR that reads each row once. Where one thread has a block
-        (`isOfOneThread` of the schedule), its queries are summed up before the
+        (`summaries` of the tiling), its queries are summed up before the
         loop over keys and its keys in each step, with those of the queries in
         `at`: then `at` has both summaries in the questions about blocks and
         elements, and any block may be hidden. Else `at` has none, and the mask

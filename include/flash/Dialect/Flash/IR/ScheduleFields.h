@@ -44,7 +44,7 @@ struct ScheduleFields {
   bool dynamic = false;
   bool peelMasks = false;
   int64_t cluster = 0;
-  bool backward = false;
+  bool reverseKeys = false;
   bool keysFirst = false;
   int64_t splitTiles = 0;
   int64_t packHeads = 0;
@@ -99,8 +99,8 @@ struct ScheduleFields {
           false);
     visit("cluster", &ScheduleFields::cluster, &ScheduleAttr::getCluster,
           false);
-    visit("backward", &ScheduleFields::backward, &ScheduleAttr::getBackward,
-          false);
+    visit("reverseKeys", &ScheduleFields::reverseKeys,
+          &ScheduleAttr::getReverseKeys, false);
     visit("keysFirst", &ScheduleFields::keysFirst, &ScheduleAttr::getKeysFirst,
           false);
     visit("splitTiles", &ScheduleFields::splitTiles,
@@ -127,7 +127,7 @@ struct ScheduleFields {
         context, m, n, d, transposed, peel, warps, stages, instruction,
         specialize, tma, producerRegisters, consumerRegisters, lazy, persistent,
         queryStages, headTurns, storeTma, storeColumns, pingPong, overlapTiles,
-        prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster, backward,
+        prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster, reverseKeys,
         keysFirst, splitTiles, packHeads, overlap, partialSums, fixed);
   }
 };

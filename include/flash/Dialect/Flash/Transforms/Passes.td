@@ -109,6 +109,24 @@ def ScheduleRecompute : Pass<"flash-schedule-recompute", "::mlir::func::FuncOp">
   let dependentDialects = ["::flash::FlashDialect"];
 }
 
+def SplitSchedule : Pass<"flash-split-schedule"> {
+  let summary = "Give a schedule in short to its readers (L2)";
+  let description = [{
+    For loops over tiles that are written by hand; those that `flash-tile-attention`
+    makes have the attributes of a schedule's readers from the start. Passes that
+    would find nothing to do in the loop are not asked for. A loop that has the
+    attributes already is an error.
+
+    ```mlir
+    scf.forall ... {flash.schedule = #flash.schedule<warps = 8, stages = 2, instruction = mma_sync>}
+    // becomes
+    scf.forall ... {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.mma_sync, stages = 2>,
+                    flash_tile.passes = [#flash_tile.keep_operands]}
+    ```
+  }];
+  let dependentDialects = ["::flash::FlashDialect", "::flash::tile::FlashTileDialect"];
+}
+
 def InsertChecks : Pass<"flash-insert-checks", "::mlir::func::FuncOp"> {
   let summary = "Assert what must hold of the sizes of a call (L0)";
   let description = [{
@@ -150,7 +168,7 @@ def TileAttention : Pass<"flash-tile-attention", "::mlir::func::FuncOp"> {
     An op without a schedule is an error: run `flash-choose-schedule` first.
   }];
   let statistics = [Statistic<"numTiled", "num-tiled", "Number of operations tiled">];
-  let dependentDialects = ["::flash::FlashDialect", "::mlir::arith::ArithDialect",
+  let dependentDialects = ["::flash::FlashDialect", "::flash::tile::FlashTileDialect", "::mlir::arith::ArithDialect",
                            "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::scf::SCFDialect",
                            "::mlir::math::MathDialect"];
@@ -249,7 +267,8 @@ def VerifyLevel : Pass<"flash-verify-level"> {
   let description = [{
     L0: no tiled ops. L1: no `flash.attention`, `flash.merge`. L2: no
     `flash.online_attention`. L3: no tensors in kernels. L4: only target dialects in kernels. An op that does not belong is
-    an error at its location.
+    an error at its location, and so is an attribute of ours, on another dialect's
+    op, whose name has no dialect: nobody reads it.
   }];
   let options = [Option<"level", "level", "std::string", /*default=*/"\"L0\"", "L0, L1, L2, L3 or L4">];
 }

@@ -9,6 +9,8 @@
 #ifndef FLASH_DIALECT_TILE_IR_TILE_H
 #define FLASH_DIALECT_TILE_IR_TILE_H
 
+#include "flash/Dialect/Utils/KnownAttributes.h"
+
 #include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/Attributes.h"
 #include "mlir/IR/Builders.h"
@@ -46,8 +48,24 @@ struct LanePlace {
 
 namespace flash::tile {
 
+/// What the kernel (or a loop that is to become one) is; null where nothing
+/// says it.
+KernelAttr getKernelAttr(mlir::Operation *kernel);
+
 /// The number of computing warps of the kernel around an op, 0 outside of one.
 int64_t getKernelWarps(mlir::Operation *op);
+
+/// The attribute by which a kernel (or a loop that is to become one) asks for a
+/// pass; null if it does not.
+template <typename Attr> Attr getPassAttr(mlir::Operation *kernel) {
+  auto passes = kernel->getAttrOfType<mlir::ArrayAttr>(
+      FlashTileDialect::getPassesAttrName());
+  if (passes)
+    for (mlir::Attribute pass : passes)
+      if (auto attr = llvm::dyn_cast<Attr>(pass))
+        return attr;
+  return {};
+}
 
 /// Reduces a fragment of rank two to complete values of each row or column, as
 /// the layout of `result` (row or col) says.

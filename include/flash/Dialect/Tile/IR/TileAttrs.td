@@ -71,6 +71,33 @@ def FlashTile_LhsLayout : FlashTile_Layout<"LhsLayout", "lhs"> {
   }];
 }
 
+def FlashTile_StreamLayout : AttrDef<FlashTile_Dialect, "StreamLayout",
+    [DeclareAttrInterfaceMethods<FlashTile_LayoutAttrInterface,
+       ["getRank", "getElementsPerLane", "getLanePlaces", "verifyFragment"]>]> {
+  let mnemonic = "stream";
+  let summary = "runs of neighbouring columns, for what is read and written as it comes";
+  let description = [{
+    Rows are dealt as in `#flash_tile.acc`, so that a `row` vector goes with it.
+    Of each `4 * run` columns, lane c of the four that share a row holds those
+    from `run * c` on: a run of 16 bytes is one access to memory. A lane has the
+    runs of its first row, one after the other, then those of the next row.
+    16-bit elements are packed in pairs.
+
+    No product takes or gives such a fragment. With `run = 2` lanes hold the
+    columns that they hold of an accumulator, in another order.
+
+    Example: `#flash_tile.stream<4, run = 8>`, a run being 16 bytes of bf16;
+    `#flash_tile.stream<8, run = 4, column_groups = 2>`.
+  }];
+  let parameters = (ins "int64_t":$warps, "int64_t":$run, DefaultValuedParameter<"int64_t", "1">:$column_groups);
+  let assemblyFormat = "`<` $warps `,` `run` `=` $run (`,` `column_groups` `=` $column_groups^)? `>`";
+  let builders = [AttrBuilder<(ins "int64_t":$warps, "int64_t":$run, CArg<"int64_t", "1">:$columnGroups), [{
+    return $_get($_ctxt, warps, run, columnGroups);
+  }]>];
+  let skipDefaultBuilders = 1;
+  let genVerifyDecl = 1;
+}
+
 def FlashTile_RowLayout : FlashTile_Layout<"RowLayout", "row"> {
   let summary = "one value for each row";
   let description = [{

@@ -41,9 +41,15 @@ def FlashTile_Dialect : Dialect {
 
     | attribute | on | meaning |
     |---|---|---|
-    | `flash_tile.warps` | kernel | how many warps compute: the `W` of every layout in the kernel. Threads of a block are `32 * W`, and 128 more when the kernel has a `flash_tile.specialize` |
+    | `flash_tile.kernel` | kernel, `scf.forall` | what the kernel is, `#flash_tile.kernel<...>`: warps that compute (threads of a block are 32 for each, and 128 more when the kernel has a `flash_tile.specialize`), instruction, stages, roles, cluster |
+    | `flash_tile.passes` | kernel, `scf.forall` | which passes are to work on it, and what each of them alone reads: a list of `#flash_tile.overlap<...>` and its like |
     | `flash_tile.shared_bytes` | kernel | dynamic shared memory of a block, set by `flash-tile-allocate-shared` for the launch |
+    | `flash_tile.parts` | kernel | which parameter is the binary logarithm of a tile's parts, set by `flash-tile-split-tiles` |
     | `flash_tile.tiles` | `scf.for` | the loop over tiles of a block that stays, made by `flash-tile-persistent` |
+    | `flash_tile.tensor_map_parameters` | kernel at L4 | which parameters are tensor maps, until `flash-tile-finalize-kernels` |
+    | `flash_tile.parameters` | kernel at L4 | which values of a launch are parameters, where `flash-tile-drop-parameters` has left some out |
+
+    Others are errors.
 
     The layout of kernel parameters at L4: a memref of rank r is its
     descriptor, expanded (allocated pointer, aligned pointer, offset, r sizes,
@@ -54,13 +60,13 @@ def FlashTile_Dialect : Dialect {
   let useDefaultTypePrinterParser = 1;
   let hasOperationAttrVerify = 1;
   let extraClassDeclaration = [{
-    /// Kernel attribute: number of computing warps.
-    static constexpr ::llvm::StringLiteral getWarpsAttrName() {
-      return "flash_tile.warps";
+    /// Of a kernel, and of a loop that is to become one: what it is.
+    static constexpr ::llvm::StringLiteral getKernelAttrName() {
+      return "flash_tile.kernel";
     }
-    /// Kernel attribute: blocks of a cluster, where there are several.
-    static constexpr ::llvm::StringLiteral getClusterAttrName() {
-      return "flash_tile.cluster";
+    /// And which passes are to work on it.
+    static constexpr ::llvm::StringLiteral getPassesAttrName() {
+      return "flash_tile.passes";
     }
     /// Kernel attribute: bytes of dynamic shared memory of a block.
     static constexpr ::llvm::StringLiteral getSharedBytesAttrName() {

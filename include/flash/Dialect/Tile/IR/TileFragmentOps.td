@@ -35,8 +35,8 @@ def FlashTile_MapOp : FlashTile_Op<"map", [RecursiveMemoryEffects, SingleBlock]>
     Computes each element of the results by the scalar body. The body's
     arguments are the element's row and, for results of rank two, its column
     within the block's tile (type index), then one element of each input. In a
-    map of rank two a row fragment is broadcast along the columns, and a col
-    fragment along the rows. Values from outside may be captured. With a
+    map of rank two a row fragment is broadcast along the columns, and, of
+    accumulators, a col fragment along the rows. Values from outside may be captured. With a
     `row_partial` (or `col_partial`) input a map of rank one gives such results
     and computes with each lane's own value.
 
@@ -87,7 +87,7 @@ def FlashTile_ReduceOp : FlashTile_Op<"reduce", [Pure]> {
     To `row`: the value of the whole row (two shuffles among the four lanes
     that share a row); it needs a layout without groups of columns. To
     `row_partial`: only over the columns of each lane. To `col_partial`: over
-    the rows of each lane, a value for each column. `all_reduce` makes complete
+    the rows of each lane, a value for each column, of acc and lhs. `all_reduce` makes complete
     values of partial ones. `max` and `min` ignore NaN, `maximum` and `minimum`
     keep it.
 
@@ -180,7 +180,8 @@ def FlashTile_ConvertOp : FlashTile_Op<"convert", [Pure]> {
   let summary = "rounds a fragment to another element type";
   let description = [{
     From an f32 accumulator to a 16-bit accumulator (to be stored) or a 16-bit
-    A operand (to be multiplied). Rounds to nearest even. Nothing moves between
+    A operand (to be multiplied), or from a stream fragment to one that lies
+    alike. Rounds to nearest even. Nothing moves between
     lanes.
 
     Example:

@@ -30,9 +30,11 @@ def FlashTile_LayoutAttrInterface : AttrInterface<"LayoutAttrInterface"> {
     InterfaceMethod<"Rank of the fragments with this layout.", "int64_t", "getRank">,
     InterfaceMethod<"Elements that one lane holds of a fragment of the shape.",
       "int64_t", "getElementsPerLane", (ins "::llvm::ArrayRef<int64_t>":$shape)>,
+    InterfaceMethod<"Neighbouring columns that a lane holds: its run.", "int64_t", "getRun", (ins),
+      /*methodBody=*/"", /*defaultImplementation=*/"return 2;">,
     InterfaceMethod<[{Where the elements that a lane holds lie, in order, counted from the lane's first
       row (`16 * w + lane / 4`, w being the warp's number along the rows) and its
-      first column (`2 * (lane % 4)` of its group's); 0 along what a vector has not.}],
+      first column (`run * (lane % 4)` of its group's); 0 along what a vector has not.}],
       "::llvm::SmallVector<::flash::tile::LanePlace>", "getLanePlaces",
       (ins "::llvm::ArrayRef<int64_t>":$shape)>,
     InterfaceMethod<"Whether a fragment of this shape and element type can have the layout.",
@@ -55,6 +57,18 @@ def FlashTile_InstructionAttrInterface : AttrInterface<"InstructionAttrInterface
       "int64_t", "getKGranularity", (ins "::mlir::Type":$elementType)>,
     InterfaceMethod<"Granularity of the columns of B.", "int64_t", "getNGranularity">,
     InterfaceMethod<"Most columns of B that one instruction takes.", "int64_t", "getMaxN">
+  ];
+}
+
+def FlashTile_PassAttrInterface : AttrInterface<"PassAttrInterface"> {
+  let cppNamespace = "::flash::tile";
+  let description = [{
+    What a pass reads of a kernel's schedule and nobody else does. The pass works on
+    kernels whose list `flash_tile.passes` has its attribute, and on no others; where
+    it leaves one of these as it is, it says why in a remark.
+  }];
+  let methods = [
+    StaticInterfaceMethod<"The argument of the pass that reads it.", "::llvm::StringRef", "getPass">
   ];
 }
 

@@ -364,6 +364,26 @@ def FlashTile_StoreSharedOp : FlashTile_Op<"store_shared", [MemoryEffects<[MemRe
   let hasVerifier = 1;
 }
 
+def FlashTile_ReadOp : FlashTile_Op<"read", [MemoryEffects<[MemRead]>]> {
+  let summary = "reads a vector from shared memory";
+  let description = [{
+    The only row of a tile of f32 in shared memory, as a vector along the columns of
+    matrix fragments: each lane gets the columns that it has.
+
+    Example:
+
+    ```mlir
+    %l = flash_tile.read %t : !flash_tile.shared<1x64xf32> -> !flash_tile.fragment<64xf32, #flash_tile.col<8>>
+    ```
+  }];
+  let arguments = (ins FlashTile_Shared:$tile);
+  let results = (outs FlashTile_Fragment:$result);
+  let assemblyFormat = [{
+    $tile attr-dict `:` qualified(type($tile)) `->` qualified(type($result))
+  }];
+  let hasVerifier = 1;
+}
+
 def FlashTile_FillOp : FlashTile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "fills a stage of a ring from registers";
   let description = [{
@@ -396,7 +416,8 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
     the last dimension by default; of a matrix fragment it is the last but
     one. A col fragment is a vector along the last dimension, and `cols` bounds
     it. `packed` is as of `flash_tile.load`. Neighbouring columns are stored
-    together where `alignment` (bytes, of each row's first element) allows.
+    together where `alignment` (bytes, of each row's first element) allows: pairs
+    of an accumulator, runs of a stream fragment, up to 16 bytes.
 
     With `add` elements of f32 are added to those in memory, each as one atomic
     operation: in which order blocks add is not known.

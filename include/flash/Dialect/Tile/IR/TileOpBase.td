@@ -14,12 +14,13 @@
 #define FLASH_DIALECT_TILE_IR_TILEOPBASE_TD
 
 include "flash/Dialect/Tile/IR/TileTypes.td"
+include "flash/Dialect/Utils/KnownAttributes.td"
 include "mlir/Interfaces/InferTypeOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/IR/SymbolInterfaces.td"
 
 class FlashTile_Op<string mnemonic, list<Trait> traits = []>
-    : Op<FlashTile_Dialect, mnemonic, traits>;
+    : Op<FlashTile_Dialect, mnemonic, !listconcat(traits, [KnownAttributes])>;
 
 /// What all transfers between device memory and tiles share: a place in a
 /// strided memref (or tensor map) and how much of the tile exists.

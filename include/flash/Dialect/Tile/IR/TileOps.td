@@ -13,10 +13,12 @@
 #ifndef FLASH_DIALECT_TILE_IR_TILEOPS_TD
 #define FLASH_DIALECT_TILE_IR_TILEOPS_TD
 
+include "flash/Dialect/Tile/IR/TileKernelAttrs.td"
 include "flash/Dialect/Tile/IR/TileMemoryOps.td"
 include "flash/Dialect/Tile/IR/TileProductOps.td"
 include "flash/Dialect/Tile/IR/TileFragmentOps.td"
 include "flash/Dialect/Tile/IR/TileRoleOps.td"
+include "flash/Dialect/Tile/IR/TileStreamOps.td"
 
 //===----------------------------------------------------------------------===//
 // Host

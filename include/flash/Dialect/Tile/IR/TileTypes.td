@@ -28,14 +28,15 @@ def FlashTile_Fragment : FlashTile_Type<"Fragment", "fragment"> {
   let summary = "a tile in registers, distributed over the computing warps";
   let description = [{
     Values of a static shape, held by the lanes of W warps as the layout says.
-    At L4: a vector of the elements that one lane holds; 16-bit floats in the
-    accumulator and A operand layouts are packed in pairs into i32.
+    At L4: a vector of the elements that one lane holds; 16-bit floats of
+    rank two are packed in pairs into i32.
 
     Example:
 
     ```mlir
     !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
     !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
+    !flash_tile.fragment<128x64xbf16, #flash_tile.stream<8, run = 8>>
     !flash_tile.fragment<128xf32, #flash_tile.row<8>>
     ```
   }];
@@ -74,7 +75,8 @@ def FlashTile_Shared : FlashTile_Type<"Shared", "shared"> {
   let description = [{
     R rows of C columns in panels of 128 bytes of columns: panel p holds
     columns `p * 128 / sizeof(T)` on, as `[row][128 bytes]`, and the 16-byte
-    chunks of a row are swizzled by `chunk ^= row % 8`. The last panel may be
+    chunks of a row are swizzled by `chunk ^= row % 8`; a tile of one row lies
+    as it is. The last panel may be
     used in part. Its address is a multiple of 1024. At L4: the 32-bit shared
     address.
 
@@ -177,8 +179,8 @@ def FlashTile_TensorMap : FlashTile_Type<"TensorMap", "tensor_map"> {
   let description = [{
     Describes a memref to the copy engine, 128 bytes made by the runtime. The
     shape is the box that one copy moves, in the order of the memref's
-    dimensions; the last one is a panel of 128 bytes. Swizzle is 128 bytes, and
-    what lies out of bounds is read as zero. The map has the memref's sizes and
+    dimensions; the last one is a panel of 128 bytes. Swizzle is 128 bytes
+    (none of a box of one row), and what lies out of bounds is read as zero. The map has the memref's sizes and
     strides; dimensions in reverse, as the driver wants them.
 
     At L4: a pointer to a kernel parameter, by value and aligned to 64.

@@ -14,9 +14,9 @@ include "mlir/Pass/PassBase.td"
 def TileSplitTiles : Pass<"flash-tile-split-tiles", "::mlir::ModuleOp"> {
   let summary = "Several blocks work on a tile of the last round";
   let description = [{
-    For kernels whose schedule says `splitTiles`. Where the tiles are not whole
+    For kernels with `#flash_tile.split_tiles`. Where the tiles are not whole
     rounds of the device's cores, those of the last round are split along the keys,
-    into as many parts as there are cores for, at most `splitTiles`. A part hands
+    into as many parts as there are cores for, at most `parts`. A part hands
     its running output, maximum and sum over to the next one; the last stores. The
     order is fixed, so that results are the same in every run. Where tiles take
     unequally long, as under a causal mask, only a grid of less than a round is
@@ -44,11 +44,11 @@ def TileSplitTiles : Pass<"flash-tile-split-tiles", "::mlir::ModuleOp"> {
 def TilePersistent : Pass<"flash-tile-persistent", "::mlir::ModuleOp"> {
   let summary = "Launch as many blocks as there are cores, each with several tiles";
   let description = [{
-    For kernels whose schedule says `persistent` and `specialize`. The kernel gets
+    For kernels with `#flash_tile.persistent` that are to have roles. The kernel gets
     the number of tiles as its last parameter and works through those of its block,
     to and fro: in even rounds the first block has the first tile, in odd ones the
-    last. Where tiles are alike, the blocks are as few as take no more rounds. The
-    blocks of a cluster count as one.
+    last. Unless tiles are `unlike` or taken as they come (`dynamic`), the blocks are
+    as few as take no more rounds. The blocks of a cluster count as one.
 
     ```mlir
     flash_tile.launch @k grid(%n) ; %b = gpu.block_id x ; ...
@@ -65,8 +65,9 @@ def TilePersistent : Pass<"flash-tile-persistent", "::mlir::ModuleOp"> {
 def TilePartialSums : Pass<"flash-tile-partial-sums", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Keep row sums by lane while a loop runs";
   let description = [{
-    A row sum that a loop only passes from softmax to softmax stays a partial sum
-    of each lane, and is joined once after the loop.
+    For kernels with `#flash_tile.partial_sums`. A row sum that a loop only passes
+    from softmax to softmax stays a partial sum of each lane, and is joined once
+    after the loop.
 
     ```mlir
     scf.for ... iter_args(%sum = %zero : !row) { flash_tile.online_softmax %s, %max, %sum : !acc, !row, !row }
@@ -85,8 +86,8 @@ def TileLazySoftmax : Pass<"flash-tile-lazy-softmax", "::mlir::gpu::GPUFuncOp"> 
     running maximum but an older one, so that probabilities before normalisation may
     exceed 1. The result is the same function, rounded elsewhere.
 
-    For kernels whose schedule says `lazy`, in every step but the first, and but those
-    over blocks that masks cut where keys are walked `backward`. When a row
+    For kernels with `#flash_tile.lazy_softmax`, in every step but the first, and, with
+    `cut_exact`, but those over blocks that masks cut. When a row
     sum of a warp is not below 2^30 (2^12 where probabilities are rounded to f16),
     the warp computes its scores again with mma.sync and takes the textbook step.
 
@@ -107,7 +108,8 @@ def TileLazySoftmax : Pass<"flash-tile-lazy-softmax", "::mlir::gpu::GPUFuncOp"> 
 def TileSplitMaps : Pass<"flash-tile-split-maps", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Maps that wait for the last product with a part only";
   let description = [{
-    In loops with more than two asynchronous products:
+    For kernels with `#flash_tile.start_products`, whose pass it prepares, in loops
+    with more than two asynchronous products:
 
     ```mlir
     %s = flash_tile.mma ... ; %t = flash_tile.mma ...
@@ -154,8 +156,8 @@ def TileDelayProducts : Pass<"flash-tile-delay-products", "::mlir::gpu::GPUFuncO
 def TileStartProducts : Pass<"flash-tile-start-products", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Products in flight beside other work, in loops with many";
   let description = [{
-    In the consumers of a specialised kernel, loops with more than two
-    asynchronous products (`flash-tile-overlap` has its own order for two):
+    For kernels with `#flash_tile.start_products`, in the consumers of a specialised
+    kernel, in loops with more than two asynchronous products (`flash-tile-overlap` has its own order for two):
 
     ```mlir
     %s = flash_tile.mma ... ; %p = flash_tile.map(%s) ; %t = flash_tile.mma ... ; %d = flash_tile.map(%p, %t)
@@ -170,6 +172,21 @@ def TileStartProducts : Pass<"flash-tile-start-products", "::mlir::gpu::GPUFuncO
     where the consumers' registers would not suffice.
   }];
   let statistics = [Statistic<"numLoops", "num-loops", "Loops whose products are in flight">];
+}
+
+def TileUnswitchLoops : Pass<"flash-tile-unswitch-loops", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "One loop for each answer to a condition that no iteration changes";
+  let description = [{
+    In loops with more than two products in flight:
+
+    ```mlir
+    scf.for %i ... { %m = scf.if %cut { ... } else { ... } }
+    // becomes
+    scf.if %cut { scf.for %i ... } else { scf.for %i ... }
+    ```
+  }];
+  let statistics = [Statistic<"numUnswitched", "num-unswitched", "Loops that became two">];
+  let dependentDialects = ["::mlir::scf::SCFDialect"];
 }
 
 def TileLowerSoftmax : Pass<"flash-tile-lower-softmax", "::mlir::gpu::GPUFuncOp"> {
@@ -193,7 +210,8 @@ def TileLowerSoftmax : Pass<"flash-tile-lower-softmax", "::mlir::gpu::GPUFuncOp"
 def TileKeepOperands : Pass<"flash-tile-keep-operands", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Keep loop-invariant first operands of mma.sync in registers";
   let description = [{
-    A tile in shared memory that a loop multiplies again and again is read into
+    For kernels with `#flash_tile.keep_operands`. A tile in shared memory that a loop
+    multiplies again and again is read into
     registers once, before the loop, where the estimate of the loop's registers
     leaves room for it.
 
@@ -212,7 +230,8 @@ def TileKeepOperands : Pass<"flash-tile-keep-operands", "::mlir::gpu::GPUFuncOp"
 def TilePrefetch : Pass<"flash-tile-prefetch", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Software pipelining of loads with rings and cp.async";
   let description = [{
-    Loads in a loop go through a ring of S stages: S - 1 iterations are under way
+    For kernels without roles whose `#flash_tile.kernel` has `stages`. Loads in a loop
+    go through a ring of S stages: S - 1 iterations are under way
     before the loop, and each iteration starts the one that is S - 1 ahead. Loads
     before the loop are started before those, and awaited where they are used.
 
@@ -228,7 +247,7 @@ def TilePrefetch : Pass<"flash-tile-prefetch", "::mlir::gpu::GPUFuncOp"> {
     ```
   }];
   let options = [Option<"stages", "stages", "int64_t", "0",
-                        "Stages of a ring; 0: those of the kernel's schedule. With 1, nothing is done">];
+                        "Stages of a ring; 0: those of the kernel. With 1, nothing is done">];
   let statistics = [Statistic<"numRings", "num-rings", "Rings made">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
@@ -236,7 +255,7 @@ def TilePrefetch : Pass<"flash-tile-prefetch", "::mlir::gpu::GPUFuncOp"> {
 def TileSpecialize : Pass<"flash-tile-specialize", "::mlir::ModuleOp"> {
   let summary = "Split kernels into a producer that copies and consumers that compute";
   let description = [{
-    For kernels whose schedule says `specialize` and `tma`. Loads become rings of
+    For kernels whose `#flash_tile.kernel` has `roles`. Loads become rings of
     kind `mbarrier`: an elected thread of one more warpgroup runs the loop with the
     copies, made by the tensor memory accelerator; the computing warps run the
     rest. Each source becomes a tensor map, a parameter of the kernel. Both roles
@@ -267,7 +286,7 @@ def TileSpecialize : Pass<"flash-tile-specialize", "::mlir::ModuleOp"> {
 def TileStoreTma : Pass<"flash-tile-store-tma", "::mlir::ModuleOp"> {
   let summary = "Store results through shared memory and the tensor memory accelerator";
   let description = [{
-    In specialised kernels whose schedule says `storeTma`, for results of 16-bit
+    In specialised kernels with `#flash_tile.store_tma`, for results of 16-bit
     elements whose rows are aligned to 16 bytes. Other stores stay as they are. Where
     rows end before the tensor does (those of the next sequence follow), tiles that
     have all of their rows go this way, and others are stored as they were.
@@ -288,7 +307,7 @@ def TileStoreTma : Pass<"flash-tile-store-tma", "::mlir::ModuleOp"> {
 def TileShareTiles : Pass<"flash-tile-share-tiles", "::mlir::ModuleOp"> {
   let summary = "Let the blocks of a cluster load a tile together";
   let description = [{
-    For kernels with clusters (schedule `cluster`). A ring whose puts do not depend
+    For kernels whose `#flash_tile.kernel` has a `cluster`. A ring whose puts do not depend
     on the block's rank in its cluster is shared: each block copies a part of the
     rows to all of them.
 
@@ -306,7 +325,7 @@ def TileShareTiles : Pass<"flash-tile-share-tiles", "::mlir::ModuleOp"> {
 def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Run the last matrix product of an iteration beside the next iteration";
   let description = [{
-    In a loop with asynchronous products, the one whose result is only carried to
+    For kernels with `#flash_tile.overlap`. Of the two asynchronous products of a loop, the one whose result is only carried to
     the next iteration is delayed into it: it runs while the next iteration's first
     product and what depends on it are computed.
 
@@ -322,7 +341,7 @@ def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
     ```
   }];
   let options = [Option<"delayPuts", "delay-puts", "bool", "true",
-                        "Where the schedule says `keysFirst`, the producer fills the rings in the new order">];
+                        "With `delay_puts`, the producer fills the rings in the new order; false: nowhere">];
   let statistics = [Statistic<"numOverlapped", "num-overlapped", "Loops rotated">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
 }
@@ -330,7 +349,7 @@ def TileOverlap : Pass<"flash-tile-overlap", "::mlir::gpu::GPUFuncOp"> {
 def TilePrefetchTiles : Pass<"flash-tile-prefetch-tiles", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Bring the operands of the next tile into the L2 cache";
   let description = [{
-    For persistent, specialised kernels whose schedule says `prefetchBlocks`: the
+    For persistent, specialised kernels with `#flash_tile.prefetch_tiles`: the
     producer asks for the first blocks of keys and values of the tile after the one
     that it begins. Of these, each thread block asks for every fourth, and its
     neighbours, which work on the same head, for the others.
@@ -351,7 +370,7 @@ def TilePrefetchTiles : Pass<"flash-tile-prefetch-tiles", "::mlir::gpu::GPUFuncO
 def TileDynamicOrder : Pass<"flash-tile-dynamic-order", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Blocks of a persistent kernel take the next tile when they are done with one";
   let description = [{
-    For persistent, specialised kernels whose schedule says `dynamic`. The producer
+    For kernels that `#flash_tile.persistent<dynamic = true>` gave a counter. The producer
     counts tiles in device memory and tells the consumers; both loop until none is
     left. In other kernels the fixed order stays.
 
@@ -375,11 +394,11 @@ def TileDynamicOrder : Pass<"flash-tile-dynamic-order", "::mlir::gpu::GPUFuncOp"
 def TilePeelMasks : Pass<"flash-tile-peel-masks", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Split loops over keys where masks begin to cut blocks";
   let description = [{
-    For kernels whose schedule says `peelMasks`, in loops that overlap products. Blocks
+    For kernels with `#flash_tile.peel_masks`, in loops that overlap products. Blocks
     before the diagonal and before the end of the keys need no predicate; the first
-    loop, over these, loses the branch. Where the schedule walks keys `backward`, it is
-    the last loop, or the middle one of three if a window has a far end; with `lazy`, one
-    whole block goes with the loop before it.
+    loop, over these, loses the branch. Where blocks that masks cut may come `first`, it
+    is the last loop, or the middle one of three if a window has a far end; with
+    `one_more`, one whole block goes with the loop before it.
 
     ```mlir
     scf.for %j = %lo to %hi step %n { ... ; scf.if %cut { mask } ; ... }
@@ -395,7 +414,7 @@ def TilePeelMasks : Pass<"flash-tile-peel-masks", "::mlir::gpu::GPUFuncOp"> {
 def TileOverlapTiles : Pass<"flash-tile-overlap-tiles", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Run the next tile's first matrix product beside the end of a tile";
   let description = [{
-    For persistent, specialised kernels whose schedule says `overlapTiles`, and whose
+    For persistent, specialised kernels with `#flash_tile.overlap_tiles`, whose
     ring of queries has two stages. The first product of a tile is carried in from the
     iteration before, which starts it behind its own last product and waits for it
     after its results are stored.
@@ -417,7 +436,7 @@ def TileOverlapTiles : Pass<"flash-tile-overlap-tiles", "::mlir::gpu::GPUFuncOp"
 def TilePingPong : Pass<"flash-tile-ping-pong", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Consumer warpgroups take turns to issue their products";
   let description = [{
-    For specialised kernels whose schedule says `pingPong`, in loops that start two
+    For specialised kernels with `#flash_tile.ping_pong`, in loops that start two
     products or more in an iteration.
 
     ```mlir
