@@ -428,7 +428,7 @@ LogicalResult BackwardModel::run() {
                         "flash-choose-schedule before");
   if (failed(readSizes()))
     return failure();
-  mask.emplace(op, known, schedule.getTiling().isOfOneThread());
+  mask.emplace(op, known, schedule.getTiling().getSummaries());
   bool query = bool(op.getDQuery()), key = bool(op.getDKey()),
        value = bool(op.getDValue());
   OuterLoop outer = recompute.getOuter();
