@@ -87,6 +87,12 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
   return fields.get(op.getContext());
 }
 
+bool flash::seesNothing(AttentionBackwardOp op) {
+  int64_t length = op.getLengthDim();
+  return op.getQuery().getType().getDimSize(length) == 0 ||
+         op.getKey().getType().getDimSize(length) == 0;
+}
+
 ScheduleAttr flash::chooseBackwardSchedule(AttentionBackwardOp op,
                                            TargetAttr target) {
   return target.isCPU() ? chooseForCPU(op, target) : chooseForGPU(op, target);

@@ -27,6 +27,7 @@
 
 #include "BackwardTiler.h"
 
+#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -712,11 +713,36 @@ SmallVector<Value> BackwardTiler::tile() {
   return results;
 }
 
+/// There is no block: none could be sliced, and all gradients are 0.
+static SmallVector<Value> zeroGradients(RewriterBase &rewriter,
+                                        AttentionBackwardOp op) {
+  SmallVector<Value> results;
+  for (auto [result, input] :
+       {std::pair<Value, Value>{op.getDQuery(), op.getQuery()},
+        {op.getDKey(), op.getKey()},
+        {op.getDValue(), op.getValue()}}) {
+    if (!result)
+      continue;
+    Location loc = op.getLoc();
+    Type element = getElementTypeOrSelf(input.getType());
+    Value empty = tensor::EmptyOp::create(
+        rewriter, loc, tensor::getMixedSizes(rewriter, loc, input), element);
+    Value zero = arith::ConstantOp::create(
+        rewriter, loc, rewriter.getFloatAttr(element, 0.0));
+    Value zeros = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
+    results.push_back(rewriter.createOrFold<tensor::CastOp>(
+        loc, result.getType(), zeros));
+  }
+  return results;
+}
+
 SmallVector<Value> flash::tileBackward(RewriterBase &rewriter,
                                        AttentionBackwardOp op,
                                        ScheduleAttr schedule) {
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
+  if (seesNothing(op))
+    return zeroGradients(rewriter, op);
   BackwardProblem problem(rewriter, op, schedule);
   BackwardProblem ofRows =
       problem.withBlocksOf(problem.statisticsRows, problem.keys);
