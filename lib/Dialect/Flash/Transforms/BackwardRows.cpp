@@ -36,7 +36,7 @@ static ScheduleAttr scheduleRows(BackwardProblem &p) {
   fields.m = p.rows;
   fields.n = 1;
   fields.d = p.schedule.getD();
-  fields.warps = p.schedule.getTiling().isOfOneThread()
+  fields.warps = p.schedule.getTiling().getSummaries()
                      ? 0
                      : std::max<int64_t>(p.rows / 16, 1);
   return fields.get(p.op.getContext());

@@ -185,7 +185,7 @@ private:
     bool scores = query || key;
     return {1 + scores + query + key + value, false, bool(mask)};
   }
-  bool isOfOneThread() { return p.schedule.getTiling().isOfOneThread(); }
+  bool isOfOneThread() { return p.schedule.getTiling().getSummaries(); }
 
   BackwardProblem &p;
   RewriterBase &rewriter;

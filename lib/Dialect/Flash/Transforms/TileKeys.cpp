@@ -127,7 +127,7 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       rewriter.getFloatAttr(accumulator, op.getScaleOrDefault()), mask, scores,
       op.getDropoutPAttr(),
       unitIf(tiling.getTransposed()),
-      unitIf(wantsPlace && tiling.isOfOneThread()), packing);
+      unitIf(wantsPlace && tiling.getSummaries()), packing);
   IRMapping mapping;
   op.getScoreBody().cloneInto(&online.getScoreBody(), mapping);
   op.getMaskBody().cloneInto(&online.getMaskBody(), mapping);
