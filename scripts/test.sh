@@ -10,7 +10,7 @@
 #               machine can; the lit tests with this machine described as another one
 #     fuzz      random attentions on the CPU against float64: the same each time, and others for each commit
 #     gpu       the matrix on the GPU, where there is one
-#     consumer  a project outside the tree, with a mask of its own, that does find_package(Flash)
+#     consumer  projects outside the tree that do find_package(Flash): a mask of its own, an attention of its own
 #     python    the Python package on the CPU: pytest in a venv of its own (NumPy and JAX; PyTorch with --whole, where there is
 #               CUDA 13 on the system, which its wheel links)
 #     docs      what the documentation quotes is what the compiler does; scripts/quickstart.sh; the generated references
@@ -203,18 +203,33 @@ suite_gpu() {
   [ "$status" -eq 0 ] || fail "gpu" "$(sed -n '$s/.* \([0-9]*\) failed$/\1/p' "$log")"
 }
 
+# consumer <example>: builds it against what is installed, in build/<example>.
 consumer() {
-  local stage="$FLASH_BUILD/stage" build="$FLASH_BUILD/window-mask"
-  need_build dev all
-  cmake --install "$FLASH_BUILD" --prefix "$stage" >"$FLASH_BUILD/install.log"
-  [ -f "$build/build.ninja" ] || cmake -S examples/window-mask -B "$build" -G Ninja -DCMAKE_PREFIX_PATH="$stage" \
+  local build="$FLASH_BUILD/$1"
+  [ -f "$build/build.ninja" ] || cmake -S "examples/$1" -B "$build" -G Ninja -DCMAKE_PREFIX_PATH="$FLASH_BUILD/stage" \
     -DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld-22 \
     -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
-  ninja -C "$build" && "$build/window-mask-opt" examples/window-mask/attention.mlir --pass-pipeline='builtin.module(
-    func.func(flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)' |
-    FileCheck-22 examples/window-mask/attention.mlir
+  ninja -C "$build"
 }
-suite_consumer() { check "find_package(Flash)" consumer; }
+window_mask() {
+  local input=examples/window-mask/attention.mlir
+  consumer window-mask && "$FLASH_BUILD/window-mask/window-mask-opt" $input --pass-pipeline='builtin.module(
+    func.func(flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)' |
+    FileCheck-22 $input
+}
+attention_op() {
+  local tool="$FLASH_BUILD/attention-op/attention-op-opt" input=examples/attention-op/decode.mlir
+  consumer attention-op && "$tool" $input --pass-pipeline='builtin.module(
+    func.func(flash-insert-checks,flash-choose-schedule{target=cpu:x86-64-v3}))' | FileCheck-22 $input &&
+    "$tool" examples/attention-op/too-wide.mlir --verify-diagnostics \
+      --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a}))'
+}
+install_stage() { need_build dev all && cmake --install "$FLASH_BUILD" --prefix "$FLASH_BUILD/stage" >"$FLASH_BUILD/install.log"; }
+suite_consumer() {
+  check "the installation for projects outside the tree" install_stage
+  check "find_package(Flash), a mask" window_mask
+  check "find_package(Flash), an attention" attention_op
+}
 
 # A venv with what the package's tests use, made once for a list of packages.
 PYTHON_PACKAGES=(numpy==2.4.6 pytest==9.2.0 pytest-xdist==3.8.0 ml_dtypes==0.6.0 jax==0.10.2)

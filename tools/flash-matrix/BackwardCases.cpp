@@ -218,6 +218,32 @@ void BackwardCases::regions() {
     %s = arith.ori %z, %n : i1
     flash.yield %s : i1
   })";
+  // Bounds of both loops from quotients: the query's block of 24 and the two
+  // before it.
+  addMask("region-blocks", "").region = R"(mask {
+  ^bb0(%b: index, %h: index, %x: index, %y: index):
+    %c24 = arith.constant 24 : index
+    %c2 = arith.constant 2 : index
+    %u = arith.floordivsi %x, %c24 : index
+    %v = arith.floordivsi %y, %c24 : index
+    %last = arith.addi %v, %c2 : index
+    %m = arith.cmpi sle, %v, %u : index
+    %n = arith.cmpi sle, %u, %last : index
+    %s = arith.andi %m, %n : i1
+    flash.yield %s : i1
+  })";
+  // One term is #flash.causal; the other stays a region.
+  addMask("region-causal", "").region = R"(mask {
+  ^bb0(%b: index, %h: index, %x: index, %y: index):
+    %c3 = arith.constant 3 : index
+    %c1 = arith.constant 1 : index
+    %m = arith.cmpi sle, %y, %x : index
+    %d = arith.subi %x, %y : index
+    %r = arith.remsi %d, %c3 : index
+    %n = arith.cmpi ne, %r, %c1 : index
+    %s = arith.andi %m, %n : i1
+    flash.yield %s : i1
+  })";
   // A slope that depends on the score, on data and on positions.
   DType scoreType = type == DType::F64 ? type : DType::F32;
   Kernel &region =

@@ -50,7 +50,8 @@ class MaskBlocks {
 public:
   /// Of an attention, whose sizes and operands `known` has. `sumsUp`: whether
   /// its data are summed up for blocks (`summaries` of a tiling).
-  MaskBlocks(AttentionOpInterface op, const IndexInterpreter &known, bool sumsUp);
+  MaskBlocks(AttentionOpInterface op, const IndexInterpreter &known,
+             bool sumsUp);
 
   /// Whether there is a mask at all.
   bool hasMask() const { return bool(mask); }
