@@ -77,9 +77,9 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
     fields.warps = 4;
     fields.instruction = Instruction::MmaSync;
   }
-  // Where the tile of queries has fewer rows than the warps compute, these share
-  // the columns of dQ, in parts that a panel of 64 columns divides or is divided
-  // by.
+  // Where the tile of queries has fewer rows than the warps compute, these
+  // share the columns of dQ, in parts that a panel of 64 columns divides or is
+  // divided by.
   if (adds && inside < 16 * fields.warps && qkDim > 16)
     fields.d = qkDim > 32 ? 64 : 32;
   while (fields.stages > 1 &&

@@ -199,8 +199,9 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
   // need it.
   auto noteWhole = [&](Value value) {
     Value root = traceTensor(value);
-    if (isa<BlockArgument>(root) &&
-        llvm::none_of(needed, [&](auto &entry) { return entry.first.first == root; }))
+    if (isa<BlockArgument>(root) && llvm::none_of(needed, [&](auto &entry) {
+          return entry.first.first == root;
+        }))
       otherReads += bytesOf(value);
   };
   for (size_t number = 0; number < ops.size(); ++number) {
@@ -211,9 +212,9 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
       number = io.operations.size() - 1;
       for (Value input : backward.getOperands().take_front(3))
         noteWhole(input);
-      for (Value input : {Value(backward.getOutput()), Value(backward.getLse()),
-                          Value(backward.getDOutput()),
-                          Value(backward.getDLse())})
+      for (Value input :
+           {Value(backward.getOutput()), Value(backward.getLse()),
+            Value(backward.getDOutput()), Value(backward.getDLse())})
         if (input && isa<BlockArgument>(traceTensor(input)))
           otherReads += bytesOf(input);
       continue;

@@ -25,7 +25,8 @@
 
 namespace flash {
 
-/// [first, end) of positions of keys (or queries); nothing on a side is no bound.
+/// [first, end) of positions of keys (or queries); nothing on a side is no
+/// bound.
 struct KeyRange {
   std::optional<int64_t> first, end;
 };
