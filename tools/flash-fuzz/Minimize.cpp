@@ -50,9 +50,6 @@ static double slackOf(const Draw &draw) {
 
 Outcome fuzz::runDraw(const Draw &draw, const FuzzOptions &options) {
   matrix::Kernel kernel = makeKernel(draw);
-  // Counted are forwards.
-  if (options.io)
-    kernel.gradients.clear();
   matrix::MatrixOptions matrixOptions;
   matrixOptions.seed = draw.seed % 1000000;
   matrixOptions.io = options.io;

@@ -93,8 +93,6 @@ std::vector<Kernel> matrix::selectKernels(const MatrixOptions &options) {
   for (Kernel &kernel : all) {
     std::string name = kernel.name();
     bool wanted = !kernel.onlyGPU || !options.isCPU();
-    // Counted are forwards.
-    wanted &= kernel.gradients.empty() || !options.io;
     wanted &= llvm::xxh3_64bits(name) % options.parts == options.part - 1;
     for (const std::string &filter : options.filters)
       wanted &= name.find(filter) != std::string::npos;

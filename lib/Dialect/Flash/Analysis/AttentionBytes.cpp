@@ -98,8 +98,8 @@ void AttentionModel::addOperands(OperationIO &io, const KeyLoop &loop,
     addResult("lse", op.getLse());
 }
 
-double AttentionModel::order(int64_t fastMemory, double pairs,
-                             bool &large) const {
+double io::orderOfGrowth(const AttentionSizes &sizes, int64_t fastMemory,
+                         double pairs, bool &large) {
   auto e = double(sizes.elementBytes);
   double memory = double(fastMemory) / e;
   double d2 = double(sizes.qkDim) * double(sizes.vDim);
@@ -144,8 +144,8 @@ LogicalResult AttentionModel::sweep(OperationIO &io, const KeyLoop &chosen,
       if (operand.name != "key" && operand.name != "value")
         point.bytes += bytes;
     }
-    point.order =
-        order(memory, double(pairs) * io.blocks.density(), point.large);
+    point.order = orderOfGrowth(
+        sizes, memory, double(pairs) * io.blocks.density(), point.large);
     io.sweep.push_back(point);
   }
   return success();

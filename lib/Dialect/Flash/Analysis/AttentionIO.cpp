@@ -190,8 +190,9 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   io.bound = io.chosen ? TileBound{chosen.limit, chosen.reason}
                        : findBound(target, io.schedule, problem);
   io.resources = describeTile(target, io.schedule, problem);
-  io.order = order(target.getFastMemory(),
-                   double(totals->pairs) * io.blocks.density(), io.largeMemory);
+  io.order = orderOfGrowth(sizes, target.getFastMemory(),
+                           double(totals->pairs) * io.blocks.density(),
+                           io.largeMemory);
   return sweep(io, *loop, totals->pairs);
 }
 

@@ -38,6 +38,35 @@ llvm::LogicalResult modelAttention(AttentionOp op, TargetAttr target,
                                    std::optional<unsigned> part,
                                    OperationIO &io, Needs &needs);
 
+/// The names of tensors that operations of a function give: those of a backward
+/// come from several loops.
+class BackwardNames {
+public:
+  explicit BackwardNames(llvm::ArrayRef<mlir::Operation *> ops) : ops(ops) {}
+  std::string of(mlir::Value value) const {
+    auto it = known.find(traceTensor(value));
+    return it == known.end() ? nameTensor(value, ops) : it->second;
+  }
+  void set(mlir::Value value, std::string name) {
+    if (value)
+      known[value] = std::move(name);
+  }
+
+private:
+  /// One entry for each loop.
+  llvm::ArrayRef<mlir::Operation *> ops;
+  llvm::DenseMap<mlir::Value, std::string> known;
+};
+
+/// The loops that a backward becomes, by what it recomputes.
+size_t countLoops(AttentionBackwardOp op);
+
+/// Adds what each of a backward's loops moves; `loops` has those before.
+llvm::LogicalResult modelBackward(AttentionBackwardOp op, TargetAttr target,
+                                  const IndexInterpreter &known,
+                                  BackwardNames &names,
+                                  std::vector<OperationIO> &loops);
+
 } // namespace flash
 
 #endif // FLASH_LIB_DIALECT_FLASH_ANALYSIS_ATTENTIONIO_H

@@ -74,6 +74,11 @@ struct Totals {
   int64_t queryLoads = 0, keyLoads = 0;
 };
 
+/// N^2 d^2 / M in bytes, or N^2 d / sqrt(M) for M < d^2; `pairs` are those of
+/// queries and keys.
+double orderOfGrowth(const AttentionSizes &sizes, int64_t fastMemory,
+                     double pairs, bool &large);
+
 class AttentionModel {
 public:
   AttentionModel(AttentionOp op, TargetAttr target,
@@ -139,7 +144,6 @@ private:
   llvm::LogicalResult sweep(OperationIO &io, const KeyLoop &chosen,
                             int64_t pairs);
   int64_t streamedKeys(const KeyLoop &loop, int64_t once, int64_t m);
-  double order(int64_t fastMemory, double pairs, bool &large) const;
 
   /// Query heads of a key head.
   int64_t group() const {

@@ -177,13 +177,48 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
   func.walk([&](Operation *op) {
     if (isa<AttentionOp, MergeOp>(op))
       ops.push_back(op);
+    // A backward is several loops.
+    if (auto backward = dyn_cast<AttentionBackwardOp>(op))
+      ops.append(countLoops(backward), op);
   });
+  BackwardNames names(ops);
   if (ops.empty())
     return func.emitError("there is no attention in this function");
 
   llvm::MapVector<std::pair<Value, int64_t>, Needed> needed;
   int64_t otherReads = 0; // of slices that are not along the length
-  for (Operation *op : ops) {
+  auto bytesOf = [&](Value value) {
+    const KnownValue *tensor = known.find(value);
+    int64_t bytes =
+        cast<RankedTensorType>(value.getType()).getElementTypeBitWidth() / 8;
+    for (int64_t size : tensor ? ArrayRef(tensor->shape) : ArrayRef<int64_t>())
+      bytes *= size;
+    return bytes;
+  };
+  // All of an argument that no attention has read before: a backward is said to
+  // need it.
+  auto noteWhole = [&](Value value) {
+    Value root = traceTensor(value);
+    if (isa<BlockArgument>(root) && llvm::none_of(needed, [&](auto &entry) {
+          return entry.first.first == root;
+        }))
+      otherReads += bytesOf(value);
+  };
+  for (size_t number = 0; number < ops.size(); ++number) {
+    Operation *op = ops[number];
+    if (auto backward = dyn_cast<AttentionBackwardOp>(op)) {
+      if (failed(modelBackward(backward, target, known, names, io.operations)))
+        return failure();
+      number = io.operations.size() - 1;
+      for (Value input : backward.getOperands().take_front(3))
+        noteWhole(input);
+      for (Value input :
+           {Value(backward.getOutput()), Value(backward.getLse()),
+            Value(backward.getDOutput()), Value(backward.getDLse())})
+        if (input && isa<BlockArgument>(traceTensor(input)))
+          otherReads += bytesOf(input);
+      continue;
+    }
     io.operations.emplace_back();
     OperationIO &operation = io.operations.back();
     SmallVector<Value> values;
@@ -241,7 +276,7 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
     }
     for (auto [value, operand] : llvm::zip(values, operation.operands))
       if (value)
-        operand.value = nameTensor(value, ops);
+        operand.value = names.of(value);
   }
 
   for (const OperationIO &operation : io.operations) {
@@ -257,7 +292,7 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
     io.total.compulsory.read += entry.rows.size() * entry.bytesPerRow;
   llvm::SmallDenseSet<Value> returned;
   for (Value value : func.getBody().front().getTerminator()->getOperands()) {
-    std::string name = nameTensor(value, ops);
+    std::string name = names.of(value);
     if (name.empty() || !returned.insert(traceTensor(value)).second)
       continue;
     for (const OperationIO &operation : io.operations)

@@ -14,6 +14,7 @@
 #include "flash/Dialect/Flash/Analysis/IOReport.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/FormatVariadic.h"
 
@@ -42,7 +43,7 @@ static std::string elementType(Value value) {
 }
 
 /// `bf16`; or `bf16, keys i8, values bf16` where they are not alike.
-static std::string elementTypes(AttentionOp op) {
+static std::string elementTypes(AttentionOpInterface op) {
   std::string query = elementType(op.getQuery()),
               key = elementType(op.getKey()),
               value = elementType(op.getValue());
@@ -100,8 +101,12 @@ static void printTable(llvm::raw_ostream &os, ArrayRef<OperandIO> rows) {
 static void printTile(llvm::raw_ostream &os, const OperationIO &op) {
   os << "tile       " << op.schedule.getM() << " queries x "
      << op.schedule.getN() << " keys"
-     << (op.chosen ? "" : ", given or from a table, not chosen by the model")
+     << (op.chosen || !op.part.empty()
+             ? ""
+             : ", given or from a table, not chosen by the model")
      << "\n";
+  if (!op.part.empty())
+    return;
   os << "bound by   " << op.bound.limit << ": " << op.bound.reason << "\n";
   for (const TileResource &resource : op.resources)
     os << "uses       "
@@ -123,13 +128,26 @@ static void printTile(llvm::raw_ostream &os, const OperationIO &op) {
   }
 }
 
+static StringRef describePart(StringRef part) {
+  return llvm::StringSwitch<StringRef>(part)
+      .Case("statistics", "what each query has: log2 of its sum, delta")
+      .Case("keys", "blocks of keys outside")
+      .Case("queries", "blocks of queries outside")
+      .Default("sums for dQ to dQ");
+}
+
 static void printOperation(const OperationIO &op, size_t number,
                            TargetAttr target, llvm::raw_ostream &os) {
   const AttentionSizes &s = op.sizes;
   std::string where = describeLocation(op.op);
   os << "op" << number << "        " << op.op->getName()
      << (where.empty() ? "" : " at " + where) << "\n";
-  auto attention = dyn_cast<AttentionOp>(op.op);
+  auto attention = dyn_cast<AttentionOpInterface>(op.op);
+  auto backward = dyn_cast<AttentionBackwardOp>(op.op);
+  if (backward)
+    os << "loop       " << describePart(op.part) << ", "
+       << toText(backward.getRecomputeAttr()) << "\n";
+  bool ofRows = op.part == "statistics" || op.part == "rounding";
   if (!attention) {
     os << "sizes      batch " << s.batch << ", " << s.heads << " heads, "
        << s.queries << " rows, head dim " << s.vDim << "\n";
@@ -140,7 +158,10 @@ static void printOperation(const OperationIO &op, size_t number,
        << elementTypes(attention) << "\n";
     if (attention.getEffectiveMask())
       os << "mask       " << toText(attention.getEffectiveMask()) << "\n";
-    printTile(os, op);
+    if (!ofRows)
+      printTile(os, op);
+  }
+  if (attention && !ofRows) {
     os << "blocks     "
        << formatv("{0:N} of {1:N} loaded (density {2:f4}); {3:N} full, {4:N} "
                   "with a predicate\n",
@@ -150,9 +171,9 @@ static void printOperation(const OperationIO &op, size_t number,
   std::vector<OperandIO> rows = op.operands;
   rows.push_back(op.total());
   printTable(os, rows);
-  if (!attention)
+  if (!attention || ofRows)
     return;
-  os << "order      "
+  os << "order      " << (backward ? "backward, by Theorem 5, " : "")
      << (op.largeMemory ? "N^2 d^2 / M" : "N^2 d / sqrt(M), for M < d^2")
      << " = "
      << formatv("{0:e2} bytes at M = {1:N} bytes, times the density: an order "
@@ -240,7 +261,11 @@ static Object toJson(const OperationIO &op) {
   object["total"] = toJson(op.total());
   if (op.schedule)
     object["schedule"] = toText(op.schedule);
-  auto attention = dyn_cast<AttentionOp>(op.op);
+  auto attention = dyn_cast<AttentionOpInterface>(op.op);
+  if (auto backward = dyn_cast<AttentionBackwardOp>(op.op)) {
+    object["loop"] = op.part;
+    object["recompute"] = toText(backward.getRecomputeAttr());
+  }
   if (!attention) {
     object["sizes"] = Object{{"batch", s.batch},
                              {"heads", s.heads},

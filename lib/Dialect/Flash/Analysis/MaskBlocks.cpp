@@ -131,6 +131,11 @@ MaskBlocks::MaskBlocks(AttentionOpInterface op, const IndexInterpreter &known,
         auto [first, end] = mask.buildVisibleKeys(b, loc, at, p[0], p[1]);
         return SmallVector<Value>{first, end};
       });
+  visibleToKeys = makeQuestion(
+      "queries", 2, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
+        auto [first, end] = mask.buildVisibleQueries(b, loc, at, p[0], p[1]);
+        return SmallVector<Value>{first, end};
+      });
   listCounts = makeQuestion(
       "counts", 1, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
         SmallVector<Value> counts;
@@ -219,17 +224,26 @@ FailureOr<bool> MaskBlocks::askFlag(Asked &about, Question &question,
   return interpreter.number(question.answers.front()).value_or(0) != 0;
 }
 
-FailureOr<KeyRange> MaskBlocks::visibleKeys(int64_t qFirst, int64_t qLast) {
+FailureOr<KeyRange> MaskBlocks::askRange(Question &question, int64_t first,
+                                         int64_t last) {
   KeyRange range;
   if (!mask)
     return range;
-  if (failed(ask(visible, {qFirst, qLast})))
+  if (failed(ask(question, {first, last})))
     return failure();
-  if (Value first = visible.answers[0])
-    range.first = interpreter.number(first);
-  if (Value end = visible.answers[1])
+  if (Value begin = question.answers[0])
+    range.first = interpreter.number(begin);
+  if (Value end = question.answers[1])
     range.end = interpreter.number(end);
   return range;
+}
+
+FailureOr<KeyRange> MaskBlocks::visibleKeys(int64_t qFirst, int64_t qLast) {
+  return askRange(visible, qFirst, qLast);
+}
+
+FailureOr<KeyRange> MaskBlocks::visibleQueries(int64_t kFirst, int64_t kLast) {
+  return askRange(visibleToKeys, kFirst, kLast);
 }
 
 FailureOr<bool> MaskBlocks::isHidden(int64_t qFirst, int64_t qLast,

@@ -56,6 +56,8 @@ public:
 
 private:
   void collect(scf::ForallOp loop, int64_t number, ArrayRef<Operation *> loops);
+  void collectSums(scf::ForallOp loop, int64_t number,
+                   ArrayRef<Operation *> loops);
 
   ModuleOp module;
   SmallVector<Site> sites;
@@ -65,6 +67,76 @@ private:
 static int64_t elementBytes(Value tensor) {
   Type element = getElementTypeOrSelf(tensor.getType());
   return llvm::divideCeil(element.getIntOrFloatBitWidth(), 8);
+}
+
+/// The result of the loop that a tensor is a part of, updated in place: what an
+/// inner loop carries, or a slice of it; null for a tile.
+static Value findDestination(Value value, scf::ForallOp loop) {
+  while (value) {
+    if (auto argument = dyn_cast<BlockArgument>(value)) {
+      Operation *owner = argument.getOwner()->getParentOp();
+      if (owner == loop)
+        return llvm::is_contained(loop.getRegionIterArgs(), argument)
+                   ? loop.getTiedOpResult(loop.getTiedOpOperand(argument))
+                   : Value();
+      auto inner = dyn_cast<scf::ForOp>(owner);
+      OpOperand *init = inner && argument != inner.getInductionVar()
+                            ? inner.getTiedLoopInit(argument)
+                            : nullptr;
+      value = init ? init->get() : Value();
+      continue;
+    }
+    auto result = cast<OpResult>(value);
+    Operation *op = result.getOwner();
+    if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+      value = slice.getSource();
+    else if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+      value = insert.getDest();
+    else if (auto sum = dyn_cast<AddSliceOp>(op))
+      value = sum.getDest();
+    else if (auto inner = dyn_cast<scf::ForOp>(op))
+      value = inner.getTiedLoopInit(result)->get();
+    else
+      return Value();
+  }
+  return Value();
+}
+
+/// Parts of results that inner loops write or add to, and the zeros that sums
+/// begin with.
+void Counter::collectSums(scf::ForallOp loop, int64_t number,
+                          ArrayRef<Operation *> loops) {
+  auto add = [&](Operation *op, Value destination, Value tile,
+                 ArrayRef<OpFoldResult> sizes, bool loads) {
+    Value result = findDestination(destination, loop);
+    if (!result)
+      return;
+    Site site{op->getNextNode(),         number,
+              nameTensor(result, loops),
+              /*isLoad=*/false,          SmallVector<OpFoldResult>(sizes),
+              elementBytes(tile)};
+    sites.push_back(site);
+    site.isLoad = true;
+    if (loads)
+      sites.push_back(site);
+  };
+  loop.walk([&](tensor::InsertSliceOp store) {
+    add(store, store.getDest(), store.getSource(), store.getMixedSizes(),
+        /*loads=*/false);
+  });
+  loop.walk([&](AddSliceOp sum) {
+    add(sum, sum.getDest(), sum.getSource(), sum.getMixedSizes(),
+        /*loads=*/true);
+  });
+  for (auto [output, result] :
+       llvm::zip_equal(loop.getOutputs(), loop.getResults())) {
+    auto fill = output.getDefiningOp<linalg::FillOp>();
+    auto empty = fill ? fill.getOutputs()[0].getDefiningOp<tensor::EmptyOp>()
+                      : tensor::EmptyOp();
+    if (empty)
+      sites.push_back({fill->getNextNode(), number, nameTensor(result, loops),
+                       false, empty.getMixedSizes(), elementBytes(output)});
+  }
 }
 
 void Counter::collect(scf::ForallOp loop, int64_t number,
@@ -94,7 +166,8 @@ void Counter::collect(scf::ForallOp loop, int64_t number,
   });
   for (Operation &op : loop.getTerminator().getYieldingOps()) {
     auto store = dyn_cast<tensor::ParallelInsertSliceOp>(op);
-    if (!store)
+    // What was written in place is there already.
+    if (!store || findDestination(store.getSource(), loop))
       continue;
     auto destination = cast<BlockArgument>(store.getDest());
     Value result = loop.getTiedOpResult(loop.getTiedOpOperand(destination));
@@ -102,6 +175,7 @@ void Counter::collect(scf::ForallOp loop, int64_t number,
                      false, store.getMixedSizes(),
                      elementBytes(store.getSource())});
   }
+  collectSums(loop, number, loops);
 }
 
 void Counter::collect(func::FuncOp func) {

@@ -89,9 +89,13 @@ struct AttentionSizes {
   int64_t valueRowBytes() const { return vDim * valueBytes; }
 };
 
-/// One flash.attention or flash.merge.
+/// One flash.attention or flash.merge, or a loop of a
+/// flash.attention_backward.
 struct OperationIO {
   mlir::Operation *op = nullptr;
+  /// Of a backward: `statistics`, `keys` or `queries` (what is outside), or
+  /// `rounding`.
+  std::string part;
   AttentionSizes sizes; ///< keys and qkDim are 0 for a merge
   ScheduleAttr schedule;
   std::vector<OperandIO> operands;

@@ -25,7 +25,8 @@
 
 namespace flash {
 
-/// [first, end) of positions; nothing on a side is no bound.
+/// [first, end) of positions of keys (or queries); nothing on a side is no
+/// bound.
 struct KeyRange {
   std::optional<int64_t> first, end;
 };
@@ -72,6 +73,8 @@ public:
 
   /// The positions of keys that some query of [qFirst, qLast] may see.
   llvm::FailureOr<KeyRange> visibleKeys(int64_t qFirst, int64_t qLast);
+  /// The positions of queries that may see some key of [kFirst, kLast].
+  llvm::FailureOr<KeyRange> visibleQueries(int64_t kFirst, int64_t kLast);
   /// Whether no query of a block sees any key of it; of a block that a list
   /// names, with the number of the list.
   llvm::FailureOr<bool> isHidden(int64_t qFirst, int64_t qLast, int64_t kFirst,
@@ -109,6 +112,8 @@ private:
   Asked makeAsked(std::optional<size_t> list);
   llvm::LogicalResult ask(Question &question, llvm::ArrayRef<int64_t> positions,
                           llvm::ArrayRef<int64_t> summaries = {});
+  llvm::FailureOr<KeyRange> askRange(Question &question, int64_t first,
+                                     int64_t last);
   llvm::LogicalResult sumUp(Asked &about, llvm::ArrayRef<int64_t> positions,
                             llvm::SmallVectorImpl<int64_t> &summaries);
   llvm::FailureOr<bool> askFlag(Asked &about, Question &question,
@@ -120,7 +125,7 @@ private:
   bool sumsUp;
   MaskedRows place{};
   llvm::SmallVector<int64_t> listSizes;
-  Question visible, listCounts;
+  Question visible, visibleToKeys, listCounts;
   /// Of the range, or one for each list.
   std::vector<Asked> asked;
   /// One for each list: what another list holds at a number may not exist.

@@ -95,6 +95,10 @@ double tileCost(TargetAttr target, ScheduleAttr schedule,
 /// The schedule of a backward, whose `recompute` is decided.
 ScheduleAttr chooseBackwardSchedule(AttentionBackwardOp op, TargetAttr target);
 
+/// Whether types say that there are no queries or no keys: then a backward has
+/// no loops.
+bool seesNothing(AttentionBackwardOp op);
+
 /// The schedule of a merge: element-wise on blocks of rows.
 ScheduleAttr chooseMergeSchedule(TargetAttr target);
 
