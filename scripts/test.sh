@@ -10,12 +10,14 @@
 #               machine can; the lit tests with this machine described as another one
 #     fuzz      random attentions on the CPU against float64: the same each time, and others for each commit
 #     gpu       the matrix on the GPU, where there is one
-#     consumer  a project outside the tree, with a mask of its own, that does find_package(Flash)
+#     consumer  projects outside the tree that do find_package(Flash): a mask of its own, an attention of its own
+#     python    the Python package on the CPU: pytest in a venv of its own (NumPy and JAX; PyTorch with --whole, where there is
+#               CUDA 13 on the system, which its wheel links)
 #     docs      what the documentation quotes is what the compiler does; scripts/quickstart.sh; the generated references
 #     format    clang-format
 #     tidy      clang-tidy
 #     asan      the lit and unit tests with the address and undefined-behaviour sanitizers; IR that is not meant to work
-#     portable  self-contained tools: size, what they need of the system, and one run
+#     portable  self-contained tools: size, what they need of the system, and one run; the Python wheel, tried in a venv
 #
 # What can be large (matrix, io, cpus, fuzz, mutants of asan) is a sample, another one for each commit; --whole does all of it,
 # which takes hours. Nothing is limited by the clock: a slower machine does the same.
@@ -23,7 +25,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 passed=0
 failed=0
 failures=()
-all_suites=(lit matrix io cpus fuzz gpu consumer docs format tidy asan portable)
+all_suites=(lit matrix io cpus fuzz gpu consumer python docs format tidy asan portable)
 suites=()
 whole=no
 for argument in "$@"; do
@@ -201,18 +203,70 @@ suite_gpu() {
   [ "$status" -eq 0 ] || fail "gpu" "$(sed -n '$s/.* \([0-9]*\) failed$/\1/p' "$log")"
 }
 
+# consumer <example>: builds it against what is installed, in build/<example>.
 consumer() {
-  local stage="$FLASH_BUILD/stage" build="$FLASH_BUILD/window-mask"
-  need_build dev all
-  cmake --install "$FLASH_BUILD" --prefix "$stage" >"$FLASH_BUILD/install.log"
-  [ -f "$build/build.ninja" ] || cmake -S examples/window-mask -B "$build" -G Ninja -DCMAKE_PREFIX_PATH="$stage" \
+  local build="$FLASH_BUILD/$1"
+  [ -f "$build/build.ninja" ] || cmake -S "examples/$1" -B "$build" -G Ninja -DCMAKE_PREFIX_PATH="$FLASH_BUILD/stage" \
     -DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld-22 \
     -DCMAKE_BUILD_TYPE=Release --log-level=WARNING
-  ninja -C "$build" && "$build/window-mask-opt" examples/window-mask/attention.mlir --pass-pipeline='builtin.module(
-    func.func(flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)' |
-    FileCheck-22 examples/window-mask/attention.mlir
+  ninja -C "$build"
 }
-suite_consumer() { check "find_package(Flash)" consumer; }
+window_mask() {
+  local input=examples/window-mask/attention.mlir
+  consumer window-mask && "$FLASH_BUILD/window-mask/window-mask-opt" $input --pass-pipeline='builtin.module(
+    func.func(flash-choose-schedule{target=cpu:x86-64-v3},flash-tile-attention,flash-decompose-attention),canonicalize,cse)' |
+    FileCheck-22 $input
+}
+attention_op() {
+  local tool="$FLASH_BUILD/attention-op/attention-op-opt" input=examples/attention-op/decode.mlir
+  consumer attention-op && "$tool" $input --pass-pipeline='builtin.module(
+    func.func(flash-insert-checks,flash-choose-schedule{target=cpu:x86-64-v3}))' | FileCheck-22 $input &&
+    "$tool" examples/attention-op/too-wide.mlir --verify-diagnostics \
+      --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a}))'
+}
+install_stage() { need_build dev all && cmake --install "$FLASH_BUILD" --prefix "$FLASH_BUILD/stage" >"$FLASH_BUILD/install.log"; }
+suite_consumer() {
+  check "the installation for projects outside the tree" install_stage
+  check "find_package(Flash), a mask" window_mask
+  check "find_package(Flash), an attention" attention_op
+}
+
+# A venv with what the package's tests use, made once for a list of packages.
+PYTHON_PACKAGES=(numpy==2.4.6 pytest==9.2.0 pytest-xdist==3.8.0 ml_dtypes==0.6.0 jax==0.10.2)
+TORCH_PACKAGES=(filelock sympy networkx jinja2 fsspec typing-extensions)
+TORCH_WHEELS=(torch nvidia-cusparselt-cu13 nvidia-nvshmem-cu13 nvidia-nccl-cu13 nvidia-cufile)
+need_python_venv() {
+  local venv="$FLASH_BUILD/python-venv" wanted="${PYTHON_PACKAGES[*]}"
+  local torch=no
+  [ "$whole" = yes ] && ls -d /usr/local/cuda-13* >/dev/null 2>&1 && torch=yes && wanted+=" torch"
+  [ "$(cat "$venv/packages" 2>/dev/null)" != "$wanted" ] || return 0
+  need_packages python3-venv
+  say "installing ${PYTHON_PACKAGES[*]} in ${venv#"$FLASH_ROOT"/}"
+  python3 -m venv --clear "$venv" && "$venv/bin/pip" install -q "${PYTHON_PACKAGES[@]}" </dev/null || return 1
+  if [ $torch = yes ]; then
+    "$venv/bin/pip" install -q "${TORCH_PACKAGES[@]}" </dev/null && "$venv/bin/pip" install -q --no-deps "${TORCH_WHEELS[@]}" </dev/null || return 1
+  fi
+  echo "$wanted" >"$venv/packages"
+}
+
+# pytest's last line says what passed.
+suite_python() {
+  local log="$FLASH_BUILD/python.log" status=0 good bad
+  check "the build for the Python package" need_build dev flash-c flash-run
+  check "packages of PyPI for the Python package" need_python_venv
+  (need_ptxas) || say "no assembler: what needs one is skipped"
+  find_tools
+  (cd python && FLASH_LIBRARY="$FLASH_BUILD/lib/libflash-c.so" PYTHONPATH=src "$FLASH_BUILD/python-venv/bin/python" -m pytest -q -n "$FLASH_JOBS" \
+    --dist worksteal -p no:cacheprovider tests) 2>&1 | tee "$log" || status=$?
+  good=$(tail -n 1 "$log" | awk '{ for (i = 2; i <= NF; ++i) if ($i ~ /^passed,?$/) print $(i - 1) }')
+  bad=$(tail -n 1 "$log" | awk '{ for (i = 2; i <= NF; ++i) if ($i ~ /^(failed|errors?),?$/) n += $(i - 1) } END { print n + 0 }')
+  pass "${good:-0}"
+  if [ "${bad:-0}" -gt 0 ]; then
+    fail "python: $bad of its tests" "$bad"
+  elif [ "$status" -ne 0 ] || [ "${good:-0}" -eq 0 ]; then
+    fail "pytest did not run to its end"
+  fi
+}
 
 suite_docs() {
   check "scripts/quickstart.sh cpu" scripts/quickstart.sh cpu
@@ -267,7 +321,10 @@ suite_asan() {
   run_lit asan asan check-flash
   remember
 }
-suite_portable() { check "self-contained tools" scripts/package.sh --check; }
+suite_portable() {
+  check "self-contained tools" scripts/package.sh --check
+  check "the Python wheel" scripts/package.sh --wheel --check
+}
 
 step "Packages"
 need_packages "${FLASH_PACKAGES_BUILD[@]}" "${FLASH_PACKAGES_TEST[@]}"

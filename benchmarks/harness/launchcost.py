@@ -45,6 +45,11 @@ def candidates(backend, cache, ours, peers, case, tensors, launcher):
         out = launch()
         return lambda: program.function.launch([q, k, v], [out], stream=backend.stream), contextlib.nullcontext
 
+    def package():
+        # What users call: checks, output and workspace are its own.
+        import flash_mlir
+        return lambda: flash_mlir.attention(q, k, v, causal=case.variant.causal), contextlib.nullcontext
+
     def sdpa(name):
         # The choice of a backend is made once, as a program would.
         from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -58,6 +63,8 @@ def candidates(backend, cache, ours, peers, case, tensors, launcher):
     for entry in ours:
         found[f"{entry.name}, bound"] = functools.partial(bound, entry)
         found[f"{entry.name}, packed each time"] = functools.partial(packed, entry)
+    if case.variant.kind in ("full", "causal"):
+        found["flash_mlir.attention"] = package
     for name in peers:
         found[name] = functools.partial(sdpa if name in ("cudnn", "fa2") else other, name)
     return found

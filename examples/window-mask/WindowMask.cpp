@@ -9,6 +9,7 @@
 // The key at position k is visible to the query at position q when
 // q - keys < k <= q. Three answers are all that the compiler needs; the loop
 // bounds, the blocks without a predicate and the predicate itself come of them.
+// A fourth gives a backward the bounds of its loop over queries.
 //
 //===----------------------------------------------------------------------===//
 
@@ -69,6 +70,16 @@ std::pair<Value, Value> MaskAttr::buildVisibleKeys(OpBuilder &builder,
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   return {firstVisible(builder, loc, qFirst, getKeys()),
           arith::AddIOp::create(builder, loc, qLast, one)};
+}
+
+// The same question in the other direction, which has a default: with an answer
+// a backward's loop over queries runs over these alone.
+std::pair<Value, Value>
+MaskAttr::buildVisibleQueries(OpBuilder &builder, Location loc,
+                              const flash::TilePlace &at, Value kFirst,
+                              Value kLast) const {
+  Value keys = arith::ConstantIndexOp::create(builder, loc, getKeys());
+  return {kFirst, arith::AddIOp::create(builder, loc, kLast, keys)};
 }
 
 // Whether every query of the block sees every key of it: then no predicate.

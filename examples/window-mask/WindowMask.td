@@ -19,7 +19,7 @@ def WindowDialect : Dialect {
 
 // docs: begin attribute
 def MaskAttr : AttrDef<WindowDialect, "Mask",
-    [DeclareAttrInterfaceMethods<MaskAttrInterface>]> {
+    [DeclareAttrInterfaceMethods<MaskAttrInterface, ["buildVisibleQueries"]>]> {
   let mnemonic = "mask";
   let summary = "A query sees its own position and the `keys` - 1 before it";
   let parameters = (ins "int64_t":$keys);

@@ -100,13 +100,24 @@ FLASH_C_EXPORT int flashFunctionGetResult(const FlashFunction *function,
 FLASH_C_EXPORT int flashFunctionIsOnDevice(const FlashFunction *function);
 
 /** The code: `kind` is "llvm", "ptx", "cubin" or "plan", as far as the target
- *  has it; or "report": JSON with the target, the schedule of each attention
- *  and where it came from, the passes' remarks, and the milliseconds of each
- *  stage of the compilation. NULL on error. The bytes, `*size` of them (and a
- *  zero after them), live until the next call for the same function, or its
- *  destruction. */
+ *  has it; "L0" to "L4": the IR of a level, for which the text is compiled once
+ *  more; or "report": JSON with the target, the schedule of each attention
+ *  and where it came from, the passes' remarks, the assembler ("ptxas PATH",
+ *  "nvJitLink PATH", or "driver") and what it said, and the milliseconds of
+ *  each stage of the compilation. NULL on error. The bytes, `*size` of them
+ * (and a zero after them), live until the next call for the same function, or
+ * its destruction. */
 FLASH_C_EXPORT const char *flashFunctionGetCode(FlashFunction *function,
                                                 const char *kind, size_t *size);
+
+/** Where this machine has `tool`, "ptxas" or "nvJitLink" (libnvJitLink.so): it
+ *  is used where none is found otherwise. PTX is assembled by the ptxas of
+ *  FLASH_PTXAS, of the PATH, of /usr/local/cuda, or this one; else, or where
+ *  FLASH_PTXAS is empty, by the nvJitLink of FLASH_NVJITLINK, the one that the
+ *  process has loaded, this one, or the loader's (but for kernels with wgmma,
+ *  which it slows down); else by the driver, when it loads the code. Non-zero
+ * for other tools. For the whole process. */
+FLASH_C_EXPORT int flashSetToolPath(const char *tool, const char *path);
 
 #ifdef __cplusplus
 }

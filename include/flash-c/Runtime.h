@@ -45,6 +45,16 @@ FLASH_C_EXPORT int flashFunctionGetResultShapes(FlashFunction *function,
                                                 const FlashArgument *arguments,
                                                 int64_t *const *shapes);
 
+/** What a call with these sizes moves, by the model of docs/IO.md: `format` is
+ *  "text" or "json". Of arguments `dims` and `value` are looked at, and the
+ *  elements of integer tensors whose `data` is not NULL, which are in host
+ *  memory here. Lives as the code of flashFunctionGetCode does. NULL on error,
+ *  and for programs that were compiled ahead of time. */
+FLASH_C_EXPORT const char *
+flashFunctionGetIOReport(FlashFunction *function,
+                         const FlashArgument *arguments, const char *format,
+                         size_t *size);
+
 /** Calls the function. On a GPU the work is enqueued on `stream` (a CUstream or
  *  cudaStream_t, NULL for the default stream), in the calling thread's current
  *  context; on the CPU it is done on return. Sizes are checked first;

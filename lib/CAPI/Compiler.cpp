@@ -12,10 +12,10 @@
 
 #include "flash-c/Compiler.h"
 
-#include "Function.h"
+#include "CompiledFunction.h"
 #include "NumberLocale.h"
-#include "flash/Compiler/Executable.h"
 #include "flash/InitAll.h"
+#include "flash/Target/EmitPTX.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -28,28 +28,7 @@ using namespace flash;
 using rt::Result;
 using rt::Status;
 
-namespace {
-
-/// A function that was compiled in this process.
-struct CompiledFunction : FlashFunction {
-  const rt::CallPlan &plan() const override { return executable->plan(); }
-  bool onDevice() const override { return executable->onDevice(); }
-  Status prepare() override { return executable->prepare(); }
-  Status launch(const rt::CallArgument *arguments,
-                const rt::CallArgument *results, rt::cuda::Stream stream,
-                const rt::Workspace *workspace) override {
-    return executable->launch(arguments, results, stream, workspace);
-  }
-  Result<std::string> getCode(const std::string &kind) override;
-
-  // Members are destroyed last to first: the context outlives what is in it.
-  MLIRContext context{MLIRContext::Threading::DISABLED};
-  OwningOpRef<ModuleOp> module;
-  std::string target;
-  std::unique_ptr<Executable> executable;
-};
-
-} // namespace
+using capi::CompiledFunction;
 
 /// Reads `entry=f; split-kv=2`.
 static Status parseOptions(StringRef text, std::string &entry,
@@ -81,46 +60,57 @@ static Status parseOptions(StringRef text, std::string &entry,
   return Status::success();
 }
 
-static Result<std::unique_ptr<Executable>>
-compileAnew(CompiledFunction &function, StringRef text, StringRef entry,
-            const CompileOptions &options) {
+Result<func::FuncOp> capi::parse(const CompiledFunction &function,
+                                 MLIRContext &context,
+                                 OwningOpRef<ModuleOp> &module) {
   DialectRegistry registry;
   registerAllDialects(registry);
-  function.context.appendDialectRegistry(registry);
-  {
-    llvm::SourceMgr sources;
-    sources.AddNewSourceBuffer(
-        llvm::MemoryBuffer::getMemBufferCopy(text, "program"), llvm::SMLoc());
-    DiagnosticCollector diagnostics(&function.context);
-    function.module = parseSourceFile<ModuleOp>(sources, &function.context);
-    if (!function.module)
-      return diagnostics.takeError("the program does not parse");
-  }
-  Result<func::FuncOp> func = findEntry(*function.module, entry);
-  if (func.failed())
-    return func.status();
-  return Executable::compile(*func, options);
+  context.appendDialectRegistry(registry);
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(
+      llvm::MemoryBuffer::getMemBufferCopy(function.text, "program"),
+      llvm::SMLoc());
+  DiagnosticCollector diagnostics(&context);
+  module = parseSourceFile<ModuleOp>(sources, &context);
+  if (!module)
+    return diagnostics.takeError("the program does not parse");
+  return findEntry(*module, function.entry);
 }
 
-static Status compile(CompiledFunction &function, StringRef text,
-                      StringRef target, StringRef optionText) {
-  CompileOptions options;
-  options.target = target == "auto" ? chooseTarget() : target.str();
-  function.target = options.target;
-  std::string entry;
-  Status status = parseOptions(optionText, entry, options);
+static Result<std::unique_ptr<Executable>>
+compileAnew(CompiledFunction &function) {
+  function.context =
+      std::make_unique<MLIRContext>(MLIRContext::Threading::DISABLED);
+  Result<func::FuncOp> func =
+      capi::parse(function, *function.context, function.module);
+  if (func.failed())
+    return func.status();
+  return Executable::compile(*func, function.options);
+}
+
+static Status compile(CompiledFunction &function, StringRef optionText) {
+  CompileOptions &options = function.options;
+  if (options.target == "auto")
+    options.target = chooseTarget();
+  Status status = parseOptions(optionText, function.entry, options);
   if (status.failed())
     return status;
-
   Result<std::unique_ptr<Executable>> executable =
-      Executable::compileCached(text, entry, options, [&] {
-        return compileAnew(function, text, entry, options);
-      });
+      Executable::compileCached(function.text, function.entry, options,
+                                [&] { return compileAnew(function); });
   if (executable.failed())
     return executable.status();
   function.executable = std::move(*executable);
   function.describe();
   return Status::success();
+}
+
+int flashSetToolPath(const char *tool, const char *path) {
+  if (tool && setToolPath(tool, path ? path : ""))
+    return 0;
+  return capi::report(Status::error("there is no tool '" +
+                                    std::string(tool ? tool : "") +
+                                    "'; there are ptxas and nvJitLink"));
 }
 
 FlashFunction *flashCompile(const char *text, size_t length, const char *target,
@@ -131,8 +121,9 @@ FlashFunction *flashCompile(const char *text, size_t length, const char *target,
   }
   capi::NumberLocale numbers;
   auto function = std::make_unique<CompiledFunction>();
-  if (capi::report(compile(*function, StringRef(text, length), target,
-                           options ? options : "")))
+  function->text.assign(text, length);
+  function->options.target = target;
+  if (capi::report(compile(*function, options ? options : "")))
     return nullptr;
   return function.release();
 }
@@ -150,17 +141,22 @@ static std::string describeCompilation(const CompiledFunction &function) {
   compile["total"] = total;
   return llvm::formatv("{0}",
                        llvm::json::Value(Object{
-                           {"target", function.target},
+                           {"target", function.options.target},
                            {"schedules", Array(function.executable->schedules)},
                            {"schedule_sources",
                             Array(function.executable->scheduleSources)},
                            {"remarks", Array(function.executable->remarks)},
+                           {"assembler", function.executable->assembler},
+                           {"assembler_log", function.executable->assemblerLog},
                            {"from_cache", function.executable->isFromCache},
                            {"compile_ms", std::move(compile)}}))
       .str();
 }
 
 Result<std::string> CompiledFunction::getCode(const std::string &kind) {
-  return kind == "report" ? Result<std::string>(describeCompilation(*this))
-                          : executable->emit(kind);
+  if (kind == "report")
+    return describeCompilation(*this);
+  if (kind.size() == 2 && kind[0] == 'L')
+    return capi::printLevel(*this, kind);
+  return executable->emit(kind);
 }

@@ -38,6 +38,11 @@ struct FlashFunction {
     return plan().getWorkspaceSize(arguments);
   }
   virtual flash::rt::Result<std::string> getCode(const std::string &kind) = 0;
+  virtual flash::rt::Result<std::string>
+  getIOReport(const flash::rt::CallArgument *arguments, bool json) {
+    return flash::rt::Status::error(
+        "a loaded program has no IR, which tells what it moves");
+  }
 
   /// Sizes that are known before a call, -1 for others; set by `describe`.
   std::vector<std::vector<int64_t>> argumentDims, resultDims;

@@ -125,19 +125,49 @@ int flashFunctionIsOnDevice(const FlashFunction *function) {
   return function->onDevice();
 }
 
+/// Keeps a text as long as the caller may look at it.
+static const char *keep(FlashFunction *function, Result<std::string> text,
+                        size_t *size) {
+  if (text.failed()) {
+    capi::report(text.status());
+    return nullptr;
+  }
+  function->code = std::move(*text);
+  if (size)
+    *size = function->code.size();
+  return function->code.c_str();
+}
+
 const char *flashFunctionGetCode(FlashFunction *function, const char *kind,
                                  size_t *size) {
   std::lock_guard<std::mutex> lock(function->mutex);
   capi::NumberLocale numbers;
-  Result<std::string> code = function->getCode(kind ? kind : "");
-  if (code.failed()) {
-    capi::report(code.status());
-    return nullptr;
-  }
-  function->code = std::move(*code);
-  if (size)
-    *size = function->code.size();
-  return function->code.c_str();
+  return keep(function, function->getCode(kind ? kind : ""), size);
+}
+
+const char *flashFunctionGetIOReport(FlashFunction *function,
+                                     const FlashArgument *arguments,
+                                     const char *format, size_t *size) {
+  std::lock_guard<std::mutex> lock(function->mutex);
+  capi::NumberLocale numbers;
+  std::string form = format ? format : "";
+  if (form != "text" && form != "json")
+    return keep(function,
+                Status::error("a report is text or json, not '" + form + "'"),
+                size);
+  const auto *converted = reinterpret_cast<const rt::CallArgument *>(arguments);
+  // Says what is wrong with sizes before the analysis looks at them; addresses
+  // do not matter.
+  std::vector<rt::CallArgument> sizes(
+      converted, converted + flashFunctionGetNumArguments(function));
+  for (rt::CallArgument &argument : sizes)
+    argument.data = reinterpret_cast<void *>(4096);
+  Status status = function->plan().getWorkspaceSize(sizes.data()).status();
+  return keep(function,
+              status.failed()
+                  ? Result<std::string>(status)
+                  : function->getIOReport(converted, form == "json"),
+              size);
 }
 
 //===----------------------------------------------------------------------===//

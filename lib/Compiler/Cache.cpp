@@ -42,7 +42,16 @@ using llvm::StringRef;
 using rt::Result;
 
 static constexpr StringRef kMagic = "FLASHCA1";
-static constexpr uint64_t kMaxBytes = uint64_t(512) << 20;
+
+/// How much a directory holds: 512 MB, or FLASH_CACHE_MAX_MB.
+static uint64_t getMaxBytes() {
+  uint64_t megabytes = 512;
+  if (auto given = llvm::sys::Process::GetEnv("FLASH_CACHE_MAX_MB"))
+    if (StringRef(*given).trim().getAsInteger(10, megabytes) ||
+        megabytes > (uint64_t(1) << 30))
+      megabytes = 512;
+  return megabytes << 20;
+}
 
 static std::string hashOf(StringRef bytes) {
   auto digest = llvm::SHA256::hash(llvm::arrayRefFromStringRef(bytes));
@@ -132,7 +141,7 @@ std::string compiler::getCacheKey(StringRef text, StringRef entry,
   if ((off && *off == "0") || options.countIO || !options.assemble)
     return "";
   bool cpu = isCPU(options.target);
-  std::vector<std::string> parts = {"format 2",
+  std::vector<std::string> parts = {"format 3",
                                     text.str(),
                                     entry.str(),
                                     options.target,
@@ -262,14 +271,15 @@ static void trim(const std::string &directory) {
     total += files.back().bytes;
   }
   closedir(listing);
-  if (total <= kMaxBytes)
+  uint64_t most = getMaxBytes();
+  if (total <= most)
     return;
   llvm::sort(files, [](const File &a, const File &b) {
     return std::pair(a.used.tv_sec, a.used.tv_nsec) <
            std::pair(b.used.tv_sec, b.used.tv_nsec);
   });
   for (const File &file : files) {
-    if (total <= kMaxBytes / 4 * 3)
+    if (total <= most / 4 * 3)
       return;
     if (unlink(file.path.c_str()) == 0)
       total -= file.bytes;
@@ -347,7 +357,7 @@ Result<std::unique_ptr<Executable>> Executable::compileCached(
     std::optional<std::vector<std::string>> parts =
         compiler::unpackStrings(*bytes);
     std::unique_ptr<Executable> found;
-    if (parts && parts->size() == 5)
+    if (parts && parts->size() == 6)
       found = isCPU(options.target) ? compiler::restoreForCPU((*parts)[0])
                                     : compiler::restoreForGPU((*parts)[0]);
     if (found) {
@@ -359,6 +369,7 @@ Result<std::unique_ptr<Executable>> Executable::compileCached(
       unpack(2, found->scheduleSources);
       unpack(3, found->remarks);
       found->assemblerLog = (*parts)[4];
+      found->assembler = (*parts)[5];
       found->isFromCache = true;
       found->stages.push_back(
           {"cache", std::chrono::duration<double, std::milli>(
@@ -376,6 +387,6 @@ Result<std::unique_ptr<Executable>> Executable::compileCached(
         compiler::packStrings({*code, compiler::packStrings((*made)->schedules),
                                compiler::packStrings((*made)->scheduleSources),
                                compiler::packStrings((*made)->remarks),
-                               (*made)->assemblerLog}));
+                               (*made)->assemblerLog, (*made)->assembler}));
   return made;
 }

@@ -151,7 +151,9 @@ compiler::compileForGPU(Pipeline &pipeline, rt::Signature signature) {
     return status;
 
   // Without an assembler the driver's own compiles the PTX when it is loaded.
-  if (pipeline.options.assemble && hasAssembler()) {
+  std::string assembler = "driver";
+  if (pipeline.options.assemble && hasAssembler(ptx)) {
+    assembler = describeAssembler(ptx);
     status = pipeline.time("ptxas", [&] {
       std::string error;
       FailureOr<std::string> cubin =
@@ -185,5 +187,6 @@ compiler::compileForGPU(Pipeline &pipeline, rt::Signature signature) {
   auto executable = std::make_unique<GPUExecutable>(
       target, std::move(llvmIR), std::move(ptx), std::move(*executor));
   executable->assemblerLog = std::move(log);
+  executable->assembler = std::move(assembler);
   return std::unique_ptr<Executable>(std::move(executable));
 }

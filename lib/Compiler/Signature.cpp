@@ -93,8 +93,8 @@ private:
 
   /// Operands of masks and score functions. A dimension that may be 1 has a
   /// size of its own.
-  void noteOperands(Op &op, AttentionOpInterface attention, ArrayRef<OperandKind> kinds,
-                    ValueRange operands) {
+  void noteOperands(Op &op, AttentionOpInterface attention,
+                    ArrayRef<OperandKind> kinds, ValueRange operands) {
     for (auto [kind, operand] : llvm::zip_equal(kinds, operands)) {
       giveRole(operand, kind.name);
       int64_t rank = cast<RankedTensorType>(operand.getType()).getRank();
@@ -215,16 +215,18 @@ private:
   /// What a backward has of the forward, and the gradients that it is given.
   void visitForward(Op &names, AttentionBackwardOp op) {
     int heads = op.getHeadsDim(), length = op.getLengthDim();
-    for (auto [value, name] : {std::pair<Value, const char *>{op.getOutput(), "output"},
-                               {op.getDOutput(), "d_output"}}) {
+    for (auto [value, name] :
+         {std::pair<Value, const char *>{op.getOutput(), "output"},
+          {op.getDOutput(), "d_output"}}) {
       note(names, value, 0, "batch");
       note(names, value, heads, "heads");
       note(names, value, length, "sq");
       note(names, value, 3, "dv");
       nameArgument(value, name);
     }
-    for (auto [value, name] : {std::pair<Value, const char *>{op.getLse(), "lse"},
-                               {op.getDLse(), "d_lse"}}) {
+    for (auto [value, name] :
+         {std::pair<Value, const char *>{op.getLse(), "lse"},
+          {op.getDLse(), "d_lse"}}) {
       if (!value)
         continue;
       note(names, value, 0, "batch");

@@ -73,7 +73,8 @@ Result<Sizes> Interpreter::sizesOf(AttentionOpInterface op) {
 
 /// Whether the run-time data of masks and score functions have the sizes of
 /// the call: what verifiers ask of types, asked of shapes.
-Status Interpreter::checkOperandShapes(AttentionOpInterface op, const Sizes &sizes) {
+Status Interpreter::checkOperandShapes(AttentionOpInterface op,
+                                       const Sizes &sizes) {
   AttentionDims dims{sizes.batch, sizes.heads, sizes.kvHeads, sizes.sq,
                      sizes.sk};
   if (op.isRagged()) {
@@ -151,8 +152,9 @@ Status Interpreter::setFunctions(
     bodies.emplace_back();
     if (region->empty())
       continue;
-    Result<std::shared_ptr<const ScalarBody>> made = ScalarBody::get(
-        *region, captures, arithmetic.value_or(Arithmetic::Float64), withSlopes);
+    Result<std::shared_ptr<const ScalarBody>> made =
+        ScalarBody::get(*region, captures,
+                        arithmetic.value_or(Arithmetic::Float64), withSlopes);
     if (made.failed())
       return made.status();
     bodies.back() = *made;
@@ -165,9 +167,9 @@ Status Interpreter::setFunctions(
   if (status.failed())
     return status;
   if (withSlopes)
-    status = setScoreWithSlope(
-        options, op.getEffectiveScores(), tensors(op.getScoreOperands()),
-        bodies[1], arithmetic.value_or(Arithmetic::Float64));
+    status = setScoreWithSlope(options, op.getEffectiveScores(),
+                               tensors(op.getScoreOperands()), bodies[1],
+                               arithmetic.value_or(Arithmetic::Float64));
   if (status.failed())
     return status;
   return setScore(options, op.getEffectiveScores(),
@@ -229,8 +231,8 @@ void Interpreter::count(AttentionOpInterface op, const Sizes &sizes,
   work.flopsUnmasked += perPair * heads * sizes.sq * sizes.sk;
 }
 
-static Status firstFailure(
-    const std::vector<std::shared_ptr<const ScalarBody>> &bodies) {
+static Status
+firstFailure(const std::vector<std::shared_ptr<const ScalarBody>> &bodies) {
   for (const std::shared_ptr<const ScalarBody> &body : bodies)
     if (body && body->status().failed())
       return body->status();
@@ -325,8 +327,7 @@ Status Interpreter::visit(AttentionBackwardOp op) {
               &key = *tensor(op.getKey()).array,
               &value = *tensor(op.getValue()).array,
               &dOutput = *tensor(op.getDOutput()).array;
-  const Array *dLse =
-      op.getDLse() ? tensor(op.getDLse()).array.get() : nullptr;
+  const Array *dLse = op.getDLse() ? tensor(op.getDLse()).array.get() : nullptr;
   Result<AttentionGradients> result =
       hasSequences(op)
           ? attentionBackward(*arithmetic, query, key, value, dOutput, dLse,

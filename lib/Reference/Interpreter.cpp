@@ -163,14 +163,15 @@ Interpreter::run(func::FuncOp func, const std::vector<RuntimeValue> &args) {
 
 Status Interpreter::visit(Operation *op) {
   return llvm::TypeSwitch<Operation *, Status>(op)
-      .Case<AttentionOp, AttentionBackwardOp, MergeOp, tensor::ExtractSliceOp, tensor::EmptyOp,
-            tensor::DimOp, tensor::CastOp, tensor::ExpandShapeOp,
-            tensor::CollapseShapeOp, tensor::ReshapeOp, tensor::ExtractOp,
-            tensor::InsertOp, tensor::InsertSliceOp, tensor::ConcatOp,
-            tensor::FromElementsOp, tensor::SplatOp, tensor::PadOp,
-            tensor::GenerateOp, scf::ForOp, scf::IfOp, scf::ForallOp,
-            AddSliceOp, linalg::LinalgOp, cf::AssertOp, arith::ConstantOp,
-            arith::CmpIOp>([&](auto known) { return visit(known); })
+      .Case<AttentionOp, AttentionBackwardOp, MergeOp, tensor::ExtractSliceOp,
+            tensor::EmptyOp, tensor::DimOp, tensor::CastOp,
+            tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ReshapeOp,
+            tensor::ExtractOp, tensor::InsertOp, tensor::InsertSliceOp,
+            tensor::ConcatOp, tensor::FromElementsOp, tensor::SplatOp,
+            tensor::PadOp, tensor::GenerateOp, scf::ForOp, scf::IfOp,
+            scf::ForallOp, AddSliceOp, linalg::LinalgOp, cf::AssertOp,
+            arith::ConstantOp, arith::CmpIOp>(
+          [&](auto known) { return visit(known); })
       .Case<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>(
           [&](auto known) { return visitAffine(known, known.getMap()); })
       .Default([&](Operation *other) { return visitNumber(other); });

@@ -54,9 +54,9 @@ private:
   rt::Status
   setFunctions(AttentionOpInterface op, Options &options, bool withSlopes,
                std::vector<std::shared_ptr<const ScalarBody>> &bodies);
-  rt::Status
-  setOptions(AttentionOpInterface op, Options &options, bool withSlopes,
-             std::vector<std::shared_ptr<const ScalarBody>> &bodies);
+  rt::Status setOptions(AttentionOpInterface op, Options &options,
+                        bool withSlopes,
+                        std::vector<std::shared_ptr<const ScalarBody>> &bodies);
   void count(AttentionOpInterface op, const Sizes &sizes, Options &options,
              double perPair);
   rt::Status visit(mlir::tensor::ExtractSliceOp op);

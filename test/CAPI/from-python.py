@@ -69,6 +69,31 @@ try:
 except flash_ctypes.FlashError as error:
     print(error)
 
+# The IR of levels, from a cache, too; what a call moves; tools that a host has.
+# CHECK: flash.attention flash.online_attention flash.online_softmax
+for level, op in (("L0", "flash.attention"), ("L1", "flash.online_attention"), ("L2", "flash.online_softmax")):
+    print(op if op.encode() in f.code(level) else f"no {op} in {level}", end=" ")
+# CHECK: the target cpu has no level L3; it has L0, L1, L2, L4
+try:
+    f.code("L3")
+except flash_ctypes.FlashError as error:
+    print(error)
+# CHECK: sizes      batch 1, 2 heads (1 of keys), 3 queries, 9 keys, head dims 16 and 8, f32
+print(f.io_report([q, k, v, 4]))
+# CHECK: batch 1 of 1
+sizes = json.loads(f.io_report([q, k, v, 4], "json"))["operations"][0]["sizes"]
+print("batch", sizes["batch"], "of 1")
+# CHECK: length differs
+# CHECK: a report is text or json, not 'song'
+for arguments, form in (([q, k, Tensor((1, 1, 8, 8), 0), 4], "text"), ([q, k, v, 4], "song")):
+    try:
+        f.io_report(arguments, form)
+    except flash_ctypes.FlashError as error:
+        print(error)
+# CHECK: 0 1
+library = flash_ctypes._function._library.get()
+print(library.flashSetToolPath(b"nvJitLink", b""), library.flashSetToolPath(b"song", b""))
+
 # Data of masks.
 masked = flash_ctypes.compile("""
 func.func @attention(%q: tensor<1x1x?x16xf32>, %k: tensor<1x1x?x16xf32>, %v: tensor<1x1x?x16xf32>, %a: tensor<1x?xi32>, %b: tensor<1x?xi32>)

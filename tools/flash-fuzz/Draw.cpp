@@ -472,9 +472,8 @@ static void drawGradients(Draw &draw) {
   if (draw.gradients == "q" && random.chance(0.5))
     draw.recompute = "outer = queries";
   if (random.chance(0.3))
-    draw.backwardSchedule =
-        "m = " + std::to_string(random.between(1, 80)) +
-        ", n = " + std::to_string(random.between(1, 80));
+    draw.backwardSchedule = "m = " + std::to_string(random.between(1, 80)) +
+                            ", n = " + std::to_string(random.between(1, 80));
 }
 
 Draw fuzz::drawAttention(uint64_t seed, uint64_t number) {

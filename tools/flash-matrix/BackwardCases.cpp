@@ -23,9 +23,9 @@ using rt::DType;
 /// Lengths of a kernel that says nothing of them.
 static const std::vector<Shape> &backwardShapes() {
   static const std::vector<Shape> shapes = {
-      {1, 0, 5},   {1, 5, 0},    {1, 1, 1},     {2, 1, 113},   {1, 113, 1},
-      {1, 63, 97}, {2, 113, 63}, {1, 64, 128},  {1, 130, 130}, {0, 5, 5},
-      {1, 97, 260}};
+      {1, 0, 5},     {1, 5, 0},   {1, 1, 1},    {2, 1, 113},
+      {1, 113, 1},   {1, 63, 97}, {2, 113, 63}, {1, 64, 128},
+      {1, 130, 130}, {0, 5, 5},   {1, 97, 260}};
   return shapes;
 }
 
@@ -108,11 +108,8 @@ void BackwardCases::sizes() {
     kernel.dqk = dqk;
     kernel.dv = dv;
   }
-  for (auto [heads, kvHeads] : {std::pair<int64_t, int64_t>{3, 3},
-                                {1, 1},
-                                {6, 1},
-                                {6, 2},
-                                {16, 2}}) {
+  for (auto [heads, kvHeads] :
+       {std::pair<int64_t, int64_t>{3, 3}, {1, 1}, {6, 1}, {6, 2}, {16, 2}}) {
     Kernel &kernel = add();
     kernel.heads = heads;
     kernel.kvHeads = kvHeads;
@@ -162,8 +159,8 @@ void BackwardCases::loops() {
 /// Where queries and keys lie, rows that see no key among them.
 void BackwardCases::positions() {
   const std::vector<Shape> shapes = {
-      {1, 113, 113, 0, 0},      {1, 63, 200, 5, 0},
-      {2, 113, 130, -3, 4},     {1, 200, 17, 40, 7},
+      {1, 113, 113, 0, 0},           {1, 63, 200, 5, 0},
+      {2, 113, 130, -3, 4},          {1, 200, 17, 40, 7},
       {1, 63, 113, 1000000, 999990}, {1, 113, 63, -100000, -99990},
       {1, 63, 200, 0, 2000}};
   for (const char *mask :
@@ -199,7 +196,8 @@ void BackwardCases::scores() {
   capped.dv = 111;
   addScores("bias", "#flash.bias", {bias()});
   addScores("softcap-alibi-bias",
-            "#flash.softcap<3.0>, #flash.alibi, #flash.bias", {slopes(), bias()})
+            "#flash.softcap<3.0>, #flash.alibi, #flash.bias",
+            {slopes(), bias()})
       .scale = "0.5";
   addScores("bias-softcap", "#flash.bias, #flash.softcap<3.0>", {bias()});
 }
@@ -218,11 +216,36 @@ void BackwardCases::regions() {
     %s = arith.ori %z, %n : i1
     flash.yield %s : i1
   })";
+  // Bounds of both loops from quotients: the query's block of 24 and the two
+  // before it.
+  addMask("region-blocks", "").region = R"(mask {
+  ^bb0(%b: index, %h: index, %x: index, %y: index):
+    %c24 = arith.constant 24 : index
+    %c2 = arith.constant 2 : index
+    %u = arith.floordivsi %x, %c24 : index
+    %v = arith.floordivsi %y, %c24 : index
+    %last = arith.addi %v, %c2 : index
+    %m = arith.cmpi sle, %v, %u : index
+    %n = arith.cmpi sle, %u, %last : index
+    %s = arith.andi %m, %n : i1
+    flash.yield %s : i1
+  })";
+  // One term is #flash.causal; the other stays a region.
+  addMask("region-causal", "").region = R"(mask {
+  ^bb0(%b: index, %h: index, %x: index, %y: index):
+    %c3 = arith.constant 3 : index
+    %c1 = arith.constant 1 : index
+    %m = arith.cmpi sle, %y, %x : index
+    %d = arith.subi %x, %y : index
+    %r = arith.remsi %d, %c3 : index
+    %n = arith.cmpi ne, %r, %c1 : index
+    %s = arith.andi %m, %n : i1
+    flash.yield %s : i1
+  })";
   // A slope that depends on the score, on data and on positions.
   DType scoreType = type == DType::F64 ? type : DType::F32;
   Kernel &region =
-      addMask("region-score", "#flash.window<left = 90, right = 20>",
-              {});
+      addMask("region-score", "#flash.window<left = 90, right = 20>", {});
   region.attributes += ", scores = [#flash.region]";
   region.extras = {slopes(scoreType)};
   region.operands = ofType("captures(%a : tensor<?xf32>)");

@@ -228,8 +228,7 @@ Status CaseRunner::addResultGradients(const Shape &shape, uint64_t seed,
       status = rt::fillNormal(*array, ++seed);
     return status.ok() ? addInput(std::move(*array), operands) : status;
   };
-  Status status =
-      add(kernel.wideOutput ? rt::DType::F32 : kernel.type, output);
+  Status status = add(kernel.wideOutput ? rt::DType::F32 : kernel.type, output);
   if (status.ok() && kernel.lse)
     status = add(kernel.type == rt::DType::F64 ? kernel.type : rt::DType::F32,
                  {shape.batch, heads, shape.sq});

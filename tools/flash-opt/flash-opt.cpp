@@ -1,4 +1,4 @@
-//===- flash-opt.cpp - Runs Flash's passes on IR ----------------*- C++ -*-===//
+//===- flash-opt.cpp - Runs Flash's passes on IR -------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,16 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "TestDifferentiate.h"
-#include "flash/InitAll.h"
-
-#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "flash/Tools/Drivers.h"
 
 int main(int argc, char **argv) {
-  mlir::DialectRegistry registry;
-  flash::registerAllDialects(registry);
-  flash::registerAllPasses();
   flash::registerTestDifferentiatePass();
-  return mlir::asMainReturnCode(mlir::MlirOptMain(
-      argc, argv, "Flash's optimizer driver: attention, level by level\n",
-      registry));
+  return flashOptMain(argc, argv);
 }

@@ -45,7 +45,8 @@ struct CompileOptions {
   std::string passes;
   /// Count what tiles load and store (`flash-count-io`); for the CPU.
   bool countIO = false;
-  /// Assemble PTX, if there is a ptxas. Not needed by who only wants its text.
+  /// Assemble PTX, if there is an assembler. Not needed by who only wants its
+  /// text.
   bool assemble = true;
   /// LLVM's level, from 0 to 3, for the CPU.
   unsigned optLevel = 3;
@@ -124,8 +125,10 @@ public:
   std::vector<std::string> remarks;
   std::vector<StageTime> stages;
   bool isFromCache = false;
-  /// What ptxas said (with -v), if it ran.
+  /// What the assembler said (ptxas with -v), if it ran.
   std::string assemblerLog;
+  /// Of a GPU's code: `ptxas PATH`, `nvJitLink PATH` or `driver`.
+  std::string assembler;
 };
 
 /// What a call of `func`, compiled with these options, moves, by the model of

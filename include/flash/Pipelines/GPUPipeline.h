@@ -63,8 +63,9 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::init(true)};
   Option<bool> delayProducts{
       *this, "delay-products",
-      llvm::cl::desc("A product that only leaves to memory runs beside the next "
-                     "iteration's"),
+      llvm::cl::desc(
+          "A product that only leaves to memory runs beside the next "
+          "iteration's"),
       llvm::cl::init(true)};
   Option<bool> startProducts{
       *this, "start-products",

@@ -104,7 +104,8 @@ KernelBuilder::fragmentType(Value tensor, std::optional<VectorPlace> place) {
 
 /// Whether a vector along columns can go through shared memory: all of it
 /// exists, in whole panels of f32.
-bool KernelBuilder::canStage(const DeviceTile &source, tile::FragmentType type) {
+bool KernelBuilder::canStage(const DeviceTile &source,
+                             tile::FragmentType type) {
   int64_t rank = cast<MemRefType>(source.memref.getType()).getRank();
   return isa<tile::ColLayoutAttr>(type.getLayout()) &&
          type.getElementType().isF32() && type.getShape().back() % 32 == 0 &&
@@ -143,8 +144,8 @@ FailureOr<Value> KernelBuilder::loadFragment(Operation *user, Value tensor,
   if (stageVectors && canStage(source, type) &&
       user->getParentOfType<scf::ForOp>()) {
     // A producer brings it; a panel of one row is as it lies in memory.
-    auto shared = tile::SharedType::get(1, type.getShape().back(),
-                                        type.getElementType());
+    auto shared =
+        tile::SharedType::get(1, type.getShape().back(), type.getElementType());
     Value row = tile::LoadOp::create(
         builder, user->getLoc(), shared, source.memref, source.offsets,
         /*rows=*/Value(), /*cols=*/Value(), /*pages=*/Value(),

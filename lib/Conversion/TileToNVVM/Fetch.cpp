@@ -116,13 +116,15 @@ void Fetch::read(Emitter &e, Value address, int64_t offset, Value exists) {
 }
 
 /// Makes pairs of single elements, row by row: two rows of a wide tile, each
-/// element in a register, might be more than there are.
+/// element in a register, might be more than there are. In one piece with the
+/// reads, which LLVM does not gather in front of it then.
 void Fetch::packRow(Emitter &e, size_t first) {
   SmallVector<Value> singles(llvm::drop_begin(parts, first));
   parts.truncate(first);
   for (size_t i = 0; i < singles.size(); i += 2)
-    parts.push_back(LLVM::BitcastOp::create(
-        e, e.getI32Type(), e.makeVector({singles[i], singles[i + 1]})));
+    parts.push_back(e.ptx(TypeRange(e.getI32Type()), "mov.b32 $0, {$1, $2};",
+                          "=r,h,h", {singles[i], singles[i + 1]})
+                        .front());
 }
 
 void Fetch::emitRow(Emitter &e, int64_t number) {

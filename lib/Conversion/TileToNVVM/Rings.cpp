@@ -308,6 +308,7 @@ struct PrefetchLowering : TilePattern<PrefetchOp> {
 void flash::tile::populateRingPatterns(const TileTypeConverter &converter,
                                        RewritePatternSet &patterns,
                                        const KernelMap &kernels) {
-  patterns.add<RingLowering, FillLowering, GetLowering, ReleaseLowering, PutTensorLowering,
-               PrefetchLowering>(converter, patterns.getContext(), kernels);
+  patterns.add<RingLowering, FillLowering, GetLowering, ReleaseLowering,
+               PutTensorLowering, PrefetchLowering>(
+      converter, patterns.getContext(), kernels);
 }

@@ -190,11 +190,11 @@ struct ReadLowering : TilePattern<ReadOp> {
     SmallVector<Value> values(places.size());
     Type f32 = e.getF32Type();
     for (size_t i = 0; i + 1 < places.size(); i += 2) {
-      SmallVector<Value> pair = e.ptx(
-          {f32, f32},
-          "ld.shared.v2.f32 {$0, $1}, [$2+" +
-              std::to_string(places[i].column * 4) + "];",
-          "=f,=f,r", {first});
+      SmallVector<Value> pair =
+          e.ptx({f32, f32},
+                "ld.shared.v2.f32 {$0, $1}, [$2+" +
+                    std::to_string(places[i].column * 4) + "];",
+                "=f,=f,r", {first});
       values[i] = pair[0];
       values[i + 1] = pair[1];
     }
@@ -339,6 +339,5 @@ void flash::tile::populateStoreSharedPatterns(
     const TileTypeConverter &converter, RewritePatternSet &patterns,
     const KernelMap &kernels) {
   patterns.add<StoreSharedLowering, ReadLowering, StoreAsyncLowering,
-               StoreWaitLowering>(
-      converter, patterns.getContext(), kernels);
+               StoreWaitLowering>(converter, patterns.getContext(), kernels);
 }

@@ -1,4 +1,4 @@
-//===- AssemblePTX.cpp - ptxas --------------------------------------------===//
+//===- AssemblePTX.cpp - ptxas, or nvJitLink ------------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,11 +6,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Finds and runs the assembler. It is a program of the CUDA toolkit, called
-// with temporary files, so that nothing of CUDA is needed to build or to link.
+// Finds and runs the assembler: ptxas, a program of the CUDA toolkit that is
+// called with temporary files; or else libnvJitLink (NvJitLink.cpp), which is
+// where PyTorch or JAX are. Nothing of CUDA is needed to build or to link.
 //
 //===----------------------------------------------------------------------===//
 
+#include "NvJitLink.h"
 #include "flash/Target/EmitPTX.h"
 
 #include "llvm/ADT/ScopeExit.h"
@@ -21,19 +23,71 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <mutex>
+
 using namespace mlir;
 
-std::string flash::findAssembler() {
+/// What hosts say of where tools are; under the mutex.
+static std::mutex toolMutex;
+static std::string ptxasOfHost, nvJitLinkOfHost;
+
+bool flash::setToolPath(StringRef tool, StringRef path) {
+  std::lock_guard<std::mutex> lock(toolMutex);
+  if (tool != "ptxas" && tool != "nvJitLink")
+    return false;
+  (tool == "ptxas" ? ptxasOfHost : nvJitLinkOfHost) = path.str();
+  return true;
+}
+
+static std::string findPtxas() {
   if (std::optional<std::string> named =
           llvm::sys::Process::GetEnv("FLASH_PTXAS"))
     return *named;
   if (llvm::ErrorOr<std::string> found = llvm::sys::findProgramByName("ptxas"))
     return *found;
   StringRef usual = "/usr/local/cuda/bin/ptxas";
-  return llvm::sys::fs::can_execute(usual) ? usual.str() : std::string();
+  if (llvm::sys::fs::can_execute(usual))
+    return usual.str();
+  std::lock_guard<std::mutex> lock(toolMutex);
+  return ptxasOfHost;
 }
 
-bool flash::hasAssembler() { return !findAssembler().empty(); }
+static std::string findNvJitLink() {
+  if (std::optional<std::string> named =
+          llvm::sys::Process::GetEnv("FLASH_NVJITLINK"))
+    return *named;
+  std::string host;
+  {
+    std::lock_guard<std::mutex> lock(toolMutex);
+    host = nvJitLinkOfHost;
+  }
+  return flash::ptx::locateNvJitLink(host);
+}
+
+std::string flash::findAssembler() {
+  std::string ptxas = findPtxas();
+  return ptxas.empty() ? findNvJitLink() : ptxas;
+}
+
+/// nvJitLink makes relocatable code, in which the assembler ignores setmaxnreg
+/// and serialises wgmma (its messages C7504 and C7509): Hopper's kernels spill
+/// hundreds of bytes, where the driver's assembler takes them as ptxas does.
+static bool isForNvJitLink(StringRef ptx) {
+  return !ptx.contains("wgmma.") && !ptx.contains("setmaxnreg.");
+}
+
+std::string flash::describeAssembler(StringRef ptx) {
+  if (std::string ptxas = findPtxas(); !ptxas.empty())
+    return "ptxas " + ptxas;
+  if (std::string library = findNvJitLink();
+      !library.empty() && isForNvJitLink(ptx))
+    return "nvJitLink " + library;
+  return "driver";
+}
+
+bool flash::hasAssembler(StringRef ptx) {
+  return describeAssembler(ptx) != "driver";
+}
 
 static std::string readFile(StringRef path) {
   auto buffer = llvm::MemoryBuffer::getFile(path);
@@ -53,14 +107,43 @@ static StringRef findSerialization(StringRef log) {
   return "";
 }
 
+/// A kernel with wgmma that was serialised is right, and several times slower
+/// than it should be.
+static FailureOr<std::string> checkSerialization(FailureOr<std::string> cubin,
+                                                 StringRef assembler,
+                                                 StringRef log,
+                                                 std::string &error) {
+  if (failed(cubin))
+    return failure();
+  if (StringRef line = findSerialization(log); !line.empty()) {
+    error = (assembler + " serialised wgmma: " + line).str();
+    return failure();
+  }
+  return cubin;
+}
+
 FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
                                           std::string &log,
                                           std::string &error) {
-  std::string ptxas = findAssembler();
+  std::string ptxas = findPtxas();
   if (ptxas.empty()) {
-    error = "there is no ptxas: set FLASH_PTXAS, or put it on the PATH (it is "
-            "part of the CUDA toolkit)";
-    return failure();
+    std::string library = findNvJitLink();
+    if (library.empty()) {
+      error =
+          "there is no ptxas: set FLASH_PTXAS, or put it on the PATH (it is "
+          "part of the CUDA toolkit); and no libnvJitLink.so in its place";
+      return failure();
+    }
+    if (!isForNvJitLink(ptx)) {
+      error = "this kernel has wgmma or setmaxnreg, which nvJitLink (" +
+              library +
+              ") takes the speed of: set FLASH_PTXAS, or leave it to "
+              "the driver";
+      return failure();
+    }
+    return checkSerialization(
+        flash::ptx::assembleWithNvJitLink(library, ptx, target, log, error),
+        "nvJitLink", log, error);
   }
   llvm::SmallString<128> directory;
   if (llvm::sys::fs::createUniqueDirectory("flash", directory)) {
@@ -112,10 +195,5 @@ FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
         "ptxas (" + ptxas + ") failed: " + (problem.empty() ? log : problem);
     return failure();
   }
-  // Such a kernel is right, and several times slower than it should be.
-  if (StringRef line = findSerialization(log); !line.empty()) {
-    error = "ptxas serialised wgmma: " + line.str();
-    return failure();
-  }
-  return readFile(output);
+  return checkSerialization(readFile(output), "ptxas", log, error);
 }

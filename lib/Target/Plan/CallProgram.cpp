@@ -110,9 +110,10 @@ LogicalResult CallBuilder::visit(AttentionOp op) {
 }
 
 LogicalResult CallBuilder::visit(AttentionBackwardOp op) {
-  for (auto [gradient, of] : {std::pair<Value, Value>{op.getDQuery(), op.getQuery()},
-                              {op.getDKey(), op.getKey()},
-                              {op.getDValue(), op.getValue()}})
+  for (auto [gradient, of] :
+       {std::pair<Value, Value>{op.getDQuery(), op.getQuery()},
+        {op.getDKey(), op.getKey()},
+        {op.getDValue(), op.getValue()}})
     if (gradient && failed(bind(gradient, sizesOf(of))))
       return failure();
   return success();
@@ -229,12 +230,12 @@ LogicalResult CallBuilder::visit(Operation *op) {
     tensors.erase(result);
   }
   return llvm::TypeSwitch<Operation *, LogicalResult>(op)
-      .Case<AttentionOp, AttentionBackwardOp, MergeOp, tensor::ExtractSliceOp, tensor::InsertSliceOp,
-            AddSliceOp, tensor::EmptyOp, tensor::DimOp, tensor::CastOp,
-            tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ReshapeOp,
-            tensor::ConcatOp, tensor::PadOp, linalg::LinalgOp, scf::ForOp,
-            scf::ForallOp, scf::IfOp, func::ReturnOp>(
-          [&](auto known) { return visit(known); })
+      .Case<AttentionOp, AttentionBackwardOp, MergeOp, tensor::ExtractSliceOp,
+            tensor::InsertSliceOp, AddSliceOp, tensor::EmptyOp, tensor::DimOp,
+            tensor::CastOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp,
+            tensor::ReshapeOp, tensor::ConcatOp, tensor::PadOp,
+            linalg::LinalgOp, scf::ForOp, scf::ForallOp, scf::IfOp,
+            func::ReturnOp>([&](auto known) { return visit(known); })
       .Case([&](tensor::SplatOp op) {
         return bindDynamic(op.getResult(), op.getDynamicSizes());
       })

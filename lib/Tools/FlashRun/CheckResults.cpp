@@ -74,13 +74,13 @@ flash::checkResults(mlir::func::FuncOp func, const FunctionSignature &signature,
                                  : exact.queryRows
                                      ? reference::ResultKind::Gradient
                                      : reference::ResultKind::Output;
-    checks.push_back({result.name,
-                      reference::judge(*results[index], *exact.array,
-                                       *plain.array, kind, signature.inputType,
-                                       /*nanAsReference=*/false,
-                                       {exact.magnitudes.get(),
-                                        exact.queryRows}),
-                      isZero(index)});
+    checks.push_back(
+        {result.name,
+         reference::judge(*results[index], *exact.array, *plain.array, kind,
+                          signature.inputType,
+                          /*nanAsReference=*/false,
+                          {exact.magnitudes.get(), exact.queryRows}),
+         isZero(index)});
   }
   return checks;
 }

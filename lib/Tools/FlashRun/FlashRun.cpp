@@ -189,6 +189,7 @@ Status Runner::compile() {
   executable = std::move(*result);
   report.stages = executable->stages;
   report.isFromCache = executable->isFromCache;
+  report.assembler = executable->assembler;
   report.schedules = executable->schedules;
   report.scheduleSources = executable->scheduleSources;
   report.remarks = executable->remarks;

@@ -78,6 +78,8 @@ void RunReport::printText(llvm::raw_ostream &os) const {
       os << " " << stage.name << format(" %.1f ms,", stage.milliseconds);
   os << format(" together %.1f ms", totalMilliseconds(stages))
      << (isFromCache ? ", from the cache\n" : "\n");
+  if (!assembler.empty())
+    os << "assembler " << assembler << "\n";
   if (ran)
     os << "memory    inputs " << bytes(inputBytes) << ", outputs "
        << bytes(outputBytes) << "\n";
@@ -134,6 +136,7 @@ void RunReport::printJson(llvm::raw_ostream &os) const {
                 {"schedules", Array(schedules)},
                 {"schedule_sources", Array(scheduleSources)},
                 {"remarks", Array(remarks)},
+                {"assembler", assembler},
                 {"input_bytes", inputBytes},
                 {"output_bytes", outputBytes}};
   Object compile;

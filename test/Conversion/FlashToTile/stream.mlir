@@ -42,7 +42,7 @@ func.func @sums(%a: tensor<?x128xbf16>, %b: tensor<?x128xbf16>, %n: index, %bloc
     scf.forall.in_parallel {
       tensor.parallel_insert_slice %sum into %o[0] [64] [1] : tensor<64xf32> into tensor<64xf32>
     }
-  } {flash.schedule = #flash.schedule<m = 64, n = 1, d = 16, warps = 4>}
+  } {flash_tile.kernel = #flash_tile.kernel<warps = 4>}
   return %r : tensor<64xf32>
 }
 
@@ -74,7 +74,7 @@ func.func @round(%a: tensor<64x128xf32>) -> tensor<64x100xbf16> {
     scf.forall.in_parallel {
       tensor.parallel_insert_slice %part into %o[0, 0] [64, 100] [1, 1] : tensor<64x100xbf16> into tensor<64x100xbf16>
     }
-  } {flash.schedule = #flash.schedule<m = 64, n = 1, d = 16, warps = 8>}
+  } {flash_tile.kernel = #flash_tile.kernel<warps = 8>}
   return %r : tensor<64x100xbf16>
 }
 
@@ -101,6 +101,6 @@ func.func @narrow(%a: tensor<64x24xf32>) -> tensor<64x24xf32> {
     scf.forall.in_parallel {
       tensor.parallel_insert_slice %x into %o[0, 0] [64, 24] [1, 1] : tensor<64x24xf32> into tensor<64x24xf32>
     }
-  } {flash.schedule = #flash.schedule<m = 64, n = 1, d = 8, warps = 4>}
+  } {flash_tile.kernel = #flash_tile.kernel<warps = 4>}
   return %r : tensor<64x24xf32>
 }

@@ -10,7 +10,7 @@ gpu.module @kernels {
   // further than those of the lane before. A chain of the even and one of the
   // odd columns, then the four lanes of a row.
   // CHECK-LABEL: gpu.func @whole
-  gpu.func @whole(%m: memref<64x32xbf16>, %o: memref<64xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @whole(%m: memref<64x32xbf16>, %o: memref<64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     // CHECK-COUNT-2: llvm.load %{{.*}} {alignment = 16 : i64} : !llvm.ptr<1> -> vector<4xi32>
     // CHECK-NOT: llvm.load
@@ -36,7 +36,7 @@ gpu.module @kernels {
 
   // Rows that may be missing: the padding, and a predicate.
   // CHECK-LABEL: gpu.func @rows
-  gpu.func @rows(%m: memref<64x32xbf16>, %o: memref<64x32xbf16>, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @rows(%m: memref<64x32xbf16>, %o: memref<64x32xbf16>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     // CHECK-COUNT-2: llvm.inline_asm has_side_effects "mov.b32 $0, 1065369472;\0Amov.b32 $1, 1065369472;\0Amov.b32 $2, 1065369472;\0Amov.b32 $3, 1065369472;\0A@$5 ld.global.v4.b32 {$0, $1, $2, $3}, [$4 + 0];", "=&r,=&r,=&r,=&r,l,b,~{memory}"
     %h = flash_tile.fetch %m[%c0, %c0] rows(%n) {alignment = 16 : i64, padding = 1.0 : bf16} : memref<64x32xbf16> -> !half
@@ -49,7 +49,7 @@ gpu.module @kernels {
   // 30 of 32 columns, of rows that are aligned to 8 bytes: pieces of two
   // columns, the last of which may be missing.
   // CHECK-LABEL: gpu.func @columns
-  gpu.func @columns(%m: memref<64x30xf32>, %o: memref<64x30xf32>) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @columns(%m: memref<64x30xf32>, %o: memref<64x30xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
     %c30 = arith.constant 30 : index
     // CHECK-COUNT-2: llvm.load %{{.*}} {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xi32>
@@ -63,9 +63,11 @@ gpu.module @kernels {
   // Rows of an odd number of 16-bit elements, and columns whose number is not
   // known: one by one.
   // CHECK-LABEL: gpu.func @single
-  gpu.func @single(%m: memref<64x31xbf16>, %o: memref<64x31xbf16>, %n: index) kernel attributes {flash_tile.warps = 4 : i64} {
+  gpu.func @single(%m: memref<64x31xbf16>, %o: memref<64x31xbf16>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
-    // CHECK-COUNT-16: llvm.inline_asm {{.*}} "mov.b16 $0, 0;\0A@$2 ld.global.b16 $0, [$1 +
+    // CHECK-COUNT-8: llvm.inline_asm {{.*}} "mov.b16 $0, 0;\0A@$2 ld.global.b16 $0, [$1 +
+    // CHECK-COUNT-4: llvm.inline_asm {{.*}} "mov.b32 $0, {$1, $2};"
+    // CHECK-COUNT-8: llvm.inline_asm {{.*}} "mov.b16 $0, 0;\0A@$2 ld.global.b16
     %h = flash_tile.fetch %m[%c0, %c0] cols(%n) {alignment = 2 : i64} : memref<64x31xbf16> -> !half
     // CHECK-COUNT-16: llvm.store %{{.*}} : bf16, !llvm.ptr<1>
     flash_tile.store %h, %o[%c0, %c0] cols(%n) {alignment = 2 : i64} : !half, memref<64x31xbf16>

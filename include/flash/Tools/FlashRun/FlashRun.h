@@ -74,6 +74,8 @@ struct RunReport {
   std::vector<std::string> schedules, scheduleSources, remarks;
   std::vector<StageTime> stages;
   bool isFromCache = false;
+  /// Of a GPU's code: `ptxas PATH`, `nvJitLink PATH` or `driver`.
+  std::string assembler;
   int64_t inputBytes = 0, outputBytes = 0;
   std::vector<rt::cuda::KernelAttributes> kernels;
   bool ran = false;

@@ -144,9 +144,8 @@ LogicalResult AttentionModel::sweep(OperationIO &io, const KeyLoop &chosen,
       if (operand.name != "key" && operand.name != "value")
         point.bytes += bytes;
     }
-    point.order =
-        orderOfGrowth(sizes, memory, double(pairs) * io.blocks.density(),
-                      point.large);
+    point.order = orderOfGrowth(
+        sizes, memory, double(pairs) * io.blocks.density(), point.large);
     io.sweep.push_back(point);
   }
   return success();

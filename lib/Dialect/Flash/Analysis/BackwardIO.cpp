@@ -9,8 +9,8 @@
 // A backward is several loops, and each has a table: statistics of the rows;
 // blocks of keys outside, whose own tiles move once, with the tiles of queries
 // that the mask lets through; or blocks of queries outside; and where keys add
-// up the gradient of the queries, what rounds it. Which blocks are let through is
-// asked of the mask, in the direction in which the loop asks.
+// up the gradient of the queries, what rounds it. Which blocks are let through
+// is asked of the mask, in the direction in which the loop asks.
 //
 //===----------------------------------------------------------------------===//
 
@@ -126,13 +126,12 @@ LogicalResult BackwardModel::readSizes() {
   sizes.keys = key->shape[length];
   sizes.qkDim = op.getQKHeadDim();
   sizes.vDim = op.getVHeadDim();
-  sizes.elementBytes = sizes.keyBytes = sizes.valueBytes =
-      bytes(op.getQuery());
+  sizes.elementBytes = sizes.keyBytes = sizes.valueBytes = bytes(op.getQuery());
   accumulatorBytes = bytes(op.getLse());
   outputBytes = bytes(op.getOutput());
   kvOffset = number(op.getKvOffset()).value_or(0);
-  qOffset = number(op.getQOffset()).value_or(kvOffset + sizes.keys -
-                                             sizes.queries);
+  qOffset =
+      number(op.getQOffset()).value_or(kvOffset + sizes.keys - sizes.queries);
   return success();
 }
 
@@ -174,9 +173,9 @@ LogicalResult BackwardModel::walkPlace(bool keysOutside, int64_t m, int64_t n,
       int64_t keysHere = keysOutside ? last + 1 - first : rowLast + 1 - row;
       if (keysHere < n)
         continue;
-      auto [q, qLast, k, kLast] =
-          keysOutside ? std::tuple(row, rowLast, first, last)
-                      : std::tuple(first, last, row, rowLast);
+      auto [q, qLast, k, kLast] = keysOutside
+                                      ? std::tuple(row, rowLast, first, last)
+                                      : std::tuple(first, last, row, rowLast);
       FailureOr<bool> full = mask->isFull(qOffset + q, qOffset + qLast,
                                           kvOffset + k, kvOffset + kLast);
       if (failed(full))
@@ -239,9 +238,8 @@ OperationIO &BackwardModel::begin(const char *part, int64_t m, int64_t n) {
 void BackwardModel::addStatistics() {
   OuterLoop outer = op.getRecompute()->getOuter();
   int64_t m = schedule.getM(), n = schedule.getN();
-  int64_t block = outer == OuterLoop::Both || outer == OuterLoop::Each
-                      ? std::lcm(m, n)
-                      : m;
+  int64_t block =
+      outer == OuterLoop::Both || outer == OuterLoop::Each ? std::lcm(m, n) : m;
   paddedQueries = ceilDiv(sizes.queries, block) * block;
   OperationIO &loop = begin("statistics", block, 1);
   int64_t rows = rowsOf(sizes.heads) * sizes.queries,
@@ -332,8 +330,8 @@ LogicalResult BackwardModel::addQueryLoop(int64_t m, int64_t n) {
   loop.blocks = counted->blocks;
   int64_t rows = rowsOf(sizes.heads) * sizes.queries;
   int64_t keyRow = sizes.keyRowBytes(), valueRow = sizes.valueRowBytes();
-  int64_t whole = rowsOf(sizes.heads) * ceilDiv(sizes.queries, m) * m *
-                  accumulatorBytes;
+  int64_t whole =
+      rowsOf(sizes.heads) * ceilDiv(sizes.queries, m) * m * accumulatorBytes;
   auto own = [&](StringRef name, Value of, int64_t row) {
     read(loop, name, names.of(of), counted->neededOutside * row, rows * row,
          rows * row);
@@ -473,7 +471,8 @@ size_t flash::countLoops(AttentionBackwardOp op) {
   RecomputeAttr recompute = op.getRecomputeAttr();
   OuterLoop outer = recompute ? recompute.getOuter() : OuterLoop::Keys;
   bool ofKeys = op.getDKey() || op.getDValue();
-  size_t loops = 1 + (ofKeys || outer == OuterLoop::Keys) + bool(op.getDQuery());
+  size_t loops =
+      1 + (ofKeys || outer == OuterLoop::Keys) + bool(op.getDQuery());
   return loops + (outer == OuterLoop::Each && op.getDKey() && op.getDValue());
 }
 

@@ -42,8 +42,12 @@ static int64_t countSharedBytes(const ScheduleFields &c, int64_t outside,
   int64_t bytes = (outside + c.stages * inside) * row;
   if (!addsToQueries)
     return bytes;
-  bytes += outside * llvm::alignTo(inside, 64) * 2;
-  return c.storeTma ? bytes + inside * llvm::alignTo(qkDim, 64) * 4 : bytes;
+  int64_t scores = outside * llvm::alignTo(inside, 64) * 2;
+  if (!c.storeTma)
+    return bytes + scores;
+  // dS of two iterations, what is added to dQ, and a part of dK or dV.
+  return bytes + 2 * scores + inside * llvm::alignTo(qkDim, 64) * 4 +
+         outside * c.storeColumns * 2;
 }
 
 /// Warps have 16 rows each of the loop outside (wgmma: four have 64). Blocks of
@@ -62,10 +66,6 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
   if (target.hasWgmma() && is16Bit) {
     outside = 128;
     inside = dim <= 128 ? 64 : 32;
-    // The two warpgroups share the columns of a product for the queries, in
-    // parts that a panel of 64 columns divides or is divided by.
-    if (adds && qkDim > 16)
-      fields.d = qkDim > 32 ? 64 : 32;
     fields.warps = 8;
     fields.instruction = Instruction::Wgmma;
     fields.specialize = fields.tma = fields.storeTma = true;
@@ -77,6 +77,11 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
     fields.warps = 4;
     fields.instruction = Instruction::MmaSync;
   }
+  // Where the tile of queries has fewer rows than the warps compute, these
+  // share the columns of dQ, in parts that a panel of 64 columns divides or is
+  // divided by.
+  if (adds && inside < 16 * fields.warps && qkDim > 16)
+    fields.d = qkDim > 32 ? 64 : 32;
   while (fields.stages > 1 &&
          countSharedBytes(fields, outside, inside, qkDim, vDim, adds) >
              target.getFastMemory())

@@ -28,7 +28,7 @@ using namespace mlir;
 using namespace flash;
 
 /// Whether what the mask hides may differ between heads.
-static bool masksByHead(AttentionOp op) {
+static bool masksByHead(AttentionOpInterface op) {
   MaskAttrInterface mask = op.getEffectiveMask();
   if (!mask)
     return false;
@@ -45,7 +45,7 @@ static bool masksByHead(AttentionOp op) {
 }
 
 /// Query heads of a key head; 0 where the types do not say.
-static int64_t getRatio(AttentionOp op) {
+static int64_t getRatio(AttentionOpInterface op) {
   int64_t dim = op.getHeadsDim();
   int64_t queryHeads = op.getQuery().getType().getDimSize(dim),
           keyHeads = op.getKey().getType().getDimSize(dim);
@@ -55,13 +55,13 @@ static int64_t getRatio(AttentionOp op) {
   return queryHeads / keyHeads;
 }
 
-int64_t flash::findHeadGroup(AttentionOp op) {
+int64_t flash::findHeadGroup(AttentionOpInterface op) {
   int64_t ratio = getRatio(op);
   return ratio > 1 && !masksByHead(op) ? ratio : 1;
 }
 
 /// Why the schedule's `packHeads` is not possible, as the rest of a sentence.
-static std::string findMisfit(AttentionOp op, ScheduleAttr schedule) {
+static std::string findMisfit(AttentionOpInterface op, ScheduleAttr schedule) {
   int64_t heads = std::max<int64_t>(schedule.getPackHeads(), 1),
           ratio = getRatio(op);
   if (heads == 1)
@@ -79,7 +79,8 @@ static std::string findMisfit(AttentionOp op, ScheduleAttr schedule) {
   return "";
 }
 
-LogicalResult flash::checkPacking(AttentionOp op, ScheduleAttr schedule) {
+LogicalResult flash::checkPacking(AttentionOpInterface op,
+                                  ScheduleAttr schedule) {
   std::string reason = findMisfit(op, schedule);
   if (reason.empty())
     return success();

@@ -33,8 +33,9 @@ static std::string nameOf(Attribute attribute, bool parameters) {
 }
 
 /// The longer of queries and keys.
-static int64_t lengthOf(AttentionOp op) {
-  if (op.isRagged() || op.isPaged() || op.getKvLengths() || op.getKeySlice())
+static int64_t lengthOf(AttentionOpInterface op) {
+  if (op.isRagged() || op.isPaged() || op.getKvLengths() ||
+      op.getKeySliceAttr())
     return TileProblem::kLengthInData;
   int64_t queries = op.getQuery().getType().getDimSize(op.getLengthDim());
   int64_t keys = op.getKey().getType().getDimSize(op.getLengthDim());
@@ -45,7 +46,7 @@ static int64_t lengthOf(AttentionOp op) {
 
 /// Whether the range of keys that a row sees is known from its position, and
 /// ends there. Where lengths are data, masked blocks have no loop of their own.
-static bool endsAtDiagonal(AttentionOp op, int64_t length) {
+static bool endsAtDiagonal(AttentionOpInterface op, int64_t length) {
   MaskAttrInterface mask = op.getEffectiveMask();
   return mask && mask.hidesLaterKeys() &&
          !mayHaveHoles(mask, op.getMaskBody()) &&
@@ -54,13 +55,13 @@ static bool endsAtDiagonal(AttentionOp op, int64_t length) {
 
 /// The mask that is asked for elements: of one that lists blocks, what decides
 /// inside them.
-static MaskAttrInterface getElementMask(AttentionOp op) {
+static MaskAttrInterface getElementMask(AttentionOpInterface op) {
   MaskAttrInterface mask = op.getEffectiveMask();
   auto lists = dyn_cast_if_present<BlockSparseAttr>(mask);
   return lists ? lists.getPartial() : mask;
 }
 
-TileProblem TileProblem::get(AttentionOp op) {
+TileProblem TileProblem::get(AttentionOpInterface op) {
   unsigned bits = op.getQuery().getType().getElementTypeBitWidth();
   TileProblem problem;
   problem.qkDim = op.getQKHeadDim();
@@ -71,8 +72,9 @@ TileProblem TileProblem::get(AttentionOp op) {
   MaskAttrInterface inside = getElementMask(op);
   problem.predicate = static_cast<bool>(inside);
   problem.wideMask = inside && !isa<CausalAttr>(inside);
-  problem.lse = static_cast<bool>(op.getLse());
-  problem.offsets = op.getQOffset() || op.getKvOffset() || op.getKeySlice();
+  auto forward = dyn_cast<AttentionOp>(op.getOperation());
+  problem.lse = forward && forward.getLse();
+  problem.offsets = op.getQOffset() || op.getKvOffset() || op.getKeySliceAttr();
   problem.length = lengthOf(op);
   int64_t queries = op.getQuery().getType().getDimSize(op.getLengthDim());
   if (!op.isRagged() && !ShapedType::isDynamic(queries))

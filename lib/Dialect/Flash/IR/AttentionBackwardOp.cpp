@@ -41,8 +41,8 @@ Attribute RecomputeAttr::parse(AsmParser &parser, Type) {
       return parseInto(outer);
     if (name == "sum")
       return parseInto(sum);
-    return parser.emitError(at) << "there is no '" << name
-                                << "'; a recompute has outer and sum";
+    return parser.emitError(at)
+           << "there is no '" << name << "'; a recompute has outer and sum";
   };
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater,
                                      parseField))
@@ -106,12 +106,12 @@ LogicalResult AttentionBackwardOp::verifyRegions() {
   return verifyAttentionRegions(*this);
 }
 
-LogicalResult AttentionBackwardOp::reifyResultShapes(
-    OpBuilder &builder, ReifiedRankedShapedTypeDims &reified) {
-  for (auto [gradient, of] :
-       {std::pair<Value, Value>{getDQuery(), getQuery()},
-        {getDKey(), getKey()},
-        {getDValue(), getValue()}})
+LogicalResult
+AttentionBackwardOp::reifyResultShapes(OpBuilder &builder,
+                                       ReifiedRankedShapedTypeDims &reified) {
+  for (auto [gradient, of] : {std::pair<Value, Value>{getDQuery(), getQuery()},
+                              {getDKey(), getKey()},
+                              {getDValue(), getValue()}})
     if (gradient)
       reified.push_back(tensor::getMixedSizes(builder, getLoc(), of));
   return success();
@@ -125,8 +125,8 @@ struct DropUnusedGradients : OpRewritePattern<AttentionBackwardOp> {
                                 PatternRewriter &rewriter) const override {
     SmallVector<Type> kept;
     SmallVector<int32_t> segments;
-    for (Value gradient : {Value(op.getDQuery()), Value(op.getDKey()),
-                           Value(op.getDValue())}) {
+    for (Value gradient :
+         {Value(op.getDQuery()), Value(op.getDKey()), Value(op.getDValue())}) {
       segments.push_back(gradient && !gradient.use_empty());
       if (segments.back())
         kept.push_back(gradient.getType());
@@ -148,8 +148,8 @@ struct DropUnusedGradients : OpRewritePattern<AttentionBackwardOp> {
     SmallVector<Value> replacements;
     unsigned next = 0;
     unsigned at = 0;
-    for (Value gradient : {Value(op.getDQuery()), Value(op.getDKey()),
-                           Value(op.getDValue())}) {
+    for (Value gradient :
+         {Value(op.getDQuery()), Value(op.getDKey()), Value(op.getDValue())}) {
       bool isKept = segments[at++];
       if (gradient)
         replacements.push_back(isKept ? smaller->getResult(next) : Value());
@@ -163,5 +163,6 @@ struct DropUnusedGradients : OpRewritePattern<AttentionBackwardOp> {
 
 void AttentionBackwardOp::getCanonicalizationPatterns(
     RewritePatternSet &results, MLIRContext *context) {
-  results.add<DropUnusedGradients, AbsorbCasts<AttentionBackwardOp>>(context);
+  results.add<DropUnusedGradients, LiftMaskRegion<AttentionBackwardOp>,
+              AbsorbCasts<AttentionBackwardOp>>(context);
 }

@@ -36,7 +36,8 @@ static LogicalResult checkHeadDim(Operation *op, StringRef owner,
 }
 
 /// What an operand's only dimension is, or has to be, for all batches.
-static LogicalResult checkBatch(AttentionOpInterface op, StringRef name, int64_t size) {
+static LogicalResult checkBatch(AttentionOpInterface op, StringRef name,
+                                int64_t size) {
   int64_t batch = op.getDims().batch;
   if (compatible(size, batch))
     return success();
@@ -191,7 +192,8 @@ LogicalResult flash::verifyAttention(AttentionOpInterface op) {
   if (failed(checkKeyElements(op, q, k, v)))
     return failure();
   if (failed(checkHeadDim(op, "query", q)) ||
-      failed(checkHeadDim(op, "key", k)) || failed(checkHeadDim(op, "value", v)))
+      failed(checkHeadDim(op, "key", k)) ||
+      failed(checkHeadDim(op, "value", v)))
     return failure();
 
   int64_t heads = op.getHeadsDim(), length = op.getLengthDim();
@@ -199,7 +201,8 @@ LogicalResult flash::verifyAttention(AttentionOpInterface op) {
     return checkSame(op, what, a, b);
   };
   StringRef blocks = op.isPaged() ? "number of pages" : "batch";
-  if ((!op.isPaged() && failed(same("batch", {"query", q, 0}, {"key", k, 0}))) ||
+  if ((!op.isPaged() &&
+       failed(same("batch", {"query", q, 0}, {"key", k, 0}))) ||
       failed(same(blocks, {"key", k, 0}, {"value", v, 0})) ||
       failed(same("head dim", {"query", q, 3}, {"key", k, 3})) ||
       failed(same("number of heads", {"key", k, heads}, {"value", v, heads})) ||
@@ -224,10 +227,10 @@ LogicalResult flash::verifyAttention(AttentionOpInterface op) {
                                    {"sinks", op.getSinks().getType(), 0})))
     return failure();
   if (bool(op.getDropoutP()) != bool(op.getSeed()))
-    return op.emitOpError() << (op.getSeed()
-                                    ? "has dropout operands, but no dropout_p"
-                                    : "has dropout_p, but no dropout operands"
-                                      " (seed and offset)");
+    return op.emitOpError()
+           << (op.getSeed() ? "has dropout operands, but no dropout_p"
+                            : "has dropout_p, but no dropout operands"
+                              " (seed and offset)");
   if (op.getDropoutP()) {
     float p = op.getDropoutP()->convertToFloat();
     if (!(p >= 0 && p < 1))
@@ -256,9 +259,9 @@ LogicalResult flash::verifyLse(AttentionOpInterface op, StringRef name,
                                RankedTensorType type) {
   RankedTensorType q = op.getQuery().getType();
   if (type.getElementType() != op.getAccumulatorType())
-    return op.emitOpError() << name << " has element type "
-                            << type.getElementType() << ", but must have "
-                            << op.getAccumulatorType();
+    return op.emitOpError()
+           << name << " has element type " << type.getElementType()
+           << ", but must have " << op.getAccumulatorType();
   auto same = [&](StringRef what, NamedDim a, NamedDim b) {
     return checkSame(op, what, a, b);
   };
@@ -304,18 +307,21 @@ flash::detail::getEffectiveScores(AttentionOpInterface op) {
   if (ArrayAttr listed = op.getScoresAttr())
     llvm::append_range(scores, listed.getAsRange<ScoreAttrInterface>());
   else if (!op.getScoreBody().empty())
-    scores.push_back(cast<ScoreAttrInterface>(RegionAttr::get(op.getContext())));
+    scores.push_back(
+        cast<ScoreAttrInterface>(RegionAttr::get(op.getContext())));
   return scores;
 }
 
 bool flash::detail::usesPositions(AttentionOpInterface op) {
-  return op.getEffectiveMask() || op.getDropoutP() || !op.getEffectiveScores().empty();
+  return op.getEffectiveMask() || op.getDropoutP() ||
+         !op.getEffectiveScores().empty();
 }
 
 AttentionDims flash::detail::getDims(AttentionOpInterface op) {
   RankedTensorType q = op.getQuery().getType(), k = op.getKey().getType();
   AttentionDims dims{q.getDimSize(0), q.getDimSize(op.getHeadsDim()),
-                     k.getDimSize(op.getHeadsDim()), q.getDimSize(op.getLengthDim()),
+                     k.getDimSize(op.getHeadsDim()),
+                     q.getDimSize(op.getLengthDim()),
                      k.getDimSize(op.getLengthDim())};
   if (op.isPaged())
     dims.keys = ShapedType::kDynamic;
@@ -329,6 +335,11 @@ AttentionDims flash::detail::getDims(AttentionOpInterface op) {
     dims.ownQueries = dims.queries;
   }
   return dims;
+}
+
+Region &flash::detail::getNoRegion() {
+  static Region none;
+  return none;
 }
 
 double flash::detail::getScaleOrDefault(AttentionOpInterface op) {

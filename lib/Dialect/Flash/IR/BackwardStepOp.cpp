@@ -47,8 +47,9 @@ LogicalResult BackwardStepOp::verify() {
         {"d_output_t", getDOutputT(), d},
         {"key_t", getKeyT(), k},
         {"value_t", getValueT(), v}})
-    if (turned && (!same("rows", {name, typeOf(turned), 1}, {"tile", of, 0}) ||
-                   !same("columns", {name, typeOf(turned), 0}, {"tile", of, 1})))
+    if (turned &&
+        (!same("rows", {name, typeOf(turned), 1}, {"tile", of, 0}) ||
+         !same("columns", {name, typeOf(turned), 0}, {"tile", of, 1})))
       return failure();
   for (auto [name, sum, result, of] :
        {std::tuple<StringRef, Value, Value, RankedTensorType>{

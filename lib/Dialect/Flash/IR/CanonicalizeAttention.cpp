@@ -15,8 +15,6 @@
 
 #include "OpUtils.h"
 
-#include "flash/Dialect/Flash/IR/MaskRange.h"
-
 #include "mlir/IR/IRMapping.h"
 
 using namespace mlir;
@@ -86,19 +84,10 @@ struct RefineResultShape : OpRewritePattern<AttentionOp> {
   }
 };
 
-/// Says by attributes what a mask region says of distances.
-struct LiftMaskRegion : OpRewritePattern<AttentionOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(AttentionOp op,
-                                PatternRewriter &rewriter) const override {
-    return liftMaskRegion(rewriter, op);
-  }
-};
-
 } // namespace
 
 void AttentionOp::getCanonicalizationPatterns(RewritePatternSet &results,
                                               MLIRContext *context) {
-  results.add<DropUnusedLse, RefineResultShape, LiftMaskRegion,
+  results.add<DropUnusedLse, RefineResultShape, LiftMaskRegion<AttentionOp>,
               AbsorbCasts<AttentionOp>>(context);
 }

@@ -21,6 +21,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace flash;
@@ -144,8 +145,20 @@ static void keepTerms(RewriterBase &rewriter, Block &body,
       rewriter.eraseOp(op);
 }
 
-LogicalResult flash::liftMaskRegion(RewriterBase &rewriter, AttentionOp op) {
-  if (op.getMaskBody().empty() || !op.getMaskBody().hasOneBlock())
+/// `op` has the mask from now on, and captures where a region reads them.
+template <typename OpT>
+static void setMask(RewriterBase &rewriter, OpT op, MaskAttrInterface mask) {
+  rewriter.modifyOpInPlace(op, [&] {
+    if (op.getMaskBody().empty() && op.getScoreBody().empty())
+      op.getCapturesMutable().clear();
+    op.setMaskAttr(mask);
+  });
+}
+
+LogicalResult flash::liftMaskRegion(RewriterBase &rewriter,
+                                    AttentionOpInterface op) {
+  if (!isa<AttentionOp, AttentionBackwardOp>(op.getOperation()) ||
+      op.getMaskBody().empty() || !op.getMaskBody().hasOneBlock())
     return failure();
   // Beside the region, the mask has other parts, or none.
   SmallVector<MaskAttrInterface> others;
@@ -195,12 +208,11 @@ LogicalResult flash::liftMaskRegion(RewriterBase &rewriter, AttentionOp op) {
                           static_cast<Attribute>(AndAttr::get(context, parts)));
   if (left.empty()) {
     rewriter.eraseBlock(&body);
-    if (op.getScoreBody().empty())
-      rewriter.modifyOpInPlace(op, [&] { op.getCapturesMutable().clear(); });
   } else {
     OpBuilder::InsertionGuard guard(rewriter);
     keepTerms(rewriter, body, left);
   }
-  rewriter.modifyOpInPlace(op, [&] { op.setMaskAttr(joined); });
+  llvm::TypeSwitch<Operation *>(op).Case<AttentionOp, AttentionBackwardOp>(
+      [&](auto attention) { setMask(rewriter, attention, joined); });
   return success();
 }

@@ -103,11 +103,12 @@ static Value joinKnown(Value a, Value b,
 
 /// A range of positions that a part shows; null where it has no bound.
 using Positions = std::pair<Value, Value>;
-using RangeOfPart = function_ref<Positions(MaskAttrInterface, const TilePlace &)>;
+using RangeOfPart =
+    function_ref<Positions(MaskAttrInterface, const TilePlace &)>;
 
 /// What all parts show.
 static Positions intersect(Masks masks, OpBuilder &builder, Location loc,
-                       const TilePlace &at, RangeOfPart rangeOf) {
+                           const TilePlace &at, RangeOfPart rangeOf) {
   MaskBuilder b(builder, loc);
   Positions all;
   forEachPart(masks, at, [&](MaskAttrInterface mask, const TilePlace &part) {
@@ -122,7 +123,7 @@ static Positions intersect(Masks masks, OpBuilder &builder, Location loc,
 
 /// From the first to the last that some part shows.
 static Positions hull(Masks masks, OpBuilder &builder, Location loc,
-                  const TilePlace &at, RangeOfPart rangeOf) {
+                      const TilePlace &at, RangeOfPart rangeOf) {
   MaskBuilder b(builder, loc);
   Positions all;
   bool noFirst = false, noEnd = false;
@@ -176,10 +177,11 @@ AndAttr::buildVisibleKeys(OpBuilder &builder, Location loc, const TilePlace &at,
   });
 }
 
-std::pair<Value, Value>
-AndAttr::buildVisibleQueries(OpBuilder &builder, Location loc,
-                             const TilePlace &at, Value kFirst,
-                             Value kLast) const {
+std::pair<Value, Value> AndAttr::buildVisibleQueries(OpBuilder &builder,
+                                                     Location loc,
+                                                     const TilePlace &at,
+                                                     Value kFirst,
+                                                     Value kLast) const {
   return intersect(getMasks(), builder, loc, at, [&](auto mask, auto &part) {
     return mask.buildVisibleQueries(builder, loc, part, kFirst, kLast);
   });
@@ -321,10 +323,11 @@ OrAttr::buildVisibleKeys(OpBuilder &builder, Location loc, const TilePlace &at,
   });
 }
 
-std::pair<Value, Value>
-OrAttr::buildVisibleQueries(OpBuilder &builder, Location loc,
-                            const TilePlace &at, Value kFirst,
-                            Value kLast) const {
+std::pair<Value, Value> OrAttr::buildVisibleQueries(OpBuilder &builder,
+                                                    Location loc,
+                                                    const TilePlace &at,
+                                                    Value kFirst,
+                                                    Value kLast) const {
   return hull(getMasks(), builder, loc, at, [&](auto mask, auto &part) {
     return mask.buildVisibleQueries(builder, loc, part, kFirst, kLast);
   });

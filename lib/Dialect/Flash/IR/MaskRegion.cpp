@@ -7,12 +7,12 @@
 //===----------------------------------------------------------------------===//
 //
 // #flash.region as a mask: the body of the attention's mask region, inlined;
-// for a block, what MaskIntervals.cpp finds; for a tile of queries, the range
-// of keys that SeenKeys.cpp finds.
+// for a block, what MaskIntervals.cpp finds; for a tile of queries or keys, the
+// range of the others that SeenRange.cpp finds.
 //
 //===----------------------------------------------------------------------===//
 
-#include "SeenKeys.h"
+#include "SeenRange.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -56,8 +56,18 @@ std::pair<Value, Value> RegionAttr::buildVisibleKeys(OpBuilder &builder,
                                                      const TilePlace &at,
                                                      Value qFirst,
                                                      Value qLast) const {
-  SeenKeys range =
-      SeenKeysBuilder(builder, loc).run(*at.body, at, qFirst, qLast);
+  SeenRange range =
+      SeenRangeBuilder(builder, loc).keys(*at.body, at, qFirst, qLast);
+  return {range.low, range.end};
+}
+
+std::pair<Value, Value> RegionAttr::buildVisibleQueries(OpBuilder &builder,
+                                                        Location loc,
+                                                        const TilePlace &at,
+                                                        Value kFirst,
+                                                        Value kLast) const {
+  SeenRange range =
+      SeenRangeBuilder(builder, loc).queries(*at.body, at, kFirst, kLast);
   return {range.low, range.end};
 }
 

@@ -50,10 +50,11 @@ std::pair<Value, Value> CausalAttr::buildVisibleKeys(OpBuilder &builder,
   return {Value(), b.add(qLast, 1)};
 }
 
-std::pair<Value, Value>
-CausalAttr::buildVisibleQueries(OpBuilder &builder, Location loc,
-                                const TilePlace &at, Value kFirst,
-                                Value kLast) const {
+std::pair<Value, Value> CausalAttr::buildVisibleQueries(OpBuilder &builder,
+                                                        Location loc,
+                                                        const TilePlace &at,
+                                                        Value kFirst,
+                                                        Value kLast) const {
   return {kFirst, Value()};
 }
 
@@ -146,10 +147,11 @@ std::pair<Value, Value> WindowAttr::buildVisibleKeys(OpBuilder &builder,
           getRight() < 0 ? Value() : b.add(qLast, getRight() + 1)};
 }
 
-std::pair<Value, Value>
-WindowAttr::buildVisibleQueries(OpBuilder &builder, Location loc,
-                                const TilePlace &at, Value kFirst,
-                                Value kLast) const {
+std::pair<Value, Value> WindowAttr::buildVisibleQueries(OpBuilder &builder,
+                                                        Location loc,
+                                                        const TilePlace &at,
+                                                        Value kFirst,
+                                                        Value kLast) const {
   MaskBuilder b(builder, loc);
   return {getRight() < 0 ? Value() : b.add(kFirst, -getRight()),
           getLeft() < 0 ? Value() : b.add(kLast, getLeft() + 1)};

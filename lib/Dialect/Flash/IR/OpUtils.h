@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Checks whose messages name the dimension and both values, and a pattern that
+// Checks whose messages name the dimension and both values, and patterns that
 // several ops have.
 //
 //===----------------------------------------------------------------------===//
@@ -15,6 +15,7 @@
 #define FLASH_LIB_DIALECT_FLASH_IR_OPUTILS_H
 
 #include "flash/Dialect/Flash/IR/Flash.h"
+#include "flash/Dialect/Flash/IR/MaskRange.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/PatternMatch.h"
@@ -60,8 +61,8 @@ llvm::LogicalResult checkFactor(mlir::Operation *op, llvm::StringRef name,
                                 mlir::Value factor, llvm::StringRef owners,
                                 mlir::RankedTensorType type);
 
-/// Checks what all attentions have alike: queries, keys and values, lengths, the
-/// data of masks and scores, dropout.
+/// Checks what all attentions have alike: queries, keys and values, lengths,
+/// the data of masks and scores, dropout.
 llvm::LogicalResult verifyAttention(AttentionOpInterface op);
 
 /// Checks a tensor that has the shape of the output, or of the log-sum-exp.
@@ -78,6 +79,15 @@ llvm::LogicalResult verifyAttentionRegions(AttentionOpInterface op);
 llvm::LogicalResult verifyBody(mlir::Operation *op, llvm::StringRef name,
                                mlir::Region &body, mlir::Type score,
                                mlir::ValueRange captures);
+
+/// Says by attributes what a mask region says of distances.
+template <typename OpT> struct LiftMaskRegion : mlir::OpRewritePattern<OpT> {
+  using mlir::OpRewritePattern<OpT>::OpRewritePattern;
+  llvm::LogicalResult
+  matchAndRewrite(OpT op, mlir::PatternRewriter &rewriter) const override {
+    return liftMaskRegion(rewriter, op);
+  }
+};
 
 /// Reads through a tensor.cast that only forgot static sizes. Not of captures:
 /// their types are those of block arguments.

@@ -32,8 +32,8 @@ using namespace flash;
 /// An operand with a gradient that the backward of attention does not give.
 static StringRef findUntaken(GradientBuilder &gradients, AttentionOp op) {
   auto wantsSome = [&](ValueRange operands) {
-    return llvm::any_of(operands,
-                        [&](Value operand) { return gradients.wants(operand); });
+    return llvm::any_of(
+        operands, [&](Value operand) { return gradients.wants(operand); });
   };
   if (wantsSome(op.getScoreOperands()))
     return "score_operands";
@@ -66,7 +66,9 @@ LogicalResult flash::buildGradients(GradientBuilder &gradients,
               "the arguments that want one";
   OpBuilder &b = gradients.builder();
   Location loc = op.getLoc();
-  auto get = [&](Value value) { return value ? gradients.get(value) : Value(); };
+  auto get = [&](Value value) {
+    return value ? gradients.get(value) : Value();
+  };
   Type element = op.getQuery().getType().getElementType();
   Value dOutput = gradients.gradientFor(op.getOutput());
   if (!dOutput) {
@@ -128,9 +130,7 @@ struct MergeRows {
       std::swap(dims[1], dims[2]);
     return AffineMap::get(4, 0, dims, b.getContext());
   }
-  AffineMap rowMap() {
-    return b.getMultiDimIdentityMap(4).getMajorSubMap(3);
-  }
+  AffineMap rowMap() { return b.getMultiDimIdentityMap(4).getMajorSubMap(3); }
   Value weights(Value lse, Value all);
   Value scaleRows(Value dOutput, Value weights, Type element);
   Value rowGradient(Value dOutput, Value part, Value output, Value dLse,
@@ -181,40 +181,40 @@ Value MergeRows::rowGradient(Value dOutput, Value part, Value output,
   if (dOutput) {
     Value init = dLse;
     if (!init) {
-      Value zero =
-          arith::ConstantOp::create(b, loc, b.getFloatAttr(wide, 0.0));
+      Value zero = arith::ConstantOp::create(b, loc, b.getFloatAttr(wide, 0.0));
       Value empty = tensor::EmptyOp::create(
           b, loc, tensor::getMixedSizes(b, loc, weights), wide);
       init = linalg::FillOp::create(b, loc, zero, empty).getResult(0);
     }
     SmallVector<utils::IteratorType> loops(4, utils::IteratorType::parallel);
     loops.back() = utils::IteratorType::reduction;
-    sum = linalg::GenericOp::create(
-              b, loc, init.getType(), ValueRange{dOutput, part, output}, init,
-              ArrayRef<AffineMap>{outputMap(), outputMap(), outputMap(),
-                                  rowMap()},
-              loops,
-              [&](OpBuilder &nested, Location l, ValueRange in) {
-                SmallVector<Value> values;
-                for (Value value : in.take_front(3))
-                  values.push_back(convertFloat(nested, l, value, wide));
-                Value apart =
-                    arith::SubFOp::create(nested, l, values[1], values[2]);
-                Value product =
-                    arith::MulFOp::create(nested, l, values[0], apart);
-                linalg::YieldOp::create(
-                    nested, l,
-                    ValueRange{
-                        arith::AddFOp::create(nested, l, in[3], product)});
-              })
-              .getResult(0);
+    sum =
+        linalg::GenericOp::create(
+            b, loc, init.getType(), ValueRange{dOutput, part, output}, init,
+            ArrayRef<AffineMap>{outputMap(), outputMap(), outputMap(),
+                                rowMap()},
+            loops,
+            [&](OpBuilder &nested, Location l, ValueRange in) {
+              SmallVector<Value> values;
+              for (Value value : in.take_front(3))
+                values.push_back(convertFloat(nested, l, value, wide));
+              Value apart =
+                  arith::SubFOp::create(nested, l, values[1], values[2]);
+              Value product =
+                  arith::MulFOp::create(nested, l, values[0], apart);
+              linalg::YieldOp::create(
+                  nested, l,
+                  ValueRange{arith::AddFOp::create(nested, l, in[3], product)});
+            })
+            .getResult(0);
   }
   if (!sum)
     return Value();
-  return mapElements(b, loc, {sum, weights}, wide,
-                     [&](OpBuilder &nested, Location l, ValueRange in) -> Value {
-                       return arith::MulFOp::create(nested, l, in[0], in[1]);
-                     });
+  return mapElements(
+      b, loc, {sum, weights}, wide,
+      [&](OpBuilder &nested, Location l, ValueRange in) -> Value {
+        return arith::MulFOp::create(nested, l, in[0], in[1]);
+      });
 }
 
 LogicalResult flash::buildGradients(GradientBuilder &gradients, MergeOp op) {

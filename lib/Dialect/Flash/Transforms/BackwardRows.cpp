@@ -105,8 +105,7 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
   OpBuilder::InsertionGuard guard(p.rewriter);
   SmallVector<OpFoldResult> sizes{
       getAsOpFoldResult(p.batches), getAsOpFoldResult(p.queryHeads),
-      getAsOpFoldResult(p.countQueryBlocks()),
-      p.rewriter.getIndexAttr(p.rows)};
+      getAsOpFoldResult(p.countQueryBlocks()), p.rewriter.getIndexAttr(p.rows)};
   SmallVector<Value> outs;
   for (int i = 0; i < 2; ++i)
     outs.push_back(
@@ -137,13 +136,12 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
   }
   SmallVector<OpFoldResult> at{
       getAsOpFoldResult(batch), getAsOpFoldResult(head),
-      getAsOpFoldResult(forall.getInductionVar(2)),
-      p.rewriter.getIndexAttr(0)},
+      getAsOpFoldResult(forall.getInductionVar(2)), p.rewriter.getIndexAttr(0)},
       one(4, p.rewriter.getIndexAttr(1)), size = one;
   size[3] = sizes[3];
   p.rewriter.setInsertionPointToEnd(forall.getTerminator().getBody());
-  for (auto [tile, out] : llvm::zip_equal(ArrayRef<Value>{lse, delta},
-                                          forall.getRegionIterArgs()))
+  for (auto [tile, out] :
+       llvm::zip_equal(ArrayRef<Value>{lse, delta}, forall.getRegionIterArgs()))
     tensor::ParallelInsertSliceOp::create(p.rewriter, p.loc, tile, out, at,
                                           size, one);
   return {forall.getResult(0), forall.getResult(1)};
@@ -154,21 +152,20 @@ Value flash::roundGradient(BackwardProblem &p, Value sums, Type element,
   if (scale == 1 && element == p.accumulator)
     return sums;
   auto type = cast<RankedTensorType>(sums.getType());
-  return mapTiles(p.rewriter, p.loc, type.getShape(), sums,
-                  p.rewriter.getMultiDimIdentityMap(2), element,
-                  [&](OpBuilder &nested, Location l, ValueRange in) {
-                    Value value = in[0];
-                    if (scale != 1)
-                      value = arith::MulFOp::create(
-                          nested, l, value,
-                          arith::ConstantOp::create(
-                              nested, l,
-                              nested.getFloatAttr(p.accumulator, scale)));
-                    if (element != p.accumulator)
-                      value =
-                          arith::TruncFOp::create(nested, l, element, value);
-                    return SmallVector<Value>{value};
-                  })
+  return mapTiles(
+             p.rewriter, p.loc, type.getShape(), sums,
+             p.rewriter.getMultiDimIdentityMap(2), element,
+             [&](OpBuilder &nested, Location l, ValueRange in) {
+               Value value = in[0];
+               if (scale != 1)
+                 value = arith::MulFOp::create(
+                     nested, l, value,
+                     arith::ConstantOp::create(
+                         nested, l, nested.getFloatAttr(p.accumulator, scale)));
+               if (element != p.accumulator)
+                 value = arith::TruncFOp::create(nested, l, element, value);
+               return SmallVector<Value>{value};
+             })
       .front();
 }
 

@@ -19,7 +19,8 @@
 
 namespace flash {
 
-/// What is known of the whole of a backward, and the blocks that it is cut into.
+/// What is known of the whole of a backward, and the blocks that it is cut
+/// into.
 struct BackwardProblem {
   BackwardProblem(mlir::RewriterBase &rewriter, AttentionBackwardOp op,
                   ScheduleAttr schedule);

@@ -91,9 +91,11 @@ struct ChooseSchedulePass
     });
     if (fits.wasInterrupted())
       return signalPassFailure();
-    func.walk([&](AttentionOp op) {
+    func.walk([](AttentionOpInterface op) {
       IRRewriter rewriter(op);
       (void)liftMaskRegion(rewriter, op);
+    });
+    func.walk([&](AttentionOp op) {
       TileProblem problem = TileProblem::get(op);
       ScheduleAttr chosen = fromOption;
       if (!exact) {

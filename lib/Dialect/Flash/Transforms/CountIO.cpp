@@ -115,8 +115,9 @@ void Counter::collectSums(scf::ForallOp loop, int64_t number,
     Value result = findDestination(destination, loop);
     if (!result)
       return;
-    Site site{op->getNextNode(), number, nameTensor(result, loops),
-              /*isLoad=*/false, SmallVector<OpFoldResult>(sizes),
+    Site site{op->getNextNode(),         number,
+              nameTensor(result, loops),
+              /*isLoad=*/false,          SmallVector<OpFoldResult>(sizes),
               elementBytes(tile)};
     sites.push_back(site);
     site.isLoad = true;

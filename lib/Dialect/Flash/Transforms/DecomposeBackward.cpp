@@ -128,14 +128,14 @@ Value BackwardStepBuilder::exponential(OpBuilder &nested, Location l,
 
 Value BackwardStepBuilder::probabilities(Value scores, double factor) {
   bool isAnyNumber = !op.getScoreBody().empty();
-  return mapTiles(b, loc, body.getShape(), {scores, op.getLse()},
-                  {scoreMap(), queryMap()}, element,
-                  [&](OpBuilder &nested, Location l, ValueRange in) {
-                    return SmallVector<Value>{
-                        round(nested, l,
-                              exponential(nested, l, in[0], in[1], factor,
-                                          isAnyNumber))};
-                  })
+  return mapTiles(
+             b, loc, body.getShape(), {scores, op.getLse()},
+             {scoreMap(), queryMap()}, element,
+             [&](OpBuilder &nested, Location l, ValueRange in) {
+               return SmallVector<Value>{round(
+                   nested, l,
+                   exponential(nested, l, in[0], in[1], factor, isAnyNumber))};
+             })
       .front();
 }
 
@@ -194,8 +194,7 @@ FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
     scores.scores = body.applyScores(s);
   }
   scores.scores = body.maskScores(scores.scores).scores;
-  double factor =
-      (body.scalesBefore() ? 1 : op.getScale()) / std::log(2.0);
+  double factor = (body.scalesBefore() ? 1 : op.getScale()) / std::log(2.0);
   Value p, ds;
   if (wantsScores)
     std::tie(p, ds) = probabilitiesAndGradient(scores, factor, dP);

@@ -41,13 +41,13 @@ static bool isFloatTensor(Type type) {
 /// sizes, and what is made of no data.
 static bool isCheap(Operation *op) {
   if (isa<arith::ArithDialect, affine::AffineDialect>(op->getDialect()))
-    return !llvm::any_of(op->getResultTypes(),
-                         [](Type type) { return isFloatTensor(type); }) ||
-           isa<arith::ConstantOp>(op);
+    return !llvm::any_of(op->getResultTypes(), [](Type type) {
+      return isFloatTensor(type);
+    }) || isa<arith::ConstantOp>(op);
   return isa<tensor::DimOp, tensor::EmptyOp, tensor::CastOp,
              tensor::ExtractSliceOp, tensor::ExpandShapeOp,
-             tensor::CollapseShapeOp, tensor::ReshapeOp,
-             tensor::FromElementsOp, linalg::FillOp>(op);
+             tensor::CollapseShapeOp, tensor::ReshapeOp, tensor::FromElementsOp,
+             linalg::FillOp>(op);
 }
 
 //===----------------------------------------------------------------------===//
@@ -70,8 +70,7 @@ static llvm::DenseSet<Value> findActive(func::FuncOp func,
     if (!depends || isa<tensor::DimOp>(op))
       continue;
     for (Value result : op.getResults())
-      if (isFloatTensor(result.getType()) ||
-          isa<FloatType>(result.getType()))
+      if (isFloatTensor(result.getType()) || isa<FloatType>(result.getType()))
         active.insert(result);
   }
   return active;
@@ -124,9 +123,7 @@ public:
   LogicalResult build();
 
   Value get(Value value) override;
-  Value gradientFor(Value value) override {
-    return sums.lookup(value);
-  }
+  Value gradientFor(Value value) override { return sums.lookup(value); }
   bool wants(Value value) override { return active.contains(value); }
   void add(Value value, Value gradient) override;
 
@@ -147,8 +144,8 @@ Value FunctionBackward::get(Value value) {
   Operation *op = value.getDefiningOp();
   if (!isCheap(op)) {
     kept.push_back(value);
-    Value argument = backward.getBody().front().addArgument(value.getType(),
-                                                            value.getLoc());
+    Value argument =
+        backward.getBody().front().addArgument(value.getType(), value.getLoc());
     values.map(value, argument);
     return argument;
   }
@@ -168,10 +165,9 @@ void FunctionBackward::add(Value value, Value gradient) {
     sum = gradient;
     return;
   }
-  Value cast = b.createOrFold<tensor::CastOp>(value.getLoc(), sum.getType(),
-                                              gradient);
-  sum = mapElements(b, value.getLoc(), {sum, cast},
-                    getElementTypeOrSelf(value),
+  Value cast =
+      b.createOrFold<tensor::CastOp>(value.getLoc(), sum.getType(), gradient);
+  sum = mapElements(b, value.getLoc(), {sum, cast}, getElementTypeOrSelf(value),
                     [](OpBuilder &nested, Location l, ValueRange in) -> Value {
                       return arith::AddFOp::create(nested, l, in[0], in[1]);
                     });
@@ -213,8 +209,7 @@ LogicalResult FunctionBackward::build() {
     types.push_back(argument.getType());
   }
   func::ReturnOp::create(b, forward.getLoc(), results);
-  backward.setFunctionType(
-      b.getFunctionType(to->getArgumentTypes(), types));
+  backward.setFunctionType(b.getFunctionType(to->getArgumentTypes(), types));
 
   // What is kept leaves the forward after its results.
   SmallVector<Type> forwardTypes(forward.getResultTypes());
@@ -277,9 +272,10 @@ static FailureOr<SmallVector<unsigned>> getWrt(func::FuncOp func,
                               << func.getNumArguments() << " arguments";
     Type type = func.getArgumentTypes()[number];
     if (!isFloatTensor(type))
-      return func.emitError() << "wrt has " << number << ", an argument of type "
-                              << type << ", but gradients are of tensors of "
-                                         "floats";
+      return func.emitError()
+             << "wrt has " << number << ", an argument of type " << type
+             << ", but gradients are of tensors of "
+                "floats";
     wrt.push_back(unsigned(number));
   }
   if (wrt.empty())
@@ -307,9 +303,9 @@ flash::differentiate(func::FuncOp func, StringRef wrtText) {
     if (isFloatTensor(type))
       inputs.push_back(type);
   llvm::append_range(inputs, func.getArgumentTypes());
-  auto backward = func::FuncOp::create(
-      builder, func.getLoc(), (func.getName() + "_backward").str(),
-      builder.getFunctionType(inputs, {}));
+  auto backward = func::FuncOp::create(builder, func.getLoc(),
+                                       (func.getName() + "_backward").str(),
+                                       builder.getFunctionType(inputs, {}));
   if (failed(FunctionBackward(forward, backward, *wrt).build())) {
     forward.erase();
     backward.erase();
@@ -367,8 +363,7 @@ struct DifferentiatePass : flash::impl::DifferentiateBase<DifferentiatePass> {
     ModuleOp module = getOperation();
     SmallVector<func::FuncOp> functions;
     for (auto func : module.getOps<func::FuncOp>()) {
-      if (!function.empty() ? func.getName() == function
-                            : holdsAttention(func))
+      if (!function.empty() ? func.getName() == function : holdsAttention(func))
         functions.push_back(func);
     }
     if (!function.empty() && functions.empty()) {

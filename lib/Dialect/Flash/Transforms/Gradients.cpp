@@ -80,10 +80,10 @@ static LogicalResult visit(GradientBuilder &g, tensor::ExtractSliceOp op,
                            Value dResult) {
   Value zeros = g.zerosLike(op.getSource());
   g.add(op.getSource(),
-        tensor::InsertSliceOp::create(
-            g.builder(), op.getLoc(), dResult, zeros,
-            getAll(g, op.getMixedOffsets()), getAll(g, op.getMixedSizes()),
-            getAll(g, op.getMixedStrides())));
+        tensor::InsertSliceOp::create(g.builder(), op.getLoc(), dResult, zeros,
+                                      getAll(g, op.getMixedOffsets()),
+                                      getAll(g, op.getMixedSizes()),
+                                      getAll(g, op.getMixedStrides())));
   return success();
 }
 
@@ -94,23 +94,23 @@ static LogicalResult visit(GradientBuilder &g, tensor::InsertSliceOp op,
                             strides = getAll(g, op.getMixedStrides());
   if (g.wants(op.getSource())) {
     auto type = cast<RankedTensorType>(g.get(op.getSource()).getType());
-    g.add(op.getSource(), tensor::ExtractSliceOp::create(
-                              g.builder(), op.getLoc(), type, dResult, offsets,
-                              sizes, strides));
+    g.add(op.getSource(),
+          tensor::ExtractSliceOp::create(g.builder(), op.getLoc(), type,
+                                         dResult, offsets, sizes, strides));
   }
   if (g.wants(op.getDest()))
-    g.add(op.getDest(), tensor::InsertSliceOp::create(
-                            g.builder(), op.getLoc(),
-                            g.zerosLike(op.getSource()), dResult, offsets,
-                            sizes, strides));
+    g.add(op.getDest(),
+          tensor::InsertSliceOp::create(g.builder(), op.getLoc(),
+                                        g.zerosLike(op.getSource()), dResult,
+                                        offsets, sizes, strides));
   return success();
 }
 
 static LogicalResult visit(GradientBuilder &g, tensor::CastOp op,
                            Value dResult) {
-  g.add(op.getSource(), g.builder().createOrFold<tensor::CastOp>(
-                            op.getLoc(), g.get(op.getSource()).getType(),
-                            dResult));
+  g.add(op.getSource(),
+        g.builder().createOrFold<tensor::CastOp>(
+            op.getLoc(), g.get(op.getSource()).getType(), dResult));
   return success();
 }
 
@@ -182,10 +182,10 @@ static LogicalResult visit(GradientBuilder &g, tensor::PadOp op,
   SmallVector<OpFoldResult> sizes =
       tensor::getMixedSizes(b, op.getLoc(), source);
   SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
-  g.add(op.getSource(), tensor::ExtractSliceOp::create(
-                            b, op.getLoc(),
-                            cast<RankedTensorType>(source.getType()), dResult,
-                            getAll(g, op.getMixedLowPad()), sizes, strides));
+  g.add(op.getSource(),
+        tensor::ExtractSliceOp::create(
+            b, op.getLoc(), cast<RankedTensorType>(source.getType()), dResult,
+            getAll(g, op.getMixedLowPad()), sizes, strides));
   return success();
 }
 

@@ -128,8 +128,8 @@ static Value buildWantedSize(OpBuilder &builder, AttentionOpInterface op,
 
 /// Of ragged sequences blocks of queries may lack an entry, but where there are
 /// queries one is read.
-static void checkEntries(OpBuilder &builder, AttentionOpInterface op, StringRef name,
-                         Value operand, int64_t dim) {
+static void checkEntries(OpBuilder &builder, AttentionOpInterface op,
+                         StringRef name, Value operand, int64_t dim) {
   Location loc = op.getLoc();
   Value given = tensor::DimOp::create(builder, loc, operand, dim);
   Value queries =
@@ -269,19 +269,22 @@ static void insertChecks(AttentionOpInterface op) {
   auto backward = dyn_cast<AttentionBackwardOp>(op.getOperation());
   if (!backward)
     return;
-  for (auto [name, tensor] : {std::pair<StringRef, Value>{"output", backward.getOutput()},
-                              {"d_output", backward.getDOutput()}}) {
+  for (auto [name, tensor] :
+       {std::pair<StringRef, Value>{"output", backward.getOutput()},
+        {"d_output", backward.getDOutput()}}) {
     checkEqual(builder, loc, "batch", query(0), {tensor, 0, name});
     checkEqual(builder, loc, "number of heads", query(heads),
                {tensor, heads, name});
     checkEqual(builder, loc, "length", query(length), {tensor, length, name});
   }
-  for (auto [name, tensor] : {std::pair<StringRef, Value>{"lse", backward.getLse()},
-                              {"d_lse", backward.getDLse()}}) {
+  for (auto [name, tensor] :
+       {std::pair<StringRef, Value>{"lse", backward.getLse()},
+        {"d_lse", backward.getDLse()}}) {
     if (!tensor)
       continue;
     checkEqual(builder, loc, "batch", query(0), {tensor, 0, name});
-    checkEqual(builder, loc, "number of heads", query(heads), {tensor, 1, name});
+    checkEqual(builder, loc, "number of heads", query(heads),
+               {tensor, 1, name});
     checkEqual(builder, loc, "length", query(length), {tensor, 2, name});
   }
 }

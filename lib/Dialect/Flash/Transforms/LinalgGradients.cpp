@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 //   %y = linalg.generic ins(%a, %b) outs(%c) { c + f(a, b) }    maps A, B, Y
-//   ->  %da = linalg.generic ins(%dy, %a, %b) outs(0) { da + dy * f'(a) }  map A
+//   ->  %da = linalg.generic ins(%dy, %a, %b) outs(0) { da + dy * f'(a) }  map
+//   A
 //       ...                                                   and %dc = %dy
 //
 // One rule for element-wise ops, contractions, sums and broadcasts: the same
@@ -51,15 +52,14 @@ static bool dependsOn(Value value, BlockArgument argument) {
 /// Fails where a result is a reduction other than a sum.
 static FailureOr<Term> findTerm(linalg::GenericOp op, unsigned result) {
   Value yielded = op.getBody()->getTerminator()->getOperand(result);
-  BlockArgument out =
-      op.getBody()->getArgument(op.getNumDpsInputs() + result);
+  BlockArgument out = op.getBody()->getArgument(op.getNumDpsInputs() + result);
   if (op.getNumReductionLoops() == 0)
     return Term{yielded, false};
   auto sum = yielded.getDefiningOp<arith::AddFOp>();
   if (!sum)
     return failure();
-  for (auto [held, term] : {std::pair{sum.getLhs(), sum.getRhs()},
-                            {sum.getRhs(), sum.getLhs()}})
+  for (auto [held, term] :
+       {std::pair{sum.getLhs(), sum.getRhs()}, {sum.getRhs(), sum.getLhs()}})
     if (held == out && !dependsOn(term, out))
       return Term{term, true};
   return failure();
@@ -187,37 +187,36 @@ LogicalResult GenericGradients::buildFor(unsigned operand) {
     iterators.push_back(own.isFunctionOfDim(dim)
                             ? utils::IteratorType::parallel
                             : utils::IteratorType::reduction);
-  Value sum =
-      linalg::GenericOp::create(
-          b, loc, zeros.getType(), ins, zeros, maps, iterators,
-          [&](OpBuilder &nested, Location l, ValueRange args) {
-            Value total = args.back();
-            for (auto [i, result] : llvm::enumerate(gradientOf)) {
-              IRMapping mapping;
-              for (auto [n, argument] :
-                   llvm::enumerate(copy.getBody()->getArguments())) {
-                Value known =
-                    place[n] >= 0
-                        ? args[place[n]]
-                        : Value(arith::ConstantOp::create(
-                              nested, l,
-                              nested.getZeroAttr(argument.getType())));
-                mapping.map(argument, known);
-              }
-              // The ops succeeded in the scratch copy.
-              ValueAndDerivative both = *copyWithDerivative(
-                  nested, *copy.getBody(), terms[result].term,
-                  copy.getBody()->getArgument(operand), mapping);
-              Value part = convertFloat(nested, l, args[i], sumType);
-              if (both.derivative)
-                part = arith::MulFOp::create(
-                    nested, l, part,
-                    convertFloat(nested, l, both.derivative, sumType));
-              total = arith::AddFOp::create(nested, l, total, part);
-            }
-            linalg::YieldOp::create(nested, l, total);
-          })
-          .getResult(0);
+  Value sum = linalg::GenericOp::create(
+                  b, loc, zeros.getType(), ins, zeros, maps, iterators,
+                  [&](OpBuilder &nested, Location l, ValueRange args) {
+                    Value total = args.back();
+                    for (auto [i, result] : llvm::enumerate(gradientOf)) {
+                      IRMapping mapping;
+                      for (auto [n, argument] :
+                           llvm::enumerate(copy.getBody()->getArguments())) {
+                        Value known =
+                            place[n] >= 0
+                                ? args[place[n]]
+                                : Value(arith::ConstantOp::create(
+                                      nested, l,
+                                      nested.getZeroAttr(argument.getType())));
+                        mapping.map(argument, known);
+                      }
+                      // The ops succeeded in the scratch copy.
+                      ValueAndDerivative both = *copyWithDerivative(
+                          nested, *copy.getBody(), terms[result].term,
+                          copy.getBody()->getArgument(operand), mapping);
+                      Value part = convertFloat(nested, l, args[i], sumType);
+                      if (both.derivative)
+                        part = arith::MulFOp::create(
+                            nested, l, part,
+                            convertFloat(nested, l, both.derivative, sumType));
+                      total = arith::AddFOp::create(nested, l, total, part);
+                    }
+                    linalg::YieldOp::create(nested, l, total);
+                  })
+                  .getResult(0);
   if (sumType != element)
     sum = mapElements(b, loc, sum, element,
                       [&](OpBuilder &nested, Location l, ValueRange in) {

@@ -7,8 +7,10 @@
 //===----------------------------------------------------------------------===//
 //
 //   flash.attention_backward ...
-//   ->  flash.attention_backward ... {recompute = #flash.recompute<outer = keys,
-//                                                                  sum = added>}
+//   ->  flash.attention_backward ... {recompute = #flash.recompute<outer =
+//   keys,
+//                                                                  sum =
+//                                                                  added>}
 //
 // The backward keeps no scores. Which loop is outside decides how many products
 // it takes to compute them again, and who adds to which gradient; it is decided
@@ -109,10 +111,9 @@ struct ScheduleRecomputePass
 
   void runOnOperation() override {
     func::FuncOp func = getOperation();
-    FailureOr<TargetAttr> description =
-        parseTarget(&getContext(), target, [&] {
-          return func.emitError() << "flash-schedule-recompute: ";
-        });
+    FailureOr<TargetAttr> description = parseTarget(&getContext(), target, [&] {
+      return func.emitError() << "flash-schedule-recompute: ";
+    });
     if (failed(description))
       return signalPassFailure();
     WalkResult walk = func.walk([&](AttentionBackwardOp op) -> WalkResult {

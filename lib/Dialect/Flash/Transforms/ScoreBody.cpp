@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 //   %s1 = linalg.generic ins(%s) { score functions of scale * s }
-//   %s2 = scf.if %partial { linalg.generic { visible ? s1 : -inf } } else { %s1 }
+//   %s2 = scf.if %partial { linalg.generic { visible ? s1 : -inf } } else { %s1
+//   }
 //
 // The predicate is computed for partial blocks only.
 //
@@ -69,9 +70,9 @@ void ScoreBody::guardReads(linalg::GenericOp mapped) {
     if (!exists) {
       b.setInsertionPointToStart(mapped.getBody());
       auto [i, j] = placeInTile(b, loc);
-      exists = arith::AndIOp::create(b, loc,
-                                     index.less(i.position, existingQueries),
-                                     index.less(j, existingKeys));
+      exists =
+          arith::AndIOp::create(b, loc, index.less(i.position, existingQueries),
+                                index.less(j, existingKeys));
     }
     b.setInsertionPoint(read);
     auto branch = scf::IfOp::create(b, loc, read.getType(), exists,
@@ -218,11 +219,11 @@ ScoreBody::differentiateScores(Value tile) {
           isBounded &= both->isBounded;
           SmallVector<Value> made{both->value};
           if (results == 2)
-            made.push_back(both->derivative
-                               ? both->derivative
-                               : arith::ConstantOp::create(
-                                     nested, l,
-                                     nested.getFloatAttr(accumulator, 1.0)));
+            made.push_back(
+                both->derivative
+                    ? both->derivative
+                    : arith::ConstantOp::create(
+                          nested, l, nested.getFloatAttr(accumulator, 1.0)));
           return made;
         });
   };
@@ -246,8 +247,8 @@ Value ScoreBody::isCutByMask() {
     return Value();
   Value qLast = index.add(qPosition, index.constant(positions - 1));
   Value kLast = index.add(kPosition, index.constant(keys - 1));
-  Value full = mask.buildIsFull(b, loc, maskPlace, qPosition, qLast, kPosition,
-                                kLast);
+  Value full =
+      mask.buildIsFull(b, loc, maskPlace, qPosition, qLast, kPosition, kLast);
   Value one = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
   return arith::XOrIOp::create(b, loc, full, one);
 }
@@ -278,8 +279,8 @@ Value ScoreBody::hide(Value tile) {
         nested, l,
         nested.getFloatAttr(accumulator,
                             -std::numeric_limits<double>::infinity()));
-    return {arith::SelectOp::create(nested, l, visible, score, hidden)
-                .getResult()};
+    return {
+        arith::SelectOp::create(nested, l, visible, score, hidden).getResult()};
   };
   return mapPositions(tile, /*results=*/1, body).front();
 }
@@ -294,9 +295,7 @@ ScoreBody::Masked ScoreBody::maskScores(Value tile) {
     return {tile, cut};
   auto masked = scf::IfOp::create(
       b, loc, partial,
-      [&](OpBuilder &, Location) {
-        scf::YieldOp::create(b, loc, hide(tile));
-      },
+      [&](OpBuilder &, Location) { scf::YieldOp::create(b, loc, hide(tile)); },
       [&](OpBuilder &, Location) { scf::YieldOp::create(b, loc, tile); });
   return {masked.getResult(0), cut};
 }

@@ -55,9 +55,9 @@ public:
   /// The scale and the score functions in their order, each on what the one
   /// before made.
   mlir::Value applyScores(mlir::Value tile);
-  /// The same, whatever the scale; and the derivative of the score functions for
-  /// what they are given, null where it is 1. Fails, with an error, where an op
-  /// has none.
+  /// The same, whatever the scale; and the derivative of the score functions
+  /// for what they are given, null where it is 1. Fails, with an error, where
+  /// an op has none.
   struct Differentiated {
     mlir::Value scores, derivative;
     /// Whether the derivative is finite for all scores, those that the mask

@@ -295,8 +295,8 @@ Sums BackwardTiler::step(const QueryTiles &queries, const KeyTiles &keys,
       wantsPlace || mask ? toIndex(queries.existing) : Value(), ifWanted(batch),
       ifWanted(queryHead), ifWanted(p.qOffset), ifWanted(p.kvOffset),
       /*listed_full=*/Value(), /*query_summary=*/ValueRange(),
-      /*key_summary=*/ValueRange(), /*key_scale=*/Value(),
-      op.getMaskOperands(), op.getScoreOperands(), /*seed=*/Value(),
+      /*key_summary=*/ValueRange(), /*key_scale=*/Value(), op.getMaskOperands(),
+      op.getScoreOperands(), /*seed=*/Value(),
       /*dropout_offset=*/Value(), op.getCaptures(),
       rewriter.getFloatAttr(p.accumulator, op.getScaleOrDefault()), mask,
       functions.empty() ? ArrayAttr() : rewriter.getArrayAttr(functions),
@@ -405,8 +405,7 @@ Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
       rewriter, loc, from, to, by, sums.list(),
       [&](OpBuilder &, Location, Value place, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
-        rewriter.setInsertionPointToEnd(
-            place.getParentBlock());
+        rewriter.setInsertionPointToEnd(place.getParentBlock());
         Value row = place;
         if (!single) {
           Value head = divide(place, index.max(blocks, one));
@@ -434,17 +433,16 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
   OpBuilder::InsertionGuard guard(rewriter);
   bool owned = op.getRecompute()->getSum() == GradientSum::Owned;
   Value keyBlocks = index.ceilDiv(p.numKeys, p.keys);
-  SmallVector<OpFoldResult> grid{
-      getAsOpFoldResult(p.batches), getAsOpFoldResult(p.keyHeads),
-      owned ? OpFoldResult(rewriter.getIndexAttr(1))
-            : getAsOpFoldResult(keyBlocks)};
+  SmallVector<OpFoldResult> grid{getAsOpFoldResult(p.batches),
+                                 getAsOpFoldResult(p.keyHeads),
+                                 owned ? OpFoldResult(rewriter.getIndexAttr(1))
+                                       : getAsOpFoldResult(keyBlocks)};
   // The sums for the queries, where several blocks of keys add to them.
   SmallVector<Value> outs;
   if (query) {
-    SmallVector<OpFoldResult> sizes{getAsOpFoldResult(p.batches),
-                                    getAsOpFoldResult(p.queryHeads),
-                                    getAsOpFoldResult(p.paddedQueries),
-                                    rewriter.getIndexAttr(p.qkDim)};
+    SmallVector<OpFoldResult> sizes{
+        getAsOpFoldResult(p.batches), getAsOpFoldResult(p.queryHeads),
+        getAsOpFoldResult(p.paddedQueries), rewriter.getIndexAttr(p.qkDim)};
     outs.push_back(zeroTensor(p, sizes));
   }
   for (auto [wanted, tensor] :
@@ -465,9 +463,8 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
   OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
 
   // The group's part of the sums for the queries.
-  SmallVector<OpFoldResult> slabOffsets{getAsOpFoldResult(batch),
-                                        getAsOpFoldResult(firstHead), zero,
-                                        zero},
+  SmallVector<OpFoldResult> slabOffsets{
+      getAsOpFoldResult(batch), getAsOpFoldResult(firstHead), zero, zero},
       slabSizes{one, single ? one : getAsOpFoldResult(p.group),
                 getAsOpFoldResult(p.paddedQueries),
                 rewriter.getIndexAttr(p.qkDim)},
@@ -477,9 +474,8 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
         getConstantIntValue(p.paddedQueries).value_or(ShapedType::kDynamic),
         p.qkDim};
     if (!single)
-      shape.insert(
-          shape.begin(),
-          getConstantIntValue(p.group).value_or(ShapedType::kDynamic));
+      shape.insert(shape.begin(),
+                   getConstantIntValue(p.group).value_or(ShapedType::kDynamic));
     return RankedTensorType::get(shape, p.accumulator);
   };
   Sums sums;
@@ -498,9 +494,8 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
     begin(sums);
     // From the end: the last iterations of a parallel loop are begun first, and
     // under a causal mask the first keys have the most queries.
-    Value block =
-        index.sub(index.sub(keyBlocks, index.constant(1)),
-                  forall.getInductionVar(2));
+    Value block = index.sub(index.sub(keyBlocks, index.constant(1)),
+                            forall.getInductionVar(2));
     Value first = index.mul(block, index.constant(p.keys));
     KeyTiles keys = keyTiles(first);
     sums = walkQueries(keys, sums);
@@ -535,8 +530,8 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
   unsigned next = 0;
   if (query) {
     slabs.push_back(tensor::ExtractSliceOp::create(
-        rewriter, loc, slabType(), destinations[next++], slabOffsets,
-        slabSizes, ones));
+        rewriter, loc, slabType(), destinations[next++], slabOffsets, slabSizes,
+        ones));
     offsets.push_back(slabOffsets);
     sizes.push_back(slabSizes);
   }
@@ -583,8 +578,8 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
           SmallVector<OpFoldResult> origin(2, zero), unit(2, one);
           Value part = tensor::ExtractSliceOp::create(
               rewriter, loc,
-              roundGradient(p, sum, type.getElementType(), scale), origin,
-              size, unit);
+              roundGradient(p, sum, type.getElementType(), scale), origin, size,
+              unit);
           SmallVector<OpFoldResult> at{getAsOpFoldResult(first), zero};
           yielded.push_back(tensor::InsertSliceOp::create(
               rewriter, loc, part, slab, at, size, unit));
@@ -599,8 +594,8 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
         scf::YieldOp::create(rewriter, loc, yielded);
       });
   rewriter.setInsertionPointToEnd(forall.getTerminator().getBody());
-  for (auto [part, dest, at, size] : llvm::zip_equal(
-           loop.getResults(), destinations, offsets, sizes))
+  for (auto [part, dest, at, size] :
+       llvm::zip_equal(loop.getResults(), destinations, offsets, sizes))
     tensor::ParallelInsertSliceOp::create(rewriter, loc, part, dest, at, size,
                                           ones);
   return SmallVector<Value>(forall.getResults());
@@ -664,11 +659,11 @@ Value BackwardTiler::loopOverQueryBlocks() {
       [&](OpBuilder &, Location, Value at, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(at.getParentBlock());
-        scf::YieldOp::create(
-            rewriter, loc,
-            stepUnlessHidden(queries, keyTiles(at), sums.with(args),
-                             /*transposed=*/isOfOneThread())
-                .list());
+        scf::YieldOp::create(rewriter, loc,
+                             stepUnlessHidden(queries, keyTiles(at),
+                                              sums.with(args),
+                                              /*transposed=*/isOfOneThread())
+                                 .list());
       });
   Value tile =
       roundGradient(p, loop.getResult(0), element, op.getScaleOrDefault());
@@ -727,11 +722,12 @@ static SmallVector<Value> zeroGradients(RewriterBase &rewriter,
     Type element = getElementTypeOrSelf(input.getType());
     Value empty = tensor::EmptyOp::create(
         rewriter, loc, tensor::getMixedSizes(rewriter, loc, input), element);
-    Value zero = arith::ConstantOp::create(
-        rewriter, loc, rewriter.getFloatAttr(element, 0.0));
-    Value zeros = linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
-    results.push_back(rewriter.createOrFold<tensor::CastOp>(
-        loc, result.getType(), zeros));
+    Value zero = arith::ConstantOp::create(rewriter, loc,
+                                           rewriter.getFloatAttr(element, 0.0));
+    Value zeros =
+        linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
+    results.push_back(
+        rewriter.createOrFold<tensor::CastOp>(loc, result.getType(), zeros));
   }
   return results;
 }

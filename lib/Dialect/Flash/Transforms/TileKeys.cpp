@@ -125,8 +125,7 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
       keySummary, keyScale, maskOperands, op.getScoreOperands(), op.getSeed(),
       op.getDropoutOffset(), op.getCaptures(),
       rewriter.getFloatAttr(accumulator, op.getScaleOrDefault()), mask, scores,
-      op.getDropoutPAttr(),
-      unitIf(tiling.getTransposed()),
+      op.getDropoutPAttr(), unitIf(tiling.getTransposed()),
       unitIf(wantsPlace && tiling.getSummaries()), packing);
   IRMapping mapping;
   op.getScoreBody().cloneInto(&online.getScoreBody(), mapping);

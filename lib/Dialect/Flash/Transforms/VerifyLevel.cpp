@@ -43,7 +43,8 @@ static StringRef reasonAgainst(Operation *op, int level) {
   bool tile = op->getName().getDialectNamespace() == "flash_tile";
   switch (level) {
   case 0:
-    if (isa<OnlineAttentionOp, BackwardStepOp, OnlineSoftmaxOp, HideUnseenOp>(op))
+    if (isa<OnlineAttentionOp, BackwardStepOp, OnlineSoftmaxOp, HideUnseenOp>(
+            op))
       return "is a tiled form";
     return tile ? "belongs to L3" : "";
   case 1:

@@ -15,9 +15,9 @@
 //       the same for the last one
 //
 // Nothing in the loop reads the product, so that it can run beside the next
-// iteration's. Its operand waits in a ring of two stages that the warps fill and
-// release: they do not wait for each other at a barrier, and may be an iteration
-// apart. Runs after roles and stores of the copy engine exist, before
+// iteration's. Its operand waits in a ring of two stages that the warps fill
+// and release: they do not wait for each other at a barrier, and may be an
+// iteration apart. Runs after roles and stores of the copy engine exist, before
 // flash-tile-start-products.
 //
 //===----------------------------------------------------------------------===//
@@ -71,10 +71,10 @@ static LateProduct findLateProduct(scf::ForOp loop) {
 
 /// Zeros of a fragment's type.
 static Value buildZeros(OpBuilder &builder, Location loc, FragmentType type) {
-  auto sums = FragmentType::get(
-      type.getShape(), builder.getF32Type(),
-      AccLayoutAttr::get(type.getContext(), type.getWarps(),
-                         type.getColumnGroups()));
+  auto sums =
+      FragmentType::get(type.getShape(), builder.getF32Type(),
+                        AccLayoutAttr::get(type.getContext(), type.getWarps(),
+                                           type.getColumnGroups()));
   Value zero =
       arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
   Value zeros = SplatOp::create(builder, loc, sums, zero);
@@ -140,11 +140,11 @@ static void delay(scf::ForOp loop, LateProduct late) {
     llvm::append_range(next, late.store.getOffsets());
     return next;
   };
-  loop = cast<scf::ForOp>(
-      loop.replaceWithAdditionalYields(rewriter, carried,
-                                       /*replaceInitOperandUsesInLoop=*/false,
-                                       yields)
-          ->getOperation());
+  loop =
+      cast<scf::ForOp>(loop.replaceWithAdditionalYields(
+                               rewriter, carried,
+                               /*replaceInitOperandUsesInLoop=*/false, yields)
+                           ->getOperation());
   size_t own = loop.getNumRegionIterArgs() - carried.size();
   ValueRange arguments = loop.getRegionIterArgs();
   Value count = arguments[own];
@@ -161,9 +161,9 @@ static void delay(scf::ForOp loop, LateProduct late) {
   // The last one.
   builder.setInsertionPointAfter(loop);
   ValueRange results = loop.getResults();
-  Value last = arith::SubIOp::create(
-      builder, loc, results[own],
-      arith::ConstantIndexOp::create(builder, loc, 1));
+  Value last =
+      arith::SubIOp::create(builder, loc, results[own],
+                            arith::ConstantIndexOp::create(builder, loc, 1));
   buildLate(builder, late, ring, last, results.drop_front(own + 1));
 
   late.store.erase();

@@ -57,8 +57,8 @@ SmallVector<scf::ForOp> flash::tile::findProductLoops(gpu::GPUFuncOp kernel) {
 /// computes, waits for a stage, or writes a tile of its own.
 static bool isMovable(Operation &op) {
   return isMemoryEffectFree(&op) ||
-         isa<GetOp, ReadOp, MmaOp, StoreSharedOp, FillOp, ReleaseOp, AllReduceOp>(
-             op) ||
+         isa<GetOp, ReadOp, MmaOp, StoreSharedOp, FillOp, ReleaseOp,
+             AllReduceOp>(op) ||
          (isa<MapOp>(op) && !hasEffect<MemoryEffects::Write>(&op));
 }
 
@@ -105,8 +105,8 @@ static bool dependsOnProduct(Operation *op, Block *block) {
       Operation *definition = operand.getDefiningOp();
       definition =
           definition ? block->findAncestorOpInBlock(*definition) : nullptr;
-      depends |= definition && definition != op &&
-                 dependsOnProduct(definition, block);
+      depends |=
+          definition && definition != op && dependsOnProduct(definition, block);
     }
   });
   return depends;

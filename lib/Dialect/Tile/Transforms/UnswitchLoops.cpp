@@ -72,10 +72,9 @@ static void unswitch(RewriterBase &rewriter, scf::ForOp loop,
                      scf::IfOp branch) {
   Location loc = loop.getLoc();
   rewriter.setInsertionPoint(loop);
-  auto both =
-      scf::IfOp::create(rewriter, loc, loop.getResultTypes(),
-                        branch.getCondition(), /*addThenBlock=*/true,
-                        /*addElseBlock=*/true);
+  auto both = scf::IfOp::create(rewriter, loc, loop.getResultTypes(),
+                                branch.getCondition(), /*addThenBlock=*/true,
+                                /*addElseBlock=*/true);
   for (bool holds : {true, false}) {
     rewriter.setInsertionPointToStart(holds ? both.thenBlock()
                                             : both.elseBlock());
@@ -84,8 +83,8 @@ static void unswitch(RewriterBase &rewriter, scf::ForOp loop,
     if (loop->getNumResults() > 0)
       scf::YieldOp::create(rewriter, loc, copy.getResults());
     // The copy stands where the original does.
-    auto position = std::distance(loop.getBody()->begin(),
-                                  branch->getIterator());
+    auto position =
+        std::distance(loop.getBody()->begin(), branch->getIterator());
     takeBranch(rewriter,
                cast<scf::IfOp>(*std::next(copy.getBody()->begin(), position)),
                holds);

@@ -18,7 +18,8 @@ namespace flash {
 /// How often one score, or the predicate of one, reads each capture of the
 /// attention at a place that depends on the score, the query or the key.
 /// `body`: the attention's score or mask region, which may be empty.
-llvm::SmallVector<int64_t> countReads(AttentionOpInterface op, mlir::Region &body);
+llvm::SmallVector<int64_t> countReads(AttentionOpInterface op,
+                                      mlir::Region &body);
 
 /// The arguments of a function whose elements say what it moves: integers
 /// (lengths, pages, lists of blocks, ...), and what the regions of masks read

@@ -25,7 +25,8 @@
 
 namespace flash {
 
-/// [first, end) of positions of keys (or queries); nothing on a side is no bound.
+/// [first, end) of positions of keys (or queries); nothing on a side is no
+/// bound.
 struct KeyRange {
   std::optional<int64_t> first, end;
 };
@@ -50,7 +51,8 @@ class MaskBlocks {
 public:
   /// Of an attention, whose sizes and operands `known` has. `sumsUp`: whether
   /// its data are summed up for blocks (`summaries` of a tiling).
-  MaskBlocks(AttentionOpInterface op, const IndexInterpreter &known, bool sumsUp);
+  MaskBlocks(AttentionOpInterface op, const IndexInterpreter &known,
+             bool sumsUp);
 
   /// Whether there is a mask at all.
   bool hasMask() const { return bool(mask); }

@@ -24,11 +24,12 @@ namespace flash {
 
 /// Query heads of a key head that can share a tile: 1 where types do not say
 /// how many there are, or where a mask tells heads apart.
-int64_t findHeadGroup(AttentionOp op);
+int64_t findHeadGroup(AttentionOpInterface op);
 
 /// Fails, with an error that says why, where the schedule's `packHeads` is not
 /// possible.
-mlir::LogicalResult checkPacking(AttentionOp op, ScheduleAttr schedule);
+mlir::LogicalResult checkPacking(AttentionOpInterface op,
+                                 ScheduleAttr schedule);
 
 /// The heads that a tile of `rows` rows of the problem takes best: 1 where
 /// tiles of one head are nearly as full, or where lengths are not known.

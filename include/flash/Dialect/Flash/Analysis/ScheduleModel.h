@@ -57,7 +57,7 @@ struct TileProblem {
   /// own to read (a bias, captures), a mask of more than one comparison.
   bool functions = false, elementData = false, wideMask = false;
 
-  static TileProblem get(AttentionOp op);
+  static TileProblem get(AttentionOpInterface op);
 };
 
 /// A tile that the model looked at.

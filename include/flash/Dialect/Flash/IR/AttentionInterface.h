@@ -29,6 +29,8 @@ llvm::SmallVector<ScoreAttrInterface>
 getEffectiveScores(AttentionOpInterface op);
 bool usesPositions(AttentionOpInterface op);
 AttentionDims getDims(AttentionOpInterface op);
+/// The region of an op that has none: empty, and nobody writes to it.
+mlir::Region &getNoRegion();
 } // namespace detail
 } // namespace flash
 

@@ -9,7 +9,7 @@
 // The forward and the backward of attention have the same operands for queries,
 // keys, positions, lengths, masks and scores. Whoever asks for one of these asks
 // the interface, and so serves both, and ops of other dialects that implement it
-// (examples/out-of-tree has one).
+// (examples/attention-op has one).
 //
 //===----------------------------------------------------------------------===//
 
@@ -30,18 +30,23 @@ class Flash_OptionalIndexMethod<string description, string name>
 class Flash_OptionalIntegerMethod<string description, string name>
     : InterfaceMethod<description, "::mlir::TypedValue<::mlir::IntegerType>", name, (ins),
                       /*methodBody=*/"", /*defaultImplementation=*/"return {};">;
+/// Operands of which there may be none, the default.
 class Flash_RangeMethod<string description, string name>
-    : InterfaceMethod<description, "::mlir::OperandRange", name>;
+    : InterfaceMethod<description, "::mlir::OperandRange", name, (ins),
+                      /*methodBody=*/"", /*defaultImplementation=*/"return $_op->getOperands().take_front(0);">;
+/// A region that an attention may be without: empty, the default.
 class Flash_RegionMethod<string description, string name>
-    : InterfaceMethod<description, "::mlir::Region &", name>;
+    : InterfaceMethod<description, "::mlir::Region &", name, (ins),
+                      /*methodBody=*/"", /*defaultImplementation=*/"return ::flash::detail::getNoRegion();">;
 
 def AttentionOpInterface : OpInterface<"AttentionOpInterface"> {
   let cppNamespace = "::flash";
   let description = [{
     Softmax(score(scale * Q K^T), masked) V, or a gradient of it: the operands
-    and attributes mean what `flash.attention` says of them. Required are query,
-    key and value (rank 4, in `layout`), the data of masks and score functions, and
-    the two regions (empty where there are none).
+    and attributes mean what `flash.attention` says of them. An op has to name its
+    query, key and value (rank 4, in `layout`); of all else it has none by default,
+    and says so where it has. An op that its dialect cannot change takes the
+    interface by an external model.
   }];
   let methods = [
     Flash_TensorMethod<"Queries: batch x heads x Sq x dqk.", "getQuery">,

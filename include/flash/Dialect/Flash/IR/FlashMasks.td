@@ -163,14 +163,16 @@ def Flash_BiasAttr : Flash_ScoreAttr<"Bias", "bias", ["getScoreOperandKinds"]> {
 }
 
 def Flash_RegionAttr : Flash_Attr<"Region", "region",
-    [DeclareAttrInterfaceMethods<MaskAttrInterface, ["buildIsHidden", "hasHoles"]>,
+    [DeclareAttrInterfaceMethods<MaskAttrInterface, ["buildVisibleQueries", "buildIsHidden", "hasHoles"]>,
      DeclareAttrInterfaceMethods<ScoreAttrInterface, []>]> {
   let summary = "The attention's own region, as a mask or a score function";
   let description = [{
     Stands for the `mask` region in a mask, for the `score` region in `scores`.
     For a mask region an interval analysis of the body answers for blocks: index
     and i1 arithmetic, comparisons and select are followed, and captures read at
-    batch and head. What else the body does makes a block partial.
+    batch and head. What else the body does makes a block partial. Comparisons
+    are solved for the key, or for the query where a loop over queries asks, and
+    give that loop its bounds.
   }];
 }
 

@@ -22,9 +22,9 @@ bool mayHaveHoles(MaskAttrInterface mask, mlir::Region &body);
 /// Says what a mask region says of the distance between query and key by
 /// attributes, #flash.causal or #flash.window, for which there are schedules
 /// and shorter predicates; what is left stays a region beside them. Fails where
-/// there is nothing of the kind.
+/// there is nothing of the kind, and for ops of other dialects.
 llvm::LogicalResult liftMaskRegion(mlir::RewriterBase &rewriter,
-                                   AttentionOp op);
+                                   AttentionOpInterface op);
 
 } // namespace flash
 

@@ -76,12 +76,12 @@ llvm::LogicalResult buildGradients(GradientBuilder &gradients,
 
 /// An element-wise linalg.generic on tensors that all have the shape of the
 /// first one.
-mlir::Value mapElements(
-    mlir::OpBuilder &builder, mlir::Location loc, mlir::ValueRange inputs,
-    mlir::Type element,
-    llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
-                                   mlir::ValueRange)>
-        body);
+mlir::Value
+mapElements(mlir::OpBuilder &builder, mlir::Location loc,
+            mlir::ValueRange inputs, mlir::Type element,
+            llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Location,
+                                           mlir::ValueRange)>
+                body);
 
 /// A value of a float type in another one.
 mlir::Value convertFloat(mlir::OpBuilder &builder, mlir::Location loc,

@@ -1,4 +1,4 @@
-//===- SeenKeys.cpp - Bounds of the keys that a region shows ----*- C++ -*-===//
+//===- SeenRange.cpp - What a mask region shows, as a range -----*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -15,11 +15,12 @@
 // multiples and quotients, for the least and the greatest value that the other
 // side takes over the queries (MaskIntervals.cpp). Then a loop over keys has
 // bounds, as a structured mask gives them, and its blocks are not asked one by
-// one whether they are hidden, which no producer can do.
+// one whether they are hidden, which no producer can do. With the two exchanged
+// it is the queries that see a block of keys, which a backward's loop asks.
 //
 //===----------------------------------------------------------------------===//
 
-#include "SeenKeys.h"
+#include "SeenRange.h"
 
 #include "flash/Dialect/Flash/IR/MaskRange.h"
 
@@ -34,28 +35,28 @@ using namespace flash;
 static constexpr int64_t kFarBits = 44, kMaxFactor = int64_t(1) << 16;
 static constexpr int64_t kFar = int64_t(1) << kFarBits;
 
-bool SeenKeysBuilder::dependsOnKey(Value value) {
-  if (value == key)
+bool SeenRangeBuilder::depends(Value value) {
+  if (value == asked)
     return true;
   Operation *op = value.getDefiningOp();
-  if (!op || op->getParentRegion() != key.getParentRegion())
+  if (!op || op->getParentRegion() != asked.getParentRegion())
     return false;
-  auto known = depends.find(value);
-  if (known != depends.end())
+  auto known = dependent.find(value);
+  if (known != dependent.end())
     return known->second;
   // What a region of an op reads counts, too.
   bool found = false;
   op->walk([&](Operation *inner) {
     found = found || llvm::any_of(inner->getOperands(), [&](Value operand) {
               return !op->isAncestor(operand.getParentBlock()->getParentOp()) &&
-                     dependsOnKey(operand);
+                     depends(operand);
             });
   });
-  return depends[value] = found;
+  return dependent[value] = found;
 }
 
-Value SeenKeysBuilder::boundOf(Value value, bool high) {
-  Interval interval = queries.lookup(value);
+Value SeenRangeBuilder::boundOf(Value value, bool high) {
+  Interval interval = others.lookup(value);
   Value bound = high ? interval.high : interval.low;
   if (!bound)
     return Value();
@@ -66,12 +67,12 @@ Value SeenKeysBuilder::boundOf(Value value, bool high) {
   return arith::SelectOp::create(b.builder, b.loc, interval.valid, bound,
                                  b.constant(high ? kFar : -kFar));
 }
-Value SeenKeysBuilder::lowest(Value value) { return boundOf(value, false); }
-Value SeenKeysBuilder::highest(Value value) { return boundOf(value, true); }
+Value SeenRangeBuilder::lowest(Value value) { return boundOf(value, false); }
+Value SeenRangeBuilder::highest(Value value) { return boundOf(value, true); }
 
-SeenKeys SeenKeysBuilder::both(SeenKeys x, SeenKeys y) {
-  SeenKeys result{x.low ? x.low : y.low, x.end ? x.end : y.end,
-                  x.exact && y.exact};
+SeenRange SeenRangeBuilder::both(SeenRange x, SeenRange y) {
+  SeenRange result{x.low ? x.low : y.low, x.end ? x.end : y.end,
+                   x.exact && y.exact};
   if (x.low && y.low)
     result.low = b.max(x.low, y.low);
   if (x.end && y.end)
@@ -80,8 +81,8 @@ SeenKeys SeenKeysBuilder::both(SeenKeys x, SeenKeys y) {
 }
 
 /// There may be a hole between the two.
-SeenKeys SeenKeysBuilder::either(SeenKeys x, SeenKeys y) {
-  SeenKeys result = unknown();
+SeenRange SeenRangeBuilder::either(SeenRange x, SeenRange y) {
+  SeenRange result = unknown();
   if (x.low && y.low)
     result.low = b.min(x.low, y.low);
   if (x.end && y.end)
@@ -91,8 +92,8 @@ SeenKeys SeenKeysBuilder::either(SeenKeys x, SeenKeys y) {
 
 /// floor(x / n) <= c is x <= n c + n - 1, and >= c is x >= n c; a quotient that
 /// is rounded to zero or up is at least that of floor.
-SeenKeys SeenKeysBuilder::solveDivision(Operation *op, Value bound,
-                                        bool least) {
+SeenRange SeenRangeBuilder::solveDivision(Operation *op, Value bound,
+                                          bool least) {
   APInt number;
   if (!matchPattern(op->getOperand(1), m_ConstantInt(&number)) ||
       !number.isStrictlyPositive() || number.getSExtValue() > kMaxFactor)
@@ -115,9 +116,9 @@ SeenKeys SeenKeysBuilder::solveDivision(Operation *op, Value bound,
   return solve(op->getOperand(0), up ? b.add(times, 1 - n) : times, least);
 }
 
-SeenKeys SeenKeysBuilder::solve(Value value, Value bound, bool least) {
-  if (value == key)
-    return least ? SeenKeys{bound, {}} : SeenKeys{{}, b.add(bound, 1)};
+SeenRange SeenRangeBuilder::solve(Value value, Value bound, bool least) {
+  if (value == asked)
+    return least ? SeenRange{bound, {}} : SeenRange{{}, b.add(bound, 1)};
   Operation *op = value.getDefiningOp();
   auto sub = [&](Value x, Value y) -> Value {
     return arith::SubIOp::create(b.builder, b.loc, x, y);
@@ -130,13 +131,13 @@ SeenKeys SeenKeysBuilder::solve(Value value, Value bound, bool least) {
   if (isa<arith::IndexCastOp>(op) && op->getOperand(0).getType().isIndex())
     return solve(op->getOperand(0), bound, least);
   if (isa<arith::AddIOp, arith::SubIOp>(op)) {
-    bool first = dependsOnKey(op->getOperand(0));
-    if (first && dependsOnKey(op->getOperand(1)))
+    bool first = depends(op->getOperand(0));
+    if (first && depends(op->getOperand(1)))
       return unknown();
     Value inner = op->getOperand(first ? 0 : 1),
           rest = op->getOperand(first ? 1 : 0);
     bool minus = isa<arith::SubIOp>(op), turns = minus && !first;
-    // The other term where it leaves the key most room.
+    // The other term where it leaves most room.
     bool high = minus ? (first != least) : least;
     if (turns)
       high = least;
@@ -156,14 +157,14 @@ SeenKeys SeenKeysBuilder::solve(Value value, Value bound, bool least) {
   return unknown();
 }
 
-SeenKeys SeenKeysBuilder::ofComparison(arith::CmpIOp compare, bool negated) {
+SeenRange SeenRangeBuilder::ofComparison(arith::CmpIOp compare, bool negated) {
   using P = arith::CmpIPredicate;
   P predicate = compare.getPredicate();
   if (negated)
     predicate = arith::invertPredicate(predicate);
   Value x = compare.getLhs(), y = compare.getRhs();
-  if (dependsOnKey(y)) {
-    if (dependsOnKey(x))
+  if (depends(y)) {
+    if (depends(x))
       return unknown();
     std::swap(x, y);
     predicate = predicate == P::slt   ? P::sgt
@@ -193,9 +194,10 @@ SeenKeys SeenKeysBuilder::ofComparison(arith::CmpIOp compare, bool negated) {
   }
 }
 
-/// A condition on queries alone: all keys, or none where it holds for no query.
-SeenKeys SeenKeysBuilder::ofQueries(Value condition, bool negated) {
-  Interval interval = queries.lookup(condition);
+/// A condition without the position that is asked for: all of these, or none
+/// where it never holds.
+SeenRange SeenRangeBuilder::ofOthers(Value condition, bool negated) {
+  Interval interval = others.lookup(condition);
   Value may = negated ? interval.low : interval.high;
   if (!may)
     return {};
@@ -208,13 +210,13 @@ SeenKeys SeenKeysBuilder::ofQueries(Value condition, bool negated) {
                                   b.constant(-kFar))};
 }
 
-SeenKeys SeenKeysBuilder::find(Value condition, bool negated) {
-  if (!dependsOnKey(condition))
-    return ofQueries(condition, negated);
+SeenRange SeenRangeBuilder::find(Value condition, bool negated) {
+  if (!depends(condition))
+    return ofOthers(condition, negated);
   Operation *op = condition.getDefiningOp();
   if (isa<arith::AndIOp, arith::OrIOp>(op)) {
-    SeenKeys x = find(op->getOperand(0), negated),
-             y = find(op->getOperand(1), negated);
+    SeenRange x = find(op->getOperand(0), negated),
+              y = find(op->getOperand(1), negated);
     return isa<arith::AndIOp>(op) != negated ? both(x, y) : either(x, y);
   }
   if (isa<arith::XOrIOp>(op) && matchPattern(op->getOperand(1), m_One()))
@@ -229,12 +231,22 @@ SeenKeys SeenKeysBuilder::find(Value condition, bool negated) {
   return unknown();
 }
 
-SeenKeys SeenKeysBuilder::run(Region &body, const TilePlace &at, Value qFirst,
-                              Value qLast) {
-  key = body.getArgument(3);
-  (void)queries.run(body, at, qFirst, qLast, Value(), Value());
-  return find(cast<YieldOp>(body.front().getTerminator()).getValue(),
-              /*negated=*/false);
+static Value yieldOf(Region &body) {
+  return cast<YieldOp>(body.front().getTerminator()).getValue();
+}
+
+SeenRange SeenRangeBuilder::keys(Region &body, const TilePlace &at,
+                                 Value qFirst, Value qLast) {
+  asked = body.getArgument(3);
+  (void)others.run(body, at, qFirst, qLast, Value(), Value());
+  return find(yieldOf(body), /*negated=*/false);
+}
+
+SeenRange SeenRangeBuilder::queries(Region &body, const TilePlace &at,
+                                    Value kFirst, Value kLast) {
+  asked = body.getArgument(2);
+  (void)others.run(body, at, Value(), Value(), kFirst, kLast);
+  return find(yieldOf(body), /*negated=*/false);
 }
 
 /// Whether the range of a region says all that it says of keys. The analysis
@@ -242,8 +254,8 @@ SeenKeys SeenKeysBuilder::run(Region &body, const TilePlace &at, Value qFirst,
 static bool isExact(Region &mask) {
   OpBuilder builder(mask.getContext());
   ScratchBlock scratch(builder, mask);
-  return SeenKeysBuilder(builder, mask.getLoc())
-      .run(mask, scratch.at, scratch.query(), scratch.position())
+  return SeenRangeBuilder(builder, mask.getLoc())
+      .keys(mask, scratch.at, scratch.query(), scratch.position())
       .exact;
 }
 

@@ -1,4 +1,4 @@
-//===- SeenKeys.h - Bounds of the keys that a region shows ------*- C++ -*-===//
+//===- SeenRange.h - What a mask region shows, as a range -------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,52 +6,58 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef FLASH_LIB_DIALECT_FLASH_IR_SEENKEYS_H
-#define FLASH_LIB_DIALECT_FLASH_IR_SEENKEYS_H
+#ifndef FLASH_LIB_DIALECT_FLASH_IR_SEENRANGE_H
+#define FLASH_LIB_DIALECT_FLASH_IR_SEENRANGE_H
 
 #include "MaskIntervals.h"
 
 namespace flash {
 
 /// Positions [low, end); null: no bound. `exact`: it says all that a condition
-/// says of keys.
-struct SeenKeys {
+/// says of the position that is asked for.
+struct SeenRange {
   mlir::Value low, end;
   bool exact = true;
 };
 
-/// Solves the conditions of a mask region for the key.
-class SeenKeysBuilder {
+/// Solves the conditions of a mask region for the key or for the query.
+class SeenRangeBuilder {
 public:
-  SeenKeysBuilder(mlir::OpBuilder &builder, mlir::Location loc)
-      : b(builder, loc), queries(builder, loc) {}
+  SeenRangeBuilder(mlir::OpBuilder &builder, mlir::Location loc)
+      : b(builder, loc), others(builder, loc) {}
 
   /// The keys that some query of [qFirst, qLast] may see.
-  SeenKeys run(mlir::Region &body, const TilePlace &at, mlir::Value qFirst,
-               mlir::Value qLast);
+  SeenRange keys(mlir::Region &body, const TilePlace &at, mlir::Value qFirst,
+                 mlir::Value qLast);
+  /// The queries that may see some key of [kFirst, kLast].
+  SeenRange queries(mlir::Region &body, const TilePlace &at, mlir::Value kFirst,
+                    mlir::Value kLast);
 
 private:
   /// Where a condition, or its opposite, may hold.
-  SeenKeys find(mlir::Value condition, bool negated);
-  SeenKeys ofQueries(mlir::Value condition, bool negated);
-  SeenKeys ofComparison(mlir::arith::CmpIOp compare, bool negated);
+  SeenRange find(mlir::Value condition, bool negated);
+  SeenRange ofOthers(mlir::Value condition, bool negated);
+  SeenRange ofComparison(mlir::arith::CmpIOp compare, bool negated);
   /// Where `value` is at most, or if `least` at least, `bound`.
-  SeenKeys solve(mlir::Value value, mlir::Value bound, bool least);
-  SeenKeys solveDivision(mlir::Operation *op, mlir::Value bound, bool least);
-  SeenKeys both(SeenKeys x, SeenKeys y);
-  SeenKeys either(SeenKeys x, SeenKeys y);
-  SeenKeys unknown() { return {{}, {}, /*exact=*/false}; }
+  SeenRange solve(mlir::Value value, mlir::Value bound, bool least);
+  SeenRange solveDivision(mlir::Operation *op, mlir::Value bound, bool least);
+  SeenRange both(SeenRange x, SeenRange y);
+  SeenRange either(SeenRange x, SeenRange y);
+  SeenRange unknown() { return {{}, {}, /*exact=*/false}; }
 
-  bool dependsOnKey(mlir::Value value);
-  /// Bounds of what does not depend on the key; null where they are not known.
+  /// Whether a value depends on the position that is asked for.
+  bool depends(mlir::Value value);
+  /// Bounds of what does not depend on it; null where they are not known.
   mlir::Value lowest(mlir::Value value);
   mlir::Value highest(mlir::Value value);
   mlir::Value boundOf(mlir::Value value, bool high);
 
   MaskBuilder b;
-  IntervalBuilder queries;
-  mlir::Value key;
-  llvm::DenseMap<mlir::Value, bool> depends;
+  /// What all other values of the body are.
+  IntervalBuilder others;
+  /// The argument that is asked for.
+  mlir::Value asked;
+  llvm::DenseMap<mlir::Value, bool> dependent;
 };
 
 /// A block of its own, in which an analysis writes IR about a region that is
@@ -83,4 +89,4 @@ struct ScratchBlock {
 
 } // namespace flash
 
-#endif // FLASH_LIB_DIALECT_FLASH_IR_SEENKEYS_H
+#endif // FLASH_LIB_DIALECT_FLASH_IR_SEENRANGE_H

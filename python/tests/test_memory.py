@@ -1,0 +1,148 @@
+# Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Memory does not grow; a cached call does little."""
+
+import gc
+import os
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import flash_mlir
+from flash_mlir import attention
+
+CALLS = 10_000
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def call_many(call, count):
+    for _ in range(count):
+        call()
+
+
+@pytest.mark.parametrize("kind", ["plain", "function", "views", "refused"])
+def test_no_memory_grows(inputs, kind):
+    flash_mlir.set_num_threads(1)
+    q, k, v = inputs(b=1, h=2, hk=1, sq=4, sk=4, d=16)
+    slopes = np.ones(2, "float32")
+
+    def plain():
+        attention(q, k, v, causal=True)
+
+    def function():
+        attention(q, k, v, score_mod=lambda s, b, h, i, j: s - slopes[h] * (i - j))
+
+    def views():
+        attention(q[:, :, ::-1], k, v)
+
+    def refused():
+        with pytest.raises(flash_mlir.FlashError):
+            attention(q, k, v[:, :, :2])
+
+    call = {"plain": plain, "function": function, "views": views, "refused": refused}[kind]
+    count = CALLS if kind != "refused" else CALLS // 10
+    call_many(call, count // 10)
+    # Tables of NumPy's and Python's own grow now and then; a leak grows in each round.
+    traced, grown = [], []
+    for _ in range(3):
+        gc.collect()
+        tracemalloc.start()
+        call_many(call, count // 10)
+        gc.collect()
+        traced.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        before = resident()
+        call_many(call, count // 3)
+        gc.collect()
+        grown.append(resident() - before)
+    flash_mlir.set_num_threads(0)
+    assert min(traced) < count // 10 * 16, f"{traced} bytes of Python's"
+    assert min(grown) < 1 << 20, f"{grown} bytes of the process"
+
+
+def test_plans_are_bounded(inputs, monkeypatch):
+    from flash_mlir import _attention
+    monkeypatch.setattr(_attention, "MOST_PLANS", 8)
+    for n in range(1, 40):
+        q, k, v = inputs(b=1, sq=n, sk=n, d=16)
+        attention(q, k, v)
+    assert len(_attention._plans) <= 8
+
+
+# A CUDA driver that does nothing: what is left of a call is what the host does.
+HOST = """
+import statistics, sys, time
+import numpy as np
+import flash_mlir
+from flash_mlir import _arrays, _attention, _plan
+
+class Data:
+    def __init__(self, pointer): self.ptr = pointer
+
+class Device:
+    id = 0
+
+class ndarray:
+    # As much of CuPy's as is read, in slots: its own are in C.
+    __slots__ = ("shape", "strides", "dtype", "data", "device", "itemsize")
+
+    def __init__(self, shape, dtype):
+        self.shape, self.dtype, self.data, self.device, self.itemsize = shape, dtype, Data(1 << 20), Device, 2
+        strides, step = [], 2
+        for n in reversed(shape):
+            strides.append(step)
+            step *= n
+        self.strides = tuple(reversed(strides))
+
+class cupy:
+    @staticmethod
+    def empty(shape, dtype):
+        return ndarray(shape, dtype)
+
+    class cuda:
+        class get_current_stream:
+            ptr = 0
+
+ndarray.__module__ = "cupy"
+sys.modules["cupy"] = cupy
+q, k, v = (ndarray((1, 16, 128, 64), np.dtype("float16")) for _ in range(3))
+call = lambda: flash_mlir.attention(q, k, v, causal=True)
+call()
+assert next(iter(_plan._functions.values())).on_device
+times = []
+for _ in range(50):
+    begin = time.perf_counter()
+    for _ in range(400): call()
+    times.append((time.perf_counter() - begin) / 400)
+plan = next(iter(_attention._plans.values()))
+slot = plan.slots[0]
+raw = []
+for _ in range(50):
+    begin = time.perf_counter()
+    for _ in range(400): _plan._library.raw_launch(plan.handle, slot.first, slot.second, None)
+    raw.append((time.perf_counter() - begin) / 400)
+print(f"{1e6 * min(times):.2f} {1e6 * min(raw):.2f}")
+"""
+
+
+def test_host_time_of_a_cached_call(tmp_path):
+    """The host's share of a GPU call, against a driver that does nothing: printed, and held to a limit that a busy machine meets."""
+    compiler = next((c for c in ("clang-22", "cc", "gcc") if subprocess.run(["which", c], capture_output=True).returncode == 0), None)
+    if compiler is None:
+        pytest.skip("no C compiler for the driver that does nothing")
+    source = os.path.join(os.path.dirname(__file__), "null_cuda.c")
+    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", tmp_path / "libcuda.so.1", source], check=True)
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path), "FLASH_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", HOST], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    whole, launch = map(float, done.stdout.split())
+    print(f"a cached call: {whole} us of the host, {launch} us of them in the library")
+    assert whole < 40
