@@ -199,9 +199,9 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
   // loop that needs most of it.
   auto noteBackward = [&](Value value, ArrayRef<OperationIO> loops) {
     Value root = traceTensor(value);
-    if (!isa<BlockArgument>(root) ||
-        llvm::any_of(needed,
-                     [&](auto &entry) { return entry.first.first == root; }))
+    if (!isa<BlockArgument>(root) || llvm::any_of(needed, [&](auto &entry) {
+          return entry.first.first == root;
+        }))
       return;
     int64_t most = 0;
     for (const OperationIO &loop : loops)
@@ -218,9 +218,9 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
       for (Value input : backward.getOperands().take_front(3))
         noteBackward(input, ArrayRef(io.operations).drop_front(number));
       number = io.operations.size() - 1;
-      for (Value input : {Value(backward.getOutput()), Value(backward.getLse()),
-                          Value(backward.getDOutput()),
-                          Value(backward.getDLse())})
+      for (Value input :
+           {Value(backward.getOutput()), Value(backward.getLse()),
+            Value(backward.getDOutput()), Value(backward.getDLse())})
         if (input && isa<BlockArgument>(traceTensor(input)))
           otherReads += bytesOf(input);
       continue;

@@ -132,7 +132,9 @@ struct IOReportPass : flash::impl::IOReportBase<IOReportPass> {
     }
     for (auto func : module.getOps<func::FuncOp>()) {
       bool any = false;
-      func.walk([&](Operation *op) { any |= isa<AttentionOpInterface, MergeOp>(op); });
+      func.walk([&](Operation *op) {
+        any |= isa<AttentionOpInterface, MergeOp>(op);
+      });
       if (!any)
         continue;
       FailureOr<FunctionIO> io =
