@@ -222,11 +222,11 @@ void BackwardCases::regions() {
   ^bb0(%b: index, %h: index, %x: index, %y: index):
     %c24 = arith.constant 24 : index
     %c2 = arith.constant 2 : index
-    %u = arith.floordivsi %x, %c24 : index
-    %v = arith.floordivsi %y, %c24 : index
-    %last = arith.addi %v, %c2 : index
-    %m = arith.cmpi sle, %v, %u : index
-    %n = arith.cmpi sle, %u, %last : index
+    %own = arith.floordivsi %x, %c24 : index
+    %of = arith.floordivsi %y, %c24 : index
+    %last = arith.addi %of, %c2 : index
+    %m = arith.cmpi sle, %of, %own : index
+    %n = arith.cmpi sle, %own, %last : index
     %s = arith.andi %m, %n : i1
     flash.yield %s : i1
   })";

@@ -108,3 +108,19 @@ func.func @region_strict(%q: tensor<1x2x8x4xf32>) -> tensor<1x2x8x4xf32> {
   } : tensor<1x2x8x4xf32>, tensor<1x2x8x4xf32>, tensor<1x2x8x4xf32> -> tensor<1x2x8x4xf32>
   return %o : tensor<1x2x8x4xf32>
 }
+
+// The same of a backward; captures that nobody reads any more go with the region.
+// CHECK-LABEL: @region_backward
+// CHECK: flash.attention_backward %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} {mask = #flash.window<left = 6, right = 0>} : tensor
+func.func @region_backward(%q: tensor<1x2x8x4xf32>, %l: tensor<1x2x8xf32>, %ids: tensor<8xi32>) -> tensor<1x2x8x4xf32> {
+  %dq = flash.attention_backward %q, %q, %q, %q, %l, %q captures(%ids : tensor<8xi32>) mask {
+  ^bb0(%b: index, %h: index, %i: index, %j: index, %x: tensor<8xi32>):
+    %c7 = arith.constant 7 : index
+    %d = arith.subi %i, %j : index
+    %m = arith.cmpi slt, %d, %c7 : index
+    %n = arith.cmpi sle, %j, %i : index
+    %s = arith.andi %m, %n : i1
+    flash.yield %s : i1
+  } : tensor<1x2x8x4xf32>, tensor<1x2x8x4xf32>, tensor<1x2x8x4xf32>, tensor<1x2x8x4xf32>, tensor<1x2x8xf32>, tensor<1x2x8x4xf32> -> query tensor<1x2x8x4xf32>
+  return %dq : tensor<1x2x8x4xf32>
+}

@@ -146,3 +146,50 @@ func.func @whole(%q: !s, %k: !s, %v: !s, %o: !s, %l: !t, %do: !s) -> (!s, !s, !s
   %dq, %dk, %dv = flash.attention_backward %q, %k, %v, %o, %l, %do {mask = #flash.causal} : !s, !s, !s, !s, !t, !s -> query !s key !s value !s
   return %dq, %dk, %dv : !s, !s, !s
 }
+
+// A mask that is written as a region bounds the loop over queries, too. What it says of distances is an attribute before tiles are chosen.
+// CHECK-LABEL: func.func @region_distance
+// CHECK: flash.backward_step {{.*}} {mask = #flash.causal, {{.*}}} -> value tensor
+func.func @region_distance(%q: !q, %k: !k, %v: !k, %o: !q, %l: !l, %do: !q) -> !k {
+  %dv = flash.attention_backward %q, %k, %v, %o, %l, %do mask {
+  ^bb0(%b: index, %h: index, %i: index, %j: index):
+    %s = arith.cmpi sle, %j, %i : index
+    flash.yield %s : i1
+  } : !q, !k, !k, !q, !l, !q -> value !k
+  return %dv : !k
+}
+
+// Other comparisons are solved for the query: its block of 96 is the key's, or the one behind it.
+// CHECK-LABEL: func.func @region_blocks
+// CHECK: linalg.reduce
+// CHECK: scf.forall
+// CHECK: %[[KLAST:.*]] = arith.addi %[[K:.*]], %c{{47|63|127}} : index
+// CHECK: %[[LEAST:.*]] = arith.floordivsi %[[K]], %c96
+// CHECK: %[[LAST:.*]] = arith.floordivsi %[[KLAST]], %c96
+// CHECK: %[[MOST:.*]] = arith.addi %[[LAST]], %c1
+// CHECK: %[[LOW:.*]] = arith.muli %[[LEAST]], %c96
+// CHECK: %[[HIGH:.*]] = arith.muli %[[MOST]], %c96
+// CHECK: %[[END:.*]] = arith.addi %[[HIGH]], %c96
+// CHECK: %[[LOW0:.*]] = arith.maxsi %[[LOW]], %c0
+// CHECK: %[[FIRST:.*]] = arith.minsi %[[LOW0]], %c384
+// CHECK: %[[BLOCK:.*]] = arith.divui %[[FIRST]], %[[SIZE:c(48|64)]]
+// CHECK: %[[FROM:.*]] = arith.muli %[[BLOCK]], %[[SIZE]]
+// CHECK: %[[END0:.*]] = arith.maxsi %[[END]], %c0
+// CHECK: %[[TO:.*]] = arith.minsi %[[END0]], %c384
+// CHECK: scf.for %{{.*}} = %[[FROM]] to %[[TO]] step %[[SIZE]]
+// CHECK: flash.backward_step
+func.func @region_blocks(%q: !s, %k: !s, %v: !s, %o: !s, %l: !t, %do: !s) -> !s {
+  %dv = flash.attention_backward %q, %k, %v, %o, %l, %do mask {
+  ^bb0(%b: index, %h: index, %i: index, %j: index):
+    %c1 = arith.constant 1 : index
+    %c96 = arith.constant 96 : index
+    %x = arith.floordivsi %i, %c96 : index
+    %y = arith.floordivsi %j, %c96 : index
+    %z = arith.addi %y, %c1 : index
+    %m = arith.cmpi sle, %y, %x : index
+    %n = arith.cmpi sle, %x, %z : index
+    %s = arith.andi %m, %n : i1
+    flash.yield %s : i1
+  } : !s, !s, !s, !s, !t, !s -> value !s
+  return %dv : !s
+}
