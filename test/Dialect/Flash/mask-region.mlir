@@ -49,7 +49,7 @@ func.func @window(%q: tensor<?x4x?x64xf32>, %w: tensor<4xi32>) -> tensor<?x4x?x6
 // CHECK: scf.if
 // CHECK-NEXT: tensor.extract %[[IDS]]
 func.func @documents(%q: tensor<?x4x?x64xf32>, %ids: tensor<?xi32>) -> tensor<?x4x?x64xf32> {
-  %o = flash.attention %q, %q, %q captures(%ids : tensor<?xi32>) {schedule = #flash.schedule<m = 64, n = 32, d = 16>} mask {
+  %o = flash.attention %q, %q, %q captures(%ids : tensor<?xi32>) {schedule = #flash.schedule<m = 64, n = 32, d = 16, warps = 4, instruction = mma_sync>} mask {
   ^bb0(%b: index, %h: index, %i: index, %j: index, %t: tensor<?xi32>):
     // expected-remark @below {{blocks of the mask are not classified, for 'tensor.extract' is not followed here; each gets the predicate}}
     %x = tensor.extract %t[%i] : tensor<?xi32>

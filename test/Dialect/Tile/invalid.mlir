@@ -36,7 +36,7 @@ func.func private @empty(!flash_tile.fragment<64x0xf32, #flash_tile.acc<4>>)
 func.func private @huge(!flash_tile.shared<64x9223372036854775807xbf16>)
 
 // -----
-// expected-error @below {{a shared tile has a multiple of 8 rows (the period of the swizzle), not 20}}
+// expected-error @below {{a shared tile has a multiple of 8 rows (the period of the swizzle) or one row, not 20}}
 func.func private @shared_rows(!flash_tile.shared<20x64xbf16>)
 
 // -----

@@ -195,23 +195,29 @@ FailureOr<FunctionIO> flash::analyzeIO(func::FuncOp func,
       bytes *= size;
     return bytes;
   };
-  // All of an argument that no attention has read before: a backward is said to
-  // need it.
-  auto noteWhole = [&](Value value) {
+  // What a backward needs of an argument that no attention has read before: the
+  // loop that needs most of it.
+  auto noteBackward = [&](Value value, ArrayRef<OperationIO> loops) {
     Value root = traceTensor(value);
-    if (isa<BlockArgument>(root) && llvm::none_of(needed, [&](auto &entry) {
+    if (!isa<BlockArgument>(root) || llvm::any_of(needed, [&](auto &entry) {
           return entry.first.first == root;
         }))
-      otherReads += bytesOf(value);
+      return;
+    int64_t most = 0;
+    for (const OperationIO &loop : loops)
+      for (const OperandIO &operand : loop.operands)
+        if (operand.value == names.of(value))
+          most = std::max(most, operand.compulsory.read);
+    otherReads += most;
   };
   for (size_t number = 0; number < ops.size(); ++number) {
     Operation *op = ops[number];
     if (auto backward = dyn_cast<AttentionBackwardOp>(op)) {
       if (failed(modelBackward(backward, target, known, names, io.operations)))
         return failure();
-      number = io.operations.size() - 1;
       for (Value input : backward.getOperands().take_front(3))
-        noteWhole(input);
+        noteBackward(input, ArrayRef(io.operations).drop_front(number));
+      number = io.operations.size() - 1;
       for (Value input :
            {Value(backward.getOutput()), Value(backward.getLse()),
             Value(backward.getDOutput()), Value(backward.getDLse())})

@@ -11,6 +11,9 @@
 //   %n = arith.muli %rows, %c512
 //   memref.atomic_rmw addi %n, %counters[%slot]
 //
+// Sums that blocks add up are read and written tile by tile (flash.add_slice),
+// after zeros.
+//
 // At L1 or L2, where a tile's load is one op and says how much of it exists;
 // what comes after neither adds loads nor leaves any out, since an atomic
 // addition can be neither merged nor removed. The counters are a global of the
@@ -25,6 +28,7 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Transforms/RegionUtils.h"
 #include <map>
 
 namespace flash {
@@ -245,6 +249,9 @@ struct CountIOPass : flash::impl::CountIOBase<CountIOPass> {
                          << "' already; a program is counted once";
       return signalPassFailure();
     }
+    // A tile that nothing reads is not loaded.
+    IRRewriter rewriter(&getContext());
+    (void)runRegionDCE(rewriter, module->getRegions());
     Counter counter(module);
     for (auto func : module.getOps<func::FuncOp>()) {
       if (counter.numSites()) {

@@ -58,7 +58,12 @@ makeArguments(func::FuncOp func, const llvm::StringMap<int64_t> &dims) {
     if (ShapedType::isDynamic(size))
       size = get(name, otherwise);
   };
-  func.walk([&](AttentionOp op) {
+  auto setRows = [&](Value lse) {
+    set(lse, 0, "batch", 1);
+    set(lse, 1, "heads", 1);
+    set(lse, 2, "sq", 1024);
+  };
+  func.walk([&](AttentionOpInterface op) {
     int64_t heads = op.getHeadsDim(), length = op.getLengthDim();
     auto fixedHeads = [&](Value value) {
       int64_t size = cast<RankedTensorType>(value.getType()).getDimSize(heads);
@@ -71,6 +76,17 @@ makeArguments(func::FuncOp func, const llvm::StringMap<int64_t> &dims) {
           fixedHeads(isQuery ? Value(op.getKey()) : Value(op.getQuery())));
       set(value, length, isQuery ? "sq" : "sk", 1024);
     }
+    auto backward = dyn_cast<AttentionBackwardOp>(*op);
+    if (!backward)
+      return;
+    for (Value output : {backward.getOutput(), backward.getDOutput()}) {
+      set(output, 0, "batch", 1);
+      set(output, heads, "heads", fixedHeads(op.getQuery()));
+      set(output, length, "sq", 1024);
+    }
+    for (Value lse : {backward.getLse(), backward.getDLse()})
+      if (lse)
+        setRows(lse);
   });
   func.walk([&](MergeOp op) {
     int64_t heads = op.getLayout() == Layout::BHSD ? 1 : 2;
@@ -79,11 +95,8 @@ makeArguments(func::FuncOp func, const llvm::StringMap<int64_t> &dims) {
       set(output, heads, "heads", 1);
       set(output, 3 - heads, "sq", 1024);
     }
-    for (Value lse : op.getLses()) {
-      set(lse, 0, "batch", 1);
-      set(lse, 1, "heads", 1);
-      set(lse, 2, "sq", 1024);
-    }
+    for (Value lse : op.getLses())
+      setRows(lse);
   });
   for (KnownValue &argument : arguments)
     for (int64_t &size : argument.shape)
@@ -119,7 +132,9 @@ struct IOReportPass : flash::impl::IOReportBase<IOReportPass> {
     }
     for (auto func : module.getOps<func::FuncOp>()) {
       bool any = false;
-      func.walk([&](Operation *op) { any |= isa<AttentionOp, MergeOp>(op); });
+      func.walk([&](Operation *op) {
+        any |= isa<AttentionOpInterface, MergeOp>(op);
+      });
       if (!any)
         continue;
       FailureOr<FunctionIO> io =

@@ -111,6 +111,12 @@ struct ScheduleRecomputePass
 
   void runOnOperation() override {
     func::FuncOp func = getOperation();
+    // A target that there is not is reported by who reads it.
+    bool hasBackward =
+        func.walk([](AttentionBackwardOp) { return WalkResult::interrupt(); })
+            .wasInterrupted();
+    if (!hasBackward)
+      return;
     FailureOr<TargetAttr> description = parseTarget(&getContext(), target, [&] {
       return func.emitError() << "flash-schedule-recompute: ";
     });

@@ -82,8 +82,8 @@ static Value buildZeros(OpBuilder &builder, Location loc, FragmentType type) {
 }
 
 /// Builds the product from the ring's stage of iteration `count`, and its store
-/// to `offsets`; gives the product.
-static MmaOp buildLate(OpBuilder &builder, LateProduct late, Value ring,
+/// to `offsets`.
+static void buildLate(OpBuilder &builder, LateProduct late, Value ring,
                        Value count, ValueRange offsets) {
   Location loc = late.product.getLoc();
   auto get = GetOp::create(builder, loc, late.operand.getTile().getType(), ring,
@@ -96,7 +96,6 @@ static MmaOp buildLate(OpBuilder &builder, LateProduct late, Value ring,
   mapping.map(late.product.getResult(), product.getResult());
   auto store = cast<StoreAsyncOp>(builder.clone(*late.store, mapping));
   store.getOffsetsMutable().assign(offsets);
-  return product;
 }
 
 /// Where late products start: after those that need nothing of this iteration
@@ -158,12 +157,18 @@ static void delay(scf::ForOp loop, LateProduct late) {
   builder.setInsertionPoint(late.operand);
   FillOp::create(builder, loc, ring, count, late.operand.getValue());
 
-  // The last one.
+  // The last one, if there is one: what is added may have no place without.
   builder.setInsertionPointAfter(loop);
   ValueRange results = loop.getResults();
   Value last =
       arith::SubIOp::create(builder, loc, results[own],
                             arith::ConstantIndexOp::create(builder, loc, 1));
+  Value some = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::sgt, last,
+      arith::ConstantIndexOp::create(builder, loc, 0));
+  auto branch =
+      scf::IfOp::create(builder, loc, some, /*withElseRegion=*/false);
+  builder.setInsertionPointToStart(branch.thenBlock());
   buildLate(builder, late, ring, last, results.drop_front(own + 1));
 
   late.store.erase();
