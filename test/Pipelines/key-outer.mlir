@@ -24,24 +24,32 @@
 // THREE-COUNT-3: {{ ok$}}
 // TWO-COUNT-2: {{ ok$}}
 
-// Statistics are loaded for columns, two of five products are in flight beside other work, and what is left of
-// the scores' gradients goes through shared memory.
+// Statistics of columns come through rings. Two of five products are in flight beside other work; what is left of
+// the scores' gradients is filled into a ring, and its product runs one step later, the last one after the loop.
 // ROLES-LABEL: gpu.func @dqdkdv
 // ROLES: flash_tile.specialize
 // ROLES: flash_tile.put
 // ROLES: consumers
 // ROLES: scf.for
 // ROLES: flash_tile.mma_start
-// ROLES: flash_tile.map() : () -> !flash_tile.fragment<64xf32, #flash_tile.col<8>>
 // ROLES: flash_tile.mma_start
+// ROLES: flash_tile.read {{.*}} -> !flash_tile.fragment<64xf32, #flash_tile.col<8>>
 // ROLES: flash_tile.mma_wait {{.*}} in_flight 1
 // ROLES: math.exp2
 // ROLES: flash_tile.mma_start
 // ROLES: flash_tile.mma_wait {{.*}} in_flight 1
-// ROLES: flash_tile.mma_start
-// ROLES: %[[DS:.*]] = flash_tile.store_shared
+// ROLES: %[[LATE:.*]] = arith.subi
+// ROLES: %[[DS:.*]] = flash_tile.get %[[RING:.*]][%[[LATE]]]
 // ROLES: flash_tile.mma_start #flash_tile.wgmma %[[DS]], %{{.*}} transpose_a
+// ROLES: flash_tile.mma_start
+// ROLES: flash_tile.fill %[[RING]]
+// ROLES: flash_tile.mma_wait {{.*}} in_flight 1
+// ROLES: flash_tile.release %[[RING]][%[[LATE]]]
 // ROLES: flash_tile.store_async add {{.*}} : !flash_tile.fragment<64x64xf32, #flash_tile.acc<8, column_groups = 2>>
+// ROLES: scf.if
+// ROLES: %[[LAST:.*]] = flash_tile.get %[[RING]]
+// ROLES: flash_tile.mma #flash_tile.wgmma %[[LAST]], %{{.*}} transpose_a
+// ROLES: flash_tile.store_async add
 // ROLES-LABEL: gpu.func @gemm
 // ROLES: flash_tile.specialize
 // ROLES: flash_tile.map{{.*}}#flash_tile.col<8>
