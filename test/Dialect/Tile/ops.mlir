@@ -9,6 +9,14 @@
 !flag = !flash_tile.fragment<128xi1, #flash_tile.row<8>>
 
 gpu.module @kernels {
+  // A vector along columns has one row, in a ring, too.
+  // CHECK-LABEL: gpu.func @vectors
+  // CHECK: flash_tile.ring : !flash_tile.ring<2, 1x64xf32, mbarrier>
+  gpu.func @vectors() kernel {
+    %ring = flash_tile.ring : !flash_tile.ring<2, 1x64xf32, mbarrier>
+    gpu.return
+  }
+
   // CHECK-LABEL: gpu.func @synchronous
   gpu.func @synchronous(%q: memref<?x8x?x64xbf16>, %o: memref<?x8x?x64xbf16>,
                         %lse: memref<?x8x?xf32>, %n: index, %scale: f32, %more: i1)

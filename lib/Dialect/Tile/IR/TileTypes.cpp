@@ -192,7 +192,9 @@ LogicalResult RingType::verify(EmitError emitError, int64_t stages,
     return emitError() << "a ring is shared by 1 to 8 blocks, not " << cluster;
   if (cluster > 1 && kind != RingKind::MBarrier)
     return emitError() << "a ring of kind cp_async is not shared by blocks";
-  if (tile.getRows() % (8 * cluster))
+  // A vector along columns is one row.
+  bool isVector = tile.getRows() == 1 && cluster == 1;
+  if (!isVector && tile.getRows() % (8 * cluster))
     return emitError() << "each of " << cluster
                        << " blocks copies whole groups of 8 rows, which "
                        << tile.getRows() << " rows are not";
