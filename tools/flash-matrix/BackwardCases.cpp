@@ -222,11 +222,11 @@ void BackwardCases::regions() {
   ^bb0(%b: index, %h: index, %x: index, %y: index):
     %c24 = arith.constant 24 : index
     %c2 = arith.constant 2 : index
-    %u = arith.floordivsi %x, %c24 : index
-    %v = arith.floordivsi %y, %c24 : index
-    %last = arith.addi %v, %c2 : index
-    %m = arith.cmpi sle, %v, %u : index
-    %n = arith.cmpi sle, %u, %last : index
+    %of = arith.floordivsi %x, %c24 : index
+    %at = arith.floordivsi %y, %c24 : index
+    %last = arith.addi %at, %c2 : index
+    %m = arith.cmpi sle, %at, %of : index
+    %n = arith.cmpi sle, %of, %last : index
     %s = arith.andi %m, %n : i1
     flash.yield %s : i1
   })";
