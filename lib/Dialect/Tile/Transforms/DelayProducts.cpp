@@ -84,7 +84,7 @@ static Value buildZeros(OpBuilder &builder, Location loc, FragmentType type) {
 /// Builds the product from the ring's stage of iteration `count`, and its store
 /// to `offsets`.
 static void buildLate(OpBuilder &builder, LateProduct late, Value ring,
-                       Value count, ValueRange offsets) {
+                      Value count, ValueRange offsets) {
   Location loc = late.product.getLoc();
   auto get = GetOp::create(builder, loc, late.operand.getTile().getType(), ring,
                            count, builder.getI64IntegerAttr(0),
@@ -163,11 +163,10 @@ static void delay(scf::ForOp loop, LateProduct late) {
   Value last =
       arith::SubIOp::create(builder, loc, results[own],
                             arith::ConstantIndexOp::create(builder, loc, 1));
-  Value some = arith::CmpIOp::create(
-      builder, loc, arith::CmpIPredicate::sgt, last,
-      arith::ConstantIndexOp::create(builder, loc, 0));
-  auto branch =
-      scf::IfOp::create(builder, loc, some, /*withElseRegion=*/false);
+  Value some =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt, last,
+                            arith::ConstantIndexOp::create(builder, loc, 0));
+  auto branch = scf::IfOp::create(builder, loc, some, /*withElseRegion=*/false);
   builder.setInsertionPointToStart(branch.thenBlock());
   buildLate(builder, late, ring, last, results.drop_front(own + 1));
 
