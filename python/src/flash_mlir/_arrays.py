@@ -44,6 +44,14 @@ class Array(NamedTuple):
         return size
 
 
+def dense_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides, in elements, of an array without gaps."""
+    strides = [1]
+    for n in reversed(shape[1:]):
+        strides.insert(0, strides[0] * max(1, n))
+    return tuple(strides[:len(shape)])
+
+
 def element_of(dtype: Any) -> str:
     """`bf16` of numpy.dtype, torch.bfloat16, ml_dtypes.bfloat16, ...
 
@@ -132,7 +140,13 @@ class TorchAdapter:
     @staticmethod
     def maker(like: Any, shape: tuple[int, ...], element: str) -> Callable[[], Any]:
         torch = sys.modules["torch"]
-        return functools.partial(torch.empty, shape, dtype=getattr(torch, NAMES[element]), device=like.device)
+        dtype, strides = getattr(torch, NAMES[element]), dense_strides(shape)
+        # On an H200's host: torch.empty 3.2 us, empty_strided 1.9, and 1.05 what torch.compile's own code calls, which
+        # allocates on the current device.
+        compiled = getattr(getattr(getattr(torch._C, "_dynamo", None), "guards", None), "_empty_strided_cuda", None)
+        if compiled is not None and like.is_cuda and 0 not in shape and torch.cuda.device_count() == 1:
+            return lambda: compiled(shape, strides, dtype)
+        return functools.partial(torch.empty_strided, shape, strides, dtype=dtype, device=like.device)
 
     @staticmethod
     def stream(device: int | None) -> int:

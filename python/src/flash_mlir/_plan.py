@@ -154,6 +154,8 @@ class Plan:
         """Query, key and value, one result, nothing else: the path whose microseconds count."""
         slots, make = self.slots, self.make[0]
         k_word, v_word = ARGUMENT_WORDS, 2 * ARGUMENT_WORDS
+        if self.adapter.name == "torch":
+            address = sys.modules["torch"].Tensor.data_ptr
 
         def run(arrays: Sequence[Any]) -> Any:
             try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 
-from ._arrays import Array
+from ._arrays import Array, dense_strides
 from ._closures import Closure
 from ._errors import ArgumentError
 
@@ -61,13 +61,7 @@ class Source:
 
 def strides_of(array: Array) -> tuple[int, ...]:
     """Its strides in elements, whether it says them or not."""
-    if array.strides is not None:
-        return array.strides
-    strides, step = [], 1
-    for n in reversed(array.shape):
-        strides.append(step)
-        step *= n
-    return tuple(reversed(strides))
+    return dense_strides(array.shape) if array.strides is None else array.strides
 
 
 def tensor_type(sizes: Sequence[int | None], element: str) -> str:
