@@ -230,6 +230,17 @@ void BackwardCases::regions() {
     %s = arith.andi %m, %n : i1
     flash.yield %s : i1
   })";
+  // Heads of a group see different queries, some none.
+  addMask("region-heads", "").region = R"(mask {
+  ^bb0(%b: index, %h: index, %x: index, %y: index):
+    %c40 = arith.constant 40 : index
+    %later = arith.muli %h, %c40 : index
+    %from = arith.addi %y, %later : index
+    %m = arith.cmpi sge, %x, %from : index
+    %n = arith.cmpi sle, %b, %h : index
+    %s = arith.andi %m, %n : i1
+    flash.yield %s : i1
+  })";
   // One term is #flash.causal; the other stays a region.
   addMask("region-causal", "").region = R"(mask {
   ^bb0(%b: index, %h: index, %x: index, %y: index):

@@ -17,6 +17,7 @@
 #include "AttentionModel.h"
 
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
+#include "llvm/ADT/SmallBitVector.h"
 #include <numeric>
 
 using namespace mlir;
@@ -46,7 +47,8 @@ private:
   LogicalResult readSizes();
   FailureOr<Walk> walk(bool keysOutside, int64_t m, int64_t n);
   LogicalResult walkPlace(bool keysOutside, int64_t m, int64_t n,
-                          int64_t copies, Walk &walk);
+                          int64_t copies, llvm::SmallBitVector &met,
+                          Walk &walk);
   void addStatistics();
   LogicalResult addKeyLoop(bool query, bool key, bool value);
   LogicalResult addQueryLoop(int64_t m, int64_t n);
@@ -135,9 +137,11 @@ LogicalResult BackwardModel::readSizes() {
   return success();
 }
 
-/// Adds the blocks of one batch and head, which stands for `copies`.
+/// Adds the blocks of one batch and head, which stands for `copies`. `met` says
+/// of each block outside whether another head has met it.
 LogicalResult BackwardModel::walkPlace(bool keysOutside, int64_t m, int64_t n,
-                                       int64_t copies, Walk &walk) {
+                                       int64_t copies,
+                                       llvm::SmallBitVector &met, Walk &walk) {
   int64_t outside = keysOutside ? sizes.keys : sizes.queries,
           inside = keysOutside ? sizes.queries : sizes.keys,
           outsideOffset = keysOutside ? kvOffset : qOffset,
@@ -166,7 +170,9 @@ LogicalResult BackwardModel::walkPlace(bool keysOutside, int64_t m, int64_t n,
     walk.steps += steps * copies;
     walk.blocks.visited += steps * copies;
     walk.rows += (end - from) * copies;
-    walk.neededOutside += (last + 1 - first) * copies;
+    if (!met.test(first / by))
+      walk.neededOutside += (last + 1 - first) * copies;
+    met.set(first / by);
     needed.insert(from, end);
     for (int64_t row = from; row < end; row += size) {
       int64_t rowLast = std::min(row + size, inside) - 1;
@@ -189,26 +195,34 @@ LogicalResult BackwardModel::walkPlace(bool keysOutside, int64_t m, int64_t n,
 
 FailureOr<Walk> BackwardModel::walk(bool keysOutside, int64_t m, int64_t n) {
   Walk walk;
-  int64_t heads = keysOutside ? sizes.keyHeads : sizes.heads;
-  int64_t batches = mask->dependsOnPlace() ? sizes.batch : 1,
-          places = mask->dependsOnPlace() ? heads : 1;
-  if (sizes.batch * heads == 0)
+  // A block of keys meets the queries of a group of heads. Where the mask asks
+  // which head it is, each is walked; otherwise one stands for all.
+  bool dependent = mask->dependsOnPlace();
+  int64_t inGroup = keysOutside ? group() : 1,
+          heads = keysOutside ? sizes.keyHeads : sizes.heads,
+          batches = dependent ? sizes.batch : 1, places = dependent ? heads : 1,
+          each = dependent ? inGroup : 1;
+  if (sizes.batch * sizes.heads * heads == 0)
     return walk;
   int64_t copies = sizes.batch * heads / (batches * places);
+  int64_t blocks =
+      keysOutside ? ceilDiv(sizes.keys, n) : ceilDiv(sizes.queries, m);
   for (int64_t b = 0; b < batches; ++b)
     for (int64_t h = 0; h < places; ++h) {
-      mask->setPlace({b, keysOutside ? h * group() : h, qOffset, kvOffset,
-                      qOffset, kvOffset, qOffset + sizes.queries,
-                      kvOffset + sizes.keys});
-      if (failed(walkPlace(keysOutside, m, n, copies, walk)))
-        return failure();
+      llvm::SmallBitVector met(blocks);
+      for (int64_t i = 0; i < each; ++i) {
+        mask->setPlace({b, h * inGroup + i, qOffset, kvOffset, qOffset,
+                        kvOffset, qOffset + sizes.queries,
+                        kvOffset + sizes.keys});
+        if (failed(walkPlace(keysOutside, m, n, copies, met, walk)))
+          return failure();
+      }
     }
   // Each query head of a group has its own tiles.
-  if (keysOutside)
-    for (int64_t *count :
-         {&walk.rows, &walk.steps, &walk.neededInside, &walk.blocks.all,
-          &walk.blocks.visited, &walk.blocks.full})
-      *count *= group();
+  for (int64_t *count :
+       {&walk.rows, &walk.steps, &walk.neededInside, &walk.blocks.all,
+        &walk.blocks.visited, &walk.blocks.full})
+    *count *= inGroup / each;
   return walk;
 }
 

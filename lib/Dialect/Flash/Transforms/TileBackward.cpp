@@ -153,6 +153,8 @@ private:
                         const Sums &sums, bool transposed);
   Sums walkQueries(const KeyTiles &keys, Sums sums);
   std::pair<Value, Value> visibleQueries(const KeyTiles &keys);
+  bool visibleQueriesOfGroup(const KeyTiles &keys,
+                             std::pair<Value, Value> &rows);
   std::pair<Value, Value> visibleKeys(const QueryTiles &queries);
   Value addToQueries(Value tile, Value slab, Value row);
   Value zeroTile(int64_t rows, int64_t columns) {
@@ -361,6 +363,47 @@ std::pair<Value, Value> BackwardTiler::visibleQueries(const KeyTiles &keys) {
   return {first, end};
 }
 
+/// The same for all heads of the group together; true if each has rows of its
+/// own.
+bool BackwardTiler::visibleQueriesOfGroup(const KeyTiles &keys,
+                                          std::pair<Value, Value> &rows) {
+  Value firstHead = index.mul(keyHead, p.group);
+  queryHead = firstHead;
+  if (!mask || getConstantIntValue(p.group) == 1) {
+    rows = visibleQueries(keys);
+    return false;
+  }
+  // A head that nothing folds shows whether the rows depend on it.
+  auto probe = UnrealizedConversionCastOp::create(
+      rewriter, loc, rewriter.getIndexType(), firstHead);
+  queryHead = probe.getResult(0);
+  rows = visibleQueries(keys);
+  bool differ = !queryHead.use_empty();
+  auto forget = [&](Value &row) {
+    if (row == queryHead)
+      row = firstHead;
+  };
+  forget(rows.first);
+  forget(rows.second);
+  rewriter.replaceOp(probe, firstHead);
+  queryHead = firstHead;
+  if (!differ)
+    return false;
+  // Up to so many heads are asked for the first and the last of their rows.
+  constexpr int64_t most = 16;
+  std::optional<int64_t> group = getConstantIntValue(p.group);
+  if (!group || *group > most) {
+    rows = {index.constant(0), p.numQueries};
+    return true;
+  }
+  for (int64_t head = 1; head < *group; ++head) {
+    queryHead = index.add(firstHead, index.constant(head));
+    auto [first, end] = visibleQueries(keys);
+    rows = {index.min(rows.first, first), index.max(rows.second, end)};
+  }
+  return true;
+}
+
 /// Adds a tile to the rows from `row` on of the query head; `slab` has them for
 /// the group of heads.
 Value BackwardTiler::addToQueries(Value tile, Value slab, Value row) {
@@ -385,11 +428,13 @@ Value BackwardTiler::addToQueries(Value tile, Value slab, Value row) {
 }
 
 /// The loop over the queries that see a block of keys, of all heads of the
-/// group; `sums.query` is the group's slab.
+/// group; `sums.query` is the group's slab. Where heads see rows of their own,
+/// one thread leaves out those of others; warps mask them.
 Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
   Value firstHead = index.mul(keyHead, p.group);
-  queryHead = firstHead;
-  auto [first, end] = visibleQueries(keys);
+  std::pair<Value, Value> rows;
+  bool differ = visibleQueriesOfGroup(keys, rows);
+  Value first = rows.first, end = rows.second;
   Value size = index.constant(p.rows), one = index.constant(1);
   bool single = getConstantIntValue(p.group) == 1;
   Value blocks, from = first, to = end, by = size;
@@ -414,14 +459,37 @@ Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
               first,
               index.mul(index.sub(place, index.mul(head, blocks)), size));
         }
-        Sums before = sums.with(args), inside = before;
-        if (sums.query)
-          inside.query = zeroTile(p.rows, p.qkDim);
-        Sums after = stepUnlessHidden(queryTiles(row), keys, inside,
-                                      /*transposed=*/!isOfOneThread());
-        if (sums.query)
-          after.query = addToQueries(after.query, before.query, row);
-        scf::YieldOp::create(rewriter, loc, after.list());
+        Sums before = sums.with(args);
+        auto add = [&] {
+          Sums inside = before;
+          if (sums.query)
+            inside.query = zeroTile(p.rows, p.qkDim);
+          Sums after = stepUnlessHidden(queryTiles(row), keys, inside,
+                                        /*transposed=*/!isOfOneThread());
+          if (sums.query)
+            after.query = addToQueries(after.query, before.query, row);
+          return after.list();
+        };
+        if (!differ || !isOfOneThread()) {
+          scf::YieldOp::create(rewriter, loc, add());
+          return;
+        }
+        auto [ownFirst, ownEnd] = visibleQueries(keys);
+        Value inside = arith::AndIOp::create(
+            rewriter, loc,
+            arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::sge, row,
+                                  ownFirst),
+            arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::slt, row,
+                                  ownEnd));
+        auto branch = scf::IfOp::create(
+            rewriter, loc, inside,
+            [&](OpBuilder &, Location) {
+              scf::YieldOp::create(rewriter, loc, add());
+            },
+            [&](OpBuilder &, Location) {
+              scf::YieldOp::create(rewriter, loc, before.list());
+            });
+        scf::YieldOp::create(rewriter, loc, branch.getResults());
       });
   return sums.with(loop.getResults());
 }
