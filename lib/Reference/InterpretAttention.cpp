@@ -291,7 +291,7 @@ Status Interpreter::visit(AttentionBackwardOp op) {
   if (status.failed())
     return errorAt(op, status.message());
   bool bshd = op.getLayout() == Layout::BSHD;
-  for (auto [name, operand, shape] :
+  for (const auto &[name, operand, shape] :
        {std::tuple<const char *, Value, std::vector<int64_t>>{
             "output", op.getOutput(), sizes->outputShape(bshd)},
         {"d_output", op.getDOutput(), sizes->outputShape(bshd)},

@@ -22,7 +22,6 @@
 using namespace flash;
 using namespace flash::matrix;
 using rt::Result;
-using rt::Status;
 
 Result<mlir::func::FuncOp> matrix::addGradients(const Kernel &kernel,
                                                 mlir::func::FuncOp func) {

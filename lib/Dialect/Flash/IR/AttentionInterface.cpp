@@ -163,8 +163,10 @@ static LogicalResult verifyScores(AttentionOpInterface op) {
 /// Regions see their arguments alone. Said here, before the trait says it of
 /// the operation inside, which knows of no captures.
 static LogicalResult checkClosed(AttentionOpInterface op) {
-  for (auto [name, body] :
+  for (auto region :
        {std::pair{"score", &op.getScoreBody()}, {"mask", &op.getMaskBody()}}) {
+    StringRef name = region.first;
+    Region *body = region.second;
     WalkResult walk = body->walk([&](Operation *inner) {
       for (Value value : inner->getOperands())
         if (!body->isAncestor(value.getParentRegion())) {
