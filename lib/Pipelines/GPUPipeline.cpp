@@ -119,6 +119,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
   if (options.startProducts) {
     onKernels(tile::createTileSplitMaps());
     onKernels(tile::createTileStartProducts());
+    if (options.advanceProducts)
+      onKernels(tile::createTileAdvanceProducts());
     onKernels(tile::createTileUnswitchLoops());
   }
   if (options.prefetchTiles)

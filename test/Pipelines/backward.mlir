@@ -34,17 +34,17 @@
 // FITS-NOT: C75
 
 // With blocks of 128 keys and 64 queries and steps of 16, S and dP take dqk / 16 and dv / 16 products, dK and dV 4 each, dQ 8. Products that
-// stand once more beside the loop, or in a branch of it, come on top.
-// DENSE-COUNT-32: wgmma.mma_async
+// stand once more beside the loop (S starts before it), or in a branch of it, come on top.
+// DENSE-COUNT-40: wgmma.mma_async
 // DENSE: .entry
 
 // A gradient that nobody asked for is not computed: dK and dV have no product for dQ, and dQ alone has three.
-// KEYS-COUNT-24: wgmma.mma_async
+// KEYS-COUNT-32: wgmma.mma_async
 // KEYS-NOT: wgmma.mma_async
-// QUERY-COUNT-20: wgmma.mma_async
+// QUERY-COUNT-28: wgmma.mma_async
 // QUERY-NOT: wgmma.mma_async
 
-// NARROW-COUNT-24: wgmma.mma_async
+// NARROW-COUNT-32: wgmma.mma_async
 
 !q = tensor<?x8x?x128xbf16>
 !k = tensor<?x2x?x128xbf16>

@@ -24,17 +24,17 @@
 // THREE-COUNT-3: {{ ok$}}
 // TWO-COUNT-2: {{ ok$}}
 
-// Statistics of columns come through rings. Two of five products are in flight beside other work; what is left of
+// Scores start an iteration ahead, from a ring of a stage more. Statistics of columns come through rings. Two of five products are in flight beside other work; what is left of
 // the scores' gradients is filled into a ring, and its product runs one step later, the last one after the loop.
 // ROLES-LABEL: gpu.func @dqdkdv
 // ROLES: flash_tile.specialize
 // ROLES: flash_tile.put
 // ROLES: consumers
-// ROLES: scf.for
 // ROLES: flash_tile.mma_start
+// ROLES: scf.for
+// ROLES: flash_tile.mma_wait
 // ROLES: flash_tile.mma_start
 // ROLES: flash_tile.read {{.*}} -> !flash_tile.fragment<64xf32, #flash_tile.col<8>>
-// ROLES: flash_tile.mma_wait {{.*}} in_flight 1
 // ROLES: math.exp2
 // ROLES: flash_tile.mma_start
 // ROLES: flash_tile.mma_wait {{.*}} in_flight 1
@@ -46,6 +46,11 @@
 // ROLES: flash_tile.mma_wait {{.*}} in_flight 1
 // ROLES: flash_tile.release %[[RING]][%[[LATE]]]
 // ROLES: flash_tile.store_async add {{.*}} : !flash_tile.fragment<64x64xf32, #flash_tile.acc<8, column_groups = 2>>
+// ROLES: %[[MORE:.*]] = arith.cmpi slt
+// ROLES: %[[NEXT:.*]] = flash_tile.get %{{.*}} when %[[MORE]] : !flash_tile.ring<3, 64x64xbf16, mbarrier>
+// ROLES: flash_tile.mma_start #flash_tile.wgmma %{{.*}}, %[[NEXT]] transpose_b
+// ROLES: scf.yield
+// ROLES: flash_tile.mma_wait
 // ROLES: scf.if
 // ROLES: %[[LAST:.*]] = flash_tile.get %[[RING]]
 // ROLES: flash_tile.mma #flash_tile.wgmma %[[LAST]], %{{.*}} transpose_a

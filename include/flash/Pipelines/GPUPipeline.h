@@ -67,6 +67,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
           "A product that only leaves to memory runs beside the next "
           "iteration's"),
       llvm::cl::init(true)};
+  Option<bool> advanceProducts{
+      *this, "advance-products",
+      llvm::cl::desc("With start-products: the first product of an iteration "
+                     "starts in the one before"),
+      llvm::cl::init(true)};
   Option<bool> startProducts{
       *this, "start-products",
       llvm::cl::desc("More than two products of an iteration in flight beside "

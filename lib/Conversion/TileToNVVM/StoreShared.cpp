@@ -237,7 +237,10 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
           first, std::min(tile.getColumns(), type.getColumnsOfWarp() - first)};
       onLane0(e, *kernel,
               [&] { e.ptx("cp.async.bulk.wait_group.read 0;", "", {}); });
-      e.ptx("bar.warp.sync 0xffffffff;", "", {});
+      if (op.getBarrier() && first == 0)
+        e.barrier(*kernel);
+      else
+        e.ptx("bar.warp.sync 0xffffffff;", "", {});
       writeToShared(e, *kernel, adaptor.getValue(), type, part, tile, *shared,
                     /*hasMatrices=*/true);
       e.ptx("fence.proxy.async.shared::cta;", "", {});

@@ -44,3 +44,46 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// A ring that is read ahead gets a stage more where there is room: the first one. Stores of another type take the same
+// place behind a barrier of all warps; one loop with both keeps them apart.
+gpu.module @kernels {
+  // CHECK: gpu.func @ahead
+  // CHECK-SAME: flash_tile.shared_bytes = 38912
+  gpu.func @ahead(%map: !flash_tile.tensor_map<16x64xf16>, %sums: !flash_tile.tensor_map<16x32xf32>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    // CHECK: flash_tile.ring {ahead, shared_offset = 0 : i64} : !flash_tile.ring<3, 32x64xf16, mbarrier>
+    %r = flash_tile.ring {ahead} : !flash_tile.ring<2, 32x64xf16, mbarrier>
+    // CHECK: flash_tile.ring {ahead, shared_offset = 13312 : i64} : !flash_tile.ring<1, 64x64xf16, mbarrier>
+    %s = flash_tile.ring {ahead} : !flash_tile.ring<1, 64x64xf16, mbarrier>
+    %zero = arith.constant 0.0 : f16
+    %zero32 = arith.constant 0.0 : f32
+    %o = flash_tile.splat %zero : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
+    %a = flash_tile.splat %zero32 : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+    // CHECK: flash_tile.store_async add {{.*}} {shared_offset = 22528 : i64}
+    flash_tile.store_async add %a, %sums[%i, %i] : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x32xf32>
+    // CHECK: flash_tile.store_async {{.*}} {barrier, shared_offset = 22528 : i64}
+    // CHECK: flash_tile.store_async {{.*}} {shared_offset = 22528 : i64}
+    flash_tile.store_async %o, %map[%i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+    flash_tile.store_async %o, %map[%i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+    gpu.return
+  }
+
+  // CHECK: gpu.func @together
+  gpu.func @together(%map: !flash_tile.tensor_map<16x64xf16>, %sums: !flash_tile.tensor_map<16x32xf32>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %zero = arith.constant 0.0 : f16
+    %zero32 = arith.constant 0.0 : f32
+    %o = flash_tile.splat %zero : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
+    %a = flash_tile.splat %zero32 : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+    scf.for %i = %c0 to %n step %c1 {
+      // CHECK: flash_tile.store_async add {{.*}} {shared_offset = 0 : i64}
+      flash_tile.store_async add %a, %sums[%i, %i] : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x32xf32>
+      // CHECK: flash_tile.store_async {{.*}} {shared_offset = 16384 : i64}
+      flash_tile.store_async %o, %map[%i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+    }
+    gpu.return
+  }
+}

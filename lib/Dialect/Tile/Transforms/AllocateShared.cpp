@@ -10,13 +10,15 @@
 //   ->  %r = flash_tile.ring {shared_offset = 32768 : i64} : ...
 //
 // One after the other: rings and tiles of these kernels live to the end. Only
-// asynchronous stores share their tile: each waits for the one before. It
-// runs last on L3, when the number of stages is decided.
+// asynchronous stores share their place: each waits for the one before. Rings
+// that are read ahead get a stage more if there is room. It runs last on L3,
+// when the number of stages is decided.
 //
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace flash::tile {
@@ -28,6 +30,101 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::tile;
 
+/// Whether all of `before` is over when one of `after` begins: no loop has
+/// both.
+static bool areApart(ArrayRef<StoreAsyncOp> before,
+                     ArrayRef<StoreAsyncOp> after) {
+  return llvm::none_of(before, [&](StoreAsyncOp first) {
+    auto loop = first->getParentOfType<LoopLikeOpInterface>();
+    for (; loop; loop = loop->getParentOfType<LoopLikeOpInterface>())
+      if (llvm::any_of(after, [&](StoreAsyncOp second) {
+            return loop->isProperAncestor(second);
+          }))
+        return true;
+    return false;
+  });
+}
+
+/// Whether all computing warps come by: nothing but loops and roles is around
+/// the op.
+static bool isMetByAll(Operation *op) {
+  for (op = op->getParentOp(); !isa<gpu::GPUFuncOp>(op); op = op->getParentOp())
+    if (!isa<LoopLikeOpInterface, SpecializeOp>(op))
+      return false;
+  return true;
+}
+
+namespace {
+/// Tiles of asynchronous stores, and the place that they share.
+class StorePlaces {
+public:
+  explicit StorePlaces(gpu::GPUFuncOp kernel) {
+    kernel.walk([&](StoreAsyncOp store) {
+      if (tiles.empty() || tiles.back().front().getTile() != store.getTile())
+        tiles.push_back({});
+      tiles.back().push_back(store);
+    });
+    // Each sort once, one after the other, with a barrier between them.
+    for (size_t i = 1; i < tiles.size(); ++i)
+      shared &= isMetByAll(tiles[i].front()) &&
+                llvm::all_of(ArrayRef(tiles).take_front(i), [&](auto &before) {
+                  return areApart(before, tiles[i]);
+                });
+  }
+
+  /// Where they share one, the barriers, and the bytes of the place; else none.
+  std::optional<int64_t> share() {
+    if (tiles.size() < 2 || !shared)
+      return std::nullopt;
+    int64_t bytes = 0;
+    for (auto &stores : tiles)
+      bytes = std::max(bytes, stores.front().getTile().getSizeInBytes());
+    for (auto &stores : ArrayRef(tiles).drop_front())
+      StoreAsyncOp(stores.front()).setBarrier(true);
+    return bytes;
+  }
+
+private:
+  SmallVector<SmallVector<StoreAsyncOp>> tiles;
+  bool shared = true;
+};
+} // namespace
+
+/// Gives each op its place; returns how many bytes all of them need. `ofStores`
+/// are those that all asynchronous stores share, if they do.
+static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores) {
+  Builder builder(kernel.getContext());
+  int64_t offset = 0, end = 0;
+  auto placeAt = [&](auto op, int64_t at, int64_t bytes) {
+    op.setSharedOffsetAttr(builder.getI64IntegerAttr(at));
+    end = at + bytes;
+    offset = llvm::alignTo(end, 1024);
+  };
+  auto place = [&](auto op, int64_t bytes) { placeAt(op, offset, bytes); };
+  llvm::DenseMap<Type, IntegerAttr> stores;
+  kernel.walk([&](Operation *op) {
+    if (auto load = dyn_cast<LoadOp>(op))
+      place(load, load.getTile().getType().getSizeInBytes());
+    else if (auto store = dyn_cast<StoreAsyncOp>(op)) {
+      IntegerAttr &shared = stores[ofStores ? Type() : Type(store.getTile())];
+      if (shared)
+        return store.setSharedOffsetAttr(shared);
+      place(store, ofStores.value_or(store.getTile().getSizeInBytes()));
+      shared = store.getSharedOffsetAttr();
+    } else if (auto ring = dyn_cast<RingOp>(op))
+      place(ring, ring.getRing().getType().getSizeInBytes());
+    else if (auto store = dyn_cast<StoreSharedOp>(op))
+      place(store, store.getTile().getType().getSizeInBytes());
+    else if (auto reduce = dyn_cast<AllReduceOp>(op)) {
+      if (int64_t bytes = reduce.getSharedBytes())
+        place(reduce, bytes);
+    } else if (auto queue = dyn_cast<QueueOp>(op))
+      // In what the alignment of tiles leaves free.
+      placeAt(queue, llvm::alignTo(end, 8), QueueType::sizeInBytes);
+  });
+  return end;
+}
+
 namespace {
 struct TileAllocateSharedPass
     : flash::tile::impl::TileAllocateSharedBase<TileAllocateSharedPass> {
@@ -37,34 +134,22 @@ struct TileAllocateSharedPass
     gpu::GPUFuncOp kernel = getOperation();
     if (!getKernelAttr(kernel))
       return;
-    Builder builder(&getContext());
-    int64_t offset = 0, end = 0;
-    auto placeAt = [&](auto op, int64_t at, int64_t bytes) {
-      op.setSharedOffsetAttr(builder.getI64IntegerAttr(at));
-      end = at + bytes;
-      offset = llvm::alignTo(end, 1024);
-    };
-    auto place = [&](auto op, int64_t bytes) { placeAt(op, offset, bytes); };
-    llvm::DenseMap<Type, IntegerAttr> stores;
-    kernel.walk([&](Operation *op) {
-      if (auto load = dyn_cast<LoadOp>(op))
-        place(load, load.getTile().getType().getSizeInBytes());
-      else if (auto store = dyn_cast<StoreAsyncOp>(op)) {
-        IntegerAttr &shared = stores[store.getTile()];
-        if (shared)
-          return store.setSharedOffsetAttr(shared);
-        place(store, store.getTile().getSizeInBytes());
-        shared = store.getSharedOffsetAttr();
-      } else if (auto ring = dyn_cast<RingOp>(op))
-        place(ring, ring.getRing().getType().getSizeInBytes());
-      else if (auto store = dyn_cast<StoreSharedOp>(op))
-        place(store, store.getTile().getType().getSizeInBytes());
-      else if (auto reduce = dyn_cast<AllReduceOp>(op)) {
-        if (int64_t bytes = reduce.getSharedBytes())
-          place(reduce, bytes);
-      } else if (auto queue = dyn_cast<QueueOp>(op))
-        // In what the alignment of tiles leaves free.
-        placeAt(queue, llvm::alignTo(end, 8), QueueType::sizeInBytes);
+    StorePlaces stores(kernel);
+    std::optional<int64_t> ofStores = stores.share();
+    int64_t end = place(kernel, ofStores);
+    kernel.walk([&](RingOp ring) {
+      if (!ring.getAhead() || end > limit)
+        return;
+      RingType type = ring.getRing().getType();
+      ring.getRing().setType(RingType::get(type.getStages() + 1, type.getTile(),
+                                           type.getKind(), type.getCluster()));
+      int64_t more = place(kernel, ofStores);
+      if (more <= limit) {
+        end = more;
+        return;
+      }
+      ring.getRing().setType(type);
+      end = place(kernel, ofStores);
     });
     if (end > limit) {
       kernel.emitError("kernel '")
@@ -73,6 +158,7 @@ struct TileAllocateSharedPass
           << limit.getValue() << ": choose smaller tiles or fewer stages";
       return signalPassFailure();
     }
+    Builder builder(&getContext());
     kernel->setAttr(FlashTileDialect::getSharedBytesAttrName(),
                     builder.getI64IntegerAttr(end));
   }

@@ -77,7 +77,8 @@ def FlashTile_RingOp : FlashTile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>
   let description = [{
     Reserves the stages and, for the kind `mbarrier`, initialises their
     barriers. Stands at the top of the kernel; `flash_tile.specialize` makes
-    the barriers visible to both roles.
+    the barriers visible to both roles. A ring that is read `ahead` has use for a
+    stage more, which `flash-tile-allocate-shared` gives where there is room.
 
     Example:
 
@@ -85,7 +86,7 @@ def FlashTile_RingOp : FlashTile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>
     %ring = flash_tile.ring : !flash_tile.ring<2, 128x128xbf16, mbarrier>
     ```
   }];
-  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset);
+  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset, UnitAttr:$ahead);
   let results = (outs FlashTile_Ring:$ring);
   let assemblyFormat = "attr-dict `:` qualified(type($ring))";
 }
@@ -459,7 +460,9 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
     With `columns`, a multiple of those of a panel, the op's tile has only so many,
     and the fragment goes through it a part at a time.
 
-    With `add` the copy engine adds elements of f32 to those in memory.
+    With `add` the copy engine adds elements of f32 to those in memory. With
+    `barrier` all computing warps wait for each other behind their own wait: the
+    tile's place was another tile's.
 
     `flash_tile.store_wait` stands behind the last one: a block may not end before
     its shared memory has been read. `shared_offset` is the place in shared memory,
@@ -475,7 +478,8 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
   let arguments = (ins FlashTile_Fragment:$value, FlashTile_TensorMap:$destination,
     Variadic<Index>:$offsets, OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$columns,
     OptionalAttr<FlashTile_CacheHint>:$hint, OptionalAttr<I64Attr>:$shared_offset,
-    OptionalAttr<I64Attr>:$row_dim, OptionalAttr<FlashTile_PackedRows>:$packed, UnitAttr:$add);
+    OptionalAttr<I64Attr>:$row_dim, OptionalAttr<FlashTile_PackedRows>:$packed, UnitAttr:$add,
+    UnitAttr:$barrier);
   let assemblyFormat = [{
     (`add` $add^)? $value `,` $destination `[` $offsets `]` (`columns` $columns^)? attr-dict
     `:` qualified(type($value)) `,` qualified(type($destination))

@@ -174,6 +174,32 @@ def TileStartProducts : Pass<"flash-tile-start-products", "::mlir::gpu::GPUFuncO
   let statistics = [Statistic<"numLoops", "num-loops", "Loops whose products are in flight">];
 }
 
+def TileAdvanceProducts : Pass<"flash-tile-advance-products", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "The first product of an iteration starts in the one before";
+  let description = [{
+    In loops with more than two products that have been started: the first one, if it
+    reads only what is loaded, starts at the end of the iteration before, and is waited
+    for where its own starts another. The last iteration starts one, too, whose result
+    nobody reads: its operand is what the stage holds. The ring is marked `ahead`:
+    `flash-tile-allocate-shared` gives it a stage more where there is room.
+
+    ```mlir
+    scf.for %i ... iter_args(%n = %c0) {
+      %s0 = flash_tile.mma_start %q, %ring[%n] ; %s = flash_tile.mma_wait %s0
+    }
+    // becomes
+    %first = flash_tile.mma_start %q, %ring[%c0]
+    scf.for %i ... iter_args(%n = %c0, %s0 = %first) {
+      %s = flash_tile.mma_wait %s0
+      %next = flash_tile.mma_start %q, %ring[%n + 1]
+    }
+    flash_tile.mma_wait
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let statistics = [Statistic<"numAdvanced", "products-advanced", "Products that start an iteration ahead">];
+}
+
 def TileUnswitchLoops : Pass<"flash-tile-unswitch-loops", "::mlir::gpu::GPUFuncOp"> {
   let summary = "One loop for each answer to a condition that no iteration changes";
   let description = [{
