@@ -140,8 +140,8 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
       one(4, p.rewriter.getIndexAttr(1)), size = one;
   size[3] = sizes[3];
   p.rewriter.setInsertionPointToEnd(forall.getTerminator().getBody());
-  for (auto [tile, out] :
-       llvm::zip_equal(ArrayRef<Value>{lse, delta}, forall.getRegionIterArgs()))
+  Value tiles[] = {lse, delta};
+  for (auto [tile, out] : llvm::zip_equal(tiles, forall.getRegionIterArgs()))
     tensor::ParallelInsertSliceOp::create(p.rewriter, p.loc, tile, out, at,
                                           size, one);
   return {forall.getResult(0), forall.getResult(1)};
