@@ -152,6 +152,8 @@ private:
   Sums stepUnlessHidden(const QueryTiles &queries, const KeyTiles &keys,
                         const Sums &sums, bool transposed);
   Sums walkQueries(const KeyTiles &keys, Sums sums);
+  std::pair<Value, Value> rowsOf(std::pair<Value, Value> positions,
+                                 Value origin, Value count, int64_t size);
   std::pair<Value, Value> visibleQueries(const KeyTiles &keys);
   bool visibleQueriesOfGroup(const KeyTiles &keys,
                              std::pair<Value, Value> &rows);
@@ -336,6 +338,24 @@ Sums BackwardTiler::stepUnlessHidden(const QueryTiles &queries,
   return sums.with(branch.getResults());
 }
 
+/// Rows of a range of positions, of which either end may be open: the first one
+/// at the begin of a block of `size` rows.
+std::pair<Value, Value> BackwardTiler::rowsOf(std::pair<Value, Value> positions,
+                                              Value origin, Value count,
+                                              int64_t size) {
+  Value zero = index.constant(0), first = zero, end = count;
+  auto toRow = [&](Value position) {
+    return index.min(index.max(index.sub(position, origin), zero), count);
+  };
+  if (positions.first) {
+    Value block = index.constant(size);
+    first = index.mul(index.div(toRow(positions.first), block), block);
+  }
+  if (positions.second)
+    end = toRow(positions.second);
+  return {first, end};
+}
+
 //===----------------------------------------------------------------------===//
 // Keys outside
 //===----------------------------------------------------------------------===//
@@ -343,24 +363,12 @@ Sums BackwardTiler::stepUnlessHidden(const QueryTiles &queries,
 /// The rows of queries that see some key of the block, the first one at the
 /// begin of a block of queries.
 std::pair<Value, Value> BackwardTiler::visibleQueries(const KeyTiles &keys) {
-  Value first = index.constant(0), end = p.numQueries;
   if (!mask)
-    return {first, end};
-  auto [low, high] = mask.buildVisibleQueries(
-      rewriter, loc, place(), index.add(p.kvOffset, keys.first),
-      index.add(p.kvOffset, lastOf(keys.first, keys.existing)));
-  auto toRow = [&](Value position) {
-    return index.min(
-        index.max(index.sub(position, p.qOffset), index.constant(0)),
-        p.numQueries);
-  };
-  if (low) {
-    Value block = index.constant(p.rows);
-    first = index.mul(index.div(toRow(low), block), block);
-  }
-  if (high)
-    end = toRow(high);
-  return {first, end};
+    return {index.constant(0), p.numQueries};
+  return rowsOf(mask.buildVisibleQueries(
+                    rewriter, loc, place(), index.add(p.kvOffset, keys.first),
+                    index.add(p.kvOffset, lastOf(keys.first, keys.existing))),
+                p.qOffset, p.numQueries, p.rows);
 }
 
 /// The same for all heads of the group together; true if each has rows of its
@@ -676,24 +684,13 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
 /// The keys that some query of the block sees, the first one at the begin of a
 /// block of keys.
 std::pair<Value, Value> BackwardTiler::visibleKeys(const QueryTiles &queries) {
-  Value first = index.constant(0), end = p.numKeys;
   if (!mask)
-    return {first, end};
-  auto [low, high] = mask.buildVisibleKeys(
-      rewriter, loc, place(), index.add(p.qOffset, queries.first),
-      index.add(p.qOffset, lastOf(queries.first, queries.existing)));
-  auto toRow = [&](Value position) {
-    return index.min(
-        index.max(index.sub(position, p.kvOffset), index.constant(0)),
-        p.numKeys);
-  };
-  if (low) {
-    Value block = index.constant(p.keys);
-    first = index.mul(index.div(toRow(low), block), block);
-  }
-  if (high)
-    end = toRow(high);
-  return {first, end};
+    return {index.constant(0), p.numKeys};
+  return rowsOf(
+      mask.buildVisibleKeys(
+          rewriter, loc, place(), index.add(p.qOffset, queries.first),
+          index.add(p.qOffset, lastOf(queries.first, queries.existing))),
+      p.kvOffset, p.numKeys, p.keys);
 }
 
 /// dq alone, by a loop over blocks of queries outside.
