@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The key loop of the tiled program in numbers: the same ranges, lists and
-// conditions, asked of the same mask.
+// The key loop of the tiled program in numbers: the tiler's walk (KeyWalk.h),
+// followed with answers of the same mask.
 //
 //===----------------------------------------------------------------------===//
 
@@ -20,65 +20,72 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::io;
 
-FailureOr<std::pair<int64_t, int64_t>>
-AttentionModel::visibleRows(const Rows &rows, int64_t first, int64_t count) {
+FailureOr<RowRange<int64_t>> AttentionModel::visibleRows(const Rows &rows,
+                                                         Tile queries,
+                                                         int64_t size) {
+  int64_t first = rows.qOffset + queries.first;
   FailureOr<KeyRange> range =
-      mask->visibleKeys(rows.qOffset + first, rows.qOffset + first + count - 1);
+      mask->visibleKeys(first, first + queries.count - 1);
   if (failed(range))
     return failure();
-  auto toRow = [&](int64_t position) {
-    return std::clamp<int64_t>(position - rows.keyPosition, 0, rows.keys);
-  };
-  return std::pair<int64_t, int64_t>(range->first ? toRow(*range->first) : 0,
-                                     range->end ? toRow(*range->end)
-                                                : rows.keys);
+  KnownIndex index;
+  return rowsOf(index, {range->first, range->end}, rows.keyPosition, rows.keys,
+                size);
 }
 
-LogicalResult AttentionModel::walkList(const Rows &rows, int64_t first,
-                                       int64_t m, int64_t n,
-                                       const KeyList &list,
+LogicalResult AttentionModel::walkList(const Rows &rows, const KeyWalk &walk,
+                                       Tile tile, const KeyList &list,
                                        std::optional<size_t> which,
+                                       bool together,
                                        SmallVectorImpl<Step> &steps) {
-  int64_t block = blockSizes().second;
-  int64_t qFirst = rows.qOffset + first;
-  int64_t qLast = rows.qOffset - 1 +
-                  std::min(tileEnd(first, m, blockSizes().first), rows.queries);
-  for (int64_t number : list.numbers)
-    for (int64_t offset = 0, end = 0; offset < list.size; offset = end) {
-      end = tileEnd(offset, n, block);
-      int64_t k = number * list.size + offset - rows.keysBefore;
-      // Other blocks of the list belong to other slices.
-      if (op.getKeySlice() && (k < 0 || k >= rows.keys))
+  KnownIndex index;
+  int64_t m = walk.queries.size, n = walk.keys.size;
+  int64_t qFirst = rows.qOffset + tile.first, qLast = qFirst + tile.count - 1;
+  // One loop over both lists does not ask.
+  bool asksHidden =
+      !together &&
+      walk.asksHidden(cast_if_present<MaskAttrInterface>(list.mask));
+  bool cut = walk.isCut(index, list.size, rows.keys);
+  int64_t last = walk.lastListed(index, cut, rows.keys);
+  auto number = [&](int64_t entry) { return list.numbers[entry]; };
+  int64_t count = int64_t(list.numbers.size()) * walk.stepsOf(list.size);
+  for (int64_t step = 0; step < count; ++step) {
+    auto listed = walk.listedTile(index, list.size, number, step);
+    // Other blocks of the list belong to other slices.
+    if (walk.isSliced()) {
+      listed.first -= rows.keysBefore;
+      if (walk.isElsewhere(index, listed.first, rows.keys))
         continue;
-      // The list is data: what lies outside of the keys is no key.
-      bool whole = block % n == 0 && allWhole(list.size);
-      int64_t last = whole ? rows.keys - n : rows.keys;
-      k = std::clamp<int64_t>(k, 0, last);
-      int64_t count = std::min(end - offset, rows.keys - k);
-      if (count == 0)
-        continue;
-      int64_t kFirst = rows.keyPosition + k;
+    }
+    Tile keys = together
+                    ? walk.joinedKeys(index, listed, cut, last, rows.keys)
+                    : walk.listedKeys(index, list.size, listed, rows.keys);
+    if (keys.count == 0)
+      continue;
+    int64_t kFirst = rows.keyPosition + keys.first;
+    if (asksHidden) {
       FailureOr<bool> hidden =
-          mask->isHidden(qFirst, qLast, kFirst, kFirst + count - 1, which);
+          mask->isHidden(qFirst, qLast, kFirst, kFirst + keys.count - 1, which);
       if (failed(hidden))
         return failure();
-      // One loop over both lists does not ask.
-      if (*hidden && !together)
+      if (*hidden)
         continue;
-      FailureOr<bool> full =
-          mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + n - 1, which);
-      if (failed(full))
-        return failure();
-      steps.push_back({k, count, *full && count == n});
     }
+    FailureOr<bool> full =
+        mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + n - 1, which);
+    if (failed(full))
+      return failure();
+    steps.push_back({keys, *full && keys.count == n});
+  }
   return success();
 }
 
 /// The rows of keys that all queries of a tile see, of a mask of ranges: what
 /// the first and the last one see. As the compiled program asks, of the whole
 /// tile, padding included.
-FailureOr<std::pair<int64_t, int64_t>>
-AttentionModel::rangeOfAll(const Rows &rows, int64_t first, int64_t m) {
+FailureOr<RowRange<int64_t>> AttentionModel::rangeOfAll(const Rows &rows,
+                                                        int64_t first,
+                                                        int64_t m) {
   int64_t qFirst = rows.qOffset + first;
   FailureOr<KeyRange> ofFirst = mask->visibleKeys(qFirst, qFirst),
                       ofLast =
@@ -86,104 +93,108 @@ AttentionModel::rangeOfAll(const Rows &rows, int64_t first, int64_t m) {
   if (failed(ofFirst) || failed(ofLast))
     return failure();
   constexpr int64_t far = std::numeric_limits<int64_t>::max() / 4;
-  return std::pair(ofLast->first.value_or(-far) - rows.keyPosition,
-                   ofFirst->end.value_or(far) - rows.keyPosition);
+  return RowRange<int64_t>{ofLast->first.value_or(-far) - rows.keyPosition,
+                           ofFirst->end.value_or(far) - rows.keyPosition};
 }
 
 /// The blocks of a tile, counted without a look at each: where those that are
 /// visited are a range, and those that are full another one in it.
-FailureOr<bool> AttentionModel::countRange(const Rows &rows, int64_t first,
-                                           int64_t m, int64_t n, bool classify,
-                                           TileCount &count) {
-  if (mask->hasLists() || mask->hasHoles() || blockSizes().second % n != 0 ||
+FailureOr<bool> AttentionModel::countRange(const Rows &rows,
+                                           const KeyWalk &walk, Tile tile,
+                                           bool classify, TileCount &count) {
+  if (mask->hasLists() || mask->hasHoles() || walk.walksRangeAsList() ||
       (classify && mask->hasMask() && !mask->hasRanges()))
     return false;
-  int64_t queries =
-      std::min(tileEnd(first, m, blockSizes().first), rows.queries) - first;
-  FailureOr<std::pair<int64_t, int64_t>> visible =
-      visibleRows(rows, first, queries);
-  if (failed(visible))
+  KnownIndex index;
+  int64_t n = walk.keys.size;
+  FailureOr<RowRange<int64_t>> seen = visibleRows(rows, tile, n);
+  if (failed(seen))
     return failure();
-  auto [from, to] = *visible;
-  // The program begins at a block: one in which nothing is seen is loaded.
-  from = from / n * n;
-  if (from >= to)
+  if (seen->first >= seen->end)
     return true;
-  count.blocks = ceilDiv(to - from, n);
-  int64_t end = std::min(from + count.blocks * n, rows.keys);
-  count.keys = end - from;
+  walk.forEachLoop(index, *seen, rows.keys,
+                   [&](RowRange<int64_t> range, bool) {
+                     int64_t blocks = flash::countBlocks(index, range, n);
+                     int64_t end = range.first + blocks * n;
+                     count.blocks += blocks;
+                     count.keys += std::min(end, rows.keys) - range.first;
+                   });
   if (!classify)
     return true;
-  std::pair<int64_t, int64_t> all{from, end};
+  RowRange<int64_t> all{seen->first, seen->first + count.keys};
   if (mask->hasMask()) {
-    FailureOr<std::pair<int64_t, int64_t>> range = rangeOfAll(rows, first, m);
+    FailureOr<RowRange<int64_t>> range =
+        rangeOfAll(rows, tile.first, walk.queries.size);
     if (failed(range))
       return failure();
-    all = {std::max(range->first, from), std::min(range->second, end)};
+    all = {std::max(range->first, all.first), std::min(range->end, all.end)};
   }
-  int64_t begin = from + ceilDiv(all.first - from, n) * n;
-  count.full = std::max<int64_t>((all.second - begin) / n, 0);
-  if (all.second <= begin)
+  int64_t begin = seen->first + ceilDiv(all.first - seen->first, n) * n;
+  count.full = std::max<int64_t>((all.end - begin) / n, 0);
+  if (all.end <= begin)
     count.full = 0;
   return true;
 }
 
 FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
-                                                   int64_t first, int64_t m,
-                                                   int64_t n, bool classify) {
+                                                   const KeyWalk &walk,
+                                                   Tile tile, bool classify) {
+  KnownIndex index;
   SmallVector<Step> steps;
+  int64_t qFirst = rows.qOffset + tile.first;
+  int64_t m = walk.queries.size, n = walk.keys.size;
   if (mask->hasLists()) {
-    FailureOr<SmallVector<KeyList>> lists =
-        mask->keyLists(rows.qOffset + first);
+    FailureOr<SmallVector<KeyList>> lists = mask->keyLists(qFirst);
     if (failed(lists))
       return failure();
-    for (auto [index, list] : llvm::enumerate(*lists))
-      if (failed(walkList(rows, first, m, n, list, index, steps)))
+    bool together = walk.walksTogether(*lists);
+    for (auto [which, list] : llvm::enumerate(*lists))
+      if (failed(walkList(rows, walk, tile, list, which, together, steps)))
         return failure();
     return steps;
   }
-  int64_t block = blockSizes().second;
-  int64_t count =
-      std::min(tileEnd(first, m, blockSizes().first), rows.queries) - first;
-  FailureOr<std::pair<int64_t, int64_t>> visible =
-      visibleRows(rows, first, count);
-  if (failed(visible))
+  FailureOr<RowRange<int64_t>> seen = visibleRows(rows, tile, n);
+  if (failed(seen))
     return failure();
-  auto [from, to] = *visible;
-  if (block % n != 0) {
-    KeyList range{block, {}};
-    for (int64_t number = from / block; number < ceilDiv(to, block); ++number)
-      range.numbers.push_back(number + rows.keysBefore / block);
-    if (failed(walkList(rows, first, m, n, range, std::nullopt, steps)))
+  MaskAttrInterface ofAll = op.getEffectiveMask();
+  if (walk.walksRangeAsList()) {
+    auto [number, count] = walk.numberBlocks(
+        index, *seen,
+        walk.isSliced() ? std::optional(rows.keysBefore) : std::nullopt);
+    KeyList range{walk.keys.block, {}, ofAll, /*full=*/false};
+    for (int64_t entry = 0; entry < count; ++entry)
+      range.numbers.push_back(number + entry);
+    if (failed(walkList(rows, walk, tile, range, std::nullopt,
+                        /*together=*/false, steps)))
       return failure();
     return steps;
   }
-  int64_t qFirst = rows.qOffset + first;
-  std::optional<std::pair<int64_t, int64_t>> seenByAll;
+  std::optional<RowRange<int64_t>> seenByAll;
   if (classify && mask->hasRanges()) {
-    FailureOr<std::pair<int64_t, int64_t>> range = rangeOfAll(rows, first, m);
+    FailureOr<RowRange<int64_t>> range = rangeOfAll(rows, tile.first, m);
     if (failed(range))
       return failure();
     seenByAll = *range;
   }
-  bool hasHoles = mask->hasHoles();
-  steps.reserve(to > from ? ceilDiv(to - from / n * n, n) : 0);
-  for (int64_t k = from / n * n; k < to; k += n) {
-    int64_t keys = std::min(n, rows.keys - k), kFirst = rows.keyPosition + k;
-    if (hasHoles) {
+  bool asksHidden = walk.asksHidden(ofAll);
+  auto take = [&](int64_t k, bool whole) -> LogicalResult {
+    Tile keys = walk.keysAt(index, k, rows.keys, whole);
+    int64_t kFirst = rows.keyPosition + k;
+    if (asksHidden) {
       FailureOr<bool> hidden =
-          mask->isHidden(qFirst, qFirst + count - 1, kFirst, kFirst + keys - 1);
+          mask->isHidden(qFirst, qFirst + tile.count - 1, kFirst,
+                         kFirst + keys.count - 1);
       if (failed(hidden))
         return failure();
       if (*hidden)
-        continue;
+        return success();
     }
-    steps.push_back({k, keys});
-    if (!classify || keys < n)
-      continue;
+    steps.push_back({keys});
+    if (!classify || keys.count < n)
+      return success();
     if (seenByAll) {
-      steps.back().full = seenByAll->first <= k && k + n <= seenByAll->second;
-      continue;
+      steps.back().full = seenByAll->first <= k && k + n <= seenByAll->end;
+      return success();
     }
     // As the compiled program asks: of the whole tile, padding included.
     FailureOr<bool> full =
@@ -191,41 +202,53 @@ FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
     if (failed(full))
       return failure();
     steps.back().full = *full;
-  }
+    return success();
+  };
+  LogicalResult taken = success();
+  walk.forEachLoop(
+      index, *seen, rows.keys, [&](RowRange<int64_t> range, bool whole) {
+        int64_t mirror = walk.mirror(index, range);
+        for (int64_t place = range.first;
+             place < range.end && succeeded(taken); place += n)
+          taken = take(walk.isReverse() ? mirror - place : place, whole);
+      });
+  if (failed(taken))
+    return failure();
   return steps;
 }
 
-FailureOr<KeyLoop> AttentionModel::countBlocks(int64_t m, int64_t n,
+FailureOr<KeyLoop> AttentionModel::countBlocks(const KeyWalk &walk,
                                                bool classify) {
   KeyLoop loop;
-  auto [queryBlock, keyBlock] = blockSizes();
-  auto visit = [&, queryBlock = queryBlock,
-                keyBlock = keyBlock](const Rows &rows, int64_t, int64_t,
-                                     int64_t copies) -> LogicalResult {
-    for (int64_t q = 0, end = 0; q < rows.queries; q = end) {
-      end = tileEnd(q, m, queryBlock);
-      int64_t here = std::min(end, rows.queries) - q;
+  KnownIndex index;
+  int64_t n = walk.keys.size;
+  auto visit = [&](const Rows &rows, int64_t, int64_t,
+                   int64_t copies) -> LogicalResult {
+    int64_t blocks = walk.keys.count(index, rows.keys);
+    int64_t tiles = walk.queries.count(index, rows.queries);
+    for (int64_t number = 0; number < tiles; ++number) {
+      Tile tile = walk.queries.find(index, number);
+      tile.count = std::min(tile.count, rows.queries - tile.first);
+      loop.blocks.all += copies * blocks;
       TileCount count;
-      FailureOr<bool> counted = countRange(rows, q, m, n, classify, count);
+      FailureOr<bool> counted = countRange(rows, walk, tile, classify, count);
       if (failed(counted))
         return failure();
       if (*counted) {
-        loop.blocks.all += copies * countTiles(rows.keys, n, keyBlock);
         loop.blocks.visited += copies * count.blocks;
         loop.loadedKeys += copies * count.keys;
-        loop.pairs += copies * count.keys * here;
-        loop.askedPairs += copies * (count.keys - count.full * n) * here;
+        loop.pairs += copies * count.keys * tile.count;
+        loop.askedPairs += copies * (count.keys - count.full * n) * tile.count;
         loop.blocks.full += copies * count.full;
         continue;
       }
-      FailureOr<SmallVector<Step>> taken = steps(rows, q, m, n, classify);
+      FailureOr<SmallVector<Step>> taken = steps(rows, walk, tile, classify);
       if (failed(taken))
         return failure();
-      loop.blocks.all += copies * countTiles(rows.keys, n, keyBlock);
       loop.blocks.visited += copies * int64_t(taken->size());
       for (const Step &step : *taken) {
-        loop.loadedKeys += copies * step.count;
-        int64_t pairs = copies * step.count * (std::min(end, rows.queries) - q);
+        loop.loadedKeys += copies * step.keys.count;
+        int64_t pairs = copies * step.keys.count * tile.count;
         loop.pairs += pairs;
         loop.askedPairs += step.full ? 0 : pairs;
         loop.blocks.full += copies * int64_t(step.full);
@@ -233,7 +256,7 @@ FailureOr<KeyLoop> AttentionModel::countBlocks(int64_t m, int64_t n,
     }
     return success();
   };
-  if (failed(forEachPlace(visit)))
+  if (failed(forEachPlace(walk, visit)))
     return failure();
   for (int64_t *count : {&loop.loadedKeys, &loop.blocks.all,
                          &loop.blocks.visited, &loop.blocks.full})
@@ -241,8 +264,9 @@ FailureOr<KeyLoop> AttentionModel::countBlocks(int64_t m, int64_t n,
   return loop;
 }
 
-FailureOr<Totals> AttentionModel::addUp(int64_t m, int64_t n) {
+FailureOr<Totals> AttentionModel::addUp(const KeyWalk &walk, int64_t m) {
   Totals totals;
+  int64_t n = walk.keys.size;
   auto visit = [&](const Rows &rows, int64_t, int64_t,
                    int64_t copies) -> LogicalResult {
     totals.rows += copies * rows.queries;
@@ -252,7 +276,7 @@ FailureOr<Totals> AttentionModel::addUp(int64_t m, int64_t n) {
     totals.keyLoads += copies * ceilDiv(rows.queries, m) * rows.keys;
     return success();
   };
-  if (failed(forEachPlace(visit)))
+  if (failed(forEachPlace(walk, visit)))
     return failure();
   totals.keyRows /= group();
   return totals;

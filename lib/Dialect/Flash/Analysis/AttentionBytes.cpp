@@ -111,10 +111,10 @@ double io::orderOfGrowth(const AttentionSizes &sizes, int64_t fastMemory,
 /// For each size of fast memory the largest tile that fits, square up to the
 /// schedule's block of keys and then taller: the number of queries sets how
 /// often K and V are loaded, the number of keys only the grain of the mask.
-LogicalResult AttentionModel::sweep(OperationIO &io, const KeyLoop &chosen,
-                                    int64_t pairs) {
+LogicalResult AttentionModel::sweep(OperationIO &io, const KeyWalk &walk,
+                                    const KeyLoop &chosen, int64_t pairs) {
   // Tiles that lie in the blocks of a list are not free to grow.
-  if (op.getMaskBlockSizes().second)
+  if (walk.keys.block)
     return success();
   TileProblem problem = TileProblem::get(op);
   for (int64_t memory = 16 << 10; memory <= (2 << 20); memory *= 2) {
@@ -129,7 +129,8 @@ LogicalResult AttentionModel::sweep(OperationIO &io, const KeyLoop &chosen,
       continue; // not even the smallest
     int64_t n = keysOf(m);
     FailureOr<KeyLoop> loop =
-        countBlocks(std::max<int64_t>(m / tileHeads, 1), n, /*classify=*/false);
+        countBlocks(walk.withTiles(std::max<int64_t>(m / tileHeads, 1), n),
+                    /*classify=*/false);
     if (failed(loop))
       return failure();
     SweepPoint point{memory, m, n, 0, 0, false};

@@ -90,7 +90,7 @@ FailureOr<int64_t> AttentionModel::element(Value tensor,
 }
 
 /// Bounds are data: what they say does not lead out of the operands.
-FailureOr<Rows> AttentionModel::readRows(int64_t batch) {
+FailureOr<Rows> AttentionModel::readRows(const KeyWalk &walk, int64_t batch) {
   Rows rows{sizes.queries, sizes.keys, 0, 0, 0, kvOffset};
   auto bound = [&](Value starts, int64_t &first,
                    int64_t &count) -> LogicalResult {
@@ -115,23 +115,20 @@ FailureOr<Rows> AttentionModel::readRows(int64_t batch) {
     rows.keys = std::clamp<int64_t>(*length, 0, rows.keys);
   }
   rows.qOffset = qOffset.value_or(kvOffset + rows.keys - rows.queries);
-  if (op.getKeySlice())
-    takeSlice(rows);
+  if (walk.isSliced()) {
+    // The keys of a slice are those of a batch that begins later and has fewer.
+    KnownIndex index;
+    auto [before, count] = walk.sliceKeys(index, rows.keys);
+    rows.keysBefore = before;
+    rows.keys = count;
+    rows.keyRow += before;
+    rows.keyPosition += before;
+  }
   return rows;
 }
 
-/// The keys of one slice are those of a batch that begins later and has fewer.
-void AttentionModel::takeSlice(Rows &rows) {
-  SliceAttr slice = op.getKeySliceAttr();
-  int64_t unit = slice.getUnit();
-  int64_t each = ceilDiv(ceilDiv(rows.keys, unit), slice.getOf()) * unit;
-  rows.keysBefore = std::min(rows.keys, each * slice.getPart());
-  rows.keys = std::min(each, rows.keys - rows.keysBefore);
-  rows.keyRow += rows.keysBefore;
-  rows.keyPosition += rows.keysBefore;
-}
-
 LogicalResult AttentionModel::forEachPlace(
+    const KeyWalk &walk,
     function_ref<LogicalResult(const Rows &, int64_t, int64_t, int64_t)>
         visit) {
   int64_t heads = mask->dependsOnPlace() ? sizes.heads : 1;
@@ -141,7 +138,7 @@ LogicalResult AttentionModel::forEachPlace(
     return success();
   copies /= heads * batches;
   for (int64_t b = 0; b < batches; ++b) {
-    FailureOr<Rows> rows = readRows(b);
+    FailureOr<Rows> rows = readRows(walk, b);
     if (failed(rows))
       return failure();
     for (int64_t h = 0; h < heads; ++h) {
@@ -172,13 +169,12 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   TilingAttr tiling = io.schedule.getTiling();
   mask.emplace(op, known, tiling.getSummaries());
   // Heads that share a tile share its loop over keys.
-  int64_t m = tiling.getTilePositions(), n = tiling.getN();
+  KeyWalk walk(op, tiling);
   tileHeads = tiling.getTileHeads();
-  together = tiling.getJoinLists() && !op.getKeySlice();
-  FailureOr<KeyLoop> loop = countBlocks(m, n, /*classify=*/true);
-  if (failed(loop) || failed(findNeeds(m, n, needs)))
+  FailureOr<KeyLoop> loop = countBlocks(walk, /*classify=*/true);
+  if (failed(loop) || failed(findNeeds(walk, needs)))
     return failure();
-  FailureOr<Totals> totals = addUp(tiling.getM(), n);
+  FailureOr<Totals> totals = addUp(walk, tiling.getM());
   if (failed(totals))
     return failure();
   io.blocks = loop->blocks;
@@ -193,7 +189,7 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   io.order = orderOfGrowth(sizes, target.getFastMemory(),
                            double(totals->pairs) * io.blocks.density(),
                            io.largeMemory);
-  return sweep(io, *loop, totals->pairs);
+  return sweep(io, walk, *loop, totals->pairs);
 }
 
 LogicalResult flash::modelAttention(AttentionOp op, TargetAttr target,

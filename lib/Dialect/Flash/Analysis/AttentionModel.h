@@ -18,23 +18,12 @@
 
 #include "AttentionIO.h"
 
+#include "flash/Dialect/Flash/Analysis/KeyWalk.h"
 #include "flash/Dialect/Flash/Analysis/MaskBlocks.h"
 
 namespace flash::io {
 
 inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-/// Where the tile of up to `size` rows that begins at `first` ends: in the
-/// block of `block` rows (0: there are none) that it lies in.
-inline int64_t tileEnd(int64_t first, int64_t size, int64_t block) {
-  int64_t end = first + size;
-  return block ? std::min(end, (first / block + 1) * block) : end;
-}
-inline int64_t countTiles(int64_t rows, int64_t size, int64_t block) {
-  if (!block)
-    return ceilDiv(rows, size);
-  return rows / block * ceilDiv(block, size) + ceilDiv(rows % block, size);
-}
 
 /// A batch or sequence: how many queries and keys it has, where they lie in the
 /// tensors' rows, and the positions of its first query and key.
@@ -44,9 +33,12 @@ struct Rows {
   int64_t keysBefore = 0;
 };
 
+/// Queries (as rows of the batch) of a tile that exist; keys alike.
+using Tile = RowBlock<int64_t>;
+
 /// A step of the key loop: keys as rows of the batch.
 struct Step {
-  int64_t first, count;
+  Tile keys;
   bool full = false;
 };
 
@@ -91,44 +83,42 @@ public:
 private:
   // AttentionIO.cpp
   llvm::LogicalResult readSizes();
-  llvm::FailureOr<Rows> readRows(int64_t batch);
+  llvm::FailureOr<Rows> readRows(const KeyWalk &walk, int64_t batch);
   llvm::FailureOr<int64_t> element(mlir::Value tensor,
                                    llvm::ArrayRef<int64_t> indices);
-  void takeSlice(Rows &rows);
   /// Calls `visit` for each (batch, query head) that can differ from others,
   /// with the number of those that are alike.
   llvm::LogicalResult forEachPlace(
+      const KeyWalk &walk,
       llvm::function_ref<llvm::LogicalResult(const Rows &, int64_t batch,
                                              int64_t head, int64_t copies)>
           visit);
 
   // AttentionBlocks.cpp
-  /// The keys that queries [first, first + count) of a batch may see.
-  llvm::FailureOr<std::pair<int64_t, int64_t>>
-  visibleRows(const Rows &rows, int64_t first, int64_t count);
-  /// The steps of the block of up to m queries that begins at `first`; with
-  /// `classify`, whether they are full.
+  /// The keys that a batch's queries may see, from the begin of a block of
+  /// `size` on.
+  llvm::FailureOr<RowRange<int64_t>> visibleRows(const Rows &rows, Tile queries,
+                                                 int64_t size);
+  /// The steps of a tile of queries; with `classify`, whether they are full.
   llvm::FailureOr<llvm::SmallVector<Step>> steps(const Rows &rows,
-                                                 int64_t first, int64_t m,
-                                                 int64_t n,
+                                                 const KeyWalk &walk, Tile tile,
                                                  bool classify = false);
-  llvm::FailureOr<std::pair<int64_t, int64_t>>
-  rangeOfAll(const Rows &rows, int64_t first, int64_t m);
+  llvm::FailureOr<RowRange<int64_t>> rangeOfAll(const Rows &rows, int64_t first,
+                                                int64_t m);
   /// Counts the blocks of a tile; false where only `steps` can.
-  llvm::FailureOr<bool> countRange(const Rows &rows, int64_t first, int64_t m,
-                                   int64_t n, bool classify, TileCount &count);
+  llvm::FailureOr<bool> countRange(const Rows &rows, const KeyWalk &walk,
+                                   Tile tile, bool classify, TileCount &count);
   /// Adds those of the blocks of a list: the mask's with this number, or one of
-  /// the blocks of a range.
-  llvm::LogicalResult walkList(const Rows &rows, int64_t first, int64_t m,
-                               int64_t n, const KeyList &list,
-                               std::optional<size_t> which,
+  /// the blocks of a range. `together`: with the other list in one loop.
+  llvm::LogicalResult walkList(const Rows &rows, const KeyWalk &walk, Tile tile,
+                               const KeyList &list, std::optional<size_t> which,
+                               bool together,
                                llvm::SmallVectorImpl<Step> &steps);
-  /// Of tiles of m positions (of each head).
-  llvm::FailureOr<KeyLoop> countBlocks(int64_t m, int64_t n, bool classify);
-  llvm::FailureOr<Totals> addUp(int64_t m, int64_t n);
+  llvm::FailureOr<KeyLoop> countBlocks(const KeyWalk &walk, bool classify);
+  llvm::FailureOr<Totals> addUp(const KeyWalk &walk, int64_t m);
 
   // AttentionNeeds.cpp
-  llvm::LogicalResult findNeeds(int64_t m, int64_t n, Needs &needs);
+  llvm::LogicalResult findNeeds(const KeyWalk &walk, Needs &needs);
   llvm::LogicalResult addKeys(const Rows &rows, int64_t batch, int64_t first,
                               int64_t end, IntervalSet &keys);
 
@@ -141,26 +131,17 @@ private:
   // AttentionBytes.cpp
   void addOperands(OperationIO &io, const KeyLoop &loop, const Totals &totals,
                    std::optional<unsigned> part, const Needs &needs);
-  llvm::LogicalResult sweep(OperationIO &io, const KeyLoop &chosen,
-                            int64_t pairs);
+  llvm::LogicalResult sweep(OperationIO &io, const KeyWalk &walk,
+                            const KeyLoop &chosen, int64_t pairs);
   int64_t streamedKeys(const KeyLoop &loop, int64_t once, int64_t m);
 
   /// Query heads of a key head.
   int64_t group() const {
     return sizes.keyHeads && sizes.heads ? sizes.heads / sizes.keyHeads : 1;
   }
-  /// Queries and keys that lists number together; 0 where there are none.
-  std::pair<int64_t, int64_t> blockSizes() { return op.getMaskBlockSizes(); }
   bool batchesDiffer() {
     return mask->dependsOnPlace() || op.isRagged() || op.getKvLengths();
   }
-  /// Whether the number of keys is known to be a multiple of n.
-  bool allWhole(int64_t n) {
-    int64_t keys = op.getKey().getType().getDimSize(op.getLengthDim());
-    return !mlir::ShapedType::isDynamic(keys) && !op.isPaged() &&
-           !op.isRagged() && !op.getKvLengths() && keys > 0 && keys % n == 0;
-  }
-
   AttentionOp op;
   TargetAttr target;
   const IndexInterpreter &known;
@@ -168,8 +149,6 @@ private:
   AttentionSizes sizes;
   int64_t kvOffset = 0;
   std::optional<int64_t> qOffset; // given for all
-  /// Whether a producer brings the tiles of all lists in one loop.
-  bool together = false;
   /// Query heads of a tile.
   int64_t tileHeads = 1;
 };

@@ -44,7 +44,8 @@ LogicalResult AttentionModel::addKeys(const Rows &rows, int64_t batch,
 
 /// Queries that see a key, and keys that a query sees, as far as the mask's
 /// interface tells: row by row for a range of positions, else as whole blocks.
-LogicalResult AttentionModel::findNeeds(int64_t m, int64_t n, Needs &needs) {
+LogicalResult AttentionModel::findNeeds(const KeyWalk &walk, Needs &needs) {
+  KnownIndex index;
   bool byRows = !mask->dependsOnPlace() && !mask->hasHoles();
   // Alike batches have rows of their own.
   int64_t batches = batchesDiffer() ? 1 : sizes.batch;
@@ -52,18 +53,17 @@ LogicalResult AttentionModel::findNeeds(int64_t m, int64_t n, Needs &needs) {
                                  &keys = needs.keys.byHead;
   auto visit = [&](const Rows &rows, int64_t b, int64_t h,
                    int64_t) -> LogicalResult {
-    int64_t block = !mask->hasMask() ? std::max<int64_t>(rows.queries, 1)
-                    : byRows         ? 1
-                                     : m;
+    int64_t block = mask->hasMask() ? 1 : std::max<int64_t>(rows.queries, 1);
     // Of ranges that overlap from query to query: as many rows at once as have
     // one that sees a key at both ends.
     auto seesSome = [&](int64_t q) -> FailureOr<bool> {
-      FailureOr<std::pair<int64_t, int64_t>> keys = visibleRows(rows, q, 1);
+      FailureOr<RowRange<int64_t>> keys = visibleRows(rows, {q, 1}, 1);
       if (failed(keys))
         return failure();
-      return keys->first < keys->second;
+      return keys->first < keys->end;
     };
-    for (int64_t q = 0, count = 0; q < rows.queries; q += count) {
+    for (int64_t q = 0, number = 0, count = 0; q < rows.queries;
+         q += count, ++number) {
       if (byRows && mask->hasRanges()) {
         block = rows.queries - q;
         for (bool whole = false; block > 1 && !whole;) {
@@ -74,22 +74,22 @@ LogicalResult AttentionModel::findNeeds(int64_t m, int64_t n, Needs &needs) {
           block = whole ? block : ceilDiv(block, 2);
         }
       }
-      int64_t end = byRows ? q + block : tileEnd(q, block, blockSizes().first);
-      count = std::min(end, rows.queries) - q;
+      count = byRows ? block : walk.queries.find(index, number).count;
+      count = std::min(count, rows.queries - q);
       SmallVector<std::pair<int64_t, int64_t>> seen;
       if (byRows) {
-        FailureOr<std::pair<int64_t, int64_t>> visible =
-            visibleRows(rows, q, count);
+        FailureOr<RowRange<int64_t>> visible = visibleRows(rows, {q, count}, 1);
         if (failed(visible))
           return failure();
-        if (visible->first < visible->second)
-          seen.push_back(*visible);
+        if (visible->first < visible->end)
+          seen.push_back({visible->first, visible->end});
       } else {
-        FailureOr<SmallVector<Step>> taken = steps(rows, q, m, n);
+        FailureOr<SmallVector<Step>> taken = steps(rows, walk, {q, count});
         if (failed(taken))
           return failure();
         for (const Step &step : *taken)
-          seen.push_back({step.first, step.first + step.count});
+          seen.push_back(
+              {step.keys.first, step.keys.first + step.keys.count});
       }
       for (int64_t other = b; other < b + batches; ++other) {
         int64_t row =
@@ -103,7 +103,7 @@ LogicalResult AttentionModel::findNeeds(int64_t m, int64_t n, Needs &needs) {
     }
     return success();
   };
-  if (failed(forEachPlace(visit)))
+  if (failed(forEachPlace(walk, visit)))
     return failure();
   if (!mask->dependsOnPlace()) {
     needs.queries.copies = sizes.heads;

@@ -16,9 +16,8 @@
 
 #include "AttentionModel.h"
 
+#include "flash/Dialect/Flash/Analysis/BackwardWalk.h"
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
-#include "llvm/ADT/SmallBitVector.h"
-#include <numeric>
 
 using namespace mlir;
 using namespace flash;
@@ -26,7 +25,7 @@ using namespace flash::io;
 
 namespace {
 /// What a loop over blocks goes through, over all batches and heads.
-struct Walk {
+struct LoopCount {
   /// Rows of the loop inside that are loaded, and its iterations.
   int64_t rows = 0, steps = 0;
   /// Rows of either loop that some step has.
@@ -39,19 +38,21 @@ public:
   BackwardModel(AttentionBackwardOp op, TargetAttr target,
                 const IndexInterpreter &known, BackwardNames &names,
                 std::vector<OperationIO> &loops)
-      : op(op), target(target), known(known), names(names), loops(loops) {}
+      : op(op), target(target), known(known), names(names), loops(loops),
+        walk(op) {}
 
   LogicalResult run();
 
 private:
   LogicalResult readSizes();
-  FailureOr<Walk> walk(bool keysOutside, int64_t m, int64_t n);
-  LogicalResult walkPlace(bool keysOutside, int64_t m, int64_t n,
-                          int64_t copies, llvm::SmallBitVector &met,
-                          Walk &walk);
+  void setPlace(int64_t batch, int64_t head);
+  FailureOr<RowRange<int64_t>> visibleRows(const BackwardLoop &loop, Tile block);
+  FailureOr<LoopCount> count(const BackwardLoop &loop);
+  LogicalResult countFull(const BackwardLoop &loop, Tile block,
+                          RowRange<int64_t> rows, int64_t &full);
   void addStatistics();
-  LogicalResult addKeyLoop(bool query, bool key, bool value);
-  LogicalResult addQueryLoop(int64_t m, int64_t n);
+  LogicalResult addKeyLoop(const BackwardLoop &loop);
+  LogicalResult addQueryLoop(const BackwardLoop &loop);
   void addRounding();
   void addUnfused(OperationIO &loop);
 
@@ -95,6 +96,8 @@ private:
   const IndexInterpreter &known;
   BackwardNames &names;
   std::vector<OperationIO> &loops;
+  BackwardWalk walk;
+  KnownIndex index;
   std::optional<MaskBlocks> mask;
   ScheduleAttr schedule;
   AttentionSizes sizes;
@@ -137,93 +140,115 @@ LogicalResult BackwardModel::readSizes() {
   return success();
 }
 
-/// Adds the blocks of one batch and head, which stands for `copies`. `met` says
-/// of each block outside whether another head has met it.
-LogicalResult BackwardModel::walkPlace(bool keysOutside, int64_t m, int64_t n,
-                                       int64_t copies,
-                                       llvm::SmallBitVector &met, Walk &walk) {
-  int64_t outside = keysOutside ? sizes.keys : sizes.queries,
-          inside = keysOutside ? sizes.queries : sizes.keys,
-          outsideOffset = keysOutside ? kvOffset : qOffset,
-          insideOffset = keysOutside ? qOffset : kvOffset,
-          by = keysOutside ? n : m, size = keysOutside ? m : n;
-  IntervalSet needed;
-  for (int64_t first = 0; first < outside; first += by) {
-    int64_t last = std::min(first + by, outside) - 1;
-    FailureOr<KeyRange> range =
-        keysOutside
-            ? mask->visibleQueries(kvOffset + first, kvOffset + last)
-            : mask->visibleKeys(outsideOffset + first, outsideOffset + last);
-    if (failed(range))
-      return failure();
-    auto toRow = [&](int64_t position) {
-      return std::clamp<int64_t>(position - insideOffset, 0, inside);
-    };
-    // The loop inside begins at a block.
-    int64_t from = range->first ? toRow(*range->first) / size * size : 0,
-            to = range->end ? toRow(*range->end) : inside;
-    walk.blocks.all += ceilDiv(inside, size) * copies;
-    if (from >= to)
+void BackwardModel::setPlace(int64_t batch, int64_t head) {
+  mask->setPlace({batch, head, qOffset, kvOffset, qOffset, kvOffset,
+                  qOffset + sizes.queries, kvOffset + sizes.keys});
+}
+
+/// The rows inside that the mask shows to a block outside.
+FailureOr<RowRange<int64_t>>
+BackwardModel::visibleRows(const BackwardLoop &loop, Tile block) {
+  int64_t first = block.first, last = first + block.count - 1;
+  FailureOr<KeyRange> range =
+      loop.keysOutside
+          ? mask->visibleQueries(kvOffset + first, kvOffset + last)
+          : mask->visibleKeys(qOffset + first, qOffset + last);
+  if (failed(range))
+    return failure();
+  std::pair positions(range->first, range->end);
+  return loop.keysOutside
+             ? flash::rowsOf(index, positions, qOffset, sizes.queries, loop.m)
+             : flash::rowsOf(index, positions, kvOffset, sizes.keys, loop.n);
+}
+
+/// Of the blocks of `rows` that a block outside meets, those of n keys that
+/// need no predicate.
+LogicalResult BackwardModel::countFull(const BackwardLoop &loop, Tile block,
+                                       RowRange<int64_t> rows, int64_t &full) {
+  int64_t size = loop.keysOutside ? loop.m : loop.n;
+  for (int64_t row = rows.first; row < rows.end; row += size) {
+    Tile inside{row, std::min(size, rows.end - row)};
+    auto [queries, keys] = loop.keysOutside ? std::pair(inside, block)
+                                            : std::pair(block, inside);
+    if (keys.count < loop.n)
       continue;
-    int64_t steps = ceilDiv(to - from, size);
-    int64_t end = std::min(from + steps * size, inside);
-    walk.steps += steps * copies;
-    walk.blocks.visited += steps * copies;
-    walk.rows += (end - from) * copies;
-    if (!met.test(first / by))
-      walk.neededOutside += (last + 1 - first) * copies;
-    met.set(first / by);
-    needed.insert(from, end);
-    for (int64_t row = from; row < end; row += size) {
-      int64_t rowLast = std::min(row + size, inside) - 1;
-      int64_t keysHere = keysOutside ? last + 1 - first : rowLast + 1 - row;
-      if (keysHere < n)
-        continue;
-      auto [q, qLast, k, kLast] = keysOutside
-                                      ? std::tuple(row, rowLast, first, last)
-                                      : std::tuple(first, last, row, rowLast);
-      FailureOr<bool> full = mask->isFull(qOffset + q, qOffset + qLast,
-                                          kvOffset + k, kvOffset + kLast);
-      if (failed(full))
-        return failure();
-      walk.blocks.full += *full * copies;
-    }
+    int64_t q = qOffset + queries.first, k = kvOffset + keys.first;
+    FailureOr<bool> isFull =
+        mask->isFull(q, q + queries.count - 1, k, k + keys.count - 1);
+    if (failed(isFull))
+      return failure();
+    full += *isFull;
   }
-  walk.neededInside += needed.size() * copies;
   return success();
 }
 
-FailureOr<Walk> BackwardModel::walk(bool keysOutside, int64_t m, int64_t n) {
-  Walk walk;
+FailureOr<LoopCount> BackwardModel::count(const BackwardLoop &loop) {
+  LoopCount counted;
   // A block of keys meets the queries of a group of heads. Where the mask asks
   // which head it is, each is walked; otherwise one stands for all.
-  bool dependent = mask->dependsOnPlace();
+  bool dependent = mask->dependsOnPlace(), keysOutside = loop.keysOutside;
   int64_t inGroup = keysOutside ? group() : 1,
           heads = keysOutside ? sizes.keyHeads : sizes.heads,
           batches = dependent ? sizes.batch : 1, places = dependent ? heads : 1,
           each = dependent ? inGroup : 1;
   if (sizes.batch * sizes.heads * heads == 0)
-    return walk;
+    return counted;
   int64_t copies = sizes.batch * heads / (batches * places);
-  int64_t blocks =
-      keysOutside ? ceilDiv(sizes.keys, n) : ceilDiv(sizes.queries, m);
+  int64_t size = keysOutside ? loop.m : loop.n;
+  RowTiles outside{keysOutside ? loop.n : loop.m};
+  int64_t rowsOutside = keysOutside ? sizes.keys : sizes.queries,
+          rowsInside = keysOutside ? sizes.queries : sizes.keys;
   for (int64_t b = 0; b < batches; ++b)
     for (int64_t h = 0; h < places; ++h) {
-      llvm::SmallBitVector met(blocks);
-      for (int64_t i = 0; i < each; ++i) {
-        mask->setPlace({b, h * inGroup + i, qOffset, kvOffset, qOffset,
-                        kvOffset, qOffset + sizes.queries,
-                        kvOffset + sizes.keys});
-        if (failed(walkPlace(keysOutside, m, n, copies, met, walk)))
-          return failure();
+      std::vector<IntervalSet> needed(each);
+      for (int64_t number = 0; number < outside.count(index, rowsOutside);
+           ++number) {
+        Tile block = outside.find(index, number);
+        block.count = std::min(block.count, rowsOutside - block.first);
+        SmallVector<RowRange<int64_t>> own;
+        for (int64_t i = 0; i < each; ++i) {
+          setPlace(b, h * inGroup + i);
+          FailureOr<RowRange<int64_t>> rows = visibleRows(loop, block);
+          if (failed(rows))
+            return failure();
+          own.push_back(*rows);
+        }
+        if (keysOutside) {
+          auto [rows, differ] = walk.joinHeads(
+              index, mask->queriesDependOnHead(), sizes.queries,
+              [&](int64_t head) { return own[each > 1 ? head : 0]; });
+          if (!walk.leavesOut(differ))
+            std::fill(own.begin(), own.end(), rows);
+        }
+        bool met = false;
+        for (auto [i, rows] : llvm::enumerate(own)) {
+          counted.blocks.all += ceilDiv(rowsInside, size) * copies;
+          int64_t steps = flash::countBlocks(index, rows, size);
+          if (steps == 0)
+            continue;
+          met = true;
+          rows.end = std::min(rows.first + steps * size, rowsInside);
+          counted.steps += steps * copies;
+          counted.blocks.visited += steps * copies;
+          counted.rows += (rows.end - rows.first) * copies;
+          needed[i].insert(rows.first, rows.end);
+          setPlace(b, h * inGroup + int64_t(i));
+          int64_t full = 0;
+          if (failed(countFull(loop, block, rows, full)))
+            return failure();
+          counted.blocks.full += full * copies;
+        }
+        counted.neededOutside += met * block.count * copies;
       }
+      for (const IntervalSet &rows : needed)
+        counted.neededInside += rows.size() * copies;
     }
   // Each query head of a group has its own tiles.
-  for (int64_t *count :
-       {&walk.rows, &walk.steps, &walk.neededInside, &walk.blocks.all,
-        &walk.blocks.visited, &walk.blocks.full})
-    *count *= inGroup / each;
-  return walk;
+  for (int64_t *number :
+       {&counted.rows, &counted.steps, &counted.neededInside,
+        &counted.blocks.all, &counted.blocks.visited, &counted.blocks.full})
+    *number *= inGroup / each;
+  return counted;
 }
 
 int64_t BackwardModel::passes(int64_t blocks, int64_t heads, int64_t bytes) {
@@ -250,12 +275,8 @@ OperationIO &BackwardModel::begin(const char *part, int64_t m, int64_t n) {
 }
 
 void BackwardModel::addStatistics() {
-  OuterLoop outer = op.getRecompute()->getOuter();
-  int64_t m = schedule.getM(), n = schedule.getN();
-  int64_t block =
-      outer == OuterLoop::Both || outer == OuterLoop::Each ? std::lcm(m, n) : m;
-  paddedQueries = ceilDiv(sizes.queries, block) * block;
-  OperationIO &loop = begin("statistics", block, 1);
+  paddedQueries = walk.padQueries(index, sizes.queries);
+  OperationIO &loop = begin("statistics", walk.statisticsRows, 1);
   int64_t rows = rowsOf(sizes.heads) * sizes.queries,
           padded = rowsOf(sizes.heads) * paddedQueries * accumulatorBytes;
   auto once = [&](StringRef name, Value value, int64_t bytes) {
@@ -275,15 +296,15 @@ void BackwardModel::addStatistics() {
 }
 
 /// Blocks of keys outside.
-LogicalResult BackwardModel::addKeyLoop(bool query, bool key, bool value) {
-  int64_t m = schedule.getM(), n = schedule.getN();
-  FailureOr<Walk> counted = walk(/*keysOutside=*/true, m, n);
+LogicalResult BackwardModel::addKeyLoop(const BackwardLoop &of) {
+  int64_t m = of.m, n = of.n;
+  FailureOr<LoopCount> counted = count(of);
   if (failed(counted))
     return failure();
   OperationIO &loop = begin("keys", m, n);
   loop.blocks = counted->blocks;
   // Of the gradient for the values alone neither values nor deltas are needed.
-  bool wantsScores = query || key;
+  bool wantsScores = of.needsScoreGradients();
   int64_t keyRows = rowsOf(sizes.keyHeads) * sizes.keys;
   int64_t keyRow = sizes.keyRowBytes(), valueRow = sizes.valueRowBytes();
   auto own = [&](StringRef name, Value of, int64_t row) {
@@ -312,7 +333,7 @@ LogicalResult BackwardModel::addKeyLoop(bool query, bool key, bool value) {
   if (wantsScores)
     ofRows("delta", delta);
   int64_t number = 0;
-  if (query) {
+  if (of.query) {
     paddedDim = ceilDiv(sizes.qkDim, schedule.getD()) * schedule.getD();
     sums = result(last(), number++);
     // Zeros first; a step adds a tile: on a GPU by stores that reduce.
@@ -328,16 +349,21 @@ LogicalResult BackwardModel::addKeyLoop(bool query, bool key, bool value) {
     if (!target.isCPU())
       operand.schedule.hbm.read = 0;
   }
-  if (key)
-    write(loop, "d_key", result(last(), number++), keyRows * keyRow, true);
-  if (value)
-    write(loop, "d_value", result(last(), number++), keyRows * valueRow, true);
+  auto gradient = [&](StringRef name, Value of, int64_t row) {
+    names.set(of, result(last(), number));
+    write(loop, name, result(last(), number++), keyRows * row, true);
+  };
+  if (of.key)
+    gradient("d_key", op.getDKey(), keyRow);
+  if (of.value)
+    gradient("d_value", op.getDValue(), valueRow);
   return success();
 }
 
 /// Blocks of m queries outside: the gradient for the queries alone.
-LogicalResult BackwardModel::addQueryLoop(int64_t m, int64_t n) {
-  FailureOr<Walk> counted = walk(/*keysOutside=*/false, m, n);
+LogicalResult BackwardModel::addQueryLoop(const BackwardLoop &of) {
+  int64_t m = of.m, n = of.n;
+  FailureOr<LoopCount> counted = count(of);
   if (failed(counted))
     return failure();
   OperationIO &loop = begin("queries", m, n);
@@ -441,34 +467,13 @@ LogicalResult BackwardModel::run() {
   if (failed(readSizes()))
     return failure();
   mask.emplace(op, known, schedule.getTiling().getSummaries());
-  bool query = bool(op.getDQuery()), key = bool(op.getDKey()),
-       value = bool(op.getDValue());
-  OuterLoop outer = recompute.getOuter();
-  bool queryByKeys = query && outer == OuterLoop::Keys;
   addStatistics();
   size_t main = loops.size();
-  if (key && value && outer == OuterLoop::Each) {
-    if (failed(addKeyLoop(false, true, false)) ||
-        failed(addKeyLoop(false, false, true)))
+  for (const BackwardLoop &loop : walk.loops)
+    if (failed(loop.keysOutside ? addKeyLoop(loop) : addQueryLoop(loop)))
       return failure();
-    names.set(op.getDKey(), result(last() - 1, 0));
-    names.set(op.getDValue(), result(last(), 0));
-  } else if (key || value || queryByKeys) {
-    if (failed(addKeyLoop(queryByKeys, key, value)))
-      return failure();
-    if (key)
-      names.set(op.getDKey(), result(last(), queryByKeys));
-    if (value)
-      names.set(op.getDValue(), result(last(), queryByKeys + key));
-  }
-  // The tile of the other loop, turned: more of what is outside.
-  int64_t m = schedule.getM(), n = schedule.getN();
-  if (queryByKeys)
+  if (walk.rounds())
     addRounding();
-  else if (query && outer != OuterLoop::Queries)
-    std::swap(m, n);
-  if (query && !queryByKeys && failed(addQueryLoop(m, n)))
-    return failure();
   addUnfused(loops[main]);
   int64_t pairs = rowsOf(sizes.heads) * sizes.queries * sizes.keys;
   for (OperationIO &loop : MutableArrayRef(loops).drop_front(main))
@@ -480,14 +485,8 @@ LogicalResult BackwardModel::run() {
 }
 
 size_t flash::countLoops(AttentionBackwardOp op) {
-  if (seesNothing(op))
-    return 0;
-  RecomputeAttr recompute = op.getRecomputeAttr();
-  OuterLoop outer = recompute ? recompute.getOuter() : OuterLoop::Keys;
-  bool ofKeys = op.getDKey() || op.getDValue();
-  size_t loops =
-      1 + (ofKeys || outer == OuterLoop::Keys) + bool(op.getDQuery());
-  return loops + (outer == OuterLoop::Each && op.getDKey() && op.getDValue());
+  BackwardWalk walk(op);
+  return walk.loops.empty() ? 0 : 1 + walk.loops.size() + walk.rounds();
 }
 
 LogicalResult flash::modelBackward(AttentionBackwardOp op, TargetAttr target,

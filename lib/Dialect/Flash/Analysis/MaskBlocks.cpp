@@ -141,13 +141,13 @@ MaskBlocks::MaskBlocks(AttentionOpInterface op, const IndexInterpreter &known,
         SmallVector<Value> counts;
         for (const KeyBlocks &list : mask.buildKeyBlocks(b, loc, at, p[0])) {
           counts.push_back(list.count);
-          listSizes.push_back(list.size);
+          lists.push_back({list.size, {}, list.mask, list.full});
         }
         return counts;
       });
-  if (listSizes.empty())
+  if (lists.empty())
     asked.push_back(makeAsked(std::nullopt));
-  for (size_t list = 0; list < listSizes.size(); ++list) {
+  for (size_t list = 0; list < lists.size(); ++list) {
     asked.push_back(makeAsked(list));
     listNumbers.push_back(makeQuestion(
         "number", 2, [&](OpBuilder &b, const TilePlace &at, ValueRange p) {
@@ -271,16 +271,16 @@ FailureOr<bool> MaskBlocks::isFull(int64_t qFirst, int64_t qLast,
 FailureOr<SmallVector<KeyList>> MaskBlocks::keyLists(int64_t qFirst) {
   if (failed(ask(listCounts, {qFirst})))
     return failure();
-  SmallVector<KeyList> lists;
-  for (auto [size, count] : llvm::zip(listSizes, listCounts.answers))
-    lists.push_back(
-        {size, SmallVector<int64_t>(interpreter.number(count).value_or(0), 0)});
-  for (auto [index, list] : llvm::enumerate(lists))
+  SmallVector<KeyList> ofBlock(lists);
+  for (auto [list, count] : llvm::zip(ofBlock, listCounts.answers))
+    list.numbers.resize(
+        std::max<int64_t>(interpreter.number(count).value_or(0), 0));
+  for (auto [index, list] : llvm::enumerate(ofBlock))
     for (auto [n, number] : llvm::enumerate(list.numbers)) {
       Question &question = listNumbers[index];
       if (failed(ask(question, {qFirst, int64_t(n)})))
         return failure();
       number = interpreter.number(question.answers[0]).value_or(-1);
     }
-  return lists;
+  return ofBlock;
 }

@@ -18,6 +18,8 @@
 #include "PackedRows.h"
 #include "TileUtils.h"
 
+#include "flash/Dialect/Flash/Analysis/KeyWalk.h"
+
 namespace flash {
 
 /// Tiles one flash.attention: what is fixed for all its blocks, and the steps
@@ -27,12 +29,11 @@ public:
   AttentionTiler(mlir::RewriterBase &rewriter, AttentionOp op,
                  ScheduleAttr schedule)
       : rewriter(rewriter), op(op), schedule(schedule),
-        tiling(schedule.getTiling()), loc(op.getLoc()), index(rewriter, loc),
-        rows(tiling.getM()), positions(tiling.getTilePositions()),
-        keys(tiling.getN()), qkDim(roundUp(op.getQKHeadDim(), tiling.getD())),
+        tiling(schedule.getTiling()), walk(op, tiling), loc(op.getLoc()),
+        index(rewriter, loc), rows(tiling.getM()), keys(tiling.getN()),
+        qkDim(roundUp(op.getQKHeadDim(), tiling.getD())),
         vDim(roundUp(op.getVHeadDim(), tiling.getD())),
         accumulator(op.getAccumulatorType()) {
-    std::tie(queryBlock, keyBlock) = op.getMaskBlockSizes();
     if (tiling.getTileHeads() > 1)
       packing = PackingAttr::get(op.getContext(), tiling.getTileHeads(),
                                  op.getLayout() == Layout::BHSD);
@@ -55,8 +56,6 @@ private:
   Value readCount(Value counts, Value at, Value low, Value high);
   void findRows();
   void takeSlice();
-  Value countTiles();
-  std::pair<Value, Value> findQueries(Value tile);
   void buildBlock(Value head, Value block, mlir::ValueRange outs,
                   mlir::scf::InParallelOp terminator);
   Value queryTile(Value first, Value existing);
@@ -75,21 +74,19 @@ private:
   // TileKeys.cpp
   State loopOverKeys(Value query, Value qLast);
   State walkRange(Value query, Value qLast, State state);
-  State walkBlocks(Value query, Value from, Value to, bool whole, State state);
-  KeyBlocks listRange(Value first, Value end);
+  State walkBlocks(Value query, RowRange<Value> range, bool whole, State state);
+  KeyBlocks listRange(RowRange<Value> seen);
   State walkList(Value query, const KeyBlocks &list, State state);
   State walkTogether(Value query, llvm::ArrayRef<KeyBlocks> lists, State state);
-  Value stepsOf(const KeyBlocks &list);
-  std::pair<Value, Value> listedKeys(const KeyBlocks &list, Value n);
+  ListedTile<Value> listedTile(const KeyBlocks &list, Value n);
   KeyBlocks joinLists(const KeyBlocks &first, const KeyBlocks &second);
   State stepUnless(Value hidden, Value query, Value k0,
                    mlir::OpFoldResult existing, State state);
-  bool sumsUp();
   void sumUpQueries();
   void sumUpKeys(Value k0, mlir::OpFoldResult existing);
   Value isHidden(Value k0, mlir::OpFoldResult existing);
   State step(Value query, Value k0, mlir::OpFoldResult existing, State state);
-  std::pair<Value, Value> visibleKeys(Value qLast);
+  RowRange<Value> visibleKeys(Value qLast);
   Value keyTile(Value tensor, Value k0, mlir::OpFoldResult existing,
                 int64_t dim);
   Value pagedTile(Value tensor, Value k0, mlir::OpFoldResult existing,
@@ -109,14 +106,11 @@ private:
   /// here.
   ScheduleAttr schedule;
   TilingAttr tiling;
+  KeyWalk walk;
   mlir::Location loc;
   IndexBuilder index;
-  /// Of a query tile: its rows, and how many positions they are.
-  int64_t rows, positions;
-  int64_t keys, qkDim, vDim;
-  /// Queries and keys that a mask's lists number together, which no tile
-  /// crosses: its last one may be cut off there. 0 where there are no lists.
-  int64_t queryBlock = 0, keyBlock = 0;
+  /// Rows of a query tile, keys of a tile, and head dims, padded.
+  int64_t rows, keys, qkDim, vDim;
   mlir::Type accumulator;
   /// Which query each row is; null where all are of one head.
   PackingAttr packing;

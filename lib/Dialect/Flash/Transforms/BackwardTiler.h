@@ -17,6 +17,8 @@
 #include "SplitSchedule.h"
 #include "TileUtils.h"
 
+#include "flash/Dialect/Flash/Analysis/BackwardWalk.h"
+
 namespace flash {
 
 /// What is known of the whole of a backward, and the blocks that it is cut
@@ -33,20 +35,19 @@ struct BackwardProblem {
                    LoopContents contents);
   /// Blocks of `rows` queries.
   mlir::Value countQueryBlocks();
-  /// Rows of a block that begins at `first`, of `most` all; a constant where
-  /// all blocks are whole.
+  /// Rows of a block that begins at `first`, of `count` all and `most` of a
+  /// block; a constant where all blocks are whole.
   mlir::OpFoldResult existing(mlir::Value first, mlir::Value count,
                               int64_t most);
 
   mlir::RewriterBase &rewriter;
   AttentionBackwardOp op;
   ScheduleAttr schedule;
+  BackwardWalk walk;
   mlir::Location loc;
   IndexBuilder index;
   /// Queries and keys of a block; head dims, padded.
   int64_t rows, keys, qkDim, vDim;
-  /// Queries of a block of the loop that computes statistics.
-  int64_t statisticsRows;
   mlir::Type accumulator;
   mlir::Value batches, queryHeads, keyHeads, numQueries, numKeys;
   /// Query heads that share a key head.

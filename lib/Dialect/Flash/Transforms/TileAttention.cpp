@@ -88,19 +88,15 @@ void AttentionTiler::findRows() {
                 ? op.getQOffset()
                 : index.add(kvOffset, index.sub(numKeys, numQueries));
   keyPosition = kvOffset;
-  if (op.getKeySlice())
+  if (walk.isSliced())
     takeSlice();
 }
 
 /// The keys of one slice are those of a batch that begins later and has fewer.
 void AttentionTiler::takeSlice() {
-  SliceAttr slice = op.getKeySliceAttr();
-  Value units = index.ceilDiv(numKeys, slice.getUnit());
-  Value each = index.mul(index.ceilDiv(units, slice.getOf()),
-                         index.constant(slice.getUnit()));
-  keysBefore =
-      index.min(numKeys, index.mul(each, index.constant(slice.getPart())));
-  numKeys = index.min(each, index.sub(numKeys, keysBefore));
+  auto [before, count] = walk.sliceKeys(index, numKeys);
+  keysBefore = before;
+  numKeys = count;
   keyRow = index.add(keyRow, keysBefore);
   keyPosition = index.add(kvOffset, keysBefore);
 }
@@ -116,30 +112,6 @@ Value AttentionTiler::isWithin(int64_t above, std::optional<int64_t> upTo) {
   };
   Value within = above ? exceeds(above) : one;
   return upTo ? index.sub(within, exceeds(*upTo)) : within;
-}
-
-/// Tiles of a batch's queries. Those of one of the mask's blocks end with it.
-Value AttentionTiler::countTiles() {
-  if (!queryBlock || queryBlock % positions == 0)
-    return index.ceilDiv(numQueries, positions);
-  Value block = index.constant(queryBlock);
-  Value whole = index.div(numQueries, block);
-  Value rest = index.sub(numQueries, index.mul(whole, block));
-  Value each = index.constant(llvm::divideCeil(queryBlock, positions));
-  return index.add(index.mul(whole, each), index.ceilDiv(rest, positions));
-}
-
-/// The first query of a tile, and how many it can have.
-std::pair<Value, Value> AttentionTiler::findQueries(Value tile) {
-  Value size = index.constant(positions);
-  if (!queryBlock || queryBlock % positions == 0)
-    return {index.mul(tile, size), size};
-  Value each = index.constant(llvm::divideCeil(queryBlock, positions));
-  Value block = index.div(tile, each);
-  Value before = index.mul(index.sub(tile, index.mul(block, each)), size);
-  Value left = index.sub(index.constant(queryBlock), before);
-  return {index.add(index.mul(block, index.constant(queryBlock)), before),
-          index.min(size, left)};
 }
 
 SmallVector<Value> AttentionTiler::tile(int64_t above,
@@ -172,7 +144,9 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
 
   SmallVector<OpFoldResult> blocks{
       getAsOpFoldResult(batches), getAsOpFoldResult(queryHeadBlocks),
-      getAsOpFoldResult(op.isRagged() ? countSequenceBlocks() : countTiles())};
+      getAsOpFoldResult(op.isRagged()
+                            ? countSequenceBlocks()
+                            : walk.queries.count(index, numQueries))};
   auto forall = scf::ForallOp::create(rewriter, loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
   // S = Q K^T and O += P V.
@@ -205,7 +179,7 @@ void AttentionTiler::buildBlock(Value head, Value block, ValueRange outs,
     queryHead = index.mul(head, heads);
     keyHead = index.div(head, index.div(headsPerKeyHead, heads));
   }
-  auto [first, most] = findQueries(block);
+  auto [first, most] = walk.queries.find(index, block);
   keyScale = headFactor(op.getKeyScale(), keyHead);
   if (!packing)
     sink = headFactor(op.getSinks(), queryHead);

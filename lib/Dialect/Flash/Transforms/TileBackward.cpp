@@ -32,14 +32,13 @@
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
-#include <numeric>
 
 using namespace mlir;
 using namespace flash;
 
 BackwardProblem::BackwardProblem(RewriterBase &rewriter, AttentionBackwardOp op,
                                  ScheduleAttr schedule)
-    : rewriter(rewriter), op(op), schedule(schedule), loc(op.getLoc()),
+    : rewriter(rewriter), op(op), schedule(schedule), walk(op), loc(op.getLoc()),
       index(rewriter, loc), rows(schedule.getM()), keys(schedule.getN()),
       qkDim(roundUp(op.getQKHeadDim(), schedule.getD())),
       vDim(roundUp(op.getVHeadDim(), schedule.getD())),
@@ -51,13 +50,7 @@ BackwardProblem::BackwardProblem(RewriterBase &rewriter, AttentionBackwardOp op,
   numQueries = index.dim(op.getQuery(), length);
   numKeys = index.dim(op.getKey(), length);
   group = index.div(queryHeads, index.max(keyHeads, index.constant(1)));
-  // Two loops have blocks of queries of different sizes.
-  OuterLoop outer = op.getRecompute()->getOuter();
-  statisticsRows = outer == OuterLoop::Both || outer == OuterLoop::Each
-                       ? std::lcm(rows, keys)
-                       : rows;
-  paddedQueries = index.mul(index.ceilDiv(numQueries, statisticsRows),
-                            index.constant(statisticsRows));
+  paddedQueries = walk.padQueries(index, numQueries);
   kvOffset = op.getKvOffset() ? op.getKvOffset() : index.constant(0);
   qOffset = op.getQOffset()
                 ? op.getQOffset()
@@ -142,8 +135,8 @@ public:
   SmallVector<Value> tile();
 
 private:
-  SmallVector<Value> loopOverKeyBlocks(bool query, bool key, bool value);
-  Value loopOverQueryBlocks();
+  SmallVector<Value> loopOverKeyBlocks(const BackwardLoop &of);
+  Value loopOverQueryBlocks(const BackwardLoop &of);
 
   KeyTiles keyTiles(Value first);
   QueryTiles queryTiles(Value first);
@@ -152,12 +145,9 @@ private:
   Sums stepUnlessHidden(const QueryTiles &queries, const KeyTiles &keys,
                         const Sums &sums, bool transposed);
   Sums walkQueries(const KeyTiles &keys, Sums sums);
-  std::pair<Value, Value> rowsOf(std::pair<Value, Value> positions,
-                                 Value origin, Value count, int64_t size);
-  std::pair<Value, Value> visibleQueries(const KeyTiles &keys);
-  bool visibleQueriesOfGroup(const KeyTiles &keys,
-                             std::pair<Value, Value> &rows);
-  std::pair<Value, Value> visibleKeys(const QueryTiles &queries);
+  RowRange<Value> visibleQueries(const KeyTiles &keys);
+  GroupRows<Value> visibleQueriesOfGroup(const KeyTiles &keys);
+  RowRange<Value> visibleKeys(const QueryTiles &queries);
   Value addToQueries(Value tile, Value slab, Value row);
   Value zeroTile(int64_t rows, int64_t columns) {
     return filledTile(rewriter, loc, {rows, columns}, 0.0, p.accumulator);
@@ -184,13 +174,13 @@ private:
         index.add(first, getValueOrCreateConstantIndexOp(rewriter, loc, count)),
         index.constant(1));
   }
-  /// Products of a step that adds to these gradients, two of them to compute
-  /// the scores and their gradients again.
-  LoopContents contents(bool query, bool key, bool value) {
-    bool scores = query || key;
-    return {1 + scores + query + key + value, false, bool(mask)};
+  /// Products of a step, one or two of them to compute the scores and their
+  /// gradients again.
+  LoopContents contents(const BackwardLoop &of) {
+    return {1 + of.needsScoreGradients() + of.query + of.key + of.value, false,
+            bool(mask)};
   }
-  bool isOfOneThread() { return p.schedule.getTiling().getSummaries(); }
+  bool isOfOneThread() { return p.walk.isOfOneThread(); }
 
   BackwardProblem &p;
   RewriterBase &rewriter;
@@ -338,78 +328,43 @@ Sums BackwardTiler::stepUnlessHidden(const QueryTiles &queries,
   return sums.with(branch.getResults());
 }
 
-/// Rows of a range of positions, of which either end may be open: the first one
-/// at the begin of a block of `size` rows.
-std::pair<Value, Value> BackwardTiler::rowsOf(std::pair<Value, Value> positions,
-                                              Value origin, Value count,
-                                              int64_t size) {
-  Value zero = index.constant(0), first = zero, end = count;
-  auto toRow = [&](Value position) {
-    return index.min(index.max(index.sub(position, origin), zero), count);
-  };
-  if (positions.first) {
-    Value block = index.constant(size);
-    first = index.mul(index.div(toRow(positions.first), block), block);
-  }
-  if (positions.second)
-    end = toRow(positions.second);
-  return {first, end};
-}
-
 //===----------------------------------------------------------------------===//
 // Keys outside
 //===----------------------------------------------------------------------===//
 
-/// The rows of queries that see some key of the block, the first one at the
-/// begin of a block of queries.
-std::pair<Value, Value> BackwardTiler::visibleQueries(const KeyTiles &keys) {
-  if (!mask)
-    return {index.constant(0), p.numQueries};
-  return rowsOf(mask.buildVisibleQueries(
-                    rewriter, loc, place(), index.add(p.kvOffset, keys.first),
-                    index.add(p.kvOffset, lastOf(keys.first, keys.existing))),
-                p.qOffset, p.numQueries, p.rows);
+/// The rows of queries that see some key of the block, from the begin of a
+/// block of queries on.
+RowRange<Value> BackwardTiler::visibleQueries(const KeyTiles &keys) {
+  std::pair<Value, Value> positions;
+  if (mask)
+    positions = mask.buildVisibleQueries(
+        rewriter, loc, place(), index.add(p.kvOffset, keys.first),
+        index.add(p.kvOffset, lastOf(keys.first, keys.existing)));
+  return rowsOf(index, positions, p.qOffset, p.numQueries, p.rows);
 }
 
-/// The same for all heads of the group together; true if each has rows of its
-/// own.
-bool BackwardTiler::visibleQueriesOfGroup(const KeyTiles &keys,
-                                          std::pair<Value, Value> &rows) {
+/// The same for all heads of the group together.
+GroupRows<Value> BackwardTiler::visibleQueriesOfGroup(const KeyTiles &keys) {
   Value firstHead = index.mul(keyHead, p.group);
-  queryHead = firstHead;
-  if (!mask || getConstantIntValue(p.group) == 1) {
-    rows = visibleQueries(keys);
-    return false;
-  }
   // A head that nothing folds shows whether the rows depend on it.
   auto probe = UnrealizedConversionCastOp::create(
       rewriter, loc, rewriter.getIndexType(), firstHead);
   queryHead = probe.getResult(0);
-  rows = visibleQueries(keys);
-  bool differ = !queryHead.use_empty();
-  auto forget = [&](Value &row) {
-    if (row == queryHead)
-      row = firstHead;
-  };
-  forget(rows.first);
-  forget(rows.second);
+  RowRange<Value> ofFirst = visibleQueries(keys);
+  bool depends = !queryHead.use_empty();
+  for (Value *row : {&ofFirst.first, &ofFirst.end})
+    if (*row == queryHead)
+      *row = firstHead;
   rewriter.replaceOp(probe, firstHead);
+  GroupRows<Value> rows =
+      p.walk.joinHeads(index, depends, p.numQueries, [&](int64_t head) {
+        if (head == 0)
+          return ofFirst;
+        queryHead = index.add(firstHead, index.constant(head));
+        return visibleQueries(keys);
+      });
   queryHead = firstHead;
-  if (!differ)
-    return false;
-  // Up to so many heads are asked for the first and the last of their rows.
-  constexpr int64_t most = 16;
-  std::optional<int64_t> group = getConstantIntValue(p.group);
-  if (!group || *group > most) {
-    rows = {index.constant(0), p.numQueries};
-    return true;
-  }
-  for (int64_t head = 1; head < *group; ++head) {
-    queryHead = index.add(firstHead, index.constant(head));
-    auto [first, end] = visibleQueries(keys);
-    rows = {index.min(rows.first, first), index.max(rows.second, end)};
-  }
-  return true;
+  return rows;
 }
 
 /// Adds a tile to the rows from `row` on of the query head; `slab` has them for
@@ -440,16 +395,13 @@ Value BackwardTiler::addToQueries(Value tile, Value slab, Value row) {
 /// one thread leaves out those of others; warps mask them.
 Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
   Value firstHead = index.mul(keyHead, p.group);
-  std::pair<Value, Value> rows;
-  bool differ = visibleQueriesOfGroup(keys, rows);
-  Value first = rows.first, end = rows.second;
+  auto [rows, differ] = visibleQueriesOfGroup(keys);
   Value size = index.constant(p.rows), one = index.constant(1);
-  bool single = getConstantIntValue(p.group) == 1;
-  Value blocks, from = first, to = end, by = size;
+  bool single = p.walk.group == 1, leavesOut = p.walk.leavesOut(differ);
+  Value blocks, begin = rows.first, from = rows.first, to = rows.end, by = size;
   if (!single) {
     // Heads one after the other, in one loop.
-    blocks = index.max(index.ceilDiv(index.sub(end, first), p.rows),
-                       index.constant(0));
+    blocks = countBlocks(index, rows, p.rows);
     from = index.constant(0);
     to = index.mul(blocks, p.group);
     by = one;
@@ -464,7 +416,7 @@ Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
           Value head = divide(place, index.max(blocks, one));
           queryHead = index.add(firstHead, head);
           row = index.add(
-              first,
+              begin,
               index.mul(index.sub(place, index.mul(head, blocks)), size));
         }
         Sums before = sums.with(args);
@@ -478,17 +430,11 @@ Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
             after.query = addToQueries(after.query, before.query, row);
           return after.list();
         };
-        if (!differ || !isOfOneThread()) {
+        if (!leavesOut) {
           scf::YieldOp::create(rewriter, loc, add());
           return;
         }
-        auto [ownFirst, ownEnd] = visibleQueries(keys);
-        Value inside = arith::AndIOp::create(
-            rewriter, loc,
-            arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::sge, row,
-                                  ownFirst),
-            arith::CmpIOp::create(rewriter, loc, arith::CmpIPredicate::slt, row,
-                                  ownEnd));
+        Value inside = p.walk.isOwn(index, row, visibleQueries(keys));
         auto branch = scf::IfOp::create(
             rewriter, loc, inside,
             [&](OpBuilder &, Location) {
@@ -502,11 +448,11 @@ Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
   return sums.with(loop.getResults());
 }
 
-/// dk and dv by a loop over blocks of keys outside; with `query` the sums for
-/// the queries, too.
-SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
-                                                    bool value) {
+/// dk and dv by a loop over blocks of keys outside; the sums for the queries,
+/// too, where the loop has them.
+SmallVector<Value> BackwardTiler::loopOverKeyBlocks(const BackwardLoop &of) {
   OpBuilder::InsertionGuard guard(rewriter);
+  bool query = of.query, key = of.key, value = of.value;
   bool owned = op.getRecompute()->getSum() == GradientSum::Owned;
   Value keyBlocks = index.ceilDiv(p.numKeys, p.keys);
   SmallVector<OpFoldResult> grid{getAsOpFoldResult(p.batches),
@@ -529,12 +475,12 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
           cast<RankedTensorType>(tensor.getType()).getElementType()));
   auto forall = scf::ForallOp::create(rewriter, loc, grid, outs,
                                       /*mapping=*/std::nullopt);
-  p.setSchedule(forall, p.schedule, contents(query, key, value));
+  p.setSchedule(forall, p.schedule, contents(of));
   rewriter.setInsertionPoint(forall.getTerminator());
   batch = forall.getInductionVar(0);
   keyHead = forall.getInductionVar(1);
   Value firstHead = index.mul(keyHead, p.group);
-  bool single = getConstantIntValue(p.group) == 1;
+  bool single = p.walk.group == 1;
   ArrayRef<BlockArgument> destinations = forall.getRegionIterArgs();
   OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
 
@@ -681,20 +627,19 @@ SmallVector<Value> BackwardTiler::loopOverKeyBlocks(bool query, bool key,
 // Queries outside
 //===----------------------------------------------------------------------===//
 
-/// The keys that some query of the block sees, the first one at the begin of a
-/// block of keys.
-std::pair<Value, Value> BackwardTiler::visibleKeys(const QueryTiles &queries) {
-  if (!mask)
-    return {index.constant(0), p.numKeys};
-  return rowsOf(
-      mask.buildVisibleKeys(
-          rewriter, loc, place(), index.add(p.qOffset, queries.first),
-          index.add(p.qOffset, lastOf(queries.first, queries.existing))),
-      p.kvOffset, p.numKeys, p.keys);
+/// The keys that some query of the block sees, from the begin of a block of
+/// keys on.
+RowRange<Value> BackwardTiler::visibleKeys(const QueryTiles &queries) {
+  std::pair<Value, Value> positions;
+  if (mask)
+    positions = mask.buildVisibleKeys(
+        rewriter, loc, place(), index.add(p.qOffset, queries.first),
+        index.add(p.qOffset, lastOf(queries.first, queries.existing)));
+  return rowsOf(index, positions, p.kvOffset, p.numKeys, p.keys);
 }
 
 /// dq alone, by a loop over blocks of queries outside.
-Value BackwardTiler::loopOverQueryBlocks() {
+Value BackwardTiler::loopOverQueryBlocks(const BackwardLoop &of) {
   OpBuilder::InsertionGuard guard(rewriter);
   Value query = op.getQuery();
   Type element = cast<RankedTensorType>(query.getType()).getElementType();
@@ -705,7 +650,7 @@ Value BackwardTiler::loopOverQueryBlocks() {
                                  getAsOpFoldResult(p.countQueryBlocks())};
   auto forall = scf::ForallOp::create(rewriter, loc, grid, out,
                                       /*mapping=*/std::nullopt);
-  p.setSchedule(forall, p.schedule, contents(true, false, false));
+  p.setSchedule(forall, p.schedule, contents(of));
   rewriter.setInsertionPoint(forall.getTerminator());
   batch = forall.getInductionVar(0);
   queryHead = forall.getInductionVar(1);
@@ -742,32 +687,31 @@ Value BackwardTiler::loopOverQueryBlocks() {
 //===----------------------------------------------------------------------===//
 
 SmallVector<Value> BackwardTiler::tile() {
-  bool query = bool(op.getDQuery()), key = bool(op.getDKey()),
-       value = bool(op.getDValue());
-  OuterLoop outer = op.getRecompute()->getOuter();
-  bool queryByKeys = query && outer == OuterLoop::Keys;
-  Value dQuery;
-  SmallVector<Value> byKeys;
-  if (key && value && outer == OuterLoop::Each) {
-    byKeys = loopOverKeyBlocks(false, true, false);
-    byKeys.push_back(loopOverKeyBlocks(false, false, true).front());
-  } else if (key || value || queryByKeys) {
-    byKeys = loopOverKeyBlocks(queryByKeys, key, value);
-  }
-  if (queryByKeys)
-    dQuery = buildQueryGradient(p, byKeys.front());
-  else if (query && outer == OuterLoop::Queries)
-    dQuery = loopOverQueryBlocks();
-  else if (query) {
-    // The tile of the other loop, turned: more of what is outside.
-    BackwardProblem turned = p.withBlocksOf(p.keys, p.rows);
-    dQuery = BackwardTiler(turned, statistics).loopOverQueryBlocks();
-    p.hasFailed |= turned.hasFailed;
+  Value dQuery, dKey, dValue;
+  for (const BackwardLoop &of : p.walk.loops) {
+    if (!of.keysOutside) {
+      BackwardProblem ofLoop = p.withBlocksOf(of.m, of.n);
+      dQuery = BackwardTiler(ofLoop, statistics).loopOverQueryBlocks(of);
+      p.hasFailed |= ofLoop.hasFailed;
+      continue;
+    }
+    SmallVector<Value> results = loopOverKeyBlocks(of);
+    ArrayRef<Value> next(results);
+    if (of.query) {
+      dQuery = buildQueryGradient(p, next.front());
+      next = next.drop_front();
+    }
+    if (of.key) {
+      dKey = next.front();
+      next = next.drop_front();
+    }
+    if (of.value)
+      dValue = next.front();
   }
   SmallVector<Value> results;
-  if (query)
-    results.push_back(dQuery);
-  llvm::append_range(results, ArrayRef(byKeys).drop_front(queryByKeys));
+  for (Value gradient : {dQuery, dKey, dValue})
+    if (gradient)
+      results.push_back(gradient);
   for (auto [result, type] : llvm::zip_equal(results, op->getResultTypes()))
     result = rewriter.createOrFold<tensor::CastOp>(loc, type, result);
   return results;
@@ -806,7 +750,7 @@ SmallVector<Value> flash::tileBackward(RewriterBase &rewriter,
     return zeroGradients(rewriter, op);
   BackwardProblem problem(rewriter, op, schedule);
   BackwardProblem ofRows =
-      problem.withBlocksOf(problem.statisticsRows, problem.keys);
+      problem.withBlocksOf(problem.walk.statisticsRows, problem.keys);
   SmallVector<Value> results =
       BackwardTiler(problem, buildRowStatistics(ofRows)).tile();
   if (problem.hasFailed || ofRows.hasFailed)

@@ -18,8 +18,6 @@
 
 #include "AttentionTiler.h"
 
-#include "flash/Dialect/Flash/IR/MaskRange.h"
-
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -58,7 +56,7 @@ TilePlace AttentionTiler::maskPlace() {
 Value AttentionTiler::keyTile(Value tensor, Value k0, OpFoldResult existing,
                               int64_t dim) {
   Value row = index.add(keyRow, k0);
-  if (op.isPaged() && keyBlock) {
+  if (op.isPaged() && walk.keys.block) {
     // A listed block may begin behind the last key, where there is no page.
     Value last = index.sub(numKeys, index.constant(1));
     row = index.add(keyRow, index.max(index.min(k0, last), index.constant(0)));
@@ -78,7 +76,7 @@ Value AttentionTiler::pagedTile(Value tensor, Value k0, OpFoldResult existing,
       getConstantIntValue(index.dim(tensor, op.getLengthDim()));
   // A slice of the keys begins where a tile does only if its unit says so, and
   // so does a block of the mask.
-  bool begins = keyBlock % keys == 0 &&
+  bool begins = !walk.keys.areCut() &&
                 (!op.getKeySlice() || op.getKeySlice()->getUnit() % keys == 0);
   if (tiling.getSummaries() && size && *size % keys == 0 && begins) {
     PagedRows rows(rewriter, loc, tensor, op.getPageTable(), op.getLayout());
@@ -133,26 +131,17 @@ AttentionTiler::State AttentionTiler::step(Value query, Value k0,
   return SmallVector<Value>(online->getResults());
 }
 
-/// Whether the mask's data are summed up for a block. Where many threads have
-/// it each would read them all, and a loop over keys with a condition in it has
-/// no producer: there each block gets the predicate, if the mask knows it
-/// without.
-bool AttentionTiler::sumsUp() {
-  return mask && mask.getSummarySize() &&
-         (tiling.getSummaries() || mask.needsSummary());
-}
-
 void AttentionTiler::sumUpQueries() {
   querySummary.clear();
   keySummary.clear();
-  if (sumsUp())
+  if (walk.sumsUp(mask))
     querySummary = mask.buildSummary(rewriter, loc, maskPlace(), Along::Queries,
                                      qPosition, existingQueries);
 }
 
 void AttentionTiler::sumUpKeys(Value k0, OpFoldResult existing) {
   keySummary.clear();
-  if (sumsUp())
+  if (walk.sumsUp(mask))
     keySummary = mask.buildSummary(
         rewriter, loc, maskPlace(), Along::Keys, index.add(keyPosition, k0),
         getValueOrCreateConstantIndexOp(rewriter, loc, existing));
@@ -161,9 +150,7 @@ void AttentionTiler::sumUpKeys(Value k0, OpFoldResult existing) {
 /// Whether a block is hidden though the loop meets it (in a hole of the range,
 /// by its data, or in a list); null where none can be.
 Value AttentionTiler::isHidden(Value k0, OpFoldResult existing) {
-  bool mayHide = mask && (mayHaveHoles(mask, op.getMaskBody()) || sumsUp() ||
-                          mask != op.getEffectiveMask());
-  if (!mayHide)
+  if (!walk.asksHidden(mask))
     return Value();
   Value one = index.constant(1), kFirst = index.add(keyPosition, k0);
   Value keysHere = getValueOrCreateConstantIndexOp(rewriter, loc, existing);
@@ -196,48 +183,32 @@ AttentionTiler::State AttentionTiler::stepUnless(Value hidden, Value query,
 // Loops
 //===----------------------------------------------------------------------===//
 
-/// The keys that the block's queries may see, as indices [first, end), first a
-/// multiple of the key block.
-std::pair<Value, Value> AttentionTiler::visibleKeys(Value qLast) {
-  Value zero = index.constant(0), first = zero, end = numKeys;
-  if (mask) {
-    auto [low, high] =
+/// The keys that the block's queries may see, from the begin of a block on.
+RowRange<Value> AttentionTiler::visibleKeys(Value qLast) {
+  std::pair<Value, Value> positions;
+  if (mask)
+    positions =
         mask.buildVisibleKeys(rewriter, loc, maskPlace(), qPosition, qLast);
-    auto toIndex = [&](Value position) {
-      return index.min(index.max(index.sub(position, keyPosition), zero),
-                       numKeys);
-    };
-    if (low) {
-      Value block = index.constant(keys);
-      first = index.mul(index.div(toIndex(low), block), block);
-    }
-    if (high)
-      end = toIndex(high);
-  }
-  return {first, end};
+  return rowsOf(index, positions, keyPosition, numKeys, keys);
 }
 
-/// Walks the blocks of [from, to), from the last one on if keys are walked in
+/// Walks the blocks of a range, from the last one on if keys are walked in
 /// reverse. `whole`: each has all its keys.
-AttentionTiler::State AttentionTiler::walkBlocks(Value query, Value from,
-                                                 Value to, bool whole,
-                                                 State state) {
-  Value block = index.constant(keys), mirror;
-  if (tiling.getReverseKeys()) {
-    Value behind = index.max(index.sub(index.sub(to, from), index.constant(1)),
-                             index.constant(0));
-    Value last = index.add(from, index.mul(index.div(behind, block), block));
-    mirror = index.add(from, last);
-  }
+AttentionTiler::State AttentionTiler::walkBlocks(Value query,
+                                                 RowRange<Value> range,
+                                                 bool whole, State state) {
+  Value mirror;
+  if (walk.isReverse())
+    mirror = walk.mirror(index, range);
   auto forOp = scf::ForOp::create(
-      rewriter, loc, from, to, block, state,
+      rewriter, loc, range.first, range.end, index.constant(keys), state,
       [&](OpBuilder &, Location, Value place, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        Value k0 = mirror ? index.sub(mirror, place) : place;
-        OpFoldResult existing =
-            whole ? OpFoldResult(rewriter.getIndexAttr(keys))
-                  : getAsOpFoldResult(index.min(block, index.sub(numKeys, k0)));
+        auto [k0, count] =
+            walk.keysAt(index, mirror ? index.sub(mirror, place) : place,
+                        numKeys, whole);
+        OpFoldResult existing = getAsOpFoldResult(count);
         sumUpKeys(k0, existing);
         scf::YieldOp::create(rewriter, loc,
                              stepUnless(isHidden(k0, existing), query, k0,
@@ -249,76 +220,38 @@ AttentionTiler::State AttentionTiler::walkBlocks(Value query, Value from,
 /// Walks all blocks of the range that the mask bounds.
 AttentionTiler::State AttentionTiler::walkRange(Value query, Value qLast,
                                                 State state) {
-  auto [first, end] = visibleKeys(qLast);
-  if (keyBlock % keys != 0)
-    return walkList(query, listRange(first, end), state);
+  RowRange<Value> seen = visibleKeys(qLast);
+  if (walk.walksRangeAsList())
+    return walkList(query, listRange(seen), state);
   sumUpQueries();
-  std::optional<int64_t> staticKeys = getConstantIntValue(numKeys);
-  if (staticKeys && *staticKeys % keys == 0)
-    return walkBlocks(query, first, end, /*whole=*/true, state);
-  if (!tiling.getPeel())
-    return walkBlocks(query, first, end, /*whole=*/false, state);
-  // Whole blocks are read where they lie; only the ragged last one is padded.
-  // As a loop of at most one step it needs no copy of the state around it.
-  Value block = index.constant(keys);
-  Value wholeEnd = index.mul(index.div(numKeys, block), block);
-  if (tiling.getReverseKeys())
-    state = walkBlocks(query, index.max(first, wholeEnd), end,
-                       /*whole=*/false, state);
-  state =
-      walkBlocks(query, first, index.min(end, wholeEnd), /*whole=*/true, state);
-  if (!tiling.getReverseKeys())
-    state = walkBlocks(query, index.max(first, wholeEnd), end,
-                       /*whole=*/false, state);
+  walk.forEachLoop(index, seen, numKeys,
+                   [&](RowRange<Value> range, bool whole) {
+                     state = walkBlocks(query, range, whole, state);
+                   });
   return state;
 }
 
 /// The blocks of a range as if a list named them: tiles that do not divide them
 /// are cut off at their ends.
-KeyBlocks AttentionTiler::listRange(Value first, Value end) {
-  Value size = index.constant(keyBlock), firstBlock = index.div(first, size);
+KeyBlocks AttentionTiler::listRange(RowRange<Value> seen) {
+  auto [firstBlock, count] = walk.numberBlocks(
+      index, seen,
+      keysBefore ? std::optional<Value>(keysBefore) : std::nullopt);
   KeyBlocks blocks;
-  blocks.size = keyBlock;
-  blocks.count = index.max(index.sub(index.ceilDiv(end, keyBlock), firstBlock),
-                           index.constant(0));
-  // Lists number the blocks of all keys.
-  if (keysBefore)
-    firstBlock = index.add(firstBlock, index.div(keysBefore, size));
-  blocks.number = [this, firstBlock](OpBuilder &, Location, Value n) {
-    return index.add(firstBlock, n);
+  blocks.size = walk.keys.block;
+  blocks.count = count;
+  blocks.number = [this, first = firstBlock](OpBuilder &, Location, Value n) {
+    return index.add(first, n);
   };
   blocks.mask = mask;
   blocks.operands = maskOperands;
   return blocks;
 }
 
-/// How many steps a block of a list takes. No step crosses a block of another
-/// mask's lists.
-Value AttentionTiler::stepsOf(const KeyBlocks &list) {
-  return index.constant(list.size / keyBlock *
-                        llvm::divideCeil(keyBlock, keys));
-}
-
-/// Of the n-th step through a list's blocks: its first key, as the list says,
-/// and how many keys there are from it to the block's end.
-std::pair<Value, Value> AttentionTiler::listedKeys(const KeyBlocks &list,
-                                                   Value n) {
-  Value stepsEach = stepsOf(list);
-  Value size = index.constant(list.size);
-  Value entry = index.div(n, stepsEach);
-  Value part = index.sub(n, index.mul(entry, stepsEach));
-  Value first = index.mul(list.number(rewriter, loc, entry), size);
-  Value tile = index.constant(keys);
-  if (list.size == keyBlock) {
-    Value before = index.mul(part, tile);
-    return {index.add(first, before), index.sub(size, before)};
-  }
-  Value each = index.constant(keyBlock),
-        steps = index.constant(llvm::divideCeil(keyBlock, keys));
-  Value inner = index.div(part, steps);
-  Value before = index.mul(index.sub(part, index.mul(inner, steps)), tile);
-  return {index.add(index.add(first, index.mul(inner, each)), before),
-          index.sub(each, before)};
+ListedTile<Value> AttentionTiler::listedTile(const KeyBlocks &list, Value n) {
+  return walk.listedTile(
+      index, list.size,
+      [&](Value entry) { return list.number(rewriter, loc, entry); }, n);
 }
 
 /// Walks the blocks of a list, each in steps of the tile's keys.
@@ -327,48 +260,31 @@ AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
   mask = cast_if_present<MaskAttrInterface>(list.mask);
   maskOperands = list.operands;
   sumUpQueries();
-  Value stepsEach = stepsOf(list);
-  Value zero = index.constant(0), tile = index.constant(keys);
-  std::optional<int64_t> known = getConstantIntValue(numKeys);
-  // The last block of a list can lie beyond the keys by whole tiles.
-  bool divides = keyBlock % keys == 0;
-  bool whole = divides && known && *known > 0 && *known % list.size == 0;
+  Value steps =
+      index.mul(list.count, index.constant(walk.stepsOf(list.size)));
   auto forOp = scf::ForOp::create(
-      rewriter, loc, zero, index.mul(list.count, stepsEach), index.constant(1),
-      state, [&](OpBuilder &, Location, Value n, ValueRange args) {
+      rewriter, loc, index.constant(0), steps, index.constant(1), state,
+      [&](OpBuilder &, Location, Value n, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
+        ListedTile<Value> listed = listedTile(list, n);
         // Lists number the blocks of all keys; others have those of a slice.
-        auto [at, toEnd] = listedKeys(list, n);
         Value elsewhere;
         if (keysBefore) {
-          at = index.sub(at, keysBefore);
-          elsewhere = arith::OrIOp::create(
-              rewriter, loc, index.less(at, zero),
-              index.less(index.sub(numKeys, index.constant(1)), at));
+          listed.first = index.sub(listed.first, keysBefore);
+          elsewhere = walk.isElsewhere(index, listed.first, numKeys);
         }
-        // The list is data: what lies outside of the keys is no key.
-        Value last = whole ? index.sub(numKeys, tile) : numKeys;
-        Value k0 = index.min(index.max(at, zero), last);
-        Value most = divides ? tile : index.min(tile, toEnd);
-        OpFoldResult existing =
-            whole ? OpFoldResult(rewriter.getIndexAttr(keys))
-                  : getAsOpFoldResult(index.min(most, index.sub(numKeys, k0)));
+        auto [k0, count] = walk.listedKeys(index, list.size, listed, numKeys);
+        OpFoldResult existing = getAsOpFoldResult(count);
         sumUpKeys(k0, existing);
         Value hidden = isHidden(k0, existing);
         if (hidden && elsewhere)
-          hidden = arith::OrIOp::create(rewriter, loc, hidden, elsewhere);
+          hidden = index.either(hidden, elsewhere);
         scf::YieldOp::create(rewriter, loc,
                              stepUnless(hidden ? hidden : elsewhere, query, k0,
                                         existing, SmallVector<Value>(args)));
       });
   return SmallVector<Value>(forOp.getResults());
-}
-
-/// Whether lists may name blocks that begin behind the last key: where numbers
-/// of keys are data. With others that would be an error of the lists.
-static bool namesBeyondKeys(AttentionOp op) {
-  return op.getKvLengths() || op.isRagged();
 }
 
 /// Two lists as one; whose mask is to be asked is not said.
@@ -412,28 +328,18 @@ AttentionTiler::State AttentionTiler::walkTogether(Value query,
     mask = cast_if_present<MaskAttrInterface>(full.mask);
     maskOperands = full.operands;
   }
-  Value zero = index.constant(0), tile = index.constant(keys);
-  Value stepsEach = stepsOf(all);
-  bool divides = keyBlock % keys == 0;
+  Value stepsEach = index.constant(walk.stepsOf(all.size));
   Value fullSteps = index.mul(full.count, stepsEach);
-  Value rest =
-      index.sub(numKeys, index.mul(index.div(numKeys, index.constant(all.size)),
-                                   index.constant(all.size)));
-  Value cut = namesBeyondKeys(op) || !divides
-                  ? arith::ConstantIntOp::create(rewriter, loc, 1, 1)
-                  : index.less(zero, rest);
-  Value last = rewriter.createOrFold<arith::SelectOp>(
-      loc, cut, numKeys, index.max(index.sub(numKeys, tile), zero));
+  Value cut = walk.isCut(index, all.size, numKeys);
+  Value last = walk.lastListed(index, cut, numKeys);
   auto forOp = scf::ForOp::create(
-      rewriter, loc, zero, index.mul(all.count, stepsEach), index.constant(1),
-      state, [&](OpBuilder &, Location, Value n, ValueRange args) {
+      rewriter, loc, index.constant(0), index.mul(all.count, stepsEach),
+      index.constant(1), state,
+      [&](OpBuilder &, Location, Value n, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        auto [at, toEnd] = listedKeys(all, n);
-        Value k0 = index.min(index.max(at, zero), last);
-        Value most = divides ? tile : index.min(tile, toEnd);
-        Value existing = rewriter.createOrFold<arith::SelectOp>(
-            loc, cut, index.min(most, index.sub(numKeys, k0)), tile);
+        auto [k0, existing] = walk.joinedKeys(index, listedTile(all, n), cut,
+                                              last, numKeys);
         listedFull = alike ? Value() : index.less(n, fullSteps);
         scf::YieldOp::create(rewriter, loc,
                              step(query, k0, getAsOpFoldResult(existing),
@@ -460,17 +366,12 @@ AttentionTiler::State AttentionTiler::loopOverKeys(Value query, Value qLast) {
   if (lists.empty())
     return walkRange(query, qLast, state);
   // What a step reads at its last key must be there.
-  if (namesBeyondKeys(op))
+  if (walk.mayNameBeyondKeys())
     for (KeyBlocks &list : lists)
       list.count = arith::SelectOp::create(
           rewriter, loc, index.less(index.constant(0), numKeys), list.count,
           index.constant(0));
-  bool lookUp = llvm::any_of(lists, [](const KeyBlocks &list) {
-    auto inside = cast_if_present<MaskAttrInterface>(list.mask);
-    return inside && inside.needsSummary();
-  });
-  if (tiling.getJoinLists() && lists.size() == 2 && lists[1].full &&
-      !keysBefore && !lookUp)
+  if (walk.walksTogether(lists))
     return walkTogether(query, lists, state);
   for (const KeyBlocks &list : lists)
     state = walkList(query, list, state);

@@ -36,10 +36,10 @@ using namespace flash;
 /// The number of the first block of a sequence that begins at a row, without
 /// the sequence's own.
 Value AttentionTiler::firstBlockAt(Value row) {
-  if (queryBlock % positions == 0)
-    return index.div(row, index.constant(positions));
-  Value each = index.constant(llvm::divideCeil(queryBlock, positions));
-  return index.div(index.mul(row, each), index.constant(queryBlock));
+  if (!walk.queries.areCut())
+    return index.div(row, index.constant(walk.queries.size));
+  Value each = index.constant(walk.queries.perBlock());
+  return index.div(index.mul(row, each), index.constant(walk.queries.block));
 }
 
 /// The largest number of a sequence's first block is that of the rows behind

@@ -48,6 +48,22 @@ Value IndexBuilder::less(Value a, Value b) {
   return builder.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::slt, a,
                                              b);
 }
+Value IndexBuilder::atLeast(Value a, Value b) {
+  return builder.createOrFold<arith::CmpIOp>(loc, arith::CmpIPredicate::sge, a,
+                                             b);
+}
+Value IndexBuilder::truth(bool value) {
+  return arith::ConstantIntOp::create(builder, loc, value, 1);
+}
+Value IndexBuilder::either(Value a, Value b) {
+  return builder.createOrFold<arith::OrIOp>(loc, a, b);
+}
+Value IndexBuilder::both(Value a, Value b) {
+  return builder.createOrFold<arith::AndIOp>(loc, a, b);
+}
+Value IndexBuilder::select(Value condition, Value yes, Value no) {
+  return builder.createOrFold<arith::SelectOp>(loc, condition, yes, no);
+}
 Value IndexBuilder::dim(Value tensor, int64_t dim) {
   return getValueOrCreateConstantIndexOp(
       builder, loc, tensor::getMixedSize(builder, loc, tensor, dim));

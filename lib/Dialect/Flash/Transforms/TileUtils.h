@@ -22,9 +22,15 @@
 
 namespace flash {
 
-/// Index arithmetic at one location; constants fold.
+/// Index arithmetic at one location; constants fold. What a walk over blocks is
+/// built with (BlockWalk.h).
 class IndexBuilder {
 public:
+  using Number = mlir::Value;
+  using Truth = mlir::Value;
+  using Bound = mlir::Value; // null where a range is open
+  static mlir::Value valueOf(Bound bound) { return bound; }
+
   IndexBuilder(mlir::OpBuilder &builder, mlir::Location loc)
       : builder(builder), loc(loc) {}
   mlir::Value constant(int64_t value);
@@ -36,7 +42,12 @@ public:
   mlir::Value ceilDiv(mlir::Value a, int64_t b);
   mlir::Value min(mlir::Value a, mlir::Value b);
   mlir::Value max(mlir::Value a, mlir::Value b);
+  mlir::Value truth(bool value);
   mlir::Value less(mlir::Value a, mlir::Value b);
+  mlir::Value atLeast(mlir::Value a, mlir::Value b);
+  mlir::Value either(mlir::Value a, mlir::Value b);
+  mlir::Value both(mlir::Value a, mlir::Value b);
+  mlir::Value select(mlir::Value condition, mlir::Value yes, mlir::Value no);
   mlir::Value dim(mlir::Value tensor, int64_t dim);
 
 private:

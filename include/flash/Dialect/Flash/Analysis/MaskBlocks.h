@@ -37,6 +37,9 @@ struct KeyList {
   int64_t size;
   /// Which blocks, counted from row 0; any numbers, for the list is data.
   llvm::SmallVector<int64_t> numbers;
+  /// As KeyBlocks have them.
+  mlir::Attribute mask;
+  bool full = false;
 };
 
 /// A batch (or sequence) and query head, the positions of row 0 of tensors of
@@ -66,7 +69,11 @@ public:
   /// Whether what some query of a range sees is one range of keys, and so what
   /// all of them see.
   bool hasRanges() { return hasMask() && mask.fillsVisibleKeys(); }
-  bool hasLists() const { return !listSizes.empty(); }
+  bool hasLists() const { return !lists.empty(); }
+  /// Whether heads can differ in what `visibleQueries` says.
+  bool queriesDependOnHead() {
+    return hasMask() && !visibleToKeys.func->getArgument(1).use_empty();
+  }
 
   /// Answers are for these from now on.
   void setPlace(const MaskedRows &rows);
@@ -124,7 +131,8 @@ private:
   MaskAttrInterface mask;
   bool sumsUp;
   MaskedRows place{};
-  llvm::SmallVector<int64_t> listSizes;
+  /// The lists, without their numbers.
+  llvm::SmallVector<KeyList> lists;
   Question visible, visibleToKeys, listCounts;
   /// Of the range, or one for each list.
   std::vector<Asked> asked;
