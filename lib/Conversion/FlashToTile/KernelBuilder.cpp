@@ -233,6 +233,19 @@ int64_t KernelBuilder::alignment(const DeviceTile &tile) {
   return std::gcd<int64_t>(elements * bytes, 16);
 }
 
+/// Whether a loop stands between an op and a reader in its block. A lane has a
+/// quarter of a vector along columns: over a loop that does not read it that is
+/// too much to keep in registers.
+static bool hasLoopBefore(Operation *op, Operation *reader) {
+  if (op->getBlock() != reader->getBlock())
+    return false;
+  for (Operation *next = op->getNextNode(); next && next != reader;
+       next = next->getNextNode())
+    if (isa<scf::ForOp>(next))
+      return true;
+  return false;
+}
+
 LogicalResult KernelBuilder::load(Operation *op, Value tensor) {
   if (isMultiplied(tensor))
     return loadMultiplied(op, tensor);
@@ -247,6 +260,8 @@ LogicalResult KernelBuilder::load(Operation *op, Value tensor) {
       place = layouts.getPlace(step, step.getMatchingIndexingMap(&use));
     if (!step || (!isMatrix && !place) ||
         (step.isDpsInit(&use) && !step.payloadUsesValueFromOperand(&use)))
+      continue;
+    if (place && place->alongColumns && hasLoopBefore(op, step))
       continue;
     FailureOr<tile::FragmentType> type = fragmentType(tensor, place);
     if (failed(type) || !*type)

@@ -13,7 +13,8 @@
 //
 //   reduce max %s : acc -> row   ->   max of elements, shfl.bfly 1, shfl.bfly 2
 //   all_reduce add %c : col_partial -> col
-//     ->  shfl.bfly 4, 8, 16; bar; st.shared; bar; ld.shared of each warp, add
+//     ->  shfl.bfly 4, 8, 16; st.shared; a thread a column: ld.shared of each
+//         warp, add, st.shared; ld.shared
 //
 //===----------------------------------------------------------------------===//
 
@@ -167,18 +168,18 @@ struct AllReduceLowering : TilePattern<AllReduceOp> {
     return success();
   }
 
-  /// Each warp writes its values to a row of its own, and reads those of all
-  /// that share them.
+  /// Each warp writes its values to a row of its own; each thread joins those
+  /// of all warps at its places, in their order, and all read what they want.
   static void combineWarps(Emitter &e, const KernelValues &kernel,
                            AllReduceOp op, bool ofRows, Value shared,
                            MutableArrayRef<Value> values) {
     FragmentType type = op.getSource().getType();
     WarpPlace warp = WarpPlace::get(e, kernel, type);
     LaneBase base = LaneBase::get(e, kernel, type);
-    int64_t rowBytes = type.getShape()[0] * 4;
-    Value mine = e.shl(ofRows ? base.row : base.column, 2);
+    int64_t count = type.getShape()[0];
+    Value mine = e.add(shared, e.shl(ofRows ? base.row : base.column, 2));
     Value number = ofRows ? warp.group : warp.row;
-    Value own = e.add(e.add(shared, mine), e.mul(number, rowBytes));
+    Value own = e.add(mine, e.mul(number, 4 * count));
     SmallVector<int64_t> offsets;
     for (LanePlace place : type.getLanePlaces())
       offsets.push_back(4 * (ofRows ? place.row : place.column));
@@ -187,22 +188,48 @@ struct AllReduceLowering : TilePattern<AllReduceOp> {
     Value first =
         e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, same, e.i32(0));
     e.barrier(kernel);
-    {
-      auto once = scf::IfOp::create(e, first, /*withElseRegion=*/false);
-      OpBuilder::InsertionGuard guard(e);
-      e.setInsertionPointToStart(once.thenBlock());
+    onlyWhere(e, first, [&] {
       for (auto [value, offset] : llvm::zip(values, offsets))
-        e.ptx("st.shared.f32 [$0], $1;", "r,f", {e.add(own, offset), value});
+        storeShared(e, e.add(own, offset), value);
+    });
+    e.barrier(kernel);
+    int64_t threads = 32 * kernel.warps;
+    for (int64_t begin = 0; begin < count; begin += threads) {
+      Value place = e.add(kernel.thread, begin);
+      Value address = e.add(shared, e.shl(place, 2));
+      auto join = [&] {
+        Value all;
+        for (int64_t w = 0; w < op.getSharingWarps(); ++w) {
+          Value part = loadShared(e, e.add(address, w * 4 * count));
+          all = all ? combine(e, op.getKind(), all, part) : part;
+        }
+        storeShared(e, address, all);
+      };
+      if (begin + threads <= count)
+        join();
+      else
+        onlyWhere(e, e.less(place, e.i32(count)), join);
     }
     e.barrier(kernel);
     for (auto [value, offset] : llvm::zip(values, offsets))
-      for (int64_t w = 0; w < op.getSharingWarps(); ++w) {
-        Value part = e.ptx(TypeRange(value.getType()),
-                           "ld.shared.f32 $0, [$1];", "=f,r,~{memory}",
-                           e.add(e.add(shared, mine), w * rowBytes + offset))
-                         .front();
-        value = w ? combine(e, op.getKind(), value, part) : part;
-      }
+      value = loadShared(e, e.add(mine, offset));
+  }
+
+  static void storeShared(Emitter &e, Value address, Value value) {
+    e.ptx("st.shared.f32 [$0], $1;", "r,f", {address, value});
+  }
+  static Value loadShared(Emitter &e, Value address) {
+    return e
+        .ptx(TypeRange(e.getF32Type()), "ld.shared.f32 $0, [$1];",
+             "=f,r,~{memory}", address)
+        .front();
+  }
+  static void onlyWhere(Emitter &e, Value condition,
+                        llvm::function_ref<void()> body) {
+    auto once = scf::IfOp::create(e, condition, /*withElseRegion=*/false);
+    OpBuilder::InsertionGuard guard(e);
+    e.setInsertionPointToStart(once.thenBlock());
+    body();
   }
 };
 
