@@ -215,8 +215,9 @@ LogicalResult KernelBuilder::storeTile(Operation *op, Value source,
   bool alongColumns = isa<tile::ColLayoutAttr>(type.getLayout());
   Value rows = alongColumns ? Value() : sizes[0];
   Value columns = alongColumns ? sizes[0] : rank == 2 ? sizes[1] : Value();
+  tile.sizes = {rows};
   tile::StoreOp::create(builder, loc, *value, memref, tile.offsets, rows,
-                        columns,
+                        toEnd(tile, type.getRows()), columns,
                         getRowDimAttr(builder, memref, rank, tile.dims[0]),
                         builder.getI64IntegerAttr(alignment(tile)), tile.packed,
                         add ? builder.getUnitAttr() : UnitAttr());

@@ -16,6 +16,7 @@
 
 #include "KernelBuilder.h"
 #include "KnownDivisor.h"
+#include "RowEnds.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -148,7 +149,8 @@ FailureOr<Value> KernelBuilder::loadFragment(Operation *user, Value tensor,
         tile::SharedType::get(1, type.getShape().back(), type.getElementType());
     Value row = tile::LoadOp::create(
         builder, user->getLoc(), shared, source.memref, source.offsets,
-        /*rows=*/Value(), /*cols=*/Value(), /*pages=*/Value(),
+        /*rows=*/Value(), /*to_end=*/UnitAttr(), /*cols=*/Value(),
+        /*pages=*/Value(),
         /*sequence=*/Value(), /*row_dim=*/IntegerAttr(),
         builder.getI64IntegerAttr(alignment(source)),
         /*shared_offset=*/IntegerAttr(), /*packed=*/tile::PackedRowsAttr());
@@ -298,11 +300,21 @@ LogicalResult KernelBuilder::loadMultiplied(Operation *op, Value tensor) {
     return failure();
   tiles[tensor] = tile::LoadOp::create(
       builder, op->getLoc(), shared, source.memref, source.offsets,
-      source.sizes[0], source.sizes[1], source.pages, source.sequence,
+      source.sizes[0], toEnd(source, type.getDimSize(0)), source.sizes[1],
+      source.pages, source.sequence,
       getRowDimAttr(builder, source.memref, 2, source.dims[0]),
       builder.getI64IntegerAttr(alignment(source)),
       /*shared_offset=*/IntegerAttr(), source.packed);
   return success();
+}
+
+UnitAttr KernelBuilder::toEnd(const DeviceTile &tile, int64_t rows) {
+  int64_t dim = tile.dims[0];
+  if (!tile.sizes[0])
+    return {};
+  bool ends = endsWithMemref(tile.sizes[0], tile.offsets[dim], tile.memref, dim,
+                             tile.packed ? tile.packed.getOthers(rows) : rows);
+  return ends ? builder.getUnitAttr() : UnitAttr();
 }
 
 //===----------------------------------------------------------------------===//

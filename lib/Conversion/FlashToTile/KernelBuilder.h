@@ -184,6 +184,8 @@ private:
                           const DeviceTile &tile, mlir::ValueRange position);
   mlir::Value constant(mlir::Location loc, int64_t value);
   mlir::Value scalar(mlir::Location loc, mlir::OpFoldResult value);
+  /// Whether the rows of a tile end with the memref.
+  mlir::UnitAttr toEnd(const DeviceTile &tile, int64_t rows);
   int64_t alignment(const DeviceTile &tile);
 
   mlir::OpBuilder &builder;

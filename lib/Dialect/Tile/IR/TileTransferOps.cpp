@@ -96,7 +96,18 @@ template <typename TransferOp> static LogicalResult verifyPages(TransferOp op) {
   return success();
 }
 
+/// `to_end` says of rows that are counted where they end.
+template <typename OpT> static LogicalResult verifyEnd(OpT op) {
+  if (op.getToEnd() && !op.getRows())
+    return op.emitOpError() << "has all rows of its tile, of which none is "
+                               "behind the memref's end: leave out 'to_end', "
+                               "or write rows(...)";
+  return success();
+}
+
 LogicalResult LoadOp::verify() {
+  if (failed(verifyEnd(*this)))
+    return failure();
   if (failed(verifyPages(*this)))
     return failure();
   if (failed(verifyPacked(*this, getPackedAttr(), getTile().getType().getRows(),
@@ -125,6 +136,8 @@ LogicalResult FetchOp::verify() {
 
 LogicalResult StoreOp::verify() {
   FragmentType value = getValue().getType();
+  if (failed(verifyEnd(*this)))
+    return failure();
   bool alongColumns = isa<ColLayoutAttr>(value.getLayout());
   if (!isa<AccLayoutAttr, LhsLayoutAttr, StreamLayoutAttr, RowLayoutAttr>(
           value.getLayout()) &&

@@ -47,8 +47,7 @@ static StringRef reasonAgainst(LoadOp load) {
 /// How many rows the tile has, where the others hold what lies behind them and
 /// somebody looks.
 static Value rowsToKeep(LoadOp load) {
-  return isCutByTensor(load, load.getTile().getType().getRows()) ||
-                 isPaddingUnseen(load)
+  return isCutByMemref(load) || isPaddingUnseen(load)
              ? Value()
              : load.getRows();
 }

@@ -63,7 +63,7 @@ static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
   Value map = maps.get(store.getLoc(), store.getDestination(), *boxOf(store),
                        tile.getPanelColumns());
   OpBuilder builder(store);
-  bool isCut = !isCutByTensor(store, type.getRows());
+  bool isCut = !isCutByMemref(store);
   if (isCut) {
     PackedRowsAttr packed = store.getPackedAttr();
     Value all = arith::ConstantIndexOp::create(

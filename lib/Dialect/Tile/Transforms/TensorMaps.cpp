@@ -29,66 +29,6 @@ LaunchMap flash::tile::findLaunches(ModuleOp module) {
   return launches;
 }
 
-/// Whether `value` is a size of tensors (those of one attention agree, which is
-/// checked before a launch; that of a slice is a parameter), and not a length
-/// that is data.
-static bool isSize(Value value) {
-  return isa<BlockArgument>(value) || value.getDefiningOp<memref::DimOp>() ||
-         getConstantIntValue(getAsOpFoldResult(value));
-}
-
-bool flash::tile::isRest(Value count, Value offset, int64_t tile) {
-  if (auto number = getConstantIntValue(getAsOpFoldResult(count)))
-    return *number >= tile;
-  // Where all tiles are whole, which is known before, the count is the tile's.
-  if (auto select = count.getDefiningOp<arith::SelectOp>())
-    return isRest(select.getTrueValue(), offset, tile) &&
-           isRest(select.getFalseValue(), offset, tile);
-  auto isDifference = [&](Value value) {
-    auto difference = value.getDefiningOp<arith::SubIOp>();
-    return difference && difference.getRhs() == offset &&
-           isSize(difference.getLhs());
-  };
-  auto min = count.getDefiningOp<arith::MinSIOp>();
-  if (!min)
-    return isDifference(count);
-  for (auto [a, b] : {std::pair(min.getLhs(), min.getRhs()),
-                      std::pair(min.getRhs(), min.getLhs())})
-    if (getConstantIntValue(getAsOpFoldResult(a)).value_or(0) >= tile &&
-        isDifference(b))
-      return true;
-  return false;
-}
-
-/// Whether a number that is known is what a static size has left: of the only
-/// tile of a few queries.
-static bool endsAt(int64_t size, Value count, Value offset) {
-  auto number = getConstantIntValue(count), first = getConstantIntValue(offset);
-  return number && first && *first + *number == size;
-}
-
-template <typename TransferOp>
-bool flash::tile::isCutByTensor(TransferOp op, int64_t tileRows) {
-  if (!op.getRows())
-    return true;
-  PackedRowsAttr packed = op.getPackedAttr();
-  int64_t rowDim = op.getRowDimension();
-  Value first = op.getOffsets()[rowDim];
-  if (isRest(op.getRows(), first,
-             packed ? packed.getOthers(tileRows) : tileRows))
-    return true;
-  Value memref;
-  if constexpr (std::is_same_v<TransferOp, LoadOp>)
-    memref = op.getSource();
-  else
-    memref = op.getDestination();
-  return endsAt(cast<MemRefType>(memref.getType()).getDimSize(rowDim),
-                op.getRows(), first);
-}
-
-template bool flash::tile::isCutByTensor(LoadOp, int64_t);
-template bool flash::tile::isCutByTensor(StoreOp, int64_t);
-
 template <typename TransferOp>
 StringRef flash::tile::reasonAgainstTma(TransferOp op, Value memref) {
   auto argument = dyn_cast<BlockArgument>(memref);

@@ -24,15 +24,12 @@ using LaunchMap =
     llvm::DenseMap<mlir::Operation *, llvm::SmallVector<LaunchOp>>;
 LaunchMap findLaunches(mlir::ModuleOp module);
 
-/// Whether `count` is what the tensor has left from `offset` on, or more than
-/// the tile takes: min(tile, size - offset).
-bool isRest(mlir::Value count, mlir::Value offset, int64_t tile);
-
-/// Whether the rows of a transfer with a tile of `tileRows` rows are cut off by
-/// the tensor's end only: outside of it the accelerator reads zeros and writes
-/// nothing. What lies behind another end it reads, and would overwrite.
-template <typename TransferOp>
-bool isCutByTensor(TransferOp op, int64_t tileRows);
+/// Whether the rows of a transfer are cut off by the memref's end only: outside
+/// of it the accelerator reads zeros and writes nothing. What lies behind
+/// another end it reads, and would overwrite.
+template <typename TransferOp> bool isCutByMemref(TransferOp op) {
+  return !op.getRows() || op.getToEnd();
+}
 
 /// Why the accelerator cannot copy between `memref` and a tile, wherever its
 /// rows are cut off, or an empty string.

@@ -28,7 +28,10 @@ def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, Mem
 
     Only the first `rows` rows and `cols` columns of the tile exist (all, when
     an operand is absent): the others are not read and become zero. Negative
-    counts are as zero, larger ones as all.
+    counts are as zero, larger ones as all. `to_end` says that `rows` is what the
+    memref has left along `row_dim`, or the whole tile: what is behind the last row
+    lies outside of the memref, where the copy engine reads zeros. Without it the
+    rows may end before the memref does, as those of a sequence of many.
 
     `row_dim` is the dimension of the memref along the rows, the last but one
     by default. With `packed` they run along a second one, too, all along which
@@ -49,7 +52,7 @@ def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, Mem
     Example:
 
     ```mlir
-    %t = flash_tile.load %k[%b, %h, %i, %c0] rows(%n) {alignment = 16 : i64}
+    %t = flash_tile.load %k[%b, %h, %i, %c0] rows(%n) to_end {alignment = 16 : i64}
         : memref<?x8x?x128xbf16> -> !flash_tile.shared<64x128xbf16>
     %p = flash_tile.load %k[%c0, %h, %j, %c0] rows(%n) pages(%table[%b] : memref<?x?xi32>) {alignment = 16 : i64}
         : memref<?x8x16x128xbf16> -> !flash_tile.shared<64x128xbf16>
@@ -57,13 +60,14 @@ def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, Mem
   }];
   let arguments = (ins
     Arg<AnyStridedMemRef, "where the tile is read from">:$source,
-    Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
+    Variadic<Index>:$offsets, Optional<Index>:$rows, UnitAttr:$to_end, Optional<Index>:$cols,
     Optional<FlashTile_PageTable>:$pages, Optional<Index>:$sequence,
     OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
     OptionalAttr<I64Attr>:$shared_offset, OptionalAttr<FlashTile_PackedRows>:$packed);
   let results = (outs FlashTile_Shared:$tile);
   let assemblyFormat = [{
-    $source `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
+    $source `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`to_end` $to_end^)?
+    (`cols` `(` $cols^ `)`)?
     (`pages` `(` $pages^ `[` $sequence `]` `:` type($pages) `)`)?
     attr-dict `:` type($source) `->` qualified(type($tile))
   }];
@@ -416,7 +420,7 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
     accumulator or row fragment. A row fragment is a vector along `row_dim`,
     the last dimension by default; of a matrix fragment it is the last but
     one. A col fragment is a vector along the last dimension, and `cols` bounds
-    it. `packed` is as of `flash_tile.load`. Neighbouring columns are stored
+    it. `to_end` and `packed` are as of `flash_tile.load`. Neighbouring columns are stored
     together where `alignment` (bytes, of each row's first element) allows: pairs
     of an accumulator, runs of a stream fragment, up to 16 bytes.
 
@@ -426,7 +430,7 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
     Example:
 
     ```mlir
-    flash_tile.store %o, %out[%b, %h, %i, %c0] rows(%n) {alignment = 16 : i64}
+    flash_tile.store %o, %out[%b, %h, %i, %c0] rows(%n) to_end {alignment = 16 : i64}
         : !flash_tile.fragment<128x128xbf16, #flash_tile.acc<8>>, memref<?x32x?x128xbf16>
     flash_tile.store %lse, %stat[%b, %h, %i] rows(%n)
         : !flash_tile.fragment<128xf32, #flash_tile.row<8>>, memref<?x32x?xf32>
@@ -435,11 +439,12 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
   let arguments = (ins
     FlashTile_Fragment:$value,
     Arg<AnyStridedMemRef, "where the tile is written to">:$destination,
-    Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
+    Variadic<Index>:$offsets, Optional<Index>:$rows, UnitAttr:$to_end, Optional<Index>:$cols,
     OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
     OptionalAttr<FlashTile_PackedRows>:$packed, UnitAttr:$add);
   let assemblyFormat = [{
-    (`add` $add^)? $value `,` $destination `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
+    (`add` $add^)? $value `,` $destination `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`to_end` $to_end^)?
+    (`cols` `(` $cols^ `)`)?
     attr-dict `:` qualified(type($value)) `,` type($destination)
   }];
   let extraClassDeclaration = transferDeclaration # [{
