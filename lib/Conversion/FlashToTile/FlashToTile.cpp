@@ -22,6 +22,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelBuilder.h"
+#include "KnownDivisor.h"
 #include "TileOrder.h"
 
 #include "flash/Conversion/FlashToTile/Passes.h"
@@ -41,6 +42,7 @@
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
+#include <numeric>
 
 namespace flash {
 #define GEN_PASS_DEF_CONVERTFLASHTOTILE
@@ -66,6 +68,25 @@ static MemRefType parameterType(MemRefType type) {
   return MemRefType::get(
       type.getShape(), type.getElementType(),
       StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides));
+}
+
+/// What is known of where the rows of a memref of the host begin, in bytes: of
+/// an argument what a call is checked for, of a slice less, where it begins
+/// inside of rows.
+static int64_t findAlignment(Value memref) {
+  if (auto cast = memref.getDefiningOp<memref::CastOp>())
+    return findAlignment(cast.getSource());
+  auto type = cast<MemRefType>(memref.getType());
+  int64_t bytes = std::max<int64_t>(type.getElementTypeBitWidth() / 8, 1);
+  if (auto slice = memref.getDefiningOp<memref::SubViewOp>()) {
+    OpFoldResult first = slice.getMixedOffsets().back();
+    auto number = getConstantIntValue(first);
+    return std::gcd(findAlignment(slice.getSource()),
+                    bytes * (number ? *number : getKnownDivisor(cast<Value>(first))));
+  }
+  if (type.getRank() == 0 || type.isDynamicDim(type.getRank() - 1))
+    return bytes;
+  return std::gcd<int64_t>(16, type.getShape().back() * bytes);
 }
 
 /// Moves what a loop over keys reads from tensors at the same place in each
@@ -100,7 +121,8 @@ private:
   LogicalResult convert(Operation *op);
   LogicalResult outline(scf::ForallOp op);
   LogicalResult makeBody(scf::ForallOp op, gpu::GPUFuncOp kernel,
-                         ArrayRef<Value> captures, int64_t warps);
+                         ArrayRef<Value> captures, ArrayRef<Value> arguments,
+                         int64_t warps);
   FailureOr<Value> allocateResult(scf::ForallOp op, OpOperand &init);
   memref::GlobalOp globalOf(arith::ConstantOp constant);
 
@@ -163,6 +185,7 @@ memref::GlobalOp FunctionConverter::globalOf(arith::ConstantOp constant) {
 LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
                                           gpu::GPUFuncOp kernel,
                                           ArrayRef<Value> captures,
+                                          ArrayRef<Value> arguments,
                                           int64_t warps) {
   OpBuilder::InsertionGuard guard(builder);
   Location loc = op.getLoc();
@@ -175,6 +198,10 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
   bool hasProducer = static_cast<bool>(tile::getKernelAttr(kernel).getRoles());
   KernelBuilder body(builder, warps, instruction, hideUnseen,
                      /*stageVectors=*/hasProducer);
+  for (auto [parameter, argument] :
+       llvm::zip(kernel.getArguments(), arguments))
+    if (isa<MemRefType>(argument.getType()))
+      body.align(parameter, findAlignment(argument));
   IRMapping known;
   for (auto [capture, argument] : llvm::zip(
            captures, kernel.getArguments().drop_back(op->getNumResults()))) {
@@ -366,7 +393,7 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   if (Attribute asked = op->getAttr(passes))
     kernel->setAttr(passes, asked);
   symbols.insert(kernel);
-  if (failed(makeBody(op, kernel, captures, attr.getWarps())))
+  if (failed(makeBody(op, kernel, captures, arguments, attr.getWarps())))
     return failure();
 
   SmallVector<Value> counts;

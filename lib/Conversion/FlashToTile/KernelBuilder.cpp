@@ -232,7 +232,9 @@ int64_t KernelBuilder::alignment(const DeviceTile &tile) {
   if (ShapedType::isDynamic(last))
     return bytes;
   int64_t elements = std::gcd(last, getKnownDivisor(tile.offsets.back()));
-  return std::gcd<int64_t>(elements * bytes, 16);
+  auto known = alignments.find(tile.memref);
+  return std::gcd<int64_t>(elements * bytes,
+                           known == alignments.end() ? 16 : known->second);
 }
 
 /// Whether a loop stands between an op and a reader in its block. A lane has a

@@ -114,6 +114,11 @@ public:
   /// Says what a value from outside of the loop is in the kernel.
   void map(mlir::Value from, mlir::Value to) { scalars.map(from, to); }
 
+  /// Says where the rows of a parameter begin: at multiples of so many bytes.
+  void align(mlir::Value parameter, int64_t bytes) {
+    alignments[parameter] = bytes;
+  }
+
   /// Rebuilds the ops of a loop's body at the insertion point, and its
   /// scf.forall.in_parallel. Errors are reported at the op.
   llvm::LogicalResult convertBody(mlir::Block &body);
@@ -184,6 +189,8 @@ private:
                           const DeviceTile &tile, mlir::ValueRange position);
   mlir::Value constant(mlir::Location loc, int64_t value);
   mlir::Value scalar(mlir::Location loc, mlir::OpFoldResult value);
+  /// How a vector that a loop or a branch passes on lies; nothing of others.
+  std::optional<VectorPlace> placeOf(mlir::Value value) const;
   /// Whether the rows of a tile end with the memref.
   mlir::UnitAttr toEnd(const DeviceTile &tile, int64_t rows);
   int64_t alignment(const DeviceTile &tile);
@@ -197,6 +204,8 @@ private:
   bool stageVectors;
   TileLayouts layouts;
   mlir::IRMapping scalars;
+  /// Of parameters, in bytes.
+  llvm::DenseMap<mlir::Value, int64_t> alignments;
   llvm::DenseMap<mlir::Value, mlir::Value> tiles;
   llvm::DenseMap<mlir::Value, SumTarget> sums;
   /// Computed tiles that products read from shared memory.

@@ -25,6 +25,13 @@
 using namespace mlir;
 using namespace flash;
 
+std::optional<VectorPlace> KernelBuilder::placeOf(Value value) const {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || type.getRank() != 1)
+    return std::nullopt;
+  return layouts.getPlace(value);
+}
+
 LogicalResult KernelBuilder::convertFor(scf::ForOp op) {
   SmallVector<Value> inits;
   // What is only added to a result is carried by nobody.
@@ -40,7 +47,8 @@ LogicalResult KernelBuilder::convertFor(scf::ForOp op) {
       inits.push_back(scalars.lookup(init));
       continue;
     }
-    FailureOr<Value> value = fragment(op, init);
+    // What it begins with lies as what becomes of it.
+    FailureOr<Value> value = fragment(op, init, placeOf(argument));
     if (failed(value))
       return failure();
     inits.push_back(*value);
@@ -107,13 +115,14 @@ LogicalResult KernelBuilder::convertIf(scf::IfOp op) {
 LogicalResult KernelBuilder::convertYield(Operation *op) {
   SmallVector<Value> values;
   for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
-    if (sums.contains(op->getParentOp()->getResult(i)))
+    Value result = op->getParentOp()->getResult(i);
+    if (sums.contains(result))
       continue;
     if (!isa<RankedTensorType>(operand.getType())) {
       values.push_back(scalars.lookup(operand));
       continue;
     }
-    FailureOr<Value> value = fragment(op, operand);
+    FailureOr<Value> value = fragment(op, operand, placeOf(result));
     if (failed(value))
       return failure();
     values.push_back(*value);

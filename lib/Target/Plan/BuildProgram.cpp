@@ -189,11 +189,13 @@ LogicalResult ProgramBuilder::addArgument(func::FuncOp function,
   return success();
 }
 
-/// Kernels copy rows of query, key, value and results in pieces of 16 bytes
-/// where the length of a row lets them.
+/// Kernels copy rows of query, key, value and results, and of what else is
+/// multiplied (tiles of 16 bits), in pieces of 16 bytes where the length of a
+/// row lets them.
 int64_t ProgramBuilder::alignmentOf(MemRefType type) {
   int64_t element = std::max<int64_t>(type.getElementTypeBitWidth() / 8, 1);
-  if (type.getRank() < 4 || type.isDynamicDim(type.getRank() - 1))
+  bool isTile = type.getRank() >= 4 || (type.getRank() >= 2 && element == 2);
+  if (!isTile || type.isDynamicDim(type.getRank() - 1))
     return element;
   return std::gcd<int64_t>(16, type.getShape().back() * element);
 }

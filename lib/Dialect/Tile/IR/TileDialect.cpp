@@ -160,7 +160,7 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
     return isa<FunctionOpInterface>(op)
                ? success()
                : op->emitError() << "'" << name << "' belongs on a function";
-  if (name == getTilesAttrName())
+  if (name == getTilesAttrName() || name == getMaskedAttrName())
     return isa<scf::ForOp>(op)
                ? success()
                : op->emitError() << "'" << name << "' belongs on an scf.for";
@@ -177,7 +177,8 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
     return error << suggestName(name,
                                 {getKernelAttrName(), getPassesAttrName(),
                                  getSharedBytesAttrName(), getPartsAttrName(),
-                                 getTilesAttrName(), getParametersAttrName(),
+                                 getTilesAttrName(), getMaskedAttrName(),
+                                 getParametersAttrName(),
                                  getTensorMapsAttrName()});
   }
   if (!isKernel(op) && !(ofLoops && isa<scf::ForallOp>(op)))

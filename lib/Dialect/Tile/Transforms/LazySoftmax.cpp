@@ -166,20 +166,11 @@ Operation *LazySoftmax::findPlace() {
   return place;
 }
 
-/// Whether the step's loop is over blocks that masks cut, before or behind one
-/// over whole blocks.
+/// Whether the step's loop is over blocks that masks cut, beside one over whole
+/// blocks.
 bool LazySoftmax::isCutApart() {
-  auto isMasked = [](Operation *definition) {
-    auto branch = dyn_cast<scf::IfOp>(definition);
-    return branch && !matchPattern(branch.getCondition(), m_Zero());
-  };
-  auto isLoop = [](Value init) {
-    return isa_and_nonnull<scf::ForOp>(init.getDefiningOp());
-  };
   auto loop = dyn_cast<scf::ForOp>(block->getParentOp());
-  return loop && llvm::any_of(slice, isMasked) &&
-         (llvm::any_of(loop->getUsers(), llvm::IsaPred<scf::ForOp>) ||
-          llvm::any_of(loop.getInitArgs(), isLoop));
+  return loop && loop->hasAttr(FlashTileDialect::getMaskedAttrName());
 }
 
 StringRef LazySoftmax::match(bool cutExact) {

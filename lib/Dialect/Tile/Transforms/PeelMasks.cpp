@@ -272,6 +272,12 @@ static void neverMask(Value condition, scf::ForOp loop) {
     clear.erase();
 }
 
+/// Says of a loop that its blocks are those that masks cut.
+static void setMasked(scf::ForOp loop) {
+  loop->setAttr(FlashTileDialect::getMaskedAttrName(),
+                UnitAttr::get(loop.getContext()));
+}
+
 /// Splits a loop with a mask; an empty string, or why it stays.
 static StringRef peel(scf::ForOp loop, scf::IfOp mask, PeelMasksAttr how) {
   OpBuilder builder(loop);
@@ -286,6 +292,7 @@ static StringRef peel(scf::ForOp loop, scf::IfOp mask, PeelMasksAttr how) {
     scf::ForOp whole =
         splitAt(loop, firstBlock(builder, loop, cut->from), before);
     neverMask(before.lookup(mask.getCondition()), whole);
+    setMasked(loop);
     return "";
   }
   // Where the first maxima stay, each row's is that of a block's keys, and
@@ -294,7 +301,7 @@ static StringRef peel(scf::ForOp loop, scf::IfOp mask, PeelMasksAttr how) {
   Value until = cut->until;
   if (how.getOneMore() || !loop.getBody()->getOps<ClearUnseenOp>().empty())
     until = arith::AddIOp::create(builder, loc, until, loop.getStep());
-  splitAt(loop, firstBlock(builder, loop, until), before);
+  setMasked(splitAt(loop, firstBlock(builder, loop, until), before));
   if (!cut->from) {
     neverMask(mask.getCondition(), loop);
     return "";
@@ -303,6 +310,7 @@ static StringRef peel(scf::ForOp loop, scf::IfOp mask, PeelMasksAttr how) {
   scf::ForOp whole =
       splitAt(loop, firstBlock(builder, loop, cut->from), middle);
   neverMask(middle.lookup(mask.getCondition()), whole);
+  setMasked(loop);
   return "";
 }
 

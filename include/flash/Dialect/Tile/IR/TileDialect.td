@@ -46,6 +46,7 @@ def FlashTile_Dialect : Dialect {
     | `flash_tile.shared_bytes` | kernel | dynamic shared memory of a block, set by `flash-tile-allocate-shared` for the launch |
     | `flash_tile.parts` | kernel | which parameter is the binary logarithm of a tile's parts, set by `flash-tile-split-tiles` |
     | `flash_tile.tiles` | `scf.for` | the loop over tiles of a block that stays, made by `flash-tile-persistent` |
+    | `flash_tile.masked` | `scf.for` | the loop over blocks that masks cut, beside one over whole blocks, made by `flash-tile-peel-masks` |
     | `flash_tile.tensor_map_parameters` | kernel at L4 | which parameters are tensor maps, until `flash-tile-finalize-kernels` |
     | `flash_tile.parameters` | kernel at L4 | which values of a launch are parameters, where `flash-tile-drop-parameters` has left some out |
 
@@ -75,6 +76,11 @@ def FlashTile_Dialect : Dialect {
     /// Attribute of the loop over the tiles of a persistent kernel's block.
     static constexpr ::llvm::StringLiteral getTilesAttrName() {
       return "flash_tile.tiles";
+    }
+    /// Attribute of a loop over blocks that masks cut, where whole blocks have
+    /// one of their own.
+    static constexpr ::llvm::StringLiteral getMaskedAttrName() {
+      return "flash_tile.masked";
     }
     /// Of a kernel that may split tiles: which parameter is the binary logarithm
     /// of their parts.
