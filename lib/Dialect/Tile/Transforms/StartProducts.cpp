@@ -266,14 +266,17 @@ void ProductStarts::waitForReads(OpBuilder &builder, Operation *op) {
   waitFor(builder, count);
 }
 
-/// The product that was started last, if this one adds to its sums, and nobody
-/// else reads them.
+/// The product that was started last, if this one adds to its sums, nobody else
+/// reads them, and there are registers for its left operand.
 ProductStarts::Started *ProductStarts::findOnto(MmaOp product) {
   if (inFlight.empty() || !product.getAcc())
     return nullptr;
+  int64_t held = carriedRegisters + countRegisters(product.getA());
+  for (MmaOp other : chain)
+    held += registersOf(other);
   Started &last = inFlight.back();
   return last.product.getResult() == product.getAcc() &&
-                 product.getAcc().hasOneUse()
+                 product.getAcc().hasOneUse() && held <= registers
              ? &last
              : nullptr;
 }
