@@ -100,6 +100,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     specialize.cacheHints = options.cacheHints;
     pm.addPass(tile::createTileSpecialize(specialize));
   }
+  if (options.turnProducts)
+    pm.addPass(tile::createTileTurnProducts());
   if (options.storeTma) {
     tile::TileStoreTmaOptions store;
     store.cacheHints = options.cacheHints;

@@ -50,6 +50,14 @@ void flash::tile::waitBarrier(Emitter &e, Value barrier, Value parity,
 
 namespace {
 
+/// How many arrivals an op of a ring is: one of each warp that runs it.
+int64_t countArrivals(Operation *op, const KernelValues &kernel) {
+  auto roles = op->getParentOfType<SpecializeOp>();
+  if (roles && !roles.getConsumers().isAncestor(op->getParentRegion()))
+    return 1;
+  return op->getParentOfType<InTurnOp>() ? 4 : kernel.warps;
+}
+
 struct RingLowering : TilePattern<RingOp> {
   using TilePattern::TilePattern;
   LogicalResult
@@ -79,15 +87,21 @@ struct RingLowering : TilePattern<RingOp> {
     e.setInsertionPointToStart(once.thenBlock());
     // Full: one arrival with the bytes to expect, or one of each warp that
     // fills. Empty: one of each warp that releases.
-    bool isFilled = llvm::any_of(op->getUsers(), llvm::IsaPred<FillOp>);
+    int64_t fills = 1, releases = kernel->warps;
+    for (Operation *user : op->getUsers()) {
+      if (isa<FillOp>(user))
+        fills = countArrivals(user, *kernel);
+      if (isa<ReleaseOp>(user))
+        releases = countArrivals(user, *kernel);
+    }
     for (int64_t stage = 0; stage < ring.getStages(); ++stage) {
       Value full = e.add(base, ring.getBarrierOffset() + 8 * stage);
       Value empty = e.add(full, 8 * ring.getStages());
       e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
-                std::to_string(isFilled ? kernel->warps : 1) + ";",
+                std::to_string(fills) + ";",
             "r", full);
       e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
-                std::to_string(kernel->warps * ring.getCluster()) + ";",
+                std::to_string(releases * ring.getCluster()) + ";",
             "r", empty);
     }
     e.ptx("fence.mbarrier_init.release.cluster;", "", {});

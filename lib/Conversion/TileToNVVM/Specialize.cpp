@@ -12,6 +12,8 @@
 //     ->  bar.sync 0
 //         if warp < W { setmaxnreg.inc 232; C }
 //         else { setmaxnreg.dec 40; if first lane of warp W { P } }
+//         (helper i: the first lane of warp W + 1 + i)
+//   in_turn %n { B }  ->  if warpgroup == n % warpgroups { B }
 //   take_turn  ->  bar.sync own, 256
 //   pass_turn  ->  bar.arrive next, 256
 //
@@ -89,10 +91,16 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
 
     e.setInsertionPointToStart(roles.elseBlock());
     setRegisters(e, op.getProducerRegisters(), atLaunch);
-    Value elected = e.createOrFold<arith::CmpIOp>(
-        arith::CmpIPredicate::eq, kernel->thread, e.i32(32 * kernel->warps));
-    auto once = scf::IfOp::create(e, elected, /*withElseRegion=*/false);
-    inlineRole(rewriter, op.getProducer(), once.thenBlock());
+    SmallVector<Region *> ofOneThread{&op.getProducer()};
+    for (Region &helper : op.getHelpers())
+      ofOneThread.push_back(&helper);
+    for (auto [i, role] : llvm::enumerate(ofOneThread)) {
+      Value elected = e.createOrFold<arith::CmpIOp>(
+          arith::CmpIPredicate::eq, kernel->thread,
+          e.i32(32 * (kernel->warps + i)));
+      auto once = scf::IfOp::create(e, elected, /*withElseRegion=*/false);
+      inlineRole(rewriter, *role, once.thenBlock());
+    }
     if (kernel->cluster > 1) {
       e.setInsertionPointAfter(roles);
       e.ptx("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;",
@@ -106,6 +114,30 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
                          Block *target) {
     rewriter.eraseOp(role.front().getTerminator());
     rewriter.inlineBlockBefore(&role.front(), target->getTerminator());
+  }
+};
+
+/// Warpgroups are powers of two or few: a turn's number is small.
+struct InTurnLowering : TilePattern<InTurnOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(InTurnOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    Value mine = e.createOrFold<arith::CmpIOp>(
+        arith::CmpIPredicate::eq, e.shr(kernel->warp, 2),
+        e.rem(e.toI32(op.getTurn()), kernel->warps / 4));
+    if (op.getWhen())
+      mine = e.createOrFold<arith::AndIOp>(mine, op.getWhen());
+    auto branch = scf::IfOp::create(e, mine, /*withElseRegion=*/false);
+    rewriter.eraseOp(op.getBody().front().getTerminator());
+    rewriter.inlineBlockBefore(&op.getBody().front(),
+                               branch.thenBlock()->getTerminator());
+    rewriter.eraseOp(op);
+    return success();
   }
 };
 
@@ -171,6 +203,6 @@ struct DelayLowering : TilePattern<DelayOp> {
 void flash::tile::populateSpecializePatterns(const TileTypeConverter &converter,
                                              RewritePatternSet &patterns,
                                              const KernelMap &kernels) {
-  patterns.add<SpecializeLowering, TakeTurnLowering, PassTurnLowering,
+  patterns.add<SpecializeLowering, InTurnLowering, TakeTurnLowering, PassTurnLowering,
                DelayLowering>(converter, patterns.getContext(), kernels);
 }

@@ -234,7 +234,8 @@ struct WgmmaStartLowering : TilePattern<MmaStartOp> {
     WgmmaEmitter wgmma(e, *kernel, op.getResult().getType().getAccumulator(),
                        op.getA(), adaptor.getA(), op.getTransposeA(), op.getB(),
                        adaptor.getB(), op.getTransposeB());
-    rewriter.replaceOp(op, wgmma.emit(e, adaptor.getAcc()));
+    rewriter.replaceOp(op, wgmma.emit(e, adaptor.getOnto() ? adaptor.getOnto()
+                                                           : adaptor.getAcc()));
     return success();
   }
 };

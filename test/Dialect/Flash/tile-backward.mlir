@@ -7,8 +7,8 @@
 !q = tensor<2x8x300x64xbf16>
 !k = tensor<2x2x500x64xbf16>
 !l = tensor<2x8x300xf32>
-// Statistics of each row first: log-sum-exp in units of log 2 (+inf where it is -inf), and rowsum(o * do). A tensor of rows has whole
-// blocks. Then keys outside, from the last block on; the queries that the causal mask shows them, of the four heads of the group, inside.
+// Statistics of each row first: log-sum-exp in units of log 2 (+inf where it is -inf), and rowsum(o * do); on Hopper as rows of a
+// product. A tensor of rows has whole blocks. Then keys outside, from the last block on; the queries that the causal mask shows them, of the four heads of the group, inside.
 // A step adds to dK and dV and begins dQ with zeros, which leaves by add_slice. A CPU with more cores than key heads has two loops.
 // CHECK-LABEL: func.func @all
 // CHECK: %[[STAT:.*]]:2 = scf.forall (%{{.*}}, %{{.*}}, %{{.*}}) in (2, 8, {{[57]}})
@@ -26,8 +26,11 @@
 // GPU: arith.muli %[[BACKWARDS]], %c{{64|128}}
 // GPU: %[[LOOP:.*]]:3 = scf.for %{{.*}} = %c0 to %{{.*}} step %c1
 // GPU: arith.divui {{.*}} : i32
-// GPU: tensor.extract_slice %[[STAT]]#0{{.*}} [1, 1, 1, 64] [1, 1, 1, 1]
-// GPU: tensor.extract_slice %[[STAT]]#1{{.*}} [1, 1, 1, 64] [1, 1, 1, 1]
+// SM80: tensor.extract_slice %[[STAT]]#0{{.*}} [1, 1, 1, 64] [1, 1, 1, 1]
+// SM80: tensor.extract_slice %[[STAT]]#1{{.*}} [1, 1, 1, 64] [1, 1, 1, 1]
+// SM90: tensor.extract_slice %[[STAT]]#0{{.*}} [1, 1, 1, 3, 64] {{.*}} to tensor<3x64xbf16>
+// SM90: tensor.pad {{.*}} low[0, 0] high[13, 0]
+// SM90: tensor.extract_slice %[[STAT]]#1{{.*}} [1, 1, 1, 3, 64] {{.*}} to tensor<3x64xbf16>
 // GPU: %[[STEP:.*]], %{{.*}}, %{{.*}} = flash.backward_step {{.*}} {mask = #flash.causal, scale = 1.250000e-01 : f32, transposed}
 // GPU: flash.add_slice %[[STEP]] into %{{.*}} [1, 64, 64] [1, 1, 1] : tensor<64x64xf32> into tensor<4x320x64xf32>
 // GPU: scf.forall.in_parallel
@@ -139,7 +142,9 @@ func.func @dynamic(%q: !d, %k: !d, %v: !e, %o: !e, %l: !m, %do: !e) -> (!d, !d, 
 !t = tensor<1x8x384xf32>
 // One head for each key head and whole blocks: nothing is padded, no head is looked for, and the group's sums have two dimensions.
 // CHECK-LABEL: func.func @whole
-// CHECK-NOT: tensor.pad
+// CPU-NOT: tensor.pad
+// SM80-NOT: tensor.pad
+// SM90-NOT: tensor<?x64xbf16>
 // GPU: flash.add_slice {{.*}} into tensor<384x64xf32>
 // CPU: scf.for {{.*}} step %c48
 func.func @whole(%q: !s, %k: !s, %v: !s, %o: !s, %l: !t, %do: !s) -> (!s, !s, !s) {

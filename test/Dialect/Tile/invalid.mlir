@@ -668,3 +668,84 @@ func.func @clear_yield(%t: !flash_tile.shared<64x64xbf16>, %c: i1) {
   }
   return
 }
+
+// -----
+gpu.module @m {
+  gpu.func @helpers() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    // expected-error @below {{has 4 helpers and 4 names of helpers; there are at most 3, each with a name}}
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+    } helper "a" {
+    } helper "b" {
+    } helper "c" {
+    } helper "d" {
+    }
+    gpu.return
+  }
+}
+
+// -----
+func.func @turn_place(%i: index) {
+  // expected-error @below {{stands in the consumers of a specialised kernel}}
+  flash_tile.in_turn %i {
+  }
+  return
+}
+
+// -----
+gpu.module @m {
+  gpu.func @turn_in_turn(%i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      // expected-error @below {{has a turn within its body}}
+      flash_tile.in_turn %i {
+        flash_tile.in_turn %i {
+        }
+      }
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @warps_in_turn(%i: index, %x: f32) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      flash_tile.in_turn %i {
+        // expected-error @below {{has a fragment of 8 warps in a kernel of 4 at a time}}
+        %s = flash_tile.splat %x : !flash_tile.fragment<128x16xf32, #flash_tile.acc<8>>
+      }
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @store_tile_place(%map: !flash_tile.tensor_map<64x32xf32>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %r = flash_tile.ring : !flash_tile.ring<1, 64x64xf32, mbarrier>
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      %t = flash_tile.get %r[%i] : !flash_tile.ring<1, 64x64xf32, mbarrier>
+      // expected-error @below {{stands in a role of one thread of a flash_tile.specialize; computing warps have flash_tile.store_async}}
+      flash_tile.store_tile add %t, %map[%i, %i] : !flash_tile.shared<64x64xf32>, !flash_tile.tensor_map<64x32xf32>
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @store_tile_box(%map: !flash_tile.tensor_map<16x32xf32>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %r = flash_tile.ring : !flash_tile.ring<1, 64x64xf32, mbarrier>
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+    } helper "writer" {
+      %t = flash_tile.get %r[%i] : !flash_tile.ring<1, 64x64xf32, mbarrier>
+      // expected-error @below {{needs a box of 64 rows of 32 columns}}
+      flash_tile.store_tile add %t, %map[%i, %i] : !flash_tile.shared<64x64xf32>, !flash_tile.tensor_map<16x32xf32>
+    }
+    gpu.return
+  }
+}

@@ -351,7 +351,43 @@ LogicalResult FillOp::verify() {
   if (isInProducer(*this))
     return emitOpError() << "is not for a producer, whose warps have no "
                             "fragments: use flash_tile.put";
+  FragmentType value = getValue().getType();
+  if (value.getElementType().isF32() && isa<AccLayoutAttr>(value.getLayout())) {
+    SharedType tile = ring.getTile();
+    if (ArrayRef<int64_t>{tile.getRows(), tile.getColumns()} !=
+            value.getShape() ||
+        !tile.getElementType().isF32())
+      return emitOpError() << "fills stages of " << tile << " with " << value;
+    return success();
+  }
   return verifyOperandTile(*this, getValue().getType(), ring.getTile());
+}
+
+LogicalResult StoreTileOp::verify() {
+  auto roles = (*this)->getParentOfType<SpecializeOp>();
+  if (!roles || roles.getConsumers().isAncestor((*this)->getParentRegion()))
+    return emitOpError() << "stands in a role of one thread of a "
+                            "flash_tile.specialize; computing warps have "
+                            "flash_tile.store_async";
+  SharedType tile = getTile().getType();
+  TensorMapType map = getDestination().getType();
+  if (map.getElementType() != tile.getElementType())
+    return emitOpError() << "stores " << tile << " by a map of "
+                         << map.getElementType();
+  if (getAdd() && !tile.getElementType().isF32())
+    return emitOpError() << "adds elements of f32, not of "
+                         << tile.getElementType();
+  if (int64_t(getOffsets().size()) != map.getRank())
+    return emitOpError() << "has " << getOffsets().size()
+                         << " offsets for a tensor of rank " << map.getRank();
+  int64_t rows = 1;
+  for (int64_t size : map.getBox().drop_back())
+    rows *= size;
+  if (rows != tile.getRows() || map.getBox().back() != tile.getPanelColumns())
+    return emitOpError() << "needs a box of " << tile.getRows() << " rows of "
+                         << tile.getPanelColumns() << " columns, but has "
+                         << map;
+  return success();
 }
 
 LogicalResult ClearUnseenOp::verify() {

@@ -41,15 +41,30 @@ using namespace flash;
 using namespace flash::tile;
 
 namespace {
-/// A product that can start an iteration ahead.
+/// A product that can start an iteration ahead, with those before it that it
+/// continues.
 struct EarlyProduct {
-  MmaStartOp start;
-  /// What it reads of this iteration, and that iteration's number, which the
-  /// loop counts.
-  GetOp get;
+  /// In their order, and what each reads of this iteration.
+  SmallVector<MmaStartOp> starts;
+  SmallVector<GetOp> gets;
+  /// The iteration's number, which the loop counts.
   BlockArgument count;
+  MmaWaitOp wait;
+
+  Value getResult() { return starts.back().getResult(); }
 };
 } // namespace
+
+/// The stage that the product reads, if that is all that it needs of an
+/// iteration.
+static GetOp findStage(scf::ForOp loop, MmaStartOp start) {
+  auto get = start.getB().getDefiningOp<GetOp>();
+  bool ready = !start.getAcc() && get && get->getBlock() == loop.getBody() &&
+               !get.getWhen() && !get.getRows() &&
+               loop.isDefinedOutsideOfLoop(start.getA()) &&
+               start.getResult().hasOneUse();
+  return ready ? get : GetOp();
+}
 
 /// The first product of a loop whose left operand stays and whose right one is
 /// the stage of a ring for this iteration.
@@ -57,15 +72,22 @@ static EarlyProduct findEarlyProduct(scf::ForOp loop) {
   auto starts = loop.getBody()->getOps<MmaStartOp>();
   if (starts.empty())
     return {};
+  EarlyProduct early;
   MmaStartOp start = *starts.begin();
-  auto get = start.getB().getDefiningOp<GetOp>();
-  if (start.getAcc() || !get || get->getBlock() != loop.getBody() ||
-      get.getWhen() || get.getRows() ||
-      !loop.isDefinedOutsideOfLoop(start.getA()) ||
-      !start.getResult().hasOneUse() ||
-      !isa<MmaWaitOp>(*start.getResult().user_begin()))
+  while (start) {
+    GetOp get = findStage(loop, start);
+    if (!get || (!early.gets.empty() &&
+                 get.getIteration() != early.gets[0].getIteration()))
+      return {};
+    early.starts.push_back(start);
+    early.gets.push_back(get);
+    Operation *user = *start.getResult().user_begin();
+    early.wait = dyn_cast<MmaWaitOp>(user);
+    start = dyn_cast<MmaStartOp>(user);
+  }
+  if (!early.wait)
     return {};
-  auto count = dyn_cast<BlockArgument>(get.getIteration());
+  auto count = dyn_cast<BlockArgument>(early.gets[0].getIteration());
   if (!count || count.getOwner() != loop.getBody() ||
       count == loop.getInductionVar())
     return {};
@@ -74,19 +96,34 @@ static EarlyProduct findEarlyProduct(scf::ForOp loop) {
   if (!next || next.getLhs() != count ||
       getConstantIntValue(next.getRhs()) != 1)
     return {};
-  return {start, get, count};
+  early.count = count;
+  return early;
 }
 
 /// Builds the product of iteration `count`, which there is where `when` holds.
-static MmaStartOp buildStart(OpBuilder &builder, EarlyProduct early,
-                             Value count, Value when) {
-  Location loc = early.start.getLoc();
-  auto get = GetOp::create(
-      builder, loc, early.get.getTile().getType(), early.get.getRing(), count,
-      builder.getI64IntegerAttr(0), when, /*rows=*/Value());
+static Value buildStart(OpBuilder &builder, EarlyProduct early, Value count,
+                        Value when) {
   IRMapping mapping;
-  mapping.map(early.get.getTile(), get.getTile());
-  return cast<MmaStartOp>(builder.clone(*early.start, mapping));
+  for (GetOp get : early.gets) {
+    auto next = GetOp::create(builder, get.getLoc(), get.getTile().getType(),
+                              get.getRing(), count,
+                              builder.getI64IntegerAttr(0), when,
+                              /*rows=*/Value());
+    mapping.map(get.getTile(), next.getTile());
+  }
+  for (MmaStartOp start : early.starts)
+    builder.clone(*start, mapping);
+  return mapping.lookup(early.getResult());
+}
+
+/// Behind the last wait of all products, and behind what a warpgroup does in
+/// its turn: the registers of both are free.
+static Operation *findPlace(Block *block) {
+  Operation *last = nullptr;
+  for (Operation &op : *block)
+    if (isa<MmaWaitOp, InTurnOp>(op))
+      last = &op;
+  return last;
 }
 
 /// The pending product leaves the wait, which has waited for it before.
@@ -117,7 +154,7 @@ static void leaveWait(OpBuilder &builder, MmaWaitOp wait, Value pending,
 }
 
 static void advance(scf::ForOp loop, EarlyProduct early) {
-  Location loc = early.start.getLoc();
+  Location loc = early.starts[0].getLoc();
   OpBuilder builder(loop);
   auto isBefore = [&](Value place) {
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, place,
@@ -128,15 +165,11 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
       buildStart(builder, early, loop.getTiedLoopInit(early.count)->get(),
                  isBefore(loop.getLowerBound()));
 
-  // The next one, in registers that the last wait of all products has freed.
-  MmaWaitOp last;
-  for (auto wait : loop.getBody()->getOps<MmaWaitOp>())
-    last = wait;
-  builder.setInsertionPointAfter(last);
+  builder.setInsertionPointAfter(findPlace(loop.getBody()));
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value more = isBefore(arith::AddIOp::create(
       builder, loc, loop.getInductionVar(), loop.getStep()));
-  MmaStartOp next =
+  Value next =
       buildStart(builder, early,
                  arith::AddIOp::create(builder, loc, early.count, one), more);
 
@@ -146,25 +179,26 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
       loop.replaceWithAdditionalYields(
               rewriter, first, /*replaceInitOperandUsesInLoop=*/false,
               [&](OpBuilder &, Location, ArrayRef<BlockArgument>) {
-                return SmallVector<Value>{next.getResult()};
+                return SmallVector<Value>{next};
               })
           ->getOperation());
 
   // This one is complete before another starts.
   Value carried = loop.getRegionIterArgs().back();
-  builder.setInsertionPoint(early.start);
+  builder.setInsertionPoint(early.starts[0]);
   auto wait = MmaWaitOp::create(
       builder, loc, cast<PendingType>(carried.getType()).getAccumulator(),
       carried, builder.getI64IntegerAttr(0));
-  auto old = cast<MmaWaitOp>(*early.start.getResult().user_begin());
-  leaveWait(builder, old, early.start.getResult(), wait.getResult(0));
-  early.start.erase();
+  leaveWait(builder, early.wait, early.getResult(), wait.getResult(0));
+  for (MmaStartOp start : llvm::reverse(early.starts))
+    start.erase();
 
   builder.setInsertionPointAfter(loop);
   MmaWaitOp::create(builder, loc, wait.getResult(0).getType(),
                     loop.getResults().back(), builder.getI64IntegerAttr(0));
-  if (auto ring = early.get.getRing().getDefiningOp<RingOp>())
-    ring.setAhead(true);
+  for (GetOp get : early.gets)
+    if (auto ring = get.getRing().getDefiningOp<RingOp>())
+      ring.setAhead(true);
 }
 
 namespace {
@@ -180,7 +214,7 @@ struct TileAdvanceProductsPass
         loops.push_back(loop);
     });
     for (scf::ForOp loop : loops)
-      if (EarlyProduct early = findEarlyProduct(loop); early.start) {
+      if (EarlyProduct early = findEarlyProduct(loop); early.count) {
         advance(loop, early);
         ++numAdvanced;
       }

@@ -10,7 +10,8 @@
 //   ->  %r = flash_tile.ring {shared_offset = 32768 : i64} : ...
 //
 // One after the other: rings and tiles of these kernels live to the end. Only
-// asynchronous stores share their place: each waits for the one before. Rings
+// asynchronous stores share their place: each waits for the one before; and
+// they take that of a ring of the consumers' own, behind its last use. Rings
 // that are read ahead get a stage more if there is room. It runs last on L3,
 // when the number of stages is decided.
 //
@@ -54,6 +55,20 @@ static bool isMetByAll(Operation *op) {
   return true;
 }
 
+/// Whether the consumers alone use the ring, and not any more once all of them
+/// have come to `store`.
+static bool isOverBefore(RingOp ring, StoreAsyncOp store) {
+  auto roles = store->getParentOfType<SpecializeOp>();
+  if (!roles || store->getParentRegion() != &roles.getConsumers() ||
+      llvm::none_of(ring->getUsers(), llvm::IsaPred<FillOp>))
+    return false;
+  Block *consumers = store->getBlock();
+  return llvm::all_of(ring->getUsers(), [&](Operation *user) {
+    Operation *here = consumers->findAncestorOpInBlock(*user);
+    return here && here->isBeforeInBlock(store);
+  });
+}
+
 namespace {
 /// Tiles of asynchronous stores, and the place that they share.
 class StorePlaces {
@@ -76,23 +91,44 @@ public:
   std::optional<int64_t> share() {
     if (tiles.size() < 2 || !shared)
       return std::nullopt;
-    int64_t bytes = 0;
-    for (auto &stores : tiles)
-      bytes = std::max(bytes, stores.front().getTile().getSizeInBytes());
     for (auto &stores : ArrayRef(tiles).drop_front())
       StoreAsyncOp(stores.front()).setBarrier(true);
-    return bytes;
+    return getBytes();
+  }
+
+  /// A ring in whose place all of them are, the first one behind a barrier; or
+  /// null.
+  RingOp takeRing(gpu::GPUFuncOp kernel) {
+    if (tiles.empty() || !(tiles.size() == 1 || shared))
+      return {};
+    StoreAsyncOp first = tiles.front().front();
+    for (auto ring : kernel.getOps<RingOp>())
+      if (getBytes() <= ring.getRing().getType().getSizeInBytes() &&
+          isOverBefore(ring, first)) {
+        first.setBarrier(true);
+        return ring;
+      }
+    return {};
   }
 
 private:
+  int64_t getBytes() {
+    int64_t bytes = 0;
+    for (auto &stores : tiles)
+      bytes = std::max(bytes, stores.front().getTile().getSizeInBytes());
+    return bytes;
+  }
+
   SmallVector<SmallVector<StoreAsyncOp>> tiles;
   bool shared = true;
 };
 } // namespace
 
 /// Gives each op its place; returns how many bytes all of them need. `ofStores`
-/// are those that all asynchronous stores share, if they do.
-static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores) {
+/// are those that all asynchronous stores share, if they do; they are in the
+/// place of `taken`, if it is there.
+static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores,
+                     RingOp taken) {
   Builder builder(kernel.getContext());
   int64_t offset = 0, end = 0;
   auto placeAt = [&](auto op, int64_t at, int64_t bytes) {
@@ -106,6 +142,8 @@ static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores) {
     if (auto load = dyn_cast<LoadOp>(op))
       place(load, load.getTile().getType().getSizeInBytes());
     else if (auto store = dyn_cast<StoreAsyncOp>(op)) {
+      if (taken)
+        return store.setSharedOffsetAttr(taken.getSharedOffsetAttr());
       IntegerAttr &shared = stores[ofStores ? Type() : Type(store.getTile())];
       if (shared)
         return store.setSharedOffsetAttr(shared);
@@ -136,20 +174,21 @@ struct TileAllocateSharedPass
       return;
     StorePlaces stores(kernel);
     std::optional<int64_t> ofStores = stores.share();
-    int64_t end = place(kernel, ofStores);
+    RingOp taken = stores.takeRing(kernel);
+    int64_t end = place(kernel, ofStores, taken);
     kernel.walk([&](RingOp ring) {
       if (!ring.getAhead() || end > limit)
         return;
       RingType type = ring.getRing().getType();
       ring.getRing().setType(RingType::get(type.getStages() + 1, type.getTile(),
                                            type.getKind(), type.getCluster()));
-      int64_t more = place(kernel, ofStores);
+      int64_t more = place(kernel, ofStores, taken);
       if (more <= limit) {
         end = more;
         return;
       }
       ring.getRing().setType(type);
-      end = place(kernel, ofStores);
+      end = place(kernel, ofStores, taken);
     });
     if (end > limit) {
       kernel.emitError("kernel '")

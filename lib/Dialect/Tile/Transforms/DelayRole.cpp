@@ -47,10 +47,8 @@ static void delayRegion(Region &role, int64_t nanoseconds,
 /// Which role of `op` a name means: its region, and the warpgroup if it is one.
 static FailureOr<std::pair<Region *, IntegerAttr>> findRole(SpecializeOp op,
                                                             StringRef name) {
-  if (name == "producer")
-    return std::pair(&op.getProducer(), IntegerAttr());
-  if (name == "consumers")
-    return std::pair(&op.getConsumers(), IntegerAttr());
+  if (Region *role = op.getRole(name))
+    return std::pair(role, IntegerAttr());
   StringRef number = name;
   int64_t warpgroup;
   if (number.consume_front("consumer") && !number.getAsInteger(10, warpgroup) &&
@@ -59,7 +57,8 @@ static FailureOr<std::pair<Region *, IntegerAttr>> findRole(SpecializeOp op,
         &op.getConsumers(),
         IntegerAttr::get(IntegerType::get(op.getContext(), 64), warpgroup));
   return op.emitOpError() << "has no role '" << name
-                          << "'; there are producer, consumers, consumer0, ...";
+                          << "'; there are producer, consumers, consumer0, "
+                             "..., and helpers by their names";
 }
 
 namespace {

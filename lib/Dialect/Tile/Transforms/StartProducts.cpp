@@ -14,8 +14,10 @@
 // The body of a loop in another order: products start, in their order, as soon
 // as what they read is there, and each is waited for where its result is first
 // read. Registers of products in flight are all distinct until a wait for
-// everything, which stands where they would not suffice. Stages of rings are
-// released when the last product that reads them is complete.
+// everything, which stands where they would not suffice. A product onto another
+// one's sums runs behind it without a wait. Stages of rings are released when
+// the last product that reads them is complete; what one warpgroup does in its
+// turn stands behind all products.
 //
 //===----------------------------------------------------------------------===//
 
@@ -191,10 +193,11 @@ public:
   void run();
 
 private:
-  /// A product that has been started.
+  /// A product that has been started, in how many groups.
   struct Started {
     MmaOp product;
     Value pending;
+    int64_t groups = 1;
   };
 
   void start(OpBuilder &builder, MmaOp product);
@@ -202,6 +205,7 @@ private:
   void waitForReads(OpBuilder &builder, Operation *op);
   void release(OpBuilder &builder);
   int64_t registersOf(MmaOp product);
+  Started *findOnto(MmaOp product);
 
   Block *block;
   int64_t registers, carriedRegisters = 0;
@@ -233,9 +237,12 @@ void ProductStarts::waitFor(OpBuilder &builder, size_t count) {
     types.push_back(i < count ? started.product.getResult().getType()
                               : started.pending.getType());
   }
-  auto wait = MmaWaitOp::create(
-      builder, inFlight[count - 1].product.getLoc(), types, pending,
-      builder.getI64IntegerAttr(inFlight.size() - count));
+  int64_t groups = 0;
+  for (const Started &started : ArrayRef(inFlight).drop_front(count))
+    groups += started.groups;
+  auto wait =
+      MmaWaitOp::create(builder, inFlight[count - 1].product.getLoc(), types,
+                        pending, builder.getI64IntegerAttr(groups));
   for (auto [i, started] : llvm::enumerate(inFlight)) {
     started.pending = wait.getResult(i);
     if (i < count)
@@ -259,7 +266,32 @@ void ProductStarts::waitForReads(OpBuilder &builder, Operation *op) {
   waitFor(builder, count);
 }
 
+/// The product that was started last, if this one adds to its sums, nobody else
+/// reads them, and there are registers for its left operand.
+ProductStarts::Started *ProductStarts::findOnto(MmaOp product) {
+  if (inFlight.empty() || !product.getAcc())
+    return nullptr;
+  int64_t held = carriedRegisters + countRegisters(product.getA());
+  for (MmaOp other : chain)
+    held += registersOf(other);
+  Started &last = inFlight.back();
+  return last.product.getResult() == product.getAcc() &&
+                 product.getAcc().hasOneUse() && held <= registers
+             ? &last
+             : nullptr;
+}
+
 void ProductStarts::start(OpBuilder &builder, MmaOp product) {
+  if (Started *onto = findOnto(product)) {
+    onto->pending = MmaStartOp::create(
+        builder, product.getLoc(), onto->pending.getType(),
+        product.getInstruction(), product.getA(), product.getB(),
+        /*acc=*/Value(), product.getTransposeAAttr(),
+        product.getTransposeBAttr(), onto->pending);
+    onto->product = product;
+    ++onto->groups;
+    return;
+  }
   waitForReads(builder, product);
   int64_t held = carriedRegisters + registersOf(product);
   for (MmaOp other : chain)
@@ -305,6 +337,14 @@ void ProductStarts::release(OpBuilder &builder) {
   }
 }
 
+/// Operands that are the same in every iteration are made before the loop.
+static void hoistSplats(scf::ForOp loop) {
+  for (auto splat :
+       llvm::make_early_inc_range(loop.getBody()->getOps<SplatOp>()))
+    if (loop.isDefinedOutsideOfLoop(splat.getValue()))
+      splat->moveBefore(loop);
+}
+
 void ProductStarts::run() {
   order = getOrder(block);
   OpBuilder builder(block, block->getTerminator()->getIterator());
@@ -315,6 +355,8 @@ void ProductStarts::run() {
     if (auto product = dyn_cast<MmaOp>(op)) {
       start(builder, product);
       products.push_back(product);
+    } else if (isa<InTurnOp>(op)) {
+      waitFor(builder, inFlight.size());
     } else {
       waitForReads(builder, op);
     }
@@ -325,7 +367,7 @@ void ProductStarts::run() {
   for (ReleaseOp op : releases)
     if (op)
       op->moveBefore(block->getTerminator());
-  for (MmaOp product : products)
+  for (MmaOp product : llvm::reverse(products))
     product.erase();
 }
 
@@ -342,7 +384,7 @@ struct TileStartProductsPass
       auto roles = loop->getParentOfType<SpecializeOp>();
       Operation *fixed = nullptr;
       for (Operation &op : loop.getBody()->without_terminator())
-        if (!isMovable(op) && !isa<StoreOp, StoreAsyncOp>(op))
+        if (!isMovable(op) && !isa<StoreOp, StoreAsyncOp, InTurnOp>(op))
           fixed = &op;
       if (fixed) {
         gate.leave("'" + fixed->getName().getStringRef().str() +
@@ -355,6 +397,7 @@ struct TileStartProductsPass
       }
       // What addresses and the like need.
       constexpr int64_t spare = 24;
+      hoistSplats(loop);
       ProductStarts(loop, roles.getConsumerRegisters() - spare).run();
       gate.worked();
       ++numLoops;

@@ -122,6 +122,48 @@ def TileSplitMaps : Pass<"flash-tile-split-maps", "::mlir::gpu::GPUFuncOp"> {
   let statistics = [Statistic<"numSplit", "num-split", "Maps that became two">];
 }
 
+def TileTurnProducts : Pass<"flash-tile-turn-products", "::mlir::ModuleOp"> {
+  let summary = "What only leaves is computed whole by one warpgroup in its turn";
+  let description = [{
+    In the consumers of a specialised kernel, in loops with more than two
+    asynchronous products: one whose left operand is stored to shared memory in the
+    same iteration, whose result is only added to device memory, and of whose
+    columns each warpgroup has a part, is computed whole, by one warpgroup, another
+    one at each iteration, and an iteration late. Its operand goes through a ring of
+    two stages, its result through one of one stage, to a helper that has it stored.
+
+    ```mlir
+    scf.for %i ... {
+      %t = flash_tile.store_shared %ds ; %dq = flash_tile.mma %t, %k transpose_a
+      flash_tile.store add %dq, %out[%i]
+    }
+    // becomes
+    consumers {
+      %n = scf.for %i ... iter_args(%n = %c0) {
+        flash_tile.fill %ring[%n], %ds
+        flash_tile.in_turn %n when %n > 0 {
+          %t = flash_tile.get %ring[%n - 1] ; %dq = flash_tile.mma %t, %k transpose_a
+          flash_tile.release %ring[%n - 1]
+          flash_tile.fill %sums[%n - 1], %dq
+        }
+      }
+      flash_tile.in_turn %n when %n > 0 { the last one }
+    } helper "writer" {
+      scf.for %i ... iter_args(%n = %c0) {
+        %t = flash_tile.get %sums[%n] ; flash_tile.store_tile add %t, %map[%i]
+        flash_tile.release %sums[%n]
+      }
+    }
+    ```
+
+    A part of the columns for each warpgroup reads the left operand once for each, at
+    the rate of which shared memory bounds the loop; and a warpgroup has time while
+    the other one multiplies.
+  }];
+  let statistics = [Statistic<"numTurned", "num-turned", "Products that are computed in turn">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def TileDelayProducts : Pass<"flash-tile-delay-products", "::mlir::gpu::GPUFuncOp"> {
   let summary = "What only leaves is computed one iteration late";
   let description = [{
