@@ -203,19 +203,7 @@ void BackwardCases::scores() {
 }
 
 void BackwardCases::regions() {
-  addMask("region-mask", "").region = R"(mask {
-  ^bb0(%b: index, %h: index, %x: index, %y: index):
-    %c3 = arith.constant 3 : index
-    %c0 = arith.constant 0 : index
-    %c40 = arith.constant 40 : index
-    %d = arith.subi %x, %y : index
-    %r = arith.remsi %d, %c3 : index
-    %z = arith.cmpi eq, %r, %c0 : index
-    %w = arith.muli %h, %c40 : index
-    %n = arith.cmpi slt, %d, %w : index
-    %s = arith.ori %z, %n : i1
-    flash.yield %s : i1
-  })";
+  addMask("region-mask", "").region = dilatedMask;
   // Bounds of both loops from quotients: the query's block of 24 and the two
   // before it.
   addMask("region-blocks", "").region = R"(mask {

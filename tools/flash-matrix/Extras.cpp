@@ -17,6 +17,20 @@ using namespace flash::matrix;
 using rt::Array;
 using rt::DType;
 
+const char *const flash::matrix::dilatedMask = R"(mask {
+  ^bb0(%b: index, %h: index, %x: index, %y: index):
+    %c3 = arith.constant 3 : index
+    %c0 = arith.constant 0 : index
+    %c40 = arith.constant 40 : index
+    %d = arith.subi %x, %y : index
+    %r = arith.remsi %d, %c3 : index
+    %z = arith.cmpi eq, %r, %c0 : index
+    %w = arith.muli %h, %c40 : index
+    %n = arith.cmpi slt, %d, %w : index
+    %s = arith.ori %z, %n : i1
+    flash.yield %s : i1
+  })";
+
 const std::vector<Shape> &matrix::mixedShapes() {
   static const std::vector<Shape> shapes = {
       {1, 0, 63},   {1, 63, 0},   {2, 1, 113},  {1, 113, 113},  {2, 200, 97},

@@ -26,6 +26,10 @@ inline int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 /// lengths.
 const std::vector<Shape> &mixedShapes();
 
+/// The region of a mask that is no range: each third key, and of a head's own
+/// the nearest.
+extern const char *const dilatedMask;
+
 /// How many keys there is room for: all of the last page.
 int64_t keysOf(const Kernel &kernel, const Shape &shape);
 

@@ -97,19 +97,7 @@ std::vector<Kernel> matrix::makeMaskKernels(DType type) {
     flash.yield %s : i1
   })";
   add("region-dilated", "#flash.and<#flash.causal, #flash.region>", {}).region =
-      R"(mask {
-  ^bb0(%b: index, %h: index, %x: index, %y: index):
-    %c3 = arith.constant 3 : index
-    %c0 = arith.constant 0 : index
-    %c40 = arith.constant 40 : index
-    %d = arith.subi %x, %y : index
-    %r = arith.remsi %d, %c3 : index
-    %z = arith.cmpi eq, %r, %c0 : index
-    %w = arith.muli %h, %c40 : index
-    %n = arith.cmpi slt, %d, %w : index
-    %s = arith.ori %z, %n : i1
-    flash.yield %s : i1
-  })";
+      dilatedMask;
   Kernel &captured =
       add("region-captures", "", {segments("sk", false), keyLengths()});
   captured.operands = "captures(%sk, %n : tensor<?x?xi32>, tensor<?xi32>)";

@@ -20,9 +20,8 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::io;
 
-FailureOr<RowRange<int64_t>> AttentionModel::visibleRows(const Rows &rows,
-                                                         Tile queries,
-                                                         int64_t size) {
+FailureOr<RowRange<int64_t>>
+AttentionModel::visibleRows(const Rows &rows, Tile queries, int64_t size) {
   int64_t first = rows.qOffset + queries.first;
   FailureOr<KeyRange> range =
       mask->visibleKeys(first, first + queries.count - 1);
@@ -57,9 +56,8 @@ LogicalResult AttentionModel::walkList(const Rows &rows, const KeyWalk &walk,
       if (walk.isElsewhere(index, listed.first, rows.keys))
         continue;
     }
-    Tile keys = together
-                    ? walk.joinedKeys(index, listed, cut, last, rows.keys)
-                    : walk.listedKeys(index, list.size, listed, rows.keys);
+    Tile keys = together ? walk.joinedKeys(index, listed, cut, last, rows.keys)
+                         : walk.listedKeys(index, list.size, listed, rows.keys);
     if (keys.count == 0)
       continue;
     int64_t kFirst = rows.keyPosition + keys.first;
@@ -83,9 +81,8 @@ LogicalResult AttentionModel::walkList(const Rows &rows, const KeyWalk &walk,
 /// The rows of keys that all queries of a tile see, of a mask of ranges: what
 /// the first and the last one see. As the compiled program asks, of the whole
 /// tile, padding included.
-FailureOr<RowRange<int64_t>> AttentionModel::rangeOfAll(const Rows &rows,
-                                                        int64_t first,
-                                                        int64_t m) {
+FailureOr<RowRange<int64_t>>
+AttentionModel::rangeOfAll(const Rows &rows, int64_t first, int64_t m) {
   int64_t qFirst = rows.qOffset + first;
   FailureOr<KeyRange> ofFirst = mask->visibleKeys(qFirst, qFirst),
                       ofLast =
@@ -112,13 +109,12 @@ FailureOr<bool> AttentionModel::countRange(const Rows &rows,
     return failure();
   if (seen->first >= seen->end)
     return true;
-  walk.forEachLoop(index, *seen, rows.keys,
-                   [&](RowRange<int64_t> range, bool) {
-                     int64_t blocks = flash::countBlocks(index, range, n);
-                     int64_t end = range.first + blocks * n;
-                     count.blocks += blocks;
-                     count.keys += std::min(end, rows.keys) - range.first;
-                   });
+  walk.forEachLoop(index, *seen, rows.keys, [&](RowRange<int64_t> range, bool) {
+    int64_t blocks = flash::countBlocks(index, range, n);
+    int64_t end = range.first + blocks * n;
+    count.blocks += blocks;
+    count.keys += std::min(end, rows.keys) - range.first;
+  });
   if (!classify)
     return true;
   RowRange<int64_t> all{seen->first, seen->first + count.keys};
@@ -181,9 +177,8 @@ FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
     Tile keys = walk.keysAt(index, k, rows.keys, whole);
     int64_t kFirst = rows.keyPosition + k;
     if (asksHidden) {
-      FailureOr<bool> hidden =
-          mask->isHidden(qFirst, qFirst + tile.count - 1, kFirst,
-                         kFirst + keys.count - 1);
+      FailureOr<bool> hidden = mask->isHidden(qFirst, qFirst + tile.count - 1,
+                                              kFirst, kFirst + keys.count - 1);
       if (failed(hidden))
         return failure();
       if (*hidden)
@@ -208,8 +203,8 @@ FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
   walk.forEachLoop(
       index, *seen, rows.keys, [&](RowRange<int64_t> range, bool whole) {
         int64_t mirror = walk.mirror(index, range);
-        for (int64_t place = range.first;
-             place < range.end && succeeded(taken); place += n)
+        for (int64_t place = range.first; place < range.end && succeeded(taken);
+             place += n)
           taken = take(walk.isReverse() ? mirror - place : place, whole);
       });
   if (failed(taken))

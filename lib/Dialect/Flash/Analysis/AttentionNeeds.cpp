@@ -88,8 +88,7 @@ LogicalResult AttentionModel::findNeeds(const KeyWalk &walk, Needs &needs) {
         if (failed(taken))
           return failure();
         for (const Step &step : *taken)
-          seen.push_back(
-              {step.keys.first, step.keys.first + step.keys.count});
+          seen.push_back({step.keys.first, step.keys.first + step.keys.count});
       }
       for (int64_t other = b; other < b + batches; ++other) {
         int64_t row =

@@ -46,7 +46,8 @@ public:
 private:
   LogicalResult readSizes();
   void setPlace(int64_t batch, int64_t head);
-  FailureOr<RowRange<int64_t>> visibleRows(const BackwardLoop &loop, Tile block);
+  FailureOr<RowRange<int64_t>> visibleRows(const BackwardLoop &loop,
+                                           Tile block);
   FailureOr<LoopCount> count(const BackwardLoop &loop);
   LogicalResult countFull(const BackwardLoop &loop, Tile block,
                           RowRange<int64_t> rows, int64_t &full);
@@ -102,6 +103,8 @@ private:
   ScheduleAttr schedule;
   AttentionSizes sizes;
   int64_t accumulatorBytes = 4, outputBytes = 0;
+  /// Of a query's log-sum-exp and delta, as the loops read them.
+  int64_t lseBytes = 4, deltaBytes = 4;
   int64_t kvOffset = 0, qOffset = 0;
   /// Queries rounded up to whole blocks; the head dim of sums, padded.
   int64_t paddedQueries = 0, paddedDim = 0;
@@ -133,6 +136,9 @@ LogicalResult BackwardModel::readSizes() {
   sizes.vDim = op.getVHeadDim();
   sizes.elementBytes = sizes.keyBytes = sizes.valueBytes = bytes(op.getQuery());
   accumulatorBytes = bytes(op.getLse());
+  constexpr int64_t bytesOfParts = 2 * partsOfStatistic;
+  lseBytes = walk.isLseProduct() ? bytesOfParts : accumulatorBytes;
+  deltaBytes = walk.isDeltaProduct() ? bytesOfParts : accumulatorBytes;
   outputBytes = bytes(op.getOutput());
   kvOffset = number(op.getKvOffset()).value_or(0);
   qOffset =
@@ -150,9 +156,8 @@ FailureOr<RowRange<int64_t>>
 BackwardModel::visibleRows(const BackwardLoop &loop, Tile block) {
   int64_t first = block.first, last = first + block.count - 1;
   FailureOr<KeyRange> range =
-      loop.keysOutside
-          ? mask->visibleQueries(kvOffset + first, kvOffset + last)
-          : mask->visibleKeys(qOffset + first, qOffset + last);
+      loop.keysOutside ? mask->visibleQueries(kvOffset + first, kvOffset + last)
+                       : mask->visibleKeys(qOffset + first, qOffset + last);
   if (failed(range))
     return failure();
   std::pair positions(range->first, range->end);
@@ -168,8 +173,8 @@ LogicalResult BackwardModel::countFull(const BackwardLoop &loop, Tile block,
   int64_t size = loop.keysOutside ? loop.m : loop.n;
   for (int64_t row = rows.first; row < rows.end; row += size) {
     Tile inside{row, std::min(size, rows.end - row)};
-    auto [queries, keys] = loop.keysOutside ? std::pair(inside, block)
-                                            : std::pair(block, inside);
+    auto [queries, keys] =
+        loop.keysOutside ? std::pair(inside, block) : std::pair(block, inside);
     if (keys.count < loop.n)
       continue;
     int64_t q = qOffset + queries.first, k = kvOffset + keys.first;
@@ -278,7 +283,7 @@ void BackwardModel::addStatistics() {
   paddedQueries = walk.padQueries(index, sizes.queries);
   OperationIO &loop = begin("statistics", walk.statisticsRows, 1);
   int64_t rows = rowsOf(sizes.heads) * sizes.queries,
-          padded = rowsOf(sizes.heads) * paddedQueries * accumulatorBytes;
+          padded = rowsOf(sizes.heads) * paddedQueries;
   auto once = [&](StringRef name, Value value, int64_t bytes) {
     read(loop, name, names.of(value), bytes, bytes, bytes);
   };
@@ -289,8 +294,8 @@ void BackwardModel::addStatistics() {
     once("d_lse", op.getDLse(), rows * accumulatorBytes);
   lse = result(last(), 0);
   delta = result(last(), 1);
-  write(loop, "log2 sums", lse, padded, /*isResult=*/false);
-  write(loop, "delta", delta, padded, /*isResult=*/false);
+  write(loop, "log2 sums", lse, padded * lseBytes, /*isResult=*/false);
+  write(loop, "delta", delta, padded * deltaBytes, /*isResult=*/false);
   for (OperandIO &operand : loop.operands)
     operand.unfused.hbm = operand.unfused.onChip = operand.schedule.onChip;
 }
@@ -314,7 +319,7 @@ LogicalResult BackwardModel::addKeyLoop(const BackwardLoop &of) {
   own("key", op.getKey(), keyRow);
   if (wantsScores)
     own("value", op.getValue(), valueRow);
-  int64_t stepRow = keyRow + valueRow + 2 * accumulatorBytes;
+  int64_t stepRow = keyRow + valueRow + lseBytes + deltaBytes;
   int64_t times = passes(ceilDiv(sizes.keys, n), rowsOf(sizes.heads),
                          counted->neededInside * stepRow);
   auto inside = [&](StringRef name, const std::string &value, int64_t row) {
@@ -324,14 +329,14 @@ LogicalResult BackwardModel::addKeyLoop(const BackwardLoop &of) {
   inside("query", names.of(op.getQuery()), keyRow);
   inside("d_output", names.of(op.getDOutput()), valueRow);
   // Statistics have whole blocks.
-  auto ofRows = [&](StringRef name, const std::string &value) {
-    int64_t bytes = counted->steps * m * accumulatorBytes;
+  auto ofRows = [&](StringRef name, const std::string &value, int64_t bytes) {
     read(loop, name, value, 0,
-         rowsOf(sizes.heads) * paddedQueries * accumulatorBytes * times, bytes);
+         rowsOf(sizes.heads) * paddedQueries * bytes * times,
+         counted->steps * m * bytes);
   };
-  ofRows("log2 sums", lse);
+  ofRows("log2 sums", lse, lseBytes);
   if (wantsScores)
-    ofRows("delta", delta);
+    ofRows("delta", delta, deltaBytes);
   int64_t number = 0;
   if (of.query) {
     paddedDim = ceilDiv(sizes.qkDim, schedule.getD()) * schedule.getD();
@@ -370,16 +375,15 @@ LogicalResult BackwardModel::addQueryLoop(const BackwardLoop &of) {
   loop.blocks = counted->blocks;
   int64_t rows = rowsOf(sizes.heads) * sizes.queries;
   int64_t keyRow = sizes.keyRowBytes(), valueRow = sizes.valueRowBytes();
-  int64_t whole =
-      rowsOf(sizes.heads) * ceilDiv(sizes.queries, m) * m * accumulatorBytes;
+  int64_t whole = rowsOf(sizes.heads) * ceilDiv(sizes.queries, m) * m;
   auto own = [&](StringRef name, Value of, int64_t row) {
     read(loop, name, names.of(of), counted->neededOutside * row, rows * row,
          rows * row);
   };
   own("query", op.getQuery(), keyRow);
   own("d_output", op.getDOutput(), valueRow);
-  read(loop, "log2 sums", lse, 0, whole, whole);
-  read(loop, "delta", delta, 0, whole, whole);
+  read(loop, "log2 sums", lse, 0, whole * lseBytes, whole * lseBytes);
+  read(loop, "delta", delta, 0, whole * deltaBytes, whole * deltaBytes);
   int64_t needed = counted->neededInside / group();
   int64_t times = passes(ceilDiv(sizes.queries, m) * group(),
                          rowsOf(sizes.keyHeads), needed * (keyRow + valueRow));

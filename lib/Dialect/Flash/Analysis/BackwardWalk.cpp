@@ -40,6 +40,8 @@ BackwardWalk::BackwardWalk(AttentionBackwardOp op) : group(findGroup(op)) {
   }
   RecomputeAttr recompute = op.getRecomputeAttr();
   OuterLoop outer = recompute ? recompute.getOuter() : OuterLoop::Keys;
+  products = recompute && recompute.getStatistics() == StatisticsForm::Product;
+  hasScores = !op.getEffectiveScores().empty() || !op.getScoreBody().empty();
   // Two loops have blocks of queries of different sizes.
   bool turned = outer == OuterLoop::Both || outer == OuterLoop::Each;
   statisticsRows = turned ? std::lcm(m, n) : m;
@@ -56,5 +58,6 @@ BackwardWalk::BackwardWalk(AttentionBackwardOp op) : group(findGroup(op)) {
   }
   // The tile of the other loop, turned: more of what is outside.
   if (query && !queryByKeys)
-    loops.push_back({false, true, false, false, turned ? n : m, turned ? m : n});
+    loops.push_back(
+        {false, true, false, false, turned ? n : m, turned ? m : n});
 }

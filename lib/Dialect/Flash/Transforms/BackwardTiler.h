@@ -71,9 +71,6 @@ struct RowStatistics {
   mlir::Value delta;
 };
 
-/// Rows of bf16 that give a number of 24 bits.
-constexpr int64_t partsOfStatistic = 3;
-
 /// Computes the statistics, in a loop of their own before the gradients'.
 RowStatistics buildRowStatistics(BackwardProblem &problem);
 

@@ -144,9 +144,8 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
 
   SmallVector<OpFoldResult> blocks{
       getAsOpFoldResult(batches), getAsOpFoldResult(queryHeadBlocks),
-      getAsOpFoldResult(op.isRagged()
-                            ? countSequenceBlocks()
-                            : walk.queries.count(index, numQueries))};
+      getAsOpFoldResult(op.isRagged() ? countSequenceBlocks()
+                                      : walk.queries.count(index, numQueries))};
   auto forall = scf::ForallOp::create(rewriter, loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
   // S = Q K^T and O += P V.

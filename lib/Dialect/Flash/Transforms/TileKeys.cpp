@@ -205,9 +205,8 @@ AttentionTiler::State AttentionTiler::walkBlocks(Value query,
       [&](OpBuilder &, Location, Value place, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        auto [k0, count] =
-            walk.keysAt(index, mirror ? index.sub(mirror, place) : place,
-                        numKeys, whole);
+        auto [k0, count] = walk.keysAt(
+            index, mirror ? index.sub(mirror, place) : place, numKeys, whole);
         OpFoldResult existing = getAsOpFoldResult(count);
         sumUpKeys(k0, existing);
         scf::YieldOp::create(rewriter, loc,
@@ -260,8 +259,7 @@ AttentionTiler::walkList(Value query, const KeyBlocks &list, State state) {
   mask = cast_if_present<MaskAttrInterface>(list.mask);
   maskOperands = list.operands;
   sumUpQueries();
-  Value steps =
-      index.mul(list.count, index.constant(walk.stepsOf(list.size)));
+  Value steps = index.mul(list.count, index.constant(walk.stepsOf(list.size)));
   auto forOp = scf::ForOp::create(
       rewriter, loc, index.constant(0), steps, index.constant(1), state,
       [&](OpBuilder &, Location, Value n, ValueRange args) {
@@ -338,8 +336,8 @@ AttentionTiler::State AttentionTiler::walkTogether(Value query,
       [&](OpBuilder &, Location, Value n, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(args[0].getParentBlock());
-        auto [k0, existing] = walk.joinedKeys(index, listedTile(all, n), cut,
-                                              last, numKeys);
+        auto [k0, existing] =
+            walk.joinedKeys(index, listedTile(all, n), cut, last, numKeys);
         listedFull = alike ? Value() : index.less(n, fullSteps);
         scf::YieldOp::create(rewriter, loc,
                              step(query, k0, getAsOpFoldResult(existing),

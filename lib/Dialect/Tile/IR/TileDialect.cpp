@@ -176,12 +176,11 @@ FlashTileDialect::verifyOperationAttribute(Operation *op,
       if (name.substr(name.find('.') + 1) == field)
         return error << "; write '" << getKernelAttrName()
                      << " = #flash_tile.kernel<" << field << " = ...>'";
-    return error << suggestName(name,
-                                {getKernelAttrName(), getPassesAttrName(),
-                                 getSharedBytesAttrName(), getPartsAttrName(),
-                                 getTilesAttrName(), getMaskedAttrName(),
-                                 getParametersAttrName(),
-                                 getTensorMapsAttrName()});
+    return error << suggestName(
+               name, {getKernelAttrName(), getPassesAttrName(),
+                      getSharedBytesAttrName(), getPartsAttrName(),
+                      getTilesAttrName(), getMaskedAttrName(),
+                      getParametersAttrName(), getTensorMapsAttrName()});
   }
   if (!isKernel(op) && !(ofLoops && isa<scf::ForallOp>(op)))
     return op->emitError() << "'" << name << "' belongs on a gpu.func"

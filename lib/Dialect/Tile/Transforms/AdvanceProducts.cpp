@@ -105,10 +105,10 @@ static Value buildStart(OpBuilder &builder, EarlyProduct early, Value count,
                         Value when) {
   IRMapping mapping;
   for (GetOp get : early.gets) {
-    auto next = GetOp::create(builder, get.getLoc(), get.getTile().getType(),
-                              get.getRing(), count,
-                              builder.getI64IntegerAttr(0), when,
-                              /*rows=*/Value());
+    auto next =
+        GetOp::create(builder, get.getLoc(), get.getTile().getType(),
+                      get.getRing(), count, builder.getI64IntegerAttr(0), when,
+                      /*rows=*/Value());
     mapping.map(get.getTile(), next.getTile());
   }
   for (MmaStartOp start : early.starts)

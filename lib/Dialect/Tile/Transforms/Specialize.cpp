@@ -47,9 +47,8 @@ static StringRef reasonAgainst(LoadOp load) {
 /// How many rows the tile has, where the others hold what lies behind them and
 /// somebody looks.
 static Value rowsToKeep(LoadOp load) {
-  return isCutByMemref(load) || isPaddingUnseen(load)
-             ? Value()
-             : load.getRows();
+  return isCutByMemref(load) || isPaddingUnseen(load) ? Value()
+                                                      : load.getRows();
 }
 
 static Value getMap(TensorMaps &maps, LoadOp load) {

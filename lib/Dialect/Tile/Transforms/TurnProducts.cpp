@@ -212,12 +212,11 @@ static void turn(scf::ForOp loop, LeavingProduct leaving, TensorMaps &maps) {
 /// Whether the roles see the loop's bounds: they stand beside the loop.
 static bool isAtTop(scf::ForOp loop, SpecializeOp roles) {
   return roles && loop->getParentRegion() == &roles.getConsumers() &&
-         llvm::all_of(
-             ValueRange{loop.getLowerBound(), loop.getUpperBound(),
-                        loop.getStep()},
-             [&](Value bound) {
-               return bound.getParentRegion() != &roles.getConsumers();
-             });
+         llvm::all_of(ValueRange{loop.getLowerBound(), loop.getUpperBound(),
+                                 loop.getStep()},
+                      [&](Value bound) {
+                        return bound.getParentRegion() != &roles.getConsumers();
+                      });
 }
 
 namespace {

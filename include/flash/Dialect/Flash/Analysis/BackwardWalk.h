@@ -37,6 +37,9 @@ struct BackwardLoop {
   bool needsScoreGradients() const { return query || key; }
 };
 
+/// Rows of bf16 that give a number of 24 bits.
+constexpr int64_t partsOfStatistic = 3;
+
 /// The rows of queries that see a block of keys, for all heads of a group.
 template <typename Number> struct GroupRows {
   RowRange<Number> rows;
@@ -66,6 +69,12 @@ public:
   /// Whether one thread has a tile.
   bool isOfOneThread() const { return oneThread; }
 
+  /// Whether a statistic is a part of a product: `partsOfStatistic` rows of
+  /// bf16 in the place of a number. Functions of scores stand between LSE and
+  /// the product.
+  bool isDeltaProduct() const { return products; }
+  bool isLseProduct() const { return products && !hasScores; }
+
   /// Queries rounded up to whole blocks: of tensors that only we read.
   template <typename Index>
   typename Index::Number padQueries(Index &index,
@@ -78,9 +87,9 @@ public:
   /// `ask` says what the mask shows of the n-th head; `dependsOnHead`, whether
   /// that asks which head it is.
   template <typename Index, typename Ask>
-  GroupRows<typename Index::Number>
-  joinHeads(Index &index, bool dependsOnHead, typename Index::Number queries,
-            Ask ask) const {
+  GroupRows<typename Index::Number> joinHeads(Index &index, bool dependsOnHead,
+                                              typename Index::Number queries,
+                                              Ask ask) const {
     // Up to so many heads are asked for the first and the last of their rows.
     constexpr int64_t most = 16;
     if (!dependsOnHead || group == 1)
@@ -106,7 +115,7 @@ public:
   }
 
 private:
-  bool oneThread = false;
+  bool oneThread = false, products = false, hasScores = false;
 };
 
 } // namespace flash

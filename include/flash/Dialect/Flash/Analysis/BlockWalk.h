@@ -10,8 +10,8 @@
 // BackwardWalk.h) and read twice: the tilers build it as index arithmetic, and
 // the IO model computes it. So each rule is a template over the arithmetic:
 //
-//   IndexBuilder   a number is a Value of type index          (lib/, TileUtils.h)
-//   KnownIndex     a number is an int64_t                     (below)
+//   IndexBuilder   a number is a Value of type index          (lib/,
+//   TileUtils.h) KnownIndex     a number is an int64_t (below)
 //
 //===----------------------------------------------------------------------===//
 
@@ -96,8 +96,7 @@ struct RowTiles {
       return {index.mul(tile, most), most};
     auto each = index.constant(perBlock());
     auto number = index.div(tile, each);
-    auto before =
-        index.mul(index.sub(tile, index.mul(number, each)), most);
+    auto before = index.mul(index.sub(tile, index.mul(number, each)), most);
     auto left = index.sub(index.constant(block), before);
     auto first = index.add(index.mul(number, index.constant(block)), before);
     return {first, index.min(most, left)};
@@ -129,9 +128,8 @@ rowsOf(Index &index, std::pair<typename Index::Bound, typename Index::Bound> at,
 
 /// The blocks of `size` rows from the begin of a range to its end.
 template <typename Index>
-typename Index::Number countBlocks(Index &index,
-                                   RowRange<typename Index::Number> rows,
-                                   int64_t size) {
+typename Index::Number
+countBlocks(Index &index, RowRange<typename Index::Number> rows, int64_t size) {
   auto count = index.sub(rows.end, rows.first);
   return index.ceilDiv(index.max(count, index.constant(0)), size);
 }

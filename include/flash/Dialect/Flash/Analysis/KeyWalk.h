@@ -132,16 +132,16 @@ public:
     auto behind = index.max(
         index.sub(index.sub(range.end, range.first), index.constant(1)),
         index.constant(0));
-    auto last = index.add(range.first, index.mul(index.div(behind, block), block));
+    auto last =
+        index.add(range.first, index.mul(index.div(behind, block), block));
     return index.add(range.first, last);
   }
 
   /// The keys of the block that begins at `first`.
   template <typename Index>
-  RowBlock<typename Index::Number> keysAt(Index &index,
-                                          typename Index::Number first,
-                                          typename Index::Number numKeys,
-                                          bool whole) const {
+  RowBlock<typename Index::Number>
+  keysAt(Index &index, typename Index::Number first,
+         typename Index::Number numKeys, bool whole) const {
     if (whole)
       return {first, index.constant(keys.size)};
     auto left = index.sub(numKeys, first);
@@ -161,9 +161,9 @@ public:
                std::optional<typename Index::Number> before) const {
     auto size = index.constant(keys.block);
     auto first = index.div(seen.first, size);
-    auto count = index.max(
-        index.sub(index.ceilDiv(seen.end, keys.block), first),
-        index.constant(0));
+    auto count =
+        index.max(index.sub(index.ceilDiv(seen.end, keys.block), first),
+                  index.constant(0));
     if (before)
       first = index.add(first, index.div(*before, size));
     return {first, count};
@@ -219,8 +219,7 @@ public:
     // The last block of a list can lie beyond the keys by whole tiles.
     bool whole = !keys.areCut() && areWhole(size);
     auto last = whole ? index.sub(numKeys, tile) : numKeys;
-    auto first =
-        index.min(index.max(listed.first, index.constant(0)), last);
+    auto first = index.min(index.max(listed.first, index.constant(0)), last);
     auto most = keys.areCut() ? index.min(tile, listed.toEnd) : tile;
     return {first, whole ? tile : index.min(most, index.sub(numKeys, first))};
   }
@@ -249,8 +248,7 @@ public:
              typename Index::Truth cut, typename Index::Number last,
              typename Index::Number numKeys) const {
     auto tile = index.constant(keys.size);
-    auto first =
-        index.min(index.max(listed.first, index.constant(0)), last);
+    auto first = index.min(index.max(listed.first, index.constant(0)), last);
     auto most = keys.areCut() ? index.min(tile, listed.toEnd) : tile;
     auto left = index.min(most, index.sub(numKeys, first));
     return {first, index.select(cut, left, tile)};
