@@ -129,7 +129,7 @@ func.func @attention(%q: tensor<?x4x?x59xf16>, %k: tensor<?x2x?x59xf16>, %v: ten
 // CHECK: %[[X:.*]] = gpu.block_id x
 // CHECK: %[[X32:.*]] = arith.index_castui %[[X]] : index to i32
 // CHECK: arith.remui %[[X32]], %{{.*}} : i32
-// CHECK: %[[QT:.*]] = flash_tile.load {{.*}} rows(%{{.*}}) cols(%{{.*}}) {alignment = 2 : i64} : {{.*}} -> !flash_tile.shared<64x64xf16>
+// CHECK: %[[QT:.*]] = flash_tile.load {{.*}} rows(%{{.*}}) to_end cols(%{{.*}}) {alignment = 2 : i64} : {{.*}} -> !flash_tile.shared<64x64xf16>
 // CHECK: scf.for
 // CHECK: %[[KT:.*]] = flash_tile.load
 // CHECK: %[[VT:.*]] = flash_tile.load

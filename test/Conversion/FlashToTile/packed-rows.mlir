@@ -5,8 +5,8 @@
 // Positions outside, heads inside; the vector's rows the other way round than its memref.
 // CHECK-LABEL: gpu.func @inside
 // CHECK: %[[LEFT:.*]] = arith.minsi
-// CHECK: flash_tile.store %{{.*}}, %{{.*}}[%[[B:[a-z0-9_]+]], %[[I:[a-z0-9_]+]], %[[H:[a-z0-9_]+]], %{{.*}}] rows(%[[LEFT]]) {alignment = 16 : i64, packed = #flash_tile.packed_rows<dim = 2, size = 4>, row_dim = 1 : i64} : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
-// CHECK: flash_tile.store %{{.*}}, %{{.*}}[%[[B]], %[[H]], %[[I]]] rows(%[[LEFT]]) {alignment = 4 : i64, packed = #flash_tile.packed_rows<dim = 1, size = 4>} : !flash_tile.fragment<64xf32, #flash_tile.row<4>>
+// CHECK: flash_tile.store %{{.*}}, %{{.*}}[%[[B:[a-z0-9_]+]], %[[I:[a-z0-9_]+]], %[[H:[a-z0-9_]+]], %{{.*}}] rows(%[[LEFT]]) to_end {alignment = 16 : i64, packed = #flash_tile.packed_rows<dim = 2, size = 4>, row_dim = 1 : i64} : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+// CHECK: flash_tile.store %{{.*}}, %{{.*}}[%[[B]], %[[H]], %[[I]]] rows(%[[LEFT]]) to_end {alignment = 4 : i64, packed = #flash_tile.packed_rows<dim = 1, size = 4>} : !flash_tile.fragment<64xf32, #flash_tile.row<4>>
 func.func @inside(%n: index, %s: index) -> (tensor<?x?x8x64xf32>, tensor<?x8x?xf32>) {
   %c4 = arith.constant 4 : index
   %c15 = arith.constant 15 : index
@@ -44,8 +44,8 @@ func.func @inside(%n: index, %s: index) -> (tensor<?x?x8x64xf32>, tensor<?x8x?xf
 // What is multiplied is loaded like that; heads outside.
 // CHECK-LABEL: gpu.func @outside
 // CHECK: %[[LEFT:.*]] = arith.minsi
-// CHECK: flash_tile.load %{{.*}}[%[[B:[a-z0-9_]+]], %[[H:[a-z0-9_]+]], %[[I:[a-z0-9_]+]], %{{.*}}] rows(%[[LEFT]]) {alignment = 16 : i64, packed = #flash_tile.packed_rows<dim = 1, size = 4, outer = true>} : memref<?x8x?x64xf16, {{.*}}> -> !flash_tile.shared<64x64xf16>
-// CHECK: flash_tile.store %{{.*}}, %{{.*}}[%[[B]], %[[H]], %[[I]], %{{.*}}] rows(%[[LEFT]]) {alignment = 16 : i64, packed = #flash_tile.packed_rows<dim = 1, size = 4, outer = true>}
+// CHECK: flash_tile.load %{{.*}}[%[[B:[a-z0-9_]+]], %[[H:[a-z0-9_]+]], %[[I:[a-z0-9_]+]], %{{.*}}] rows(%[[LEFT]]) to_end {alignment = 16 : i64, packed = #flash_tile.packed_rows<dim = 1, size = 4, outer = true>} : memref<?x8x?x64xf16, {{.*}}> -> !flash_tile.shared<64x64xf16>
+// CHECK: flash_tile.store %{{.*}}, %{{.*}}[%[[B]], %[[H]], %[[I]], %{{.*}}] rows(%[[LEFT]]) to_end {alignment = 16 : i64, packed = #flash_tile.packed_rows<dim = 1, size = 4, outer = true>}
 func.func @outside(%q: tensor<?x8x?x64xf16>, %k: tensor<64x64xf16>) -> tensor<?x8x?x64xf32> {
   %c0 = arith.constant 0 : index
   %c2 = arith.constant 2 : index

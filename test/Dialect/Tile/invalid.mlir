@@ -632,6 +632,35 @@ func.func @tiles(%n: index) {
 }
 
 // -----
+func.func @masked(%n: index) {
+  // expected-error @below {{'flash_tile.masked' belongs on an scf.for}}
+  %x = arith.addi %n, %n {flash_tile.masked} : index
+  return
+}
+
+// -----
+func.func @load_to_end(%m: memref<?x64xbf16>, %i: index) {
+  // expected-error @below {{has all rows of its tile, of which none is behind the memref's end: leave out 'to_end', or write rows(...)}}
+  %t = flash_tile.load %m[%i, %i] to_end : memref<?x64xbf16> -> !flash_tile.shared<64x64xbf16>
+  return
+}
+
+// -----
+func.func @store_to_end(%f: !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, %m: memref<?x64xf32>, %i: index) {
+  // expected-error @below {{has all rows of its tile, of which none is behind the memref's end: leave out 'to_end', or write rows(...)}}
+  flash_tile.store %f, %m[%i, %i] to_end : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, memref<?x64xf32>
+  return
+}
+
+// -----
+func.func @parts_of_panels(%a: !flash_tile.shared<128x64xbf16>, %b: !flash_tile.shared<128x96xbf16>) {
+  // expected-error @below {{deals 96 columns to 2 groups, whose parts neither are panels of 64 columns nor divide one: pad them to 128, or give the kernel 4 warps}}
+  %r = flash_tile.mma #flash_tile.wgmma %a, %b transpose_a
+      : !flash_tile.shared<128x64xbf16>, !flash_tile.shared<128x96xbf16> -> !flash_tile.fragment<64x96xf32, #flash_tile.acc<8, column_groups = 2>>
+  return
+}
+
+// -----
 
 func.func @pages_packed(%m: memref<?x?x4x64xbf16>, %t: memref<?x?xi32>, %i: index) {
   // expected-error @below {{has rows in pages, which cannot be packed}}

@@ -194,7 +194,7 @@ gpu.module @kernels {
       }
       %o = flash_tile.mma #flash_tile.wgmma %p, %k acc(%scaled) : !p, !k -> !o
       scf.yield %max1, %sum1, %o : !row, !row, !o
-    }
+    } {flash_tile.masked}
     %whole:3 = scf.for %j = %c0 to %n step %c64 iter_args(%max = %head#0, %sum = %head#1, %acc = %head#2) -> (!row, !row, !o) {
       %s = flash_tile.mma #flash_tile.wgmma %q, %k transpose_b : !q, !k -> !s
       %t = scf.if %never -> (!s) {
@@ -236,7 +236,7 @@ gpu.module @kernels {
       }
       %o = flash_tile.mma #flash_tile.wgmma %p, %k acc(%scaled) : !p, !k -> !o
       scf.yield %max1, %sum1, %o : !row, !row, !o
-    }
+    } {flash_tile.masked}
     flash_tile.store %tail#2, %out[%c0, %c0] : !o, memref<?x64xf32>
     gpu.return
   }

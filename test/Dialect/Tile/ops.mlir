@@ -23,8 +23,8 @@ gpu.module @kernels {
       kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index
     %zero = arith.constant 0.0 : f32
-    // CHECK: flash_tile.load %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}] rows(%{{.*}}) {alignment = 16 : i64} : memref<?x8x?x64xbf16> -> !flash_tile.shared<128x64xbf16>
-    %qs = flash_tile.load %q[%c0, %c0, %c0, %c0] rows(%n) {alignment = 16 : i64}
+    // CHECK: flash_tile.load %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}}] rows(%{{.*}}) to_end {alignment = 16 : i64} : memref<?x8x?x64xbf16> -> !flash_tile.shared<128x64xbf16>
+    %qs = flash_tile.load %q[%c0, %c0, %c0, %c0] rows(%n) to_end {alignment = 16 : i64}
         : memref<?x8x?x64xbf16> -> !flash_tile.shared<128x64xbf16>
     // CHECK: flash_tile.load_fragment
     %a = flash_tile.load_fragment %qs : !flash_tile.shared<128x64xbf16> -> !lhs
@@ -78,8 +78,8 @@ gpu.module @kernels {
     // CHECK: flash_tile.release
     flash_tile.release %ring[%c0] : !flash_tile.ring<2, 64x64xbf16, cp_async>
     %o2 = flash_tile.convert %o1 : !acc -> !acc16
-    // CHECK: flash_tile.store %{{.*}}, %{{.*}}[{{.*}}] rows(%{{.*}}) {alignment = 16 : i64} : !flash_tile.fragment<128x64xbf16, #flash_tile.acc<8>>, memref<?x8x?x64xbf16>
-    flash_tile.store %o2, %o[%c0, %c0, %c0, %c0] rows(%n) {alignment = 16 : i64} : !acc16, memref<?x8x?x64xbf16>
+    // CHECK: flash_tile.store %{{.*}}, %{{.*}}[{{.*}}] rows(%{{.*}}) to_end {alignment = 16 : i64} : !flash_tile.fragment<128x64xbf16, #flash_tile.acc<8>>, memref<?x8x?x64xbf16>
+    flash_tile.store %o2, %o[%c0, %c0, %c0, %c0] rows(%n) to_end {alignment = 16 : i64} : !acc16, memref<?x8x?x64xbf16>
     // CHECK: flash_tile.store %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] :
     flash_tile.store %twice, %lse[%c0, %c0, %c0] : !row, memref<?x8x?xf32>
     gpu.return

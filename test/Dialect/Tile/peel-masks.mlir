@@ -32,6 +32,7 @@ gpu.module @kernels {
     // CHECK: scf.for %{{.*}} = %[[MID]] to %[[HI]] step %{{.*}} iter_args(%{{.*}} = %[[FIRST]]#0, %{{.*}} = %[[FIRST]]#1)
     // CHECK:   %[[CUT:[a-z0-9_]+]] = arith.ori
     // CHECK:   scf.if %[[CUT]]
+    // CHECK: } {flash_tile.masked}
     %r:2 = scf.for %j = %lo to %hi step %c64 iter_args(%acc = %s0, %i = %c0) -> (!s, index) {
       %left = arith.subi %n, %j : index
       %keys = arith.minsi %left, %c64 : index

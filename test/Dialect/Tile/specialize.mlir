@@ -39,7 +39,7 @@ module {
       %o = scf.for %j = %c0 to %n step %c64 iter_args(%acc = %o0) -> (!acc) {
         %left = arith.subi %size, %j : index
         %rows = arith.minsi %left, %c64 : index
-        %k = flash_tile.load %key[%j, %c0] rows(%rows) {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
+        %k = flash_tile.load %key[%j, %c0] rows(%rows) to_end {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
         %s = flash_tile.mma #flash_tile.wgmma %q, %k acc(%acc) transpose_b
             : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !acc
         scf.yield %s : !acc
@@ -179,7 +179,7 @@ gpu.module @kernels {
       %left = arith.subi %size, %row : index
       %least = arith.minsi %left, %c64 : index
       %rows = arith.select %ragged, %least, %c64 : index
-      %k = flash_tile.load %key[%row, %c0] rows(%rows) {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
+      %k = flash_tile.load %key[%row, %c0] rows(%rows) to_end {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
       %s = flash_tile.mma #flash_tile.wgmma %q, %k acc(%acc) transpose_b
           : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !acc
       scf.yield %s : !acc

@@ -32,7 +32,7 @@ module {
           // The rows are the first dimension; the accelerator cuts them off.
           // HINT: flash_tile.store_async {{.*}} {hint = 0 : i32}
           // CHECK: flash_tile.store_async %{{.*}}, %[[MAPO]][%{{.*}}, %{{.*}}, %{{.*}}]
-          flash_tile.store %o, %out[%i, %c1, %c0] rows(%left) {row_dim = 0 : i64, alignment = 16 : i64} : !acc, memref<?x?x64xf16>
+          flash_tile.store %o, %out[%i, %c1, %c0] rows(%left) to_end {row_dim = 0 : i64, alignment = 16 : i64} : !acc, memref<?x?x64xf16>
           // Cut off elsewhere, where the rows of others follow: whole tiles only.
           // CHECK: %[[WHOLE:[a-z0-9_]+]] = arith.cmpi sle, %{{.*}}, %[[N:[a-z0-9_]+]]
           // CHECK: scf.if %[[WHOLE]] {

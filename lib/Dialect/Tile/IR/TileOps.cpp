@@ -126,7 +126,9 @@ static LogicalResult verifyProduct(Operation *op,
     return op->emitOpError()
            << "deals " << n << " columns to " << result.getColumnGroups()
            << " groups, whose parts neither are panels of " << panel
-           << " columns nor divide one";
+           << " columns nor divide one: pad them to "
+           << result.getColumnGroups() * llvm::alignTo(ofWarp, panel)
+           << ", or give the kernel " << result.getRowWarps() << " warps";
   return success();
 }
 

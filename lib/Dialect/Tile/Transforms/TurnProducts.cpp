@@ -70,7 +70,7 @@ static bool isAddedByTma(scf::ForOp loop, StoreOp store) {
   FragmentType type = store.getValue().getType();
   return store->getBlock() == loop.getBody() && store.getAdd() &&
          type.getElementType().isF32() && !store.getPackedAttr() &&
-         isCutByTensor(store, type.getRows()) &&
+         isCutByMemref(store) &&
          findBox(store.getRowDimension(), {}, type.getRows(), type.getRows()) &&
          reasonAgainstTma(store, store.getDestination()).empty() &&
          llvm::all_of(store.getOffsets(), [&](Value offset) {
