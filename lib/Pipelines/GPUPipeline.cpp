@@ -123,6 +123,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTileStartProducts());
     if (options.advanceProducts)
       onKernels(tile::createTileAdvanceProducts());
+    if (options.joinRings)
+      onKernels(tile::createTileJoinRings());
     onKernels(tile::createTileUnswitchLoops());
   }
   if (options.prefetchTiles)

@@ -73,6 +73,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
                      "one warpgroup, each in its turn, and a helper has it "
                      "stored"),
       llvm::cl::init(true)};
+  Option<bool> joinRings{
+      *this, "join-rings",
+      llvm::cl::desc("With start-products: little tiles that come with a large "
+                     "one have its barriers"),
+      llvm::cl::init(true)};
   Option<bool> advanceProducts{
       *this, "advance-products",
       llvm::cl::desc("With start-products: the first product of an iteration "

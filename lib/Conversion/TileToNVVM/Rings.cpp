@@ -58,6 +58,26 @@ int64_t countArrivals(Operation *op, const KernelValues &kernel) {
   return op->getParentOfType<InTurnOp>() ? 4 : kernel.warps;
 }
 
+/// Whether another ring's barriers are waited for.
+bool isCompanion(Value ring) {
+  auto op = ring.getDefiningOp<RingOp>();
+  return op && op.getWith();
+}
+
+/// The stage, with the barriers of the ring that has them.
+StageAddress getStage(Emitter &e, ConversionPatternRewriter &rewriter,
+                      Value ring, Value lowered, Value iteration) {
+  auto type = cast<RingType>(ring.getType());
+  StageAddress stage = getStage(e, lowered, type, iteration);
+  if (!isCompanion(ring))
+    return stage;
+  Value leader = ring.getDefiningOp<RingOp>().getWith();
+  StageAddress other = getStage(e, rewriter.getRemappedValue(leader),
+                                cast<RingType>(leader.getType()), iteration);
+  other.tile = stage.tile;
+  return other;
+}
+
 struct RingLowering : TilePattern<RingOp> {
   using TilePattern::TilePattern;
   LogicalResult
@@ -77,7 +97,7 @@ struct RingLowering : TilePattern<RingOp> {
              << " blocks in a kernel whose clusters have " << kernel->cluster;
     Value base = *shared;
     rewriter.replaceOp(op, base);
-    if (ring.getKind() != RingKind::MBarrier)
+    if (ring.getKind() != RingKind::MBarrier || op.getWith())
       return success();
 
     Value isFirst = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq,
@@ -85,9 +105,9 @@ struct RingLowering : TilePattern<RingOp> {
     auto once = scf::IfOp::create(e, isFirst, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(e);
     e.setInsertionPointToStart(once.thenBlock());
-    // Full: one arrival with the bytes to expect, or one of each warp that
-    // fills. Empty: one of each warp that releases.
-    int64_t fills = 1, releases = kernel->warps;
+    // Full: one arrival with the bytes to expect of each ring, or one of each
+    // warp that fills. Empty: one of each warp that releases.
+    int64_t fills = 1 + op.getCompanions().size(), releases = kernel->warps;
     for (Operation *user : op->getUsers()) {
       if (isa<FillOp>(user))
         fills = countArrivals(user, *kernel);
@@ -123,7 +143,8 @@ struct GetLowering : TilePattern<GetOp> {
     StageAddress stage =
         getStage(e, adaptor.getRing(), ring, op.getIteration());
     if (ring.getKind() == RingKind::MBarrier) {
-      waitBarrier(e, stage.full, stage.phase, op.getWhen());
+      if (!isCompanion(op.getRing()))
+        waitBarrier(e, stage.full, stage.phase, op.getWhen());
       if (op.getRows())
         clearRows(e, *kernel, ring.getTile(), stage.tile, op.getRows());
     } else {
@@ -238,9 +259,10 @@ struct PutTensorLowering : TilePattern<PutOp> {
       return rewriter.notifyMatchFailure(op, "its kernel has no clusters");
     Emitter e(op.getLoc(), rewriter);
     SharedType tile = ring.getTile();
-    StageAddress stage =
-        getStage(e, adaptor.getRing(), ring, op.getIteration());
-    waitBarrier(e, stage.empty, e.bitXor(stage.phase, e.i32(1)));
+    StageAddress stage = getStage(e, rewriter, op.getRing(), adaptor.getRing(),
+                                  op.getIteration());
+    if (!isCompanion(op.getRing()))
+      waitBarrier(e, stage.empty, e.bitXor(stage.phase, e.i32(1)));
     e.ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], " +
               std::to_string(tile.getSizeInBytes()) + ";",
           "r", stage.full);

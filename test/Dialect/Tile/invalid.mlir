@@ -778,3 +778,38 @@ gpu.module @m {
     gpu.return
   }
 }
+
+// -----
+gpu.module @m {
+  gpu.func @companion_stages() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %q = flash_tile.ring : !flash_tile.ring<2, 64x128xbf16, mbarrier>
+    // expected-error @below {{both are of kind mbarrier, of one block, and have as many stages}}
+    %l = flash_tile.ring with(%q : !flash_tile.ring<2, 64x128xbf16, mbarrier>) : !flash_tile.ring<3, 16x64xbf16, mbarrier>
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @companion_of_companion() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %q = flash_tile.ring : !flash_tile.ring<2, 64x128xbf16, mbarrier>
+    %l = flash_tile.ring with(%q : !flash_tile.ring<2, 64x128xbf16, mbarrier>) : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+    // expected-error @below {{has the barriers of a ring that has none of its own}}
+    %m = flash_tile.ring with(%l : !flash_tile.ring<2, 16x64xbf16, mbarrier>) : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @companion_release(%i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %q = flash_tile.ring : !flash_tile.ring<2, 64x128xbf16, mbarrier>
+    // expected-error @below {{is filled by flash_tile.put and released with the other ring}}
+    %l = flash_tile.ring with(%q : !flash_tile.ring<2, 64x128xbf16, mbarrier>) : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      flash_tile.release %l[%i] : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+    }
+    gpu.return
+  }
+}

@@ -363,6 +363,36 @@ LogicalResult FillOp::verify() {
   return verifyOperandTile(*this, getValue().getType(), ring.getTile());
 }
 
+LogicalResult RingOp::verify() {
+  if (!getWith())
+    return success();
+  RingType own = getRing().getType(), other = getWith().getType();
+  auto leader = getWith().getDefiningOp<RingOp>();
+  if (!leader || leader.getWith())
+    return emitOpError() << "has the barriers of a ring that has none of its "
+                            "own";
+  if (own.getStages() != other.getStages() ||
+      own.getKind() != RingKind::MBarrier ||
+      other.getKind() != RingKind::MBarrier || own.getCluster() != 1 ||
+      other.getCluster() != 1)
+    return emitOpError() << "shares barriers as " << own << " with " << other
+                         << ": both are of kind mbarrier, of one block, and "
+                            "have as many stages";
+  for (Operation *user : getRing().getUsers())
+    if (isa<ReleaseOp, FillOp>(user))
+      return emitOpError() << "is filled by flash_tile.put and released with "
+                              "the other ring";
+  return success();
+}
+
+SmallVector<RingOp, 2> RingOp::getCompanions() {
+  SmallVector<RingOp, 2> companions;
+  for (Operation *user : getRing().getUsers())
+    if (auto ring = dyn_cast<RingOp>(user))
+      companions.push_back(ring);
+  return companions;
+}
+
 LogicalResult StoreTileOp::verify() {
   auto roles = (*this)->getParentOfType<SpecializeOp>();
   if (!roles || roles.getConsumers().isAncestor((*this)->getParentRegion()))

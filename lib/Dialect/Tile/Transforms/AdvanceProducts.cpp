@@ -8,9 +8,9 @@
 //
 //   for %i iter_args(%n) { %s = mma_start %a, ring[%n] ; mma_wait %s ; ... }
 //   ->  %first = mma_start %a, ring[%n0]
-//       for %i iter_args(%n, %s = %first) {
-//         mma_wait %s ; ...
-//         %next = mma_start %a, ring[%n + 1] ; yield %next
+//       for %i iter_args(%n, %s = %first, %t = ring[%n0]) {
+//         mma_wait %s ; ... what else reads the stage reads %t
+//         %next = mma_start %a, ring[%n + 1] ; yield %next, ring[%n + 1]
 //       }
 //       mma_wait
 //
@@ -100,20 +100,24 @@ static EarlyProduct findEarlyProduct(scf::ForOp loop) {
   return early;
 }
 
-/// Builds the product of iteration `count`, which there is where `when` holds.
-static Value buildStart(OpBuilder &builder, EarlyProduct early, Value count,
-                        Value when) {
+/// Builds the product of iteration `count`, which there is where `when` holds:
+/// its stages, and the product.
+static SmallVector<Value> buildStart(OpBuilder &builder, EarlyProduct early,
+                                     Value count, Value when) {
   IRMapping mapping;
+  SmallVector<Value> results;
   for (GetOp get : early.gets) {
     auto next =
         GetOp::create(builder, get.getLoc(), get.getTile().getType(),
                       get.getRing(), count, builder.getI64IntegerAttr(0), when,
                       /*rows=*/Value());
     mapping.map(get.getTile(), next.getTile());
+    results.push_back(next.getTile());
   }
   for (MmaStartOp start : early.starts)
     builder.clone(*start, mapping);
-  return mapping.lookup(early.getResult());
+  results.push_back(mapping.lookup(early.getResult()));
+  return results;
 }
 
 /// Behind the last wait of all products, and behind what a warpgroup does in
@@ -161,7 +165,7 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
                                  loop.getUpperBound())
         .getResult();
   };
-  Value first =
+  SmallVector<Value> first =
       buildStart(builder, early, loop.getTiedLoopInit(early.count)->get(),
                  isBefore(loop.getLowerBound()));
 
@@ -169,7 +173,7 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value more = isBefore(arith::AddIOp::create(
       builder, loc, loop.getInductionVar(), loop.getStep()));
-  Value next =
+  SmallVector<Value> next =
       buildStart(builder, early,
                  arith::AddIOp::create(builder, loc, early.count, one), more);
 
@@ -179,11 +183,16 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
       loop.replaceWithAdditionalYields(
               rewriter, first, /*replaceInitOperandUsesInLoop=*/false,
               [&](OpBuilder &, Location, ArrayRef<BlockArgument>) {
-                return SmallVector<Value>{next};
+                return next;
               })
           ->getOperation());
 
-  // This one is complete before another starts.
+  // The stages have been waited for. This product is complete before another
+  // starts.
+  ValueRange carriedTiles =
+      ValueRange(loop.getRegionIterArgs()).take_back(next.size()).drop_back();
+  for (auto [get, tile] : llvm::zip_equal(early.gets, carriedTiles))
+    get.getTile().replaceAllUsesWith(tile);
   Value carried = loop.getRegionIterArgs().back();
   builder.setInsertionPoint(early.starts[0]);
   auto wait = MmaWaitOp::create(
@@ -192,13 +201,15 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
   leaveWait(builder, early.wait, early.getResult(), wait.getResult(0));
   for (MmaStartOp start : llvm::reverse(early.starts))
     start.erase();
+  for (GetOp get : early.gets) {
+    if (auto ring = get.getRing().getDefiningOp<RingOp>())
+      ring.setAhead(true);
+    get.erase();
+  }
 
   builder.setInsertionPointAfter(loop);
   MmaWaitOp::create(builder, loc, wait.getResult(0).getType(),
                     loop.getResults().back(), builder.getI64IntegerAttr(0));
-  for (GetOp get : early.gets)
-    if (auto ring = get.getRing().getDefiningOp<RingOp>())
-      ring.setAhead(true);
 }
 
 namespace {

@@ -10,16 +10,18 @@
 //   ->  %r = flash_tile.ring {shared_offset = 32768 : i64} : ...
 //
 // One after the other: rings and tiles of these kernels live to the end. Only
-// asynchronous stores share their place: each waits for the one before; and
-// they take that of a ring of the consumers' own, behind its last use. Rings
-// that are read ahead get a stage more if there is room. It runs last on L3,
-// when the number of stages is decided.
+// asynchronous stores share their place: each waits for the one before. At the
+// end of the consumers each takes the place of a ring that nobody uses any
+// more, behind a barrier, and need not go in parts. Rings that are read ahead
+// get a stage more if there is room. It runs last on L3, when the number of
+// stages is decided.
 //
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Interfaces/LoopLikeInterface.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace flash::tile {
@@ -55,18 +57,24 @@ static bool isMetByAll(Operation *op) {
   return true;
 }
 
-/// Whether the consumers alone use the ring, and not any more once all of them
-/// have come to `store`.
+/// Whether nobody uses the ring any more once all consumers have come to
+/// `store`: they have waited for what the producer puts there, which is once,
+/// or have filled it themselves.
 static bool isOverBefore(RingOp ring, StoreAsyncOp store) {
   auto roles = store->getParentOfType<SpecializeOp>();
-  if (!roles || store->getParentRegion() != &roles.getConsumers() ||
-      llvm::none_of(ring->getUsers(), llvm::IsaPred<FillOp>))
+  if (!roles || store->getParentRegion() != &roles.getConsumers())
     return false;
   Block *consumers = store->getBlock();
-  return llvm::all_of(ring->getUsers(), [&](Operation *user) {
+  bool isAwaited = false;
+  for (Operation *user : ring->getUsers()) {
     Operation *here = consumers->findAncestorOpInBlock(*user);
-    return here && here->isBeforeInBlock(store);
-  });
+    bool isPutOnce =
+        isa<PutOp>(user) && user->getParentRegion() == &roles.getProducer();
+    if (!isPutOnce && (!here || !here->isBeforeInBlock(store)))
+      return false;
+    isAwaited |= isa<GetOp>(user) && here;
+  }
+  return isAwaited;
 }
 
 namespace {
@@ -91,44 +99,59 @@ public:
   std::optional<int64_t> share() {
     if (tiles.size() < 2 || !shared)
       return std::nullopt;
-    for (auto &stores : ArrayRef(tiles).drop_front())
-      StoreAsyncOp(stores.front()).setBarrier(true);
-    return getBytes();
-  }
-
-  /// A ring in whose place all of them are, the first one behind a barrier; or
-  /// null.
-  RingOp takeRing(gpu::GPUFuncOp kernel) {
-    if (tiles.empty() || !(tiles.size() == 1 || shared))
-      return {};
-    StoreAsyncOp first = tiles.front().front();
-    for (auto ring : kernel.getOps<RingOp>())
-      if (getBytes() <= ring.getRing().getType().getSizeInBytes() &&
-          isOverBefore(ring, first)) {
-        first.setBarrier(true);
-        return ring;
-      }
-    return {};
-  }
-
-private:
-  int64_t getBytes() {
     int64_t bytes = 0;
     for (auto &stores : tiles)
       bytes = std::max(bytes, stores.front().getTile().getSizeInBytes());
+    for (auto &stores : ArrayRef(tiles).drop_front())
+      StoreAsyncOp(stores.front()).setBarrier(true);
     return bytes;
   }
 
+  /// A ring for each store, in whose place it is, whole, if there are so many;
+  /// the first store is behind a barrier.
+  static llvm::MapVector<Operation *, RingOp>
+  takeRings(gpu::GPUFuncOp kernel) {
+    SmallVector<StoreAsyncOp> stores;
+    kernel.walk([&](StoreAsyncOp store) { stores.push_back(store); });
+    // One store that is whole has a place of its own, and no barrier.
+    if (stores.empty() || (stores.size() == 1 && !stores.front().getColumns()))
+      return {};
+    llvm::MapVector<Operation *, RingOp> taken;
+    for (StoreAsyncOp store : stores) {
+      FragmentType type = store.getValue().getType();
+      int64_t bytes = SharedType::get(type.getRows(), type.getColumns(),
+                                      type.getElementType())
+                          .getSizeInBytes();
+      for (auto ring : kernel.getOps<RingOp>()) {
+        RingType of = ring.getRing().getType();
+        bool isFree = llvm::none_of(
+            taken, [&](auto &other) { return other.second == ring; });
+        if (isFree && of.getTile().getSizeInBytes() * of.getStages() >= bytes &&
+            isOverBefore(ring, stores.front())) {
+          taken[store] = ring;
+          break;
+        }
+      }
+      if (!taken.contains(store))
+        return {};
+    }
+    for (auto [store, ring] : taken)
+      cast<StoreAsyncOp>(store).removeColumnsAttr();
+    stores.front().setBarrier(true);
+    return taken;
+  }
+
+private:
   SmallVector<SmallVector<StoreAsyncOp>> tiles;
   bool shared = true;
 };
 } // namespace
 
 /// Gives each op its place; returns how many bytes all of them need. `ofStores`
-/// are those that all asynchronous stores share, if they do; they are in the
-/// place of `taken`, if it is there.
+/// are those that all asynchronous stores share, if they do; those in `taken`
+/// are in the place of a ring.
 static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores,
-                     RingOp taken) {
+                     llvm::MapVector<Operation *, RingOp> &taken) {
   Builder builder(kernel.getContext());
   int64_t offset = 0, end = 0;
   auto placeAt = [&](auto op, int64_t at, int64_t bytes) {
@@ -142,8 +165,8 @@ static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores,
     if (auto load = dyn_cast<LoadOp>(op))
       place(load, load.getTile().getType().getSizeInBytes());
     else if (auto store = dyn_cast<StoreAsyncOp>(op)) {
-      if (taken)
-        return store.setSharedOffsetAttr(taken.getSharedOffsetAttr());
+      if (RingOp ring = taken.lookup(store))
+        return store.setSharedOffsetAttr(ring.getSharedOffsetAttr());
       IntegerAttr &shared = stores[ofStores ? Type() : Type(store.getTile())];
       if (shared)
         return store.setSharedOffsetAttr(shared);
@@ -163,6 +186,18 @@ static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores,
   return end;
 }
 
+/// Changes how many stages a ring has, and those that have its barriers.
+static void addStages(RingOp ring, int64_t count) {
+  SmallVector<RingOp, 2> rings = ring.getCompanions();
+  rings.push_back(ring);
+  for (RingOp each : rings) {
+    RingType type = each.getRing().getType();
+    each.getRing().setType(RingType::get(type.getStages() + count,
+                                         type.getTile(), type.getKind(),
+                                         type.getCluster()));
+  }
+}
+
 namespace {
 struct TileAllocateSharedPass
     : flash::tile::impl::TileAllocateSharedBase<TileAllocateSharedPass> {
@@ -172,22 +207,21 @@ struct TileAllocateSharedPass
     gpu::GPUFuncOp kernel = getOperation();
     if (!getKernelAttr(kernel))
       return;
-    StorePlaces stores(kernel);
-    std::optional<int64_t> ofStores = stores.share();
-    RingOp taken = stores.takeRing(kernel);
+    auto taken = StorePlaces::takeRings(kernel);
+    std::optional<int64_t> ofStores;
+    if (taken.empty())
+      ofStores = StorePlaces(kernel).share();
     int64_t end = place(kernel, ofStores, taken);
     kernel.walk([&](RingOp ring) {
-      if (!ring.getAhead() || end > limit)
+      if (!ring.getAhead() || ring.getWith() || end > limit)
         return;
-      RingType type = ring.getRing().getType();
-      ring.getRing().setType(RingType::get(type.getStages() + 1, type.getTile(),
-                                           type.getKind(), type.getCluster()));
+      addStages(ring, 1);
       int64_t more = place(kernel, ofStores, taken);
       if (more <= limit) {
         end = more;
         return;
       }
-      ring.getRing().setType(type);
+      addStages(ring, -1);
       end = place(kernel, ofStores, taken);
     });
     if (end > limit) {

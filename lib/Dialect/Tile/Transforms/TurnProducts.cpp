@@ -175,6 +175,20 @@ static void buildWriter(Block *writer, scf::ForOp loop, StoreOp store,
       });
 }
 
+/// The iteration argument that counts iterations from 0 on; null without one.
+static BlockArgument findCounter(scf::ForOp loop) {
+  for (BlockArgument argument : loop.getRegionIterArgs()) {
+    auto next = loop.getTiedLoopYieldedValue(argument)
+                    ->get()
+                    .getDefiningOp<arith::AddIOp>();
+    if (next && next.getLhs() == argument &&
+        getConstantIntValue(next.getRhs()) == 1 &&
+        getConstantIntValue(loop.getTiedLoopInit(argument)->get()) == 0)
+      return argument;
+  }
+  return {};
+}
+
 static void turn(scf::ForOp loop, LeavingProduct leaving, TensorMaps &maps) {
   SpecializeOp roles =
       addHelper(loop->getParentOfType<SpecializeOp>(), "writer");
@@ -192,18 +206,18 @@ static void turn(scf::ForOp loop, LeavingProduct leaving, TensorMaps &maps) {
                          tile.getRows());
   Value map = maps.get(loc, leaving.store.getDestination(), box,
                        tile.getPanelColumns());
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  loop = addCounter(loop, zero);
+  if (!findCounter(loop))
+    loop = addCounter(loop, arith::ConstantIndexOp::create(builder, loc, 0));
+  BlockArgument count = findCounter(loop);
   buildWriter(&roles.getHelpers().back().front(), loop, leaving.store, sums,
               map);
 
   builder.setInsertionPoint(leaving.operand);
-  Value count = loop.getRegionIterArgs().back();
   FillOp::create(builder, loc, ring, count, leaving.operand.getValue());
   builder.setInsertionPoint(loop.getBody()->getTerminator());
   buildTurn(builder, leaving, ring, sums, count);
   builder.setInsertionPointAfter(loop);
-  buildTurn(builder, leaving, ring, sums, loop.getResults().back());
+  buildTurn(builder, leaving, ring, sums, loop.getTiedLoopResult(count));
   leaving.store.erase();
   leaving.product.erase();
   leaving.operand.erase();

@@ -84,15 +84,30 @@ def FlashTile_RingOp : FlashTile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>
     the barriers visible to both roles. A ring that is read `ahead` has use for a
     stage more, which `flash-tile-allocate-shared` gives where there is room.
 
+    A ring `with` another one of as many stages has the other one's barriers: each
+    of its stages is filled, by a `put` behind the other ring's, and released with
+    the other one's, so that its `get` waits for nothing and stands behind a `get`
+    of the other ring, and there is no `release`.
+
     Example:
 
     ```mlir
     %ring = flash_tile.ring : !flash_tile.ring<2, 128x128xbf16, mbarrier>
+    %rows = flash_tile.ring with(%ring : !flash_tile.ring<2, 128x128xbf16, mbarrier>)
+        : !flash_tile.ring<2, 16x128xbf16, mbarrier>
     ```
   }];
-  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset, UnitAttr:$ahead);
+  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset, UnitAttr:$ahead, Optional<FlashTile_Ring>:$with);
   let results = (outs FlashTile_Ring:$ring);
-  let assemblyFormat = "attr-dict `:` qualified(type($ring))";
+  let builders = [OpBuilder<(ins "::mlir::Type":$ring, "::mlir::IntegerAttr":$sharedOffset), [{
+    build($_builder, $_state, ring, sharedOffset, /*ahead=*/::mlir::UnitAttr(), /*with=*/::mlir::Value());
+  }]>];
+  let assemblyFormat = "(`with` `(` $with^ `:` qualified(type($with)) `)`)? attr-dict `:` qualified(type($ring))";
+  let extraClassDeclaration = [{
+    /// The rings that have this one's barriers.
+    ::llvm::SmallVector<RingOp, 2> getCompanions();
+  }];
+  let hasVerifier = 1;
 }
 
 def FlashTile_PutOp : FlashTile_TransferOp<"put", [MemoryEffects<[MemRead, MemWrite]>]> {

@@ -242,6 +242,27 @@ def TileAdvanceProducts : Pass<"flash-tile-advance-products", "::mlir::gpu::GPUF
   let statistics = [Statistic<"numAdvanced", "products-advanced", "Products that start an iteration ahead">];
 }
 
+def TileJoinRings : Pass<"flash-tile-join-rings", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Little tiles that come with a large one have its barriers";
+  let description = [{
+    In a specialised kernel with `#flash_tile.start_products`: a ring whose stages
+    are at most a quarter of another ring's, filled in the same iterations and read
+    by the same products, has the barriers of the other: one wait and one release
+    for both.
+
+    ```mlir
+    %q = flash_tile.get %large[%n] ; %l = flash_tile.get %little[%n]
+    ...
+    flash_tile.release %little[%n] ; ... flash_tile.release %large[%n]
+    // becomes, with %little = flash_tile.ring with(%large)
+    %q = flash_tile.get %large[%n] ; %l = flash_tile.get %little[%n]
+    ...
+    flash_tile.release %large[%n]
+    ```
+  }];
+  let statistics = [Statistic<"numJoined", "num-joined", "Rings that have another one's barriers">];
+}
+
 def TileUnswitchLoops : Pass<"flash-tile-unswitch-loops", "::mlir::gpu::GPUFuncOp"> {
   let summary = "One loop for each answer to a condition that no iteration changes";
   let description = [{
