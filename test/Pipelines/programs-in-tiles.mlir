@@ -15,9 +15,10 @@
 // RUN: flash-run %s --entry=split_k --target=cpu --check | FileCheck %s --check-prefix=THREE
 // RUN: flash-run %s --entry=two_layers --target=cpu --check | FileCheck %s --check-prefix=TWO
 // RUN: flash-run %s --entry=both_transposed --target=cpu --check | FileCheck %s --check-prefix=TWO
+// RUN: flash-run %s --entry=both_turned --target=cpu --check | FileCheck %s --check-prefix=TWO
 
 // CLEAN-NOT: C75
-// CLEAN-COUNT-6: 0 bytes spill stores, 0 bytes spill loads
+// CLEAN-COUNT-7: 0 bytes spill stores, 0 bytes spill loads
 
 // THREE-COUNT-3: {{ ok$}}
 // TWO-COUNT-2: {{ ok$}}
@@ -47,6 +48,10 @@
 // CHECK: flash_tile.specialize
 // CHECK: flash_tile.mma{{.*}} transpose_a transpose_b
 // CHECK: flash_tile.reduce minimum
+// CHECK-LABEL: gpu.func @both_turned
+// CHECK: flash_tile.specialize
+// CHECK: flash_tile.mma{{.*}} transpose_a transpose_b
+// CHECK: flash_tile.reduce maximum
 
 #mk = affine_map<(m, n, k) -> (m, k)>
 #nk = affine_map<(m, n, k) -> (n, k)>
@@ -354,4 +359,43 @@ func.func @both_transposed(%a: tensor<128x256xbf16>, %bb: tensor<256x128xbf16>, 
     }
   } {flash.schedule = #flash.schedule<m = 128, n = 128, d = 16, warps = 8, stages = 3, instruction = wgmma, specialize = true, tma = true, storeTma = true, producerRegisters = 40, consumerRegisters = 232>}
   return %r#0, %r#1 : tensor<256x256xbf16>, tensor<2x256xf32>
+}
+
+// The same by transpositions of what was loaded; the largest of each row.
+func.func @both_turned(%a: tensor<128x256xf16>, %bb: tensor<256x128xf16>) -> (tensor<256x256xf32>, tensor<256x2xf32>) {
+  %c0 = arith.constant 0 : index
+  %z = arith.constant 0.0 : f32
+  %ck = arith.constant 64 : index
+  %K = arith.constant 128 : index
+  %e0 = tensor.empty() : tensor<256x256xf32>
+  %e1 = tensor.empty() : tensor<256x2xf32>
+  %r:2 = scf.forall (%i, %j) in (2, 2) shared_outs(%o0 = %e0, %o1 = %e1) -> (tensor<256x256xf32>, tensor<256x2xf32>) {
+    %i0 = affine.apply affine_map<(i) -> (i * 128)>(%i)
+    %j0 = affine.apply affine_map<(i) -> (i * 128)>(%j)
+    %t = tensor.empty() : tensor<128x128xf32>
+    %zt = linalg.fill ins(%z : f32) outs(%t : tensor<128x128xf32>) -> tensor<128x128xf32>
+    %acc = scf.for %kk = %c0 to %K step %ck iter_args(%c = %zt) -> tensor<128x128xf32> {
+      %ta = tensor.extract_slice %a[%kk, %i0] [64, 128] [1, 1] : tensor<128x256xf16> to tensor<64x128xf16>
+      %tb = tensor.extract_slice %bb[%j0, %kk] [128, 64] [1, 1] : tensor<256x128xf16> to tensor<128x64xf16>
+      %ea = tensor.empty() : tensor<128x64xf16>
+      %turned_a = linalg.transpose ins(%ta : tensor<64x128xf16>) outs(%ea : tensor<128x64xf16>) permutation = [1, 0]
+      %eb = tensor.empty() : tensor<64x128xf16>
+      %turned_b = linalg.transpose ins(%tb : tensor<128x64xf16>) outs(%eb : tensor<64x128xf16>) permutation = [1, 0]
+      %c2 = linalg.matmul ins(%turned_a, %turned_b : tensor<128x64xf16>, tensor<64x128xf16>) outs(%c : tensor<128x128xf32>) -> tensor<128x128xf32>
+      scf.yield %c2 : tensor<128x128xf32>
+    }
+    %ri = arith.constant 0xFF800000 : f32
+    %u = tensor.empty() : tensor<128xf32>
+    %zu = linalg.fill ins(%ri : f32) outs(%u : tensor<128xf32>) -> tensor<128xf32>
+    %rows = linalg.reduce ins(%acc : tensor<128x128xf32>) outs(%zu : tensor<128xf32>) dimensions = [1]
+      (%x: f32, %y: f32) {
+        %s = arith.maximumf %x, %y : f32
+        linalg.yield %s : f32
+      }
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %acc into %o0[%i0, %j0] [128, 128] [1, 1] : tensor<128x128xf32> into tensor<256x256xf32>
+      tensor.parallel_insert_slice %rows into %o1[%i0, %j] [128, 1] [1, 1] : tensor<128xf32> into tensor<256x2xf32>
+    }
+  } {flash.schedule = #flash.schedule<m = 128, n = 128, d = 16, warps = 8, stages = 3, instruction = wgmma, specialize = true, tma = true, storeTma = true, producerRegisters = 40, consumerRegisters = 232>}
+  return %r#0, %r#1 : tensor<256x256xf32>, tensor<256x2xf32>
 }

@@ -32,44 +32,6 @@ using namespace mlir;
 using namespace flash;
 
 //===----------------------------------------------------------------------===//
-// One form of steps
-//===----------------------------------------------------------------------===//
-
-/// Whether every operand of rank two is read along the loops in reverse.
-static bool isReversed(linalg::GenericOp op) {
-  bool any = false;
-  for (AffineMap map : op.getIndexingMapsArray()) {
-    if (map.getNumResults() != 2)
-      continue;
-    if (!map.isPermutation() || map.isIdentity())
-      return false;
-    any = true;
-  }
-  return any && op.getNumLoops() == 2;
-}
-
-void flash::normalizeSteps(Operation *root) {
-  IRRewriter rewriter(root->getContext());
-  SmallVector<linalg::LinalgOp> steps;
-  root->walk([&](linalg::LinalgOp op) {
-    if (!isa<linalg::FillOp, linalg::TransposeOp>(op) &&
-        !linalg::isaContractionOpInterface(op))
-      steps.push_back(op);
-  });
-  for (linalg::LinalgOp op : steps) {
-    rewriter.setInsertionPoint(op);
-    auto generic = dyn_cast<linalg::GenericOp>(op.getOperation());
-    if (!generic)
-      if (FailureOr<linalg::GenericOp> general =
-              linalg::generalizeNamedOp(rewriter, op);
-          succeeded(general))
-        generic = *general;
-    if (generic && isReversed(generic))
-      (void)linalg::interchangeGenericOp(rewriter, generic, {1, 0});
-  }
-}
-
-//===----------------------------------------------------------------------===//
 // Bodies
 //===----------------------------------------------------------------------===//
 

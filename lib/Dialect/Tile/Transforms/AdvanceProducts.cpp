@@ -107,10 +107,10 @@ static SmallVector<Value> buildStart(OpBuilder &builder, EarlyProduct early,
   IRMapping mapping;
   SmallVector<Value> results;
   for (GetOp get : early.gets) {
-    auto next =
-        GetOp::create(builder, get.getLoc(), get.getTile().getType(),
-                      get.getRing(), count, builder.getI64IntegerAttr(0), when,
-                      /*rows=*/Value());
+    auto next = GetOp::create(builder, get.getLoc(), get.getTile().getType(),
+                              get.getRing(), count,
+                              builder.getI64IntegerAttr(0), when,
+                              /*rows=*/Value());
     mapping.map(get.getTile(), next.getTile());
     results.push_back(next.getTile());
   }
