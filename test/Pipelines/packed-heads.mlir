@@ -20,7 +20,7 @@
 // CHECK: flash_tile.specialize
 // CHECK: flash_tile.put %{{.*}} {packed = #flash_tile.packed_rows<dim = 2, size = 8>, row_dim = 1 : i64} : {{.*}}, !flash_tile.tensor_map<1x16x8x64xbf16>
 // CHECK: flash_tile.store_async %{{.*}} {packed = #flash_tile.packed_rows<dim = 2, size = 8>, row_dim = 1 : i64} : {{.*}}, !flash_tile.tensor_map<1x2x8x64xbf16>
-// CHECK: flash_tile.store %{{.*}} rows(%{{.*}}) {alignment = 4 : i64, packed = #flash_tile.packed_rows<dim = 1, size = 8>}
+// CHECK: flash_tile.store %{{.*}} rows(%{{.*}}) to_end {alignment = 4 : i64, packed = #flash_tile.packed_rows<dim = 1, size = 8>}
 // CHECK-LABEL: gpu.func @bhsd
 // CHECK: flash_tile.put %{{.*}} {packed = #flash_tile.packed_rows<dim = 1, size = 8, outer = true>} : {{.*}}, !flash_tile.tensor_map<1x8x16x64xbf16>
 // CHECK: flash_tile.store_async %{{.*}} {packed = #flash_tile.packed_rows<dim = 1, size = 8, outer = true>, row_dim = 2 : i64} : {{.*}}, !flash_tile.tensor_map<1x1x16x64xbf16>
@@ -29,7 +29,7 @@
 
 // SM80-LABEL: gpu.func @bshd
 // SM80: flash_tile.put %{{.*}} rows(%{{.*}}) {alignment = 16 : i64, packed = #flash_tile.packed_rows<dim = 2, size = 8>, row_dim = 1 : i64} : {{.*}}, memref<?x?x32x128xbf16
-// SM80: flash_tile.store %{{.*}} rows(%{{.*}}) {alignment = 16 : i64, packed = #flash_tile.packed_rows<dim = 2, size = 8>, row_dim = 1 : i64}
+// SM80: flash_tile.store %{{.*}} rows(%{{.*}}) to_end {alignment = 16 : i64, packed = #flash_tile.packed_rows<dim = 2, size = 8>, row_dim = 1 : i64}
 func.func @bshd(%q: tensor<?x?x32x128xbf16>, %k: tensor<?x?x4x128xbf16>) -> (tensor<?x?x32x128xbf16>, tensor<?x32x?xf32>) {
   %o, %l = flash.attention %q, %k, %k {layout = #flash.layout<bshd>, mask = #flash.causal, schedule = #flash.schedule<packHeads = 8>} : tensor<?x?x32x128xbf16>, tensor<?x?x4x128xbf16>, tensor<?x?x4x128xbf16> -> tensor<?x?x32x128xbf16>, tensor<?x32x?xf32>
   return %o, %l : tensor<?x?x32x128xbf16>, tensor<?x32x?xf32>

@@ -144,6 +144,6 @@ func.func @attention(%q: tensor<?x4x?x59xf16>, %k: tensor<?x2x?x59xf16>, %v: ten
 // CHECK: flash_tile.convert
 // CHECK-SAME: !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
 // CHECK: math.log2
-// CHECK: flash_tile.store {{.*}} rows(%{{.*}}) cols(%{{.*}})
+// CHECK: flash_tile.store {{.*}} rows(%{{.*}}) to_end cols(%{{.*}})
 // CHECK: flash_tile.store {{.*}} rows(%{{.*}})
 // CHECK-NEXT: gpu.return
