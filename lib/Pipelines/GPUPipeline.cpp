@@ -120,7 +120,9 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTileDelayProducts());
   if (options.startProducts) {
     onKernels(tile::createTileSplitMaps());
-    onKernels(tile::createTileStartProducts());
+    tile::TileStartProductsOptions start;
+    start.advance = options.advanceProducts;
+    onKernels(tile::createTileStartProducts(start));
     if (options.advanceProducts)
       onKernels(tile::createTileAdvanceProducts());
     if (options.joinRings)

@@ -17,15 +17,17 @@
 // The first product of an iteration reads only what is loaded, so that it can
 // run over the end of the one before. The product behind the last iteration
 // reads what a stage happens to hold, and nobody reads its result: no branch.
-// ptxas follows a product over the end of a loop if it starts behind a wait for
-// all others and is waited for before another starts; it serialises products
-// otherwise (C7514). The ring asks for a stage more.
+// It starts beside the last products where registers hold all of them, else
+// behind their wait. ptxas follows a product over the end of a loop if it is
+// waited for before another starts; it serialises products otherwise (C7514).
+// The ring asks for a stage more.
 //
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
 #include "PassGate.h"
+#include "ProductLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -120,14 +122,55 @@ static SmallVector<Value> buildStart(OpBuilder &builder, EarlyProduct early,
   return results;
 }
 
-/// Behind the last wait of all products, and behind what a warpgroup does in
-/// its turn: the registers of both are free.
-static Operation *findPlace(Block *block) {
-  Operation *last = nullptr;
-  for (Operation &op : *block)
+/// Behind the last product, if there are registers for this one beside those
+/// since the last wait for all; else behind the last wait, and behind what a
+/// warpgroup does in its turn: the registers of both are free.
+static Operation *findPlace(scf::ForOp loop, EarlyProduct early) {
+  Operation *lastWait = nullptr, *lastStart = nullptr;
+  int64_t held = 0, heldAtLast = 0;
+  bool hasTurn = false;
+  for (Operation &op : *loop.getBody()) {
+    hasTurn |= isa<InTurnOp>(op);
     if (isa<MmaWaitOp, InTurnOp>(op))
-      last = &op;
-  return last;
+      lastWait = &op;
+    if (auto wait = dyn_cast<MmaWaitOp>(op); wait && wait.getInFlight() == 0)
+      held = 0;
+    auto start = dyn_cast<MmaStartOp>(op);
+    if (!start || llvm::is_contained(early.starts, start))
+      continue;
+    bool isNew = !start.getAcc() && !start.getOnto();
+    held += countRegisters(start.getA()) +
+            (isNew ? countRegisters(start.getResult()) : 0);
+    heldAtLast = held;
+    lastStart = &op;
+  }
+  for (Value carried : loop.getRegionIterArgs())
+    heldAtLast += countRegisters(carried);
+  bool fits = heldAtLast + countRegisters(early.getResult()) <=
+              getFragmentRegisters(loop->getParentOfType<SpecializeOp>());
+  return fits && !hasTurn && lastStart ? lastStart : lastWait;
+}
+
+/// Keeps `pending` in flight through the waits of its block behind it.
+static Value passThroughWaits(Value pending, int64_t groups) {
+  SmallVector<MmaWaitOp> waits;
+  for (Operation *op = pending.getDefiningOp(); op; op = op->getNextNode())
+    if (auto wait = dyn_cast<MmaWaitOp>(op))
+      waits.push_back(wait);
+  for (MmaWaitOp wait : waits) {
+    OpBuilder builder(wait);
+    SmallVector<Value> operands(wait.getPending());
+    SmallVector<Type> types(wait.getResultTypes());
+    operands.push_back(pending);
+    types.push_back(pending.getType());
+    auto both = MmaWaitOp::create(
+        builder, wait.getLoc(), types, operands,
+        builder.getI64IntegerAttr(wait.getInFlight() + groups));
+    wait.replaceAllUsesWith(both.getResults().drop_back());
+    pending = both.getResults().back();
+    wait.erase();
+  }
+  return pending;
 }
 
 /// The pending product leaves the wait, which has waited for it before.
@@ -169,13 +212,14 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
       buildStart(builder, early, loop.getTiedLoopInit(early.count)->get(),
                  isBefore(loop.getLowerBound()));
 
-  builder.setInsertionPointAfter(findPlace(loop.getBody()));
+  builder.setInsertionPointAfter(findPlace(loop, early));
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value more = isBefore(arith::AddIOp::create(
       builder, loc, loop.getInductionVar(), loop.getStep()));
   SmallVector<Value> next =
       buildStart(builder, early,
                  arith::AddIOp::create(builder, loc, early.count, one), more);
+  next.back() = passThroughWaits(next.back(), early.starts.size());
 
   IRRewriter rewriter(loop.getContext());
   rewriter.setInsertionPoint(loop);

@@ -102,14 +102,16 @@ static bool canJoin(RingOp little, const RingUses &of, RingOp large,
 /// Moves the put, with what its place is computed from, behind another one:
 /// the stage is full when both have come.
 static void moveBehind(PutOp put, PutOp other) {
-  Operation *place = other->getNextNode();
   SmallVector<Operation *> needed;
-  for (Operation *op = place; op != put; op = op->getNextNode())
+  for (Operation *op = other->getNextNode(); op != put; op = op->getNextNode())
     if (isMemoryEffectFree(op))
       needed.push_back(op);
-  for (Operation *op : needed)
-    op->moveBefore(place);
-  put->moveBefore(place);
+  needed.push_back(put);
+  Operation *last = other;
+  for (Operation *op : needed) {
+    op->moveAfter(last);
+    last = op;
+  }
 }
 
 static void join(RingOp little, const RingUses &of, RingOp large,

@@ -152,6 +152,14 @@ static llvm::SetVector<Operation *> getOrder(Block *block) {
     append(order, needed, block);
     before = product;
   }
+  // Other warps wait for what is filled, and its addresses are not held beside
+  // the last products.
+  for (auto fill : block->getOps<FillOp>()) {
+    llvm::SetVector<Operation *> needed;
+    collectNeeded(fill, block, order, needed);
+    if (!before || !needed.contains(before))
+      order.insert(needed.begin(), needed.end());
+  }
   for (auto product : block->getOps<MmaOp>()) {
     if (!isLate(product))
       continue;
@@ -170,20 +178,28 @@ static llvm::SetVector<Operation *> getOrder(Block *block) {
 // Waits
 //===----------------------------------------------------------------------===//
 
-static int64_t countRegisters(Value value) {
-  auto type = dyn_cast<FragmentType>(value.getType());
+int64_t flash::tile::countRegisters(Value value) {
+  Type of = value.getType();
+  if (auto pending = dyn_cast<PendingType>(of))
+    of = pending.getAccumulator();
+  auto type = dyn_cast<FragmentType>(of);
   if (!type)
     return 0;
   int64_t bits = type.getElementType().getIntOrFloatBitWidth();
   return type.getElementsPerLane() * bits / 32;
 }
 
+int64_t flash::tile::getFragmentRegisters(SpecializeOp roles) {
+  constexpr int64_t spare = 24;
+  return roles.getConsumerRegisters() - spare;
+}
+
 namespace {
 /// Rewrites one loop's body.
 class ProductStarts {
 public:
-  ProductStarts(scf::ForOp loop, int64_t registers)
-      : block(loop.getBody()), registers(registers) {
+  ProductStarts(scf::ForOp loop, int64_t registers, bool advance)
+      : block(loop.getBody()), registers(registers), advance(advance) {
     for (auto release : block->getOps<ReleaseOp>())
       releases.push_back(release);
     for (Value carried : loop.getRegionIterArgs())
@@ -209,6 +225,7 @@ private:
 
   Block *block;
   int64_t registers, carriedRegisters = 0;
+  bool advance;
   SmallVector<Started> inFlight;
   /// Products since the last wait for all of them.
   SmallVector<MmaOp> chain;
@@ -296,6 +313,11 @@ void ProductStarts::start(OpBuilder &builder, MmaOp product) {
   int64_t held = carriedRegisters + registersOf(product);
   for (MmaOp other : chain)
     held += registersOf(other);
+  // A late product runs beside those behind it.
+  if (isLate(product))
+    for (Operation *op : ArrayRef(order.getArrayRef()).drop_front(position + 1))
+      if (auto other = dyn_cast<MmaOp>(op))
+        held += registersOf(other);
   if (held > registers)
     waitFor(builder, inFlight.size());
   auto started = MmaStartOp::create(
@@ -303,8 +325,14 @@ void ProductStarts::start(OpBuilder &builder, MmaOp product) {
       PendingType::get(product.getResult().getType()), product.getInstruction(),
       product.getA(), product.getB(), product.getAcc(),
       product.getTransposeAAttr(), product.getTransposeBAttr());
+  // A product that needs nothing but stages, before all others, will have been
+  // started an iteration ahead, and waited for.
+  bool isAhead = advance && inFlight.empty() && chain.empty() &&
+                 !product.getAcc() && product.getB().getDefiningOp<GetOp>() &&
+                 product.getA().getParentBlock() != block;
   inFlight.push_back({product, started.getResult()});
-  chain.push_back(product);
+  if (!isAhead)
+    chain.push_back(product);
 }
 
 /// Gives back the stages that nobody reads any more.
@@ -374,6 +402,8 @@ void ProductStarts::run() {
 namespace {
 struct TileStartProductsPass
     : flash::tile::impl::TileStartProductsBase<TileStartProductsPass> {
+  using TileStartProductsBase::TileStartProductsBase;
+
   void runOnOperation() override {
     PassGate<StartProductsAttr> gate(
         getOperation(),
@@ -395,10 +425,8 @@ struct TileStartProductsPass
         gate.leave("it has no roles, and so no register counts");
         continue;
       }
-      // What addresses and the like need.
-      constexpr int64_t spare = 24;
       hoistSplats(loop);
-      ProductStarts(loop, roles.getConsumerRegisters() - spare).run();
+      ProductStarts(loop, getFragmentRegisters(roles), advance).run();
       gate.worked();
       ++numLoops;
     }

@@ -213,6 +213,8 @@ def TileStartProducts : Pass<"flash-tile-start-products", "::mlir::gpu::GPUFuncO
     of products in flight are distinct until everything is waited for, which is
     where the consumers' registers would not suffice.
   }];
+  let options = [Option<"advance", "advance", "bool", "true",
+      "flash-tile-advance-products comes behind: a first product that it takes is complete before others start">];
   let statistics = [Statistic<"numLoops", "num-loops", "Loops whose products are in flight">];
 }
 
@@ -221,7 +223,8 @@ def TileAdvanceProducts : Pass<"flash-tile-advance-products", "::mlir::gpu::GPUF
   let description = [{
     In loops with more than two products that have been started: the first one, if it
     reads only what is loaded, starts at the end of the iteration before, and is waited
-    for where its own starts another. The last iteration starts one, too, whose result
+    for where its own starts another. It starts beside the last products, if there are
+    registers for all of them, else behind their wait. The last iteration starts one, too, whose result
     nobody reads: its operand is what the stage holds. The ring is marked `ahead`:
     `flash-tile-allocate-shared` gives it a stage more where there is room.
 
