@@ -33,15 +33,6 @@ struct BackwardProblem {
                    LoopContents contents);
   /// Blocks of `rows` queries.
   mlir::Value countQueryBlocks();
-  /// Whether a statistic is a part of a product. Functions of scores stand
-  /// between LSE and the product.
-  bool isDeltaProduct() {
-    return op.getRecompute()->getStatistics() == StatisticsForm::Product;
-  }
-  bool isLseProduct() {
-    return isDeltaProduct() && op.getEffectiveScores().empty() &&
-           op.getScoreBody().empty();
-  }
   /// Rows of a block that begins at `first`, of `most` all; a constant where
   /// all blocks are whole.
   mlir::OpFoldResult existing(mlir::Value first, mlir::Value count,
@@ -78,9 +69,6 @@ struct RowStatistics {
   /// rowsum(d_output * output) - d_lse.
   mlir::Value delta;
 };
-
-/// Rows of bf16 that give a number of 24 bits.
-constexpr int64_t partsOfStatistic = 3;
 
 /// Computes the statistics, in a loop of their own before the gradients'.
 RowStatistics buildRowStatistics(BackwardProblem &problem);
