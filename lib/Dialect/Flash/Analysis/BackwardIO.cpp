@@ -17,6 +17,7 @@
 #include "AttentionModel.h"
 
 #include "flash/Dialect/Flash/Analysis/BackwardWalk.h"
+#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
 
 using namespace mlir;
@@ -91,6 +92,12 @@ private:
     return sizes.keyHeads ? sizes.heads / sizes.keyHeads : 1;
   }
   int64_t rowsOf(int64_t heads) const { return sizes.batch * heads; }
+  /// Bytes of a statistic of a query, between the loops.
+  int64_t statisticBytes(bool isProduct) const {
+    return isProduct ? partsOfStatistic * 2 : accumulatorBytes;
+  }
+  int64_t lseBytes() const { return statisticBytes(takesLseAsProduct(op)); }
+  int64_t deltaBytes() const { return statisticBytes(takesDeltaAsProduct(op)); }
 
   AttentionBackwardOp op;
   TargetAttr target;
@@ -103,8 +110,6 @@ private:
   ScheduleAttr schedule;
   AttentionSizes sizes;
   int64_t accumulatorBytes = 4, outputBytes = 0;
-  /// Of a query's log-sum-exp and delta, as the loops read them.
-  int64_t lseBytes = 4, deltaBytes = 4;
   int64_t kvOffset = 0, qOffset = 0;
   /// Queries rounded up to whole blocks; the head dim of sums, padded.
   int64_t paddedQueries = 0, paddedDim = 0;
@@ -136,9 +141,6 @@ LogicalResult BackwardModel::readSizes() {
   sizes.vDim = op.getVHeadDim();
   sizes.elementBytes = sizes.keyBytes = sizes.valueBytes = bytes(op.getQuery());
   accumulatorBytes = bytes(op.getLse());
-  constexpr int64_t bytesOfParts = 2 * partsOfStatistic;
-  lseBytes = walk.isLseProduct() ? bytesOfParts : accumulatorBytes;
-  deltaBytes = walk.isDeltaProduct() ? bytesOfParts : accumulatorBytes;
   outputBytes = bytes(op.getOutput());
   kvOffset = number(op.getKvOffset()).value_or(0);
   qOffset =
@@ -294,8 +296,8 @@ void BackwardModel::addStatistics() {
     once("d_lse", op.getDLse(), rows * accumulatorBytes);
   lse = result(last(), 0);
   delta = result(last(), 1);
-  write(loop, "log2 sums", lse, padded * lseBytes, /*isResult=*/false);
-  write(loop, "delta", delta, padded * deltaBytes, /*isResult=*/false);
+  write(loop, "log2 sums", lse, padded * lseBytes(), /*isResult=*/false);
+  write(loop, "delta", delta, padded * deltaBytes(), /*isResult=*/false);
   for (OperandIO &operand : loop.operands)
     operand.unfused.hbm = operand.unfused.onChip = operand.schedule.onChip;
 }
@@ -319,7 +321,7 @@ LogicalResult BackwardModel::addKeyLoop(const BackwardLoop &of) {
   own("key", op.getKey(), keyRow);
   if (wantsScores)
     own("value", op.getValue(), valueRow);
-  int64_t stepRow = keyRow + valueRow + lseBytes + deltaBytes;
+  int64_t stepRow = keyRow + valueRow + lseBytes() + deltaBytes();
   int64_t times = passes(ceilDiv(sizes.keys, n), rowsOf(sizes.heads),
                          counted->neededInside * stepRow);
   auto inside = [&](StringRef name, const std::string &value, int64_t row) {
@@ -334,9 +336,9 @@ LogicalResult BackwardModel::addKeyLoop(const BackwardLoop &of) {
          rowsOf(sizes.heads) * paddedQueries * bytes * times,
          counted->steps * m * bytes);
   };
-  ofRows("log2 sums", lse, lseBytes);
+  ofRows("log2 sums", lse, lseBytes());
   if (wantsScores)
-    ofRows("delta", delta, deltaBytes);
+    ofRows("delta", delta, deltaBytes());
   int64_t number = 0;
   if (of.query) {
     paddedDim = ceilDiv(sizes.qkDim, schedule.getD()) * schedule.getD();
@@ -382,8 +384,8 @@ LogicalResult BackwardModel::addQueryLoop(const BackwardLoop &of) {
   };
   own("query", op.getQuery(), keyRow);
   own("d_output", op.getDOutput(), valueRow);
-  read(loop, "log2 sums", lse, 0, whole * lseBytes, whole * lseBytes);
-  read(loop, "delta", delta, 0, whole * deltaBytes, whole * deltaBytes);
+  read(loop, "log2 sums", lse, 0, whole * lseBytes(), whole * lseBytes());
+  read(loop, "delta", delta, 0, whole * deltaBytes(), whole * deltaBytes());
   int64_t needed = counted->neededInside / group();
   int64_t times = passes(ceilDiv(sizes.queries, m) * group(),
                          rowsOf(sizes.keyHeads), needed * (keyRow + valueRow));

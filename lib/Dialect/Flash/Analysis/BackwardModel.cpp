@@ -99,6 +99,15 @@ bool flash::seesNothing(AttentionBackwardOp op) {
          op.getKey().getType().getDimSize(length) == 0;
 }
 
+bool flash::takesDeltaAsProduct(AttentionBackwardOp op) {
+  return op.getRecompute()->getStatistics() == StatisticsForm::Product;
+}
+
+bool flash::takesLseAsProduct(AttentionBackwardOp op) {
+  return takesDeltaAsProduct(op) && op.getEffectiveScores().empty() &&
+         op.getScoreBody().empty();
+}
+
 ScheduleAttr flash::chooseBackwardSchedule(AttentionBackwardOp op,
                                            TargetAttr target) {
   return target.isCPU() ? chooseForCPU(op, target) : chooseForGPU(op, target);

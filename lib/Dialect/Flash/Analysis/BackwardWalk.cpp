@@ -40,8 +40,6 @@ BackwardWalk::BackwardWalk(AttentionBackwardOp op) : group(findGroup(op)) {
   }
   RecomputeAttr recompute = op.getRecomputeAttr();
   OuterLoop outer = recompute ? recompute.getOuter() : OuterLoop::Keys;
-  products = recompute && recompute.getStatistics() == StatisticsForm::Product;
-  hasScores = !op.getEffectiveScores().empty() || !op.getScoreBody().empty();
   // Two loops have blocks of queries of different sizes.
   bool turned = outer == OuterLoop::Both || outer == OuterLoop::Each;
   statisticsRows = turned ? std::lcm(m, n) : m;

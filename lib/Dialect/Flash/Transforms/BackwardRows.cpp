@@ -21,6 +21,7 @@
 
 #include "BackwardTiler.h"
 
+#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
@@ -163,7 +164,7 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
       getAsOpFoldResult(p.batches), getAsOpFoldResult(p.queryHeads),
       getAsOpFoldResult(p.countQueryBlocks()), p.rewriter.getIndexAttr(p.rows)};
   SmallVector<Value> outs;
-  bool products[] = {p.walk.isLseProduct(), p.walk.isDeltaProduct()};
+  bool products[] = {takesLseAsProduct(p.op), takesDeltaAsProduct(p.op)};
   for (bool isProduct : products) {
     SmallVector<OpFoldResult> shape(sizes);
     if (isProduct)

@@ -37,9 +37,6 @@ struct BackwardLoop {
   bool needsScoreGradients() const { return query || key; }
 };
 
-/// Rows of bf16 that give a number of 24 bits.
-constexpr int64_t partsOfStatistic = 3;
-
 /// The rows of queries that see a block of keys, for all heads of a group.
 template <typename Number> struct GroupRows {
   RowRange<Number> rows;
@@ -68,12 +65,6 @@ public:
   }
   /// Whether one thread has a tile.
   bool isOfOneThread() const { return oneThread; }
-
-  /// Whether a statistic is a part of a product: `partsOfStatistic` rows of
-  /// bf16 in the place of a number. Functions of scores stand between LSE and
-  /// the product.
-  bool isDeltaProduct() const { return products; }
-  bool isLseProduct() const { return products && !hasScores; }
 
   /// Queries rounded up to whole blocks: of tensors that only we read.
   template <typename Index>
@@ -115,7 +106,7 @@ public:
   }
 
 private:
-  bool oneThread = false, products = false, hasScores = false;
+  bool oneThread = false;
 };
 
 } // namespace flash
