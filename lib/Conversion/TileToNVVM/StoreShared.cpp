@@ -292,7 +292,8 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
     for (int64_t i = 0; i < rank - 1; ++i)
       if (box[i] == 16)
         rowDim = rank - 1 - i;
-    auto [text, constraints] = storeText(rank, op.getAdd(), bool(op.getHint()));
+    auto [text, constraints] =
+        storeText(rank, op.getAdd(), bool(op.getHint()));
     PackedRowsAttr packed = op.getPackedAttr();
     int64_t packedDim = 0;
     if (packed) {
@@ -379,6 +380,5 @@ void flash::tile::populateStoreSharedPatterns(
     const TileTypeConverter &converter, RewritePatternSet &patterns,
     const KernelMap &kernels) {
   patterns.add<StoreSharedLowering, ReadLowering, StoreAsyncLowering,
-               StoreTileLowering, StoreWaitLowering>(
-      converter, patterns.getContext(), kernels);
+               StoreTileLowering, StoreWaitLowering>(converter, patterns.getContext(), kernels);
 }
