@@ -157,7 +157,7 @@ Value BackwardStepBuilder::probabilities(Value scores, double factor) {
   }
   return mapTiles(b, loc, body.getShape(), inputs, maps, element,
                   [&](OpBuilder &nested, Location l, ValueRange in) {
-                    Value lse = in.size() > 2 ? in[1] : Value();
+                    Value lse = in.size() > 1 ? in[1] : Value();
                     return SmallVector<Value>{
                         round(nested, l,
                               exponential(nested, l, in[0], lse, factor,
