@@ -29,6 +29,10 @@ struct Attention {
   std::optional<double> sinkNumber;
   double scale;
   Window window;
+  /// What has to be at least 0 so that each query sees a key: asserted.
+  llvm::SmallVector<LinearSum> seesIf;
+  /// As many queries as keys, where neither is static.
+  bool isSquare = false;
   std::vector<ScoreFunction> functions;
   std::unique_ptr<RegionWriter> regions;
 };

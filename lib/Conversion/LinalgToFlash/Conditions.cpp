@@ -278,6 +278,9 @@ std::optional<Clauses> ConditionMatcher::matchCompare(const Scalar &condition,
   auto compare = condition.getOp<arith::CmpIOp>();
   if (!compare)
     return std::nullopt;
+  if (tracer.same(operand(condition, 0), operand(condition, 1)))
+    return known(arith::applyCmpPredicate(compare.getPredicate(), APInt(64, 0),
+                                          APInt(64, 0)) == wanted);
   bool equal = compare.getPredicate() == arith::CmpIPredicate::eq;
   std::optional<bool> constant = getBool(operand(condition, 1));
   if (constant &&

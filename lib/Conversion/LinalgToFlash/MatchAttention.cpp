@@ -13,6 +13,7 @@
 
 #include "Attention.h"
 #include "Conditions.h"
+#include "VisibleRows.h"
 
 using namespace mlir;
 using namespace flash;
@@ -32,10 +33,44 @@ static Type widest(Type a, Type b) {
   return bitsA > bitsB ? a : b;
 }
 
+namespace {
+/// An operand, and what it was peeled from.
+struct Peeled {
+  Operand *operand;
+  Scalar from;
+  Peeling peeling;
+};
+} // namespace
+
+/// Where one of Q, K and V alone lacks a dimension of the output, such as
+/// learned queries that are the same in the whole batch, it is read as it is
+/// broadcast.
+static void keepBroadcast(Tracer &tracer, ArrayRef<AffineExpr> output,
+                          unsigned keyDim, MutableArrayRef<Peeled> operands) {
+  auto has = [](ArrayRef<AffineExpr> at, unsigned dim) {
+    return llvm::any_of(
+        at, [&](AffineExpr index) { return index.isFunctionOfDim(dim); });
+  };
+  for (unsigned dim = 0; dim < tracer.getDomain().getNumDims(); ++dim) {
+    SmallVector<Peeled *> lacking;
+    for (Peeled &peeled : operands)
+      if (!has(peeled.operand->element.at, dim))
+        lacking.push_back(&peeled);
+    if (dim == keyDim || lacking.size() != 1 || !has(output, dim))
+      continue;
+    Peeled &one = *lacking.front();
+    one.peeling.dims.push_back(dim);
+    Operand whole = peelOperand(tracer, one.from, one.peeling);
+    if (whole.element.isElement())
+      *one.operand = whole;
+  }
+}
+
 /// Q, K and V, as 16-bit tensors if the probabilities are rounded alike.
 static LogicalResult matchOperands(Match &match, const Softmax &softmax,
                                    const Contraction &scores, Scalar value,
-                                   unsigned keyDim, Attention &attention) {
+                                   ArrayRef<AffineExpr> output, unsigned keyDim,
+                                   Attention &attention) {
   Tracer &tracer = match.tracer;
   linalg::LinalgOp product = scores.op;
   // The value as it is: a factor would have to go to the output.
@@ -65,6 +100,7 @@ static LogicalResult matchOperands(Match &match, const Softmax &softmax,
   attention.key = peel(scores.rhs);
   // Which factor is the key shows by the dimension of keys; what is no element
   // has all dimensions of the contraction.
+  Scalar query = scores.lhs, key = scores.rhs;
   auto hasKey = [&](const Operand &operand) {
     return llvm::any_of(operand.element.at, [&](AffineExpr index) {
       return index.isFunctionOfDim(keyDim);
@@ -72,7 +108,15 @@ static LogicalResult matchOperands(Match &match, const Softmax &softmax,
   };
   if (attention.query.element.isElement() ? hasKey(attention.query)
                                           : !hasKey(attention.key))
+  {
     std::swap(attention.query, attention.key);
+    std::swap(query, key);
+  }
+  Peeled peeled[] = {
+      {&attention.query, query, {casts, /*factors=*/true}},
+      {&attention.key, key, {casts, /*factors=*/true}},
+      {&attention.value, value, {casts, /*factors=*/false}}};
+  keepBroadcast(tracer, output, keyDim, peeled);
   attention.element = type;
   for (auto [name, operand] :
        {std::pair("query", &attention.query), {"key", &attention.key}}) {
@@ -86,6 +130,37 @@ static LogicalResult matchOperands(Match &match, const Softmax &softmax,
     attention.element = widest(attention.element, own);
   }
   return success();
+}
+
+/// Says that 16-bit operands are widened because the probabilities are not
+/// rounded, and what rounds them.
+static void adviseRounding(Match &match, const Contraction &product,
+                           const Contraction &scores, const Scalar &value,
+                           Type element) {
+  if (match.options.roundProbabilities || element.getIntOrFloatBitWidth() <= 16)
+    return;
+  Type narrow;
+  for (const Scalar &scalar : {value, scores.lhs, scores.rhs}) {
+    Operand operand =
+        peelOperand(match.tracer, scalar,
+                    {/*casts=*/true, /*factors=*/&scalar != &value});
+    if (!operand.element.isElement() || !isInputType(operand.getType()))
+      return;
+    narrow = narrow ? widest(narrow, operand.getType()) : operand.getType();
+  }
+  if (narrow.getIntOrFloatBitWidth() != 16)
+    return;
+  linalg::LinalgOp op = product.op;
+  std::string from, to;
+  llvm::raw_string_ostream(from) << element;
+  llvm::raw_string_ostream(to) << narrow;
+  match.advise(op.getLoc(),
+               "in " + from + ": '" + op->getName().getStringRef().str() +
+                   "' takes the probabilities in " + from +
+                   ", so that " + to +
+                   " operands are widened; --flash-raise=round-probabilities "
+                   "rounds them to " +
+                   to + ", and takes the operands as they are");
 }
 
 /// Masks of positions make a window, the others a region.
@@ -103,14 +178,15 @@ static LogicalResult matchMasks(Match &match, const Scores &scores,
     }
     infinite &= mask.infinite;
   }
-  if (!infinite && !match.options.finiteMinimaHide &&
-      (!others.empty() ||
-       !showsEachQueryAKey(attention.window, tracer.getDomain(),
-                           attention.roles)))
-    return match.miss(scores.masks.front().loc,
-                      "a query that sees no key takes the average of the "
-                      "values here, and 0 in flash.attention; if each query "
-                      "sees a key, --flash-raise=finite-minima-hide says so");
+  if (infinite || match.options.finiteMinimaHide)
+    return success();
+  auto conditions = whenEachQuerySees(tracer, attention, scores.masks, others);
+  // An attention whose parts are merged by LSE may well see no key.
+  if (!conditions || (!conditions->empty() && attention.lse)) {
+    match.wantsFiniteMasksKept = true;
+    return failure();
+  }
+  attention.seesIf = *conditions;
   return success();
 }
 
@@ -293,8 +369,8 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
   if (failed(scores))
     return failure();
   Attention attention;
-  if (failed(matchOperands(match, *softmax, scores->product, value, keyDim,
-                           attention)))
+  if (failed(matchOperands(match, *softmax, scores->product, value,
+                           product->at, keyDim, attention)))
     return failure();
 
   auto output =
@@ -302,6 +378,7 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
   if (failed(output))
     return failure();
   attention.output = *output;
+  adviseRounding(match, *product, scores->product, value, attention.element);
 
   // A mask that compares another dimension with the key's says which is the
   // query's.
@@ -322,7 +399,7 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
   Clauses masks;
   if (failed(matchSinks(match, *softmax, attention)))
     return failure();
-  attention.lse = findLogSumExp(match, *softmax);
+  attention.lse = findLogSumExp(match, *softmax, scores->product);
   if (failed(checkOnlyUse(match, scores->product, *output, attention.lse)) ||
       failed(matchMasks(match, *scores, attention, masks)))
     return failure();
@@ -338,5 +415,8 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
   }
   if (failed(matchFunctions(match, *scores, masks, attention, op.getLoc())))
     return failure();
+  auto queries = getNumQueries(tracer, attention),
+       keys = getNumKeys(tracer, attention);
+  attention.isSquare = queries && keys && *queries == *keys;
   return attention;
 }

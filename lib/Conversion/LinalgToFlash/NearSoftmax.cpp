@@ -21,28 +21,6 @@
 using namespace mlir;
 using namespace flash::raise;
 
-namespace {
-/// What of a softmax was seen.
-struct Parts {
-  bool exponentials = false, sums = false;
-
-  void note(Operation *op);
-  bool areAll() const { return exponentials && sums; }
-};
-} // namespace
-
-/// Notes what is in the op.
-void Parts::note(Operation *op) {
-  op->walk([&](Operation *inner) {
-    auto around = inner->getParentOfType<linalg::LinalgOp>();
-    if (isa<linalg::SoftmaxOp>(inner))
-      exponentials = sums = true;
-    exponentials |= around && isa<math::ExpOp, math::Exp2Op>(inner);
-    sums |= around && around.getNumReductionLoops() > 0 &&
-            isa<arith::AddFOp>(inner);
-  });
-}
-
 static bool holdsContraction(Operation *op) {
   return op
       ->walk([](linalg::LinalgOp inner) {
@@ -52,24 +30,57 @@ static bool holdsContraction(Operation *op) {
       .wasInterrupted();
 }
 
-/// Whether there are exponentials and their sums, or linalg.softmax, among the
-/// few ops before `op`, with no contraction on the way. What is called counts.
-static bool followsSoftmax(Operation *op) {
+/// The few ops before `op` and itself, with no contraction and no attention
+/// among them. What is called counts as called.
+static SetVector<Operation *> collectBefore(Operation *op) {
   constexpr size_t kMost = 32;
-  SetVector<Operation *> ops;
+  SetVector<Operation *> ops, taken;
   ops.insert(op);
-  Parts parts;
-  for (size_t i = 0; i < ops.size() && i < kMost && !parts.areAll(); ++i) {
+  for (size_t i = 0; i < ops.size() && i < kMost; ++i) {
     auto call = dyn_cast<CallOpInterface>(ops[i]);
     Operation *callee = call ? call.resolveCallable() : nullptr;
-    if (holdsContraction(callee ? callee : ops[i]))
+    if (isa<flash::AttentionOp>(ops[i]) ||
+        holdsContraction(callee ? callee : ops[i]))
       continue;
-    parts.note(callee ? callee : ops[i]);
+    taken.insert(callee ? callee : ops[i]);
     for (Value operand : ops[i]->getOperands())
       if (Operation *before = operand.getDefiningOp())
         ops.insert(before);
   }
-  return parts.areAll();
+  return taken;
+}
+
+static bool holdsExponential(Operation *op) {
+  return op
+      ->walk([](Operation *inner) {
+        return isa<math::ExpOp, math::Exp2Op>(inner) &&
+                       inner->getParentOfType<linalg::LinalgOp>()
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// Whether `op` sums, or holds an op that does.
+static bool holdsSum(Operation *op) {
+  return op
+      ->walk([](arith::AddFOp sum) {
+        auto around = sum->getParentOfType<linalg::LinalgOp>();
+        return around && around.getNumReductionLoops() > 0
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// Whether there are sums of exponentials, or linalg.softmax, before `op`.
+static bool followsSoftmax(Operation *op) {
+  return llvm::any_of(collectBefore(op), [](Operation *before) {
+    return before->walk([](linalg::SoftmaxOp) { return WalkResult::interrupt(); })
+               .wasInterrupted() ||
+           (holdsSum(before) &&
+            llvm::any_of(collectBefore(before), holdsExponential));
+  });
 }
 
 void flash::raise::explainChangedSoftmax(Match &match,

@@ -71,7 +71,13 @@ Operand flash::raise::peelOperand(Tracer &tracer, Scalar factor,
       narrowest = own;
     if (scalar.isElement()) {
       auto type = cast<RankedTensorType>(scalar.value.getType());
-      bool isWhole = getAtoms(tracer.getDomain(), scalar.at, type).has_value();
+      bool isWhole =
+          getAtoms(tracer.getDomain(), scalar.at, type).has_value() &&
+          llvm::all_of(peeling.dims, [&](unsigned dim) {
+            return llvm::any_of(scalar.at, [&](AffineExpr index) {
+              return index.isFunctionOfDim(dim);
+            });
+          });
       if (isWhole && isWider && !wider)
         wider = Operand{scalar, scale, narrowest};
       else if (isWhole && !isWider)

@@ -57,7 +57,8 @@ struct Trial {
 
 static std::unique_ptr<Trial> tryMatch(linalg::LinalgOp op,
                                        const Allowances &options, Sizes &sizes,
-                                       bool keepQueriesWhole) {
+                                       bool keepQueriesWhole,
+                                       bool keepFiniteMasks) {
   auto trial = std::make_unique<Trial>();
   // Each restart adds a cut; there are at most as many as factors of sizes.
   constexpr int kMaxRestarts = 32;
@@ -66,6 +67,7 @@ static std::unique_ptr<Trial> tryMatch(linalg::LinalgOp op,
     trial->tracer.emplace(*trial->domain, sizes);
     trial->match.emplace(Match{*trial->tracer, options});
     trial->match->keepQueriesWhole = keepQueriesWhole;
+    trial->match->keepFiniteMasks = keepFiniteMasks;
     trial->attention = matchAttention(*trial->match, op);
     if (!trial->domain->wantsRestart())
       return trial;
@@ -78,10 +80,18 @@ static std::unique_ptr<Trial> tryMatch(linalg::LinalgOp op,
 /// Raises the attention whose second contraction is `op`, if it is one.
 static LogicalResult raiseAttention(RewriterBase &rewriter, linalg::LinalgOp op,
                                     const Allowances &options, Sizes &sizes) {
-  auto trial = tryMatch(op, options, sizes, /*keepQueriesWhole=*/false);
+  bool keepFiniteMasks = false;
+  auto tryIt = [&](bool keepQueriesWhole) {
+    return tryMatch(op, options, sizes, keepQueriesWhole, keepFiniteMasks);
+  };
+  auto trial = tryIt(/*keepQueriesWhole=*/false);
+  if (trial->match->wantsFiniteMasksKept) {
+    keepFiniteMasks = true;
+    trial = tryIt(/*keepQueriesWhole=*/false);
+  }
   if (succeeded(trial->attention) &&
       hasSplitQueries(*trial->domain, *trial->attention)) {
-    auto other = tryMatch(op, options, sizes, /*keepQueriesWhole=*/true);
+    auto other = tryIt(/*keepQueriesWhole=*/true);
     if (succeeded(other->attention))
       trial = std::move(other);
   }
@@ -91,8 +101,8 @@ static LogicalResult raiseAttention(RewriterBase &rewriter, linalg::LinalgOp op,
       emitRemark(op, "not raised to flash.attention: ", *match.nearMiss);
     return failure();
   }
-  if (match.advice)
-    emitRemark(op, "raised to flash.attention, but ", *match.advice);
+  for (const NearMiss &advice : match.advice)
+    emitRemark(op, "raised to flash.attention, but ", advice);
   buildAttention(rewriter, *trial->tracer, *trial->attention, op.getLoc());
   return success();
 }

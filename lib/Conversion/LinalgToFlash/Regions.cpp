@@ -255,6 +255,14 @@ FailureOr<Value> RegionWriter::writeOp(const Scalar &scalar) {
       !isa<arith::ArithDialect, math::MathDialect>(def->getDialect()))
     return match.miss(loc, Twine("a score function cannot hold '") +
                                def->getName().getStringRef() + "'");
+  // A sum with a mask, which hides by itself.
+  if (isa<arith::AddFOp>(def))
+    for (unsigned i : {0, 1}) {
+      const auto *left = match.findUnmasked(
+          tracer.traceCasts({def->getOperand(i), scalar.at}));
+      if (left && !*left)
+        return write({def->getOperand(1 - i), scalar.at});
+    }
   SmallVector<Value> operands;
   for (Value operand : def->getOperands()) {
     FailureOr<Value> value = write({operand, scalar.at});
@@ -275,6 +283,9 @@ FailureOr<Value> RegionWriter::write(Scalar scalar) {
   Location loc = scalar.getLoc();
   Type type = scalar.getElementType();
   if (isa<FloatType>(type)) {
+    if (const auto *left = match.findUnmasked(tracer.traceCasts(scalar)))
+      return *left ? write(**left)
+                   : constant(loc, builder.getFloatAttr(scoreType, 0));
     if (auto factor = getScaleOf(tracer, scalar, product)) {
       if (*factor == scale)
         return score;

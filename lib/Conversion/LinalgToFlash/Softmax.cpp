@@ -114,6 +114,25 @@ static LogicalResult matchMaximum(Match &match, const Scalar &maximum,
   return success();
 }
 
+/// Whether a scalar is made of the maximum of the scores and numbers alone:
+/// select(max(s) < 0, 0, max(s)).
+static bool isOfMaximum(Match &match, const Scalar &scalar,
+                        const Scalar &scores, AffineExpr key,
+                        Softmax &softmax) {
+  Tracer &tracer = match.tracer;
+  Scalar traced = tracer.traceCasts(scalar);
+  if (tracer.getNumber(traced))
+    return true;
+  if (auto reduction = tracer.matchReduction(traced, key, getRowSize(softmax)))
+    return isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner) &&
+           tracer.same(reduction->operand, scores);
+  Operation *def = traced.isElement() ? nullptr : traced.getDefiningOp();
+  return def && isa<arith::ArithDialect, math::MathDialect>(def->getDialect()) &&
+         llvm::all_of(def->getOperands(), [&](Value operand) {
+           return isOfMaximum(match, {operand, traced.at}, scores, key, softmax);
+         });
+}
+
 /// Takes exp or exp2 apart into scores and the factor before them.
 static LogicalResult matchExponential(Match &match, const Scalar &scalar,
                                       AffineExpr key, Softmax &softmax) {
@@ -149,7 +168,10 @@ static LogicalResult matchExponential(Match &match, const Scalar &scalar,
                             softmax))) {
       if (match.nearMiss)
         return failure();
-      break;
+      if (!isOfMaximum(match, tracer.operand(argument, 1), scores, key,
+                       softmax))
+        break;
+      readAll(tracer, tracer.operand(argument, 1), key, getRowSize(softmax));
     }
     argument = tracer.traceCasts(scores);
   }
