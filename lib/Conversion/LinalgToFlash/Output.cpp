@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Output.h"
+#include "RowTerms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -165,6 +166,9 @@ FailureOr<Output> flash::raise::followOutput(Match &match,
   if (!follower.isDivided())
     return match.miss(op.getLoc(), "the exponentials are not divided by their "
                                    "sum over the keys");
+  if (!isHiddenWhereZero(match.tracer, softmax))
+    return match.miss(op.getLoc(), "exponentials are set to 0 that their sum "
+                                   "over the keys has");
   // A reshape may have joined dimensions that an attention keeps apart from
   // others: the last place that is whole counts. Division has happened there,
   // because it follows the contraction before any reshape that is not.

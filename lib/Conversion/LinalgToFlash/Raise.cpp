@@ -22,6 +22,7 @@
 #include "flash/Conversion/LinalgToFlash/Passes.h"
 
 #include "Attention.h"
+#include "ExpandTMAttention.h"
 
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/Support/DebugLog.h"
@@ -107,23 +108,56 @@ static LogicalResult raiseAttention(RewriterBase &rewriter, linalg::LinalgOp op,
   return success();
 }
 
+/// Raises tm_tensor.attention by way of linalg; what cannot be raised, stays.
+static LogicalResult raiseTMAttention(RewriterBase &rewriter,
+                                      tm_tensor::AttentionOp op,
+                                      const Allowances &options, Sizes &sizes) {
+  rewriter.setInsertionPoint(op);
+  FailureOr<Value> result = expandTMAttention(rewriter, op);
+  if (failed(result)) {
+    op.emitRemark("not raised to flash.attention: its head dim is dynamic, or "
+                  "its operands are not of one rank");
+    return failure();
+  }
+  Value old = op.getResult(0), expanded = *result;
+  Value kept = expanded;
+  if (expanded.getType() != old.getType())
+    kept = tensor::CastOp::create(rewriter, op.getLoc(), old.getType(), kept);
+  rewriter.replaceAllUsesWith(old, kept);
+  if (succeeded(raiseAttention(
+          rewriter, expanded.getDefiningOp<linalg::LinalgOp>(), options,
+          sizes))) {
+    rewriter.eraseOp(op);
+    return success();
+  }
+  rewriter.replaceAllUsesWith(kept, old);
+  return failure();
+}
+
 namespace {
 struct RaisePass : flash::impl::RaiseBase<RaisePass> {
   using RaiseBase::RaiseBase;
 
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> candidates;
-    getOperation().walk([&](linalg::LinalgOp op) {
-      if (isContraction(op))
-        candidates.push_back(op);
+    SmallVector<tm_tensor::AttentionOp> attentions;
+    getOperation().walk([&](Operation *op) {
+      if (auto attention = dyn_cast<tm_tensor::AttentionOp>(op))
+        attentions.push_back(attention);
+      if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+          linalgOp && isContraction(linalgOp))
+        candidates.push_back(linalgOp);
     });
     IRRewriter rewriter(&getContext());
     Sizes sizes(getOperation());
     Allowances options{roundProbabilities, finiteMinimaHide};
+    for (tm_tensor::AttentionOp op : attentions)
+      if (succeeded(raiseTMAttention(rewriter, op, options, sizes)))
+        ++numRaised;
     for (linalg::LinalgOp op : candidates)
       if (succeeded(raiseAttention(rewriter, op, options, sizes)))
         ++numRaised;
-    if (numRaised > 0)
+    if (numRaised > 0 || !attentions.empty())
       (void)runRegionDCE(rewriter, getOperation()->getRegions());
   }
 };
