@@ -37,6 +37,13 @@ struct Attention {
   std::unique_ptr<RegionWriter> regions;
 };
 
+/// Q, K and V of the contraction of `scores`, and of `product`, whose factor is
+/// `value`: as 16-bit tensors if the probabilities are rounded alike.
+llvm::LogicalResult matchOperands(Match &match, const Softmax &softmax,
+                                  const Contraction &product,
+                                  const Contraction &scores, Scalar value,
+                                  unsigned keyDim, Attention &attention);
+
 /// Matches an attention whose second contraction is `op`.
 mlir::FailureOr<Attention> matchAttention(Match &match,
                                           mlir::linalg::LinalgOp op);

@@ -240,13 +240,18 @@ struct Roles {
                  std::optional<unsigned> last) const;
 };
 
-/// From how Q, K, V and O are indexed; `queryHint` is the dimension that a mask
-/// compares with the key's.
+/// What masks say of the queries: the dimension that is compared with the key's,
+/// and whether there is one query, at a position of run time.
+struct QueryHint {
+  std::optional<unsigned> dim = std::nullopt;
+  bool isSingle = false;
+};
+
+/// From how Q, K, V and O are indexed.
 mlir::FailureOr<Roles> matchRoles(Match &match, const Operand &query,
                                   const Operand &key, const Operand &value,
                                   const Indices &output, mlir::Location loc,
-                                  std::optional<unsigned> queryHint,
-                                  unsigned keyDim);
+                                  const QueryHint &queryHint, unsigned keyDim);
 
 /// The dimensions that a tensor's dimensions are made of, from the outermost to
 /// the innermost; nothing if it is not read whole and in order.

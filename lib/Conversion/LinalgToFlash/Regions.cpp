@@ -201,6 +201,27 @@ bool RegionWriter::isPerScore(ArrayRef<AffineExpr> at) const {
   return reads(roles.query) && reads(roles.key);
 }
 
+bool RegionWriter::isOfQueryOrKey(ArrayRef<AffineExpr> at) const {
+  return llvm::any_of(at, [&](AffineExpr index) {
+    return index.isFunctionOfDim(*roles.key) ||
+           (roles.query && index.isFunctionOfDim(*roles.query));
+  });
+}
+
+bool RegionWriter::isOfPositions(Scalar scalar) const {
+  scalar = tracer.trace(scalar);
+  if (scalar.isElement())
+    return !isOfQueryOrKey(scalar.at);
+  Operation *def = scalar.getDefiningOp();
+  if (!def || !def->getParentOfType<linalg::LinalgOp>() ||
+      isa<linalg::IndexOp>(def))
+    return true;
+  return isa<arith::ArithDialect>(def->getDialect()) &&
+         llvm::all_of(def->getOperands(), [&](Value operand) {
+           return isOfPositions({operand, scalar.at});
+         });
+}
+
 Value RegionWriter::toScoreType(Value value, Location loc) {
   Type type = value.getType();
   if (!isa<FloatType>(type) || type == scoreType)
@@ -305,7 +326,10 @@ FailureOr<Value> RegionWriter::write(Scalar scalar) {
   std::optional<Scalar> next = scalar;
   while (next) {
     scalar = *next;
-    if (scalar.isElement() && !isPerScore(scalar.at))
+    // Blocks of a mask are classified by positions, not by what a tensor holds.
+    bool isPosition = !isa<FloatType>(type) && scalar.isElement() &&
+                      isOfQueryOrKey(scalar.at) && isOfPositions(scalar);
+    if (scalar.isElement() && !isPerScore(scalar.at) && !isPosition)
       break;
     next = tracer.step(scalar);
   }
