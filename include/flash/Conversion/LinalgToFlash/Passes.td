@@ -32,7 +32,7 @@ def Raise : Pass<"flash-raise", "::mlir::func::FuncOp"> {
     Option<"roundProbabilities", "round-probabilities", "bool", /*default=*/"false",
            "Take 16-bit operands where the source widens them and keeps probabilities in f32: these are rounded then">,
     Option<"finiteMinimaHide", "finite-minima-hide", "bool", /*default=*/"false",
-           "Take the lowest numbers of a type in a mask as -inf: each row sees a key, or may be 0 where it averages the values">
+           "Take low numbers in a mask, down from -9000, as -inf: each row sees a key, or may be 0 where it averages the values">
   ];
   let statistics = [Statistic<"numRaised", "num-raised", "Number of attentions raised">];
   let dependentDialects = ["::flash::FlashDialect", "::mlir::affine::AffineDialect",
