@@ -274,9 +274,11 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
     if (!headDim)
       continue;
     int64_t size = domain.getSize(*headDim);
-    if (ShapedType::isDynamic(size) || size > 256)
+    constexpr int64_t kMostHeadDim = 4096;
+    if (ShapedType::isDynamic(size) || size > kMostHeadDim)
       return match.miss(op.getLoc(),
-                        "a head dim is dynamic, or larger than 256");
+                        "a head dim is dynamic, or larger than 4096; give it a "
+                        "size that is known");
   }
   if (failed(matchFunctions(match, *scores, masks, attention, op.getLoc())))
     return failure();

@@ -83,6 +83,18 @@ static bool followsSoftmax(Operation *op) {
   });
 }
 
+/// What does the same and keeps the probabilities as they are.
+static StringRef getRemedy(Operation *op) {
+  if (isa<arith::MulFOp, arith::DivFOp>(op))
+    return "a factor that is the same for all keys may stand at the output";
+  if (isa<arith::AddFOp, arith::SubFOp>(op))
+    return "contract each part with the values, and combine the outputs";
+  if (isa<tensor::ExtractSliceOp>(op))
+    return "hide the keys that are cut off by a mask, or slice before the "
+           "softmax";
+  return "do it to the scores, to the values or to the output";
+}
+
 void flash::raise::explainChangedSoftmax(Match &match,
                                          const Contraction &contraction) {
   llvm::SaveAndRestore<bool> whole(match.tracer.seesSlices, false);
@@ -100,19 +112,22 @@ void flash::raise::explainChangedSoftmax(Match &match,
     else
       (void)match.miss(by->getLoc(), "the probabilities go through '" +
                                          by->getName().getStringRef() +
-                                         "' before the second contraction");
+                                         "' before the second contraction; " +
+                                         getRemedy(by));
   }
 }
 
 void flash::raise::explainSumOverMore(Match &match, linalg::LinalgOp op) {
   for (OpOperand *input : op.getDpsInputOperands())
     if (Operation *by = input->get().getDefiningOp(); by && followsSoftmax(by))
-      (void)match.miss(op.getLoc(), "the keys are several dimensions");
+      (void)match.miss(op.getLoc(), "the keys are several dimensions; join them by "
+                                    "a reshape before");
 }
 
 void flash::raise::explainAccumulation(Match &match, linalg::LinalgOp op) {
   for (OpOperand *input : op.getDpsInputOperands())
     if (Operation *by = input->get().getDefiningOp(); by && followsSoftmax(by))
       (void)match.miss(op.getLoc(), "the second contraction adds to what its "
-                                    "destination holds");
+                                    "destination holds; let it begin at zero, "
+                                    "and add after");
 }

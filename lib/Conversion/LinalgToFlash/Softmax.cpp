@@ -107,7 +107,8 @@ static LogicalResult matchMaximum(Match &match, const Scalar &maximum,
   if (op && op.getNumReductionLoops() == 1 && dependsOn(scalar.at, key))
     return match.miss(scalar.getLoc(),
                       "the maximum is over another dimension than the keys "
-                      "that the second contraction sums over");
+                      "that the second contraction sums over; reduce along "
+                      "those");
   auto reduction = tracer.matchReduction(scalar, key, getRowSize(softmax));
   if (!reduction ||
       !isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner))
@@ -335,7 +336,8 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
     if (probability.at[op.getDimension()] != key)
       return match.miss(op.getLoc(),
                         "the softmax is over another dimension than the keys "
-                        "that the second contraction sums over");
+                        "that the second contraction sums over; take it along "
+                        "those");
     tracer.visited.insert(op);
     softmax.scores = tracer.trace({op.getInput(), probability.at});
     if (softmax.sinkColumn) {

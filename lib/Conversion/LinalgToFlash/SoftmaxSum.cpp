@@ -105,10 +105,12 @@ LogicalResult flash::raise::matchSum(Match &match, const Scalar &divisor,
   if (sum.isElement() && dependsOn(sum.at, key))
     return match.miss(sum.getLoc(),
                       "the softmax is over another dimension than the keys "
-                      "that the second contraction sums over");
+                      "that the second contraction sums over; take it along "
+                      "those");
   auto fail = [&] {
     return match.miss(sum.getLoc(), "the exponentials are divided by something "
-                                    "else than their sum over the keys");
+                                    "else than their sum over the keys; divide "
+                                    "by the sum of the same exponentials");
   };
   // sum(e) + exp(sink - m)
   std::optional<Scalar> sink;
