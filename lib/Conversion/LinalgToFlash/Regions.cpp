@@ -277,8 +277,10 @@ FailureOr<Value> RegionWriter::writeOp(const Scalar &scalar) {
     return match.miss(loc, Twine("a score function cannot hold '") +
                                def->getName().getStringRef() + "'");
   // A sum with a mask, which hides by itself.
-  if (isa<arith::AddFOp>(def))
-    for (unsigned i : {0, 1}) {
+  if (isa<arith::AddFOp, arith::SubFOp>(def))
+    for (unsigned i : {1, 0}) {
+      if (i == 0 && isa<arith::SubFOp>(def))
+        break;
       const auto *left = match.findUnmasked(
           tracer.traceCasts({def->getOperand(i), scalar.at}));
       if (left && !*left)

@@ -12,6 +12,7 @@
 //   s + select(visible, 0, -inf)                      visible
 //   s + (bias + select(visible, 0, -inf))             visible; s + bias
 //   s + select(visible, bias, -inf)                   the same
+//   s * keep - 1e9 * (1 - keep), of a float keep      keep == 1
 //
 // The lowest numbers of a type, down from half the lowest, and what lies below
 // -1e8 count as -inf: no score comes near them. By finite-minima-hide numbers
@@ -90,13 +91,27 @@ std::optional<Scalar> ScoreMatcher::takeMask(const Scalar &select,
   return std::nullopt;
 }
 
-bool ScoreMatcher::takeAddedMask(Scalar term, double factor) {
+bool ScoreMatcher::isOneWhereVisible(Scalar scalar) {
+  Clauses visible;
+  for (const Mask &mask : scores.masks)
+    visible = conjoin(tracer, std::move(visible), mask.visible);
+  auto cases = getCases(tracer, tracer.traceCasts(scalar));
+  auto isOne = cases ? getOtherCases(tracer, *cases,
+                                     [](double value) { return value != 1; })
+                     : std::nullopt;
+  // What follows from the masks adds no clause.
+  return isOne && !isAlways(visible) &&
+         conjoin(tracer, visible, *isOne).size() == visible.size() &&
+         conjoin(tracer, *isOne, visible).size() == visible.size();
+}
+
+bool ScoreMatcher::takeAddedMask(Scalar term, double factor, double sign) {
   term = tracer.traceCasts(term);
   if (!mayMask || !isa<FloatType>(term.getElementType()))
     return false;
   bool infinite = true, finite = true, isMask = true;
   auto isHidden = [&](double number) {
-    bool hidden = hides(number, factor, term);
+    bool hidden = hides(sign * number, factor, term);
     (std::isinf(number) ? finite : infinite) &= !hidden;
     isMask &= hidden || number == 0;
     return hidden;
@@ -168,7 +183,8 @@ void ScoreMatcher::takeMasksAlong(Scalar scalar, double factor) {
       scalar = *seen;
       continue;
     }
-    if (!isa_and_nonnull<arith::AddFOp, arith::MulFOp, arith::DivFOp>(def))
+    if (!isa_and_nonnull<arith::AddFOp, arith::SubFOp, arith::MulFOp,
+                         arith::DivFOp>(def))
       return;
     unsigned inner = findProduct(tracer.operand(scalar, 0)) ? 0 : 1;
     Scalar other = tracer.operand(scalar, 1 - inner);
@@ -177,6 +193,9 @@ void ScoreMatcher::takeMasksAlong(Scalar scalar, double factor) {
     if (isa<arith::AddFOp>(def)) {
       std::vector<Scalar> rest;
       takeMaskParts(other, factor, rest);
+    } else if (isa<arith::SubFOp>(def)) {
+      if (inner == 1 || !takeAddedMask(other, factor, /*sign=*/-1))
+        return;
     } else {
       auto number = tracer.getNumber(other);
       if (!number || (inner == 1 && isa<arith::DivFOp>(def)))

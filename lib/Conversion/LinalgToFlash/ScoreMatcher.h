@@ -37,8 +37,12 @@ private:
   /// Takes the mask that select(condition, score, hidden) is; returns the
   /// score.
   std::optional<Scalar> takeMask(const Scalar &select, double factor);
-  /// Takes a term that is 0 or hides, such as select(condition, 0, hidden).
-  bool takeAddedMask(Scalar term, double factor);
+  /// Takes a term that is 0 or hides, such as select(condition, 0, hidden);
+  /// `sign` is -1 where it is subtracted.
+  bool takeAddedMask(Scalar term, double factor, double sign = 1);
+  /// Whether a factor is 1 wherever the masks show: s * keep - 1e9 * (1 -
+  /// keep).
+  bool isOneWhereVisible(Scalar scalar);
   /// Takes the masks that are parts of a term, which is a sum or
   /// select(condition, bias, hidden); adds what is left to `rest`. Returns
   /// whether there is one.

@@ -202,6 +202,14 @@ LogicalResult ScoreMatcher::visit(Scalar scalar, double factor) {
           number && (i == 0 || isMul))
         return visit(operand(i), isMul ? factor * *number : factor / *number);
   }
+  if (isa<arith::MulFOp>(def) && factor > 0)
+    for (unsigned i = 0; i < 2; ++i)
+      if (findProduct(operand(i)) && isOneWhereVisible(operand(1 - i)))
+        return visit(operand(i), factor);
+  if (isa<arith::SubFOp>(def) && findProduct(operand(0)) &&
+      !findProduct(operand(1)) &&
+      takeAddedMask(operand(1), factor, /*sign=*/-1))
+    return visit(operand(0), factor);
   if (isa<math::TanhOp>(def) && factor > 0) {
     scores.functions.push_back({ScoreFunction::Softcap, factor});
     mayMask = false;
