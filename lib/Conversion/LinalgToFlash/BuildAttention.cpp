@@ -174,9 +174,9 @@ static void assertVisible(OpBuilder &builder, Location loc,
                           const Domain &domain, const Attention &attention) {
   for (const LinearSum &sum : attention.seesIf) {
     Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-    Value holds = arith::CmpIOp::create(
-        builder, loc, arith::CmpIPredicate::sge,
-        writePosition(builder, loc, domain, sum), zero);
+    Value holds =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                              writePosition(builder, loc, domain, sum), zero);
     cf::AssertOp::create(
         builder, loc, holds,
         "a query sees no key, and the number that hides is finite: flash-raise "
@@ -278,9 +278,9 @@ static AttentionOp createOp(RewriterBase &rewriter, Location loc,
           keys = domain.getSize(*roles.key);
   bool isStatic =
       !ShapedType::isDynamic(queries) && !ShapedType::isDynamic(keys);
-  bool aligned = attention.isSquare ? firstQuery == LinearSum()
-                                    : isStatic && firstQuery ==
-                                                      LinearSum(keys - queries);
+  bool aligned = attention.isSquare
+                     ? firstQuery == LinearSum()
+                     : isStatic && firstQuery == LinearSum(keys - queries);
   bool readsPositions = mask || regions.hasScore();
   if (readsPositions && !aligned)
     qOffset = writePosition(rewriter, loc, domain, firstQuery);

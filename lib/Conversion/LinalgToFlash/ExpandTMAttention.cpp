@@ -56,12 +56,12 @@ public:
       out = linalg::FillOp::create(builder, loc, number, out).getResult(0);
     }
     // Loops that no operand has are dropped.
-    SmallVector<AffineMap> used = compressUnusedDims(SmallVector<AffineMap>(maps));
+    SmallVector<AffineMap> used =
+        compressUnusedDims(SmallVector<AffineMap>(maps));
     SmallVector<utils::IteratorType> kinds;
     for (unsigned dim = 0; dim < rank + 1; ++dim)
-      if (llvm::any_of(maps, [&](AffineMap map) {
-            return map.isFunctionOfDim(dim);
-          }))
+      if (llvm::any_of(maps,
+                       [&](AffineMap map) { return map.isFunctionOfDim(dim); }))
         kinds.push_back(reduced && dim == rank - 2 + *reduced
                             ? utils::IteratorType::reduction
                             : utils::IteratorType::parallel);
@@ -97,8 +97,7 @@ flash::raise::expandTMAttention(OpBuilder &builder,
   Type wide = element.getWidth() < 32 ? Type(builder.getF32Type()) : element;
   double root = std::sqrt(double(type.getDimSize(rank - 1)));
 
-  SmallVector<OpFoldResult> rows =
-      tensor::getMixedSizes(builder, loc, query);
+  SmallVector<OpFoldResult> rows = tensor::getMixedSizes(builder, loc, query);
   rows.pop_back();
   SmallVector<OpFoldResult> pairs(rows), outputs(rows);
   pairs.push_back(tensor::getMixedSize(builder, loc, key, rank - 2));
@@ -139,29 +138,29 @@ flash::raise::expandTMAttention(OpBuilder &builder,
                                              number(-HUGE_VAL));
         return arith::AddFOp::create(inner, loc, score, mask);
       });
-  Value maximum = writer.write(
-      scores, {ofPair, ofRow}, rows, wide, /*reduced=*/1, -HUGE_VAL,
-      [&](OpBuilder &inner, ValueRange in) -> Value {
-        return arith::MaximumFOp::create(inner, loc, in[0], in[1]);
-      });
+  Value maximum =
+      writer.write(scores, {ofPair, ofRow}, rows, wide, /*reduced=*/1,
+                   -HUGE_VAL, [&](OpBuilder &inner, ValueRange in) -> Value {
+                     return arith::MaximumFOp::create(inner, loc, in[0], in[1]);
+                   });
   Value exponentials = writer.write(
       {scores, maximum}, {ofPair, ofRow, ofPair}, pairs, wide, std::nullopt, 0,
       [&](OpBuilder &inner, ValueRange in) -> Value {
         Value less = arith::SubFOp::create(inner, loc, in[0], in[1]);
         return math::ExpOp::create(inner, loc, less);
       });
-  Value sum = writer.write(
-      exponentials, {ofPair, ofRow}, rows, wide, /*reduced=*/1, 0,
-      [&](OpBuilder &inner, ValueRange in) -> Value {
-        return arith::AddFOp::create(inner, loc, in[0], in[1]);
-      });
+  Value sum =
+      writer.write(exponentials, {ofPair, ofRow}, rows, wide, /*reduced=*/1, 0,
+                   [&](OpBuilder &inner, ValueRange in) -> Value {
+                     return arith::AddFOp::create(inner, loc, in[0], in[1]);
+                   });
   Value probabilities = writer.write(
       {exponentials, sum}, {ofPair, ofRow, ofPair}, pairs, element,
       std::nullopt, 0, [&](OpBuilder &inner, ValueRange in) -> Value {
         Value quotient = arith::DivFOp::create(inner, loc, in[0], in[1]);
-        return wide == element ? quotient
-                               : arith::TruncFOp::create(inner, loc, element,
-                                                         quotient);
+        return wide == element
+                   ? quotient
+                   : arith::TruncFOp::create(inner, loc, element, quotient);
       });
   return writer.write({probabilities, value},
                       {ofPair, writer.map({1, 2}), writer.map({0, 2})}, outputs,

@@ -41,7 +41,8 @@ static SmallVector<Output> stepReduction(linalg::LinalgOp op, OpOperand &use,
   SmallVector<Output> next;
   for (OpResult result : op->getResults()) {
     Output reduced{result, {}};
-    for (AffineExpr index : op.getIndexingMapMatchingResult(result).getResults())
+    for (AffineExpr index :
+         op.getIndexingMapMatchingResult(result).getResults())
       reduced.at.push_back(index.replaceDims(loops));
     next.push_back(reduced);
   }

@@ -45,9 +45,8 @@ static void adviseRounding(Match &match, const Contraction &product,
     return;
   Type narrow;
   for (const Scalar &scalar : {value, scores.lhs, scores.rhs}) {
-    Operand operand =
-        peelOperand(match.tracer, scalar,
-                    {/*casts=*/true, /*factors=*/&scalar != &value});
+    Operand operand = peelOperand(
+        match.tracer, scalar, {/*casts=*/true, /*factors=*/&scalar != &value});
     if (!operand.element.isElement() || !isInputType(operand.getType()))
       return;
     narrow = narrow ? widest(narrow, operand.getType()) : operand.getType();
@@ -60,8 +59,7 @@ static void adviseRounding(Match &match, const Contraction &product,
   llvm::raw_string_ostream(to) << narrow;
   match.advise(op.getLoc(),
                "in " + from + ": '" + op->getName().getStringRef().str() +
-                   "' takes the probabilities in " + from +
-                   ", so that " + to +
+                   "' takes the probabilities in " + from + ", so that " + to +
                    " operands are widened; --flash-raise=round-probabilities "
                    "rounds them to " +
                    to + ", and takes the operands as they are");
@@ -142,15 +140,13 @@ LogicalResult flash::raise::matchOperands(Match &match, const Softmax &softmax,
     });
   };
   if (attention.query.element.isElement() ? hasKey(attention.query)
-                                          : !hasKey(attention.key))
-  {
+                                          : !hasKey(attention.key)) {
     std::swap(attention.query, attention.key);
     std::swap(query, key);
   }
-  Peeled peeled[] = {
-      {&attention.query, query, {casts, /*factors=*/true}},
-      {&attention.key, key, {casts, /*factors=*/true}},
-      {&attention.value, value, {casts, /*factors=*/false}}};
+  Peeled peeled[] = {{&attention.query, query, {casts, /*factors=*/true}},
+                     {&attention.key, key, {casts, /*factors=*/true}},
+                     {&attention.value, value, {casts, /*factors=*/false}}};
   keepBroadcast(tracer, product.at, keyDim, peeled);
   attention.element = type;
   for (auto [name, operand] :
@@ -161,7 +157,7 @@ LogicalResult flash::raise::matchOperands(Match &match, const Softmax &softmax,
     Type own = operand->getType();
     if (!isInputType(own) || !isInputType(type))
       return match.miss(first.getLoc(), "the element type is not f64, f32, "
-                                          "f16 or bf16");
+                                        "f16 or bf16");
     attention.element = widest(attention.element, own);
   }
   adviseRounding(match, product, scores, value, attention.element);

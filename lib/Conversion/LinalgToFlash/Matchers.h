@@ -240,8 +240,8 @@ struct Roles {
                  std::optional<unsigned> last) const;
 };
 
-/// What masks say of the queries: the dimension that is compared with the key's,
-/// and whether there is one query, at a position of run time.
+/// What masks say of the queries: the dimension that is compared with the
+/// key's, and whether there is one query, at a position of run time.
 struct QueryHint {
   std::optional<unsigned> dim = std::nullopt;
   bool isSingle = false;

@@ -76,7 +76,8 @@ static bool holdsSum(Operation *op) {
 /// Whether there are sums of exponentials, or linalg.softmax, before `op`.
 static bool followsSoftmax(Operation *op) {
   return llvm::any_of(collectBefore(op), [](Operation *before) {
-    return before->walk([](linalg::SoftmaxOp) { return WalkResult::interrupt(); })
+    return before
+               ->walk([](linalg::SoftmaxOp) { return WalkResult::interrupt(); })
                .wasInterrupted() ||
            (holdsSum(before) &&
             llvm::any_of(collectBefore(before), holdsExponential));
@@ -120,8 +121,9 @@ void flash::raise::explainChangedSoftmax(Match &match,
 void flash::raise::explainSumOverMore(Match &match, linalg::LinalgOp op) {
   for (OpOperand *input : op.getDpsInputOperands())
     if (Operation *by = input->get().getDefiningOp(); by && followsSoftmax(by))
-      (void)match.miss(op.getLoc(), "the keys are several dimensions; join them by "
-                                    "a reshape before");
+      (void)match.miss(op.getLoc(),
+                       "the keys are several dimensions; join them by "
+                       "a reshape before");
 }
 
 void flash::raise::explainAccumulation(Match &match, linalg::LinalgOp op) {

@@ -124,9 +124,9 @@ static LogicalResult raiseTMAttention(RewriterBase &rewriter,
   if (expanded.getType() != old.getType())
     kept = tensor::CastOp::create(rewriter, op.getLoc(), old.getType(), kept);
   rewriter.replaceAllUsesWith(old, kept);
-  if (succeeded(raiseAttention(
-          rewriter, expanded.getDefiningOp<linalg::LinalgOp>(), options,
-          sizes))) {
+  if (succeeded(raiseAttention(rewriter,
+                               expanded.getDefiningOp<linalg::LinalgOp>(),
+                               options, sizes))) {
     rewriter.eraseOp(op);
     return success();
   }

@@ -58,8 +58,8 @@ struct Kept {
 /// select(c, x, other), and x * uitofp(c) where `other` is 0.
 std::optional<Kept> getKept(Tracer &tracer, const Scalar &scalar, double other);
 
-/// x from select(c, x, other) or the like, where c is a condition under which the
-/// probabilities are not 0.
+/// x from select(c, x, other) or the like, where c is a condition under which
+/// the probabilities are not 0.
 Scalar stripWhere(Tracer &tracer, Softmax &softmax, Scalar scalar,
                   double other);
 

@@ -99,10 +99,7 @@ bool ScoreMatcher::isOneWhereVisible(Scalar scalar) {
   auto isOne = cases ? getOtherCases(tracer, *cases,
                                      [](double value) { return value != 1; })
                      : std::nullopt;
-  // What follows from the masks adds no clause.
-  return isOne && !isAlways(visible) &&
-         conjoin(tracer, visible, *isOne).size() == visible.size() &&
-         conjoin(tracer, *isOne, visible).size() == visible.size();
+  return isOne && implies(tracer, visible, *isOne);
 }
 
 bool ScoreMatcher::takeAddedMask(Scalar term, double factor, double sign) {

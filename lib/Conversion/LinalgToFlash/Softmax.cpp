@@ -134,9 +134,11 @@ static bool isOfMaximum(Match &match, const Scalar &scalar,
     return isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner) &&
            tracer.same(reduction->operand, scores);
   Operation *def = traced.isElement() ? nullptr : traced.getDefiningOp();
-  return def && isa<arith::ArithDialect, math::MathDialect>(def->getDialect()) &&
+  return def &&
+         isa<arith::ArithDialect, math::MathDialect>(def->getDialect()) &&
          llvm::all_of(def->getOperands(), [&](Value operand) {
-           return isOfMaximum(match, {operand, traced.at}, scores, key, softmax);
+           return isOfMaximum(match, {operand, traced.at}, scores, key,
+                              softmax);
          });
 }
 
@@ -254,10 +256,11 @@ static Scalar takeWhere(Tracer &tracer, Softmax &softmax, const Scalar &scalar,
                         llvm::function_ref<Scalar(Scalar)> trace) {
   Scalar inner = trace(scalar);
   while (auto kept = getKept(tracer, inner, 0)) {
-    bool isKnown = llvm::any_of(softmax.where, [&](const Softmax::Where &where) {
-      return where.shown == kept->shown &&
-             tracer.same(where.condition, kept->condition);
-    });
+    bool isKnown =
+        llvm::any_of(softmax.where, [&](const Softmax::Where &where) {
+          return where.shown == kept->shown &&
+                 tracer.same(where.condition, kept->condition);
+        });
     if (!isKnown)
       softmax.where.push_back({kept->condition, kept->shown});
     inner = trace(kept->scalar);

@@ -53,8 +53,8 @@ flash::raise::getNumQueries(Tracer &tracer, const Attention &attention) {
   return getCount(tracer, attention.query, *attention.roles.query);
 }
 
-std::optional<LinearSum>
-flash::raise::getNumKeys(Tracer &tracer, const Attention &attention) {
+std::optional<LinearSum> flash::raise::getNumKeys(Tracer &tracer,
+                                                  const Attention &attention) {
   return getCount(tracer, attention.key, *attention.roles.key);
 }
 
@@ -93,9 +93,9 @@ static LogicalResult addWindow(Tracer &tracer, const Attention &attention,
     return success();
   auto queries = getNumQueries(tracer, attention),
        keys = getNumKeys(tracer, attention);
-  return success(queries && keys &&
-                 succeeded(conditions.add(
-                     window.left->plus(*keys).plus(*queries, -1))));
+  return success(
+      queries && keys &&
+      succeeded(conditions.add(window.left->plus(*keys).plus(*queries, -1))));
 }
 
 /// Each query sees the key at its own place.
@@ -117,7 +117,8 @@ static LogicalResult addSelf(Tracer &tracer, const Attention &attention,
   auto atSelf = [&](AffineExpr index) { return index.replaceDims(dims); };
   auto holds = [&](const Literal &literal) {
     if (literal.sum) {
-      auto sum = LinearSum::get(atSelf(literal.sum->toExpr(domain.getContext())));
+      auto sum =
+          LinearSum::get(atSelf(literal.sum->toExpr(domain.getContext())));
       auto lowest = sum ? domain.lowerBound(*sum) : std::nullopt;
       return lowest && *lowest >= 0;
     }
@@ -139,9 +140,9 @@ static LogicalResult addSelf(Tracer &tracer, const Attention &attention,
   return success();
 }
 
-std::optional<SmallVector<LinearSum>> flash::raise::whenEachQuerySees(
-    Tracer &tracer, const Attention &attention, ArrayRef<Mask> masks,
-    const Clauses &others) {
+std::optional<SmallVector<LinearSum>>
+flash::raise::whenEachQuerySees(Tracer &tracer, const Attention &attention,
+                                ArrayRef<Mask> masks, const Clauses &others) {
   Conditions conditions(tracer.getDomain());
   LogicalResult result = others.empty()
                              ? addWindow(tracer, attention, conditions)
