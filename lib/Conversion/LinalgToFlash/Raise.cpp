@@ -90,8 +90,9 @@ static LogicalResult raiseAttention(RewriterBase &rewriter, linalg::LinalgOp op,
     keepFiniteMasks = true;
     trial = tryIt(/*keepQueriesWhole=*/false);
   }
-  if (succeeded(trial->attention) &&
-      hasSplitQueries(*trial->domain, *trial->attention)) {
+  if (failed(trial->attention)
+          ? trial->match->nearMiss.has_value()
+          : hasSplitQueries(*trial->domain, *trial->attention)) {
     auto other = tryIt(/*keepQueriesWhole=*/true);
     if (succeeded(other->attention))
       trial = std::move(other);
