@@ -13,6 +13,7 @@
 //   s + (bias + select(visible, 0, -inf))             visible; s + bias
 //   s + select(visible, bias, -inf)                   the same
 //   s * keep - 1e9 * (1 - keep), of a float keep      keep == 1
+//   max(s + mask, lowest)                             a finite mask
 //
 // The lowest numbers of a type, down from half the lowest, and what lies below
 // -1e8 count as -inf: no score comes near them. By finite-minima-hide numbers
@@ -60,6 +61,7 @@ bool ScoreMatcher::hides(double number, double factor, const Scalar &scalar) {
 
 LogicalResult ScoreMatcher::addMask(Clauses visible, Location loc,
                                     bool infinite) {
+  infinite &= !hasFloor;
   if (!infinite && match.keepFiniteMasks) {
     match.advise(loc,
                  "a mask with a finite number is a score function, for a row "
@@ -79,7 +81,7 @@ std::optional<Scalar> ScoreMatcher::takeMask(const Scalar &select,
     Scalar hidden = tracer.operand(select, i),
            seen = tracer.operand(select, 3 - i);
     std::optional<double> number = tracer.getNumber(hidden);
-    if (!mayMask || !number || !findProduct(seen) ||
+    if (!mayMask || !number || !findProduct(seen) || findProduct(condition) ||
         !hides(*number, factor, hidden))
       continue;
     if (failed(addMask(getClauses(tracer, condition, i == 2),
@@ -87,6 +89,46 @@ std::optional<Scalar> ScoreMatcher::takeMask(const Scalar &select,
       continue;
     match.unmasked.push_back({select, seen});
     return seen;
+  }
+  return std::nullopt;
+}
+
+std::optional<Scalar> ScoreMatcher::takeFloor(const Scalar &scalar,
+                                              double factor) {
+  Operation *def = scalar.isElement() ? nullptr : scalar.getDefiningOp();
+  unsigned first = 0;
+  if (isa_and_nonnull<arith::SelectOp>(def)) {
+    // select(x < c, c, x), select(x > c, x, c)
+    Scalar condition = tracer.operand(scalar, 0);
+    auto compare = condition.getOp<arith::CmpFOp>();
+    if (!compare)
+      return std::nullopt;
+    using Predicate = arith::CmpFPredicate;
+    bool isLess = llvm::is_contained(
+        {Predicate::OLT, Predicate::ULT, Predicate::OLE, Predicate::ULE},
+        compare.getPredicate());
+    bool isMore = llvm::is_contained(
+        {Predicate::OGT, Predicate::UGT, Predicate::OGE, Predicate::UGE},
+        compare.getPredicate());
+    if ((!isLess && !isMore) ||
+        !tracer.same(tracer.operand(condition, 0),
+                     tracer.operand(scalar, isLess ? 2 : 1)) ||
+        !tracer.same(tracer.operand(condition, 1),
+                     tracer.operand(scalar, isLess ? 1 : 2)))
+      return std::nullopt;
+    first = 1;
+  } else if (!isa_and_nonnull<arith::MaximumFOp, arith::MaxNumFOp>(def)) {
+    return std::nullopt;
+  }
+  for (unsigned i : {first, first + 1}) {
+    Scalar floor = tracer.operand(scalar, i),
+           inner = tracer.operand(scalar, 2 * first + 1 - i);
+    auto number = tracer.getNumber(floor);
+    if (!number || !findProduct(inner) || !hides(*number, factor, floor))
+      continue;
+    hasFloor |= std::isfinite(*number);
+    match.unmasked.push_back({scalar, inner});
+    return inner;
   }
   return std::nullopt;
 }
@@ -173,6 +215,10 @@ void ScoreMatcher::takeMasksAlong(Scalar scalar, double factor) {
   while (true) {
     scalar = tracer.traceCasts(scalar);
     Operation *def = scalar.isElement() ? nullptr : scalar.getDefiningOp();
+    if (auto inner = takeFloor(scalar, factor)) {
+      scalar = *inner;
+      continue;
+    }
     if (isa_and_nonnull<arith::SelectOp>(def)) {
       auto seen = takeMask(scalar, factor);
       if (!seen)

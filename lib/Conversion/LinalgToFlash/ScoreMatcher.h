@@ -40,6 +40,9 @@ private:
   /// Takes a term that is 0 or hides, such as select(condition, 0, hidden);
   /// `sign` is -1 where it is subtracted.
   bool takeAddedMask(Scalar term, double factor, double sign = 1);
+  /// x from max(x, hidden), however it is written: what is hidden inside is by
+  /// that number.
+  std::optional<Scalar> takeFloor(const Scalar &scalar, double factor);
   /// Whether a factor is 1 wherever the masks show: s * keep - 1e9 * (1 -
   /// keep).
   bool isOneWhereVisible(Scalar scalar);
@@ -75,6 +78,8 @@ private:
   std::optional<Contraction> product;
   /// A mask inside of a score function is not one.
   bool mayMask = true;
+  /// Scores are not below a number that hides: masks inside are finite.
+  bool hasFloor = false;
 };
 
 } // namespace flash::raise

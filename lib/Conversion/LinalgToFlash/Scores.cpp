@@ -215,6 +215,9 @@ LogicalResult ScoreMatcher::visit(Scalar scalar, double factor) {
     mayMask = false;
     return visit(operand(0), factor);
   }
+  if (mayMask)
+    if (auto inner = takeFloor(scalar, factor))
+      return visit(*inner, factor);
   if (isa<arith::SelectOp>(def)) {
     if (auto seen = takeMask(scalar, factor))
       return visit(*seen, factor);
