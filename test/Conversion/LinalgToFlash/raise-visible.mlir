@@ -244,3 +244,38 @@ func.func @before_itself(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x4xf32>, %v: tens
   %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x4xf32>, tensor<2x4x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
   return %o : tensor<2x4x8xf32>
 }
+
+// -----
+
+// A start that is clamped is at least 0, and nothing is asserted.
+
+#id = affine_map<(b, i, j) -> (b, i, j)>
+// CHECK-LABEL: func @clamped_start(
+// CHECK: %[[START:.+]] = arith.maxsi
+// CHECK-NOT: cf.assert
+// CHECK: flash.attention {{.+}} q_offset(%[[START]]) {mask = #flash.causal,
+// HIDE-LABEL: func @clamped_start(
+// HIDE: flash.attention {{.+}} q_offset({{.+}}) {mask = #flash.causal,
+func.func @clamped_start(%q: tensor<2x4x8xf32>, %kt: tensor<2x8x6xf32>, %v: tensor<2x6x8xf32>, %at: index) -> tensor<2x4x8xf32> {
+  %zero = arith.constant 0.0 : f32
+  %lowest = arith.constant 0xFF7FFFFF : f32
+  %c0 = arith.constant 0 : index
+  %start = arith.maxsi %at, %c0 : index
+  %e = tensor.empty() : tensor<2x4x6xf32>
+  %z = linalg.fill ins(%zero : f32) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %s = linalg.batch_matmul ins(%q, %kt : tensor<2x4x8xf32>, tensor<2x8x6xf32>) outs(%z : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %w = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel"]} ins(%s : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) {
+  ^bb0(%x: f32, %out: f32):
+    %i = linalg.index 1 : index
+    %j = linalg.index 2 : index
+    %row = arith.addi %start, %i : index
+    %c = arith.cmpi sge, %row, %j : index
+    %0 = arith.select %c, %x, %lowest : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x4x6xf32>
+  %p = linalg.softmax dimension(2) ins(%w : tensor<2x4x6xf32>) outs(%e : tensor<2x4x6xf32>) -> tensor<2x4x6xf32>
+  %eo = tensor.empty() : tensor<2x4x8xf32>
+  %zo = linalg.fill ins(%zero : f32) outs(%eo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  %o = linalg.batch_matmul ins(%p, %v : tensor<2x4x6xf32>, tensor<2x6x8xf32>) outs(%zo : tensor<2x4x8xf32>) -> tensor<2x4x8xf32>
+  return %o : tensor<2x4x8xf32>
+}
