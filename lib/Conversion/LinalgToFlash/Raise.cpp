@@ -127,10 +127,8 @@ static LogicalResult raiseTMAttention(RewriterBase &rewriter,
   rewriter.replaceAllUsesWith(old, kept);
   if (succeeded(raiseAttention(rewriter,
                                expanded.getDefiningOp<linalg::LinalgOp>(),
-                               options, sizes))) {
-    rewriter.eraseOp(op);
+                               options, sizes)))
     return success();
-  }
   rewriter.replaceAllUsesWith(kept, old);
   return failure();
 }
@@ -158,6 +156,10 @@ struct RaisePass : flash::impl::RaiseBase<RaisePass> {
     for (linalg::LinalgOp op : candidates)
       if (succeeded(raiseAttention(rewriter, op, options, sizes)))
         ++numRaised;
+    // Values stay until no size is asked for any more.
+    for (tm_tensor::AttentionOp op : attentions)
+      if (op.use_empty())
+        rewriter.eraseOp(op);
     if (numRaised > 0 || !attentions.empty())
       (void)runRegionDCE(rewriter, getOperation()->getRegions());
   }

@@ -10,6 +10,7 @@
 //
 //   select(visible, s, -inf)                          visible
 //   s + select(visible, 0, -inf)                      visible
+//   select(visible, s, s - 1e9)                       the same
 //   s + (bias + select(visible, 0, -inf))             visible; s + bias
 //   s + select(visible, bias, -inf)                   the same
 //   s * keep - 1e9 * (1 - keep), of a float keep      keep == 1
@@ -74,13 +75,26 @@ LogicalResult ScoreMatcher::addMask(Clauses visible, Location loc,
   return success();
 }
 
+std::optional<double> ScoreMatcher::getHiding(const Scalar &hidden,
+                                              const Scalar &seen) {
+  if (auto number = tracer.getNumber(hidden))
+    return number;
+  bool isSum = bool(hidden.getOp<arith::AddFOp>());
+  if (!isSum && !hidden.getOp<arith::SubFOp>())
+    return std::nullopt;
+  auto number = tracer.getNumber(tracer.operand(hidden, 1));
+  if (!number || !tracer.same(tracer.operand(hidden, 0), seen))
+    return std::nullopt;
+  return isSum ? *number : -*number;
+}
+
 std::optional<Scalar> ScoreMatcher::takeMask(const Scalar &select,
                                              double factor) {
   Scalar condition = tracer.operand(select, 0);
   for (unsigned i : {1, 2}) {
     Scalar hidden = tracer.operand(select, i),
            seen = tracer.operand(select, 3 - i);
-    std::optional<double> number = tracer.getNumber(hidden);
+    std::optional<double> number = getHiding(hidden, seen);
     if (!mayMask || !number || !findProduct(seen) || findProduct(condition) ||
         !hides(*number, factor, hidden))
       continue;

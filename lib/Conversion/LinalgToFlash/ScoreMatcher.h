@@ -37,6 +37,8 @@ private:
   /// Takes the mask that select(condition, score, hidden) is; returns the
   /// score.
   std::optional<Scalar> takeMask(const Scalar &select, double factor);
+  /// The number that hides, or that is added to what is seen and hides.
+  std::optional<double> getHiding(const Scalar &hidden, const Scalar &seen);
   /// Takes a term that is 0 or hides, such as select(condition, 0, hidden);
   /// `sign` is -1 where it is subtracted.
   bool takeAddedMask(Scalar term, double factor, double sign = 1);
