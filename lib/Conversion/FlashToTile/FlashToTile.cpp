@@ -287,6 +287,7 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   if (op->hasAttr(FlashDialect::getScheduleAttrName()))
     return op.emitError() << "has '" << FlashDialect::getScheduleAttrName()
                           << "': run flash-split-schedule before";
+  simplifyReads(op);
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
   normalizeSteps(op);
   sinkNumbers(op);

@@ -137,6 +137,36 @@ def InsertChecks : Pass<"flash-insert-checks", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SimplifyAround : Pass<"flash-simplify-around", "::mlir::func::FuncOp"> {
+  let summary = "Give what stands around attentions forms that targets know (L0)";
+  let description = [{
+    Operations of `arith` and `math` on tensors, `tensor.bitcast` and `linalg.softmax` become `linalg.generic`s:
+
+    ```mlir
+    %r = arith.addf %x, %y : tensor<8x64xf32>
+    // becomes
+    %r = linalg.generic {...} ins(%x, %y : ...) outs(%x : ...) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %s = arith.addf %a, %b : f32
+      linalg.yield %s : f32
+    } -> tensor<8x64xf32>
+    ```
+
+    What a loop carries from iteration to iteration is copied to where it was, unless it is made there:
+
+    ```mlir
+    %r = scf.for ... iter_args(%x = %q) -> tensor<...> {
+      %o = flash.attention %x, %k, %v : ...
+      scf.yield %o : tensor<...>
+    // becomes
+      %c = linalg.copy ins(%o : ...) outs(%x : ...) -> tensor<...>
+      scf.yield %c : tensor<...>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def SplitKV : Pass<"flash-split-kv", "::mlir::func::FuncOp"> {
   let summary = "Split attention over the keys and merge the parts (L0 to L0)";
   let description = [{
