@@ -245,6 +245,7 @@ static Status describeCall(func::FuncOp func, rt::Program &call) {
   OwningOpRef<ModuleOp> module = copyToModule(func);
   DiagnosticCollector diagnostics(func.getContext());
   PassManager manager(func.getContext());
+  manager.addNestedPass<func::FuncOp>(createSimplifyAround());
   manager.addNestedPass<func::FuncOp>(createInsertChecks());
   if (failed(manager.run(*module)))
     return diagnostics.takeError("the sizes of a call cannot be checked");
@@ -379,7 +380,9 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
   if (status.ok())
     describeSchedules(pipeline, schedules, sources);
   if (status.ok())
-    status = pipeline.lower("L1", [](OpPassManager &manager) {
+    status = pipeline.lower("L1", [&](OpPassManager &manager) {
+      if (!target->isCPU())
+        manager.addNestedPass<func::FuncOp>(createTileElementwise());
       manager.addNestedPass<func::FuncOp>(createTileAttention());
     });
   if (status.ok())

@@ -419,11 +419,11 @@ LogicalResult FunctionConverter::convert(Operation *op) {
     InFlightDiagnostic error =
         op->emitError("on a GPU, a function may hold attention and what "
                       "belongs to it, but not '")
-        << op->getName() << "', which is not supported there yet";
+        << op->getName()
+        << "', which is not supported there yet; do it to the caller's tensors "
+           "before or after the call";
     if (isa<linalg::LinalgOp>(op))
-      error
-          << "; do it to the caller's tensors before or after the call, or, if "
-             "it is done to scores, in a `score` region";
+      error << ", or, if it is done to scores, in a `score` region";
     return error;
   }
 

@@ -38,9 +38,7 @@ LogicalResult ActiveValues::check(Block &body) const {
     if (op->getNumRegions() == 0 || isa<scf::IfOp, scf::ForOp>(op) ||
         !containsResult(op))
       return WalkResult::advance();
-    op->emitError() << "'" << op->getName()
-                    << "' decides about a score, which has no derivative: "
-                       "write it as scf.if, scf.for or arith.select";
+    (void)emitNoDerivative(op);
     return WalkResult::interrupt();
   });
   return failure(walk.wasInterrupted());

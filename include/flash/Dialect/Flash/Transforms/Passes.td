@@ -167,6 +167,29 @@ def SimplifyAround : Pass<"flash-simplify-around", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def TileElementwise : Pass<"flash-tile-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "Tile element-wise ops around attentions, for a GPU (L0 to L2)";
+  let description = [{
+    A chain of `linalg` ops without reductions becomes one, and that a loop over tiles of its result: on a GPU, a kernel.
+
+    ```mlir
+    %y = linalg.generic {...} ins(%x, %w : tensor<2x8x?x64xbf16>, tensor<64xbf16>) outs(%e : tensor<2x8x?x64xbf16>) { arith.mulf }
+    // becomes
+    %y = scf.forall (%b, %h, %i) in (2, 8, %n) shared_outs(%o = %e) -> (tensor<2x8x?x64xbf16>) {
+      %t = tensor.extract_slice %x[%b, %h, %first, 0] [1, 1, %rows, 64] [1, 1, 1, 1] : ... to tensor<?x64xbf16>
+      %p = tensor.pad %t low[0, 0] high[%rest, 0] { ... zero } : tensor<?x64xbf16> to tensor<64x64xbf16>
+      %r = linalg.generic {...} ins(%p : tensor<64x64xbf16>) outs(%u : tensor<64x64xbf16>) {
+        %j = linalg.index 1 : index
+        %s = tensor.extract %w[%j] : tensor<64xbf16>
+        ...
+    ```
+
+    What reduces, or has a last dimension that is not known, is an error that says so.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def SplitKV : Pass<"flash-split-kv", "::mlir::func::FuncOp"> {
   let summary = "Split attention over the keys and merge the parts (L0 to L0)";
   let description = [{
