@@ -302,7 +302,9 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
     if (isa<RankedTensorType>(value.getType())) {
       if (value.getDefiningOp<arith::ConstantOp>()) {
         if (llvm::any_of(value.getUsers(), [&](Operation *user) {
-              return isa<tensor::ExtractSliceOp, ReadPagesOp>(user) &&
+              auto pages = dyn_cast<ReadPagesOp>(user);
+              return (isa<tensor::ExtractSliceOp>(user) ||
+                      (pages && pages.getSource() == value)) &&
                      op->isAncestor(user);
             }))
           return op.emitOpError(

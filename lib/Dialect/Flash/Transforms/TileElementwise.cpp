@@ -102,9 +102,8 @@ static const char *findObstacle(linalg::GenericOp op) {
       return "it does not write its results in the order of its loops";
     if (!isFloat(type.getElementType()))
       return "its result is not f32, f16 or bf16";
-    if (type.getRank() > 1 &&
-        (type.isDynamicDim(type.getRank() - 1) ||
-         !chooseColumns(type.getShape().back())))
+    if (type.getRank() > 1 && (type.isDynamicDim(type.getRank() - 1) ||
+                               !chooseColumns(type.getShape().back())))
       return "its last dimension is not known, or over 128 and of no divisor "
              "that is a multiple of 8";
   }
@@ -134,12 +133,10 @@ bool ElementwiseTiler::hasTile(OpOperand &operand) {
   AffineMap map = op.getMatchingIndexingMap(&operand);
   auto row = map.getResultPosition(b.getAffineDimExpr(isVector ? 0 : rank - 2)),
        column = map.getResultPosition(b.getAffineDimExpr(rank - 1));
-  return row && column && *row <= *column &&
-         *column + 1 == map.getNumResults();
+  return row && column && *row <= *column && *column + 1 == map.getNumResults();
 }
 
-void ElementwiseTiler::slice(AffineMap map,
-                             SmallVector<OpFoldResult> &offsets,
+void ElementwiseTiler::slice(AffineMap map, SmallVector<OpFoldResult> &offsets,
                              SmallVector<OpFoldResult> &extents) {
   int64_t tiled = rank - int64_t(shape.size());
   for (AffineExpr expr : map.getResults()) {
@@ -170,12 +167,11 @@ Value ElementwiseTiler::readTile(OpOperand &operand) {
   for (auto [size, whole] : llvm::zip(exist, shape)) {
     std::optional<int64_t> known = getConstantIntValue(size);
     high.push_back(known ? OpFoldResult(b.getIndexAttr(whole - *known))
-                         : getAsOpFoldResult(
-                               index.sub(index.constant(whole),
-                                         cast<Value>(size))));
+                         : getAsOpFoldResult(index.sub(index.constant(whole),
+                                                       cast<Value>(size))));
   }
-  Value zero =
-      arith::ConstantOp::create(b, loc, cast<TypedAttr>(b.getZeroAttr(element)));
+  Value zero = arith::ConstantOp::create(
+      b, loc, cast<TypedAttr>(b.getZeroAttr(element)));
   return tensor::PadOp::create(b, loc, RankedTensorType::get(shape, element),
                                tile, low, high, zero);
 }
@@ -194,7 +190,8 @@ Value ElementwiseTiler::readElement(OpBuilder &nested, OpOperand &operand,
       continue;
     }
     Value place = position[loop.getPosition()];
-    int64_t tiled = int64_t(loop.getPosition()) - (rank - int64_t(shape.size()));
+    int64_t tiled =
+        int64_t(loop.getPosition()) - (rank - int64_t(shape.size()));
     if (tiled >= 0 && getConstantIntValue(exist[tiled]) != shape[tiled]) {
       Value size = type.isDynamicDim(dim)
                        ? index.dim(operand.get(), int64_t(dim))
@@ -314,8 +311,7 @@ struct SizeOfInit : OpRewritePattern<tensor::DimOp> {
     auto maker = op.getSource().getDefiningOp<linalg::LinalgOp>();
     if (!maker)
       return rewriter.notifyMatchFailure(op, "is not of what linalg makes");
-    Value init =
-        maker.getTiedOpOperand(cast<OpResult>(op.getSource()))->get();
+    Value init = maker.getTiedOpOperand(cast<OpResult>(op.getSource()))->get();
     rewriter.modifyOpInPlace(op, [&] { op.getSourceMutable().assign(init); });
     return success();
   }
