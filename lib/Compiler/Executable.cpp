@@ -191,6 +191,8 @@ Status flash::checkTargetIsHere(StringRef target) {
   auto [number, portable] = parseArchitecture(target);
   if (number == 0)
     return checkCPUIsHere(target);
+  if (Status known = checkTarget(target); known.failed())
+    return known;
   Result<rt::cuda::DeviceInfo> device = findDevice();
   if (device.failed())
     return Status::error("this machine cannot run " + target.str() + " code (" +

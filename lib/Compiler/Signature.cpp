@@ -136,6 +136,9 @@ private:
   }
   /// A dimension of a capture that a region reads at its position.
   void noteCaptures(AttentionOpInterface op) {
+    for (Value capture : op.getCaptures())
+      if (capture.getType().isIndex())
+        giveRole(capture, "capture");
     if (op.isRagged())
       return; // positions in a sequence
     // Rows at the end of the keys, if nobody says where.
