@@ -103,12 +103,14 @@ bool ScalarBody::Builder::addExtract(tensor::ExtractOp op) {
     in.push_back(slot(index));
   int64_t to = slot(op.getResult());
   const ScalarBody *owner = &body;
+  std::string what =
+      isa<BlockArgument>(op.getTensor()) ? "a capture" : "a tensor";
   body.steps.push_back([=](Slot *s) {
     int64_t flat = 0;
     for (auto [dim, size] : llvm::enumerate(tensor.shape)) {
       int64_t index = s[in[dim]].integer;
       if (index < 0 || index >= size) {
-        owner->fail("a tensor is read at " + std::to_string(index) +
+        owner->fail(what + " is read at " + std::to_string(index) +
                     " of dimension " + std::to_string(dim) + ", which has " +
                     std::to_string(size));
         s[to] = {};

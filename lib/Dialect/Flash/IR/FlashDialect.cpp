@@ -27,7 +27,7 @@ using namespace flash;
 #include "flash/Dialect/Flash/IR/FlashDialect.cpp.inc"
 #include "flash/Dialect/Flash/IR/FlashEnums.cpp.inc"
 
-/// `<#flash.causal, #flash.segments>`
+/// `#flash.causal, #flash.segments`
 static ParseResult parseMasks(AsmParser &parser,
                               SmallVector<MaskAttrInterface> &masks) {
   SMLoc at = parser.getCurrentLocation();
@@ -36,8 +36,6 @@ static ParseResult parseMasks(AsmParser &parser,
         at, "masks stand one after another: write #flash.and<#flash.causal, "
             "#flash.window<left = 127, right = 0>> (or #flash.or<...>)");
   };
-  if (failed(parser.parseOptionalLess()))
-    return usage();
   do {
     at = parser.getCurrentLocation();
     Attribute attribute;
@@ -51,13 +49,11 @@ static ParseResult parseMasks(AsmParser &parser,
       return usage();
     masks.push_back(mask);
   } while (succeeded(parser.parseOptionalComma()));
-  return parser.parseGreater();
+  return success();
 }
 
 static void printMasks(AsmPrinter &printer, ArrayRef<MaskAttrInterface> masks) {
-  printer << "<";
   llvm::interleaveComma(masks, printer);
-  printer << ">";
 }
 
 #define GET_ATTRDEF_CLASSES

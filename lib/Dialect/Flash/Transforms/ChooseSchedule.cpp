@@ -56,9 +56,8 @@ struct ChooseSchedulePass
       bool isNamed = StringRef(schedule).starts_with("#flash.schedule<");
       {
         // Of what is no such attribute at all, the error below says more.
-        ScopedDiagnosticHandler silent(&getContext(), [&](Diagnostic &) {
-          return success(!isNamed);
-        });
+        ScopedDiagnosticHandler silent(
+            &getContext(), [&](Diagnostic &) { return success(!isNamed); });
         fromOption = dyn_cast_or_null<ScheduleAttr>(
             parseAttribute(schedule, &getContext()));
       }

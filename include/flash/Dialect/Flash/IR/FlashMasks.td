@@ -105,7 +105,7 @@ class Flash_CompositeMaskAttr<string name, string attrMnemonic, list<string> mor
     ["buildVisibleQueries", "buildIsHidden", "hasHoles", "getSummarySize", "buildSummary", "needsSummary",
      "hidesLaterKeys", "getBlockSizes", "getMaskOperandKinds"] # more> {
   let parameters = (ins ArrayRefParameter<"::flash::MaskAttrInterface">:$masks);
-  let assemblyFormat = "custom<Masks>($masks)";
+  let assemblyFormat = "`<` custom<Masks>($masks) `>`";
   let genVerifyDecl = 1;
 }
 
