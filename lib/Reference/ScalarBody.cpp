@@ -14,18 +14,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ScalarBody.h"
-#include "ScalarOps.h"
+#include "ScalarBuilder.h"
 #include "ScalarSlopes.h"
 
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Runtime/Float16.h"
 
-#include "mlir/Dialect/Affine/IR/AffineOps.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cmath>
@@ -37,14 +32,20 @@ using rt::DType;
 using rt::Result;
 using rt::Status;
 
-/// Rounds a float to its type.
-static double roundTo(Type type, double x) {
+double reference::roundTo(Type type, double x) {
   if (type.isF32())
     return static_cast<float>(x);
   if (type.isF16())
     return rt::f16ToFloat(rt::floatToF16(static_cast<float>(x)));
   if (type.isBF16())
     return rt::bf16ToFloat(rt::floatToBf16(static_cast<float>(x)));
+  if (isa<Float8E4M3FNType, Float8E5M2Type>(type)) {
+    APFloat value(x);
+    bool loses;
+    value.convert(cast<FloatType>(type).getFloatSemantics(),
+                  APFloat::rmNearestTiesToEven, &loses);
+    return value.convertToDouble();
+  }
   return x;
 }
 
@@ -52,60 +53,6 @@ static bool compareReals(arith::CmpFPredicate predicate, double a, double b) {
   APFloat x(a), y(b);
   return arith::applyCmpPredicate(predicate, x, y);
 }
-
-/// Makes the steps of a body.
-struct ScalarBody::Builder {
-  Builder(ScalarBody &body, bool rounds, bool slopes = false)
-      : body(body), rounds(rounds), slopes(slopes) {}
-
-  int64_t slot(Value value) {
-    auto [it, isNew] = slots.try_emplace(value, body.initial.size());
-    if (isNew)
-      body.initial.emplace_back();
-    return it->second;
-  }
-  /// A step whose float result is rounded to the result's type.
-  void addReal(Operation *op, std::function<double(const Slot *)> compute) {
-    int64_t to = slot(op->getResult(0));
-    Type type = op->getResult(0).getType();
-    body.steps.push_back([=, rounds = rounds](Slot *s) {
-      double value = compute(s);
-      s[to].real = rounds ? roundTo(type, value) : value;
-    });
-  }
-  /// A step that finds the slopes of the results of an op on floats; false if
-  /// the op has none.
-  bool addSlopes(Operation *op);
-  void addInteger(Operation *op, std::function<int64_t(const Slot *)> compute) {
-    int64_t to = slot(op->getResult(0));
-    unsigned width = widthOf(op->getResult(0).getType());
-    body.steps.push_back(
-        [=](Slot *s) { s[to].integer = wrap(width, compute(s)); });
-  }
-  /// What a value from outside of the region is.
-  void bind(Value value, const RuntimeValue &known);
-  /// All ops of the block; an error names one that is not known.
-  Status addAll(Block &block);
-  bool add(Operation *op);
-  bool addConversion(Operation *op);
-  bool addExtract(tensor::ExtractOp op);
-  bool addFloat(Operation *op, ArrayRef<int64_t> in);
-  bool addBitcast(arith::BitcastOp op);
-  bool addAffine(Operation *op, AffineMap map, ArrayRef<int64_t> in);
-  bool addIf(scf::IfOp op);
-  bool addFor(scf::ForOp op);
-  /// The steps of a block within, and the slots of what it yields.
-  std::optional<std::vector<Step>> nested(Block &block,
-                                          SmallVectorImpl<int64_t> &yielded);
-
-  /// The first op that is not known, or whose slope is not.
-  Operation *unknown = nullptr;
-  bool withoutSlope = false;
-  ScalarBody &body;
-  bool rounds, slopes;
-  llvm::DenseMap<Value, int64_t> slots;
-  llvm::DenseMap<Value, Tensor> tensors;
-};
 
 void ScalarBody::Builder::bind(Value value, const RuntimeValue &known) {
   if (auto *tensor = std::get_if<Tensor>(&known))
@@ -132,7 +79,7 @@ Status ScalarBody::Builder::addAll(Block &block) {
 bool ScalarBody::Builder::addSlopes(Operation *op) {
   auto isFloat = [](Value value) { return isa<FloatType>(value.getType()); };
   // What is copied has its slope with it, and of integers there are none.
-  if (!slopes || isa<arith::SelectOp, scf::IfOp, scf::ForOp>(op) ||
+  if (!slopes || isa<arith::SelectOp>(op) || isControl(op) ||
       llvm::none_of(op->getOperands(), isFloat) ||
       llvm::none_of(op->getResults(), isFloat))
     return true;
@@ -174,12 +121,14 @@ bool ScalarBody::Builder::add(Operation *op) {
     else if (auto real = dyn_cast<FloatAttr>(constant.getValue()))
       value.real = real.getValueAsDouble();
     else
-      return false;
+      return addDense(constant);
     return true;
   }
+  if (isControl(op))
+    return addControl(op);
   SmallVector<int64_t> in;
   for (Value operand : op->getOperands())
-    in.push_back(tensors.contains(operand) ? -1 : slot(operand));
+    in.push_back(isa<TensorType>(operand.getType()) ? -1 : slot(operand));
   if (IntegerFunction function = integerFunction(op)) {
     unsigned width = widthOf(op->getOperand(0).getType());
     addInteger(op, [=, a = in[0], b = in[1]](const Slot *s) {
@@ -231,8 +180,9 @@ bool ScalarBody::Builder::add(Operation *op) {
   }
   return llvm::TypeSwitch<Operation *, bool>(op)
       .Case([&](tensor::ExtractOp extract) { return addExtract(extract); })
-      .Case([&](scf::IfOp branch) { return addIf(branch); })
-      .Case([&](scf::ForOp loop) { return addFor(loop); })
+      .Case([&](tensor::FromElementsOp made) { return addMade(made); })
+      .Case<arith::AddUIExtendedOp, arith::MulSIExtendedOp,
+            arith::MulUIExtendedOp>([&](auto) { return addWide(op, in); })
       .Case([&](arith::BitcastOp cast) { return addBitcast(cast); })
       .Case<affine::AffineApplyOp, affine::AffineMinOp, affine::AffineMaxOp>(
           [&](auto affine) { return addAffine(op, affine.getMap(), in); })
@@ -281,13 +231,38 @@ bool ScalarBody::Builder::addFloat(Operation *op, ArrayRef<int64_t> in) {
   }
   if (auto both = dyn_cast<math::SincosOp>(op)) {
     int64_t sin = slot(both.getSin()), cos = slot(both.getCos());
-    body.steps.push_back([=, a = in[0]](Slot *s) {
+    body.steps.push_back([=, a = in[0], type = both.getSin().getType(),
+                          rounds = rounds](Slot *s) {
       double x = s[a].real;
-      s[sin].real = std::sin(x), s[cos].real = std::cos(x);
+      s[sin].real = rounds ? roundTo(type, std::sin(x)) : std::sin(x);
+      s[cos].real = rounds ? roundTo(type, std::cos(x)) : std::cos(x);
     });
     return true;
   }
   return false;
+}
+
+/// Sums and products of integers with what does not fit: a carry, or as many
+/// bits again.
+bool ScalarBody::Builder::addWide(Operation *op, ArrayRef<int64_t> in) {
+  unsigned width = widthOf(op->getOperand(0).getType());
+  if (width > 64)
+    return false;
+  bool isSum = isa<arith::AddUIExtendedOp>(op),
+       isSigned = isa<arith::MulSIExtendedOp>(op);
+  int64_t low = slot(op->getResult(0)), high = slot(op->getResult(1));
+  body.steps.push_back([=, a = in[0], b = in[1]](Slot *s) {
+    auto wide = [&](int64_t value) {
+      APInt number(width, bits(width, value));
+      return isSigned ? number.sext(2 * width) : number.zext(2 * width);
+    };
+    APInt x = wide(s[a].integer), y = wide(s[b].integer);
+    APInt all = isSum ? x + y : x * y;
+    s[low].integer = wrap(width, all.trunc(width).getZExtValue());
+    uint64_t rest = all.lshr(width).trunc(width).getZExtValue();
+    s[high].integer = isSum ? int64_t(rest & 1) : wrap(width, rest);
+  });
+  return true;
 }
 
 /// The same bits as another type of as many.
@@ -312,131 +287,6 @@ bool ScalarBody::Builder::addBitcast(arith::BitcastOp op) {
           APFloat(floatTo.getFloatSemantics(), raw).convertToDouble();
     else
       s[result].integer = wrap(width, raw.getZExtValue());
-  });
-  return true;
-}
-
-/// What an affine expression is, of numbers in slots.
-static int64_t evaluate(AffineExpr expr, const ScalarBody::Slot *s,
-                        ArrayRef<int64_t> dims, ArrayRef<int64_t> symbols) {
-  if (auto dim = dyn_cast<AffineDimExpr>(expr))
-    return s[dims[dim.getPosition()]].integer;
-  if (auto symbol = dyn_cast<AffineSymbolExpr>(expr))
-    return s[symbols[symbol.getPosition()]].integer;
-  if (auto constant = dyn_cast<AffineConstantExpr>(expr))
-    return constant.getValue();
-  auto binary = cast<AffineBinaryOpExpr>(expr);
-  int64_t a = evaluate(binary.getLHS(), s, dims, symbols),
-          b = evaluate(binary.getRHS(), s, dims, symbols);
-  switch (expr.getKind()) {
-  case AffineExprKind::Add:
-    return a + b;
-  case AffineExprKind::Mul:
-    return a * b;
-  case AffineExprKind::Mod:
-    return b > 0 ? ((a % b) + b) % b : 0;
-  case AffineExprKind::FloorDiv:
-    return b == 0 ? 0 : a / b - (a % b != 0 && (a < 0) != (b < 0));
-  default:
-    return b == 0 ? 0 : a / b + (a % b != 0 && (a < 0) == (b < 0));
-  }
-}
-
-bool ScalarBody::Builder::addAffine(Operation *op, AffineMap map,
-                                    ArrayRef<int64_t> in) {
-  SmallVector<int64_t> dims(in.take_front(map.getNumDims())),
-      symbols(in.drop_front(map.getNumDims()));
-  bool largest = isa<affine::AffineMaxOp>(op);
-  addInteger(op, [=](const Slot *s) {
-    int64_t value = evaluate(map.getResult(0), s, dims, symbols);
-    for (AffineExpr expr : map.getResults().drop_front()) {
-      int64_t other = evaluate(expr, s, dims, symbols);
-      value = largest ? std::max(value, other) : std::min(value, other);
-    }
-    return value;
-  });
-  return true;
-}
-
-std::optional<std::vector<ScalarBody::Step>>
-ScalarBody::Builder::nested(Block &block, SmallVectorImpl<int64_t> &yielded) {
-  std::vector<Step> around = std::exchange(body.steps, {});
-  bool known = true;
-  for (Operation &op : block.without_terminator()) {
-    known = add(&op) && addSlopes(&op);
-    if (!known) {
-      unknown = unknown ? unknown : &op;
-      break;
-    }
-  }
-  std::vector<Step> steps = std::exchange(body.steps, std::move(around));
-  if (!known)
-    return std::nullopt;
-  for (Value value : block.getTerminator()->getOperands())
-    yielded.push_back(slot(value));
-  return steps;
-}
-
-/// Copies slots to others, all at once.
-static void move(ScalarBody::Slot *s, ArrayRef<int64_t> from,
-                 ArrayRef<int64_t> to) {
-  SmallVector<ScalarBody::Slot, 4> values;
-  for (int64_t slot : from)
-    values.push_back(s[slot]);
-  for (auto [slot, value] : llvm::zip(to, values))
-    s[slot] = value;
-}
-
-bool ScalarBody::Builder::addIf(scf::IfOp op) {
-  SmallVector<int64_t> results, yielded[2];
-  for (Value result : op.getResults())
-    results.push_back(slot(result));
-  std::vector<Step> steps[2];
-  for (int side : {0, 1}) {
-    Region &region = side ? op.getElseRegion() : op.getThenRegion();
-    if (region.empty())
-      continue;
-    auto inside = nested(region.front(), yielded[side]);
-    if (!inside)
-      return false;
-    steps[side] = std::move(*inside);
-  }
-  int64_t condition = slot(op.getCondition());
-  body.steps.push_back([=, yes = steps[0], no = steps[1], fromYes = yielded[0],
-                        fromNo = yielded[1]](Slot *s) {
-    bool holds = s[condition].integer != 0;
-    for (const Step &step : holds ? yes : no)
-      step(s);
-    move(s, holds ? fromYes : fromNo, results);
-  });
-  return true;
-}
-
-bool ScalarBody::Builder::addFor(scf::ForOp op) {
-  SmallVector<int64_t> results, arguments, inits, yielded;
-  for (Value value : op.getResults())
-    results.push_back(slot(value));
-  for (Value value : op.getRegionIterArgs())
-    arguments.push_back(slot(value));
-  for (Value value : op.getInitArgs())
-    inits.push_back(slot(value));
-  int64_t position = slot(op.getInductionVar()),
-          lower = slot(op.getLowerBound()), upper = slot(op.getUpperBound()),
-          by = slot(op.getStep());
-  auto inside = nested(*op.getBody(), yielded);
-  if (!inside)
-    return false;
-  body.steps.push_back([=, steps = std::move(*inside)](Slot *s) {
-    move(s, inits, arguments);
-    int64_t step = std::max<int64_t>(s[by].integer, 1);
-    for (int64_t i = s[lower].integer, end = s[upper].integer; i < end;
-         i += step) {
-      s[position].integer = i;
-      for (const Step &one : steps)
-        one(s);
-      move(s, yielded, arguments);
-    }
-    move(s, arguments, results);
   });
   return true;
 }
@@ -479,34 +329,6 @@ bool ScalarBody::Builder::addConversion(Operation *op) {
   } else {
     return false;
   }
-  return true;
-}
-
-bool ScalarBody::Builder::addExtract(tensor::ExtractOp op) {
-  auto known = tensors.find(op.getTensor());
-  if (known == tensors.end())
-    return false;
-  Tensor tensor = known->second;
-  SmallVector<int64_t> in;
-  for (Value index : op.getIndices())
-    in.push_back(slot(index));
-  int64_t to = slot(op.getResult());
-  const ScalarBody *owner = &body;
-  body.steps.push_back([=](Slot *s) {
-    int64_t flat = 0;
-    for (auto [dim, size] : llvm::enumerate(tensor.shape)) {
-      int64_t index = s[in[dim]].integer;
-      if (index < 0 || index >= size) {
-        owner->fail("a capture is read at " + std::to_string(index) +
-                    " of dimension " + std::to_string(dim) + ", which has " +
-                    std::to_string(size));
-        s[to] = {};
-        return;
-      }
-      flat = flat * size + index;
-    }
-    s[to] = read(*tensor.array, flat);
-  });
   return true;
 }
 

@@ -300,6 +300,7 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   if (op->hasAttr(FlashDialect::getScheduleAttrName()))
     return op.emitError() << "has '" << FlashDialect::getScheduleAttrName()
                           << "': run flash-split-schedule before";
+  simplifyReads(op);
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
   normalizeSteps(op);
   sinkNumbers(op);
@@ -314,7 +315,9 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
     if (isa<RankedTensorType>(value.getType())) {
       if (value.getDefiningOp<arith::ConstantOp>()) {
         if (llvm::any_of(value.getUsers(), [&](Operation *user) {
-              return isa<tensor::ExtractSliceOp, ReadPagesOp>(user) &&
+              auto pages = dyn_cast<ReadPagesOp>(user);
+              return (isa<tensor::ExtractSliceOp>(user) ||
+                      (pages && pages.getSource() == value)) &&
                      op->isAncestor(user);
             }))
           return op.emitOpError(
@@ -431,11 +434,11 @@ LogicalResult FunctionConverter::convert(Operation *op) {
     InFlightDiagnostic error =
         op->emitError("on a GPU, a function may hold attention and what "
                       "belongs to it, but not '")
-        << op->getName() << "', which is not supported there yet";
+        << op->getName()
+        << "', which is not supported there yet; do it to the caller's tensors "
+           "before or after the call";
     if (isa<linalg::LinalgOp>(op))
-      error
-          << "; do it to the caller's tensors before or after the call, or, if "
-             "it is done to scores, in a `score` region";
+      error << ", or, if it is done to scores, in a `score` region";
     return error;
   }
 

@@ -166,9 +166,20 @@ FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
       return failure();
     seenByAll = *range;
   }
+  from = from / n * n;
+  if (from >= to)
+    return steps;
+  int64_t blocks = ceilDiv(to - from, n);
+  if (!seenByAll) {
+    int64_t each = mask->hasMask() && mask->asksByBlock() ? grain : blocks;
+    for (int64_t done = 0; done < blocks; done += each)
+      if (failed(addSteps(rows, first, m, n, from + done * n,
+                          std::min(each, blocks - done), classify, steps)))
+        return failure();
+    return steps;
+  }
   bool hasHoles = mask->hasHoles();
-  steps.reserve(to > from ? ceilDiv(to - from / n * n, n) : 0);
-  for (int64_t k = from / n * n; k < to; k += n) {
+  for (int64_t k = from; k < to; k += n) {
     int64_t keys = std::min(n, rows.keys - k), kFirst = rows.keyPosition + k;
     if (hasHoles) {
       FailureOr<bool> hidden =
@@ -178,60 +189,167 @@ FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
       if (*hidden)
         continue;
     }
-    steps.push_back({k, keys});
-    if (!classify || keys < n)
-      continue;
-    if (seenByAll) {
-      steps.back().full = seenByAll->first <= k && k + n <= seenByAll->second;
-      continue;
-    }
-    // As the compiled program asks: of the whole tile, padding included.
-    FailureOr<bool> full =
-        mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + n - 1);
-    if (failed(full))
-      return failure();
-    steps.back().full = *full;
+    bool full =
+        keys == n && seenByAll->first <= k && k + n <= seenByAll->second;
+    steps.push_back({k, keys, full});
   }
   return steps;
+}
+
+LogicalResult AttentionModel::addSteps(const Rows &rows, int64_t first,
+                                       int64_t m, int64_t n, int64_t key,
+                                       int64_t blocks, bool classify,
+                                       SmallVectorImpl<Step> &steps) {
+  int64_t qFirst = rows.qOffset + first,
+          count =
+              std::min(tileEnd(first, m, blockSizes().first), rows.queries) -
+              first,
+          keys = std::min(blocks * n, rows.keys - key),
+          kFirst = rows.keyPosition + key;
+  bool asksHidden = mask->hasHoles() && mask->mayBeHidden(),
+       asksFull = (classify || asksHidden) && mask->mayBeFull();
+  Step all{key, keys, false, blocks};
+  bool asksOne = blocks > 1 && mask->hasMask() && mask->asksByBlock();
+  if (asksHidden && !asksOne) {
+    FailureOr<bool> hidden =
+        mask->isHidden(qFirst, qFirst + count - 1, kFirst, kFirst + keys - 1);
+    if (failed(hidden))
+      return failure();
+    if (*hidden)
+      return success();
+  }
+  bool full = false;
+  if (asksFull && !asksOne && keys == blocks * n) {
+    // As the compiled program asks: of the whole tile, padding included.
+    FailureOr<bool> answer =
+        mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + keys - 1);
+    if (failed(answer))
+      return failure();
+    full = *answer;
+  }
+  if (full || blocks == 1 || (!asksHidden && !asksFull)) {
+    all.full = full && classify;
+    steps.push_back(all);
+    return success();
+  }
+  if (blocks <= grain) {
+    ++numCoarse;
+    SmallVector<Step> middle;
+    if (failed(addSteps(rows, first, m, n, key + blocks / 2 * n, 1, classify,
+                        middle)))
+      return failure();
+    if (!middle.empty()) {
+      all.full = middle.front().full && keys == blocks * n;
+      steps.push_back(all);
+    }
+    return success();
+  }
+  int64_t half = blocks / 2;
+  return success(
+      succeeded(addSteps(rows, first, m, n, key, half, classify, steps)) &&
+      succeeded(addSteps(rows, first, m, n, key + half * n, blocks - half,
+                         classify, steps)));
+}
+
+FailureOr<int64_t> AttentionModel::estimateWork(const Rows &rows, int64_t first,
+                                                int64_t m, int64_t n,
+                                                bool classify) {
+  grain = std::max<int64_t>(ceilDiv(rows.keys, n) / 256, 1);
+  int64_t before = mask->getWork(), coarse = numCoarse;
+  TileCount count;
+  FailureOr<bool> counted = countRange(rows, first, m, n, classify, count);
+  if (failed(counted) ||
+      (!*counted && failed(steps(rows, first, m, n, classify))))
+    return failure();
+  // Each of the blocks that one stood for would be asked about.
+  return mask->getWork() - before +
+         (numCoarse - coarse) * grain * mask->getBlockWork();
+}
+
+LogicalResult AttentionModel::forEachTile(
+    const Rows &rows, int64_t m, int64_t n, bool classify,
+    function_ref<LogicalResult(const TileGroup &)> visit) {
+  int64_t block = blockSizes().first,
+          tiles = countTiles(rows.queries, m, block);
+  int64_t groups = tiles;
+  grain = 1;
+  if (!block && tiles > 64 && mask->hasMask() && !mask->hasLists()) {
+    int64_t most = 1;
+    for (int64_t probe : {tiles / 2, tiles - 2}) {
+      FailureOr<int64_t> work = estimateWork(rows, probe * m, m, n, classify);
+      if (failed(work))
+        return failure();
+      most = std::max(most, *work);
+    }
+    // Few tiles at least, of a long row some blocks.
+    int64_t share = std::max<int64_t>(budget / places, 1);
+    grain = 1;
+    if (most * tiles > share) {
+      groups = std::clamp<int64_t>(share / most, 16, tiles);
+      grain = std::clamp<int64_t>(groups * most / share, 1,
+                                  ceilDiv(ceilDiv(rows.keys, n), 64));
+    }
+  }
+  if (groups == tiles) {
+    for (int64_t q = 0, end = 0; q < rows.queries; q = end) {
+      end = std::min(tileEnd(q, m, block), rows.queries);
+      if (failed(visit({q, end, 1, q, end})))
+        return failure();
+    }
+    return success();
+  }
+  sampled = true;
+  // The last tile, which may have fewer rows, stands for itself.
+  int64_t whole = tiles - 1;
+  for (int64_t group = 0; group < groups; ++group) {
+    int64_t from = whole * group / groups, to = whole * (group + 1) / groups;
+    if (from == to)
+      continue;
+    int64_t middle = (from + to) / 2;
+    if (failed(
+            visit({middle * m, (middle + 1) * m, to - from, from * m, to * m})))
+      return failure();
+  }
+  return visit({whole * m, rows.queries, 1, whole * m, rows.queries});
 }
 
 FailureOr<KeyLoop> AttentionModel::countBlocks(int64_t m, int64_t n,
                                                bool classify) {
   KeyLoop loop;
-  auto [queryBlock, keyBlock] = blockSizes();
-  auto visit = [&, queryBlock = queryBlock,
-                keyBlock = keyBlock](const Rows &rows, int64_t, int64_t,
-                                     int64_t copies) -> LogicalResult {
-    for (int64_t q = 0, end = 0; q < rows.queries; q = end) {
-      end = tileEnd(q, m, queryBlock);
-      int64_t here = std::min(end, rows.queries) - q;
-      TileCount count;
-      FailureOr<bool> counted = countRange(rows, q, m, n, classify, count);
-      if (failed(counted))
-        return failure();
-      if (*counted) {
-        loop.blocks.all += copies * countTiles(rows.keys, n, keyBlock);
-        loop.blocks.visited += copies * count.blocks;
-        loop.loadedKeys += copies * count.keys;
-        loop.pairs += copies * count.keys * here;
-        loop.askedPairs += copies * (count.keys - count.full * n) * here;
-        loop.blocks.full += copies * count.full;
-        continue;
-      }
-      FailureOr<SmallVector<Step>> taken = steps(rows, q, m, n, classify);
-      if (failed(taken))
-        return failure();
-      loop.blocks.all += copies * countTiles(rows.keys, n, keyBlock);
-      loop.blocks.visited += copies * int64_t(taken->size());
-      for (const Step &step : *taken) {
-        loop.loadedKeys += copies * step.count;
-        int64_t pairs = copies * step.count * (std::min(end, rows.queries) - q);
-        loop.pairs += pairs;
-        loop.askedPairs += step.full ? 0 : pairs;
-        loop.blocks.full += copies * int64_t(step.full);
-      }
-    }
-    return success();
+  int64_t keyBlock = blockSizes().second;
+  auto visit = [&](const Rows &rows, int64_t, int64_t,
+                   int64_t places) -> LogicalResult {
+    return forEachTile(
+        rows, m, n, classify, [&](const TileGroup &tile) -> LogicalResult {
+          int64_t here = tile.end - tile.first, copies = places * tile.tiles;
+          TileCount count;
+          FailureOr<bool> counted =
+              countRange(rows, tile.first, m, n, classify, count);
+          if (failed(counted))
+            return failure();
+          loop.blocks.all += copies * countTiles(rows.keys, n, keyBlock);
+          auto add = [&](int64_t blocks, int64_t full, int64_t keys,
+                         int64_t askedKeys) {
+            loop.blocks.visited += copies * blocks;
+            loop.blocks.full += copies * full;
+            loop.loadedKeys += copies * keys;
+            loop.pairs += copies * keys * here;
+            loop.askedPairs += copies * askedKeys * here;
+          };
+          if (*counted) {
+            add(count.blocks, count.full, count.keys,
+                count.keys - count.full * n);
+            return success();
+          }
+          FailureOr<SmallVector<Step>> taken =
+              steps(rows, tile.first, m, n, classify);
+          if (failed(taken))
+            return failure();
+          for (const Step &step : *taken)
+            add(step.blocks, step.full ? step.blocks : 0, step.count,
+                step.full ? 0 : step.count);
+          return success();
+        });
   };
   if (failed(forEachPlace(visit)))
     return failure();

@@ -73,6 +73,10 @@ LogicalResult AttentionModel::readSizes() {
   return success();
 }
 
+/// Operations that a count may take for asking the mask: a fraction of a
+/// second.
+static constexpr int64_t kBudget = int64_t(1) << 21;
+
 FailureOr<int64_t> AttentionModel::element(Value tensor,
                                            ArrayRef<int64_t> indices) {
   const KnownValue *value = known.find(tensor);
@@ -134,12 +138,13 @@ void AttentionModel::takeSlice(Rows &rows) {
 LogicalResult AttentionModel::forEachPlace(
     function_ref<LogicalResult(const Rows &, int64_t, int64_t, int64_t)>
         visit) {
-  int64_t heads = mask->dependsOnPlace() ? sizes.heads : 1;
+  int64_t heads = mask->dependsOnHead() ? sizes.heads : 1;
   int64_t batches = batchesDiffer() ? sizes.batch : 1;
   int64_t copies = sizes.batch * sizes.heads;
   if (copies == 0)
     return success();
-  copies /= heads * batches;
+  places = heads * batches;
+  copies /= places;
   for (int64_t b = 0; b < batches; ++b) {
     FailureOr<Rows> rows = readRows(b);
     if (failed(rows))
@@ -175,6 +180,7 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   int64_t m = tiling.getTilePositions(), n = tiling.getN();
   tileHeads = tiling.getTileHeads();
   together = tiling.getJoinLists() && !op.getKeySlice();
+  budget = kBudget;
   FailureOr<KeyLoop> loop = countBlocks(m, n, /*classify=*/true);
   if (failed(loop) || failed(findNeeds(m, n, needs)))
     return failure();
@@ -193,7 +199,12 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   io.order = orderOfGrowth(sizes, target.getFastMemory(),
                            double(totals->pairs) * io.blocks.density(),
                            io.largeMemory);
-  return sweep(io, *loop, totals->pairs);
+  // Counters are compared with the above; the sweep is a picture.
+  budget = kBudget / 16;
+  if (failed(sweep(io, *loop, totals->pairs)))
+    return failure();
+  io.sampled = sampled;
+  return success();
 }
 
 LogicalResult flash::modelAttention(AttentionOp op, TargetAttr target,

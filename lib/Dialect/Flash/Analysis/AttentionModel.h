@@ -44,10 +44,18 @@ struct Rows {
   int64_t keysBefore = 0;
 };
 
-/// A step of the key loop: keys as rows of the batch.
+/// Steps of the key loop, one after another and alike: keys as rows of the
+/// batch.
 struct Step {
   int64_t first, count;
   bool full = false;
+  int64_t blocks = 1;
+};
+
+/// Tiles of queries that are looked at in one of them: the rows of that one,
+/// how many they are, and the rows of all.
+struct TileGroup {
+  int64_t first, end, tiles, from, to;
 };
 
 /// How many blocks a tile visits, how many of them are full, and the keys that
@@ -117,6 +125,20 @@ private:
   /// Counts the blocks of a tile; false where only `steps` can.
   llvm::FailureOr<bool> countRange(const Rows &rows, int64_t first, int64_t m,
                                    int64_t n, bool classify, TileCount &count);
+  /// Adds what is known of blocks of a range of keys, halving it where it is
+  /// not the same of all.
+  llvm::LogicalResult addSteps(const Rows &rows, int64_t first, int64_t m,
+                               int64_t n, int64_t key, int64_t blocks,
+                               bool classify,
+                               llvm::SmallVectorImpl<Step> &steps);
+  /// Operations that asking about a tile's blocks takes.
+  llvm::FailureOr<int64_t> estimateWork(const Rows &rows, int64_t first,
+                                        int64_t m, int64_t n, bool classify);
+  /// Visits tiles of up to m queries: each of them, or, where that would ask
+  /// more of the mask than a report may take, some for the others beside them.
+  llvm::LogicalResult
+  forEachTile(const Rows &rows, int64_t m, int64_t n, bool classify,
+              llvm::function_ref<llvm::LogicalResult(const TileGroup &)> visit);
   /// Adds those of the blocks of a list: the mask's with this number, or one of
   /// the blocks of a range.
   llvm::LogicalResult walkList(const Rows &rows, int64_t first, int64_t m,
@@ -152,7 +174,7 @@ private:
   /// Queries and keys that lists number together; 0 where there are none.
   std::pair<int64_t, int64_t> blockSizes() { return op.getMaskBlockSizes(); }
   bool batchesDiffer() {
-    return mask->dependsOnPlace() || op.isRagged() || op.getKvLengths();
+    return mask->dependsOnBatch() || op.isRagged() || op.getKvLengths();
   }
   /// Whether the number of keys is known to be a multiple of n.
   bool allWhole(int64_t n) {
@@ -172,6 +194,14 @@ private:
   bool together = false;
   /// Query heads of a tile.
   int64_t tileHeads = 1;
+  /// Places that are visited, and operations that a count may take for asking
+  /// the mask.
+  int64_t places = 1, budget = 0;
+  /// Blocks of keys that one in the middle stands for, where they are not
+  /// alike, and how often one did.
+  int64_t grain = 1, numCoarse = 0;
+  /// Whether some tiles stood for others.
+  bool sampled = false;
 };
 
 } // namespace flash::io

@@ -50,11 +50,36 @@ LogicalResult AttentionModel::findNeeds(int64_t m, int64_t n, Needs &needs) {
   int64_t batches = batchesDiffer() ? 1 : sizes.batch;
   std::map<int64_t, IntervalSet> &queries = needs.queries.byHead,
                                  &keys = needs.keys.byHead;
+  // Queries [from, to) of a place, which see these rows of keys.
+  auto note = [&](const Rows &rows, int64_t b, int64_t h, int64_t from,
+                  int64_t to,
+                  ArrayRef<std::pair<int64_t, int64_t>> seen) -> LogicalResult {
+    for (int64_t other = b; other < b + batches && !seen.empty(); ++other) {
+      int64_t row = op.isRagged() ? rows.queryRow : other * sizes.queries;
+      queries[h].insert(row + from, row + to);
+      for (auto [first, end] : seen)
+        if (failed(addKeys(rows, other, first, end, keys[h / group()])))
+          return failure();
+    }
+    return success();
+  };
+  auto byTile = [&](const Rows &rows, int64_t b, int64_t h) {
+    return forEachTile(
+        rows, m, n, /*classify=*/false,
+        [&](const TileGroup &tile) -> LogicalResult {
+          FailureOr<SmallVector<Step>> taken = steps(rows, tile.first, m, n);
+          if (failed(taken))
+            return failure();
+          SmallVector<std::pair<int64_t, int64_t>> seen;
+          for (const Step &step : *taken)
+            seen.push_back({step.first, step.first + step.count});
+          return note(rows, b, h, tile.from, tile.to, seen);
+        });
+  };
   auto visit = [&](const Rows &rows, int64_t b, int64_t h,
                    int64_t) -> LogicalResult {
-    int64_t block = !mask->hasMask() ? std::max<int64_t>(rows.queries, 1)
-                    : byRows         ? 1
-                                     : m;
+    if (!byRows && mask->hasMask())
+      return byTile(rows, b, h);
     // Of ranges that overlap from query to query: as many rows at once as have
     // one that sees a key at both ends.
     auto seesSome = [&](int64_t q) -> FailureOr<bool> {
@@ -63,10 +88,10 @@ LogicalResult AttentionModel::findNeeds(int64_t m, int64_t n, Needs &needs) {
         return failure();
       return keys->first < keys->second;
     };
-    for (int64_t q = 0, count = 0; q < rows.queries; q += count) {
-      if (byRows && mask->hasRanges()) {
+    for (int64_t q = 0, block = 1; q < rows.queries; q += block) {
+      if (!mask->hasMask() || mask->hasRanges()) {
         block = rows.queries - q;
-        for (bool whole = false; block > 1 && !whole;) {
+        for (bool whole = !mask->hasMask(); block > 1 && !whole;) {
           FailureOr<bool> first = seesSome(q), last = seesSome(q + block - 1);
           if (failed(first) || failed(last))
             return failure();
@@ -74,45 +99,26 @@ LogicalResult AttentionModel::findNeeds(int64_t m, int64_t n, Needs &needs) {
           block = whole ? block : ceilDiv(block, 2);
         }
       }
-      int64_t end = byRows ? q + block : tileEnd(q, block, blockSizes().first);
-      count = std::min(end, rows.queries) - q;
-      SmallVector<std::pair<int64_t, int64_t>> seen;
-      if (byRows) {
-        FailureOr<std::pair<int64_t, int64_t>> visible =
-            visibleRows(rows, q, count);
-        if (failed(visible))
-          return failure();
-        if (visible->first < visible->second)
-          seen.push_back(*visible);
-      } else {
-        FailureOr<SmallVector<Step>> taken = steps(rows, q, m, n);
-        if (failed(taken))
-          return failure();
-        for (const Step &step : *taken)
-          seen.push_back({step.first, step.first + step.count});
-      }
-      for (int64_t other = b; other < b + batches; ++other) {
-        int64_t row =
-            q + (op.isRagged() ? rows.queryRow : other * sizes.queries);
-        if (!seen.empty())
-          queries[h].insert(row, row + count);
-        for (auto [first, end] : seen)
-          if (failed(addKeys(rows, other, first, end, keys[h / group()])))
-            return failure();
-      }
+      FailureOr<std::pair<int64_t, int64_t>> visible =
+          visibleRows(rows, q, block);
+      if (failed(visible))
+        return failure();
+      if (visible->first < visible->second &&
+          failed(note(rows, b, h, q, q + block, *visible)))
+        return failure();
     }
     return success();
   };
   if (failed(forEachPlace(visit)))
     return failure();
-  if (!mask->dependsOnPlace()) {
+  if (!mask->dependsOnHead()) {
     needs.queries.copies = sizes.heads;
     needs.keys.copies = sizes.keyHeads;
   }
   for (NeededRows *rows : {&needs.queries, &needs.keys})
     for (auto &[head, set] : rows->byHead)
       rows->count += rows->copies * set.size();
-  if (!batchesDiffer() && sizes.batch > 0) {
+  if (!batchesDiffer() && !mask->dependsOnHead() && sizes.batch > 0) {
     needs.queries.alike = queries[0].clipped(sizes.queries);
     needs.keys.alike = keys[0].clipped(sizes.keys);
   }
