@@ -16,6 +16,7 @@
 
 #include "KnownArguments.h"
 #include "Pipeline.h"
+#include "flash/Compiler/InlineCalls.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 #include "flash/Target/BuildProgram.h"
@@ -190,6 +191,8 @@ Status flash::checkTargetIsHere(StringRef target) {
   auto [number, portable] = parseArchitecture(target);
   if (number == 0)
     return checkCPUIsHere(target);
+  if (Status known = checkTarget(target); known.failed())
+    return known;
   Result<rt::cuda::DeviceInfo> device = findDevice();
   if (device.failed())
     return Status::error("this machine cannot run " + target.str() + " code (" +
@@ -228,11 +231,23 @@ static OwningOpRef<ModuleOp> copyToModule(func::FuncOp func) {
   return module;
 }
 
+/// The same, with what the function calls in it.
+static Result<OwningOpRef<ModuleOp>> copyWithCallees(func::FuncOp func) {
+  OwningOpRef<ModuleOp> module = copyToModule(func);
+  DiagnosticCollector diagnostics(func.getContext());
+  auto copy = cast<func::FuncOp>(module->getBody()->front());
+  auto callees = func->getParentOfType<ModuleOp>();
+  if (callees && failed(inlineCalls(copy, callees)))
+    return diagnostics.takeError("a call cannot be inlined");
+  return module;
+}
+
 /// What a call must satisfy, at L0, and the names of arguments and results.
 static Status describeCall(func::FuncOp func, rt::Program &call) {
   OwningOpRef<ModuleOp> module = copyToModule(func);
   DiagnosticCollector diagnostics(func.getContext());
   PassManager manager(func.getContext());
+  manager.addNestedPass<func::FuncOp>(createSimplifyAround());
   manager.addNestedPass<func::FuncOp>(createInsertChecks());
   if (failed(manager.run(*module)))
     return diagnostics.takeError("the sizes of a call cannot be checked");
@@ -266,6 +281,7 @@ Status Executable::launch(const std::vector<rt::Argument> &arguments,
 /// The passes of L0.
 static Status schedule(compiler::Pipeline &pipeline, bool insertChecks) {
   Status status = pipeline.lower("L0", [&](OpPassManager &manager) {
+    manager.addNestedPass<func::FuncOp>(createSimplifyAround());
     if (insertChecks)
       manager.addNestedPass<func::FuncOp>(createInsertChecks());
     if (pipeline.options.splitKV > 1)
@@ -323,7 +339,10 @@ Result<FunctionIO> flash::reportIO(func::FuncOp func,
   Result<TargetAttr> target = resolveTarget(context, options.target);
   if (target.failed())
     return target.status();
-  compiler::Pipeline pipeline(copyToModule(func), options, *target);
+  Result<OwningOpRef<ModuleOp>> module = copyWithCallees(func);
+  if (module.failed())
+    return module.status();
+  compiler::Pipeline pipeline(std::move(*module), options, *target);
   Status status = schedule(pipeline, /*insertChecks=*/false);
   if (status.failed())
     return status;
@@ -348,9 +367,13 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
     return Status::error(
         "loads and stores are counted on the target cpu alone");
 
-  compiler::Pipeline pipeline(copyToModule(func), options, *target);
+  Result<OwningOpRef<ModuleOp>> module = copyWithCallees(func);
+  if (module.failed())
+    return module.status();
+  compiler::Pipeline pipeline(std::move(*module), options, *target);
   rt::Program call;
-  Status status = describeCall(func, call);
+  Status status = describeCall(
+      cast<func::FuncOp>(pipeline.module->getBody()->front()), call);
   if (status.failed())
     return status;
   // A launch plan has its checks from the host function's assertions.
@@ -359,7 +382,9 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
   if (status.ok())
     describeSchedules(pipeline, schedules, sources);
   if (status.ok())
-    status = pipeline.lower("L1", [](OpPassManager &manager) {
+    status = pipeline.lower("L1", [&](OpPassManager &manager) {
+      if (!target->isCPU())
+        manager.addNestedPass<func::FuncOp>(createTileElementwise());
       manager.addNestedPass<func::FuncOp>(createTileAttention());
     });
   if (status.ok())

@@ -136,6 +136,9 @@ private:
   }
   /// A dimension of a capture that a region reads at its position.
   void noteCaptures(AttentionOpInterface op) {
+    for (Value capture : op.getCaptures())
+      if (capture.getType().isIndex())
+        giveRole(capture, "capture");
     if (op.isRagged())
       return; // positions in a sequence
     // Rows at the end of the keys, if nobody says where.
@@ -348,7 +351,7 @@ Result<FunctionSignature> FunctionSignature::get(func::FuncOp func) {
     auto tensor = dyn_cast<RankedTensorType>(type);
     Result<rt::DType> dtype =
         convertElementType(tensor ? tensor.getElementType() : type);
-    if (!tensor || dtype.failed() || !rt::isFloat(*dtype))
+    if (!tensor || dtype.failed())
       return unsupported("result " + Twine(index), type);
     std::tie(result.name, result.isLse) =
         ret ? nameResult(ret.getOperand(index))
@@ -425,6 +428,19 @@ Result<func::FuncOp> flash::findEntry(ModuleOp module, StringRef name) {
   if (name.empty()) {
     if (candidates.size() == 1)
       return candidates.front();
+    // The one that none of the others is called by.
+    llvm::SmallPtrSet<Operation *, 4> called;
+    module.walk([&](func::CallOp call) {
+      if (auto callee = module.lookupSymbol<func::FuncOp>(call.getCallee());
+          callee && callee != call->getParentOfType<func::FuncOp>())
+        called.insert(callee);
+    });
+    if (llvm::count_if(candidates, [&](func::FuncOp func) {
+          return !called.contains(func);
+        }) == 1)
+      return *llvm::find_if(candidates, [&](func::FuncOp func) {
+        return !called.contains(func);
+      });
     return Status::error("there are " + std::to_string(candidates.size()) +
                          " functions (" + names + "): choose one with --entry");
   }

@@ -197,6 +197,7 @@ void flash::buildGPUPipeline(OpPassManager &pm,
   schedule.schedule = options.schedule;
   schedule.table = options.scheduleTable;
   pm.addNestedPass<func::FuncOp>(createChooseSchedule(schedule));
+  pm.addNestedPass<func::FuncOp>(createTileElementwise());
   pm.addNestedPass<func::FuncOp>(createTileAttention());
   addVerifier(pm, "L1");
   pm.addNestedPass<func::FuncOp>(createDecomposeAttention());

@@ -125,7 +125,9 @@ static std::string findExactFailure(const Array &array, const Array &reference,
       else if (std::isinf(have) || std::isinf(want)) {
         if (have != want)
           note(i, "infinite in one and not in the other");
-      } else if (zero && have != 0)
+      } else if (!rt::isFloat(reference.dtype()) && have != want)
+        note(i, "not the reference's integer");
+      else if (zero && have != 0)
         note(i, beside ? "not zero, but the row sees none and is not seen"
                        : "not zero, but the row sees no key");
     }

@@ -6,8 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The update of a cache, joined and padded tensors, numbers out of tensors,
-// loops and branches around attentions:
+// The update of a cache, joined and padded tensors, numbers out of tensors:
 //
 //   %k = tensor.insert_slice %new into %cache[0, 0, %p, 0] [1, 2, 1, 64] ...
 //
@@ -21,6 +20,7 @@
 
 #include "mlir/IR/DialectResourceBlobManager.h"
 
+#include <cmath>
 #include <cstring>
 
 using namespace mlir;
@@ -33,7 +33,7 @@ using rt::Status;
 
 using Slot = ScalarBody::Slot;
 
-static Slot toSlot(const RuntimeValue &value) {
+Slot reference::toSlot(const RuntimeValue &value) {
   Slot slot;
   if (auto *real = std::get_if<double>(&value))
     slot.real = *real;
@@ -42,7 +42,7 @@ static Slot toSlot(const RuntimeValue &value) {
   return slot;
 }
 
-static RuntimeValue fromSlot(const Slot &slot, Type type) {
+RuntimeValue reference::fromSlot(const Slot &slot, Type type) {
   if (type.isIntOrIndex())
     return slot.integer;
   return slot.real;
@@ -106,6 +106,7 @@ static SmallVector<int64_t> unflatten(int64_t number, ArrayRef<int64_t> shape) {
 Status Interpreter::visit(tensor::ExtractOp op) {
   const Tensor &source = tensor(op.getTensor());
   if (!source.array) {
+    guessed = true;
     values[op.getResult()] = fromSlot({}, op.getType());
     return Status::success();
   }
@@ -136,6 +137,78 @@ Status Interpreter::visit(tensor::InsertOp op) {
   ScalarBody::write(*copy, at, toSlot(values[op.getScalar()]));
   return bind(op.getResult(), std::move(*copy),
               cast<RankedTensorType>(op.getType()).getElementType());
+}
+
+/// Tensors are worked on element by element, as numbers are.
+Status Interpreter::visitElements(Operation *op) {
+  Block scope;
+  OperationState state(op->getLoc(), op->getName());
+  state.addAttributes(op->getAttrs());
+  state.propertiesAttr = op->getPropertiesAsAttribute();
+  for (Value operand : op->getOperands())
+    state.addOperands(scope.addArgument(getElementTypeOrSelf(operand.getType()),
+                                        op->getLoc()));
+  Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  state.addTypes(element);
+  if (isa<tensor::BitcastOp>(op))
+    state.name =
+        OperationName(arith::BitcastOp::getOperationName(), op->getContext());
+  Operation *scalar = Operation::create(state);
+  scope.push_back(scalar);
+  auto body =
+      ScalarBody::getOp(scalar, arithmetic.value_or(Arithmetic::Float64));
+  if (!body)
+    return notKnown(op);
+  std::vector<int64_t> shape;
+  for (Value operand : op->getOperands()) {
+    const auto *array = std::get_if<Tensor>(&values[operand]);
+    if (!array)
+      continue;
+    if (!shape.empty() && shape != array->shape)
+      return errorAt(op, rt::shapeToString(shape) + " beside " +
+                             rt::shapeToString(array->shape));
+    shape = array->shape;
+  }
+  bool isKnown = llvm::all_of(op->getOperands(), [&](Value operand) {
+    const auto *array = std::get_if<Tensor>(&values[operand]);
+    return !array || array->array;
+  });
+  if (!isKnown) {
+    guessed |= !isa<FloatType>(element);
+    return bindShape(op->getResult(0), std::move(shape));
+  }
+  SmallVector<Slot> elements(op->getNumOperands()), yielded;
+  return build(op->getResult(0), std::move(shape), [&](int64_t i) {
+    for (auto [slot, operand] : llvm::zip(elements, op->getOperands())) {
+      const auto *array = std::get_if<Tensor>(&values[operand]);
+      slot =
+          array ? ScalarBody::read(*array->array, i) : toSlot(values[operand]);
+    }
+    body->run(elements, {}, yielded);
+    return fromSlot(yielded.front(), element);
+  });
+}
+
+/// exp(x - max) over the sum of those, along a dimension.
+Status Interpreter::visit(linalg::SoftmaxOp op) {
+  const Tensor input = tensor(op.getInput());
+  Value result = op->getResult(0);
+  if (!input.array)
+    return bindShape(result, input.shape);
+  int64_t along = op.getDimension(), size = input.shape[along];
+  auto at = [&](SmallVector<int64_t> indices, int64_t n) {
+    indices[along] = n;
+    return input.array->at(flatten(indices, input.shape));
+  };
+  return build(result, input.shape, [&](int64_t i) -> RuntimeValue {
+    SmallVector<int64_t> indices = unflatten(i, input.shape);
+    double largest = -INFINITY, sum = 0;
+    for (int64_t n = 0; n < size; ++n)
+      largest = std::max(largest, at(indices, n));
+    for (int64_t n = 0; n < size; ++n)
+      sum += std::exp(at(indices, n) - largest);
+    return std::exp(at(indices, indices[along]) - largest) / sum;
+  });
 }
 
 Status Interpreter::visit(tensor::FromElementsOp op) {
@@ -307,13 +380,17 @@ Status Interpreter::visitResource(arith::ConstantOp op) {
 }
 
 Status Interpreter::visitScalars(Operation *op) {
+  if (op->getNumResults() == 1 && op->getNumRegions() == 0 &&
+      isa<RankedTensorType>(op->getResult(0).getType()) &&
+      (OpTrait::hasElementwiseMappableTraits(op) || isa<tensor::BitcastOp>(op)))
+    return visitElements(op);
   auto isNumber = [](Type type) { return type.isIntOrIndexOrFloat(); };
   std::shared_ptr<const ScalarBody> body;
   if (llvm::all_of(op->getOperandTypes(), isNumber) &&
       llvm::all_of(op->getResultTypes(), isNumber) && op->getNumRegions() == 0)
     body = ScalarBody::getOp(op, arithmetic.value_or(Arithmetic::Float64));
   if (!body)
-    return errorAt(op, "is not an operation that the reference can run");
+    return notKnown(op);
   SetVector<Value> operands(op->operand_begin(), op->operand_end());
   SmallVector<Slot> elements, results;
   for (Value operand : operands)
@@ -321,51 +398,5 @@ Status Interpreter::visitScalars(Operation *op) {
   body->run(elements, {}, results);
   for (auto [result, slot] : llvm::zip(op->getResults(), results))
     values[result] = fromSlot(slot, result.getType());
-  return Status::success();
-}
-
-//===----------------------------------------------------------------------===//
-// Loops and branches
-//===----------------------------------------------------------------------===//
-
-Status Interpreter::visitBlock(Block &block) {
-  for (Operation &op : block.without_terminator())
-    if (Status status = visit(&op); status.failed())
-      return status;
-  return Status::success();
-}
-
-Status Interpreter::visit(scf::ForOp op) {
-  std::vector<RuntimeValue> carried;
-  for (Value init : op.getInitArgs())
-    carried.push_back(values[init]);
-  int64_t step = integer(op.getStep()), end = integer(op.getUpperBound());
-  if (step <= 0)
-    return errorAt(op, "has a step of " + std::to_string(step));
-  for (int64_t i = integer(op.getLowerBound()); i < end; i += step) {
-    values[op.getInductionVar()] = i;
-    for (auto [argument, value] : llvm::zip(op.getRegionIterArgs(), carried))
-      values[argument] = value;
-    if (Status status = visitBlock(*op.getBody()); status.failed())
-      return status;
-    carried.clear();
-    for (Value yielded : op.getBody()->getTerminator()->getOperands())
-      carried.push_back(values[yielded]);
-  }
-  for (auto [result, value] : llvm::zip(op.getResults(), carried))
-    values[result] = value;
-  return Status::success();
-}
-
-Status Interpreter::visit(scf::IfOp op) {
-  Region &taken =
-      integer(op.getCondition()) ? op.getThenRegion() : op.getElseRegion();
-  if (taken.empty())
-    return Status::success();
-  if (Status status = visitBlock(taken.front()); status.failed())
-    return status;
-  for (auto [result, yielded] :
-       llvm::zip(op.getResults(), taken.front().getTerminator()->getOperands()))
-    bindAs(result, yielded);
   return Status::success();
 }

@@ -155,8 +155,10 @@ Status Interpreter::setFunctions(
     Result<std::shared_ptr<const ScalarBody>> made =
         ScalarBody::get(*region, captures,
                         arithmetic.value_or(Arithmetic::Float64), withSlopes);
-    if (made.failed())
+    if (made.failed()) {
+      guessed = true;
       return made.status();
+    }
     bodies.back() = *made;
   }
   int64_t keys = tensor(op.getKey()).shape[op.getLengthDim()];

@@ -94,6 +94,7 @@ Status Interpreter::visit(linalg::LinalgOp op) {
   if (sizes.failed())
     return sizes.status();
   if (!arithmetic) {
+    // Integers that are computed may be sizes or positions.
     for (auto [result, init] : llvm::zip(op->getResults(), op.getDpsInits()))
       if (Status status = bindShape(result, tensor(init).shape);
           status.failed())

@@ -32,49 +32,44 @@ using rt::Status;
 // Tensors
 //===----------------------------------------------------------------------===//
 
-/// Copies `source[offsets..., sizes...]`.
-static Result<Array> copySlice(const Array &source,
-                               const std::vector<int64_t> &offsets,
-                               const std::vector<int64_t> &sizes,
+/// Copies `source[offsets..., sizes..., strides...]`.
+static Result<Array> copySlice(const Array &source, ArrayRef<int64_t> offsets,
+                               ArrayRef<int64_t> sizes,
+                               ArrayRef<int64_t> strides,
                                std::vector<int64_t> resultShape) {
   Result<Array> result = Array::create(source.dtype(), std::move(resultShape));
-  if (result.failed() || result->numElements() == 0)
+  if (result.failed())
     return result;
-  int64_t rank = sizes.size(), element = rt::sizeOf(source.dtype());
-  if (rank == 0) {
-    std::memcpy(result->data(), source.data(), element);
-    return result;
-  }
-  int64_t row = sizes[rank - 1] * element, rows = result->sizeInBytes() / row;
-  for (int64_t i = 0; i < rows; ++i) {
-    int64_t rest = i, index = offsets[rank - 1],
-            stride = source.shape()[rank - 1];
-    for (int64_t dim = rank - 2; dim >= 0; --dim) {
-      index += (offsets[dim] + rest % sizes[dim]) * stride;
+  int64_t element = rt::sizeOf(source.dtype());
+  for (int64_t i = 0; i < result->numElements(); ++i) {
+    int64_t rest = i, index = 0, stride = 1;
+    for (int64_t dim = int64_t(sizes.size()) - 1; dim >= 0; --dim) {
+      index += (offsets[dim] + rest % sizes[dim] * strides[dim]) * stride;
       rest /= sizes[dim];
       stride *= source.shape()[dim];
     }
-    std::memcpy(result->dataAs<char>() + i * row,
-                source.dataAs<char>() + index * element, row);
+    std::memcpy(result->dataAs<char>() + i * element,
+                source.dataAs<char>() + index * element, element);
   }
   return result;
 }
 
 Status Interpreter::visit(tensor::ExtractSliceOp op) {
   const Tensor &source = tensor(op.getSource());
-  std::vector<int64_t> offsets, sizes;
+  std::vector<int64_t> offsets, sizes, strides;
   for (auto [offset, size, stride] : llvm::zip(
            op.getMixedOffsets(), op.getMixedSizes(), op.getMixedStrides())) {
-    if (integer(stride) != 1)
-      return errorAt(op, "only strides of 1 are supported");
     offsets.push_back(integer(offset));
     sizes.push_back(integer(size));
+    strides.push_back(integer(stride));
   }
   std::vector<int64_t> shape;
   llvm::SmallBitVector dropped = op.getDroppedDims();
   for (auto [dim, size] : llvm::enumerate(sizes)) {
-    int64_t offset = offsets[dim], whole = source.shape[dim];
-    if (offset < 0 || size < 0 || offset > whole || size > whole - offset)
+    int64_t offset = offsets[dim], whole = source.shape[dim],
+            rows = size > 0 ? (size - 1) * strides[dim] + 1 : size;
+    if (offset < 0 || size < 0 || strides[dim] < 1 || offset > whole ||
+        rows > whole - offset)
       return errorAt(op, "dimension " + std::to_string(dim) + ": " +
                              std::to_string(size) + " elements from " +
                              std::to_string(offset) + " on, of " +
@@ -85,7 +80,7 @@ Status Interpreter::visit(tensor::ExtractSliceOp op) {
   if (!arithmetic)
     return bindShape(op.getResult(), std::move(shape));
   Result<Array> slice =
-      copySlice(*source.array, offsets, sizes, std::move(shape));
+      copySlice(*source.array, offsets, sizes, strides, std::move(shape));
   if (slice.failed())
     return errorAt(op, slice.message());
   return bind(op.getResult(), std::move(*slice), op.getType().getElementType());
@@ -173,25 +168,33 @@ static int64_t toInteger(const APInt &value) {
                                   : value.getSExtValue();
 }
 
-Status Interpreter::visitDense(arith::ConstantOp op) {
-  auto type = cast<RankedTensorType>(op.getType());
-  std::vector<int64_t> shape = type.getShape().vec();
-  if (!arithmetic)
-    return bindShape(op.getResult(), std::move(shape));
-  Result<DType> element = convertElementType(type.getElementType());
+Result<Array> reference::toArray(DenseElementsAttr elements) {
+  Type type = elements.getElementType();
+  Result<DType> element = convertElementType(type);
   if (element.failed())
-    return errorAt(op, element.message());
-  Result<Array> array = Array::create(*element, std::move(shape));
+    return element.status();
+  Result<Array> array =
+      Array::create(*element, elements.getType().getShape().vec());
   if (array.failed())
-    return errorAt(op, array.message());
-  auto elements = cast<DenseElementsAttr>(op.getValue());
-  if (isa<FloatType>(type.getElementType())) {
+    return array;
+  if (isa<FloatType>(type)) {
     for (auto [index, value] : llvm::enumerate(elements.getValues<APFloat>()))
       array->set(index, value.convertToDouble());
   } else {
     for (auto [index, value] : llvm::enumerate(elements.getValues<APInt>()))
       ScalarBody::write(*array, index, {toInteger(value)});
   }
+  return array;
+}
+
+Status Interpreter::visitDense(arith::ConstantOp op) {
+  auto type = cast<RankedTensorType>(op.getType());
+  // Integers may be sizes: they are kept for shapes, too.
+  if (!arithmetic && isa<FloatType>(type.getElementType()))
+    return bindShape(op.getResult(), type.getShape().vec());
+  Result<Array> array = toArray(cast<DenseElementsAttr>(op.getValue()));
+  if (array.failed())
+    return errorAt(op, array.message());
   return bind(op.getResult(), std::move(*array), type.getElementType());
 }
 
@@ -220,7 +223,7 @@ Status Interpreter::visit(cf::AssertOp op) {
 
 Status Interpreter::visit(arith::CmpIOp op) {
   if (!op.getLhs().getType().isIntOrIndex())
-    return errorAt(op, "only integers are supported");
+    return visitScalars(op);
   unsigned width = op.getLhs().getType().isIndex()
                        ? 64
                        : op.getLhs().getType().getIntOrFloatBitWidth();
@@ -257,12 +260,8 @@ Status Interpreter::visitNumber(Operation *op) {
       !llvm::all_of(op->getResultTypes(), isInteger) ||
       op->getName().getDialectNamespace() != "arith")
     return visitScalars(op);
-  if (op->getName().getDialectNamespace() != "arith" ||
-      op->getNumResults() != 1 ||
-      !llvm::all_of(op->getOperandTypes(),
-                    [](Type type) { return type.isIntOrIndex(); }) ||
-      !op->getResult(0).getType().isIntOrIndex())
-    return errorAt(op, "is not an operation that the reference can run");
+  if (op->getNumResults() != 1)
+    return visitScalars(op);
   SmallVector<Attribute> operands;
   for (Value operand : op->getOperands())
     operands.push_back(IntegerAttr::get(

@@ -16,6 +16,9 @@
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Reference/Interpreter.h"
 
+#include "ScalarBody.h"
+
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -25,10 +28,11 @@
 
 namespace flash::reference {
 
-class ScalarBody;
-
 /// `file:line:column: 'op': message`.
 rt::Status errorAt(mlir::Operation *op, const std::string &message);
+
+ScalarBody::Slot toSlot(const RuntimeValue &value);
+RuntimeValue fromSlot(const ScalarBody::Slot &slot, mlir::Type type);
 
 class Interpreter {
 public:
@@ -42,6 +46,9 @@ public:
 
   Work work;
   bool countWork = true;
+  /// A run on shapes met what it does not know: an op, or a number that data
+  /// decides. What follows of it may not be so.
+  bool guessed = false;
 
 private:
   rt::Status visit(mlir::Operation *op);
@@ -76,6 +83,12 @@ private:
   rt::Status visit(mlir::tensor::GenerateOp op);
   rt::Status visit(mlir::scf::ForOp op);
   rt::Status visit(mlir::scf::IfOp op);
+  rt::Status visit(mlir::scf::WhileOp op);
+  rt::Status visit(mlir::scf::ParallelOp op);
+  rt::Status visit(mlir::scf::IndexSwitchOp op);
+  rt::Status visit(mlir::scf::ExecuteRegionOp op);
+  rt::Status visit(mlir::affine::AffineForOp op);
+  rt::Status visit(mlir::linalg::SoftmaxOp op);
   rt::Status visit(mlir::linalg::LinalgOp op);
   rt::Status visit(mlir::cf::AssertOp op);
   rt::Status visit(mlir::arith::ConstantOp op);
@@ -95,6 +108,21 @@ private:
   rt::Status visitResource(mlir::arith::ConstantOp op);
   /// An op on numbers, as a region may hold it.
   rt::Status visitScalars(mlir::Operation *op);
+  /// An op on each element of tensors.
+  rt::Status visitElements(mlir::Operation *op);
+  /// A loop from `begin` to `end`.
+  rt::Status visitRange(mlir::LoopLikeOpInterface op, int64_t begin,
+                        int64_t end, int64_t step);
+  /// The one block of a region, which gives the op's results.
+  rt::Status visitTaken(mlir::Operation *op, mlir::Region &taken);
+  std::vector<RuntimeValue> take(mlir::ValueRange from);
+  void give(mlir::ValueRange to, const std::vector<RuntimeValue> &taken);
+  /// An error that says that the reference lacks something, not that the call
+  /// is wrong.
+  rt::Status notKnown(mlir::Operation *op) {
+    guessed = true;
+    return errorAt(op, "is not an operation that the reference can run");
+  }
   /// The ops of a block, up to its terminator.
   rt::Status visitBlock(mlir::Block &block);
   /// A tensor whose elements `at` gives, in order.

@@ -91,6 +91,9 @@ private:
   mutable std::string failure;
 };
 
+/// The elements of a constant.
+rt::Result<rt::Array> toArray(mlir::DenseElementsAttr elements);
+
 } // namespace flash::reference
 
 #endif // FLASH_LIB_REFERENCE_SCALARBODY_H

@@ -24,6 +24,11 @@ using namespace mlir;
 using namespace flash;
 using namespace flash::reference;
 
+/// The one of a bit is its sign.
+static bool lessSigned(int64_t a, int64_t b, unsigned width) {
+  return width == 1 ? a > b : a < b;
+}
+
 IntegerFunction reference::integerFunction(Operation *op) {
   return llvm::TypeSwitch<Operation *, IntegerFunction>(op)
       .Case([](arith::AddIOp) -> IntegerFunction {
@@ -51,10 +56,14 @@ IntegerFunction reference::integerFunction(Operation *op) {
         return [](int64_t a, int64_t b, unsigned) { return a ^ b; };
       })
       .Case([](arith::MinSIOp) -> IntegerFunction {
-        return [](int64_t a, int64_t b, unsigned) { return std::min(a, b); };
+        return [](int64_t a, int64_t b, unsigned w) {
+          return lessSigned(a, b, w) ? a : b;
+        };
       })
       .Case([](arith::MaxSIOp) -> IntegerFunction {
-        return [](int64_t a, int64_t b, unsigned) { return std::max(a, b); };
+        return [](int64_t a, int64_t b, unsigned w) {
+          return lessSigned(a, b, w) ? b : a;
+        };
       })
       .Case([](arith::MinUIOp) -> IntegerFunction {
         return [](int64_t a, int64_t b, unsigned w) {

@@ -75,6 +75,13 @@ flash::parseTarget(MLIRContext *context, StringRef text,
       return TargetAttr::get(context, StringAttr::get(context, row.kind),
                              row.cores, row.fastMemory, row.registers, row.l2,
                              /*vectorBits=*/0);
+  // sm_90 has no kernels of its own, sm_90a has.
+  std::string meant;
+  for (StringRef name : getGPUNames())
+    if (name.starts_with(text) && text.starts_with("sm_"))
+      meant = "; did you mean '" + name.str() + "'?";
+  if (!meant.empty())
+    return emitError() << "no target '" << text << "'" << meant;
   return emitError() << "no target '" << text << "'; there are cpu, "
                      << llvm::join(getGPUNames(), ", ")
                      << ", cpu:NAME (cpu:x86-64-v3, cpu:znver4, ...), or a "

@@ -53,6 +53,9 @@ struct Work {
 struct ShapeRun {
   std::vector<RuntimeValue> results;
   Work work;
+  /// False where the function has an op that the reference lacks, or data
+  /// decide what it does: then nothing is said of results and work.
+  bool isKnown = true;
 };
 
 /// Runs on shapes; `args` need no arrays. Counting work takes time that grows

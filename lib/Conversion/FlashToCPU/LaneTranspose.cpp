@@ -59,7 +59,8 @@ std::optional<AcrossIndex> flash::liesAcross(linalg::LinalgOp op,
   MemRefType type = read.getMemRefType();
   int64_t offset;
   SmallVector<int64_t> strides;
-  if (type.getRank() < 2 || type.getElementTypeBitWidth() < 8 ||
+  if (type.getRank() < 2 || !type.getElementType().isIntOrFloat() ||
+      type.getElementTypeBitWidth() < 8 ||
       failed(type.getStridesAndOffset(strides, offset)) || strides.back() != 1)
     return std::nullopt;
   OperandRange others = read.getIndices().drop_back();

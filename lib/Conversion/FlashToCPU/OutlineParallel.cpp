@@ -99,16 +99,31 @@ static LogicalResult hoistBuffers(func::FuncOp body) {
   return success();
 }
 
+/// Whether a buffer, or a view of it, is what its block yields.
+static bool isYielded(Value buffer, Block *block) {
+  return llvm::any_of(buffer.getUsers(), [&](Operation *user) {
+    if (user->hasTrait<OpTrait::IsTerminator>())
+      return user->getBlock() == block;
+    return isa<ViewLikeOpInterface>(user) &&
+           llvm::any_of(user->getResults(),
+                        [&](Value view) { return isYielded(view, block); });
+  });
+}
+
 /// Frees what a function still allocates itself (results of a loop that the
-/// next one reads) before it returns; no buffer leaves it, results are outputs.
+/// next one reads) before it returns, and an iteration or a branch before it
+/// ends; no buffer leaves it, results are outputs.
 static void freeBuffers(func::FuncOp func) {
   if (func.isExternal() || !func.getBody().hasOneBlock())
     return;
-  Block &block = func.getBody().front();
-  for (auto alloc : block.getOps<memref::AllocOp>()) {
-    if (llvm::any_of(alloc->getUsers(), llvm::IsaPred<memref::DeallocOp>))
-      continue;
-    OpBuilder b(block.getTerminator());
+  SmallVector<memref::AllocOp> allocs;
+  func.walk([&](memref::AllocOp alloc) {
+    if (!llvm::any_of(alloc->getUsers(), llvm::IsaPred<memref::DeallocOp>) &&
+        !isYielded(alloc, alloc->getBlock()))
+      allocs.push_back(alloc);
+  });
+  for (memref::AllocOp alloc : allocs) {
+    OpBuilder b(alloc->getBlock()->getTerminator());
     memref::DeallocOp::create(b, alloc.getLoc(), alloc);
   }
 }

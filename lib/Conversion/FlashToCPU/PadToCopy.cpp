@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
 
 #define DEBUG_TYPE "flash-pad-to-copy"
 
@@ -30,6 +31,44 @@ namespace flash {
 
 using namespace mlir;
 
+/// Where the padding is computed of an element's place:
+///
+///   %f = linalg.generic outs(%empty) { body of the pad, of linalg.index }
+///   %p = tensor.insert_slice %t into %f[...]
+static LogicalResult padByPlace(IRRewriter &rewriter, tensor::PadOp pad) {
+  Location loc = pad.getLoc();
+  RankedTensorType type = pad.getResultType();
+  ReifiedRankedShapedTypeDims sizes;
+  if (failed(reifyResultShapes(rewriter, pad, sizes)))
+    return failure();
+  Value empty = tensor::EmptyOp::create(rewriter, loc, sizes.front(),
+                                        type.getElementType());
+  AffineMap map = rewriter.getMultiDimIdentityMap(type.getRank());
+  SmallVector<utils::IteratorType> loops(type.getRank(),
+                                         utils::IteratorType::parallel);
+  auto filled = linalg::GenericOp::create(
+      rewriter, loc, TypeRange(empty.getType()), ValueRange(), empty, map,
+      loops, [&](OpBuilder &b, Location at, ValueRange) {
+        IRMapping mapping;
+        Block &body = pad.getRegion().front();
+        for (auto [dim, argument] : llvm::enumerate(body.getArguments()))
+          mapping.map(argument,
+                      Value(linalg::IndexOp::create(b, at, int64_t(dim))));
+        for (Operation &op : body.without_terminator())
+          b.clone(op, mapping);
+        linalg::YieldOp::create(
+            b, at,
+            mapping.lookupOrDefault(body.getTerminator()->getOperand(0)));
+      });
+  SmallVector<OpFoldResult> strides(type.getRank(), rewriter.getIndexAttr(1));
+  rewriter.replaceOpWithNewOp<tensor::InsertSliceOp>(
+      pad, pad.getSource(),
+      tensor::CastOp::create(rewriter, loc, type, filled.getResult(0)),
+      pad.getMixedLowPad(),
+      tensor::getMixedSizes(rewriter, loc, pad.getSource()), strides);
+  return success();
+}
+
 namespace {
 
 struct PadToCopyPass : flash::impl::PadToCopyPassBase<PadToCopyPass> {
@@ -37,7 +76,10 @@ struct PadToCopyPass : flash::impl::PadToCopyPassBase<PadToCopyPass> {
     IRRewriter rewriter(&getContext());
     WalkResult result = getOperation()->walk([&](tensor::PadOp pad) {
       rewriter.setInsertionPoint(pad);
-      if (failed(linalg::rewriteInDestinationPassingStyle(rewriter, pad))) {
+      if (failed(pad.getConstantPaddingValue()
+                     ? LogicalResult(linalg::rewriteInDestinationPassingStyle(
+                           rewriter, pad))
+                     : padByPlace(rewriter, pad))) {
         pad.emitOpError("cannot be written as a fill and a copy");
         return WalkResult::interrupt();
       }

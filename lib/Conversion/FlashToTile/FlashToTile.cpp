@@ -70,13 +70,20 @@ LogicalResult FunctionConverter::convert(Operation *op) {
     InFlightDiagnostic error =
         op->emitError("on a GPU, a function may hold attention and what "
                       "belongs to it, but not '")
-        << op->getName() << "', which is not supported there yet";
+        << op->getName()
+        << "', which is not supported there yet; do it to the caller's tensors "
+           "before or after the call";
     if (isa<linalg::LinalgOp>(op))
-      error
-          << "; do it to the caller's tensors before or after the call, or, if "
-             "it is done to scores, in a `score` region";
+      error << ", or, if it is done to scores, in a `score` region";
     return error;
   }
+
+  if (isa<scf::ForallOp, cf::AssertOp>(op) &&
+      llvm::any_of(op->getOperands(), isRead))
+    return op->emitError("on a GPU, what the host decides cannot be read from "
+                         "a tensor: make the number an argument of the "
+                         "function (of an assertion by flash-raise: "
+                         "finite-minima-hide asserts nothing)");
 
   if (auto forall = dyn_cast<scf::ForallOp>(op)) {
     if (failed(outline(forall)))
@@ -133,8 +140,10 @@ LogicalResult FunctionConverter::convert(Operation *op) {
              !(isa<arith::ConstantOp>(op) &&
                isTensor(op->getResult(0).getType()))) {
     // Index arithmetic stays as it is; of other numbers the kernel has its own.
-    if (!op->use_empty() || !isPure(op) || op->getNumResults() != 1 ||
-        op->getResult(0).getType().isIndex())
+    if (op->getNumResults() != 1 || !isPure(op))
+      return success();
+    Value number = op->getResult(0);
+    if (!isRead(number) && (!number.use_empty() || number.getType().isIndex()))
       return success();
   }
   converted.push_back(op);

@@ -29,6 +29,10 @@ namespace flash {
 /// The memref that holds a tensor of the host: dense.
 mlir::MemRefType denseType(mlir::Type tensor);
 
+/// Whether a number is read from a tensor, in device memory, or made of one
+/// that is.
+bool isRead(mlir::Value value);
+
 /// Turns one function into host code; kernels go to `kernels`.
 class FunctionConverter {
 public:

@@ -91,6 +91,11 @@ struct Product {
 /// has the element's row and column.
 void legalizeBody(mlir::Region &body, mlir::ValueRange position);
 
+/// Tensors that bodies of elements read without a place in memory: constants
+/// move in front of the loop, and an element of those that are made of numbers
+/// is chosen from these.
+void simplifyReads(mlir::scf::ForallOp op);
+
 /// Gives the steps of a loop over tiles one form: linalg.generic whose loops
 /// are rows and columns, beside fills, contractions and transposed views.
 void normalizeSteps(mlir::Operation *root);

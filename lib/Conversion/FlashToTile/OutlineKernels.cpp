@@ -23,6 +23,7 @@
 #include "KnownDivisor.h"
 #include "TileOrder.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/IR/Matchers.h"
@@ -215,14 +216,25 @@ static int64_t clusterOf(scf::ForallOp op, tile::KernelAttr attr) {
   return count && *count % cluster ? 1 : cluster;
 }
 
+bool flash::isRead(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<tensor::ExtractOp>(op))
+    return true;
+  return isa_and_nonnull<arith::ArithDialect, math::MathDialect,
+                         affine::AffineDialect>(
+             op ? op->getDialect() : nullptr) &&
+         llvm::any_of(op->getOperands(), isRead);
+}
+
 /// What a launch does not pass: numbers that are computed, or read from a
-/// tensor (a seed in device memory). The host has launches and sizes.
+/// tensor (a seed or a position in device memory). The host has launches and
+/// sizes.
 static bool isOfKernel(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op || op->hasTrait<OpTrait::ConstantLike>() ||
       isa<TensorType>(value.getType()) || op->getNumRegions() != 0)
     return false;
-  return isa<tensor::ExtractOp>(op) ||
+  return isRead(value) ||
          (!value.getType().isIndex() &&
           isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
               op->getDialect()));
@@ -255,6 +267,7 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   if (op->hasAttr(FlashDialect::getScheduleAttrName()))
     return op.emitError() << "has '" << FlashDialect::getScheduleAttrName()
                           << "': run flash-split-schedule before";
+  simplifyReads(op);
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
   normalizeSteps(op);
   sinkNumbers(op);
@@ -269,7 +282,9 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
     if (isa<RankedTensorType>(value.getType())) {
       if (value.getDefiningOp<arith::ConstantOp>()) {
         if (llvm::any_of(value.getUsers(), [&](Operation *user) {
-              return isa<tensor::ExtractSliceOp, ReadPagesOp>(user) &&
+              auto pages = dyn_cast<ReadPagesOp>(user);
+              return (isa<tensor::ExtractSliceOp>(user) ||
+                      (pages && pages.getSource() == value)) &&
                      op->isAncestor(user);
             }))
           return op.emitOpError(

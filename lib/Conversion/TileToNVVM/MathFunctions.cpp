@@ -21,6 +21,7 @@
 
 #include "Lowering.h"
 
+#include "flash/Conversion/ExpandFloat8.h"
 #include "flash/Conversion/ExpandScalars.h"
 
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -61,6 +62,42 @@ template <typename OpT> struct Instruction : OnF32<OpT> {
     return e.intrinsic(op.getType(), name, op.getOperand());
   }
   std::string name;
+};
+
+/// The same of an f64: what PTX has of those.
+template <typename OpT> struct InstructionOnF64 : OpRewritePattern<OpT> {
+  InstructionOnF64(MLIRContext *context, StringRef name)
+      : OpRewritePattern<OpT>(context), name(name) {}
+  LogicalResult matchAndRewrite(OpT op,
+                                PatternRewriter &rewriter) const override {
+    if (!op.getType().isF64())
+      return rewriter.notifyMatchFailure(op, "is not f64");
+    Emitter e(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, e.intrinsic(op.getType(), name,
+                                       SmallVector<Value>(op->getOperands())));
+    return success();
+  }
+  std::string name;
+};
+
+/// An op of 16-bit floats that upstream's expansion does not know: rounded once
+/// more than it would be, where it rounds at all.
+template <typename OpT> struct ThroughF32 : OpRewritePattern<OpT> {
+  using OpRewritePattern<OpT>::OpRewritePattern;
+  LogicalResult matchAndRewrite(OpT op,
+                                PatternRewriter &rewriter) const override {
+    Type type = op.getType(), f32 = rewriter.getF32Type();
+    if (!type.isF16() && !type.isBF16())
+      return rewriter.notifyMatchFailure(op, "has no 16-bit floats");
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands())
+      operands.push_back(
+          arith::ExtFOp::create(rewriter, op.getLoc(), f32, operand));
+    Value wide = OpT::create(rewriter, op.getLoc(), TypeRange(f32), operands,
+                             op->getAttrs());
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, type, wide);
+    return success();
+  }
 };
 
 /// exp2(x * factor).
@@ -141,15 +178,24 @@ struct Division : OnF32<arith::DivFOp> {
 
 /// The bits of one number with the sign of another: what is made of others has
 /// the op in it, and PTX's instruction no intrinsic that takes it.
-struct CopySign : OnF32<math::CopySignOp> {
-  using OnF32::OnF32;
-  Value emit(math::CopySignOp op, Emitter &e) const override {
-    auto bits = [&](Value x) -> Value {
-      return arith::BitcastOp::create(e, e.getI32Type(), x);
+struct CopySign : OpRewritePattern<math::CopySignOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::CopySignOp op,
+                                PatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    unsigned width = op.getType().getIntOrFloatBitWidth();
+    Type integer = rewriter.getIntegerType(width);
+    auto of = [&](Value x, const APInt &mask) -> Value {
+      Value bits = arith::BitcastOp::create(rewriter, loc, integer, x);
+      Value kept = arith::ConstantOp::create(
+          rewriter, loc, rewriter.getIntegerAttr(integer, mask));
+      return arith::AndIOp::create(rewriter, loc, bits, kept);
     };
-    Value sign = e.bitAnd(bits(op.getRhs()), INT32_MIN);
-    Value number = e.bitAnd(bits(op.getLhs()), INT32_MAX);
-    return arith::BitcastOp::create(e, op.getType(), e.bitOr(number, sign));
+    Value both = arith::OrIOp::create(
+        rewriter, loc, of(op.getLhs(), APInt::getSignedMaxValue(width)),
+        of(op.getRhs(), APInt::getSignMask(width)));
+    rewriter.replaceOpWithNewOp<arith::BitcastOp>(op, op.getType(), both);
+    return success();
   }
 };
 
@@ -215,7 +261,20 @@ static void populateMathFunctions(RewritePatternSet &patterns) {
   patterns.add<Instruction<math::FloorOp>>(context, "llvm.floor.f32");
   patterns.add<Instruction<math::CeilOp>>(context, "llvm.ceil.f32");
   patterns.add<Instruction<math::RoundEvenOp>>(context, "llvm.roundeven.f32");
+  patterns.add<InstructionOnF64<math::AbsFOp>>(context, "llvm.fabs.f64");
+  patterns.add<InstructionOnF64<math::FloorOp>>(context, "llvm.floor.f64");
+  patterns.add<InstructionOnF64<math::CeilOp>>(context, "llvm.ceil.f64");
+  patterns.add<InstructionOnF64<math::TruncOp>>(context, "llvm.trunc.f64");
+  patterns.add<InstructionOnF64<math::RoundEvenOp>>(context,
+                                                    "llvm.roundeven.f64");
+  patterns.add<InstructionOnF64<math::FmaOp>>(context, "llvm.fma.f64");
+  patterns.add<InstructionOnF64<math::SqrtOp>>(context, "llvm.sqrt.f64");
   // Narrow types go through f32; what is left is made of the above.
+  patterns.add<ThroughF32<math::AbsFOp>, ThroughF32<math::FloorOp>,
+               ThroughF32<math::CeilOp>, ThroughF32<math::TruncOp>,
+               ThroughF32<math::RoundOp>, ThroughF32<math::RoundEvenOp>,
+               ThroughF32<math::FmaOp>, ThroughF32<arith::RemFOp>>(context);
+  patterns.add<flash::WidenFloat8, flash::NarrowToFloat8>(context);
   populateMathF32ExpansionPatterns(patterns, [](StringRef) { return true; });
   math::populateExpansionPatterns(patterns,
                                   {"sinh", "cosh", "tan", "asinh", "acosh",
@@ -237,15 +296,36 @@ static bool isNative(Operation *op) {
          op->getResult(0).getType().isF32();
 }
 
+/// Says of an op of the program, not of what it would become, that there is no
+/// such function of f64.
+static WalkResult checkF64(Operation *op) {
+  bool isFunction = isa_and_nonnull<math::MathDialect>(op->getDialect());
+  auto isF64 = [](Type type) { return type.isF64(); };
+  if ((!isFunction && !isa<arith::RemFOp>(op)) ||
+      llvm::none_of(op->getOperandTypes(), isF64) ||
+      isa<math::AbsFOp, math::FloorOp, math::CeilOp, math::TruncOp,
+          math::RoundEvenOp, math::FmaOp, math::SqrtOp, math::CopySignOp,
+          math::ClampFOp, math::IsNaNOp, math::IsInfOp, math::IsFiniteOp,
+          math::IsNormalOp>(op))
+    return WalkResult::advance();
+  op->emitOpError("of f64 is not supported on a GPU, whose functions are of "
+                  "f32: write arith.truncf before it and arith.extf after it");
+  return WalkResult::interrupt();
+}
+
 LogicalResult flash::tile::lowerMathFunctions(gpu::GPUModuleOp module) {
   SmallVector<Operation *> ops;
   auto isMath = [](Operation *op) {
     return isa_and_nonnull<math::MathDialect>(op->getDialect());
   };
-  module.walk([&](Operation *op) {
-    if (isMath(op) || isa<arith::DivFOp, arith::RemFOp>(op))
+  WalkResult known = module.walk([&](Operation *op) {
+    if (isMath(op) ||
+        isa<arith::DivFOp, arith::RemFOp, arith::ExtFOp, arith::TruncFOp>(op))
       ops.push_back(op);
+    return checkF64(op);
   });
+  if (known.wasInterrupted())
+    return failure();
   RewritePatternSet patterns(module.getContext());
   populateMathFunctions(patterns);
   GreedyRewriteConfig config;

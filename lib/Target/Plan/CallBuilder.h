@@ -67,7 +67,8 @@ private:
   Size known(mlir::OpFoldResult value);
   Sizes known(llvm::ArrayRef<mlir::OpFoldResult> values);
   /// Checks that parts of a tensor lie within it.
-  void checkSlice(const Sizes &whole, const Sizes &offsets, const Sizes &sizes);
+  void checkSlice(const Sizes &whole, const Sizes &offsets,
+                  const Sizes &strides, const Sizes &sizes);
   /// Binds the sizes of a value, and checks those that its type says.
   mlir::LogicalResult bind(mlir::Value value, Sizes sizes);
   /// Binds a result whose sizes are those of its type, and these.

@@ -14,6 +14,7 @@
 
 #include "flash/Tools/FlashRun/FlashRun.h"
 
+#include "flash/Compiler/InlineCalls.h"
 #include "flash/Dialect/Flash/Transforms/Gradients.h"
 
 #include "flash/Dialect/Flash/Analysis/IOReport.h"
@@ -62,6 +63,8 @@ private:
   Status compareCounters();
   Status writeArtifact();
   Status prepareInputs();
+  Status checkResultMemory(const std::vector<std::vector<int64_t>> &sizes);
+  Status makeResults();
   Status execute();
   Status writeOutputs();
   void describe();
@@ -102,6 +105,8 @@ Status Runner::parse() {
   if (entry.failed())
     return entry.status().withContext(options.file);
   func = *entry;
+  if (failed(inlineCalls(func, *module)))
+    return diagnostics.takeError("a call cannot be inlined");
   if (options.differentiate) {
     FailureOr<func::FuncOp> both = addForwardAndBackward(func);
     if (failed(both))
@@ -223,29 +228,48 @@ Status Runner::prepareInputs() {
   inputs = std::move(*made);
   report.defaults = inputs.defaults;
 
+  // What the reference finds wrong with a call it says at an op's place. Where
+  // it does not know all of the function, what is compiled decides.
   Result<reference::ShapeRun> shapes =
       reference::runShapes(func, inputs.values);
   if (shapes.failed())
     return shapes.status();
   report.work = shapes->work;
-  double total = 0;
   for (const RuntimeValue &value : inputs.values)
     if (const auto *tensor = std::get_if<Tensor>(&value))
-      total += report.inputBytes += tensor->array->sizeInBytes();
-  for (const RuntimeValue &value : shapes->results) {
-    Result<int64_t> count = rt::countElements(std::get<Tensor>(value).shape);
+      report.inputBytes += tensor->array->sizeInBytes();
+  if (!shapes->isKnown)
+    return Status::success();
+  std::vector<std::vector<int64_t>> sizes;
+  for (const RuntimeValue &value : shapes->results)
+    sizes.push_back(std::get<Tensor>(value).shape);
+  return checkResultMemory(sizes);
+}
+
+/// Whether the results fit into this machine, beside the inputs.
+Status
+Runner::checkResultMemory(const std::vector<std::vector<int64_t>> &sizes) {
+  double total = double(report.inputBytes);
+  for (auto [shape, info] : llvm::zip(sizes, signature.results)) {
+    Result<int64_t> count = rt::countElements(shape);
     if (count.failed())
       return count.status();
     // Checking holds every result twice more: f64, and unfused.
-    total += double(*count) * (rt::sizeOf(std::get<Tensor>(value).type) +
-                               (options.check ? 12 : 0));
+    total +=
+        double(*count) * (rt::sizeOf(info.dtype) + (options.check ? 12 : 0));
   }
-  Status status = checkMemory(total);
-  if (status.failed())
+  return checkMemory(total);
+}
+
+/// Results of the sizes that the compiled function gives them.
+Status Runner::makeResults() {
+  auto sizes = executable->plan().getResultShapes(hostArguments(inputs.values));
+  if (sizes.failed())
+    return sizes.status().withContext("calling @" + signature.name);
+  if (Status status = checkResultMemory(*sizes); status.failed())
     return status;
-  for (auto [value, info] : llvm::zip(shapes->results, signature.results)) {
-    Result<Array> array =
-        Array::create(info.dtype, std::get<Tensor>(value).shape);
+  for (auto [shape, info] : llvm::zip(*sizes, signature.results)) {
+    Result<Array> array = Array::create(info.dtype, shape);
     if (array.failed())
       return array.status();
     reference::poison(*array);
@@ -341,8 +365,8 @@ Status Runner::run() {
     describe();
   } else {
     status = checkTargetIsHere(report.target);
-    for (auto step :
-         {&Runner::prepareInputs, &Runner::compile, &Runner::execute}) {
+    for (auto step : {&Runner::prepareInputs, &Runner::compile,
+                      &Runner::makeResults, &Runner::execute}) {
       if (status.failed())
         return status;
       status = (this->*step)();

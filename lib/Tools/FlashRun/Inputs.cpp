@@ -225,9 +225,12 @@ private:
 
     for (auto [index, argument] : llvm::enumerate(signature.arguments)) {
       if (argument.isIndex) {
+        // With 0 many a mask that captures it hides every key.
+        int64_t other = argument.role == "capture" ? 4 : 0;
         if (!scalars[index])
-          inputs.defaults.push_back(argument.name + " = 0");
-        inputs.values.push_back(scalars[index].value_or(0));
+          inputs.defaults.push_back(argument.name + " = " +
+                                    std::to_string(other));
+        inputs.values.push_back(scalars[index].value_or(other));
         continue;
       }
       if (argument.isReal) {

@@ -56,7 +56,7 @@ static void printCheck(llvm::raw_ostream &os, const ResultCheck &check) {
     measure("row", v.error.row, v.unfused.row, v.limit.row);
   os << (v.passed() ? "  ok" : "  FAILED: " + v.failure)
      << (check.zero ? ", but all of it is 0: if no query sees a key, --input "
-                      "gives the mask other data\n"
+                      "and --scalar give the mask other data\n"
                     : "\n");
 }
 

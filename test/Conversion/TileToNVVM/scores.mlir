@@ -134,7 +134,7 @@ gpu.module @kernels {
 gpu.module @kernels {
   gpu.func @unknown(%x: f64, %m: memref<6xf64>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
-    // expected-error @below {{'math.cbrt' op of 'f64' is not supported on a GPU, where there is no library of functions}}
+    // expected-error @below {{'math.cbrt' op of f64 is not supported on a GPU, whose functions are of f32: write arith.truncf before it and arith.extf after it}}
     %a = math.cbrt %x : f64
     memref.store %a, %m[%c0] : memref<6xf64>
     gpu.return

@@ -3,6 +3,8 @@
     functions.py                   the names, one a line
     functions.py NAME              the program of one
     functions.py --group N OF      that of every OF-th from the N-th on, in one region
+    functions.py --narrow TYPE     that of all functions of floats, of f16, bf16, f8E4M3FN, f8E5M2
+    functions.py --f64             one program for each function of floats of f64
     functions.py --each [NAME...]  the programs of all but those, for -split-input-file
     functions.py --docs FILE       compares the names with those of the table
 """
@@ -103,8 +105,52 @@ def programs():
                                 "%o = arith.addi %a, %c5 : i32", "scf.yield %o : i32", "}"])
     made["tensor.dim"] = position(["%zero = arith.constant 0 : index", "%a = tensor.dim %t, %zero : tensor<?xf32>",
                                    "%m = arith.index_cast %a : index to i32"])
+    made["tensor.from_elements"] = position(["%q = arith.muli %n, %c5 : i32", "%l = tensor.from_elements %n, %q, %c3 : tensor<3xi32>",
+                                             "%three = arith.constant 3 : index", "%u = arith.remui %j, %three : index",
+                                             "%m = tensor.extract %l[%u] : tensor<3xi32>"])
+    made["arith.constant"] = position(["%l = arith.constant dense<[[3, -7], [11, 2]]> : tensor<2x2xi32>",
+                                       "%two = arith.constant 2 : index", "%u = arith.remui %j, %two : index",
+                                       "%e = tensor.extract %l[%h, %u] : tensor<2x2xi32>", "%m = arith.addi %e, %n : i32"])
+    made["arith.addui_extended"] = position(["%e, %o = arith.addui_extended %n, %c3 : i32, i1", "%x = arith.extui %o : i1 to i32",
+                                             "%m = arith.addi %e, %x : i32"])
+    for name in ("mulsi_extended", "mului_extended"):
+        made["arith." + name] = position([f"%e, %o = arith.{name} %n, %c5 : i32", "%m = arith.addi %e, %o : i32"])
+    made["affine.min"] = position(["%a = affine.min affine_map<(x, y) -> (x - y, 7)>(%i, %j)", "%m = arith.index_cast %a : index to i32"])
+    made["affine.max"] = position(["%a = affine.max affine_map<(x, y) -> (x - y, 7)>(%i, %j)", "%m = arith.index_cast %a : index to i32"])
+    made["affine.for"] = position(["%m = affine.for %l = 0 to 3 iter_args(%a = %n) -> i32 {", "%o = arith.addi %a, %c5 : i32",
+                                   "affine.yield %o : i32", "}"])
+    made["scf.while"] = position(["%z = math.absi %n : i32", "%m = scf.while (%a = %z) : (i32) -> i32 {",
+                                  "%b1 = arith.cmpi sgt, %a, %c3 : i32", "scf.condition(%b1) %a : i32", "} do {", "^bb0(%e: i32):",
+                                  "%o = arith.subi %e, %c5 : i32", "scf.yield %o : i32", "}"])
+    made["scf.index_switch"] = position(["%three = arith.constant 3 : index", "%u = arith.remui %j, %three : index",
+                                         "%m = scf.index_switch %u -> i32", "case 1 {", "scf.yield %n : i32", "}", "default {",
+                                         "scf.yield %c5 : i32", "}"])
+    made["scf.execute_region"] = position(["%m = scf.execute_region -> i32 {", "%o = arith.addi %n, %c5 : i32",
+                                           "scf.yield %o : i32", "}"])
     made["tensor.extract"] = position(["%m = arith.addi %n, %c3 : i32"])
     return made
+
+
+def narrow(made, element):
+    """Functions of floats with their f32 in another type."""
+    names = [name for name, (_, _, lines, _) in made.items() if lines[0].startswith("%half") and "i32" not in " ".join(lines)
+             and "%low" not in " ".join(lines) and "bf16" not in " ".join(lines)]
+    programs = {}
+    wide, back = ("extf", "truncf") if element == "f64" else ("truncf", "extf")
+    for name in names:
+        lines = [line if " arith.constant " in line else line.replace("%s", "%sn") for line in made[name][2]]
+        programs[name] = ("score", ["%s: f32"], [f"%sn = arith.{wide} %s : f32 to {element}"] +
+                          [line.replace("f32", element).replace("%r =", "%rn =") for line in lines] +
+                          [f"%r = arith.{back} %rn : {element} to f32"], "f32")
+    return programs
+
+
+def rounded(element):
+    """Scores that are rounded to 8 bits, of all sizes and signs."""
+    return {"arith.truncf": score([f"%k = arith.constant {k} : f32", "%y = arith.mulf %x, %k : f32",
+                                   f"%z = arith.truncf %y : f32 to {element}", f"%e = arith.extf %z : {element} to f32",
+                                   "%l = arith.divf %e, %k : f32", "%r = arith.addf %l, %s : f32"])
+            for k in ["1.0"]}
 
 
 def text(kind, arguments, body, result, element="f16"):
@@ -141,6 +187,11 @@ def main():
         print("\n".join(made))
     elif arguments[0] == "--group":
         print(group(made, int(arguments[1]), int(arguments[2])))
+    elif arguments[0] == "--narrow":
+        made = rounded(arguments[1]) if arguments[1].startswith("f8") else narrow(made, arguments[1])
+        print(group(made, 0, 1))
+    elif arguments[0] == "--f64":
+        print("// -----\n".join(text(*program) for program in narrow(made, "f64").values()))
     elif arguments[0] == "--each":
         print("// -----\n".join(text(*made[name]) for name in made if name not in arguments))
     elif arguments[0] == "--docs":

@@ -3,7 +3,7 @@
 // RUN: flash-run %s --entry=none --target=cpu --check | FileCheck %s --check-prefix=NONE
 // RUN: not flash-run %s --entry=widths --emit=ptx 2>&1 | FileCheck %s --check-prefix=EMIT
 // CHECK: check {{.*}} ok{{$}}
-// NONE: check {{.*}} ok, but all of it is 0: if no query sees a key, --input gives the mask other data
+// NONE: check {{.*}} ok, but all of it is 0: if no query sees a key, --input and --scalar give the mask other data
 // EMIT: the target cpu has no ptx (--target=sm_90a has)
 !t = tensor<1x2x16x16xf32>
 func.func @widths(%q: !t, %k: !t, %v: !t, %w: tensor<2xi32>) -> !t {

@@ -172,44 +172,170 @@ FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
       return failure();
     seenByAll = *range;
   }
-  bool asksHidden = walk.asksHidden(ofAll);
-  auto take = [&](int64_t k, bool whole) -> LogicalResult {
-    Tile keys = walk.keysAt(index, k, rows.keys, whole);
-    int64_t kFirst = rows.keyPosition + k;
-    if (asksHidden) {
-      FailureOr<bool> hidden = mask->isHidden(qFirst, qFirst + tile.count - 1,
-                                              kFirst, kFirst + keys.count - 1);
-      if (failed(hidden))
-        return failure();
-      if (*hidden)
-        return success();
-    }
-    steps.push_back({keys});
-    if (!classify || keys.count < n)
-      return success();
-    if (seenByAll) {
-      steps.back().full = seenByAll->first <= k && k + n <= seenByAll->end;
+  auto takeAll = [&](RowRange<int64_t> range, bool whole) -> LogicalResult {
+    int64_t blocks = flash::countBlocks(index, range, n);
+    if (!seenByAll) {
+      int64_t each = mask->hasMask() && mask->asksByBlock()
+                         ? grain
+                         : std::max<int64_t>(blocks, 1);
+      for (int64_t done = 0; done < blocks; done += each)
+        if (failed(addSteps(rows, walk, tile, range.first + done * n,
+                            std::min(each, blocks - done), classify, steps)))
+          return failure();
       return success();
     }
-    // As the compiled program asks: of the whole tile, padding included.
-    FailureOr<bool> full =
-        mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + n - 1);
-    if (failed(full))
-      return failure();
-    steps.back().full = *full;
+    bool asksHidden = walk.asksHidden(ofAll);
+    for (int64_t k = range.first; k < range.end; k += n) {
+      Tile keys = walk.keysAt(index, k, rows.keys, whole);
+      int64_t kFirst = rows.keyPosition + k;
+      if (asksHidden) {
+        FailureOr<bool> hidden =
+            mask->isHidden(qFirst, qFirst + tile.count - 1, kFirst,
+                           kFirst + keys.count - 1);
+        if (failed(hidden))
+          return failure();
+        if (*hidden)
+          continue;
+      }
+      bool full = keys.count == n && seenByAll->first <= k &&
+                  k + n <= seenByAll->end;
+      steps.push_back({keys, full});
+    }
     return success();
   };
+  // In which order blocks are walked changes nothing here.
   LogicalResult taken = success();
-  walk.forEachLoop(
-      index, *seen, rows.keys, [&](RowRange<int64_t> range, bool whole) {
-        int64_t mirror = walk.mirror(index, range);
-        for (int64_t place = range.first; place < range.end && succeeded(taken);
-             place += n)
-          taken = take(walk.isReverse() ? mirror - place : place, whole);
-      });
+  walk.forEachLoop(index, *seen, rows.keys,
+                   [&](RowRange<int64_t> range, bool whole) {
+                     if (succeeded(taken))
+                       taken = takeAll(range, whole);
+                   });
   if (failed(taken))
     return failure();
   return steps;
+}
+
+LogicalResult AttentionModel::addSteps(const Rows &rows, const KeyWalk &walk,
+                                       Tile tile, int64_t key, int64_t blocks,
+                                       bool classify,
+                                       SmallVectorImpl<Step> &steps) {
+  int64_t m = walk.queries.size, n = walk.keys.size;
+  int64_t qFirst = rows.qOffset + tile.first,
+          keys = std::min(blocks * n, rows.keys - key),
+          kFirst = rows.keyPosition + key;
+  bool asksHidden =
+           walk.asksHidden(op.getEffectiveMask()) && mask->mayBeHidden(),
+       asksFull = (classify || asksHidden) && mask->mayBeFull();
+  Step all{{key, keys}, false, blocks};
+  bool asksOne = blocks > 1 && mask->hasMask() && mask->asksByBlock();
+  if (asksHidden && !asksOne) {
+    FailureOr<bool> hidden = mask->isHidden(qFirst, qFirst + tile.count - 1,
+                                            kFirst, kFirst + keys - 1);
+    if (failed(hidden))
+      return failure();
+    if (*hidden)
+      return success();
+  }
+  bool full = false;
+  if (asksFull && !asksOne && keys == blocks * n) {
+    // As the compiled program asks: of the whole tile, padding included.
+    FailureOr<bool> answer =
+        mask->isFull(qFirst, qFirst + m - 1, kFirst, kFirst + keys - 1);
+    if (failed(answer))
+      return failure();
+    full = *answer;
+  }
+  if (full || blocks == 1 || (!asksHidden && !asksFull)) {
+    all.full = full && classify;
+    steps.push_back(all);
+    return success();
+  }
+  if (blocks <= grain) {
+    ++numCoarse;
+    SmallVector<Step> middle;
+    if (failed(addSteps(rows, walk, tile, key + blocks / 2 * n, 1, classify,
+                        middle)))
+      return failure();
+    if (!middle.empty()) {
+      all.full = middle.front().full && keys == blocks * n;
+      steps.push_back(all);
+    }
+    return success();
+  }
+  int64_t half = blocks / 2;
+  return success(
+      succeeded(addSteps(rows, walk, tile, key, half, classify, steps)) &&
+      succeeded(addSteps(rows, walk, tile, key + half * n, blocks - half,
+                         classify, steps)));
+}
+
+FailureOr<int64_t> AttentionModel::estimateWork(const Rows &rows,
+                                                const KeyWalk &walk, Tile tile,
+                                                bool classify) {
+  grain = std::max<int64_t>(ceilDiv(rows.keys, walk.keys.size) / 256, 1);
+  int64_t before = mask->getWork(), coarse = numCoarse;
+  TileCount count;
+  FailureOr<bool> counted = countRange(rows, walk, tile, classify, count);
+  if (failed(counted) ||
+      (!*counted && failed(steps(rows, walk, tile, classify))))
+    return failure();
+  // Each of the blocks that one stood for would be asked about.
+  return mask->getWork() - before +
+         (numCoarse - coarse) * grain * mask->getBlockWork();
+}
+
+LogicalResult AttentionModel::forEachTile(
+    const Rows &rows, const KeyWalk &walk, bool classify,
+    function_ref<LogicalResult(const TileGroup &)> visit) {
+  KnownIndex index;
+  int64_t tiles = walk.queries.count(index, rows.queries), groups = tiles;
+  auto tileAt = [&](int64_t number) {
+    Tile tile = walk.queries.find(index, number);
+    tile.count = std::min(tile.count, rows.queries - tile.first);
+    return tile;
+  };
+  grain = 1;
+  if (!walk.queries.block && tiles > 64 && mask->hasMask() &&
+      !mask->hasLists()) {
+    int64_t most = 1;
+    for (int64_t probe : {tiles / 2, tiles - 2}) {
+      FailureOr<int64_t> work =
+          estimateWork(rows, walk, tileAt(probe), classify);
+      if (failed(work))
+        return failure();
+      most = std::max(most, *work);
+    }
+    // Few tiles at least, of a long row some blocks.
+    int64_t share = std::max<int64_t>(budget / places, 1);
+    grain = 1;
+    if (most * tiles > share) {
+      groups = std::clamp<int64_t>(share / most, 16, tiles);
+      grain = std::clamp<int64_t>(
+          groups * most / share, 1,
+          ceilDiv(ceilDiv(rows.keys, walk.keys.size), 64));
+    }
+  }
+  if (groups == tiles) {
+    for (int64_t number = 0; number < tiles; ++number) {
+      Tile tile = tileAt(number);
+      if (failed(visit({tile, 1, tile.first, tile.first + tile.count})))
+        return failure();
+    }
+    return success();
+  }
+  sampled = true;
+  // The last tile, which may have fewer rows, stands for itself.
+  int64_t whole = tiles - 1;
+  for (int64_t group = 0; group < groups; ++group) {
+    int64_t from = whole * group / groups, to = whole * (group + 1) / groups;
+    if (from == to)
+      continue;
+    if (failed(visit({tileAt((from + to) / 2), to - from, tileAt(from).first,
+                      tileAt(to).first})))
+      return failure();
+  }
+  Tile last = tileAt(whole);
+  return visit({last, 1, last.first, rows.queries});
 }
 
 FailureOr<KeyLoop> AttentionModel::countBlocks(const KeyWalk &walk,
@@ -218,38 +344,39 @@ FailureOr<KeyLoop> AttentionModel::countBlocks(const KeyWalk &walk,
   KnownIndex index;
   int64_t n = walk.keys.size;
   auto visit = [&](const Rows &rows, int64_t, int64_t,
-                   int64_t copies) -> LogicalResult {
+                   int64_t places) -> LogicalResult {
     int64_t blocks = walk.keys.count(index, rows.keys);
-    int64_t tiles = walk.queries.count(index, rows.queries);
-    for (int64_t number = 0; number < tiles; ++number) {
-      Tile tile = walk.queries.find(index, number);
-      tile.count = std::min(tile.count, rows.queries - tile.first);
-      loop.blocks.all += copies * blocks;
-      TileCount count;
-      FailureOr<bool> counted = countRange(rows, walk, tile, classify, count);
-      if (failed(counted))
-        return failure();
-      if (*counted) {
-        loop.blocks.visited += copies * count.blocks;
-        loop.loadedKeys += copies * count.keys;
-        loop.pairs += copies * count.keys * tile.count;
-        loop.askedPairs += copies * (count.keys - count.full * n) * tile.count;
-        loop.blocks.full += copies * count.full;
-        continue;
-      }
-      FailureOr<SmallVector<Step>> taken = steps(rows, walk, tile, classify);
-      if (failed(taken))
-        return failure();
-      loop.blocks.visited += copies * int64_t(taken->size());
-      for (const Step &step : *taken) {
-        loop.loadedKeys += copies * step.keys.count;
-        int64_t pairs = copies * step.keys.count * tile.count;
-        loop.pairs += pairs;
-        loop.askedPairs += step.full ? 0 : pairs;
-        loop.blocks.full += copies * int64_t(step.full);
-      }
-    }
-    return success();
+    return forEachTile(
+        rows, walk, classify, [&](const TileGroup &group) -> LogicalResult {
+          int64_t here = group.tile.count, copies = places * group.tiles;
+          TileCount count;
+          FailureOr<bool> counted =
+              countRange(rows, walk, group.tile, classify, count);
+          if (failed(counted))
+            return failure();
+          loop.blocks.all += copies * blocks;
+          auto add = [&](int64_t visited, int64_t full, int64_t keys,
+                         int64_t askedKeys) {
+            loop.blocks.visited += copies * visited;
+            loop.blocks.full += copies * full;
+            loop.loadedKeys += copies * keys;
+            loop.pairs += copies * keys * here;
+            loop.askedPairs += copies * askedKeys * here;
+          };
+          if (*counted) {
+            add(count.blocks, count.full, count.keys,
+                count.keys - count.full * n);
+            return success();
+          }
+          FailureOr<SmallVector<Step>> taken =
+              steps(rows, walk, group.tile, classify);
+          if (failed(taken))
+            return failure();
+          for (const Step &step : *taken)
+            add(step.blocks, step.full ? step.blocks : 0, step.keys.count,
+                step.full ? 0 : step.keys.count);
+          return success();
+        });
   };
   if (failed(forEachPlace(walk, visit)))
     return failure();

@@ -73,6 +73,10 @@ LogicalResult AttentionModel::readSizes() {
   return success();
 }
 
+/// Operations that a count may take for asking the mask: a fraction of a
+/// second.
+static constexpr int64_t kBudget = int64_t(1) << 21;
+
 FailureOr<int64_t> AttentionModel::element(Value tensor,
                                            ArrayRef<int64_t> indices) {
   const KnownValue *value = known.find(tensor);
@@ -131,12 +135,13 @@ LogicalResult AttentionModel::forEachPlace(
     const KeyWalk &walk,
     function_ref<LogicalResult(const Rows &, int64_t, int64_t, int64_t)>
         visit) {
-  int64_t heads = mask->dependsOnPlace() ? sizes.heads : 1;
+  int64_t heads = mask->dependsOnHead() ? sizes.heads : 1;
   int64_t batches = batchesDiffer() ? sizes.batch : 1;
   int64_t copies = sizes.batch * sizes.heads;
   if (copies == 0)
     return success();
-  copies /= heads * batches;
+  places = heads * batches;
+  copies /= places;
   for (int64_t b = 0; b < batches; ++b) {
     FailureOr<Rows> rows = readRows(walk, b);
     if (failed(rows))
@@ -171,6 +176,7 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   // Heads that share a tile share its loop over keys.
   KeyWalk walk(op, tiling);
   tileHeads = tiling.getTileHeads();
+  budget = kBudget;
   FailureOr<KeyLoop> loop = countBlocks(walk, /*classify=*/true);
   if (failed(loop) || failed(findNeeds(walk, needs)))
     return failure();
@@ -189,7 +195,12 @@ LogicalResult AttentionModel::run(OperationIO &io, std::optional<unsigned> part,
   io.order = orderOfGrowth(sizes, target.getFastMemory(),
                            double(totals->pairs) * io.blocks.density(),
                            io.largeMemory);
-  return sweep(io, walk, *loop, totals->pairs);
+  // Counters are compared with the above; the sweep is a picture.
+  budget = kBudget / 16;
+  if (failed(sweep(io, walk, *loop, totals->pairs)))
+    return failure();
+  io.sampled = sampled;
+  return success();
 }
 
 LogicalResult flash::modelAttention(AttentionOp op, TargetAttr target,

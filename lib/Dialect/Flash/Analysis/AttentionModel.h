@@ -36,10 +36,19 @@ struct Rows {
 /// Queries (as rows of the batch) of a tile that exist; keys alike.
 using Tile = RowBlock<int64_t>;
 
-/// A step of the key loop: keys as rows of the batch.
+/// Steps of the key loop, one after another and alike: keys as rows of the
+/// batch.
 struct Step {
   Tile keys;
   bool full = false;
+  int64_t blocks = 1;
+};
+
+/// Tiles of queries that are looked at in one of them: that one, how many they
+/// are, and the rows of all.
+struct TileGroup {
+  Tile tile;
+  int64_t tiles, from, to;
 };
 
 /// How many blocks a tile visits, how many of them are full, and the keys that
@@ -108,6 +117,19 @@ private:
   /// Counts the blocks of a tile; false where only `steps` can.
   llvm::FailureOr<bool> countRange(const Rows &rows, const KeyWalk &walk,
                                    Tile tile, bool classify, TileCount &count);
+  /// Adds what is known of blocks of a range of keys, from `key` on, halving it
+  /// where it is not the same of all.
+  llvm::LogicalResult addSteps(const Rows &rows, const KeyWalk &walk, Tile tile,
+                               int64_t key, int64_t blocks, bool classify,
+                               llvm::SmallVectorImpl<Step> &steps);
+  /// Operations that asking about a tile's blocks takes.
+  llvm::FailureOr<int64_t> estimateWork(const Rows &rows, const KeyWalk &walk,
+                                        Tile tile, bool classify);
+  /// Visits tiles of queries: each of them, or, where that would ask more of the
+  /// mask than a report may take, some for the others beside them.
+  llvm::LogicalResult
+  forEachTile(const Rows &rows, const KeyWalk &walk, bool classify,
+              llvm::function_ref<llvm::LogicalResult(const TileGroup &)> visit);
   /// Adds those of the blocks of a list: the mask's with this number, or one of
   /// the blocks of a range. `together`: with the other list in one loop.
   llvm::LogicalResult walkList(const Rows &rows, const KeyWalk &walk, Tile tile,
@@ -140,7 +162,7 @@ private:
     return sizes.keyHeads && sizes.heads ? sizes.heads / sizes.keyHeads : 1;
   }
   bool batchesDiffer() {
-    return mask->dependsOnPlace() || op.isRagged() || op.getKvLengths();
+    return mask->dependsOnBatch() || op.isRagged() || op.getKvLengths();
   }
   AttentionOp op;
   TargetAttr target;
@@ -151,6 +173,14 @@ private:
   std::optional<int64_t> qOffset; // given for all
   /// Query heads of a tile.
   int64_t tileHeads = 1;
+  /// Places that are visited, and operations that a count may take for asking
+  /// the mask.
+  int64_t places = 1, budget = 0;
+  /// Blocks of keys that one in the middle stands for, where they are not
+  /// alike, and how often one did.
+  int64_t grain = 1, numCoarse = 0;
+  /// Whether some tiles stood for others.
+  bool sampled = false;
 };
 
 } // namespace flash::io

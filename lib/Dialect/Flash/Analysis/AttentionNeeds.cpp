@@ -45,15 +45,41 @@ LogicalResult AttentionModel::addKeys(const Rows &rows, int64_t batch,
 /// Queries that see a key, and keys that a query sees, as far as the mask's
 /// interface tells: row by row for a range of positions, else as whole blocks.
 LogicalResult AttentionModel::findNeeds(const KeyWalk &walk, Needs &needs) {
-  KnownIndex index;
   bool byRows = !mask->dependsOnPlace() && !mask->hasHoles();
   // Alike batches have rows of their own.
   int64_t batches = batchesDiffer() ? 1 : sizes.batch;
   std::map<int64_t, IntervalSet> &queries = needs.queries.byHead,
                                  &keys = needs.keys.byHead;
+  // Queries [from, to) of a place, which see these rows of keys.
+  auto note = [&](const Rows &rows, int64_t b, int64_t h, int64_t from,
+                  int64_t to,
+                  ArrayRef<std::pair<int64_t, int64_t>> seen) -> LogicalResult {
+    for (int64_t other = b; other < b + batches && !seen.empty(); ++other) {
+      int64_t row = op.isRagged() ? rows.queryRow : other * sizes.queries;
+      queries[h].insert(row + from, row + to);
+      for (auto [first, end] : seen)
+        if (failed(addKeys(rows, other, first, end, keys[h / group()])))
+          return failure();
+    }
+    return success();
+  };
+  auto byTile = [&](const Rows &rows, int64_t b, int64_t h) {
+    return forEachTile(
+        rows, walk, /*classify=*/false,
+        [&](const TileGroup &tile) -> LogicalResult {
+          FailureOr<SmallVector<Step>> taken = steps(rows, walk, tile.tile);
+          if (failed(taken))
+            return failure();
+          SmallVector<std::pair<int64_t, int64_t>> seen;
+          for (const Step &step : *taken)
+            seen.push_back({step.keys.first, step.keys.first + step.keys.count});
+          return note(rows, b, h, tile.from, tile.to, seen);
+        });
+  };
   auto visit = [&](const Rows &rows, int64_t b, int64_t h,
                    int64_t) -> LogicalResult {
-    int64_t block = mask->hasMask() ? 1 : std::max<int64_t>(rows.queries, 1);
+    if (!byRows && mask->hasMask())
+      return byTile(rows, b, h);
     // Of ranges that overlap from query to query: as many rows at once as have
     // one that sees a key at both ends.
     auto seesSome = [&](int64_t q) -> FailureOr<bool> {
@@ -62,11 +88,10 @@ LogicalResult AttentionModel::findNeeds(const KeyWalk &walk, Needs &needs) {
         return failure();
       return keys->first < keys->end;
     };
-    for (int64_t q = 0, number = 0, count = 0; q < rows.queries;
-         q += count, ++number) {
-      if (byRows && mask->hasRanges()) {
+    for (int64_t q = 0, block = 1; q < rows.queries; q += block) {
+      if (!mask->hasMask() || mask->hasRanges()) {
         block = rows.queries - q;
-        for (bool whole = false; block > 1 && !whole;) {
+        for (bool whole = !mask->hasMask(); block > 1 && !whole;) {
           FailureOr<bool> first = seesSome(q), last = seesSome(q + block - 1);
           if (failed(first) || failed(last))
             return failure();
@@ -74,44 +99,26 @@ LogicalResult AttentionModel::findNeeds(const KeyWalk &walk, Needs &needs) {
           block = whole ? block : ceilDiv(block, 2);
         }
       }
-      count = byRows ? block : walk.queries.find(index, number).count;
-      count = std::min(count, rows.queries - q);
-      SmallVector<std::pair<int64_t, int64_t>> seen;
-      if (byRows) {
-        FailureOr<RowRange<int64_t>> visible = visibleRows(rows, {q, count}, 1);
-        if (failed(visible))
-          return failure();
-        if (visible->first < visible->end)
-          seen.push_back({visible->first, visible->end});
-      } else {
-        FailureOr<SmallVector<Step>> taken = steps(rows, walk, {q, count});
-        if (failed(taken))
-          return failure();
-        for (const Step &step : *taken)
-          seen.push_back({step.keys.first, step.keys.first + step.keys.count});
-      }
-      for (int64_t other = b; other < b + batches; ++other) {
-        int64_t row =
-            q + (op.isRagged() ? rows.queryRow : other * sizes.queries);
-        if (!seen.empty())
-          queries[h].insert(row, row + count);
-        for (auto [first, end] : seen)
-          if (failed(addKeys(rows, other, first, end, keys[h / group()])))
-            return failure();
-      }
+      FailureOr<RowRange<int64_t>> visible = visibleRows(rows, {q, block}, 1);
+      if (failed(visible))
+        return failure();
+      if (visible->first < visible->end &&
+          failed(note(rows, b, h, q, q + block,
+                      std::pair(visible->first, visible->end))))
+        return failure();
     }
     return success();
   };
   if (failed(forEachPlace(walk, visit)))
     return failure();
-  if (!mask->dependsOnPlace()) {
+  if (!mask->dependsOnHead()) {
     needs.queries.copies = sizes.heads;
     needs.keys.copies = sizes.keyHeads;
   }
   for (NeededRows *rows : {&needs.queries, &needs.keys})
     for (auto &[head, set] : rows->byHead)
       rows->count += rows->copies * set.size();
-  if (!batchesDiffer() && sizes.batch > 0) {
+  if (!batchesDiffer() && !mask->dependsOnHead() && sizes.batch > 0) {
     needs.queries.alike = queries[0].clipped(sizes.queries);
     needs.keys.alike = keys[0].clipped(sizes.keys);
   }

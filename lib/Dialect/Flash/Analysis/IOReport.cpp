@@ -167,6 +167,9 @@ static void printOperation(const OperationIO &op, size_t number,
                   "with a predicate\n",
                   op.blocks.visited, op.blocks.all, op.blocks.density(),
                   op.blocks.full, op.blocks.visited - op.blocks.full);
+    if (op.sampled)
+      os << "           near, for so long a sequence: some blocks of queries "
+            "stand for those beside them\n";
   }
   std::vector<OperandIO> rows = op.operands;
   rows.push_back(op.total());
@@ -305,7 +308,8 @@ static Object toJson(const OperationIO &op) {
   object["blocks"] = Object{{"all", op.blocks.all},
                             {"loaded", op.blocks.visited},
                             {"full", op.blocks.full},
-                            {"density", op.blocks.density()}};
+                            {"density", op.blocks.density()},
+                            {"sampled", op.sampled}};
   object["order"] = Object{
       {"formula", op.largeMemory ? "N^2 d^2 / M" : "N^2 d / sqrt(M)"},
       {"meaning", "order of growth times the density, without its constant"},

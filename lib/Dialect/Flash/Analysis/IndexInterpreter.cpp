@@ -61,6 +61,8 @@ LogicalResult IndexInterpreter::visitLoop(Operation *op) {
   if (!from || !to || !step || *step < 1)
     return failure();
   if (auto results = runIntegerLoop(loop, *this, *from, *to, *step)) {
+    auto size = static_cast<int64_t>(loop.getBody()->getOperations().size());
+    work += std::max<int64_t>(*to - *from, 0) / *step * size / 8;
     for (auto [result, number] : llvm::zip(loop.getResults(), *results))
       set(result, number);
     return success();
@@ -145,6 +147,7 @@ LogicalResult IndexInterpreter::visitNumber(Operation *op) {
 }
 
 LogicalResult IndexInterpreter::visit(Operation *op) {
+  ++work;
   if (op->getNumResults() == 0 && op->getNumRegions() == 0)
     return success(); // an assertion
   if (isa<scf::ForOp, scf::IfOp>(op))

@@ -40,8 +40,10 @@ KeyWalk::KeyWalk(AttentionOp op, TilingAttr tiling)
       joinLists(tiling.getJoinLists()), summaries(tiling.getSummaries()),
       namesBeyondKeys(op.getKvLengths() || op.isRagged()),
       slice(op.getKeySliceAttr()), mask(op.getEffectiveMask()),
-      maskBody(&op.getMaskBody()), knownKeys(findKnownKeys(op)) {
+      knownKeys(findKnownKeys(op)) {
   std::tie(queries.block, keys.block) = op.getMaskBlockSizes();
+  asksRange =
+      mask && (mayHaveHoles(mask, op.getMaskBody()) || sumsUp(mask));
   KnownIndex known;
   if (slice && knownKeys)
     knownKeys = sliceKeys(known, *knownKeys).count;
@@ -56,9 +58,4 @@ KeyWalk KeyWalk::withTiles(int64_t positions, int64_t keysOfTile) const {
 
 bool KeyWalk::sumsUp(MaskAttrInterface here) const {
   return here && here.getSummarySize() && (summaries || here.needsSummary());
-}
-
-bool KeyWalk::asksHidden(MaskAttrInterface here) const {
-  return here &&
-         (mayHaveHoles(here, *maskBody) || sumsUp(here) || here != mask);
 }

@@ -22,6 +22,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Matchers.h"
 
 using namespace mlir;
 using namespace flash;
@@ -62,6 +63,7 @@ MaskBlocks::Question MaskBlocks::makeQuestion(StringRef name,
                op.isRagged() ? arguments[4] : Value(),
                op.isRagged() ? arguments[5] : Value()};
   question.answers = build(builder, at, arguments.slice(kPlace, numPositions));
+  question.func->walk([&](Operation *) { ++question.size; });
   // What is known of the operands does not change from block to block.
   SmallVector<Value> operands(op.getMaskOperands());
   llvm::append_range(operands, op.getCaptures());
@@ -159,6 +161,29 @@ MaskBlocks::MaskBlocks(AttentionOpInterface op, const IndexInterpreter &known,
 
 bool MaskBlocks::dependsOnPlace() {
   return !op.getMaskOperands().empty() || !op.getMaskBody().empty();
+}
+
+bool MaskBlocks::dependsOn(Along along, unsigned argument) {
+  if (!mask)
+    return false;
+  if (Region &body = op.getMaskBody();
+      !body.empty() && !body.getArgument(argument).use_empty())
+    return true;
+  SmallVector<OperandKind> kinds = mask.getMaskOperandKinds();
+  for (auto [kind, operand] : llvm::zip(kinds, op.getMaskOperands())) {
+    auto type = cast<RankedTensorType>(operand.getType());
+    for (auto [dim, what] : llvm::enumerate(kind.dimsOf(type.getRank())))
+      if (what.along == along && type.getDimSize(dim) != 1)
+        return true;
+  }
+  return false;
+}
+
+bool MaskBlocks::mayHold(const Question &question) {
+  if (question.answers.empty())
+    return true;
+  Value answer = question.answers.front();
+  return answer && !matchPattern(answer, m_Zero());
 }
 
 void MaskBlocks::setPlace(const MaskedRows &rows) {

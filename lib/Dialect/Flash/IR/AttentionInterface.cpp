@@ -130,6 +130,18 @@ static LogicalResult checkRegionUse(AttentionOpInterface op, StringRef name,
   return success();
 }
 
+/// What the operands are, and how they are written.
+static std::string describe(ArrayRef<OperandKind> kinds, StringRef group) {
+  if (kinds.empty())
+    return "";
+  std::string names, values;
+  for (auto [number, kind] : llvm::enumerate(kinds)) {
+    names += (number ? ", '" : "'") + kind.name.str() + "'";
+    values += (number ? ", %" : "%") + std::to_string(number);
+  }
+  return ": write " + group.str() + "(" + values + " : ...) with " + names;
+}
+
 static LogicalResult verifyMask(AttentionOpInterface op) {
   MaskAttrInterface mask = op.getMaskAttr();
   unsigned taken = mask ? mask.getNumMaskOperands() : 0,
@@ -138,7 +150,10 @@ static LogicalResult verifyMask(AttentionOpInterface op) {
     return failure();
   if (taken != given)
     return op.emitOpError() << "mask takes " << taken
-                            << " mask_operands, but there are " << given;
+                            << " mask_operands, but there are " << given
+                            << describe(mask ? mask.getMaskOperandKinds()
+                                             : SmallVector<OperandKind>(),
+                                        "mask_operands");
   return mask ? verifyOperands([&] { return op.emitOpError(); },
                                mask.getMaskOperandKinds(), op.getDims(),
                                op.getMaskOperands().getTypes())
@@ -155,7 +170,8 @@ static LogicalResult verifyScores(AttentionOpInterface op) {
   if (kinds.size() != op.getScoreOperands().size())
     return op.emitOpError()
            << "scores take " << kinds.size()
-           << " score_operands, but there are " << op.getScoreOperands().size();
+           << " score_operands, but there are " << op.getScoreOperands().size()
+           << describe(kinds, "score_operands");
   return verifyOperands([&] { return op.emitOpError(); }, kinds, op.getDims(),
                         op.getScoreOperands().getTypes());
 }

@@ -30,6 +30,52 @@
 using namespace mlir;
 using namespace flash;
 
+Attribute BlockSparseAttr::parse(AsmParser &parser, Type) {
+  SMLoc start = parser.getCurrentLocation();
+  auto usage = [&](SMLoc at) -> Attribute {
+    parser.emitError(at, "blocks have a size in queries and keys: write "
+                         "#flash.block_sparse<bq = 128, bk = 128> (and partial "
+                         "= #flash.causal for what decides inside)");
+    return {};
+  };
+  std::optional<int64_t> sizes[2];
+  MaskAttrInterface partial;
+  if (failed(parser.parseOptionalLess()))
+    return usage(start);
+  do {
+    SMLoc at = parser.getCurrentLocation();
+    StringRef name;
+    if (failed(parser.parseOptionalKeyword(&name, {"bq", "bk", "partial"})) ||
+        failed(parser.parseOptionalEqual()))
+      return usage(at);
+    if (name == "partial") {
+      if (partial || parser.parseAttribute(partial))
+        return usage(at);
+      continue;
+    }
+    std::optional<int64_t> &size = sizes[name == "bk"];
+    int64_t number;
+    OptionalParseResult parsed = parser.parseOptionalInteger(number);
+    if (size || !parsed.has_value() || failed(*parsed))
+      return usage(at);
+    size = number;
+  } while (succeeded(parser.parseOptionalComma()));
+  if (!sizes[0] || !sizes[1])
+    return usage(start);
+  if (parser.parseGreater())
+    return {};
+  return BlockSparseAttr::getChecked([&] { return parser.emitError(start); },
+                                     parser.getContext(), *sizes[0], *sizes[1],
+                                     partial);
+}
+
+void BlockSparseAttr::print(AsmPrinter &printer) const {
+  printer << "<bq = " << getBq() << ", bk = " << getBk();
+  if (getPartial())
+    printer << ", partial = " << getPartial();
+  printer << ">";
+}
+
 LogicalResult
 BlockSparseAttr::verify(function_ref<InFlightDiagnostic()> emitError,
                         int64_t bq, int64_t bk, MaskAttrInterface partial) {

@@ -27,8 +27,59 @@ using namespace flash;
 #include "flash/Dialect/Flash/IR/FlashDialect.cpp.inc"
 #include "flash/Dialect/Flash/IR/FlashEnums.cpp.inc"
 
+/// `#flash.causal, #flash.segments`
+static ParseResult parseMasks(AsmParser &parser,
+                              SmallVector<MaskAttrInterface> &masks) {
+  SMLoc at = parser.getCurrentLocation();
+  auto usage = [&]() -> ParseResult {
+    return parser.emitError(
+        at, "masks stand one after another: write #flash.and<#flash.causal, "
+            "#flash.window<left = 127, right = 0>> (or #flash.or<...>)");
+  };
+  do {
+    at = parser.getCurrentLocation();
+    Attribute attribute;
+    OptionalParseResult parsed = parser.parseOptionalAttribute(attribute);
+    if (!parsed.has_value())
+      return usage();
+    if (failed(*parsed))
+      return failure();
+    auto mask = dyn_cast<MaskAttrInterface>(attribute);
+    if (!mask)
+      return usage();
+    masks.push_back(mask);
+  } while (succeeded(parser.parseOptionalComma()));
+  return success();
+}
+
+static void printMasks(AsmPrinter &printer, ArrayRef<MaskAttrInterface> masks) {
+  llvm::interleaveComma(masks, printer);
+}
+
 #define GET_ATTRDEF_CLASSES
 #include "flash/Dialect/Flash/IR/FlashAttrs.cpp.inc"
+
+Attribute FlashDialect::parseAttribute(DialectAsmParser &parser,
+                                       Type type) const {
+  SMLoc at = parser.getCurrentLocation();
+  StringRef mnemonic;
+  Attribute attribute;
+  OptionalParseResult parsed =
+      generatedAttributeParser(parser, &mnemonic, type, attribute);
+  if (parsed.has_value())
+    return attribute;
+  std::string nearest = suggestName(
+      mnemonic, {"causal", "window", "prefix", "segments", "block_sparse",
+                 "and", "or", "region", "softcap", "alibi", "bias", "layout",
+                 "schedule", "tiling", "recompute", "target"});
+  parser.emitError(at) << "unknown attribute #flash." << mnemonic << nearest;
+  return {};
+}
+
+void FlashDialect::printAttribute(Attribute attribute,
+                                  DialectAsmPrinter &printer) const {
+  (void)generatedAttributePrinter(attribute, printer);
+}
 
 void FlashDialect::initialize() {
   addAttributes<

@@ -24,15 +24,28 @@ static ParseResult parseBodies(OpAsmParser &parser, Region &score,
     SMLoc at = parser.getCurrentLocation();
     if (failed(parser.parseOptionalKeyword(name)))
       continue;
-    if (succeeded(parser.parseOptionalEqual()))
+    bool isAttribute = succeeded(parser.parseOptionalEqual());
+    if (!isAttribute) {
+      OptionalParseResult parsed = parser.parseOptionalRegion(*body);
+      if (parsed.has_value() && failed(*parsed))
+        return failure();
+      isAttribute = !parsed.has_value();
+    }
+    if (isAttribute)
       return parser.emitError(at)
              << "'" << name << "' begins a region here; an attribute stands in "
              << "braces: write {" << name
              << (body == &mask ? " = #flash.causal}"
                                : "s = [#flash.softcap<30.0 : f32>]}");
-    if (parser.parseRegion(*body))
-      return failure();
   }
+  SMLoc at = parser.getCurrentLocation();
+  for (StringRef name : {"scale", "layout", "scores", "schedule", "dropout_p"})
+    if (succeeded(parser.parseOptionalKeyword(name)))
+      return parser.emitError(at)
+             << "an attribute stands in braces: write {" << name << " = ...}";
+  if (succeeded(parser.parseOptionalKeyword("attributes")))
+    return parser.emitError(at)
+           << "attributes stand in braces alone: write {mask = #flash.causal}";
   return success();
 }
 

@@ -19,12 +19,26 @@ using namespace mlir;
 using namespace flash;
 
 LogicalResult ActiveValues::check(Block &body) const {
-  WalkResult walk = body.walk([&](arith::BitcastOp op) {
-    if (!contains(op.getIn()))
+  WalkResult walk = body.walk([&](Operation *op) {
+    auto bits = dyn_cast<arith::BitcastOp>(op);
+    if (bits && contains(bits.getIn())) {
+      op->emitError()
+          << "'arith.bitcast' makes bits of a score, which has no derivative: "
+             "round it with 'arith.truncf' or the functions of math";
+      return WalkResult::interrupt();
+    }
+    if (isa<tensor::FromElementsOp>(op) && containsResult(op)) {
+      op->emitError()
+          << "'tensor.from_elements' makes a table of scores, which "
+             "has no derivative: choose one of them with "
+             "'arith.select'";
+      return WalkResult::interrupt();
+    }
+    // Nothing is followed into what is neither branch nor loop.
+    if (op->getNumRegions() == 0 || isa<scf::IfOp, scf::ForOp>(op) ||
+        !containsResult(op))
       return WalkResult::advance();
-    op.emitError()
-        << "'arith.bitcast' makes bits of a score, which has no derivative: "
-           "round it with 'arith.truncf' or the functions of math";
+    (void)emitNoDerivative(op);
     return WalkResult::interrupt();
   });
   return failure(walk.wasInterrupted());
@@ -73,6 +87,6 @@ void ActiveValues::visit(Operation *op) {
                           [&](Value value) { return contains(value); });
   });
   for (Value result : op->getResults())
-    if (reads && isa<FloatType>(result.getType()))
+    if (reads && isa<FloatType>(getElementTypeOrSelf(result.getType())))
       active.insert(result);
 }

@@ -53,10 +53,18 @@ struct ChooseSchedulePass
       return signalPassFailure();
     ScheduleAttr fromOption;
     if (!schedule.empty()) {
-      fromOption = dyn_cast_or_null<ScheduleAttr>(
-          parseAttribute(schedule, &getContext()));
+      bool isNamed = StringRef(schedule).starts_with("#flash.schedule<");
+      {
+        // Of what is no such attribute at all, the error below says more.
+        ScopedDiagnosticHandler silent(
+            &getContext(), [&](Diagnostic &) { return success(!isNamed); });
+        fromOption = dyn_cast_or_null<ScheduleAttr>(
+            parseAttribute(schedule, &getContext()));
+      }
       if (!fromOption) {
-        error() << "'" << schedule << "' is not a #flash.schedule attribute";
+        error() << "'" << schedule
+                << "' is not a #flash.schedule attribute: write it as "
+                   "'#flash.schedule<m = 64, n = 64>'";
         return signalPassFailure();
       }
     }

@@ -17,7 +17,9 @@ REGION = """mask {
 WRITTEN = ["{mask = #flash.window<128>}", "{mask = #flash.window<left = 1, left = 2>}", "{mask = #flash.window}",
            "{scores = [#flash.softcap<30>]}", "{scores = [#flash.softcap]}", '{layout = "bshd"}',
            "{scores = #flash.softcap<30.0>}", "{scale = 0.125}", '{mask = "causal"}', "{mask = true}", "mask = #flash.causal",
-           "score = #flash.alibi", REGION, "{mask = #flash.window<left = 3, right = 0>, scores = [#flash.softcap<30.0>]}"]
+           "score = #flash.alibi", REGION, "{mask = #flash.caussal}", "{mask = [#flash.causal]}", "{mask = #flash.and<[#flash.causal]>}",
+           "mask #flash.causal", "scale = 0.125 : f32", "attributes {mask = #flash.causal}", "{mask = #flash.block_sparse<128, 128>}",
+           "{mask = #flash.segments}", '{schedule = "fast"}', "{mask = #flash.window<left = 3, right = 0>, scores = [#flash.softcap<30.0>]}"]
 
 path, tool = sys.argv[1] + ".mlir", sys.argv[2]
 for text in WRITTEN:

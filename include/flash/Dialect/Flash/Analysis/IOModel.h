@@ -102,6 +102,9 @@ struct OperationIO {
 
   // Of an attention.
   BlockCounts blocks;
+  /// Whether, of a long sequence with a mask that is asked of each block, some
+  /// blocks of queries stand for those beside them.
+  bool sampled = false;
   /// Every tile that the model considered, whether it chose this one (it did
   /// not if the schedule was given), what bounds it and what it uses.
   std::vector<TileCandidate> candidates;

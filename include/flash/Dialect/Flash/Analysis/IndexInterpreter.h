@@ -84,6 +84,10 @@ public:
   /// A size or offset that is an attribute or a value.
   std::optional<int64_t> number(mlir::OpFoldResult value) const;
 
+  /// Operations that have been run; those of loops of integers count less, as
+  /// they take less.
+  int64_t getWork() const { return work; }
+
 private:
   llvm::LogicalResult visitAll(mlir::Block &block);
   llvm::LogicalResult visit(mlir::Operation *op);
@@ -107,6 +111,7 @@ private:
   llvm::DenseMap<mlir::Value, KnownValue> values;
   /// The innermost op at which the last run of a block failed.
   mlir::Operation *culprit = nullptr;
+  int64_t work = 0;
 };
 
 } // namespace flash

@@ -53,9 +53,11 @@ public:
   bool sumsUp(MaskAttrInterface mask) const;
 
   /// Whether each block that a loop meets is asked whether it is hidden (in a
-  /// hole of the range, by its data, or in a list); `mask` is the attention's,
+  /// hole of the range, by its data, or in a list); `here` is the attention's,
   /// or what a list leaves of it.
-  bool asksHidden(MaskAttrInterface mask) const;
+  bool asksHidden(MaskAttrInterface here) const {
+    return here && (here != mask || asksRange);
+  }
 
   /// Whether a range is walked as if a list named its blocks: tiles do not
   /// divide them.
@@ -261,9 +263,9 @@ public:
 private:
   bool peel, reverse, joinLists, summaries, namesBeyondKeys;
   SliceAttr slice;
-  /// The attention's mask, and its region.
+  /// The attention's mask, and whether blocks of its range can be hidden.
   MaskAttrInterface mask;
-  mlir::Region *maskBody;
+  bool asksRange = false;
   /// Of a batch (or its slice), where types say it.
   std::optional<int64_t> knownKeys;
 };

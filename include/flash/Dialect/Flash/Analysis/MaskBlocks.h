@@ -61,10 +61,32 @@ public:
   bool hasMask() const { return bool(mask); }
   /// Whether batches and heads can have different answers.
   bool dependsOnPlace();
+  /// Whether batches can, and whether query heads can: data of theirs, or a
+  /// region that reads which one it is in.
+  bool dependsOnBatch() { return dependsOn(Along::Batch, 0); }
+  bool dependsOnHead() { return dependsOn(Along::Heads, 1); }
+  /// Operations that questions have taken so far.
+  int64_t getWork() const { return interpreter.getWork(); }
+  /// Those of asking about one block.
+  int64_t getBlockWork() const {
+    return asked.empty() ? 0
+                         : asked.front().hidden.size + asked.front().full.size;
+  }
+  /// Whether a block of keys has to be one of the tile's: it is looked up, or
+  /// its rows are summed up.
+  bool asksByBlock() const {
+    return hasMask() &&
+           (mask.needsSummary() || !asked.front().keys.answers.empty());
+  }
+  /// Whether blocks can be known to be hidden, or to be full, at all.
+  bool mayBeHidden() { return hasMask() && mayHold(asked.front().hidden); }
+  bool mayBeFull() { return !hasMask() || mayHold(asked.front().full); }
   /// Whether blocks of the visible range can be hidden.
   bool hasHoles() {
-    return hasMask() && (mayHaveHoles(mask, op.getMaskBody()) ||
-                         !asked.front().queries.answers.empty());
+    if (!holes)
+      holes = hasMask() && (mayHaveHoles(mask, op.getMaskBody()) ||
+                            !asked.front().queries.answers.empty());
+    return *holes;
   }
   /// Whether what some query of a range sees is one range of keys, and so what
   /// all of them see.
@@ -99,6 +121,7 @@ private:
   struct Question {
     mlir::OwningOpRef<mlir::func::FuncOp> func;
     llvm::SmallVector<mlir::Value> answers;
+    int64_t size = 0; ///< operations
   };
   using Build = llvm::function_ref<llvm::SmallVector<mlir::Value>(
       mlir::OpBuilder &, const TilePlace &, mlir::ValueRange)>;
@@ -113,6 +136,8 @@ private:
              llvm::SmallVector<int64_t>>
         summaries;
   };
+  bool dependsOn(Along along, unsigned argument);
+  static bool mayHold(const Question &question);
   Question makeQuestion(llvm::StringRef name, unsigned numPositions,
                         Build build, mlir::TypeRange ofQueries = {},
                         mlir::TypeRange ofKeys = {});
@@ -131,6 +156,7 @@ private:
   MaskAttrInterface mask;
   bool sumsUp;
   MaskedRows place{};
+  std::optional<bool> holes;
   /// The lists, without their numbers.
   llvm::SmallVector<KeyList> lists;
   Question visible, visibleToKeys, listCounts;

@@ -38,7 +38,8 @@ def Flash_TileScale : Attr<CPred<"::llvm::isa<::mlir::FloatAttr>($_self) && "
 def Flash_ScoreArray : TypedArrayAttrBase<ScoreAttrInterface,
     "score functions in their order, as in [#flash.softcap<30.0 : f32>, #flash.alibi]">;
 def Flash_Mask : Attr<CPred<"::llvm::isa<::flash::MaskAttrInterface>($_self)">,
-    "a mask, as in #flash.causal, #flash.window<left = 127, right = 0> or #flash.region"> {
+    "a mask, as in #flash.causal, #flash.window<left = 127, right = 0> or #flash.region; several are one by "
+    "#flash.and<#flash.causal, #flash.window<left = 127, right = 0>> or #flash.or<...>"> {
   let storageType = "::flash::MaskAttrInterface";
   let returnType = "::flash::MaskAttrInterface";
   let convertFromStorage = "$_self";

@@ -35,11 +35,15 @@ def Flash_Dialect : Dialect {
 
     Others are errors.
   }];
-  let useDefaultAttributePrinterParser = 1;
+  // Ours says which attribute may have been meant.
+  let useDefaultAttributePrinterParser = 0;
   let hasOperationAttrVerify = 1;
   let hasRegionArgAttrVerify = 1;
   let hasRegionResultAttrVerify = 1;
   let extraClassDeclaration = [{
+    ::mlir::Attribute parseAttribute(::mlir::DialectAsmParser &parser, ::mlir::Type type) const override;
+    void printAttribute(::mlir::Attribute attribute, ::mlir::DialectAsmPrinter &printer) const override;
+
     /// The names of the attributes above: nowhere else are they spelt out.
     static constexpr ::llvm::StringLiteral getScheduleAttrName() { return "flash.schedule"; }
     static constexpr ::llvm::StringLiteral getTilingAttrName() { return "flash.tiling"; }
@@ -105,7 +109,7 @@ def Flash_TilingAttr : Flash_Attr<"Tiling", "tiling"> {
 }
 
 def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
-  let summary = "How an attention is tiled and run, in short: all that its readers' attributes say";
+  let summary = "how an attention is tiled and run, in short, as in #flash.schedule<m = 64, n = 64>";
   let description = [{
     Chosen by `flash-choose-schedule` from the target's description and a table of
     measurements. Put it on an op, or give it to the pass, to override. Its readers

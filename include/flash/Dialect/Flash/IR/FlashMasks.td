@@ -97,7 +97,7 @@ def Flash_BlockSparseAttr : Flash_MaskAttr<"BlockSparse", "block_sparse",
   let parameters = (ins
     "int64_t":$bq, "int64_t":$bk,
     OptionalParameter<"::flash::MaskAttrInterface", "decides inside partial blocks">:$partial);
-  let assemblyFormat = "`<` struct(params) `>`";
+  let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }
 
@@ -105,7 +105,7 @@ class Flash_CompositeMaskAttr<string name, string attrMnemonic, list<string> mor
     ["buildVisibleQueries", "buildIsHidden", "hasHoles", "getSummarySize", "buildSummary", "needsSummary",
      "hidesLaterKeys", "getBlockSizes", "getMaskOperandKinds"] # more> {
   let parameters = (ins ArrayRefParameter<"::flash::MaskAttrInterface">:$masks);
-  let assemblyFormat = "`<` $masks `>`";
+  let assemblyFormat = "`<` custom<Masks>($masks) `>`";
   let genVerifyDecl = 1;
 }
 

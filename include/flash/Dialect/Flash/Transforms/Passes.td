@@ -137,6 +137,59 @@ def InsertChecks : Pass<"flash-insert-checks", "::mlir::func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def SimplifyAround : Pass<"flash-simplify-around", "::mlir::func::FuncOp"> {
+  let summary = "Give what stands around attentions forms that targets know (L0)";
+  let description = [{
+    Operations of `arith` and `math` on tensors, `tensor.bitcast` and `linalg.softmax` become `linalg.generic`s:
+
+    ```mlir
+    %r = arith.addf %x, %y : tensor<8x64xf32>
+    // becomes
+    %r = linalg.generic {...} ins(%x, %y : ...) outs(%x : ...) {
+    ^bb0(%a: f32, %b: f32, %c: f32):
+      %s = arith.addf %a, %b : f32
+      linalg.yield %s : f32
+    } -> tensor<8x64xf32>
+    ```
+
+    What a loop carries from iteration to iteration is copied to where it was, unless it is made there:
+
+    ```mlir
+    %r = scf.for ... iter_args(%x = %q) -> tensor<...> {
+      %o = flash.attention %x, %k, %v : ...
+      scf.yield %o : tensor<...>
+    // becomes
+      %c = linalg.copy ins(%o : ...) outs(%x : ...) -> tensor<...>
+      scf.yield %c : tensor<...>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def TileElementwise : Pass<"flash-tile-elementwise", "::mlir::func::FuncOp"> {
+  let summary = "Tile element-wise ops around attentions, for a GPU (L0 to L2)";
+  let description = [{
+    A chain of `linalg` ops without reductions becomes one, and that a loop over tiles of its result: on a GPU, a kernel.
+
+    ```mlir
+    %y = linalg.generic {...} ins(%x, %w : tensor<2x8x?x64xbf16>, tensor<64xbf16>) outs(%e : tensor<2x8x?x64xbf16>) { arith.mulf }
+    // becomes
+    %y = scf.forall (%b, %h, %i) in (2, 8, %n) shared_outs(%o = %e) -> (tensor<2x8x?x64xbf16>) {
+      %t = tensor.extract_slice %x[%b, %h, %first, 0] [1, 1, %rows, 64] [1, 1, 1, 1] : ... to tensor<?x64xbf16>
+      %p = tensor.pad %t low[0, 0] high[%rest, 0] { ... zero } : tensor<?x64xbf16> to tensor<64x64xbf16>
+      %r = linalg.generic {...} ins(%p : tensor<64x64xbf16>) outs(%u : tensor<64x64xbf16>) {
+        %j = linalg.index 1 : index
+        %s = tensor.extract %w[%j] : tensor<64xbf16>
+        ...
+    ```
+
+    What reduces, or has a last dimension that is not known, is an error that says so.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def SplitKV : Pass<"flash-split-kv", "::mlir::func::FuncOp"> {
   let summary = "Split attention over the keys and merge the parts (L0 to L0)";
   let description = [{

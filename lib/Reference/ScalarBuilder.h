@@ -1,4 +1,4 @@
-//===- ScalarBodyBuilder.h - Makes the steps of a region --------*- C++ -*-===//
+//===- ScalarBuilder.h - Makes the steps of a body --------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,17 +6,19 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What ScalarBodyBuilder.cpp (arithmetic), ScalarBodyConversions.cpp (from one
-// type to another) and ScalarBodyControl.cpp (branches and loops) share.
+// Each op of a region becomes a step on the slots of its operands and results:
+// functions of numbers in ScalarBody.cpp, what has blocks of others in
+// ScalarControl.cpp, tensors and affine maps in ScalarTensors.cpp.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef FLASH_LIB_REFERENCE_SCALARBODYBUILDER_H
-#define FLASH_LIB_REFERENCE_SCALARBODYBUILDER_H
+#ifndef FLASH_LIB_REFERENCE_SCALARBUILDER_H
+#define FLASH_LIB_REFERENCE_SCALARBUILDER_H
 
 #include "ScalarBody.h"
 #include "ScalarOps.h"
 
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -66,10 +68,25 @@ struct ScalarBody::Builder {
   bool addExtract(mlir::tensor::ExtractOp op);
   bool addFloat(mlir::Operation *op, llvm::ArrayRef<int64_t> in);
   bool addBitcast(mlir::arith::BitcastOp op);
+  bool addMade(mlir::tensor::FromElementsOp op);
+  bool addDense(mlir::arith::ConstantOp op);
+  bool addWide(mlir::Operation *op, llvm::ArrayRef<int64_t> in);
+  using AffineStep = std::function<int64_t(const Slot *)>;
+  /// The least of a map's results, or the largest.
+  static AffineStep affineStep(mlir::AffineMap map, llvm::ArrayRef<int64_t> in,
+                               bool largest);
   bool addAffine(mlir::Operation *op, mlir::AffineMap map,
                  llvm::ArrayRef<int64_t> in);
+  /// Branches and loops: an op that has blocks of others.
+  bool addControl(mlir::Operation *op);
   bool addIf(mlir::scf::IfOp op);
   bool addFor(mlir::scf::ForOp op);
+  bool addFor(mlir::affine::AffineForOp op);
+  bool addWhile(mlir::scf::WhileOp op);
+  bool addSwitch(mlir::scf::IndexSwitchOp op);
+  bool addRegion(mlir::scf::ExecuteRegionOp op);
+  /// Whether an op copies slopes with its values.
+  static bool isControl(mlir::Operation *op);
   /// The steps of a block within, and the slots of what it yields.
   std::optional<std::vector<Step>>
   nested(mlir::Block &block, llvm::SmallVectorImpl<int64_t> &yielded);
@@ -81,8 +98,10 @@ struct ScalarBody::Builder {
   bool rounds, slopes;
   llvm::DenseMap<mlir::Value, int64_t> slots;
   llvm::DenseMap<mlir::Value, Tensor> tensors;
+  /// Tensors that the body makes of numbers.
+  llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> made;
 };
 
 } // namespace flash::reference
 
-#endif // FLASH_LIB_REFERENCE_SCALARBODYBUILDER_H
+#endif // FLASH_LIB_REFERENCE_SCALARBUILDER_H
