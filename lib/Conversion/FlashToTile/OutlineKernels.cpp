@@ -221,8 +221,8 @@ bool flash::isRead(Value value) {
   if (isa_and_nonnull<tensor::ExtractOp>(op))
     return true;
   return isa_and_nonnull<arith::ArithDialect, math::MathDialect,
-                         affine::AffineDialect>(
-             op ? op->getDialect() : nullptr) &&
+                         affine::AffineDialect>(op ? op->getDialect()
+                                                   : nullptr) &&
          llvm::any_of(op->getOperands(), isRead);
 }
 

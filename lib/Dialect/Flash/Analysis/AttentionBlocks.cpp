@@ -189,16 +189,15 @@ FailureOr<SmallVector<Step>> AttentionModel::steps(const Rows &rows,
       Tile keys = walk.keysAt(index, k, rows.keys, whole);
       int64_t kFirst = rows.keyPosition + k;
       if (asksHidden) {
-        FailureOr<bool> hidden =
-            mask->isHidden(qFirst, qFirst + tile.count - 1, kFirst,
-                           kFirst + keys.count - 1);
+        FailureOr<bool> hidden = mask->isHidden(
+            qFirst, qFirst + tile.count - 1, kFirst, kFirst + keys.count - 1);
         if (failed(hidden))
           return failure();
         if (*hidden)
           continue;
       }
-      bool full = keys.count == n && seenByAll->first <= k &&
-                  k + n <= seenByAll->end;
+      bool full =
+          keys.count == n && seenByAll->first <= k && k + n <= seenByAll->end;
       steps.push_back({keys, full});
     }
     return success();
@@ -310,9 +309,9 @@ LogicalResult AttentionModel::forEachTile(
     grain = 1;
     if (most * tiles > share) {
       groups = std::clamp<int64_t>(share / most, 16, tiles);
-      grain = std::clamp<int64_t>(
-          groups * most / share, 1,
-          ceilDiv(ceilDiv(rows.keys, walk.keys.size), 64));
+      grain =
+          std::clamp<int64_t>(groups * most / share, 1,
+                              ceilDiv(ceilDiv(rows.keys, walk.keys.size), 64));
     }
   }
   if (groups == tiles) {

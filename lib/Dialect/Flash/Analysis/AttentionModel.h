@@ -125,8 +125,8 @@ private:
   /// Operations that asking about a tile's blocks takes.
   llvm::FailureOr<int64_t> estimateWork(const Rows &rows, const KeyWalk &walk,
                                         Tile tile, bool classify);
-  /// Visits tiles of queries: each of them, or, where that would ask more of the
-  /// mask than a report may take, some for the others beside them.
+  /// Visits tiles of queries: each of them, or, where that would ask more of
+  /// the mask than a report may take, some for the others beside them.
   llvm::LogicalResult
   forEachTile(const Rows &rows, const KeyWalk &walk, bool classify,
               llvm::function_ref<llvm::LogicalResult(const TileGroup &)> visit);

@@ -64,17 +64,18 @@ LogicalResult AttentionModel::findNeeds(const KeyWalk &walk, Needs &needs) {
     return success();
   };
   auto byTile = [&](const Rows &rows, int64_t b, int64_t h) {
-    return forEachTile(
-        rows, walk, /*classify=*/false,
-        [&](const TileGroup &tile) -> LogicalResult {
-          FailureOr<SmallVector<Step>> taken = steps(rows, walk, tile.tile);
-          if (failed(taken))
-            return failure();
-          SmallVector<std::pair<int64_t, int64_t>> seen;
-          for (const Step &step : *taken)
-            seen.push_back({step.keys.first, step.keys.first + step.keys.count});
-          return note(rows, b, h, tile.from, tile.to, seen);
-        });
+    return forEachTile(rows, walk, /*classify=*/false,
+                       [&](const TileGroup &tile) -> LogicalResult {
+                         FailureOr<SmallVector<Step>> taken =
+                             steps(rows, walk, tile.tile);
+                         if (failed(taken))
+                           return failure();
+                         SmallVector<std::pair<int64_t, int64_t>> seen;
+                         for (const Step &step : *taken)
+                           seen.push_back({step.keys.first,
+                                           step.keys.first + step.keys.count});
+                         return note(rows, b, h, tile.from, tile.to, seen);
+                       });
   };
   auto visit = [&](const Rows &rows, int64_t b, int64_t h,
                    int64_t) -> LogicalResult {

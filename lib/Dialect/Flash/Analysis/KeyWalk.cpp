@@ -42,8 +42,7 @@ KeyWalk::KeyWalk(AttentionOp op, TilingAttr tiling)
       slice(op.getKeySliceAttr()), mask(op.getEffectiveMask()),
       knownKeys(findKnownKeys(op)) {
   std::tie(queries.block, keys.block) = op.getMaskBlockSizes();
-  asksRange =
-      mask && (mayHaveHoles(mask, op.getMaskBody()) || sumsUp(mask));
+  asksRange = mask && (mayHaveHoles(mask, op.getMaskBody()) || sumsUp(mask));
   KnownIndex known;
   if (slice && knownKeys)
     knownKeys = sliceKeys(known, *knownKeys).count;

@@ -30,9 +30,9 @@ parseHelpers(OpAsmParser &parser, ArrayAttr &names,
     helpers.push_back(std::make_unique<Region>());
     if (parser.parseAttribute(name) || parser.parseRegion(*helpers.back()))
       return failure();
-    SpecializeOp::ensureTerminator(*helpers.back(), parser.getBuilder(),
-                                   parser.getEncodedSourceLoc(
-                                       parser.getCurrentLocation()));
+    SpecializeOp::ensureTerminator(
+        *helpers.back(), parser.getBuilder(),
+        parser.getEncodedSourceLoc(parser.getCurrentLocation()));
     all.push_back(name);
   }
   if (!all.empty())
@@ -256,7 +256,8 @@ void InTurnOp::build(OpBuilder &builder, OperationState &state, Value turn,
 LogicalResult InTurnOp::verify() {
   if (failed(verifyTurn(*this)))
     return failure();
-  if (getBody().walk([](InTurnOp) { return WalkResult::interrupt(); })
+  if (getBody()
+          .walk([](InTurnOp) { return WalkResult::interrupt(); })
           .wasInterrupted())
     return emitOpError() << "has a turn within its body";
   return success();
