@@ -117,8 +117,8 @@ struct RingLowering : TilePattern<RingOp> {
     for (int64_t stage = 0; stage < ring.getStages(); ++stage) {
       Value full = e.add(base, ring.getBarrierOffset() + 8 * stage);
       Value empty = e.add(full, 8 * ring.getStages());
-      e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
-                std::to_string(fills) + ";",
+      e.ptx("mbarrier.init.shared::cta.b64 [$0], " + std::to_string(fills) +
+                ";",
             "r", full);
       e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
                 std::to_string(releases * ring.getCluster()) + ";",

@@ -203,6 +203,7 @@ struct DelayLowering : TilePattern<DelayOp> {
 void flash::tile::populateSpecializePatterns(const TileTypeConverter &converter,
                                              RewritePatternSet &patterns,
                                              const KernelMap &kernels) {
-  patterns.add<SpecializeLowering, InTurnLowering, TakeTurnLowering, PassTurnLowering,
-               DelayLowering>(converter, patterns.getContext(), kernels);
+  patterns.add<SpecializeLowering, InTurnLowering, TakeTurnLowering,
+               PassTurnLowering, DelayLowering>(converter,
+                                                patterns.getContext(), kernels);
 }

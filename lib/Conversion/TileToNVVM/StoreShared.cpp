@@ -292,7 +292,7 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
     for (int64_t i = 0; i < rank - 1; ++i)
       if (box[i] == 16)
         rowDim = rank - 1 - i;
-    auto [text, constraints] =
+    std::pair<std::string, std::string> instruction =
         storeText(rank, op.getAdd(), bool(op.getHint()));
     PackedRowsAttr packed = op.getPackedAttr();
     int64_t packedDim = 0;
@@ -317,7 +317,7 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
           e.add(rows, panel * tile.getPanelBytes() + firstRow * 128));
       if (op.getHint())
         operands.push_back(getCachePolicy(e, *op.getHint()));
-      e.ptx(text, constraints, operands);
+      e.ptx(instruction.first, instruction.second, operands);
     };
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t column = 0, panel = 0; column < part.count;
@@ -380,5 +380,6 @@ void flash::tile::populateStoreSharedPatterns(
     const TileTypeConverter &converter, RewritePatternSet &patterns,
     const KernelMap &kernels) {
   patterns.add<StoreSharedLowering, ReadLowering, StoreAsyncLowering,
-               StoreTileLowering, StoreWaitLowering>(converter, patterns.getContext(), kernels);
+               StoreTileLowering, StoreWaitLowering>(
+      converter, patterns.getContext(), kernels);
 }

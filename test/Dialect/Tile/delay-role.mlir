@@ -1,5 +1,6 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=producer})))' | FileCheck %s --check-prefix=PRODUCER
 // RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=consumer1 nanoseconds=500})))' | FileCheck %s --check-prefix=CONSUMER
+// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=writer})))' | FileCheck %s --check-prefix=HELPER
 // RUN: not flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=boss})))' 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=consumer1 nanoseconds=500}),convert-flash-tile-to-nvvm))' | FileCheck %s --check-prefix=PTX
 
@@ -15,6 +16,9 @@
 // CONSUMER-NEXT: flash_tile.delay 500 warpgroup 1
 // CONSUMER-NEXT: scf.for
 // CONSUMER-NEXT: flash_tile.delay 500 warpgroup 1
+// This kernel has no helper of that name: it stays.
+// HELPER: flash_tile.specialize
+// HELPER-NOT: delay
 // UNKNOWN: error: 'flash_tile.specialize' op has no role 'boss'; there are producer, consumers, consumer0, ...
 // PTX: scf.if %
 // PTX: nanosleep.u32 500;

@@ -65,7 +65,8 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
   bool is16Bit = op.getQuery().getType().getElementTypeBitWidth() == 16;
   if (target.hasWgmma() && is16Bit) {
     outside = 128;
-    // With a head dim of 64 the gradients leave room for larger tiles of scores.
+    // With a head dim of 64 the gradients leave room for larger tiles of
+    // scores.
     inside = adds && dim <= 64 ? 128 : dim <= 128 ? 64 : 32;
     fields.warps = 8;
     fields.instruction = Instruction::Wgmma;

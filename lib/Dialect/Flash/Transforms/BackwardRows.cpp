@@ -115,9 +115,9 @@ static Value negateLse(BackwardProblem &p, Value lse) {
                  return arith::ConstantOp::create(
                      nested, l, nested.getFloatAttr(p.accumulator, value));
                };
-               Value none = arith::CmpFOp::create(
-                   nested, l, arith::CmpFPredicate::OEQ, in[0],
-                   constant(-kInfinity));
+               Value none =
+                   arith::CmpFOp::create(nested, l, arith::CmpFPredicate::OEQ,
+                                         in[0], constant(-kInfinity));
                Value scaled = arith::MulFOp::create(
                    nested, l, in[0], constant(-1 / p.op.getScaleOrDefault()));
                scaled = arith::MaximumFOp::create(nested, l, scaled,
@@ -142,22 +142,20 @@ static Value negate(BackwardProblem &p, Value rows) {
 /// leave.
 static SmallVector<Value> splitInParts(BackwardProblem &p, Value rows) {
   Type part = p.rewriter.getBF16Type();
-  return mapTiles(p.rewriter, p.loc, p.rows, rows,
-                  p.rewriter.getMultiDimIdentityMap(1),
-                  SmallVector<Type>(partsOfStatistic, part),
-                  [&](OpBuilder &nested, Location l, ValueRange in) {
-                    SmallVector<Value> parts;
-                    Value rest = in[0];
-                    for (int64_t i = 0; i < partsOfStatistic; ++i) {
-                      parts.push_back(
-                          arith::TruncFOp::create(nested, l, part, rest));
-                      rest = arith::SubFOp::create(
-                          nested, l, rest,
-                          arith::ExtFOp::create(nested, l, p.accumulator,
-                                                parts.back()));
-                    }
-                    return parts;
-                  });
+  return mapTiles(
+      p.rewriter, p.loc, p.rows, rows, p.rewriter.getMultiDimIdentityMap(1),
+      SmallVector<Type>(partsOfStatistic, part),
+      [&](OpBuilder &nested, Location l, ValueRange in) {
+        SmallVector<Value> parts;
+        Value rest = in[0];
+        for (int64_t i = 0; i < partsOfStatistic; ++i) {
+          parts.push_back(arith::TruncFOp::create(nested, l, part, rest));
+          rest = arith::SubFOp::create(
+              nested, l, rest,
+              arith::ExtFOp::create(nested, l, p.accumulator, parts.back()));
+        }
+        return parts;
+      });
 }
 
 RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
@@ -172,9 +170,9 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
     if (isProduct)
       shape.insert(shape.begin() + 3,
                    p.rewriter.getIndexAttr(partsOfStatistic));
-    outs.push_back(tensor::EmptyOp::create(
-        p.rewriter, p.loc, shape,
-        isProduct ? p.rewriter.getBF16Type() : p.accumulator));
+    outs.push_back(tensor::EmptyOp::create(p.rewriter, p.loc, shape,
+                                           isProduct ? p.rewriter.getBF16Type()
+                                                     : p.accumulator));
   }
   scf::ForallOp forall = loopOverRows(p, outs);
   Value batch = forall.getInductionVar(0), head = forall.getInductionVar(1);
@@ -209,10 +207,10 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
   p.rewriter.setInsertionPointToEnd(forall.getTerminator().getBody());
   for (auto [parts, out] : llvm::zip_equal(tiles, forall.getRegionIterArgs()))
     for (auto [i, part] : llvm::enumerate(parts)) {
-      SmallVector<OpFoldResult> at{
-          getAsOpFoldResult(batch), getAsOpFoldResult(head),
-          getAsOpFoldResult(forall.getInductionVar(2)),
-          p.rewriter.getIndexAttr(i)};
+      SmallVector<OpFoldResult> at{getAsOpFoldResult(batch),
+                                   getAsOpFoldResult(head),
+                                   getAsOpFoldResult(forall.getInductionVar(2)),
+                                   p.rewriter.getIndexAttr(i)};
       if (parts.size() > 1)
         at.push_back(p.rewriter.getIndexAttr(0));
       SmallVector<OpFoldResult> one(at.size(), p.rewriter.getIndexAttr(1)),

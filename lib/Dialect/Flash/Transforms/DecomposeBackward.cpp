@@ -77,9 +77,9 @@ private:
     return arith::ConstantOp::create(nested, l,
                                      nested.getFloatAttr(accumulator, value));
   }
-  /// exp2(factor * score - lse); `lse` is null where the score contains it. With
-  /// `isAnyNumber` the score may be infinite where a row is padding, or sees no
-  /// key; the probability is 0 there.
+  /// exp2(factor * score - lse); `lse` is null where the score contains it.
+  /// With `isAnyNumber` the score may be infinite where a row is padding, or
+  /// sees no key; the probability is 0 there.
   Value exponential(OpBuilder &nested, Location l, Value score, Value lse,
                     double factor, bool isAnyNumber);
 
@@ -155,14 +155,14 @@ Value BackwardStepBuilder::probabilities(Value scores, double factor) {
     inputs.push_back(op.getLse());
     maps.push_back(queryMap());
   }
-  return mapTiles(b, loc, body.getShape(), inputs, maps, element,
-                  [&](OpBuilder &nested, Location l, ValueRange in) {
-                    Value lse = in.size() > 1 ? in[1] : Value();
-                    return SmallVector<Value>{
-                        round(nested, l,
-                              exponential(nested, l, in[0], lse, factor,
-                                          isAnyNumber))};
-                  })
+  return mapTiles(
+             b, loc, body.getShape(), inputs, maps, element,
+             [&](OpBuilder &nested, Location l, ValueRange in) {
+               Value lse = in.size() > 1 ? in[1] : Value();
+               return SmallVector<Value>{round(
+                   nested, l,
+                   exponential(nested, l, in[0], lse, factor, isAnyNumber))};
+             })
       .front();
 }
 
@@ -185,30 +185,31 @@ std::pair<Value, Value> BackwardStepBuilder::probabilitiesAndGradient(
   SmallVector<Type> types{element};
   if (op.getDValue())
     types.push_back(element);
-  SmallVector<Value> tiles = mapTiles(
-      b, loc, body.getShape(), inputs, maps, types,
-      [&](OpBuilder &nested, Location l, ValueRange in) {
-        Value p = exponential(nested, l, in[0], lse ? in[*lse] : Value(),
-                              factor, /*isAnyNumber=*/!scores.isBounded);
-        Value d = in[1];
-        if (delta)
-          d = arith::SubFOp::create(nested, l, d, in[*delta]);
-        d = arith::MulFOp::create(nested, l, p, d);
-        if (derivative)
-          d = arith::MulFOp::create(nested, l, d, in[*derivative]);
-        // What has no probability (it is hidden, or padding) has no gradient,
-        // whatever the derivative is.
-        if (!scores.isBounded) {
-          Value zero = constant(nested, l, 0);
-          Value none = arith::CmpFOp::create(
-              nested, l, arith::CmpFPredicate::OEQ, p, zero);
-          d = arith::SelectOp::create(nested, l, none, zero, d);
-        }
-        SmallVector<Value> results{round(nested, l, d)};
-        if (op.getDValue())
-          results.insert(results.begin(), round(nested, l, p));
-        return results;
-      });
+  SmallVector<Value> tiles =
+      mapTiles(b, loc, body.getShape(), inputs, maps, types,
+               [&](OpBuilder &nested, Location l, ValueRange in) {
+                 Value p =
+                     exponential(nested, l, in[0], lse ? in[*lse] : Value(),
+                                 factor, /*isAnyNumber=*/!scores.isBounded);
+                 Value d = in[1];
+                 if (delta)
+                   d = arith::SubFOp::create(nested, l, d, in[*delta]);
+                 d = arith::MulFOp::create(nested, l, p, d);
+                 if (derivative)
+                   d = arith::MulFOp::create(nested, l, d, in[*derivative]);
+                 // What has no probability (it is hidden, or padding) has no
+                 // gradient, whatever the derivative is.
+                 if (!scores.isBounded) {
+                   Value zero = constant(nested, l, 0);
+                   Value none = arith::CmpFOp::create(
+                       nested, l, arith::CmpFPredicate::OEQ, p, zero);
+                   d = arith::SelectOp::create(nested, l, none, zero, d);
+                 }
+                 SmallVector<Value> results{round(nested, l, d)};
+                 if (op.getDValue())
+                   results.insert(results.begin(), round(nested, l, p));
+                 return results;
+               });
   return {op.getDValue() ? tiles.front() : Value(), tiles.back()};
 }
 

@@ -109,10 +109,10 @@ static SmallVector<Value> buildStart(OpBuilder &builder, EarlyProduct early,
   IRMapping mapping;
   SmallVector<Value> results;
   for (GetOp get : early.gets) {
-    auto next = GetOp::create(builder, get.getLoc(), get.getTile().getType(),
-                              get.getRing(), count,
-                              builder.getI64IntegerAttr(0), when,
-                              /*rows=*/Value());
+    auto next =
+        GetOp::create(builder, get.getLoc(), get.getTile().getType(),
+                      get.getRing(), count, builder.getI64IntegerAttr(0), when,
+                      /*rows=*/Value());
     mapping.map(get.getTile(), next.getTile());
     results.push_back(next.getTile());
   }
@@ -223,13 +223,12 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
 
   IRRewriter rewriter(loop.getContext());
   rewriter.setInsertionPoint(loop);
-  loop = cast<scf::ForOp>(
-      loop.replaceWithAdditionalYields(
-              rewriter, first, /*replaceInitOperandUsesInLoop=*/false,
-              [&](OpBuilder &, Location, ArrayRef<BlockArgument>) {
-                return next;
-              })
-          ->getOperation());
+  loop = cast<scf::ForOp>(loop.replaceWithAdditionalYields(
+                                  rewriter, first,
+                                  /*replaceInitOperandUsesInLoop=*/false,
+                                  [&](OpBuilder &, Location,
+                                      ArrayRef<BlockArgument>) { return next; })
+                              ->getOperation());
 
   // The stages have been waited for. This product is complete before another
   // starts.

@@ -109,8 +109,7 @@ public:
 
   /// A ring for each store, in whose place it is, whole, if there are so many;
   /// the first store is behind a barrier.
-  static llvm::MapVector<Operation *, RingOp>
-  takeRings(gpu::GPUFuncOp kernel) {
+  static llvm::MapVector<Operation *, RingOp> takeRings(gpu::GPUFuncOp kernel) {
     SmallVector<StoreAsyncOp> stores;
     kernel.walk([&](StoreAsyncOp store) { stores.push_back(store); });
     // One store that is whole has a place of its own, and no barrier.

@@ -44,11 +44,14 @@ static void delayRegion(Region &role, int64_t nanoseconds,
   delay(&role.front());
 }
 
-/// Which role of `op` a name means: its region, and the warpgroup if it is one.
+/// Which role of `op` a name means: its region, and the warpgroup if it is one;
+/// no region where it is a helper that other kernels have.
 static FailureOr<std::pair<Region *, IntegerAttr>> findRole(SpecializeOp op,
                                                             StringRef name) {
   if (Region *role = op.getRole(name))
     return std::pair(role, IntegerAttr());
+  if (name == "writer")
+    return std::pair(static_cast<Region *>(nullptr), IntegerAttr());
   StringRef number = name;
   int64_t warpgroup;
   if (number.consume_front("consumer") && !number.getAsInteger(10, warpgroup) &&
@@ -71,7 +74,8 @@ struct TileDelayRolePass
       auto found = findRole(op, role);
       if (failed(found))
         return WalkResult::interrupt();
-      delayRegion(*found->first, nanoseconds, found->second);
+      if (found->first)
+        delayRegion(*found->first, nanoseconds, found->second);
       return WalkResult::advance();
     });
     if (walk.wasInterrupted())
