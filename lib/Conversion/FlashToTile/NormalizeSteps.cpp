@@ -1,5 +1,4 @@
 //===- NormalizeSteps.cpp - One form of steps on tiles --------------------===//
-//---------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
