@@ -20,7 +20,6 @@
 using namespace mlir;
 using namespace flash;
 using namespace flash::reference;
-using rt::Result;
 using rt::Status;
 
 /// More is taken for a loop without end.
