@@ -62,19 +62,20 @@ def flash(backend, cache, entry, case, q, k, v, d_output):
     """Our backward, of what our forward keeps."""
     element = backend.element_type(case.dtype)
     extra = programs.extra_arguments(backend, case)
-    make = {name: cache.get(entry, text(case.variant, case.head_dim, case.head_dim_v, element))
-            for name, text in (("forward", programs.forward_text), ("backward", programs.backward_text))}
+    of = case.variant, case.head_dim, case.head_dim_v, element
+    forward = cache.get(entry, programs.text(*of, with_lse=True))
+    program = cache.get(entry, programs.backward_text(*of))
     out = backend.poisoned(case.shapes()[3], case.dtype)
     lse = backend.poisoned(case.shapes()[3][:3], "f32")
-    make["forward"].function.bind([q, k, v, *extra], [out, lse], backend.stream)()
+    forward.function.bind([q, k, v, *extra], [out, lse], backend.stream)()
     gradients = [backend.poisoned(shape, case.dtype) for shape in case.shapes()[:3]]
-    call = make["backward"].function.bind([q, k, v, out, lse, d_output, *extra], gradients, backend.stream)
+    call = program.function.bind([q, k, v, out, lse, d_output, *extra], gradients, backend.stream)
 
     def launch():
         call()
         return gradients
 
-    return launch, make["backward"]
+    return launch, program
 
 
 def aten(which):

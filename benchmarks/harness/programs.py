@@ -32,31 +32,28 @@ def options(variant):
     return arguments, " ".join(clauses)
 
 
-def text(variant, head_dim, head_dim_v, element):
-    q, v = (f"tensor<?x?x?x{d}x{element}>" for d in (head_dim, head_dim_v))
-    more, clauses = options(variant)
-    arguments = [f"%q: {q}", f"%k: {q}", f"%v: {v}", *more]
-    return (f"func.func @attention({', '.join(arguments)}) -> {v} {{\n"
-            f"  %o = flash.attention %q, %k, %v {clauses} : {q}, {q}, {v} -> {v}\n"
-            f"  return %o : {v}\n}}\n")
+def types(head_dim, head_dim_v, element):
+    """Of Q and K, of V and the output, of log-sum-exps."""
+    return *(f"tensor<?x?x?x{d}x{element}>" for d in (head_dim, head_dim_v)), "tensor<?x?x?xf32>"
 
 
-def forward_text(variant, head_dim, head_dim_v, element):
-    """The output and its log-sum-exp, which the backward keeps."""
-    q, v, lse = (*(f"tensor<?x?x?x{d}x{element}>" for d in (head_dim, head_dim_v)), "tensor<?x?x?xf32>")
+def text(variant, head_dim, head_dim_v, element, with_lse=False):
+    """The output; with its log-sum-exp, which a backward keeps, where that is asked for."""
+    q, v, lse = types(head_dim, head_dim_v, element)
     more, clauses = options(variant)
-    arguments = [f"%q: {q}", f"%k: {q}", f"%v: {v}", *more]
-    return (f"func.func @forward({', '.join(arguments)}) -> ({v}, {lse}) {{\n"
-            f"  %o, %l = flash.attention %q, %k, %v {clauses} : {q}, {q}, {v} -> {v}, {lse}\n"
-            f"  return %o, %l : {v}, {lse}\n}}\n")
+    arguments = ", ".join([f"%q: {q}", f"%k: {q}", f"%v: {v}", *more])
+    names, results = ("%o, %l", f"{v}, {lse}") if with_lse else ("%o", v)
+    return (f"func.func @attention({arguments}) -> ({results}) {{\n"
+            f"  {names} = flash.attention %q, %k, %v {clauses} : {q}, {q}, {v} -> {results}\n"
+            f"  return {names} : {results}\n}}\n")
 
 
 def backward_text(variant, head_dim, head_dim_v, element):
     """The gradients for Q, K and V, of Q, K, V, the output, its log-sum-exp and the gradient for the output."""
-    q, v, lse = (*(f"tensor<?x?x?x{d}x{element}>" for d in (head_dim, head_dim_v)), "tensor<?x?x?xf32>")
+    q, v, lse = types(head_dim, head_dim_v, element)
     more, clauses = options(variant)
-    arguments = [f"%q: {q}", f"%k: {q}", f"%v: {v}", f"%o: {v}", f"%l: {lse}", f"%do: {v}", *more]
-    return (f"func.func @backward({', '.join(arguments)}) -> ({q}, {q}, {v}) {{\n"
+    arguments = ", ".join([f"%q: {q}", f"%k: {q}", f"%v: {v}", f"%o: {v}", f"%l: {lse}", f"%do: {v}", *more])
+    return (f"func.func @backward({arguments}) -> ({q}, {q}, {v}) {{\n"
             f"  %dq, %dk, %dv = flash.attention_backward %q, %k, %v, %o, %l, %do {clauses}\n"
             f"      : {q}, {q}, {v}, {v}, {lse}, {v} -> query {q} key {q} value {v}\n"
             f"  return %dq, %dk, %dv : {q}, {q}, {v}\n}}\n")

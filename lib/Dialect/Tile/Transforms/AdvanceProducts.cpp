@@ -261,13 +261,7 @@ struct TileAdvanceProductsPass
   void runOnOperation() override {
     if (!getPassAttr<StartProductsAttr>(getOperation()))
       return;
-    SmallVector<scf::ForOp> loops;
-    getOperation().walk([&](scf::ForOp loop) {
-      auto products = loop.getBody()->getOps<MmaStartOp>();
-      if (std::distance(products.begin(), products.end()) > 2)
-        loops.push_back(loop);
-    });
-    for (scf::ForOp loop : loops)
+    for (scf::ForOp loop : findStartedLoops(getOperation()))
       if (EarlyProduct early = findEarlyProduct(loop); early.count) {
         advance(loop, early);
         ++numAdvanced;

@@ -21,8 +21,6 @@
 
 #include "PassGate.h"
 
-#include "mlir/Dialect/Arith/IR/Arith.h"
-
 namespace flash::tile {
 #define GEN_PASS_DEF_TILEJOINRINGS
 #include "flash/Dialect/Tile/Transforms/Passes.h.inc"
@@ -83,7 +81,7 @@ static bool canJoin(RingOp little, const RingUses &of, RingOp large,
       little.getAhead() != large.getAhead())
     return false;
   if (of.put->getBlock() != with.put->getBlock() ||
-      RingOp(large)->getBlock() != little->getBlock() ||
+      large->getBlock() != little->getBlock() ||
       PutOp(of.put).getIteration() != PutOp(with.put).getIteration() ||
       of.gets.size() != with.gets.size())
     return false;

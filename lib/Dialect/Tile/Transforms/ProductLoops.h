@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Which loops flash-tile-split-maps and flash-tile-start-products work on.
+// Which loops flash-tile-split-maps, flash-tile-start-products and the passes
+// that follow it work on, and what of their registers fragments take.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,6 +25,10 @@ namespace flash::tile {
 /// body; flash-tile-overlap has its own order for two.
 llvm::SmallVector<mlir::scf::ForOp>
 findProductLoops(mlir::gpu::GPUFuncOp kernel);
+
+/// The same loops, once flash-tile-start-products has started their products.
+llvm::SmallVector<mlir::scf::ForOp>
+findStartedLoops(mlir::gpu::GPUFuncOp kernel);
 
 /// 32-bit registers of a lane that hold a fragment; 0 for other values.
 int64_t countRegisters(mlir::Value value);

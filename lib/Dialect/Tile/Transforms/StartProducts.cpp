@@ -51,6 +51,16 @@ SmallVector<scf::ForOp> flash::tile::findProductLoops(gpu::GPUFuncOp kernel) {
   return loops;
 }
 
+SmallVector<scf::ForOp> flash::tile::findStartedLoops(gpu::GPUFuncOp kernel) {
+  SmallVector<scf::ForOp> loops;
+  kernel.walk([&](scf::ForOp loop) {
+    auto products = loop.getBody()->getOps<MmaStartOp>();
+    if (std::distance(products.begin(), products.end()) > 2)
+      loops.push_back(loop);
+  });
+  return loops;
+}
+
 //===----------------------------------------------------------------------===//
 // Order
 //===----------------------------------------------------------------------===//

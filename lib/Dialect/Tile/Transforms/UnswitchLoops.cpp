@@ -19,7 +19,8 @@
 
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
-#include "flash/Dialect/Tile/IR/Tile.h"
+#include "ProductLoops.h"
+
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/PatternMatch.h"
@@ -97,13 +98,7 @@ struct TileUnswitchLoopsPass
     : flash::tile::impl::TileUnswitchLoopsBase<TileUnswitchLoopsPass> {
   void runOnOperation() override {
     IRRewriter rewriter(&getContext());
-    SmallVector<scf::ForOp> loops;
-    getOperation().walk([&](scf::ForOp loop) {
-      auto products = loop.getBody()->getOps<MmaStartOp>();
-      if (std::distance(products.begin(), products.end()) > 2)
-        loops.push_back(loop);
-    });
-    for (scf::ForOp loop : loops)
+    for (scf::ForOp loop : findStartedLoops(getOperation()))
       if (scf::IfOp branch = findInvariantBranch(loop)) {
         unswitch(rewriter, loop, branch);
         ++numUnswitched;
