@@ -80,6 +80,8 @@ struct ScalarBody::Builder {
   /// Branches and loops: an op that has blocks of others.
   bool addControl(mlir::Operation *op);
   bool addIf(mlir::scf::IfOp op);
+  bool addCounted(mlir::LoopLikeOpInterface op, mlir::Block &block,
+                  AffineStep lower, AffineStep upper, AffineStep by);
   bool addFor(mlir::scf::ForOp op);
   bool addFor(mlir::affine::AffineForOp op);
   bool addWhile(mlir::scf::WhileOp op);

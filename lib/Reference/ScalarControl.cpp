@@ -79,25 +79,25 @@ bool ScalarBody::Builder::addIf(scf::IfOp op) {
   return true;
 }
 
-bool ScalarBody::Builder::addFor(scf::ForOp op) {
+/// A loop that counts, whatever its bounds are read from.
+bool ScalarBody::Builder::addCounted(LoopLikeOpInterface op, Block &block,
+                                     AffineStep lower, AffineStep upper,
+                                     AffineStep by) {
   SmallVector<int64_t> results, arguments, inits, yielded;
-  for (Value value : op.getResults())
+  for (Value value : op->getResults())
     results.push_back(slot(value));
   for (Value value : op.getRegionIterArgs())
     arguments.push_back(slot(value));
-  for (Value value : op.getInitArgs())
+  for (Value value : op.getInits())
     inits.push_back(slot(value));
-  int64_t position = slot(op.getInductionVar()),
-          lower = slot(op.getLowerBound()), upper = slot(op.getUpperBound()),
-          by = slot(op.getStep());
-  auto inside = nested(*op.getBody(), yielded);
+  int64_t position = slot(*op.getSingleInductionVar());
+  auto inside = nested(block, yielded);
   if (!inside)
     return false;
   body.steps.push_back([=, steps = std::move(*inside)](Slot *s) {
     move(s, inits, arguments);
-    int64_t step = std::max<int64_t>(s[by].integer, 1);
-    for (int64_t i = s[lower].integer, end = s[upper].integer; i < end;
-         i += step) {
+    int64_t step = by(s);
+    for (int64_t i = lower(s), end = upper(s); i < end; i += step) {
       s[position].integer = i;
       for (const Step &one : steps)
         one(s);
@@ -108,40 +108,30 @@ bool ScalarBody::Builder::addFor(scf::ForOp op) {
   return true;
 }
 
+bool ScalarBody::Builder::addFor(scf::ForOp op) {
+  auto read = [&](Value value) -> AffineStep {
+    return [from = slot(value)](const Slot *s) { return s[from].integer; };
+  };
+  AffineStep by = read(op.getStep());
+  return addCounted(op, *op.getBody(), read(op.getLowerBound()),
+                    read(op.getUpperBound()),
+                    [=](const Slot *s) { return std::max<int64_t>(by(s), 1); });
+}
+
 /// An affine loop: bounds are the greatest and the least of some.
 bool ScalarBody::Builder::addFor(affine::AffineForOp op) {
-  SmallVector<int64_t> results, arguments, inits, yielded;
-  for (Value value : op.getResults())
-    results.push_back(slot(value));
-  for (Value value : op.getRegionIterArgs())
-    arguments.push_back(slot(value));
-  for (Value value : op.getInits())
-    inits.push_back(slot(value));
   auto bound = [&](AffineMap map, ValueRange operands, bool largest) {
     SmallVector<int64_t> in;
     for (Value operand : operands)
       in.push_back(slot(operand));
     return affineStep(map, in, largest);
   };
-  AffineStep lower = bound(op.getLowerBoundMap(), op.getLowerBoundOperands(),
-                           /*largest=*/true),
-             upper = bound(op.getUpperBoundMap(), op.getUpperBoundOperands(),
-                           /*largest=*/false);
-  int64_t position = slot(op.getInductionVar()), by = op.getStepAsInt();
-  auto inside = nested(*op.getBody(), yielded);
-  if (!inside)
-    return false;
-  body.steps.push_back([=, steps = std::move(*inside)](Slot *s) {
-    move(s, inits, arguments);
-    for (int64_t i = lower(s), end = upper(s); i < end; i += by) {
-      s[position].integer = i;
-      for (const Step &one : steps)
-        one(s);
-      move(s, yielded, arguments);
-    }
-    move(s, arguments, results);
-  });
-  return true;
+  return addCounted(op, *op.getBody(),
+                    bound(op.getLowerBoundMap(), op.getLowerBoundOperands(),
+                          /*largest=*/true),
+                    bound(op.getUpperBoundMap(), op.getUpperBoundOperands(),
+                          /*largest=*/false),
+                    [by = op.getStepAsInt()](const Slot *) { return by; });
 }
 
 bool ScalarBody::Builder::addWhile(scf::WhileOp op) {
