@@ -66,6 +66,8 @@ public:
     // Digits of the mantissa, the least normal number's exponent, and from
     // where on there is none.
     int64_t digits = isE5M2 ? 2 : 3, bias = isE5M2 ? 15 : 7, cut = 23 - digits;
+    // An exponent of one, in the bits of an f32.
+    const int64_t one = int64_t(1) << 23;
     auto word = [&](int64_t v) { return constant(b.getI32Type(), v); };
     Value bits = cast<arith::BitcastOp>(b.getI32Type(), x);
     Value size = op<arith::AndIOp>(bits, word(0x7fffffff));
@@ -73,12 +75,12 @@ public:
     Value odd = op<arith::AndIOp>(op<arith::ShRUIOp>(size, word(cut)), word(1));
     Value up = op<arith::AddIOp>(
         op<arith::AddIOp>(
-            size, word(((bias - 127) << 23) + (int64_t(1) << (cut - 1)) - 1)),
+            size, word((bias - 127) * one + (int64_t(1) << (cut - 1)) - 1)),
         odd);
     Value normal = op<arith::ShRUIOp>(up, word(cut));
     // Below: a float whose last digit is the least of these numbers, added to
     // it, rounds it.
-    int64_t unit = (127 - bias + cut + 1) << 23;
+    int64_t unit = (127 - bias + cut + 1) * one;
     Value sum =
         op<arith::AddFOp>(cast<arith::BitcastOp>(b.getF32Type(), size),
                           cast<arith::BitcastOp>(b.getF32Type(), word(unit)));
@@ -86,7 +88,7 @@ public:
                                     word(unit));
     using P = arith::CmpIPredicate;
     Value number =
-        select(P::ult, size, word((128 - bias) << 23), small, normal);
+        select(P::ult, size, word((128 - bias) * one), small, normal);
     // 61440 is halfway from the greatest f8E5M2 to what would follow.
     if (isE5M2)
       number = select(P::uge, size, word(0x47700000), word(0x7c), number);
