@@ -34,4 +34,5 @@
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
 #include "llvm/ADT/TypeSwitch.h"
-#include "llvm/Support/DebugLog.h"
+#include "llvm/Support/Debug.h"
+#include "llvm/Support/raw_ostream.h"

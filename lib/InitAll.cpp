@@ -20,16 +20,21 @@
 #include "flash/Pipelines/CPUPipeline.h"
 #include "flash/Pipelines/GPUPipeline.h"
 
+#include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Func/Extensions/InlinerExtension.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
+#include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -65,8 +70,27 @@ void flash::registerOwnPasses() {
   tile::registerFlashTilePasses();
 }
 
-void flash::registerAllPasses() {
-  registerOwnPasses();
+/// MLIR's passes that the pipelines have: pipelines are written out and read
+/// (--dump-pass-pipeline, reproducers), and options name passes.
+static void registerPassesOfPipelines() {
   registerTransformsPasses();
   memref::registerMemRefPasses();
+  arith::registerArithExpandOpsPass();
+  bufferization::registerEmptyTensorEliminationPass();
+  bufferization::registerOneShotBufferizePass();
+  LLVM::registerDIScopeForLLVMFuncOpPass();
+  registerConvertLinalgToLoopsPass();
+  registerArithToLLVMConversionPass();
+  registerConvertGpuOpsToNVVMOps();
+  registerConvertMathToLLVMPass();
+  registerConvertNVVMToLLVMPass();
+  registerConvertToLLVMPass();
+  registerLowerAffinePass();
+  registerReconcileUnrealizedCastsPass();
+  registerSCFToControlFlowPass();
+}
+
+void flash::registerAllPasses() {
+  registerOwnPasses();
+  registerPassesOfPipelines();
 }

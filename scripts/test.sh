@@ -10,7 +10,7 @@
 #               machine can; the lit tests with this machine described as another one
 #     fuzz      random attentions on the CPU against float64: the same each time, and others for each commit
 #     gpu       the matrix on the GPU, where there is one
-#     consumer  projects outside the tree that do find_package(Flash): a mask of its own, an attention of its own
+#     consumer  projects outside the tree that do find_package(Flash): a mask, an attention, a matrix instruction of its own
 #     python    the Python package on the CPU: pytest in a venv of its own (NumPy and JAX; PyTorch with --whole, where there is
 #               CUDA 13 on the system, which its wheel links)
 #     docs      what the documentation quotes is what the compiler does; scripts/quickstart.sh; the generated references
@@ -224,11 +224,18 @@ attention_op() {
     "$tool" examples/attention-op/too-wide.mlir --verify-diagnostics \
       --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a}))'
 }
+half_mma() {
+  local tool="$FLASH_BUILD/half-mma/half-mma-opt" input=examples/half-mma/product.mlir ptx="$FLASH_BUILD/half-mma/product.ptx"
+  need_ptxas && consumer half-mma && "$tool" $input --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-allocate-shared)),
+    flash-gpu-lowering-pipeline{target=sm_80})' | "$FLASH_BUILD/bin/flash-translate" --flash-to-ptx --flash-target=sm_80 -o "$ptx" &&
+    FileCheck-22 $input <"$ptx" && "$FLASH_PTXAS" -arch=sm_80 "$ptx" -o "$ptx.cubin"
+}
 install_stage() { need_build dev all && cmake --install "$FLASH_BUILD" --prefix "$FLASH_BUILD/stage" >"$FLASH_BUILD/install.log"; }
 suite_consumer() {
   check "the installation for projects outside the tree" install_stage
   check "find_package(Flash), a mask" window_mask
   check "find_package(Flash), an attention" attention_op
+  check "find_package(Flash), a matrix instruction" half_mma
 }
 
 # A venv with what the package's tests use, made once for a list of packages.

@@ -104,6 +104,8 @@ if architectures:
         config.available_features.add("sm_80-or-newer")
 if not config.static_llvm:
     config.available_features.add("plugin")
+if config.debug_log:
+    config.available_features.add("debug-log")
 if config.sanitize:
     config.available_features.add("asan")
     # LLVM is not instrumented: its containers look overrun, its arenas poisoned, and what its tables keep leaked.

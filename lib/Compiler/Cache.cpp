@@ -17,6 +17,7 @@
 #include "Cache.h"
 
 #include "flash/Runtime/ProgramFile.h"
+#include "flash/Support/DebugLog.h"
 #include "flash/Target/EmitPTX.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -36,6 +37,8 @@
 #include <mutex>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define DEBUG_TYPE "flash-cache"
 
 using namespace flash;
 using llvm::StringRef;
@@ -137,8 +140,9 @@ static bool isCPU(StringRef target) {
 std::string compiler::getCacheKey(StringRef text, StringRef entry,
                                   const CompileOptions &options) {
   auto off = llvm::sys::Process::GetEnv("FLASH_CACHE");
-  // What counts, or shows IR, is compiled.
-  if ((off && *off == "0") || options.countIO || !options.assemble)
+  // What counts, shows IR or writes it is compiled.
+  if ((off && *off == "0") || options.countIO || !options.assemble ||
+      options.observer || !options.lineInfo.empty())
     return "";
   bool cpu = isCPU(options.target);
   std::vector<std::string> parts = {"format 3",
@@ -360,6 +364,7 @@ Result<std::unique_ptr<Executable>> Executable::compileCached(
     if (parts && parts->size() == 6)
       found = isCPU(options.target) ? compiler::restoreForCPU((*parts)[0])
                                     : compiler::restoreForGPU((*parts)[0]);
+    LDBG() << (found ? "hit " : "damaged ") << key;
     if (found) {
       auto unpack = [&](size_t part, std::vector<std::string> &to) {
         if (auto list = compiler::unpackStrings((*parts)[part]))
@@ -378,6 +383,7 @@ Result<std::unique_ptr<Executable>> Executable::compileCached(
       return found;
     }
   }
+  LDBG() << (key.empty() ? "not asked" : "miss " + key);
   Result<std::unique_ptr<Executable>> made = compile();
   if (made.failed() || key.empty())
     return made;

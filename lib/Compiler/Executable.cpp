@@ -83,12 +83,31 @@ Status DiagnosticCollector::takeError(StringRef fallback) const {
 //===----------------------------------------------------------------------===//
 
 Status compiler::Pipeline::time(StringRef name, function_ref<Status()> run) {
+  if (options.observer)
+    options.observer->beginStage(name);
   auto begin = std::chrono::steady_clock::now();
   Status status = run();
   stages.push_back({name.str(), std::chrono::duration<double, std::milli>(
                                     std::chrono::steady_clock::now() - begin)
                                     .count()});
+  if (options.observer)
+    options.observer->endStage();
   return status;
+}
+
+Status
+compiler::Pipeline::runPasses(ModuleOp module, const CompileOptions &options,
+                              function_ref<void(OpPassManager &)> build,
+                              const DiagnosticCollector &diagnostics,
+                              const Twine &failure) {
+  PassManager manager(module.getContext());
+  build(manager);
+  if (options.observer)
+    if (Status status = options.observer->configure(manager); status.failed())
+      return status;
+  if (succeeded(manager.run(module)))
+    return Status::success();
+  return diagnostics.takeError(failure.str());
 }
 
 Status compiler::Pipeline::lower(StringRef level,
@@ -96,14 +115,14 @@ Status compiler::Pipeline::lower(StringRef level,
   MLIRContext *context = module->getContext();
   DiagnosticCollector diagnostics(context);
   Status status = time(level, [&] {
-    PassManager manager(context);
-    build(manager);
-    VerifyLevelOptions verify;
-    verify.level = level.str();
-    manager.addPass(createVerifyLevel(verify));
-    if (succeeded(manager.run(*module)))
-      return Status::success();
-    return diagnostics.takeError(("a pass to " + level + " failed").str());
+    auto buildVerified = [&](OpPassManager &manager) {
+      build(manager);
+      VerifyLevelOptions verify;
+      verify.level = level.str();
+      manager.addPass(createVerifyLevel(verify));
+    };
+    return runPasses(*module, options, buildVerified, diagnostics,
+                     "a pass to " + level + " failed");
   });
   // The same of each kernel is said once.
   for (const std::string &remark : diagnostics.getRemarks())
@@ -243,14 +262,23 @@ static Result<OwningOpRef<ModuleOp>> copyWithCallees(func::FuncOp func) {
 }
 
 /// What a call must satisfy, at L0, and the names of arguments and results.
-static Status describeCall(func::FuncOp func, rt::Program &call) {
+static Status describeCall(func::FuncOp func, const CompileOptions &options,
+                           rt::Program &call) {
   OwningOpRef<ModuleOp> module = copyToModule(func);
   DiagnosticCollector diagnostics(func.getContext());
-  PassManager manager(func.getContext());
-  manager.addNestedPass<func::FuncOp>(createSimplifyAround());
-  manager.addNestedPass<func::FuncOp>(createInsertChecks());
-  if (failed(manager.run(*module)))
-    return diagnostics.takeError("the sizes of a call cannot be checked");
+  auto build = [](OpPassManager &manager) {
+    manager.addNestedPass<func::FuncOp>(createSimplifyAround());
+    manager.addNestedPass<func::FuncOp>(createInsertChecks());
+  };
+  if (options.observer)
+    options.observer->beginStage("call");
+  Status status = compiler::Pipeline::runPasses(
+      *module, options, build, diagnostics,
+      "the sizes of a call cannot be checked");
+  if (options.observer)
+    options.observer->endStage();
+  if (status.failed())
+    return status;
   FailureOr<rt::Program> program =
       buildCallProgram(module->lookupSymbol<func::FuncOp>(func.getName()));
   if (failed(program))
@@ -373,7 +401,7 @@ Executable::compile(func::FuncOp func, const CompileOptions &options) {
   compiler::Pipeline pipeline(std::move(*module), options, *target);
   rt::Program call;
   Status status = describeCall(
-      cast<func::FuncOp>(pipeline.module->getBody()->front()), call);
+      cast<func::FuncOp>(pipeline.module->getBody()->front()), options, call);
   if (status.failed())
     return status;
   // A launch plan has its checks from the host function's assertions.

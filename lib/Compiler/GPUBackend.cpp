@@ -125,6 +125,8 @@ compiler::compileForGPU(Pipeline &pipeline, rt::Signature signature) {
                          StringRef(optionError).trim().str());
   std::string target = pipeline.target.getKind().getValue().str();
   options.target = compiler::toString(pipeline.target);
+  if (!pipeline.options.lineInfo.empty())
+    options.lineInfo = pipeline.options.lineInfo;
   Status status = pipeline.lower("L3", [&](OpPassManager &manager) {
     buildGPUTilePipeline(manager, options);
   });

@@ -30,6 +30,12 @@ public:
   rt::Status lower(llvm::StringRef level,
                    llvm::function_ref<void(mlir::OpPassManager &)> build);
 
+  /// The same without a level: runs the passes of a stage on any module.
+  static rt::Status
+  runPasses(mlir::ModuleOp module, const CompileOptions &options,
+            llvm::function_ref<void(mlir::OpPassManager &)> build,
+            const DiagnosticCollector &diagnostics, const llvm::Twine &failure);
+
   /// Runs and times something that is not a pass.
   rt::Status time(llvm::StringRef name, llvm::function_ref<rt::Status()> run);
 

@@ -37,9 +37,12 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/LocationSnapshot.h"
 #include "mlir/Transforms/Passes.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace mlir;
 using namespace flash;
@@ -69,8 +72,21 @@ static Limits getLimits(StringRef target) {
   return {description->getFastMemory(), description->getCores()};
 }
 
+/// What is at L2 gets the locations that it has in a file of its text.
+static void addSnapshot(OpPassManager &pm, StringRef path) {
+  SmallString<128> whole(path);
+  // Where it fails, the path is as good as any.
+  if (std::error_code code = llvm::sys::fs::make_absolute(whole))
+    whole = path;
+  LocationSnapshotOptions snapshot;
+  snapshot.fileName = whole.str().str();
+  pm.addPass(createLocationSnapshot(snapshot));
+}
+
 void flash::buildGPUTilePipeline(OpPassManager &pm,
                                  const GPUPipelineOptions &options) {
+  if (!options.lineInfo.empty())
+    addSnapshot(pm, options.lineInfo);
   // Loops that are written by hand; others have what their readers read.
   pm.addPass(createSplitSchedule());
   ConvertFlashToTileOptions convert;
@@ -178,6 +194,12 @@ void flash::buildGPULoweringPipeline(OpPassManager &pm,
   kernels.addPass(createCanonicalizerPass());
   kernels.addPass(createCSEPass());
   kernels.addPass(createTileDropParameters());
+  if (options.lineInfo.empty())
+    return;
+  // Lines and no more: with debug information ptxas would not optimise.
+  LLVM::DIScopeForLLVMFuncOpPassOptions scope;
+  scope.emissionKind = LLVM::DIEmissionKind::DebugDirectivesOnly;
+  pm.addPass(LLVM::createDIScopeForLLVMFuncOpPass(scope));
 }
 
 void flash::buildGPUPipeline(OpPassManager &pm,

@@ -25,7 +25,23 @@
 #include <string>
 #include <vector>
 
+namespace mlir {
+class PassManager;
+} // namespace mlir
+
 namespace flash {
+
+/// Who watches a compilation and has a say in its pass managers: the options of
+/// a tool that print IR or measure time (lib/Tools/Drivers/PassManagerOptions.h).
+class CompileObserver {
+public:
+  virtual ~CompileObserver() = default;
+  /// Around each stage: `call`, `L0` to `L4`, `PTX` and what else is timed.
+  virtual void beginStage(llvm::StringRef stage) {}
+  virtual void endStage() {}
+  /// Called before the manager of a stage runs, with all its passes.
+  virtual rt::Status configure(mlir::PassManager &manager) = 0;
+};
 
 struct CompileOptions {
   /// `cpu`, `cpu:x86-64-v3`, `sm_90a`, ...: a name of TargetInfo.h, or a
@@ -52,6 +68,11 @@ struct CompileOptions {
   unsigned optLevel = 3;
   /// Called after each level, with verified IR.
   std::function<void(llvm::StringRef level, mlir::ModuleOp module)> onLevel;
+  /// With one, the cache is not asked: there is nothing to watch in what it has.
+  CompileObserver *observer = nullptr;
+  /// Where the program at L2 is written, for a GPU: lines of this file are what
+  /// the code's line information names. Without, the code has none.
+  std::string lineInfo;
 };
 
 /// Time of one step of a compilation.

@@ -140,6 +140,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       *this, "lazy-softmax",
       llvm::cl::desc("A maximum that stays, where the schedule says so"),
       llvm::cl::init(true)};
+  Option<std::string> lineInfo{
+      *this, "line-info",
+      llvm::cl::desc("Write the program at L2 to this file, and have the code "
+                     "name its lines (for profilers)"),
+      llvm::cl::init("")};
   Option<std::string> delayRole{
       *this, "delay-role",
       llvm::cl::desc("Make a role late, to test barriers: producer, consumers, "

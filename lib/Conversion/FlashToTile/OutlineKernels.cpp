@@ -32,6 +32,9 @@
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include <numeric>
+#include "flash/Support/DebugLog.h"
+
+#define DEBUG_TYPE "convert-flash-to-tile"
 
 using namespace mlir;
 using namespace flash;
@@ -137,6 +140,8 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
       tile::MmaSyncAttr::get(builder.getContext());
   if (Attribute asked = tile::getKernelAttr(kernel).getInstruction())
     instruction = cast<tile::InstructionAttrInterface>(asked);
+  LDBG() << "'" << kernel.getName() << "': " << warps << " warps, products by "
+         << instruction;
 
   bool hasProducer = static_cast<bool>(tile::getKernelAttr(kernel).getRoles());
   KernelBuilder body(builder, warps, instruction, hideUnseen,

@@ -23,9 +23,9 @@
 
 #include "Attention.h"
 #include "ExpandTMAttention.h"
+#include "flash/Support/DebugLog.h"
 
 #include "mlir/Transforms/RegionUtils.h"
-#include "llvm/Support/DebugLog.h"
 
 #define DEBUG_TYPE "flash-raise"
 

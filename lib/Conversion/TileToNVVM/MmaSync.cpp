@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Each warp multiplies its 16 rows, 8 columns of B at a time, over steps of 16:
+// Each warp multiplies its 16 rows, 8 columns of B at a time, over steps of 16,
+// by what the instruction says is one product (`getWarpProduct`):
 //
 //   mma #mma_sync %a, %b  ->  ldmatrix.x4 (B, two blocks of columns);
 //                             mma.m16n8k16 twice; ... for each step
@@ -148,20 +149,15 @@ struct LoadFragmentLowering : TilePattern<LoadFragmentOp> {
 
 } // namespace
 
-/// One mma.m16n8k16: `acc[0..3] += a * b`.
-static void emitMma(Emitter &e, Type element, MutableArrayRef<Value> acc,
+/// One product of a warp, the instruction's PTX: `acc[0..3] += a * b`.
+static void emitMma(Emitter &e, StringRef ptx, MutableArrayRef<Value> acc,
                     ArrayRef<Value> a, ArrayRef<Value> b) {
-  std::string type = element.isBF16() ? "bf16" : "f16";
   SmallVector<Value> operands(a);
   llvm::append_range(operands, b);
   llvm::append_range(operands, acc);
   SmallVector<Type> results(4, e.getF32Type());
   SmallVector<Value> sums =
-      e.ptx(results,
-            "mma.sync.aligned.m16n8k16.row.col.f32." + type + "." + type +
-                ".f32 {$0, $1, $2, $3}, {$4, $5, $6, $7}, {$8, $9}, "
-                "{$0, $1, $2, $3};",
-            "=f,=f,=f,=f,r,r,r,r,r,r,0,1,2,3", operands, /*sideEffects=*/false);
+      e.ptx(results, ptx.str(), "=f,=f,=f,=f,r,r,r,r,r,r,0,1,2,3", operands, /*sideEffects=*/false);
   llvm::copy(sums, acc.begin());
 }
 
@@ -173,11 +169,14 @@ struct MmaSyncLowering : TilePattern<MmaOp> {
   matchAndRewrite(MmaOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
     const KernelValues *kernel = getKernel(op);
-    if (!kernel || !isa<MmaSyncAttr>(op.getInstruction()))
-      return rewriter.notifyMatchFailure(op, "is not mma.sync in a kernel");
+    SharedType bType = op.getB().getType();
+    std::string product =
+        op.getInstruction().getWarpProduct(bType.getElementType());
+    if (!kernel || product.empty())
+      return rewriter.notifyMatchFailure(
+          op, "is not a product of warps, each by itself, in a kernel");
     Emitter e(op.getLoc(), rewriter);
     FragmentType type = op.getResult().getType();
-    SharedType bType = op.getB().getType();
     bool transposeB = op.getTransposeB();
     int64_t n = type.getColumnsOfWarp();
 
@@ -211,7 +210,7 @@ struct MmaSyncLowering : TilePattern<MmaOp> {
                        : b.load(e, k, column, /*transposed=*/true, 2 * blocks);
         for (int64_t r = 0; r < type.getRepetitions(); ++r)
           for (int64_t i = 0; i < blocks; ++i)
-            emitMma(e, bType.getElementType(),
+            emitMma(e, product,
                     MutableArrayRef<Value>(acc).slice(
                         (r * n + column) / 2 + 4 * i, 4),
                     left[r], ArrayRef<Value>(right).slice(2 * i, 2));

@@ -89,6 +89,8 @@ bool flash::hasAssembler(StringRef ptx) {
   return describeAssembler(ptx) != "driver";
 }
 
+bool flash::ptx::hasLineInfo(StringRef ptx) { return ptx.contains("\t.loc\t"); }
+
 static std::string readFile(StringRef path) {
   auto buffer = llvm::MemoryBuffer::getFile(path);
   return buffer ? (*buffer)->getBuffer().str() : std::string();
@@ -178,6 +180,8 @@ FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
     SmallVector<StringRef> arguments{ptxas, "-O3", "-v", arch};
     if (concurrently)
       arguments.append({"--split-compile", "0"});
+    if (flash::ptx::hasLineInfo(ptx))
+      arguments.push_back("-lineinfo");
     arguments.append({"-o", output, input});
     int code = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt,
                                          redirects, /*SecondsToWait=*/300,

@@ -114,9 +114,11 @@ FailureOr<std::string> ptx::assembleWithNvJitLink(const std::string &path,
     return failure();
   }
   std::string arch = "-arch=" + target.str();
-  const char *options[] = {arch.c_str(), "-O3", "-verbose"};
+  SmallVector<const char *> options{arch.c_str(), "-O3", "-verbose"};
+  if (hasLineInfo(ptx))
+    options.push_back("-lineinfo");
   Handle handle = nullptr;
-  int code = library.create(&handle, std::size(options), options);
+  int code = library.create(&handle, options.size(), options.data());
   llvm::scope_exit cleanUp([&] {
     if (handle)
       library.destroy(&handle);

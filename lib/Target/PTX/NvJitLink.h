@@ -19,6 +19,9 @@ namespace flash::ptx {
 /// `hint`, else what the loader finds. Empty if there is none.
 std::string locateNvJitLink(llvm::StringRef hint);
 
+/// Whether PTX names lines of a source file, which an assembler keeps if asked.
+bool hasLineInfo(llvm::StringRef ptx);
+
 /// As assemblePTX, with the library at `path`.
 mlir::FailureOr<std::string> assembleWithNvJitLink(const std::string &path,
                                                    llvm::StringRef ptx,

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "flash/InitAll.h"
+#include "flash/Support/DebugLog.h"
 #include "flash/Tools/Drivers.h"
 
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -15,6 +16,7 @@ int flashOptMain(int argc, char **argv) {
   mlir::DialectRegistry registry;
   flash::registerAllDialects(registry);
   flash::registerAllPasses();
+  flash::registerDebugOnly();
   return mlir::asMainReturnCode(mlir::MlirOptMain(
       argc, argv, "Flash's optimizer driver: attention, level by level\n",
       registry));

@@ -11,6 +11,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "PassManagerOptions.h"
 #include "flash/Tools/Drivers.h"
 #include "flash/Tools/Tuner/Tuner.h"
 
@@ -30,6 +31,9 @@ static constexpr llvm::StringLiteral kOverview =
   flash-run examples/attention.mlir --target=sm_90a --emit=program -o attention.flash
   flash-run examples/attention.mlir --target=sm_90a --io-report --dim=sq=4096 --dim=sk=4096
   flash-run examples/attention.mlir --target=cpu --count-io
+  flash-run examples/attention.mlir --target=sm_90a --emit=cubin -o attention.cubin --line-info=attention.L2.mlir
+  flash-run examples/attention.mlir --target=sm_90a --compile-only --mlir-print-ir-after=flash-tile-overlap
+  flash-run examples/attention.mlir --target=sm_90a --compile-only --mlir-timing
   flash-run --tune --target=sm_90a --tune-budget=600                 # a table of the fastest schedules
   flash-run examples/attention.mlir --tune --dim=sq=4096 --dim=sk=4096   # the same for one function
 
@@ -39,6 +43,11 @@ without a file are normal random numbers, booleans (i1, NumPy's bool) random wit
 many true as false, and other integers what their role asks for, else 0. The exit
 status is 0 when all went well and --check, if given, passed; else 1, with one line
 that says why.
+
+Options --mlir-... are those of mlir-opt, for the passes to every level: they print IR (to
+standard error, or as a tree of files by --mlir-print-ir-tree-dir=DIR), time passes, and write a
+reproducer where a pass fails, which flash-opt --run-reproducer runs. What has one of them is
+compiled anew, cached or not.
 
 --tune measures schedules on this machine's device and writes the fastest to a table: JSON
 that --schedule-table reads, and that the compiler has built in once it lies in data/schedules.
@@ -151,6 +160,12 @@ int flashRunMain(int argc, char **argv) {
       cl::desc("Options of flash-gpu-pipeline, as overlap=false or "
                "delay-role=producer"),
       cl::cat(category));
+  cl::opt<std::string> lineInfo(
+      "line-info", cl::ValueOptional, cl::value_desc("FILE.mlir"),
+      cl::desc("Write the program at L2 to FILE (L2.mlir) and have "
+               "PTX and cubins name its lines, for profilers and "
+               "disassemblers; the code is the same"),
+      cl::cat(category));
   cl::opt<int> threads(
       "threads", cl::init(0), cl::value_desc("N"),
       cl::desc("CPU threads (default: FLASH_NUM_THREADS, else all)"),
@@ -209,7 +224,8 @@ int flashRunMain(int argc, char **argv) {
       cl::desc("Threads that compile candidates (default: all)"),
       cl::cat(category));
 
-  cl::HideUnrelatedOptions(category);
+  flash::PassManagerOptions passManagers;
+  cl::HideUnrelatedOptions({&category, &passManagers.getCategory()});
   cl::ParseCommandLineOptions(argc, argv, kOverview);
 
   options.file = file;
@@ -236,6 +252,9 @@ int flashRunMain(int argc, char **argv) {
   options.splitKV = splitKV;
   options.passes = passes;
   options.threads = threads;
+  options.observer = passManagers.getObserver();
+  if (lineInfo.getNumOccurrences())
+    options.lineInfo = lineInfo.empty() ? "L2.mlir" : std::string(lineInfo);
 
   auto fail = [](const llvm::Twine &message) {
     llvm::errs() << "flash-run: error: " << message << "\n";
@@ -269,7 +288,8 @@ int flashRunMain(int argc, char **argv) {
     if (check || repeat || countIO || compileOnly || !emit.empty() ||
         !options.ioReport.empty() || !options.outputs.empty() ||
         !options.printAfterLevels.empty() || !options.schedule.empty() ||
-        !options.scheduleTable.empty() || splitKV)
+        !options.scheduleTable.empty() || splitKV || options.observer ||
+        !options.lineInfo.empty())
       return fail("--tune compiles, runs and compares by itself: not with "
                   "options that say how");
     if (tuneCandidates < 1 || tuneBudget < 0 || tuneJobs < 0)

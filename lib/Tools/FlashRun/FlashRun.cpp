@@ -134,6 +134,7 @@ CompileOptions Runner::compileOptions() const {
   compile.splitKV = options.splitKV;
   compile.passes = options.passes;
   compile.countIO = options.countIO;
+  compile.lineInfo = options.lineInfo;
   return compile;
 }
 
@@ -174,6 +175,7 @@ Status Runner::compareCounters() {
 
 Status Runner::compile() {
   CompileOptions compile = compileOptions();
+  compile.observer = options.observer;
   compile.assemble = options.emit.empty() || options.emit == "program";
   compile.onLevel = [&](StringRef level, ModuleOp module) {
     if (!options.printAfterLevels.count(level.str()))
@@ -353,6 +355,9 @@ Status Runner::run() {
   if (status.failed())
     return status;
   report.target = options.target == "auto" ? chooseTarget() : options.target;
+  if (!options.lineInfo.empty() && !StringRef(report.target).starts_with("sm_"))
+    return Status::error("--line-info is for code of GPUs, not for the target " +
+                         report.target);
 
   if (!options.ioReport.empty())
     return printIO();

@@ -54,6 +54,10 @@ struct FlashRunOptions {
   int64_t splitKV = 0;
   std::string passes;
   int threads = 0;
+  /// Watches the compilation; null for none.
+  CompileObserver *observer = nullptr;
+  /// Where the program at L2 is written, whose lines the code names.
+  std::string lineInfo;
 };
 
 /// A checked result.

@@ -18,8 +18,11 @@
 
 #include "flash/Dialect/Flash/Analysis/ScheduleSpace.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
+#include "flash/Support/DebugLog.h"
 
 #include "mlir/AsmParser/AsmParser.h"
+
+#define DEBUG_TYPE "flash-choose-schedule"
 
 using namespace mlir;
 using namespace flash;
@@ -196,6 +199,8 @@ ScheduleChoice flash::chooseSchedule(TargetAttr target,
     bool exact;
     const ScheduleEntry *entry =
         findEntry(*table, ScheduleKey::get(problem), exact);
+    LDBG() << "table " << table->name << " has "
+           << (!entry ? "no" : exact ? "an" : "a similar") << " entry";
     if (!entry)
       continue;
     ScheduleChoice choice;
@@ -203,6 +208,7 @@ ScheduleChoice flash::chooseSchedule(TargetAttr target,
       choice.table = table->name;
       return choice;
     }
+    LDBG() << "which is not taken: " << choice.remark;
     if (!choice.remark.empty() && remark.empty())
       remark = notTaken(*table, choice.remark);
   }

@@ -14,11 +14,14 @@
 
 #include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
+#include "flash/Support/DebugLog.h"
 
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 
 #include <cmath>
+
+#define DEBUG_TYPE "flash-choose-schedule"
 
 using namespace mlir;
 using namespace flash;
@@ -364,9 +367,15 @@ std::vector<TileCandidate> flash::considerTiles(TargetAttr target,
 TileCandidate flash::chooseTile(TargetAttr target, const TileProblem &problem) {
   std::vector<TileCandidate> candidates = considerTiles(target, problem);
   const TileCandidate *best = nullptr;
-  for (const TileCandidate &candidate : candidates)
+  for (const TileCandidate &candidate : candidates) {
+    LDBG(2) << (fits(candidate) ? "fits" : "does not fit") << ", cost "
+            << candidate.cost << ": " << candidate.schedule;
     if (fits(candidate) && (!best || candidate.cost < best->cost))
       best = &candidate;
+  }
+  if (std::string reason = whyNotWgmma(target, problem);
+      !target.isCPU() && !reason.empty())
+    LDBG() << "no wgmma: " << reason;
   if (best)
     return *best;
   // Nothing fits: the smallest tile; what comes after says what is missing.

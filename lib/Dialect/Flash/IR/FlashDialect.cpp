@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Flash/IR/Flash.h"
+#include "flash/Dialect/Utils/BytecodeVersion.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -90,6 +91,7 @@ void FlashDialect::initialize() {
 #define GET_OP_LIST
 #include "flash/Dialect/Flash/IR/FlashOps.cpp.inc"
       >();
+  addInterface<VersionedBytecode>(kBytecodeVersion);
 }
 
 static LogicalResult verifyShorterSchedules(Operation *op, StringRef name,

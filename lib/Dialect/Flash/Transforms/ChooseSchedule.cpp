@@ -25,8 +25,11 @@
 #include "flash/Dialect/Flash/Analysis/ScheduleTable.h"
 #include "flash/Dialect/Flash/IR/MaskRange.h"
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
+#include "flash/Support/DebugLog.h"
 #include "flash/Target/TargetInfo.h"
 #include "mlir/AsmParser/AsmParser.h"
+
+#define DEBUG_TYPE "flash-choose-schedule"
 
 namespace flash {
 #define GEN_PASS_DEF_CHOOSESCHEDULE
@@ -108,6 +111,9 @@ struct ChooseSchedulePass
       ScheduleAttr chosen = fromOption;
       if (!exact) {
         ScheduleChoice choice = chooseSchedule(*description, problem, *tables);
+        LDBG() << "by "
+               << (choice.table.empty() ? "the model" : "table " + choice.table)
+               << ": " << choice.schedule;
         if (!choice.remark.empty())
           op.emitRemark() << choice.remark;
         chosen = overlay(choice.schedule, fromOption);
@@ -136,6 +142,7 @@ struct ChooseSchedulePass
         if (std::string reason = explainInstruction(*description, problem);
             !reason.empty())
           op.emitRemark("attention by mma.sync instead of wgmma: ") << reason;
+      LDBG() << "attention at " << op.getLoc() << ": " << chosen;
       op.setScheduleAttr(chosen);
     });
     func.walk([&](AttentionBackwardOp op) {
@@ -145,6 +152,7 @@ struct ChooseSchedulePass
       if (!exact)
         chosen = overlay(chooseBackwardSchedule(op, *description), fromOption);
       op.setScheduleAttr(overlay(chosen, op.getScheduleAttr()));
+      LDBG() << "backward at " << op.getLoc() << ": " << op.getScheduleAttr();
     });
     func.walk([&](MergeOp op) {
       ScheduleChoice choice = chooseSchedule(*description, op, *tables);

@@ -20,8 +20,11 @@
 
 #include "flash/Dialect/Flash/Transforms/Passes.h"
 
+#include "flash/Support/DebugLog.h"
 #include "flash/Target/TargetInfo.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+
+#define DEBUG_TYPE "flash-schedule-recompute"
 
 namespace flash {
 #define GEN_PASS_DEF_SCHEDULERECOMPUTE
@@ -148,6 +151,7 @@ struct ScheduleRecomputePass
       }
       if (!op.getRecompute())
         op.setRecomputeAttr(chooseRecompute(op, *description, deterministic));
+      LDBG() << "backward at " << op.getLoc() << ": " << op.getRecomputeAttr();
       return checkRecompute(op, *description);
     });
     if (walk.wasInterrupted())

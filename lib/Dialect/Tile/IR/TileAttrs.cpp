@@ -305,6 +305,13 @@ int64_t MmaSyncAttr::getMaxN() const {
   return std::numeric_limits<int64_t>::max();
 }
 
+std::string MmaSyncAttr::getWarpProduct(Type elementType) const {
+  std::string type = elementType.isBF16() ? "bf16" : "f16";
+  return "mma.sync.aligned.m16n8k16.row.col.f32." + type + "." + type +
+         ".f32 {$0, $1, $2, $3}, {$4, $5, $6, $7}, {$8, $9}, "
+         "{$0, $1, $2, $3};";
+}
+
 bool WgmmaAttr::isAsynchronous() const { return true; }
 int64_t WgmmaAttr::getWarpsPerInstruction() const { return 4; }
 int64_t WgmmaAttr::getKGranularity(Type elementType) const {

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Tile/IR/Tile.h"
+#include "flash/Dialect/Utils/BytecodeVersion.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -46,6 +47,7 @@ void FlashTileDialect::initialize() {
 #define GET_OP_LIST
 #include "flash/Dialect/Tile/IR/TileOps.cpp.inc"
       >();
+  addInterface<VersionedBytecode>(kBytecodeVersion);
 }
 
 KernelAttr flash::tile::getKernelAttr(Operation *kernel) {

@@ -19,10 +19,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Tile/Transforms/Passes.h"
+#include "flash/Support/DebugLog.h"
 
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
+
+#define DEBUG_TYPE "flash-tile-allocate-shared"
 
 namespace flash::tile {
 #define GEN_PASS_DEF_TILEALLOCATESHARED
@@ -223,6 +226,14 @@ struct TileAllocateSharedPass
       addStages(ring, -1);
       end = place(kernel, ofStores, taken);
     });
+    kernel.walk([&](RingOp ring) {
+      LDBG() << ring.getRing().getType() << " at "
+             << ring.getSharedOffset().value_or(0) << " of '"
+             << kernel.getName() << "'";
+    });
+    LDBG() << "'" << kernel.getName() << "' has " << end << " of "
+           << limit.getValue() << " bytes; " << taken.size()
+           << " stores are in the place of a ring";
     if (end > limit) {
       kernel.emitError("kernel '")
           << kernel.getName() << "' needs " << end

@@ -26,6 +26,7 @@
 #define FLASH_LIB_DIALECT_TILE_TRANSFORMS_PASSGATE_H
 
 #include "flash/Dialect/Tile/IR/Tile.h"
+#include "flash/Support/DebugLog.h"
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 
@@ -44,7 +45,13 @@ public:
   PassReport(const PassReport &) = delete;
   PassReport &operator=(const PassReport &) = delete;
   ~PassReport() {
-    if (!asked || (done && reason.empty()))
+    if (!asked) {
+      LDBG(pass) << "is not wanted in '" << kernel.getName() << "'";
+      return;
+    }
+    if (done)
+      LDBG(pass) << "has worked on '" << kernel.getName() << "'";
+    if (done && reason.empty())
       return;
     // At the place alone: the kernel's text is long.
     mlir::emitRemark(kernel.getLoc())

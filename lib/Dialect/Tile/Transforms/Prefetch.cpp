@@ -22,6 +22,9 @@
 
 #include "PassGate.h"
 #include "RingUtils.h"
+#include "flash/Support/DebugLog.h"
+
+#define DEBUG_TYPE "flash-tile-prefetch"
 
 namespace flash::tile {
 #define GEN_PASS_DEF_TILEPREFETCH
@@ -179,6 +182,8 @@ struct TilePrefetchPass
           return report.leave(
               "what is loaded before its loop is used outside of it");
     numRings += loads->before.size() + loads->inside.size();
+    LDBG() << "'" << kernel.getName() << "': " << loads->inside.size()
+           << " rings of " << count << " stages in the loop";
     prefetch(*loads, count);
     report.worked();
   }

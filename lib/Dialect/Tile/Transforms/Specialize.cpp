@@ -24,8 +24,11 @@
 #include "PassGate.h"
 #include "RingUtils.h"
 #include "TensorMaps.h"
+#include "flash/Support/DebugLog.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+#define DEBUG_TYPE "flash-tile-specialize"
 
 namespace flash::tile {
 #define GEN_PASS_DEF_TILESPECIALIZE
@@ -358,6 +361,13 @@ struct TileSpecializePass
         continue;
       }
       TensorMaps maps(kernel, launches[kernel]);
+      LDBG() << "'" << kernel.getName() << "': "
+             << attr.getRoles().getProducerRegisters()
+             << " registers for the producer, "
+             << attr.getRoles().getConsumerRegisters() << " for consumers; "
+             << loads->before.size() << " rings before the loop and "
+             << loads->inside.size() << " in it, of " << attr.getStages()
+             << " stages";
       specialize(kernel, *loads, attr, maps, cacheHints);
       report.worked();
       ++numSpecialized;

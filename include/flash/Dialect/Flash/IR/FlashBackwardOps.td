@@ -115,14 +115,22 @@ def Flash_AttentionBackwardOp : Flash_Op<"attention_backward", [Pure, AttrSizedO
     Source: Dao, FlashAttention-2 (arXiv 2307.08691), algorithm 2.
   }];
   let arguments = !con((ins
-    Arg<Flash_Tensor4, "Q">:$query, Arg<Flash_KeyTensor4, "K">:$key, Arg<Flash_KeyTensor4, "V">:$value,
-    Arg<Flash_Tensor4, "O">:$output, Arg<Flash_LseTensor, "log-sum-exp of each row">:$lse,
-    Arg<Flash_Tensor4, "gradient for O">:$d_output,
-    Arg<Optional<Flash_LseTensor>, "gradient for the log-sum-exp">:$d_lse),
+    Arg<Flash_Tensor4, "Q: batch x query heads x Sq x dqk, in `layout`">:$query,
+    Arg<Flash_KeyTensor4, "K: batch x key heads x Sk x dqk">:$key,
+    Arg<Flash_KeyTensor4, "V: batch x key heads x Sk x dv">:$value,
+    Arg<Flash_Tensor4, "O, the result of the forward: batch x query heads x Sq x dv">:$output,
+    Arg<Flash_LseTensor,
+        "natural logarithm of each row's sum of exponentials, from the forward: batch x query heads x Sq">:$lse,
+    Arg<Flash_Tensor4, "gradient of the loss for O: batch x query heads x Sq x dv">:$d_output,
+    Arg<Optional<Flash_LseTensor>, "gradient of the loss for lse: batch x query heads x Sq; 0 where absent">:$d_lse),
     Flash_AttentionOptions.arguments,
-    (ins OptionalAttr<Flash_RecomputeAttr>:$recompute));
-  let results = (outs Optional<Flash_Tensor4>:$d_query, Optional<Flash_KeyTensor4>:$d_key,
-    Optional<Flash_KeyTensor4>:$d_value);
+    (ins
+    Arg<OptionalAttr<Flash_RecomputeAttr>,
+        "what the backward computes again, and how gradients are added up; chosen by flash-schedule-recompute where absent">:$recompute));
+  let results = (outs
+    Res<Optional<Flash_Tensor4>, "gradient for Q, of its type">:$d_query,
+    Res<Optional<Flash_KeyTensor4>, "gradient for K, of its type">:$d_key,
+    Res<Optional<Flash_KeyTensor4>, "gradient for V, of its type">:$d_value);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
   let assemblyFormat = !strconcat([{
     $query `,` $key `,` $value `,` $output `,` $lse `,` $d_output (`d_lse` `(` $d_lse^ `:` type($d_lse) `)`)?
@@ -164,14 +172,25 @@ def Flash_BackwardStepOp : Flash_Op<"backward_step", [Pure, AttrSizedOperandSegm
     and the other operands are those of `flash.online_attention`.
   }];
   let arguments = !con((ins
-    Flash_Tile:$query, Flash_Tile:$key, Flash_Tile:$value, Flash_Tile:$d_output,
-    Flash_StatisticTile:$lse, Flash_StatisticTile:$delta,
-    Optional<Flash_Tile>:$query_t, Optional<Flash_Tile>:$d_output_t,
-    Optional<Flash_Tile>:$key_t, Optional<Flash_Tile>:$value_t,
-    Optional<Flash_AccTile>:$d_query_in, Optional<Flash_AccTile>:$d_key_in, Optional<Flash_AccTile>:$d_value_in),
+    Arg<Flash_Tile, "queries: M x dqk, padded with 0">:$query,
+    Arg<Flash_Tile, "keys: N x dqk, padded with 0">:$key,
+    Arg<Flash_Tile, "values: N x dv, padded with 0">:$value,
+    Arg<Flash_Tile, "gradient for O: M x dv, padded with 0">:$d_output,
+    Arg<Flash_StatisticTile,
+        "M: log-sum-exp in units of log 2, +inf where a row sees no key or is padding; or 16 x M, rows whose sum is -LSE / scale">:$lse,
+    Arg<Flash_StatisticTile, "M: rowsum(d_output * output) - d_lse; or 16 x M, rows whose sum is -delta">:$delta,
+    Arg<Optional<Flash_Tile>, "dqk x M: a transposed copy of query">:$query_t,
+    Arg<Optional<Flash_Tile>, "dv x M: a transposed copy of d_output">:$d_output_t,
+    Arg<Optional<Flash_Tile>, "dqk x N: a transposed copy of key">:$key_t,
+    Arg<Optional<Flash_Tile>, "dv x N: a transposed copy of value">:$value_t,
+    Arg<Optional<Flash_AccTile>, "M x dqk: what the step's dQ / scale is added to">:$d_query_in,
+    Arg<Optional<Flash_AccTile>, "N x dqk: what its dK / scale is added to">:$d_key_in,
+    Arg<Optional<Flash_AccTile>, "N x dv: what its dV is added to">:$d_value_in),
     Flash_StepOptions.arguments);
-  let results = (outs Optional<Flash_AccTile>:$d_query, Optional<Flash_AccTile>:$d_key,
-    Optional<Flash_AccTile>:$d_value);
+  let results = (outs
+    Res<Optional<Flash_AccTile>, "d_query_in with the step's part">:$d_query,
+    Res<Optional<Flash_AccTile>, "d_key_in with the step's part">:$d_key,
+    Res<Optional<Flash_AccTile>, "d_value_in with the step's part">:$d_value);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
   let assemblyFormat = !strconcat([{
     `ins` `(` $query `,` $key `,` $value `,` $d_output `,` $lse `,` $delta `:`

@@ -44,6 +44,9 @@ def Flash_Dialect : Dialect {
     ::mlir::Attribute parseAttribute(::mlir::DialectAsmParser &parser, ::mlir::Type type) const override;
     void printAttribute(::mlir::Attribute attribute, ::mlir::DialectAsmPrinter &printer) const override;
 
+    /// The dialect's version in bytecode (BytecodeVersion.h): one more whenever
+    /// what was written before is read otherwise.
+    static constexpr uint64_t kBytecodeVersion = 1;
     /// The names of the attributes above: nowhere else are they spelt out.
     static constexpr ::llvm::StringLiteral getScheduleAttrName() { return "flash.schedule"; }
     static constexpr ::llvm::StringLiteral getTilingAttrName() { return "flash.tiling"; }

@@ -120,9 +120,14 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     Source: Dao et al., FlashAttention (arXiv 2205.14135) and FlashAttention-2 (arXiv 2307.08691).
   }];
   let arguments = !con((ins
-    Arg<Flash_Tensor4, "Q">:$query, Arg<Flash_KeyTensor4, "K">:$key, Arg<Flash_KeyTensor4, "V">:$value),
+    Arg<Flash_Tensor4, "Q: batch x query heads x Sq x dqk, in `layout`">:$query,
+    Arg<Flash_KeyTensor4, "K: batch x key heads x Sk x dqk (paged: pages x key heads x page size x dqk)">:$key,
+    Arg<Flash_KeyTensor4, "V: batch x key heads x Sk x dv (paged alike)">:$value),
     Flash_AttentionOptions.arguments);
-  let results = (outs Flash_Tensor4:$output, Optional<Flash_LseTensor>:$lse);
+  let results = (outs
+    Res<Flash_Tensor4, "O: batch x query heads x Sq x dv, in `layout`">:$output,
+    Res<Optional<Flash_LseTensor>,
+        "natural logarithm of each row's sum of exponentials, before dropout: batch x query heads x Sq, whatever the layout">:$lse);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
   let assemblyFormat = !strconcat("$query `,` $key `,` $value ", Flash_AttentionOptions.format, [{
     custom<Bodies>($scoreBody, $maskBody)
@@ -145,7 +150,8 @@ def Flash_YieldOp : Flash_Op<"yield", [Pure, Terminator,
     Yields the new score (of the type of the score that the region got), or
     whether the key is visible (i1).
   }];
-  let arguments = (ins AnyTypeOf<[F64, F32, I1]>:$value);
+  let arguments = (ins
+    Arg<AnyTypeOf<[F64, F32, I1]>, "the new score, or whether the key is visible">:$value);
   let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 
@@ -166,10 +172,14 @@ def Flash_MergeOp : Flash_Op<"merge", [Pure, SameVariadicOperandSize,
     ```
   }];
   let arguments = (ins
-    Variadic<Flash_Tensor4>:$outputs, Variadic<Flash_LseTensor>:$lses,
-    DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">:$layout,
-    OptionalAttr<Flash_ScheduleAttr>:$schedule);
-  let results = (outs Flash_Tensor4:$output, Optional<Flash_LseTensor>:$lse);
+    Arg<Variadic<Flash_Tensor4>, "the parts' outputs: batch x heads x length x dv, in `layout`">:$outputs,
+    Arg<Variadic<Flash_LseTensor>, "the parts' log-sum-exps (natural): batch x heads x length">:$lses,
+    Arg<DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">,
+        "order of the dimensions of the outputs">:$layout,
+    Arg<OptionalAttr<Flash_ScheduleAttr>, "tiles and how they are worked on">:$schedule);
+  let results = (outs
+    Res<Flash_Tensor4, "what one attention over all keys gives">:$output,
+    Res<Optional<Flash_LseTensor>, "and its log-sum-exp">:$lse);
   let assemblyFormat = [{
     `outputs` `(` $outputs `:` type($outputs) `)` `lses` `(` $lses `:` type($lses) `)` attr-dict
     `->` type($output) (`,` type($lse)^)?
@@ -215,10 +225,17 @@ def Flash_OnlineAttentionOp : Flash_Op<"online_attention", [Pure,
     regions are those of `flash.attention`.
   }];
   let arguments = !con((ins
-    Flash_Tile:$query, Flash_Tile:$key, Flash_Tile:$value,
-    Flash_AccTile:$acc, Flash_RowTile:$max, Flash_RowTile:$sum),
+    Arg<Flash_Tile, "queries: M x dqk, transposed dqk x M">:$query,
+    Arg<Flash_Tile, "a block of keys: N x dqk">:$key,
+    Arg<Flash_Tile, "a block of values: N x dv">:$value,
+    Arg<Flash_AccTile, "unnormalised output so far: M x dv, transposed dv x M">:$acc,
+    Arg<Flash_RowTile, "M: running maximum of the scores before scaling; -inf at first">:$max,
+    Arg<Flash_RowTile, "M: running sum of the exponentials">:$sum),
     Flash_StepOptions.arguments);
-  let results = (outs Flash_AccTile:$acc_out, Flash_RowTile:$max_out, Flash_RowTile:$sum_out);
+  let results = (outs
+    Res<Flash_AccTile, "acc after this block">:$acc_out,
+    Res<Flash_RowTile, "max after this block">:$max_out,
+    Res<Flash_RowTile, "sum after this block">:$sum_out);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
   let assemblyFormat = !strconcat([{
     `ins` `(` $query `,` $key `,` $value `:` type($query) `,` type($key) `,` type($value) `)`
@@ -262,10 +279,19 @@ def Flash_OnlineSoftmaxOp : Flash_Op<"online_softmax", [Pure,
     four, so that the state bufferises in place.
   }];
   let arguments = (ins
-    Flash_AccTile:$scores, Flash_Tile:$p_init, Flash_RowTile:$max, Flash_RowTile:$sum,
-    Flash_RowTile:$alpha_init, F32Attr:$scale,
-    ConfinedAttr<I64Attr, [IntNonNegative, IntMaxValue<1>]>:$dim);
-  let results = (outs Flash_Tile:$p, Flash_RowTile:$max_out, Flash_RowTile:$sum_out, Flash_RowTile:$alpha);
+    Arg<Flash_AccTile, "M x N (dim 1) or N x M (dim 0), before scaling">:$scores,
+    Arg<Flash_Tile, "where p goes; its contents do not matter">:$p_init,
+    Arg<Flash_RowTile, "M: running maximum of the scores before scaling">:$max,
+    Arg<Flash_RowTile, "M: running sum of the exponentials">:$sum,
+    Arg<Flash_RowTile, "where alpha goes; its contents do not matter">:$alpha_init,
+    Arg<F32Attr, "factor of the scores, positive">:$scale,
+    Arg<ConfinedAttr<I64Attr, [IntNonNegative, IntMaxValue<1>]>,
+        "the dimension of the scores that is reduced: their keys">:$dim);
+  let results = (outs
+    Res<Flash_Tile, "exponentials of the scores, rounded to its type">:$p,
+    Res<Flash_RowTile, "max after this block">:$max_out,
+    Res<Flash_RowTile, "sum after this block">:$sum_out,
+    Res<Flash_RowTile, "M: the factor that takes what was accumulated before to the new maximum">:$alpha);
   let assemblyFormat = [{
     `ins` `(` $scores `:` type($scores) `)`
     `outs` `(` $p_init `,` $max `,` $sum `,` $alpha_init `:`
@@ -304,8 +330,12 @@ def Flash_HideUnseenOp : Flash_Op<"hide_unseen", [RecursiveMemoryEffects, Single
     }
     ```
   }];
-  let arguments = (ins Flash_Tile:$values, I1:$when, ConfinedAttr<I64Attr, [IntPositive]>:$queries);
-  let results = (outs Flash_Tile:$result);
+  let arguments = (ins
+    Arg<Flash_Tile, "a block of values: N x dv">:$values,
+    Arg<I1, "whether anything can be hidden here">:$when,
+    Arg<ConfinedAttr<I64Attr, [IntPositive]>, "rows of queries that the body is asked for">:$queries);
+  let results = (outs
+    Res<Flash_Tile, "the values, those that no query sees zero">:$result);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$values `when` $when `queries` $queries attr-dict `:` type($result) $body";
   let hasVerifier = 1;
@@ -332,10 +362,15 @@ def Flash_ReadPagesOp : Flash_Op<"read_pages", [Pure,
     ```
   }];
   let arguments = (ins
-    Flash_KeyTensor4:$source, Index:$head, Flash_PageTable:$page_table, Index:$batch,
-    Index:$first, Optional<Index>:$rows,
-    DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">:$layout);
-  let results = (outs Flash_Tile:$tile);
+    Arg<Flash_KeyTensor4, "keys or values in pages: pages x key heads x page size x d, in `layout`">:$source,
+    Arg<Index, "key head">:$head,
+    Arg<Flash_PageTable, "sequences x pages of one: numbers of pages">:$page_table,
+    Arg<Index, "the sequence: a row of page_table">:$batch,
+    Arg<Index, "key of the sequence that is row 0 of the tile">:$first,
+    Arg<Optional<Index>, "how many rows of the tile exist; all where absent">:$rows,
+    Arg<DefaultValuedAttr<Flash_LayoutAttr, "::flash::Layout::BHSD">, "order of the dimensions of source">:$layout);
+  let results = (outs
+    Res<Flash_Tile, "n x d: the rows, zero where there are none">:$tile);
   let assemblyFormat = [{
     $source `[` $head `]` `page_table` `(` $page_table `[` $batch `]` `)` `first` `(` $first `)`
     (`rows` `(` $rows^ `)`)? attr-dict

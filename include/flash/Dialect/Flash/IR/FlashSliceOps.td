@@ -23,10 +23,14 @@ include "mlir/Interfaces/ViewLikeInterface.td"
 class Flash_SliceOp<string mnemonic, list<Trait> traits>
     : Flash_Op<mnemonic, traits # [AttrSizedOperandSegments, OffsetSizeAndStrideOpInterface]> {
   let arguments = (ins
-    AnyRankedTensor:$source, AnyRankedTensor:$dest,
-    Variadic<Index>:$offsets, Variadic<Index>:$sizes, Variadic<Index>:$strides,
-    DenseI64ArrayAttr:$static_offsets, DenseI64ArrayAttr:$static_sizes,
-    DenseI64ArrayAttr:$static_strides);
+    Arg<AnyRankedTensor, "what is added, of the slice's sizes">:$source,
+    Arg<AnyRankedTensor, "the tensor that it is added to">:$dest,
+    Arg<Variadic<Index>, "where the slice begins, those that are not static">:$offsets,
+    Arg<Variadic<Index>, "how large it is, alike">:$sizes,
+    Arg<Variadic<Index>, "its strides, alike">:$strides,
+    Arg<DenseI64ArrayAttr, "the same offsets, with a mark where one is an operand">:$static_offsets,
+    Arg<DenseI64ArrayAttr, "sizes, alike">:$static_sizes,
+    Arg<DenseI64ArrayAttr, "strides, alike; each 1">:$static_strides);
   code sliceDeclaration = [{
     ::mlir::RankedTensorType getSourceType() { return getSource().getType(); }
     ::mlir::RankedTensorType getDestType() { return getDest().getType(); }
@@ -60,7 +64,8 @@ def Flash_AddSliceOp : Flash_SliceOp<"add_slice", [Pure,
     %dq1 = flash.add_slice %t into %dq[%i, 0] [64, 128] [1, 1] : tensor<64x128xf32> into tensor<?x128xf32>
     ```
   }];
-  let results = (outs AnyRankedTensor:$result);
+  let results = (outs
+    Res<AnyRankedTensor, "dest with source added to the slice">:$result);
   let assemblyFormat = [{
     $source `into` $dest ``
     custom<DynamicIndexList>($offsets, $static_offsets)

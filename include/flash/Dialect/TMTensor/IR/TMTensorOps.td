@@ -33,8 +33,11 @@ def TMTensor_Dialect : Dialect {
 
 class TMTensor_Op<string mnemonic, list<Trait> traits = []> :
     Op<TMTensor_Dialect, mnemonic, !listconcat(traits, [Pure, AttrSizedOperandSegments])> {
-  let arguments = (ins Variadic<AnyRankedTensor>:$inputs, Variadic<AnyRankedTensor>:$outputs);
-  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let arguments = (ins
+    Arg<Variadic<AnyRankedTensor>, "what is read">:$inputs,
+    Arg<Variadic<AnyRankedTensor>, "destinations; each has a result of its type">:$outputs);
+  let results = (outs
+    Res<Variadic<AnyRankedTensor>, "the destinations, written">:$results);
   let hasVerifier = 1;
 }
 
@@ -60,8 +63,11 @@ def TMTensor_ScanOp : TMTensor_BodyOp<"scan"> {
     } -> tensor<2x8xi64>, tensor<2xi64>
     ```
   }];
-  let arguments = (ins Variadic<AnyRankedTensor>:$inputs, Variadic<AnyRankedTensor>:$outputs,
-                       I64Attr:$dimension, BoolAttr:$inclusive);
+  let arguments = (ins
+    Arg<Variadic<AnyRankedTensor>, "what is accumulated, one tensor">:$inputs,
+    Arg<Variadic<AnyRankedTensor>, "the running values, and the accumulator">:$outputs,
+    Arg<I64Attr, "the dimension along which it works">:$dimension,
+    Arg<BoolAttr, "an element counts for its own place">:$inclusive);
   let assemblyFormat = [{
     `dimension` `(` $dimension `)` `inclusive` `(` $inclusive `)` attr-dict
     `ins` `(` $inputs `:` type($inputs) `)` `outs` `(` $outputs `:` type($outputs) `)`
@@ -84,8 +90,11 @@ def TMTensor_ScatterOp : TMTensor_BodyOp<"scatter"> {
     } -> tensor<8xf32>
     ```
   }];
-  let arguments = (ins Variadic<AnyRankedTensor>:$inputs, Variadic<AnyRankedTensor>:$outputs,
-                       DenseI64ArrayAttr:$dimension_map, DefaultValuedAttr<BoolAttr, "true">:$unique_indices);
+  let arguments = (ins
+    Arg<Variadic<AnyRankedTensor>, "updates, and the index of each">:$inputs,
+    Arg<Variadic<AnyRankedTensor>, "the tensor that is changed">:$outputs,
+    Arg<DenseI64ArrayAttr, "the dimensions that an index counts along">:$dimension_map,
+    Arg<DefaultValuedAttr<BoolAttr, "true">, "no index stands twice">:$unique_indices);
   let assemblyFormat = [{
     attr-dict `unique_indices` `(` $unique_indices `)`
     (`ins` `(` $inputs^ `:` type($inputs) `)`)? `outs` `(` $outputs `:` type($outputs) `)`
@@ -109,8 +118,10 @@ def TMTensor_SortOp : TMTensor_BodyOp<"sort"> {
     } -> tensor<8xi64>
     ```
   }];
-  let arguments = (ins Variadic<AnyRankedTensor>:$inputs, Variadic<AnyRankedTensor>:$outputs,
-                       I64Attr:$dimension);
+  let arguments = (ins
+    Arg<Variadic<AnyRankedTensor>, "nothing">:$inputs,
+    Arg<Variadic<AnyRankedTensor>, "tensors that are sorted together">:$outputs,
+    Arg<I64Attr, "the dimension along which it works">:$dimension);
   let assemblyFormat = [{
     attr-dict `dimension` `(` $dimension `)`
     (`ins` `(` $inputs^ `:` type($inputs) `)`)? `outs` `(` $outputs `:` type($outputs) `)`
@@ -135,8 +146,10 @@ def TMTensor_TopkOp : TMTensor_BodyOp<"topk"> {
     } -> tensor<2x3xf32>, tensor<2x3xi32>
     ```
   }];
-  let arguments = (ins Variadic<AnyRankedTensor>:$inputs, Variadic<AnyRankedTensor>:$outputs,
-                       I64Attr:$dimension);
+  let arguments = (ins
+    Arg<Variadic<AnyRankedTensor>, "values, and perhaps their indices">:$inputs,
+    Arg<Variadic<AnyRankedTensor>, "the k first values, and perhaps their indices">:$outputs,
+    Arg<I64Attr, "the dimension along which it works">:$dimension);
   let assemblyFormat = [{
     attr-dict `dimension` `(` $dimension `)`
     `ins` `(` $inputs `:` type($inputs) `)` `outs` `(` $outputs `:` type($outputs) `)`
@@ -171,7 +184,8 @@ def TMTensor_YieldOp : Op<TMTensor_Dialect, "yield", [Pure, ReturnLike, Terminat
     tm_tensor.yield %sum : i64
     ```
   }];
-  let arguments = (ins Variadic<AnyType>:$operands);
+  let arguments = (ins
+    Arg<Variadic<AnyType>, "what the body gives">:$operands);
   let builders = [OpBuilder<(ins), [{ (void)$_builder, (void)$_state; }]>];
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
 }

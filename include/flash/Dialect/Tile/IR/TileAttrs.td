@@ -147,13 +147,13 @@ def FlashTile_ColPartialLayout : FlashTile_Layout<"ColPartialLayout", "col_parti
 // Matrix instructions
 //===----------------------------------------------------------------------===//
 
-class FlashTile_Instruction<string name, string attrMnemonic>
+class FlashTile_Instruction<string name, string attrMnemonic, list<string> methods = []>
     : AttrDef<FlashTile_Dialect, name,
-        [DeclareAttrInterfaceMethods<FlashTile_InstructionAttrInterface>]> {
+        [DeclareAttrInterfaceMethods<FlashTile_InstructionAttrInterface, methods>]> {
   let mnemonic = attrMnemonic;
 }
 
-def FlashTile_MmaSync : FlashTile_Instruction<"MmaSync", "mma_sync"> {
+def FlashTile_MmaSync : FlashTile_Instruction<"MmaSync", "mma_sync", ["getWarpProduct"]> {
   let summary = "mma.sync.m16n8k16";
   let description = [{
     The tensor-core instruction of one warp (sm_80 and later). A and B come

@@ -61,6 +61,9 @@ def FlashTile_Dialect : Dialect {
   let useDefaultTypePrinterParser = 1;
   let hasOperationAttrVerify = 1;
   let extraClassDeclaration = [{
+    /// The dialect's version in bytecode (BytecodeVersion.h): one more whenever
+    /// what was written before is read otherwise.
+    static constexpr uint64_t kBytecodeVersion = 1;
     /// Of a kernel, and of a loop that is to become one: what it is.
     static constexpr ::llvm::StringLiteral getKernelAttrName() {
       return "flash_tile.kernel";

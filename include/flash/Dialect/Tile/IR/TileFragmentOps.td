@@ -24,7 +24,8 @@ def FlashTile_YieldOp : FlashTile_Op<"yield", [Pure, Terminator,
 
     Example: `flash_tile.yield %x : f32`
   }];
-  let arguments = (ins Variadic<AnyType>:$values);
+  let arguments = (ins
+    Arg<Variadic<AnyType>, "what the region around it asks for">:$values);
   let builders = [OpBuilder<(ins), [{ build($_builder, $_state, ::mlir::ValueRange()); }]>];
   let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
 }
@@ -54,8 +55,10 @@ def FlashTile_MapOp : FlashTile_Op<"map", [RecursiveMemoryEffects, SingleBlock]>
     }
     ```
   }];
-  let arguments = (ins Variadic<FlashTile_Fragment>:$inputs);
-  let results = (outs Variadic<FlashTile_Fragment>:$results);
+  let arguments = (ins
+    Arg<Variadic<FlashTile_Fragment>, "fragments whose elements the body gets, of one shape or broadcast">:$inputs);
+  let results = (outs
+    Res<Variadic<FlashTile_Fragment>, "what the body yields for each element">:$results);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     `(` $inputs `)` attr-dict `:` functional-type($inputs, $results) $body
@@ -100,8 +103,11 @@ def FlashTile_ReduceOp : FlashTile_Op<"reduce", [Pure]> {
         -> !flash_tile.fragment<64xf32, #flash_tile.col_partial<8>>
     ```
   }];
-  let arguments = (ins FlashTile_ReduceKind:$kind, FlashTile_Fragment:$source);
-  let results = (outs FlashTile_Fragment:$result);
+  let arguments = (ins
+    Arg<FlashTile_ReduceKind, "how values are joined">:$kind,
+    Arg<FlashTile_Fragment, "M x N">:$source);
+  let results = (outs
+    Res<FlashTile_Fragment, "M values (row, row_partial) or N (col_partial)">:$result);
   let assemblyFormat = [{
     $kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))
   }];
@@ -127,9 +133,12 @@ def FlashTile_AllReduceOp : FlashTile_Op<"all_reduce",
         -> !flash_tile.fragment<128xf32, #flash_tile.row<8>>
     ```
   }];
-  let arguments = (ins FlashTile_ReduceKind:$kind, FlashTile_Fragment:$source,
-                       OptionalAttr<I64Attr>:$shared_offset);
-  let results = (outs FlashTile_Fragment:$result);
+  let arguments = (ins
+    Arg<FlashTile_ReduceKind, "how values are joined">:$kind,
+    Arg<FlashTile_Fragment, "each lane's partial values">:$source,
+    Arg<OptionalAttr<I64Attr>, "place in shared memory, in bytes, where several warps share a value">:$shared_offset);
+  let results = (outs
+    Res<FlashTile_Fragment, "complete values, the same in all lanes that share a row or a column">:$result);
   let assemblyFormat = [{
     $kind $source attr-dict `:` qualified(type($source)) `->` qualified(type($result))
   }];
@@ -155,8 +164,10 @@ def FlashTile_AnyOp : FlashTile_Op<"any", [Pure]> {
 
     Example: `%b = flash_tile.any %overflow : !flash_tile.fragment<128xi1, #flash_tile.row<8>>`
   }];
-  let arguments = (ins FlashTile_Fragment:$source);
-  let results = (outs I1:$result);
+  let arguments = (ins
+    Arg<FlashTile_Fragment, "a condition for each row">:$source);
+  let results = (outs
+    Res<I1, "whether it holds for a row of this warp">:$result);
   let assemblyFormat = "$source attr-dict `:` qualified(type($source))";
   let hasVerifier = 1;
 }
@@ -171,8 +182,10 @@ def FlashTile_SplatOp : FlashTile_Op<"splat", [Pure,
 
     Example: `%acc = flash_tile.splat %zero : !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>`
   }];
-  let arguments = (ins AnyType:$value);
-  let results = (outs FlashTile_Fragment:$result);
+  let arguments = (ins
+    Arg<AnyType, "the value">:$value);
+  let results = (outs
+    Res<FlashTile_Fragment, "a fragment that has it everywhere">:$result);
   let assemblyFormat = "$value attr-dict `:` qualified(type($result))";
 }
 
@@ -191,8 +204,10 @@ def FlashTile_ConvertOp : FlashTile_Op<"convert", [Pure]> {
         -> !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
     ```
   }];
-  let arguments = (ins FlashTile_Fragment:$source);
-  let results = (outs FlashTile_Fragment:$result);
+  let arguments = (ins
+    Arg<FlashTile_Fragment, "elements of f32, or of a stream fragment">:$source);
+  let results = (outs
+    Res<FlashTile_Fragment, "the same, rounded to nearest even">:$result);
   let assemblyFormat = "$source attr-dict `:` qualified(type($source)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
@@ -218,10 +233,16 @@ def FlashTile_OnlineSoftmaxOp : FlashTile_Op<"online_softmax", [Pure,
           !flash_tile.fragment<128xf32, #flash_tile.row_partial<8>>
     ```
   }];
-  let arguments = (ins FlashTile_Fragment:$scores, FlashTile_Fragment:$max, FlashTile_Fragment:$sum,
-                       F32Attr:$scale);
-  let results = (outs FlashTile_Fragment:$exponentials, FlashTile_Fragment:$max_out,
-                      FlashTile_Fragment:$sum_out, FlashTile_Fragment:$alpha);
+  let arguments = (ins
+    Arg<FlashTile_Fragment, "M x N: a block of scores before scaling">:$scores,
+    Arg<FlashTile_Fragment, "M: running maximum of the scores before scaling">:$max,
+    Arg<FlashTile_Fragment, "M: running sum of the exponentials, each lane's part as row_partial">:$sum,
+    Arg<F32Attr, "factor of the scores, positive">:$scale);
+  let results = (outs
+    Res<FlashTile_Fragment, "M x N: exp2((scores - max_out) * scale * log2(e)), not rounded">:$exponentials,
+    Res<FlashTile_Fragment, "max after this block">:$max_out,
+    Res<FlashTile_Fragment, "sum after this block">:$sum_out,
+    Res<FlashTile_Fragment, "M: the factor that takes what was accumulated before to the new maximum">:$alpha);
   let assemblyFormat = [{
     $scores `,` $max `,` $sum attr-dict
     `:` qualified(type($scores)) `,` qualified(type($max)) `,` qualified(type($sum))

@@ -47,8 +47,9 @@ def FlashTile_LayoutAttrInterface : AttrInterface<"LayoutAttrInterface"> {
 def FlashTile_InstructionAttrInterface : AttrInterface<"InstructionAttrInterface"> {
   let cppNamespace = "::flash::tile";
   let description = [{
-    A matrix instruction: which operands are legal for it. The lowering asks
-    the attribute, too, whether it runs asynchronously.
+    A matrix instruction: which operands are legal for it, whether it runs
+    asynchronously, and, of one that a warp executes alone, its PTX
+    (docs/AddAnInstruction.md).
   }];
   let methods = [
     InterfaceMethod<"Whether `mma_start` is available.", "bool", "isAsynchronous">,
@@ -56,7 +57,16 @@ def FlashTile_InstructionAttrInterface : AttrInterface<"InstructionAttrInterface
     InterfaceMethod<"Granularity of the contracted dimension for the type, 0 if not supported.",
       "int64_t", "getKGranularity", (ins "::mlir::Type":$elementType)>,
     InterfaceMethod<"Granularity of the columns of B.", "int64_t", "getNGranularity">,
-    InterfaceMethod<"Most columns of B that one instruction takes.", "int64_t", "getMaxN">
+    InterfaceMethod<"Most columns of B that one instruction takes.", "int64_t", "getMaxN">,
+    InterfaceMethod<[{
+        PTX for one product of a warp, 16 rows by 8 columns over 16 of the contracted
+        dimension: `$0` to `$3` are the sums (f32, `#flash_tile.acc`), which it adds
+        to; `$4` to `$7` four registers of A (`#flash_tile.lhs`); `$8` and `$9` two of
+        B, as `ldmatrix` gives them. Empty, the default, for an instruction whose
+        lowering is a pattern of its own.
+      }],
+      "std::string", "getWarpProduct", (ins "::mlir::Type":$elementType),
+      /*methodBody=*/"", /*defaultImplementation=*/"return {};">
   ];
 }
 

@@ -60,11 +60,20 @@ def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, Mem
   }];
   let arguments = (ins
     Arg<AnyStridedMemRef, "where the tile is read from">:$source,
-    Variadic<Index>:$offsets, Optional<Index>:$rows, UnitAttr:$to_end, Optional<Index>:$cols,
-    Optional<FlashTile_PageTable>:$pages, Optional<Index>:$sequence,
-    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
-    OptionalAttr<I64Attr>:$shared_offset, OptionalAttr<FlashTile_PackedRows>:$packed);
-  let results = (outs FlashTile_Shared:$tile);
+    Arg<Variadic<Index>,
+        "the place of the tile's first element, one number for each dimension of the memref or map, in elements">:$offsets,
+    Arg<Optional<Index>, "rows that exist, the others being zero; all where absent">:$rows,
+    Arg<UnitAttr, "rows is what the memref has left along row_dim, or the whole tile">:$to_end,
+    Arg<Optional<Index>, "columns that exist, alike">:$cols,
+    Arg<Optional<FlashTile_PageTable>, "sequences x pages of one: numbers of pages">:$pages,
+    Arg<Optional<Index>, "the sequence: a row of pages">:$sequence,
+    Arg<OptionalAttr<I64Attr>, "the dimension of the memref along the rows; the last but one where absent">:$row_dim,
+    Arg<DefaultValuedAttr<I64Attr, "0">,
+        "bytes that the address of each row's first element is known to be a multiple of; 0: the size of an element">:$alignment,
+    Arg<OptionalAttr<I64Attr>, "place in shared memory, in bytes; set by flash-tile-allocate-shared">:$shared_offset,
+    Arg<OptionalAttr<FlashTile_PackedRows>, "the second dimension that rows run along">:$packed);
+  let results = (outs
+    Res<FlashTile_Shared, "the tile, which this op owns">:$tile);
   let assemblyFormat = [{
     $source `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`to_end` $to_end^)?
     (`cols` `(` $cols^ `)`)?
@@ -97,8 +106,12 @@ def FlashTile_RingOp : FlashTile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>
         : !flash_tile.ring<2, 16x128xbf16, mbarrier>
     ```
   }];
-  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset, UnitAttr:$ahead, Optional<FlashTile_Ring>:$with);
-  let results = (outs FlashTile_Ring:$ring);
+  let arguments = (ins
+    Arg<OptionalAttr<I64Attr>, "place in shared memory, in bytes; set by flash-tile-allocate-shared">:$shared_offset,
+    Arg<UnitAttr, "the ring has use for a stage more">:$ahead,
+    Arg<Optional<FlashTile_Ring>, "the ring whose barriers this one has">:$with);
+  let results = (outs
+    Res<FlashTile_Ring, "the ring">:$ring);
   let builders = [OpBuilder<(ins "::mlir::Type":$ring, "::mlir::IntegerAttr":$sharedOffset), [{
     build($_builder, $_state, ring, sharedOffset, /*ahead=*/::mlir::UnitAttr(), /*with=*/::mlir::Value());
   }]>];
@@ -138,13 +151,21 @@ def FlashTile_PutOp : FlashTile_TransferOp<"put", [MemoryEffects<[MemRead, MemWr
     ```
   }];
   let arguments = (ins
-    FlashTile_Ring:$ring, Index:$iteration,
-    AnyTypeOf<[AnyStridedMemRef, FlashTile_TensorMap]>:$source,
-    Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
-    Optional<FlashTile_PageTable>:$pages, Optional<Index>:$sequence,
-    Optional<I1>:$condition, OptionalAttr<FlashTile_CacheHint>:$hint,
-    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
-    OptionalAttr<FlashTile_PackedRows>:$packed);
+    Arg<FlashTile_Ring, "the ring that is filled">:$ring,
+    Arg<Index, "counts uses of the ring: stage iteration modulo stages">:$iteration,
+    Arg<AnyTypeOf<[AnyStridedMemRef, FlashTile_TensorMap]>, "a memref (cp_async) or a tensor map (mbarrier)">:$source,
+    Arg<Variadic<Index>,
+        "the place of the tile's first element, one number for each dimension of the memref or map, in elements">:$offsets,
+    Arg<Optional<Index>, "rows that exist, the others being zero; all where absent">:$rows,
+    Arg<Optional<Index>, "columns that exist, alike">:$cols,
+    Arg<Optional<FlashTile_PageTable>, "sequences x pages of one: numbers of pages">:$pages,
+    Arg<Optional<Index>, "the sequence: a row of pages">:$sequence,
+    Arg<Optional<I1>, "whether anything is copied; true where absent">:$condition,
+    Arg<OptionalAttr<FlashTile_CacheHint>, "what is to become of the lines in the L2 cache">:$hint,
+    Arg<OptionalAttr<I64Attr>, "the dimension of the memref along the rows; the last but one where absent">:$row_dim,
+    Arg<DefaultValuedAttr<I64Attr, "0">,
+        "bytes that the address of each row's first element is known to be a multiple of; 0: the size of an element">:$alignment,
+    Arg<OptionalAttr<FlashTile_PackedRows>, "the second dimension that rows run along">:$packed);
   let assemblyFormat = [{
     $ring `[` $iteration `]` `,` $source `[` $offsets `]`
     (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
@@ -163,8 +184,10 @@ def FlashTile_QueueOp : FlashTile_Op<"queue", [MemoryEffects<[MemAlloc, MemWrite
 
     Example: `%queue = flash_tile.queue`
   }];
-  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset);
-  let results = (outs FlashTile_Queue:$queue);
+  let arguments = (ins
+    Arg<OptionalAttr<I64Attr>, "place in shared memory, in bytes; set by flash-tile-allocate-shared">:$shared_offset);
+  let results = (outs
+    Res<FlashTile_Queue, "the queue">:$queue);
   let assemblyFormat = "attr-dict";
 }
 
@@ -176,7 +199,10 @@ def FlashTile_PostOp : FlashTile_Op<"post", [MemoryEffects<[MemRead, MemWrite]>]
 
     Example: `flash_tile.post %queue[%i], %tile`
   }];
-  let arguments = (ins FlashTile_Queue:$queue, Index:$iteration, Index:$number);
+  let arguments = (ins
+    Arg<FlashTile_Queue, "the queue">:$queue,
+    Arg<Index, "counts uses of the queue">:$iteration,
+    Arg<Index, "the tile number that is told">:$number);
   let assemblyFormat = "$queue `[` $iteration `]` `,` $number attr-dict";
 }
 
@@ -188,8 +214,11 @@ def FlashTile_ReceiveOp : FlashTile_Op<"receive", [MemoryEffects<[MemRead, MemWr
 
     Example: `%tile = flash_tile.receive %queue[%i]`
   }];
-  let arguments = (ins FlashTile_Queue:$queue, Index:$iteration);
-  let results = (outs Index:$number);
+  let arguments = (ins
+    Arg<FlashTile_Queue, "the queue">:$queue,
+    Arg<Index, "counts uses of the queue">:$iteration);
+  let results = (outs
+    Res<Index, "the tile number that was posted">:$number);
   let assemblyFormat = "$queue `[` $iteration `]` attr-dict";
 }
 
@@ -206,8 +235,11 @@ def FlashTile_NextTileOp : FlashTile_Op<"next_tile", [MemoryEffects<[MemRead, Me
 
     Example: `%next = flash_tile.next_tile %counter of %tiles : memref<1xi64>`
   }];
-  let arguments = (ins AnyStridedMemRef:$counter, Index:$tiles);
-  let results = (outs Index:$tile);
+  let arguments = (ins
+    Arg<AnyStridedMemRef, "one i64 in device memory">:$counter,
+    Arg<Index, "how many tiles there are">:$tiles);
+  let results = (outs
+    Res<Index, "the tile's number; not below tiles where none is left">:$tile);
   let assemblyFormat = "$counter `of` $tiles attr-dict `:` type($counter)";
 }
 
@@ -219,8 +251,12 @@ def FlashTile_TileOfOp : FlashTile_Op<"tile_of", [Pure]> {
 
     Example: `%tile = flash_tile.tile_of %number of %tiles counter(%counter : memref<1xi64>)`
   }];
-  let arguments = (ins Index:$number, Index:$tiles, AnyStridedMemRef:$counter);
-  let results = (outs Index:$tile);
+  let arguments = (ins
+    Arg<Index, "the tile in a fixed order">:$number,
+    Arg<Index, "how many tiles there are">:$tiles,
+    Arg<AnyStridedMemRef, "one i64 in device memory, for an order that is dynamic">:$counter);
+  let results = (outs
+    Res<Index, "the tile's number">:$tile);
   let assemblyFormat = [{
     $number `of` $tiles `counter` `(` $counter `:` type($counter) `)` attr-dict
   }];
@@ -238,8 +274,11 @@ def FlashTile_PrefetchOp : FlashTile_Op<"prefetch", [MemoryEffects<[MemRead, Mem
     flash_tile.prefetch %map[%b, %h, %k0, %c0] : !flash_tile.tensor_map<1x1x128x64xbf16> as !flash_tile.shared<128x128xbf16>
     ```
   }];
-  let arguments = (ins FlashTile_TensorMap:$source, Variadic<Index>:$offsets,
-    TypeAttr:$tile);
+  let arguments = (ins
+    Arg<FlashTile_TensorMap, "the tensor map">:$source,
+    Arg<Variadic<Index>,
+        "the place of the tile's first element, one number for each dimension of the memref or map, in elements">:$offsets,
+    Arg<TypeAttr, "type of the tile that a put of the same place would fill">:$tile);
   let assemblyFormat = [{
     $source `[` $offsets `]` attr-dict `:` qualified(type($source)) `as` $tile
   }];
@@ -275,10 +314,15 @@ def FlashTile_GetOp : FlashTile_Op<"get", [AttrSizedOperandSegments,
     %v = flash_tile.get %ring[%i] rows(%n) : !flash_tile.ring<2, 64x128xbf16, mbarrier>
     ```
   }];
-  let arguments = (ins FlashTile_Ring:$ring, Index:$iteration,
-    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$in_flight,
-    Optional<I1>:$when, Optional<Index>:$rows);
-  let results = (outs FlashTile_Shared:$tile);
+  let arguments = (ins
+    Arg<FlashTile_Ring, "the ring that is read">:$ring,
+    Arg<Index, "counts uses of the ring: stage iteration modulo stages">:$iteration,
+    Arg<DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">,
+        "commit groups that may stay unfinished (cp_async)">:$in_flight,
+    Arg<Optional<I1>, "whether to wait; true where absent">:$when,
+    Arg<Optional<Index>, "rows that exist, the others being made zero; all where absent">:$rows);
+  let results = (outs
+    Res<FlashTile_Shared, "the stage's tile, until it is released">:$tile);
   let assemblyFormat = [{
     $ring `[` $iteration `]` (`in_flight` $in_flight^)? (`when` $when^)?
     (`rows` `(` $rows^ `)`)? attr-dict `:` qualified(type($ring))
@@ -314,7 +358,10 @@ def FlashTile_ClearUnseenOp : FlashTile_Op<"clear_unseen", [SingleBlock,
     }
     ```
   }];
-  let arguments = (ins FlashTile_Shared:$tile, I1:$when, ConfinedAttr<I64Attr, [IntPositive]>:$queries);
+  let arguments = (ins
+    Arg<FlashTile_Shared, "the tile that is looked at and changed">:$tile,
+    Arg<I1, "whether anything can be hidden here">:$when,
+    Arg<ConfinedAttr<I64Attr, [IntPositive]>, "rows of queries that the body is asked for">:$queries);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
     $tile `when` $when `queries` $queries attr-dict `:` qualified(type($tile)) $body
@@ -337,7 +384,9 @@ def FlashTile_ReleaseOp : FlashTile_Op<"release", [MemoryEffects<[MemWrite]>]> {
 
     Example: `flash_tile.release %ring[%i] : !flash_tile.ring<2, 64x128xbf16, cp_async>`
   }];
-  let arguments = (ins FlashTile_Ring:$ring, Index:$iteration);
+  let arguments = (ins
+    Arg<FlashTile_Ring, "the ring whose stage is given back">:$ring,
+    Arg<Index, "counts uses of the ring: stage iteration modulo stages">:$iteration);
   let assemblyFormat = "$ring `[` $iteration `]` attr-dict `:` qualified(type($ring))";
 }
 
@@ -354,8 +403,10 @@ def FlashTile_LoadFragmentOp : FlashTile_Op<"load_fragment", [MemoryEffects<[Mem
         : !flash_tile.shared<128x64xbf16> -> !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
     ```
   }];
-  let arguments = (ins FlashTile_Shared:$tile);
-  let results = (outs FlashTile_Fragment:$result);
+  let arguments = (ins
+    Arg<FlashTile_Shared, "M x K, 16-bit elements">:$tile);
+  let results = (outs
+    Res<FlashTile_Fragment, "the same as the A operand of a matrix instruction">:$result);
   let assemblyFormat = "$tile attr-dict `:` qualified(type($tile)) `->` qualified(type($result))";
   let hasVerifier = 1;
 }
@@ -376,8 +427,11 @@ def FlashTile_StoreSharedOp : FlashTile_Op<"store_shared", [MemoryEffects<[MemRe
         : !flash_tile.fragment<128x64xbf16, #flash_tile.acc<8>> -> !flash_tile.shared<128x64xbf16>
     ```
   }];
-  let arguments = (ins FlashTile_Fragment:$value, OptionalAttr<I64Attr>:$shared_offset);
-  let results = (outs FlashTile_Shared:$tile);
+  let arguments = (ins
+    Arg<FlashTile_Fragment, "M x N, 16-bit elements">:$value,
+    Arg<OptionalAttr<I64Attr>, "place in shared memory, in bytes; set by flash-tile-allocate-shared">:$shared_offset);
+  let results = (outs
+    Res<FlashTile_Shared, "the tile, which this op owns">:$tile);
   let assemblyFormat = [{
     $value attr-dict `:` qualified(type($value)) `->` qualified(type($tile))
   }];
@@ -396,8 +450,10 @@ def FlashTile_ReadOp : FlashTile_Op<"read", [MemoryEffects<[MemRead]>]> {
     %l = flash_tile.read %t : !flash_tile.shared<1x64xf32> -> !flash_tile.fragment<64xf32, #flash_tile.col<8>>
     ```
   }];
-  let arguments = (ins FlashTile_Shared:$tile);
-  let results = (outs FlashTile_Fragment:$result);
+  let arguments = (ins
+    Arg<FlashTile_Shared, "1 x N of f32">:$tile);
+  let results = (outs
+    Res<FlashTile_Fragment, "N values, one for each column">:$result);
   let assemblyFormat = [{
     $tile attr-dict `:` qualified(type($tile)) `->` qualified(type($result))
   }];
@@ -421,7 +477,10 @@ def FlashTile_FillOp : FlashTile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]
         : !flash_tile.ring<2, 128x64xbf16, mbarrier>, !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
     ```
   }];
-  let arguments = (ins FlashTile_Ring:$ring, Index:$iteration, FlashTile_Fragment:$value);
+  let arguments = (ins
+    Arg<FlashTile_Ring, "the ring that is filled, of kind mbarrier">:$ring,
+    Arg<Index, "counts uses of the ring: stage iteration modulo stages">:$iteration,
+    Arg<FlashTile_Fragment, "M x N, as the ring's tiles">:$value);
   let assemblyFormat = [{
     $ring `[` $iteration `]` `,` $value attr-dict `:` qualified(type($ring)) `,` qualified(type($value))
   }];
@@ -452,11 +511,19 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
     ```
   }];
   let arguments = (ins
-    FlashTile_Fragment:$value,
+    Arg<FlashTile_Fragment, "what is stored">:$value,
     Arg<AnyStridedMemRef, "where the tile is written to">:$destination,
-    Variadic<Index>:$offsets, Optional<Index>:$rows, UnitAttr:$to_end, Optional<Index>:$cols,
-    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
-    OptionalAttr<FlashTile_PackedRows>:$packed, UnitAttr:$add);
+    Arg<Variadic<Index>,
+        "the place of the tile's first element, one number for each dimension of the memref or map, in elements">:$offsets,
+    Arg<Optional<Index>, "rows that are stored; all where absent">:$rows,
+    Arg<UnitAttr, "rows is what the memref has left along row_dim, or the whole tile">:$to_end,
+    Arg<Optional<Index>, "columns that are stored; all where absent">:$cols,
+    Arg<OptionalAttr<I64Attr>,
+        "the dimension of the memref along the rows; of a row fragment the last, of others the last but one where absent">:$row_dim,
+    Arg<DefaultValuedAttr<I64Attr, "0">,
+        "bytes that the address of each row's first element is known to be a multiple of; 0: the size of an element">:$alignment,
+    Arg<OptionalAttr<FlashTile_PackedRows>, "the second dimension that rows run along">:$packed,
+    Arg<UnitAttr, "elements of f32 are added to those in memory">:$add);
   let assemblyFormat = [{
     (`add` $add^)? $value `,` $destination `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`to_end` $to_end^)?
     (`cols` `(` $cols^ `)`)?
@@ -495,11 +562,19 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
         : !flash_tile.fragment<128x128xbf16, #flash_tile.acc<8>>, !flash_tile.tensor_map<1x1x16x64xbf16>
     ```
   }];
-  let arguments = (ins FlashTile_Fragment:$value, FlashTile_TensorMap:$destination,
-    Variadic<Index>:$offsets, OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>:$columns,
-    OptionalAttr<FlashTile_CacheHint>:$hint, OptionalAttr<I64Attr>:$shared_offset,
-    OptionalAttr<I64Attr>:$row_dim, OptionalAttr<FlashTile_PackedRows>:$packed, UnitAttr:$add,
-    UnitAttr:$barrier);
+  let arguments = (ins
+    Arg<FlashTile_Fragment, "what is stored">:$value,
+    Arg<FlashTile_TensorMap, "the tensor map, whose box is 16 (packed: or 8) rows of a panel">:$destination,
+    Arg<Variadic<Index>,
+        "the place of the tile's first element, one number for each dimension of the memref or map, in elements">:$offsets,
+    Arg<OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>,
+        "columns that the op's tile has; all where absent">:$columns,
+    Arg<OptionalAttr<FlashTile_CacheHint>, "what is to become of the lines in the L2 cache">:$hint,
+    Arg<OptionalAttr<I64Attr>, "place in shared memory, in bytes; set by flash-tile-allocate-shared">:$shared_offset,
+    Arg<OptionalAttr<I64Attr>, "the dimension of the memref along the rows; the last but one where absent">:$row_dim,
+    Arg<OptionalAttr<FlashTile_PackedRows>, "the second dimension that rows run along">:$packed,
+    Arg<UnitAttr, "elements of f32 are added to those in memory">:$add,
+    Arg<UnitAttr, "all computing warps wait for each other before the tile is written">:$barrier);
   let assemblyFormat = [{
     (`add` $add^)? $value `,` $destination `[` $offsets `]` (`columns` $columns^)? attr-dict
     `:` qualified(type($value)) `,` qualified(type($destination))
@@ -537,8 +612,13 @@ def FlashTile_StoreTileOp : FlashTile_Op<"store_tile", [MemoryEffects<[MemRead, 
         : !flash_tile.shared<64x128xf32>, !flash_tile.tensor_map<1x1x64x32xf32>
     ```
   }];
-  let arguments = (ins FlashTile_Shared:$tile, FlashTile_TensorMap:$destination, Variadic<Index>:$offsets,
-    OptionalAttr<FlashTile_CacheHint>:$hint, UnitAttr:$add);
+  let arguments = (ins
+    Arg<FlashTile_Shared, "the tile that is stored">:$tile,
+    Arg<FlashTile_TensorMap, "the tensor map, whose box is a panel of the tile">:$destination,
+    Arg<Variadic<Index>,
+        "the place of the tile's first element, one number for each dimension of the memref or map, in elements">:$offsets,
+    Arg<OptionalAttr<FlashTile_CacheHint>, "what is to become of the lines in the L2 cache">:$hint,
+    Arg<UnitAttr, "elements of f32 are added to those in memory">:$add);
   let assemblyFormat = [{
     (`add` $add^)? $tile `,` $destination `[` $offsets `]` attr-dict
     `:` qualified(type($tile)) `,` qualified(type($destination))
@@ -565,8 +645,10 @@ def FlashTile_AgainOp : FlashTile_Op<"again", [MemoryEffects<[MemRead, MemWrite]
 
     Example: `%number1 = flash_tile.again %number`
   }];
-  let arguments = (ins Index:$value);
-  let results = (outs Index:$result);
+  let arguments = (ins
+    Arg<Index, "the value">:$value);
+  let results = (outs
+    Res<Index, "the same, of unknown origin">:$result);
   let assemblyFormat = "$value attr-dict";
 }
 
@@ -586,8 +668,12 @@ def FlashTile_HandOverOp : FlashTile_Op<"hand_over", [MemoryEffects<[MemRead, Me
         -> memref<?x8704xf32>, memref<132x8xi32>
     ```
   }];
-  let arguments = (ins Variadic<FlashTile_Fragment>:$values, AnyStridedMemRef:$state,
-    AnyStridedMemRef:$turns, Index:$slot, Index:$part);
+  let arguments = (ins
+    Arg<Variadic<FlashTile_Fragment>, "what is passed on">:$values,
+    Arg<AnyStridedMemRef, "slots x 32-bit elements: what all threads pass on, a row a slot">:$state,
+    Arg<AnyStridedMemRef, "slots x warps: whose turn it is">:$turns,
+    Arg<Index, "the row of state and of turns">:$slot,
+    Arg<Index, "the part that is next">:$part);
   let assemblyFormat = [{
     $values `to` $state `,` $turns `[` $slot `]` `part` $part attr-dict
     `:` qualified(type($values)) `->` type($state) `,` type($turns)
@@ -616,8 +702,13 @@ def FlashTile_TakeOverOp : FlashTile_Op<"take_over", [MemoryEffects<[MemRead, Me
         -> !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>, !flash_tile.fragment<128xf32, #flash_tile.row<8>>
     ```
   }];
-  let arguments = (ins AnyStridedMemRef:$state, AnyStridedMemRef:$turns, Index:$slot, Index:$part);
-  let results = (outs Variadic<FlashTile_Fragment>:$values);
+  let arguments = (ins
+    Arg<AnyStridedMemRef, "slots x 32-bit elements: what was passed on, a row a slot">:$state,
+    Arg<AnyStridedMemRef, "slots x warps: whose turn it is">:$turns,
+    Arg<Index, "the row of state and of turns">:$slot,
+    Arg<Index, "this part's number, from 1 on">:$part);
+  let results = (outs
+    Res<Variadic<FlashTile_Fragment>, "what was passed on">:$values);
   let assemblyFormat = [{
     $state `,` $turns `[` $slot `]` `part` $part attr-dict
     `:` type($state) `,` type($turns) `->` qualified(type($values))

@@ -36,8 +36,10 @@ def FlashTile_TensorMapOp : FlashTile_Op<"tensor_map", [Pure]> {
     %m = flash_tile.tensor_map %k : memref<?x8x?x128xbf16> -> !flash_tile.tensor_map<1x1x128x64xbf16>
     ```
   }];
-  let arguments = (ins AnyStridedMemRef:$source);
-  let results = (outs FlashTile_TensorMap:$map);
+  let arguments = (ins
+    Arg<AnyStridedMemRef, "the memref that is described">:$source);
+  let results = (outs
+    Res<FlashTile_TensorMap, "its descriptor, whose type says the box of one copy">:$map);
   let assemblyFormat = "$source attr-dict `:` type($source) `->` qualified(type($map))";
   let hasVerifier = 1;
 }
@@ -50,7 +52,8 @@ def FlashTile_ClearOp : FlashTile_Op<"clear", [MemoryEffects<[MemWrite]>]> {
 
     Example: `flash_tile.clear %dq : memref<?x128xf32>`
   }];
-  let arguments = (ins AnyStridedMemRef:$memref);
+  let arguments = (ins
+    Arg<AnyStridedMemRef, "what becomes zero, whole">:$memref);
   let assemblyFormat = "$memref attr-dict `:` type($memref)";
 }
 
@@ -68,7 +71,10 @@ def FlashTile_LaunchOp : FlashTile_Op<"launch", [AttrSizedOperandSegments,
         args(%q, %k, %v, %o : memref<?x32x?x128xbf16>, ...)
     ```
   }];
-  let arguments = (ins SymbolRefAttr:$kernel, Variadic<Index>:$grid, Variadic<AnyType>:$args);
+  let arguments = (ins
+    Arg<SymbolRefAttr, "the kernel: @module::@function">:$kernel,
+    Arg<Variadic<Index>, "blocks along x, y and z">:$grid,
+    Arg<Variadic<AnyType>, "the kernel's arguments">:$args);
   let assemblyFormat = [{
     $kernel `grid` `(` $grid `)` (`args` `(` $args^ `:` qualified(type($args)) `)`)? attr-dict
   }];

@@ -36,10 +36,16 @@ def FlashTile_MmaOp : FlashTile_Op<"mma", [MemoryEffects<[MemRead]>,
         -> !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
     ```
   }];
-  let arguments = (ins FlashTile_InstructionAttrInterface:$instruction,
-    AnyTypeOf<[FlashTile_Fragment, FlashTile_Shared]>:$a, FlashTile_Shared:$b,
-    Optional<FlashTile_Fragment>:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
-  let results = (outs FlashTile_Fragment:$result);
+  let arguments = (ins
+    Arg<FlashTile_InstructionAttrInterface, "the matrix instruction">:$instruction,
+    Arg<AnyTypeOf<[FlashTile_Fragment, FlashTile_Shared]>,
+        "M x K in registers or shared memory, or K x M with transpose_a (shared memory)">:$a,
+    Arg<FlashTile_Shared, "K x N in shared memory, or N x K with transpose_b">:$b,
+    Arg<Optional<FlashTile_Fragment>, "M x N: what the product is added to; 0 where absent">:$acc,
+    Arg<UnitAttr, "a lies as K x M">:$transpose_a,
+    Arg<UnitAttr, "b lies as N x K">:$transpose_b);
+  let results = (outs
+    Res<FlashTile_Fragment, "M x N: acc + a * b, complete">:$result);
   let assemblyFormat = [{
     $instruction $a `,` $b (`acc` `(` $acc^ `)`)? (`transpose_a` $transpose_a^)? (`transpose_b` $transpose_b^)?
     attr-dict `:` qualified(type($a)) `,` qualified(type($b)) `->` qualified(type($result))
@@ -71,11 +77,17 @@ def FlashTile_MmaStartOp : FlashTile_Op<"mma_start", [MemoryEffects<[MemRead, Me
         -> !flash_tile.pending<!flash_tile.fragment<128x128xf32, #flash_tile.acc<8>>>
     ```
   }];
-  let arguments = (ins FlashTile_InstructionAttrInterface:$instruction,
-    AnyTypeOf<[FlashTile_Fragment, FlashTile_Shared]>:$a, FlashTile_Shared:$b,
-    Optional<FlashTile_Fragment>:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b,
-    Optional<FlashTile_Pending>:$onto);
-  let results = (outs FlashTile_Pending:$result);
+  let arguments = (ins
+    Arg<FlashTile_InstructionAttrInterface, "the matrix instruction">:$instruction,
+    Arg<AnyTypeOf<[FlashTile_Fragment, FlashTile_Shared]>,
+        "M x K in registers or shared memory, or K x M with transpose_a (shared memory)">:$a,
+    Arg<FlashTile_Shared, "K x N in shared memory, or N x K with transpose_b">:$b,
+    Arg<Optional<FlashTile_Fragment>, "M x N: what the product is added to; 0 where absent">:$acc,
+    Arg<UnitAttr, "a lies as K x M">:$transpose_a,
+    Arg<UnitAttr, "b lies as N x K">:$transpose_b,
+    Arg<Optional<FlashTile_Pending>, "a product in flight that this one is added to">:$onto);
+  let results = (outs
+    Res<FlashTile_Pending, "M x N: acc + a * b, in flight until a mma_wait has passed it through">:$result);
   let builders = [OpBuilder<(ins "::mlir::Type":$result,
       "::flash::tile::InstructionAttrInterface":$instruction, "::mlir::Value":$a, "::mlir::Value":$b,
       "::mlir::Value":$acc, "::mlir::UnitAttr":$transpose_a, "::mlir::UnitAttr":$transpose_b), [{
@@ -105,9 +117,12 @@ def FlashTile_MmaWaitOp : FlashTile_Op<"mma_wait", [MemoryEffects<[MemRead, MemW
         : !flash_tile.pending<!acc_s>, !flash_tile.pending<!acc_o> -> !acc_s, !flash_tile.pending<!acc_o>
     ```
   }];
-  let arguments = (ins Variadic<FlashTile_Pending>:$pending,
-    DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">:$in_flight);
-  let results = (outs Variadic<AnyTypeOf<[FlashTile_Fragment, FlashTile_Pending]>>:$results);
+  let arguments = (ins
+    Arg<Variadic<FlashTile_Pending>, "results in flight, in the order in which they were started">:$pending,
+    Arg<DefaultValuedAttr<ConfinedAttr<I64Attr, [IntNonNegative]>, "0">, "groups that may stay unfinished">:$in_flight);
+  let results = (outs
+    Res<Variadic<AnyTypeOf<[FlashTile_Fragment, FlashTile_Pending]>>,
+        "the same values, complete where they are fragments">:$results);
   let assemblyFormat = [{
     $pending (`in_flight` $in_flight^)? attr-dict
     `:` qualified(type($pending)) `->` qualified(type($results))

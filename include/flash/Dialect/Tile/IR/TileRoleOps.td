@@ -48,8 +48,10 @@ def FlashTile_SpecializeOp : FlashTile_Op<"specialize", [RecursiveMemoryEffects,
     }
     ```
   }];
-  let arguments = (ins I64Attr:$producer_registers, I64Attr:$consumer_registers,
-    OptionalAttr<StrArrayAttr>:$helper_names);
+  let arguments = (ins
+    Arg<I64Attr, "registers of a thread of the producer's warpgroup, a multiple of 8">:$producer_registers,
+    Arg<I64Attr, "registers of a thread of the consumers, a multiple of 8">:$consumer_registers,
+    Arg<OptionalAttr<StrArrayAttr>, "a name for each helper region">:$helper_names);
   let regions = (region SizedRegion<1>:$producer, SizedRegion<1>:$consumers,
     VariadicRegion<SizedRegion<1>>:$helpers);
   let assemblyFormat = [{
@@ -92,7 +94,9 @@ def FlashTile_InTurnOp : FlashTile_Op<"in_turn", [RecursiveMemoryEffects, Single
     }
     ```
   }];
-  let arguments = (ins Index:$turn, Optional<I1>:$when);
+  let arguments = (ins
+    Arg<Index, "whose turn it is: warpgroup turn modulo their number">:$turn,
+    Arg<Optional<I1>, "whether anybody computes; true where absent">:$when);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$turn (`when` $when^)? $body attr-dict";
   let skipDefaultBuilders = 1;
@@ -133,8 +137,10 @@ def FlashTile_DelayOp : FlashTile_Op<"delay", [MemoryEffects<[MemRead, MemWrite]
 
     Example: `flash_tile.delay 2000 warpgroup 1`
   }];
-  let arguments = (ins ConfinedAttr<I64Attr, [IntPositive, IntMaxValue<1000000>]>:$nanoseconds,
-                       OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>:$warpgroup);
+  let arguments = (ins
+    Arg<ConfinedAttr<I64Attr, [IntPositive, IntMaxValue<1000000>]>, "how long, about">:$nanoseconds,
+    Arg<OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>,
+        "the one computing warpgroup that is late; all where absent">:$warpgroup);
   let assemblyFormat = "$nanoseconds (`warpgroup` $warpgroup^)? attr-dict";
 }
 

@@ -41,10 +41,16 @@ def FlashTile_FetchOp : FlashTile_TransferOp<"fetch", [MemoryEffects<[MemRead]>]
   }];
   let arguments = (ins
     Arg<AnyStridedMemRef, "where the tile is read from">:$source,
-    Variadic<Index>:$offsets, Optional<Index>:$rows, Optional<Index>:$cols,
-    OptionalAttr<I64Attr>:$row_dim, DefaultValuedAttr<I64Attr, "0">:$alignment,
-    OptionalAttr<TypedAttrInterface>:$padding);
-  let results = (outs FlashTile_Fragment:$result);
+    Arg<Variadic<Index>,
+        "the place of the tile's first element, one number for each dimension of the memref or map, in elements">:$offsets,
+    Arg<Optional<Index>, "rows that exist, the others being zero; all where absent">:$rows,
+    Arg<Optional<Index>, "columns that exist, alike">:$cols,
+    Arg<OptionalAttr<I64Attr>, "the dimension of the memref along the rows; the last but one where absent">:$row_dim,
+    Arg<DefaultValuedAttr<I64Attr, "0">,
+        "bytes that the address of each row's first element is known to be a multiple of; 0: the size of an element">:$alignment,
+    Arg<OptionalAttr<TypedAttrInterface>, "what does not exist becomes; zero where absent">:$padding);
+  let results = (outs
+    Res<FlashTile_Fragment, "the tile, in runs of neighbouring columns">:$result);
   let assemblyFormat = [{
     $source `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
     attr-dict `:` type($source) `->` qualified(type($result))
