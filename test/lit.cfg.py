@@ -65,6 +65,7 @@ ptxas = find_cuda_tool("ptxas", "FLASH_PTXAS")
 nvdisasm = find_cuda_tool("nvdisasm", "FLASH_NVDISASM")
 if nvdisasm:
     config.environment["FLASH_NVDISASM"] = nvdisasm
+config.substitutions.append(("%nvdisasm", nvdisasm or "no-nvdisasm-found-so-set-FLASH_NVDISASM"))
 config.substitutions.append(("%ptxas", ptxas or "no-ptxas-found-so-set-FLASH_PTXAS"))
 if ptxas:
     config.environment["FLASH_PTXAS"] = ptxas
