@@ -32,7 +32,7 @@ def tablegen(tool, path, *flags):
     """The tool of the LLVM that is built with: the one on the path, or Debian's by its version."""
     program = shutil.which(f"{tool}-22") or shutil.which(tool)
     if not program:
-        raise Problem(f"there is no {tool} (Debian: packages mlir-22-tools and llvm-22-dev)")
+        raise Problem(f"there is no {tool} (Debian: packages mlir-22-tools and llvm-22)")
     include = subprocess.run([shutil.which("llvm-config-22") or "llvm-config", "--includedir"], capture_output=True, text=True, check=True)
     command = [program, "-I", "include", "-I", include.stdout.strip(), *flags, path]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

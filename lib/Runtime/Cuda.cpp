@@ -156,12 +156,16 @@ Result<LoadedModule> LoadedModule::load(const Driver &driver,
                                         const std::string &image) {
   constexpr size_t kLogSize = 8192;
   std::string log(kLogSize, '\0');
-  int options[] = {kErrorLogBuffer, kErrorLogBufferSizeBytes};
-  void *values[] = {&log[0], reinterpret_cast<void *>(kLogSize - 1)};
+  int options[] = {kErrorLogBuffer, kErrorLogBufferSizeBytes,
+                   kGenerateLineInfo};
+  void *values[] = {&log[0], reinterpret_cast<void *>(kLogSize - 1),
+                    reinterpret_cast<void *>(1)};
+  // Of PTX that names lines of a source; a cubin has them or not.
+  unsigned count = image.find("\t.loc\t") == std::string::npos ? 2 : 3;
   Module module = nullptr;
   // PTX must end in a zero, as std::string's data do.
   Code code =
-      driver.moduleLoadDataEx(&module, image.c_str(), 2, options, values);
+      driver.moduleLoadDataEx(&module, image.c_str(), count, options, values);
   log.resize(log.find('\0'));
   while (!log.empty() && (log.back() == '\n' || log.back() == ' '))
     log.pop_back();

@@ -105,6 +105,7 @@ TEST(CudaHeaderTest, Numbers) {
              CU_FUNC_ATTRIBUTE_NON_PORTABLE_CLUSTER_SIZE_ALLOWED);
   FLASH_SAME(rtc::kErrorLogBuffer, CU_JIT_ERROR_LOG_BUFFER);
   FLASH_SAME(rtc::kErrorLogBufferSizeBytes, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES);
+  FLASH_SAME(rtc::kGenerateLineInfo, CU_JIT_GENERATE_LINE_INFO);
 
   using namespace flash::rt;
   FLASH_SAME(Swizzle::None, CU_TENSOR_MAP_SWIZZLE_NONE);

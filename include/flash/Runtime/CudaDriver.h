@@ -93,6 +93,7 @@ enum JitOption : int {
   kInfoLogBufferSizeBytes = 4,
   kErrorLogBuffer = 5,
   kErrorLogBufferSizeBytes = 6,
+  kGenerateLineInfo = 12,
   kLogVerbose = 12,
 };
 
