@@ -70,7 +70,7 @@ Status CaseRunner::compile() {
   Result<mlir::func::FuncOp> entry = findEntry(*module, "");
   if (entry.failed())
     return entry.status();
-  func = *entry;
+  func = forward = *entry;
   if (!kernel.gradients.empty()) {
     Result<mlir::func::FuncOp> both = addGradients(kernel, func);
     if (both.failed())
@@ -80,10 +80,6 @@ Status CaseRunner::compile() {
   compileOptions.target = options.target;
   compileOptions.splitKV = kernel.splitKV;
   compileOptions.passes = options.passes;
-  // A GPU clears such values where it is asked to.
-  if (kernel.spoilsUnseen && options.target != "cpu" &&
-      !llvm::StringRef(options.target).starts_with("cpu:"))
-    compileOptions.passes += " hide-unseen=true";
   compileOptions.countIO = options.io;
   compileOptions.schedule = options.schedule;
   compileOptions.optLevel = options.optLevel;
@@ -178,7 +174,7 @@ Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
         }
       }
       auto results =
-          reference::run(func, values, reference::Arithmetic::Unfused);
+          reference::run(forward, values, reference::Arithmetic::Unfused);
       if (results.failed())
         return results.status();
       return std::get<Tensor>(results->front()).array;

@@ -125,7 +125,8 @@ Value Hiding::seenKeys() {
   int64_t keys = type.getDimSize(0);
   // The queries are those of a tensor of which nothing is read.
   Value queries = tensor::EmptyOp::create(
-      b, loc, ArrayRef<int64_t>{int64_t(op.getQueries())}, b.getI32Type());
+      b, loc, ArrayRef<OpFoldResult>{getAsOpFoldResult(op.getQueries())},
+      b.getI32Type());
   auto seen = generic(
       queries, filled(keys, b.getI32Type()), {map(2, {1}), map(2, {0})},
       {IteratorType::parallel, IteratorType::reduction},

@@ -21,6 +21,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "HoistHides.h"
 #include "KernelBuilder.h"
 #include "TileOrder.h"
 
@@ -173,7 +174,7 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
     instruction = cast<tile::InstructionAttrInterface>(asked);
 
   bool hasProducer = static_cast<bool>(tile::getKernelAttr(kernel).getRoles());
-  KernelBuilder body(builder, warps, instruction, hideUnseen,
+  KernelBuilder body(builder, warps, instruction,
                      /*stageVectors=*/hasProducer);
   IRMapping known;
   for (auto [capture, argument] : llvm::zip(
@@ -287,7 +288,14 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   if (op->hasAttr(FlashDialect::getScheduleAttrName()))
     return op.emitError() << "has '" << FlashDialect::getScheduleAttrName()
                           << "': run flash-split-schedule before";
+  if (!hideUnseen)
+    op.walk([](HideUnseenOp hide) {
+      hide.replaceAllUsesWith(hide.getValues());
+      hide.erase();
+    });
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
+  if (failed(hoistHides(op)))
+    return failure();
   normalizeSteps(op);
   sinkNumbers(op);
   // Captures in order of use: tensors, then scalars; constants are copied.

@@ -58,6 +58,7 @@ struct KernelValues {
   int64_t warps = 0;
   int64_t cluster = 1;         ///< blocks of a cluster
   bool specialized = false;    ///< has a producer
+  bool watched = false;        ///< has a watcher
   bool usesAsyncProxy = false; ///< wgmma reads shared memory
 };
 using KernelMap = llvm::DenseMap<mlir::Operation *, KernelValues>;
@@ -148,9 +149,10 @@ llvm::SmallVector<mlir::Value> unpackWide(Emitter &e, mlir::Value lowered,
 mlir::Value pack(Emitter &e, llvm::ArrayRef<mlir::Value> elements,
                  FragmentType type);
 
-/// Address of the ring's stage for an iteration, and of its barriers.
+/// Address of the ring's stage for an iteration, and of its barriers. Copies
+/// say that they have landed; where nobody watches, this is that it is full.
 struct StageAddress {
-  mlir::Value tile, full, empty;
+  mlir::Value tile, full, empty, landed;
   mlir::Value phase; ///< parity of the stage's use, i32
 };
 StageAddress getStage(Emitter &e, mlir::Value ring, RingType type,

@@ -14,7 +14,8 @@
 //   get %ring[%i] (rows(%n))  ->  wait full (phase) (; clear the other rows)
 //   release %ring[%i]         ->  one lane of each warp arrives on empty
 //
-// Where the blocks of a cluster share a ring, each copies its part of the rows
+// Copies to a ring that is watched arrive on a third barrier, and its watcher on
+// full (ClearUnseen.cpp). Where the blocks of a cluster share a ring, each copies its part of the rows
 // to the shared memory of all, and a release arrives on empty in all.
 //
 // with stage = i % stages and phase = (i / stages) & 1. Rings of kind cp_async
@@ -77,8 +78,8 @@ struct RingLowering : TilePattern<RingOp> {
     auto once = scf::IfOp::create(e, isFirst, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(e);
     e.setInsertionPointToStart(once.thenBlock());
-    // Full: one arrival with the bytes to expect, or one of each warp that
-    // fills. Empty: one of each warp that releases.
+    // Full: one arrival with the bytes to expect, or of the watcher, or one of
+    // each warp that fills. Empty: one of each warp that releases.
     bool isFilled = llvm::any_of(op->getUsers(), llvm::IsaPred<FillOp>);
     for (int64_t stage = 0; stage < ring.getStages(); ++stage) {
       Value full = e.add(base, ring.getBarrierOffset() + 8 * stage);
@@ -89,6 +90,9 @@ struct RingLowering : TilePattern<RingOp> {
       e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
                 std::to_string(kernel->warps * ring.getCluster()) + ";",
             "r", empty);
+      if (ring.getWatched())
+        e.ptx("mbarrier.init.shared::cta.b64 [$0], 1;", "r",
+              e.add(full, 16 * ring.getStages()));
     }
     e.ptx("fence.mbarrier_init.release.cluster;", "", {});
     e.ptx("fence.proxy.async.shared::cta;", "", {});
@@ -229,7 +233,7 @@ struct PutTensorLowering : TilePattern<PutOp> {
     waitBarrier(e, stage.empty, e.bitXor(stage.phase, e.i32(1)));
     e.ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], " +
               std::to_string(tile.getSizeInBytes()) + ";",
-          "r", stage.full);
+          "r", stage.landed);
 
     SmallVector<Value> coordinates = getCoordinates(e, op.getOffsets());
     int64_t rank = coordinates.size();
@@ -264,7 +268,7 @@ struct PutTensorLowering : TilePattern<PutOp> {
       SmallVector<Value> operands{target, adaptor.getSource()};
       operands.push_back(e.add(coordinates[0], panel * tile.getPanelColumns()));
       llvm::append_range(operands, llvm::drop_begin(coordinates));
-      operands.push_back(stage.full);
+      operands.push_back(stage.landed);
       if (firstRow)
         operands.push_back(arith::ConstantOp::create(
             e, e.getI16IntegerAttr((1 << ring.getCluster()) - 1)));

@@ -8,10 +8,11 @@
 //
 // The block divides by warps, and each role takes its share of the registers:
 //
-//   specialize producer(40) {P} consumers(232) {C}
+//   specialize producer(40) {P} watcher {V} consumers(232) {C}
 //     ->  bar.sync 0
 //         if warp < W { setmaxnreg.inc 232; C }
-//         else { setmaxnreg.dec 40; if first lane of warp W { P } }
+//         else { setmaxnreg.dec 40; if first lane of warp W { P }
+//                if warp W + 1 { V } }
 //   take_turn  ->  bar.sync own, 256
 //   pass_turn  ->  bar.arrive next, 256
 //
@@ -93,6 +94,12 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
         arith::CmpIPredicate::eq, kernel->thread, e.i32(32 * kernel->warps));
     auto once = scf::IfOp::create(e, elected, /*withElseRegion=*/false);
     inlineRole(rewriter, op.getProducer(), once.thenBlock());
+    if (!op.getWatcher().empty()) {
+      Value watches = e.createOrFold<arith::CmpIOp>(
+          arith::CmpIPredicate::eq, kernel->warp, e.i32(kernel->warps + 1));
+      auto watcher = scf::IfOp::create(e, watches, /*withElseRegion=*/false);
+      inlineRole(rewriter, op.getWatcher(), watcher.thenBlock());
+    }
     if (kernel->cluster > 1) {
       e.setInsertionPointAfter(roles);
       e.ptx("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;",

@@ -36,9 +36,9 @@ gpu.module @kernels {
     // CHECK: flash_tile.get %{{.*}}[%{{.*}}] in_flight 1 : !flash_tile.ring<2, 64x64xbf16, cp_async>
     %k = flash_tile.get %ring[%c0] in_flight 1 : !flash_tile.ring<2, 64x64xbf16, cp_async>
     %cut = arith.constant true
-    // CHECK: flash_tile.clear_unseen %{{.*}} when %{{.*}} queries 128 : !flash_tile.shared<64x64xbf16> {
+    // CHECK: flash_tile.clear_unseen %{{.*}} when %{{.*}} queries(%{{.*}}) : !flash_tile.shared<64x64xbf16> {
     // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
-    flash_tile.clear_unseen %k when %cut queries 128 : !flash_tile.shared<64x64xbf16> {
+    flash_tile.clear_unseen %k when %cut queries(%n) : !flash_tile.shared<64x64xbf16> {
     ^bb0(%row: index, %column: index):
       %sees = arith.cmpi sle, %column, %row : index
       flash_tile.yield %sees : i1

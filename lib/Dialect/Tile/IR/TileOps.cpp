@@ -147,6 +147,7 @@ void SpecializeOp::build(OpBuilder &builder, OperationState &state,
   state.addAttribute(getConsumerRegistersAttrName(state.name),
                      builder.getI64IntegerAttr(consumerRegisters));
   ensureTerminator(*state.addRegion(), builder, state.location);
+  state.addRegion();
   ensureTerminator(*state.addRegion(), builder, state.location);
 }
 

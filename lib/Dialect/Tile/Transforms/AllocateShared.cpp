@@ -141,8 +141,7 @@ struct TileAllocateSharedPass
       if (!ring.getAhead() || end > limit)
         return;
       RingType type = ring.getRing().getType();
-      ring.getRing().setType(RingType::get(type.getStages() + 1, type.getTile(),
-                                           type.getKind(), type.getCluster()));
+      ring.getRing().setType(type.withStages(type.getStages() + 1));
       int64_t more = place(kernel, ofStores);
       if (more <= limit) {
         end = more;

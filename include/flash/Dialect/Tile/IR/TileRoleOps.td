@@ -25,14 +25,20 @@ def FlashTile_SpecializeOp : FlashTile_Op<"specialize", [RecursiveMemoryEffects,
     warpgroups fits what the kernel is launched with.
 
     The producer has no fragments and no `get`; the consumers no `put` to a
-    ring of kind `mbarrier`. Both see the values defined before. Stands at the
+    ring of kind `mbarrier`. All see the values defined before. Stands at the
     top level of the kernel, once.
+
+    Another warp of the producer's warpgroup runs `watcher`, where there is one,
+    with as many registers: it looks at stages of watched rings between the
+    copies and the consumers (`flash_tile.watch`).
 
     Example:
 
     ```mlir
     flash_tile.specialize producer(40) {
       flash_tile.put %ring[%i], %map[%b, %h, %k0, %c0] : ...
+    } watcher {
+      flash_tile.watch %ring[%i] when %cut queries(%c128) : ... { ... }
     } consumers(232) {
       %k = flash_tile.get %ring[%i] : ...
       ...
@@ -41,9 +47,9 @@ def FlashTile_SpecializeOp : FlashTile_Op<"specialize", [RecursiveMemoryEffects,
     ```
   }];
   let arguments = (ins I64Attr:$producer_registers, I64Attr:$consumer_registers);
-  let regions = (region SizedRegion<1>:$producer, SizedRegion<1>:$consumers);
+  let regions = (region SizedRegion<1>:$producer, MaxSizedRegion<1>:$watcher, SizedRegion<1>:$consumers);
   let assemblyFormat = [{
-    `producer` `(` $producer_registers `)` $producer
+    `producer` `(` $producer_registers `)` $producer (`watcher` $watcher^)?
     `consumers` `(` $consumer_registers `)` $consumers attr-dict
   }];
   let skipDefaultBuilders = 1;
