@@ -74,4 +74,30 @@ gpu.module @kernels {
     // CHECK:   bar.warp.sync 0xffffffff;{{.*}}mbarrier.arrive.shared::cta.b64 {{.*}} %[[DONE]],
     gpu.return
   }
+
+  // The watcher receives the numbers of tiles, too: nine warps empty a place.
+  // CHECK-LABEL: gpu.func @tiles
+  gpu.func @tiles(%map: !flash_tile.tensor_map<64x64xbf16>, %tile: index, %cut: i1) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %c0 = arith.constant 0 : index
+    // CHECK: "mbarrier.init.shared::cta.b64 [$0], 1;"
+    // CHECK: "mbarrier.init.shared::cta.b64 [$0], 9;"
+    %queue = flash_tile.queue {shared_offset = 0 : i64}
+    %ring = flash_tile.ring {shared_offset = 1024 : i64} : !flash_tile.ring<2, 64x64xbf16, mbarrier, watched>
+    flash_tile.specialize producer(40) {
+      flash_tile.post %queue[%c0], %tile
+      flash_tile.put %ring[%c0], %map[%tile, %c0] : !flash_tile.ring<2, 64x64xbf16, mbarrier, watched>, !flash_tile.tensor_map<64x64xbf16>
+    } watcher {
+      %t = flash_tile.receive %queue[%c0]
+      flash_tile.watch %ring[%c0] when %cut queries(%t) : !flash_tile.ring<2, 64x64xbf16, mbarrier, watched> {
+      ^bb0(%i: index, %j: index):
+        %sees = arith.cmpi sle, %j, %i : index
+        flash_tile.yield %sees : i1
+      }
+    } consumers(232) {
+      %t = flash_tile.receive %queue[%c0]
+      %v = flash_tile.get %ring[%c0] : !flash_tile.ring<2, 64x64xbf16, mbarrier, watched>
+      flash_tile.release %ring[%c0] : !flash_tile.ring<2, 64x64xbf16, mbarrier, watched>
+    }
+    gpu.return
+  }
 }

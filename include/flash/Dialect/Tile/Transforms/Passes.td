@@ -288,7 +288,9 @@ def TileSpecialize : Pass<"flash-tile-specialize", "::mlir::ModuleOp"> {
     read the scalars in memory on which places and loops depend. The accelerator
     fills with zero what lies outside of a tensor; where rows end before it does,
     at a length that is data, the get clears the others, unless nothing depends on
-    what they hold. What does not fit the pattern stays as it is; see the remark.
+    what they hold. A `flash_tile.clear_unseen` becomes a `flash_tile.watch` of a
+    watcher, which computes what its mask needs as the producer computes places.
+    What does not fit the pattern stays as it is; see the remark.
 
     ```mlir
     %q = flash_tile.load %query[...]
