@@ -75,9 +75,9 @@ LogicalResult KernelBuilder::convertHide(HideUnseenOp op) {
   if (!tile || !isa<tile::SharedType>(tile.getType()))
     return op.emitOpError("needs values in device memory on a GPU");
   Location loc = op.getLoc();
-  auto clear = tile::ClearUnseenOp::create(
-      builder, loc, tile, scalars.lookup(op.getWhen()),
-      scalars.lookup(op.getQueries()));
+  auto clear = tile::ClearUnseenOp::create(builder, loc, tile,
+                                           scalars.lookup(op.getWhen()),
+                                           scalars.lookup(op.getQueries()));
   OpBuilder::InsertionGuard guard(builder);
   Type index = builder.getIndexType();
   Block *body =

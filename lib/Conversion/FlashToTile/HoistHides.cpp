@@ -10,16 +10,17 @@
 //   scf.for %i = %lo to %hi step %s {
 //     %w = flash.hide_unseen %k when %c(%i) queries(%n) { sees(%i, %q, %j) }
 //   }
-//   ->  %w = flash.hide_unseen %k when %c(%lo) and %c(last) queries(count * %n) {
+//   ->  %w = flash.hide_unseen %k when %c(%lo) and %c(last) queries(count * %n)
+//   {
 //         sees(%lo + %q / %n * %s, %q mod %n, %j)
 //       }
 //       scf.for %i { ... %w ... }
 //
-// A kernel clears a tile where it lies. In a backward all blocks of queries read
-// the same keys, so that a row may go only which none of them sees: what a row
-// holds that one of them sees is for the others to bear. Whether there may be
-// such rows is asked of the first and the last iteration, which has the queries
-// at the ends.
+// A kernel clears a tile where it lies. In a backward all blocks of queries
+// read the same keys, so that a row may go only which none of them sees: what a
+// row holds that one of them sees is for the others to bear. Whether there may
+// be such rows is asked of the first and the last iteration, which has the
+// queries at the ends.
 //
 //===----------------------------------------------------------------------===//
 
@@ -100,9 +101,9 @@ Value Hoist::when(Value iterations) {
           b, loc, arith::SubIOp::create(b, loc, iterations, number(1)),
           loop.getStep()));
   for (Value position : {loop.getLowerBound(), last})
-    some = arith::AndIOp::create(b, loc, some,
-                                 at(b, ops.getArrayRef(), position)
-                                     .lookupOrDefault(op.getWhen()));
+    some = arith::AndIOp::create(
+        b, loc, some,
+        at(b, ops.getArrayRef(), position).lookupOrDefault(op.getWhen()));
   return some;
 }
 
@@ -117,13 +118,13 @@ LogicalResult Hoist::run() {
     return failure();
   Value queries = at(b, ofQueries.getArrayRef(), loop.getLowerBound())
                       .lookupOrDefault(op.getQueries());
-  Value length = arith::SubIOp::create(b, loc, loop.getUpperBound(),
-                                       loop.getLowerBound());
+  Value length =
+      arith::SubIOp::create(b, loc, loop.getUpperBound(), loop.getLowerBound());
   Value iterations = arith::CeilDivSIOp::create(b, loc, length, loop.getStep());
   Value cut = when(iterations);
-  auto hoisted = HideUnseenOp::create(
-      b, loc, op.getType(), op.getValues(), cut,
-      arith::MulIOp::create(b, loc, iterations, queries));
+  auto hoisted =
+      HideUnseenOp::create(b, loc, op.getType(), op.getValues(), cut,
+                           arith::MulIOp::create(b, loc, iterations, queries));
 
   OpBuilder::InsertionGuard guard(b);
   Type index = b.getIndexType();
@@ -134,9 +135,9 @@ LogicalResult Hoist::run() {
   Value position = arith::AddIOp::create(
       b, loc, loop.getLowerBound(),
       arith::MulIOp::create(b, loc, iteration, loop.getStep()));
-  Value row = arith::SubIOp::create(
-      b, loc, body->getArgument(0),
-      arith::MulIOp::create(b, loc, iteration, queries));
+  Value row =
+      arith::SubIOp::create(b, loc, body->getArgument(0),
+                            arith::MulIOp::create(b, loc, iteration, queries));
   IRMapping mapping = at(b, ofBody.getArrayRef(), position);
   Block &old = op.getBody().front();
   mapping.map(old.getArgument(0), row);

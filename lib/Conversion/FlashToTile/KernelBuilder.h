@@ -105,8 +105,7 @@ int64_t defaultWarps(mlir::scf::ForallOp op);
 class KernelBuilder {
 public:
   KernelBuilder(mlir::OpBuilder &builder, int64_t warps,
-                tile::InstructionAttrInterface instruction,
-                bool stageVectors)
+                tile::InstructionAttrInterface instruction, bool stageVectors)
       : builder(builder), warps(warps), instruction(instruction),
         stageVectors(stageVectors),
         layouts(warps, instruction.getWarpsPerInstruction()) {}

@@ -169,10 +169,11 @@ static void clearRow(Emitter &e, SharedType type, Value tile, Value row) {
   e.ptx(text + "}", "r", e.add(tile, e.shl(e.toI32(row), 7)));
 }
 
-/// Looks at a tile and clears what none of the queries sees, where `when` holds.
-static void clearUnseen(Emitter &e, const KernelValues &kernel,
-                        SharedType type, Value tile, Value when, Value queries,
-                        Region &body, const Team &team) {
+/// Looks at a tile and clears what none of the queries sees, where `when`
+/// holds.
+static void clearUnseen(Emitter &e, const KernelValues &kernel, SharedType type,
+                        Value tile, Value when, Value queries, Region &body,
+                        const Team &team) {
   auto cut = scf::IfOp::create(e, when, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(e);
   e.setInsertionPointToStart(cut.thenBlock());
@@ -197,12 +198,11 @@ static void clearUnseen(Emitter &e, const KernelValues &kernel,
         Value hidden = arith::XOrIOp::create(
             inner, isSeen(inner, body, queries, pinned, row),
             arith::ConstantOp::create(inner, inner.getBoolAttr(true)));
-        scf::IfOp::create(inner, loc, hidden,
-                          [&](OpBuilder &then, Location l) {
-                            Emitter last(l, then);
-                            clearRow(last, type, tile, row);
-                            scf::YieldOp::create(last);
-                          });
+        scf::IfOp::create(inner, loc, hidden, [&](OpBuilder &then, Location l) {
+          Emitter last(l, then);
+          clearRow(last, type, tile, row);
+          scf::YieldOp::create(last);
+        });
         scf::YieldOp::create(b, loc);
       });
   if (kernel.usesAsyncProxy)
@@ -244,8 +244,7 @@ struct WatchLowering : TilePattern<WatchOp> {
         getStage(e, adaptor.getRing(), ring, op.getIteration());
     waitBarrier(e, stage.landed, stage.phase);
     clearUnseen(e, *kernel, ring.getTile(), stage.tile, adaptor.getWhen(),
-                op.getQueries(), op.getBody(),
-                {kernel->lane, 32});
+                op.getQueries(), op.getBody(), {kernel->lane, 32});
     // No lane is behind: the stage could be filled twice before it looked.
     e.ptx("bar.warp.sync 0xffffffff;\n{\n.reg .pred first;\n"
           "setp.eq.s32 first, $1, 0;\n"

@@ -14,9 +14,10 @@
 //   get %ring[%i] (rows(%n))  ->  wait full (phase) (; clear the other rows)
 //   release %ring[%i]         ->  one lane of each warp arrives on empty
 //
-// Copies to a ring that is watched arrive on a third barrier, and its watcher on
-// full (ClearUnseen.cpp). Where the blocks of a cluster share a ring, each copies its part of the rows
-// to the shared memory of all, and a release arrives on empty in all.
+// Copies to a ring that is watched arrive on a third barrier, and its watcher
+// on full (ClearUnseen.cpp). Where the blocks of a cluster share a ring, each
+// copies its part of the rows to the shared memory of all, and a release
+// arrives on empty in all.
 //
 // with stage = i % stages and phase = (i / stages) & 1. Rings of kind cp_async
 // wait for commit groups and for the other warps instead.

@@ -89,8 +89,8 @@ static std::optional<Distances> distancesOf(Value term, Block &body) {
   using P = arith::CmpIPredicate;
   auto negation = term.getDefiningOp<arith::XOrIOp>();
   bool negated = negation && matchPattern(negation.getRhs(), m_One());
-  auto compare = (negated ? negation.getLhs() : term)
-                     .getDefiningOp<arith::CmpIOp>();
+  auto compare =
+      (negated ? negation.getLhs() : term).getDefiningOp<arith::CmpIOp>();
   if (!compare || !has64Bits(compare.getLhs()))
     return std::nullopt;
   P predicate = negated ? arith::invertPredicate(compare.getPredicate())

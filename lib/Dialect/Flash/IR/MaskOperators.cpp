@@ -308,9 +308,8 @@ std::pair<int64_t, int64_t> OrAttr::getBlockSizes() const {
 /// Whether a mask's range of keys has no begin, or if `above` no end.
 static bool isOpen(MaskAttrInterface mask, bool above) {
   auto areOpen = [&](ArrayRef<MaskAttrInterface> masks) {
-    return llvm::all_of(masks, [&](MaskAttrInterface part) {
-      return isOpen(part, above);
-    });
+    return llvm::all_of(
+        masks, [&](MaskAttrInterface part) { return isOpen(part, above); });
   };
   if (auto window = dyn_cast<WindowAttr>(mask))
     return (above ? window.getRight() : window.getLeft()) < 0;

@@ -83,8 +83,8 @@ SeenRange SeenRangeBuilder::both(SeenRange x, SeenRange y) {
 /// There may be a hole between the two, unless both are open on the same side.
 SeenRange SeenRangeBuilder::either(SeenRange x, SeenRange y) {
   SeenRange result = unknown();
-  result.exact = x.exact && y.exact &&
-                 ((!x.low && !y.low) || (!x.end && !y.end));
+  result.exact =
+      x.exact && y.exact && ((!x.low && !y.low) || (!x.end && !y.end));
   if (x.low && y.low)
     result.low = b.min(x.low, y.low);
   if (x.end && y.end)
@@ -126,9 +126,8 @@ SeenRange SeenRangeBuilder::solveDivision(Operation *op, Value bound,
 SeenRange SeenRangeBuilder::solveNarrow(Value bound, bool least) {
   if (!origin)
     return unknown();
-  Value fits = b.both(
-      b.less(b.constant(-(int64_t(1) << 31) - 1), origin),
-      b.less(origin, b.constant(int64_t(1) << 30)));
+  Value fits = b.both(b.less(b.constant(-(int64_t(1) << 31) - 1), origin),
+                      b.less(origin, b.constant(int64_t(1) << 30)));
   return solve(asked,
                arith::SelectOp::create(b.builder, b.loc, fits, bound,
                                        b.constant(least ? -kFar : kFar)),
@@ -145,8 +144,8 @@ SeenRange SeenRangeBuilder::solve(Value value, Value bound, bool least) {
   auto sum = [&](Value x, Value y) -> Value {
     return arith::AddIOp::create(b.builder, b.loc, x, y);
   };
-  if (value.getType().isInteger(32) && isa_and_nonnull<arith::IndexCastOp>(op) &&
-      op->getOperand(0) == asked)
+  if (value.getType().isInteger(32) &&
+      isa_and_nonnull<arith::IndexCastOp>(op) && op->getOperand(0) == asked)
     return solveNarrow(bound, least);
   if (!value.getType().isIndex() && !value.getType().isInteger(64))
     return unknown();
@@ -179,8 +178,8 @@ SeenRange SeenRangeBuilder::solve(Value value, Value bound, bool least) {
   return unknown();
 }
 
-/// Where `value` is one of [low, high]. A quotient without signs that is at most
-/// `high` is one of what is not below zero, and solved as that of floor.
+/// Where `value` is one of [low, high]. A quotient without signs that is at
+/// most `high` is one of what is not below zero, and solved as that of floor.
 SeenRange SeenRangeBuilder::equal(Value value, Value low, Value high) {
   if (auto division = value.getDefiningOp<arith::DivUIOp>()) {
     APInt number;

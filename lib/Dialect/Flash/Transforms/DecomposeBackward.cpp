@@ -52,8 +52,7 @@ private:
   /// Whether tiles are cleared where they lie, on a GPU, so that scores, too,
   /// are those of cleared keys: it has the loop's other side in the rows.
   bool clearsInPlace() {
-    return !op.getKeyT() &&
-           transposed == (op.getDKey() || op.getDValue());
+    return !op.getKeyT() && transposed == (op.getDKey() || op.getDValue());
   }
   Value probabilities(Value scores, double factor);
   std::pair<Value, Value>
@@ -214,8 +213,7 @@ FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
   }
   // The score of a hidden key may be no number, and so may its derivative.
   bool areNumbers = !body.isCut() || clearsInPlace();
-  scores.scores =
-      body.maskScores(scores.scores, /*ofPadding=*/!areNumbers);
+  scores.scores = body.maskScores(scores.scores, /*ofPadding=*/!areNumbers);
   if (!areNumbers && scores.derivative)
     scores.isBounded = false;
   double factor = (body.scalesBefore() ? 1 : op.getScale()) / std::log(2.0);
@@ -231,8 +229,8 @@ FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
   if (op.getDKey())
     dKey = addToKeys(ds, op.getQuery(), op.getDKeyIn());
   if (op.getDQuery())
-    results.push_back(addToQueries(ds, body.hideUnseen(op.getKey()),
-                                   op.getDQueryIn()));
+    results.push_back(
+        addToQueries(ds, body.hideUnseen(op.getKey()), op.getDQueryIn()));
   if (dKey)
     results.push_back(dKey);
   if (dValue)

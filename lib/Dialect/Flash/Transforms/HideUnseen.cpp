@@ -32,8 +32,7 @@ Value ScoreBody::mayHide() {
     return cut;
   Value one = index.constant(1);
   Value qLast = index.sub(index.add(qPosition, existingQueries), one);
-  auto [low, high] =
-      mask.buildVisibleKeys(b, loc, maskPlace, qPosition, qLast);
+  auto [low, high] = mask.buildVisibleKeys(b, loc, maskPlace, qPosition, qLast);
   Value outside;
   if (low)
     outside = index.less(kPosition, low);
@@ -80,8 +79,8 @@ Value ScoreBody::hideGradients(Value tile) {
   auto clean = scf::IfOp::create(
       b, loc, isCut(),
       [&](OpBuilder &, Location) {
-        scf::YieldOp::create(
-            b, loc, hide(tile, /*hidden=*/0.0, /*ofPadding=*/true));
+        scf::YieldOp::create(b, loc,
+                             hide(tile, /*hidden=*/0.0, /*ofPadding=*/true));
       },
       [&](OpBuilder &, Location) { scf::YieldOp::create(b, loc, tile); });
   return clean.getResult(0);

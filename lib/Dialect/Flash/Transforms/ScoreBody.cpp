@@ -281,8 +281,7 @@ Value ScoreBody::hide(Value tile, double hidden, bool ofPadding) {
     if (mask) {
       TilePlace place = maskPlace;
       place.head = element.head;
-      restrict(
-          mask.buildIsVisible(nested, l, place, element.q, element.k));
+      restrict(mask.buildIsVisible(nested, l, place, element.q, element.k));
     }
     Value instead = arith::ConstantOp::create(
         nested, l, nested.getFloatAttr(accumulator, hidden));
@@ -303,10 +302,10 @@ Value ScoreBody::maskScores(Value tile, bool ofPadding) {
   auto masked = scf::IfOp::create(
       b, loc, partial,
       [&](OpBuilder &, Location) {
-        scf::YieldOp::create(
-            b, loc,
-            hide(tile, -std::numeric_limits<double>::infinity(),
-                 ofPadding && mask));
+        scf::YieldOp::create(b, loc,
+                             hide(tile,
+                                  -std::numeric_limits<double>::infinity(),
+                                  ofPadding && mask));
       },
       [&](OpBuilder &, Location) { scf::YieldOp::create(b, loc, tile); });
   return masked.getResult(0);

@@ -68,8 +68,8 @@ public:
 
   /// Scores with -inf where the key does not exist or the mask hides it, in a
   /// condition that is true of blocks that have such scores. With `ofPadding`
-  /// a query that does not exist sees nothing in a block that the mask cuts: its
-  /// score with a key that no other sees may be no number.
+  /// a query that does not exist sees nothing in a block that the mask cuts:
+  /// its score with a key that no other sees may be no number.
   mlir::Value maskScores(mlir::Value tile, bool ofPadding = false);
   /// An i1, made where it is first asked for: whether the mask hides some score
   /// of the block; null without one.

@@ -191,8 +191,8 @@ void RingType::print(AsmPrinter &printer) const {
 }
 
 LogicalResult RingType::verify(EmitError emitError, int64_t stages,
-                               SharedType tile, RingKind kind,
-                               int64_t cluster, bool watched) {
+                               SharedType tile, RingKind kind, int64_t cluster,
+                               bool watched) {
   if (stages < 1 || stages > 32)
     return emitError() << "a ring has 1 to 32 stages, not " << stages;
   if (cluster < 1 || cluster > 8)

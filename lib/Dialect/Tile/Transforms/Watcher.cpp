@@ -8,8 +8,8 @@
 //
 //   scf.for %j { %v = load ; clear_unseen %v when %cut { B } ; mma %p, %v }
 //   ->  producer { scf.for %j iter_args(%i) { put %ring[%i] } }
-//       watcher { scf.for %j iter_args(%i) { watch %ring[%i] when %cut { B } } }
-//       consumers { scf.for %j iter_args(%i) { get %ring[%i] ; mma } }
+//       watcher { scf.for %j iter_args(%i) { watch %ring[%i] when %cut { B } }
+//       } consumers { scf.for %j iter_args(%i) { get %ring[%i] ; mma } }
 //
 // A part of flash-tile-specialize. A branch around a look at a tile, in a loop
 // with products in flight, costs all of the loop: the assembler no longer knows
