@@ -155,6 +155,7 @@ static Value isSeen(Emitter &e, Region &body, Value queries,
             });
         scf::YieldOp::create(b, loc, ask.getResult(0));
       });
+  keepLoop(search);
   return search.getResult(0);
 }
 
@@ -191,7 +192,7 @@ static void clearUnseen(Emitter &e, const KernelValues &kernel, SharedType type,
     return arith::ConstantIndexOp::create(e, value);
   };
   IRMapping pinned = computeCaptures(e, body, queries);
-  scf::ForOp::create(
+  auto rows = scf::ForOp::create(
       e, e.toIndex(e.pin(team.mine)), index(type.getRows()), index(team.size),
       ValueRange(), [&](OpBuilder &b, Location loc, Value row, ValueRange) {
         Emitter inner(loc, b);
@@ -205,6 +206,7 @@ static void clearUnseen(Emitter &e, const KernelValues &kernel, SharedType type,
         });
         scf::YieldOp::create(b, loc);
       });
+  keepLoop(rows);
   if (kernel.usesAsyncProxy)
     e.ptx("fence.proxy.async.shared::cta;", "", {});
   e.ptx(team.isWarp() ? "bar.warp.sync 0xffffffff;"

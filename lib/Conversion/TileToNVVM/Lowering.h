@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/DialectConversion.h"
 
@@ -227,6 +228,9 @@ getSharedAddress(Emitter &e, const KernelValues &kernel, OpT op) {
 /// differ by constants.
 void simplifyRowQuotients(mlir::gpu::GPUFuncOp function,
                           const KernelValues &kernel);
+
+/// Says that a loop, which is rare or short, is not unrolled.
+void keepLoop(mlir::scf::ForOp loop);
 
 /// Keeps what roles compute from scalars in memory in one piece.
 void pinScalars(mlir::gpu::GPUFuncOp kernel);
