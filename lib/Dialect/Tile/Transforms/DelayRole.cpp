@@ -34,6 +34,9 @@ using namespace flash::tile;
 /// Delays at the start of a role and of each iteration of its loops.
 static void delayRegion(Region &role, int64_t nanoseconds,
                         IntegerAttr warpgroup) {
+  // Not each kernel has something to watch.
+  if (role.empty())
+    return;
   OpBuilder builder(role.getContext());
   auto delay = [&](Block *block) {
     builder.setInsertionPointToStart(block);
@@ -49,6 +52,8 @@ static FailureOr<std::pair<Region *, IntegerAttr>> findRole(SpecializeOp op,
                                                             StringRef name) {
   if (name == "producer")
     return std::pair(&op.getProducer(), IntegerAttr());
+  if (name == "watcher")
+    return std::pair(&op.getWatcher(), IntegerAttr());
   if (name == "consumers")
     return std::pair(&op.getConsumers(), IntegerAttr());
   StringRef number = name;
@@ -59,7 +64,7 @@ static FailureOr<std::pair<Region *, IntegerAttr>> findRole(SpecializeOp op,
         &op.getConsumers(),
         IntegerAttr::get(IntegerType::get(op.getContext(), 64), warpgroup));
   return op.emitOpError() << "has no role '" << name
-                          << "'; there are producer, consumers, consumer0, ...";
+                          << "'; there are producer, watcher, consumers, consumer0, ...";
 }
 
 namespace {
