@@ -77,7 +77,7 @@ Value ScoreBody::hideGradients(Value tile) {
   if (!isCut())
     return tile;
   auto clean = scf::IfOp::create(
-      b, loc, isCut(),
+      b, loc, mayHide(),
       [&](OpBuilder &, Location) {
         scf::YieldOp::create(b, loc,
                              hide(tile, /*hidden=*/0.0, /*ofPadding=*/true));
