@@ -63,8 +63,9 @@ static FailureOr<std::pair<Region *, IntegerAttr>> findRole(SpecializeOp op,
     return std::pair(
         &op.getConsumers(),
         IntegerAttr::get(IntegerType::get(op.getContext(), 64), warpgroup));
-  return op.emitOpError() << "has no role '" << name
-                          << "'; there are producer, watcher, consumers, consumer0, ...";
+  return op.emitOpError()
+         << "has no role '" << name
+         << "'; there are producer, watcher, consumers, consumer0, ...";
 }
 
 namespace {
