@@ -16,6 +16,7 @@ Sections:
     errors    against float64, on N(0, 1) and on peaked inputs, at length 2048
     compile   from MLIR text to loaded code, by stage, in a process of its own
     launch    what a launch costs the host
+    backward  the gradients: the sweep's shapes, then FlexAttention's cases that have a backward, at length 8192
 
 Inputs are N(0, 1). Each implementation is warmed up; then, for some rounds, all run in turns, with pauses; the time
 of a launch is that between CUDA events around it, with all launches of a turn queued before the first begins; medians
@@ -31,15 +32,17 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import flash_ctypes  # noqa: E402
-from harness import cases, device, inputs, programs, sections, variants  # noqa: E402
+from harness import backward, cases, device, inputs, programs, sections, variants  # noqa: E402
 from harness.backend import NumpyBackend, TorchBackend  # noqa: E402
 from harness.ours import Ours  # noqa: E402
 from harness.peers import PEERS  # noqa: E402
 from harness.progress import Progress  # noqa: E402
 from harness.records import Recorder  # noqa: E402
 
-SECTIONS = ("sweep", "flex", "errors", "compile", "launch")
+SECTIONS = ("sweep", "flex", "errors", "compile", "launch", "backward")
 FLEX_CASES = tuple(variants.DEFAULTS)
+# Those that our backward takes.
+BACKWARD_CASES = ("full", "causal", "window", "alibi", "softcap")
 
 
 def parse_arguments(arguments=None):
@@ -113,7 +116,9 @@ def plan(args):
     errors = [("errors", case, kind) for case in error_shapes for kind in inputs.KINDS]
     compiled = [("compile", case, entry) for entry in args.schedules for case in one_length(chosen or [full, causal], dims)]
     launch = [("launch", cases.Case(causal, dqk, dv, 128, 1, 4, 4, args.dtypes[0])) for dqk, dv in (args.dims or dims)[:1]]
-    steps = [step for step in sweep + compiled + launch + flex + errors if step[0] in args.sections]
+    gradients = [("backward", case) for _, case in sweep]
+    gradients += [("backward", case) for _, case in flex if case.variant.kind in BACKWARD_CASES and ("backward", case) not in gradients]
+    steps = [step for step in sweep + compiled + launch + flex + errors + gradients if step[0] in args.sections]
     return steps
 
 
@@ -134,6 +139,8 @@ def measure(run, step, peers):
         peers = [p for p in peers if p != "flex"]
     if section in ("sweep", "flex"):
         sections.throughput(run, section, case, [p for p in peers if p != "flex" or section == "flex"])
+    elif section == "backward":
+        backward.throughput(run, case, [p for p in peers if p != "flex" or case.length == 8192 and case.head_dim == 128])
     elif section == "errors":
         sections.errors(run, case, step[2], [p for p in peers if p != "flex" or case.head_dim == 128])
     elif section == "compile":

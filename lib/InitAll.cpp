@@ -30,6 +30,7 @@
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/LLVMIR/NVVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
@@ -46,8 +47,8 @@ void flash::registerAllDialects(DialectRegistry &registry) {
                   cf::ControlFlowDialect, func::FuncDialect, gpu::GPUDialect,
                   linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect,
                   memref::MemRefDialect, NVVM::NVVMDialect, scf::SCFDialect,
-                  tensor::TensorDialect, tm_tensor::TMTensorDialect,
-                  vector::VectorDialect>();
+                  ml_program::MLProgramDialect, tensor::TensorDialect,
+                  tm_tensor::TMTensorDialect, vector::VectorDialect>();
   func::registerInlinerExtension(registry);
   registerCPUPipelineInterfaces(registry);
   registerGPUPipelineInterfaces(registry);

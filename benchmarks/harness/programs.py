@@ -6,10 +6,9 @@
 from .variants import BLOCK
 
 
-def text(variant, head_dim, head_dim_v, element):
-    q, v = (f"tensor<?x?x?x{d}x{element}>" for d in (head_dim, head_dim_v))
-    arguments = [f"%q: {q}", f"%k: {q}", f"%v: {v}"]
-    clauses, attributes = [], []
+def options(variant):
+    """(arguments, clauses) of a case, besides Q, K and V."""
+    arguments, clauses, attributes = [], [], []
     if variant.sparse:
         count, lists = "tensor<?x?x?xi32>", "tensor<?x?x?x?xi32>"
         arguments += [f"%np: {count}", f"%p: {lists}", f"%nf: {count}", f"%f: {lists}"]
@@ -30,9 +29,37 @@ def text(variant, head_dim, head_dim_v, element):
     elif variant.kind == "softcap":
         attributes.append(f"scores = [#flash.softcap<{float(variant.parameter)} : f32>]")
     clauses += ["{" + ", ".join(attributes) + "}"] if attributes else []
+    return arguments, " ".join(clauses)
+
+
+def text(variant, head_dim, head_dim_v, element):
+    q, v = (f"tensor<?x?x?x{d}x{element}>" for d in (head_dim, head_dim_v))
+    more, clauses = options(variant)
+    arguments = [f"%q: {q}", f"%k: {q}", f"%v: {v}", *more]
     return (f"func.func @attention({', '.join(arguments)}) -> {v} {{\n"
-            f"  %o = flash.attention %q, %k, %v {' '.join(clauses)} : {q}, {q}, {v} -> {v}\n"
+            f"  %o = flash.attention %q, %k, %v {clauses} : {q}, {q}, {v} -> {v}\n"
             f"  return %o : {v}\n}}\n")
+
+
+def forward_text(variant, head_dim, head_dim_v, element):
+    """The output and its log-sum-exp, which the backward keeps."""
+    q, v, lse = (*(f"tensor<?x?x?x{d}x{element}>" for d in (head_dim, head_dim_v)), "tensor<?x?x?xf32>")
+    more, clauses = options(variant)
+    arguments = [f"%q: {q}", f"%k: {q}", f"%v: {v}", *more]
+    return (f"func.func @forward({', '.join(arguments)}) -> ({v}, {lse}) {{\n"
+            f"  %o, %l = flash.attention %q, %k, %v {clauses} : {q}, {q}, {v} -> {v}, {lse}\n"
+            f"  return %o, %l : {v}, {lse}\n}}\n")
+
+
+def backward_text(variant, head_dim, head_dim_v, element):
+    """The gradients for Q, K and V, of Q, K, V, the output, its log-sum-exp and the gradient for the output."""
+    q, v, lse = (*(f"tensor<?x?x?x{d}x{element}>" for d in (head_dim, head_dim_v)), "tensor<?x?x?xf32>")
+    more, clauses = options(variant)
+    arguments = [f"%q: {q}", f"%k: {q}", f"%v: {v}", f"%o: {v}", f"%l: {lse}", f"%do: {v}", *more]
+    return (f"func.func @backward({', '.join(arguments)}) -> ({q}, {q}, {v}) {{\n"
+            f"  %dq, %dk, %dv = flash.attention_backward %q, %k, %v, %o, %l, %do {clauses}\n"
+            f"      : {q}, {q}, {v}, {v}, {lse}, {v} -> query {q} key {q} value {v}\n"
+            f"  return %dq, %dk, %dv : {q}, {q}, {v}\n}}\n")
 
 
 def extra_arguments(backend, case):

@@ -100,6 +100,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     specialize.cacheHints = options.cacheHints;
     pm.addPass(tile::createTileSpecialize(specialize));
   }
+  if (options.turnProducts)
+    pm.addPass(tile::createTileTurnProducts());
   if (options.storeTma) {
     tile::TileStoreTmaOptions store;
     store.cacheHints = options.cacheHints;
@@ -118,9 +120,13 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTileDelayProducts());
   if (options.startProducts) {
     onKernels(tile::createTileSplitMaps());
-    onKernels(tile::createTileStartProducts());
+    tile::TileStartProductsOptions start;
+    start.advance = options.advanceProducts;
+    onKernels(tile::createTileStartProducts(start));
     if (options.advanceProducts)
       onKernels(tile::createTileAdvanceProducts());
+    if (options.joinRings)
+      onKernels(tile::createTileJoinRings());
     onKernels(tile::createTileUnswitchLoops());
   }
   if (options.prefetchTiles)

@@ -25,7 +25,7 @@
 // TWO-COUNT-2: {{ ok$}}
 
 // Scores start an iteration ahead, from a ring of a stage more. Statistics of columns come through rings. Two of five products are in flight beside other work; what is left of
-// the scores' gradients is filled into a ring, and its product runs one step later, the last one after the loop.
+// the scores' gradients is filled into a ring, and its product runs one step later, the last one after the loop, by one warpgroup in turn; a helper has it stored.
 // ROLES-LABEL: gpu.func @dqdkdv
 // ROLES: flash_tile.specialize
 // ROLES: flash_tile.put
@@ -38,23 +38,23 @@
 // ROLES: math.exp2
 // ROLES: flash_tile.mma_start
 // ROLES: flash_tile.mma_wait {{.*}} in_flight 1
-// ROLES: %[[LATE:.*]] = arith.subi
-// ROLES: %[[DS:.*]] = flash_tile.get %[[RING:.*]][%[[LATE]]]
-// ROLES: flash_tile.mma_start #flash_tile.wgmma %[[DS]], %{{.*}} transpose_a
+// ROLES: flash_tile.fill %[[RING:.*]][%[[N:.*]]], %{{.*}} : !flash_tile.ring<2, 128x64xbf16, mbarrier>
 // ROLES: flash_tile.mma_start
-// ROLES: flash_tile.fill %[[RING]]
-// ROLES: flash_tile.mma_wait {{.*}} in_flight 1
+// ROLES: %[[LATE:.*]] = arith.subi
+// ROLES: flash_tile.in_turn %[[N]] when
+// ROLES: %[[DS:.*]] = flash_tile.get %[[RING]][%[[LATE]]]
+// ROLES: flash_tile.mma #flash_tile.wgmma %[[DS]], %{{.*}} transpose_a {{.*}} -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
 // ROLES: flash_tile.release %[[RING]][%[[LATE]]]
-// ROLES: flash_tile.store_async add {{.*}} : !flash_tile.fragment<64x64xf32, #flash_tile.acc<8, column_groups = 2>>
+// ROLES: flash_tile.fill %[[SUMS:.*]][%[[LATE]]]
 // ROLES: %[[MORE:.*]] = arith.cmpi slt
 // ROLES: %[[NEXT:.*]] = flash_tile.get %{{.*}} when %[[MORE]] : !flash_tile.ring<3, 64x64xbf16, mbarrier>
 // ROLES: flash_tile.mma_start #flash_tile.wgmma %{{.*}}, %[[NEXT]] transpose_b
 // ROLES: scf.yield
 // ROLES: flash_tile.mma_wait
-// ROLES: scf.if
-// ROLES: %[[LAST:.*]] = flash_tile.get %[[RING]]
-// ROLES: flash_tile.mma #flash_tile.wgmma %[[LAST]], %{{.*}} transpose_a
-// ROLES: flash_tile.store_async add
+// ROLES: flash_tile.in_turn
+// ROLES: helper "writer"
+// ROLES: flash_tile.get %[[SUMS]]
+// ROLES: flash_tile.store_tile add
 // ROLES-LABEL: gpu.func @gemm
 // ROLES: flash_tile.specialize
 // ROLES: flash_tile.map{{.*}}#flash_tile.col<8>

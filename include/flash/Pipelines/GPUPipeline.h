@@ -66,6 +66,17 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
           "A product that only leaves to memory runs beside the next "
           "iteration's"),
       llvm::cl::init(true)};
+  Option<bool> turnProducts{
+      *this, "turn-products",
+      llvm::cl::desc("A product that only leaves to memory is made whole by "
+                     "one warpgroup, each in its turn, and a helper has it "
+                     "stored"),
+      llvm::cl::init(true)};
+  Option<bool> joinRings{
+      *this, "join-rings",
+      llvm::cl::desc("With start-products: little tiles that come with a large "
+                     "one have its barriers"),
+      llvm::cl::init(true)};
   Option<bool> advanceProducts{
       *this, "advance-products",
       llvm::cl::desc("With start-products: the first product of an iteration "

@@ -248,14 +248,27 @@ static int64_t clusterOf(scf::ForallOp op, tile::KernelAttr attr) {
   return count && *count % cluster ? 1 : cluster;
 }
 
+/// Whether a number is read from a tensor, in device memory, or made of one
+/// that is.
+static bool isRead(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<tensor::ExtractOp>(op))
+    return true;
+  return isa_and_nonnull<arith::ArithDialect, math::MathDialect,
+                         affine::AffineDialect>(
+             op ? op->getDialect() : nullptr) &&
+         llvm::any_of(op->getOperands(), isRead);
+}
+
 /// What a launch does not pass: numbers that are computed, or read from a
-/// tensor (a seed in device memory). The host has launches and sizes.
+/// tensor (a seed or a position in device memory). The host has launches and
+/// sizes.
 static bool isOfKernel(Value value) {
   Operation *op = value.getDefiningOp();
   if (!op || op->hasTrait<OpTrait::ConstantLike>() ||
       isa<TensorType>(value.getType()) || op->getNumRegions() != 0)
     return false;
-  return isa<tensor::ExtractOp>(op) ||
+  return isRead(value) ||
          (!value.getType().isIndex() &&
           isa_and_nonnull<arith::ArithDialect, math::MathDialect>(
               op->getDialect()));
@@ -434,6 +447,12 @@ LogicalResult FunctionConverter::convert(Operation *op) {
     return error;
   }
 
+  if (isa<scf::ForallOp, cf::AssertOp>(op) &&
+      llvm::any_of(op->getOperands(), isRead))
+    return op->emitError("on a GPU, what the host decides cannot be read from "
+                         "a tensor: make the number an argument of the "
+                         "function (of an assertion by flash-raise: "
+                         "finite-minima-hide asserts nothing)");
   if (auto forall = dyn_cast<scf::ForallOp>(op)) {
     if (failed(outline(forall)))
       return failure();
@@ -489,8 +508,11 @@ LogicalResult FunctionConverter::convert(Operation *op) {
              !(isa<arith::ConstantOp>(op) &&
                isTensor(op->getResult(0).getType()))) {
     // Index arithmetic stays as it is; of other numbers the kernel has its own.
-    if (!op->use_empty() || !isPure(op) || op->getNumResults() != 1 ||
-        op->getResult(0).getType().isIndex())
+    if (op->getNumResults() != 1 || !isPure(op))
+      return success();
+    Value number = op->getResult(0);
+    if (!isRead(number) &&
+        (!number.use_empty() || number.getType().isIndex()))
       return success();
   }
   converted.push_back(op);

@@ -38,7 +38,8 @@ using namespace mlir;
 using namespace flash;
 
 /// Collects the scalars in the loop's body on which `value` depends, in order;
-/// fails where one is what the loop carries, or more than arithmetic.
+/// fails where one is what the loop carries, or more than arithmetic. Sizes of
+/// tensors move in front of the loop.
 static LogicalResult collect(Value value, scf::ForOp loop,
                              SetVector<Operation *> &ops) {
   if (loop.isDefinedOutsideOfLoop(value) || value == loop.getInductionVar())
@@ -49,6 +50,17 @@ static LogicalResult collect(Value value, scf::ForOp loop,
     return failure();
   if (ops.contains(op))
     return success();
+  // A kernel asks for sizes outside of bodies.
+  if (auto dim = dyn_cast<tensor::DimOp>(op)) {
+    std::optional<int64_t> index = dim.getConstantIndex();
+    if (!index || !loop.isDefinedOutsideOfLoop(dim.getSource()))
+      return failure();
+    OpBuilder before(loop);
+    dim.getIndexMutable().assign(
+        arith::ConstantIndexOp::create(before, dim.getLoc(), *index));
+    dim->moveBefore(loop);
+    return success();
+  }
   for (Value operand : op->getOperands())
     if (failed(collect(operand, loop, ops)))
       return failure();

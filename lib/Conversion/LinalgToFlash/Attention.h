@@ -29,9 +29,20 @@ struct Attention {
   std::optional<double> sinkNumber;
   double scale;
   Window window;
+  /// What has to be at least 0 so that each query sees a key: asserted.
+  llvm::SmallVector<LinearSum> seesIf;
+  /// As many queries as keys, where neither is static.
+  bool isSquare = false;
   std::vector<ScoreFunction> functions;
   std::unique_ptr<RegionWriter> regions;
 };
+
+/// Q, K and V of the contraction of `scores`, and of `product`, whose factor is
+/// `value`: as 16-bit tensors if the probabilities are rounded alike.
+llvm::LogicalResult matchOperands(Match &match, const Softmax &softmax,
+                                  const Contraction &product,
+                                  const Contraction &scores, Scalar value,
+                                  unsigned keyDim, Attention &attention);
 
 /// Matches an attention whose second contraction is `op`.
 mlir::FailureOr<Attention> matchAttention(Match &match,

@@ -169,6 +169,21 @@ static void assertSizes(OpBuilder &builder, Location loc, Tracer &tracer) {
     sizes.unite(a, b);
 }
 
+/// Holds the program to what is taken of its mask.
+static void assertVisible(OpBuilder &builder, Location loc,
+                          const Domain &domain, const Attention &attention) {
+  for (const LinearSum &sum : attention.seesIf) {
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    Value holds =
+        arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sge,
+                              writePosition(builder, loc, domain, sum), zero);
+    cf::AssertOp::create(
+        builder, loc, holds,
+        "a query sees no key, and the number that hides is finite: flash-raise "
+        "took each to see one (finite-minima-hide: such a query is 0)");
+  }
+}
+
 /// The sinks as a tensor of heads; null where there are none.
 static Value makeSinks(OpBuilder &builder, Location loc, const Domain &domain,
                        const Attention &attention, const AtomSizes &sizes) {
@@ -261,9 +276,11 @@ static AttentionOp createOp(RewriterBase &rewriter, Location loc,
   Value qOffset;
   int64_t queries = roles.query ? domain.getSize(*roles.query) : 1,
           keys = domain.getSize(*roles.key);
-  bool aligned = !ShapedType::isDynamic(queries) &&
-                 !ShapedType::isDynamic(keys) &&
-                 firstQuery == LinearSum(keys - queries);
+  bool isStatic =
+      !ShapedType::isDynamic(queries) && !ShapedType::isDynamic(keys);
+  bool aligned = attention.isSquare
+                     ? firstQuery == LinearSum()
+                     : isStatic && firstQuery == LinearSum(keys - queries);
   bool readsPositions = mask || regions.hasScore();
   if (readsPositions && !aligned)
     qOffset = writePosition(rewriter, loc, domain, firstQuery);
@@ -298,6 +315,7 @@ void flash::raise::buildAttention(RewriterBase &rewriter, Tracer &tracer,
   const Domain &domain = tracer.getDomain();
   rewriter.setInsertionPoint(attention.output.value.getDefiningOp());
   assertSizes(rewriter, loc, tracer);
+  assertVisible(rewriter, loc, domain, attention);
   Arrangement from = Arrangement::get(domain, attention);
   Layout layout =
       countTransposes(from, getTarget(attention.roles, Layout::BSHD)) <

@@ -32,91 +32,10 @@ static Clauses always() { return {}; }
 static Clauses never() { return {Clause()}; }
 static Clauses known(bool holds) { return holds ? always() : never(); }
 
-bool flash::raise::areOfPositions(const Clauses &clauses) {
-  return llvm::all_of(clauses, [](const Clause &clause) {
-    return clause.size() == 1 && clause.front().sum;
-  });
-}
-
 /// Whether `sum` is at least `least` everywhere.
 static bool isAtLeast(Tracer &tracer, const LinearSum &sum, int64_t least) {
   auto lowest = tracer.getDomain().lowerBound(sum);
   return lowest && *lowest >= least;
-}
-
-static bool isSame(Tracer &tracer, const Literal &a, const Literal &b) {
-  if (a.sum || b.sum)
-    return a.sum && b.sum && *a.sum == *b.sum;
-  return a.wanted == b.wanted && tracer.same(a.condition, b.condition);
-}
-
-/// Whether `a` holds wherever `b` holds.
-static bool follows(Tracer &tracer, const Literal &a, const Literal &b) {
-  if (a.sum && b.sum)
-    return isAtLeast(tracer, a.sum->plus(*b.sum, -1), 0);
-  return isSame(tracer, a, b);
-}
-
-static bool areOpposite(Tracer &tracer, const Literal &a, const Literal &b) {
-  return !a.sum && !b.sum && a.wanted != b.wanted &&
-         tracer.same(a.condition, b.condition);
-}
-
-Clauses flash::raise::conjoin(Tracer &tracer, Clauses a, const Clauses &b) {
-  if (isNever(a) || isNever(b))
-    return never();
-  auto isSingle = [](const Clause &clause) { return clause.size() == 1; };
-  for (const Clause &clause : b) {
-    bool isImplied = false;
-    if (isSingle(clause)) {
-      const Literal &literal = clause.front();
-      for (const Clause &other : a) {
-        if (!isSingle(other))
-          continue;
-        isImplied |= follows(tracer, literal, other.front());
-        if (areOpposite(tracer, literal, other.front()))
-          return never();
-      }
-      if (!isImplied)
-        llvm::erase_if(a, [&](const Clause &other) {
-          return isSingle(other) && follows(tracer, other.front(), literal);
-        });
-    }
-    if (!isImplied)
-      a.push_back(clause);
-  }
-  return a;
-}
-
-std::optional<Clauses> flash::raise::disjoin(Tracer &tracer, const Clauses &a,
-                                             const Clauses &b) {
-  if (isAlways(a) || isAlways(b))
-    return always();
-  if (isNever(a))
-    return b;
-  if (isNever(b))
-    return a;
-  if (a.size() != 1 || b.size() != 1)
-    return std::nullopt;
-  Clause clause = a.front();
-  for (const Literal &literal : b.front()) {
-    bool isImplied = false;
-    for (const Literal &other : clause) {
-      // One of the two holds everywhere.
-      if (areOpposite(tracer, literal, other) ||
-          (literal.sum && other.sum &&
-           isAtLeast(tracer, literal.sum->plus(*other.sum), -1)))
-        return always();
-      isImplied |= follows(tracer, other, literal);
-    }
-    if (isImplied)
-      continue;
-    llvm::erase_if(clause, [&](const Literal &other) {
-      return follows(tracer, literal, other);
-    });
-    clause.push_back(literal);
-  }
-  return Clauses{clause};
 }
 
 //===----------------------------------------------------------------------===//
@@ -278,6 +197,9 @@ std::optional<Clauses> ConditionMatcher::matchCompare(const Scalar &condition,
   auto compare = condition.getOp<arith::CmpIOp>();
   if (!compare)
     return std::nullopt;
+  if (tracer.same(operand(condition, 0), operand(condition, 1)))
+    return known(arith::applyCmpPredicate(compare.getPredicate(), APInt(64, 0),
+                                          APInt(64, 0)) == wanted);
   bool equal = compare.getPredicate() == arith::CmpIPredicate::eq;
   std::optional<bool> constant = getBool(operand(condition, 1));
   if (constant &&

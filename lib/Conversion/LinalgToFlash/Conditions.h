@@ -30,6 +30,8 @@ inline bool isNever(const Clauses &clauses) {
 bool areOfPositions(const Clauses &clauses);
 
 Clauses conjoin(Tracer &tracer, Clauses a, const Clauses &b);
+/// Whether `b` is seen to hold wherever `a` does.
+bool implies(Tracer &tracer, const Clauses &a, const Clauses &b);
 /// Nothing where it is not a conjunction of clauses that are found in the two.
 std::optional<Clauses> disjoin(Tracer &tracer, const Clauses &a,
                                const Clauses &b);

@@ -75,8 +75,12 @@ flash::raise::matchContraction(Tracer &tracer, const Scalar &element) {
   SmallVector<AffineExpr> reduced;
   for (auto [kind, size] :
        llvm::zip(op.getIteratorTypesArray(), op.getStaticLoopRanges()))
-    if (kind == utils::IteratorType::reduction && size != 1)
+    if (kind == utils::IteratorType::reduction && size != 1) {
       reduced.push_back(tracer.getDomain().addLoop(size));
+      // A head dim that is made of pairs (rotary embeddings) is one.
+      if (auto dim = dyn_cast<AffineDimExpr>(reduced.back()))
+        tracer.getDomain().keepWhole(dim.getPosition());
+    }
   auto loops = tracer.loopsOf(op, 0, element.at, reduced);
   if (!loops)
     return std::nullopt;

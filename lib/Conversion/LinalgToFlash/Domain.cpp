@@ -13,6 +13,10 @@
 
 #include "Domain.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
+
 using namespace mlir;
 using namespace flash::raise;
 
@@ -137,11 +141,31 @@ AffineExpr Domain::addLoop(int64_t size) {
   return expr;
 }
 
+/// Whether an integer is seen to be at least 0, such as an index that is
+/// clamped to a tensor.
+static bool isNonNegative(Value value) {
+  APInt number;
+  if (matchPattern(value, m_ConstantInt(&number)))
+    return number.isNonNegative();
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<tensor::DimOp>(op))
+    return true;
+  if (isa_and_nonnull<arith::MaxSIOp>(op))
+    return llvm::any_of(op->getOperands(), isNonNegative);
+  if (isa_and_nonnull<arith::SelectOp>(op))
+    return llvm::all_of(op->getOperands().drop_front(), isNonNegative);
+  return isa_and_nonnull<arith::MinSIOp, arith::AddIOp, arith::MulIOp,
+                         arith::IndexCastOp, arith::ExtSIOp>(op) &&
+         llvm::all_of(op->getOperands(), isNonNegative);
+}
+
 std::optional<int64_t> Domain::bound(const LinearSum &sum, bool upper) const {
   int64_t value = sum.constant;
   for (const LinearSum::Term &term : sum.symbols)
-    // A size is not negative; nothing is known of others.
-    if ((term.factor > 0) == upper || !symbols[term.dim].dim)
+    // A size is not negative; of others it may be seen.
+    if ((term.factor > 0) == upper ||
+        (!symbols[term.dim].dim && (!symbols[term.dim].at.empty() ||
+                                    !isNonNegative(symbols[term.dim].value))))
       return std::nullopt;
   for (const LinearSum::Term &term : sum.terms) {
     if ((term.factor > 0) != upper)

@@ -6,7 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What raising leaves of torch-mlir's tm_tensor.scan (positions from a padding
+// What raising leaves of torch-mlir's tm_tensor: an attention becomes linalg,
+// tm_tensor.scan (positions from a padding
 // mask, say) becomes scalar loops, so that the program around an attention
 // runs:
 //
@@ -17,7 +18,8 @@
 
 #include "flash/Conversion/LinalgToFlash/Passes.h"
 
-#include "flash/Dialect/TMTensor/IR/TMTensor.h"
+#include "ExpandTMAttention.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/IRMapping.h"
@@ -95,6 +97,15 @@ struct LowerTMTensorPass : flash::impl::LowerTMTensorBase<LowerTMTensorPass> {
     getOperation().walk([&](tm_tensor::ScanOp op) { scans.push_back(op); });
     for (tm_tensor::ScanOp op : scans)
       lowerScan(rewriter, op);
+    SmallVector<tm_tensor::AttentionOp> attentions;
+    getOperation().walk(
+        [&](tm_tensor::AttentionOp op) { attentions.push_back(op); });
+    for (tm_tensor::AttentionOp op : attentions) {
+      rewriter.setInsertionPoint(op);
+      if (auto result = raise::expandTMAttention(rewriter, op);
+          succeeded(result) && result->getType() == op.getResult(0).getType())
+        rewriter.replaceOp(op, *result);
+    }
   }
 };
 } // namespace

@@ -13,80 +13,11 @@
 
 #include "Attention.h"
 #include "Conditions.h"
+#include "VisibleRows.h"
 
 using namespace mlir;
 using namespace flash;
 using namespace flash::raise;
-
-static bool isInputType(Type type) {
-  return type.isF64() || type.isF32() || type.isF16() || type.isBF16();
-}
-
-/// The type that two types are widened to.
-static Type widest(Type a, Type b) {
-  if (a == b)
-    return a;
-  unsigned bitsA = a.getIntOrFloatBitWidth(), bitsB = b.getIntOrFloatBitWidth();
-  if (bitsA == bitsB)
-    return Float32Type::get(a.getContext()); // f16 and bf16
-  return bitsA > bitsB ? a : b;
-}
-
-/// Q, K and V, as 16-bit tensors if the probabilities are rounded alike.
-static LogicalResult matchOperands(Match &match, const Softmax &softmax,
-                                   const Contraction &scores, Scalar value,
-                                   unsigned keyDim, Attention &attention) {
-  Tracer &tracer = match.tracer;
-  linalg::LinalgOp product = scores.op;
-  // The value as it is: a factor would have to go to the output.
-  attention.value =
-      peelOperand(tracer, value, {/*casts=*/true, /*factors=*/false});
-  Type type = attention.value.getType();
-  bool casts = match.options.roundProbabilities ||
-               softmax.bits <= type.getIntOrFloatBitWidth();
-  if (!casts) {
-    attention.value =
-        peelOperand(tracer, value, {/*casts=*/false, /*factors=*/false});
-    type = attention.value.getType();
-  }
-  if (!attention.value.element.isElement() || softmax.bits > 64 ||
-      (!casts && type.getIntOrFloatBitWidth() < 32))
-    return match.miss(value.getLoc(),
-                      "the probabilities are not rounded to the value's type");
-  // What a wider value needs is not taken from before it is widened.
-  casts &= type.getIntOrFloatBitWidth() < 32;
-  auto peel = [&](const Scalar &scalar) {
-    Operand operand = peelOperand(tracer, scalar, {casts, /*factors=*/true});
-    return operand.element.isElement()
-               ? operand
-               : peelOperand(tracer, scalar, {true, /*factors=*/true});
-  };
-  attention.query = peel(scores.lhs);
-  attention.key = peel(scores.rhs);
-  // Which factor is the key shows by the dimension of keys; what is no element
-  // has all dimensions of the contraction.
-  auto hasKey = [&](const Operand &operand) {
-    return llvm::any_of(operand.element.at, [&](AffineExpr index) {
-      return index.isFunctionOfDim(keyDim);
-    });
-  };
-  if (attention.query.element.isElement() ? hasKey(attention.query)
-                                          : !hasKey(attention.key))
-    std::swap(attention.query, attention.key);
-  attention.element = type;
-  for (auto [name, operand] :
-       {std::pair("query", &attention.query), {"key", &attention.key}}) {
-    if (!operand->element.isElement())
-      return match.miss(product.getLoc(),
-                        Twine("the ") + name + " is not a tensor");
-    Type own = operand->getType();
-    if (!isInputType(own) || !isInputType(type))
-      return match.miss(product.getLoc(), "the element type is not f64, f32, "
-                                          "f16 or bf16");
-    attention.element = widest(attention.element, own);
-  }
-  return success();
-}
 
 /// Masks of positions make a window, the others a region.
 static LogicalResult matchMasks(Match &match, const Scores &scores,
@@ -103,14 +34,15 @@ static LogicalResult matchMasks(Match &match, const Scores &scores,
     }
     infinite &= mask.infinite;
   }
-  if (!infinite && !match.options.finiteMinimaHide &&
-      (!others.empty() ||
-       !showsEachQueryAKey(attention.window, tracer.getDomain(),
-                           attention.roles)))
-    return match.miss(scores.masks.front().loc,
-                      "a query that sees no key takes the average of the "
-                      "values here, and 0 in flash.attention; if each query "
-                      "sees a key, --flash-raise=finite-minima-hide says so");
+  if (infinite || match.options.finiteMinimaHide)
+    return success();
+  auto conditions = whenEachQuerySees(tracer, attention, scores.masks, others);
+  // An attention whose parts are merged by LSE may well see no key.
+  if (!conditions || (!conditions->empty() && attention.lse)) {
+    match.wantsFiniteMasksKept = true;
+    return failure();
+  }
+  attention.seesIf = *conditions;
   return success();
 }
 
@@ -244,6 +176,26 @@ bool flash::raise::hasSplitQueries(const Domain &domain,
   });
 }
 
+/// A mask that compares another dimension with the key's says which is the
+/// query's; one that compares a position of run time says that it is one query.
+static QueryHint getQueryHint(const Scores &scores, unsigned keyDim) {
+  QueryHint hint;
+  for (const Mask &mask : scores.masks)
+    for (const Clause &clause : mask.visible)
+      for (const Literal &literal : clause) {
+        if (!literal.sum)
+          continue;
+        bool isOfKey = false, isOfMore = false;
+        for (const LinearSum::Term &term : literal.sum->terms) {
+          (term.dim == keyDim ? isOfKey : isOfMore) = true;
+          if (term.dim != keyDim)
+            hint.dim = term.dim;
+        }
+        hint.isSingle |= isOfKey && !isOfMore && !literal.sum->symbols.empty();
+      }
+  return hint;
+}
+
 FailureOr<Attention> flash::raise::matchAttention(Match &match,
                                                   linalg::LinalgOp op) {
   Tracer &tracer = match.tracer;
@@ -293,8 +245,8 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
   if (failed(scores))
     return failure();
   Attention attention;
-  if (failed(matchOperands(match, *softmax, scores->product, value, keyDim,
-                           attention)))
+  if (failed(matchOperands(match, *softmax, *product, scores->product, value,
+                           keyDim, attention)))
     return failure();
 
   auto output =
@@ -302,17 +254,7 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
   if (failed(output))
     return failure();
   attention.output = *output;
-
-  // A mask that compares another dimension with the key's says which is the
-  // query's.
-  std::optional<unsigned> queryHint;
-  for (const Mask &mask : scores->masks)
-    for (const Clause &clause : mask.visible)
-      for (const Literal &literal : clause)
-        for (const LinearSum::Term &term :
-             literal.sum.value_or(LinearSum()).terms)
-          if (term.dim != keyDim)
-            queryHint = term.dim;
+  QueryHint queryHint = getQueryHint(*scores, keyDim);
   FailureOr<Roles> roles =
       matchRoles(match, attention.query, attention.key, attention.value,
                  attention.output.at, op.getLoc(), queryHint, keyDim);
@@ -322,7 +264,7 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
   Clauses masks;
   if (failed(matchSinks(match, *softmax, attention)))
     return failure();
-  attention.lse = findLogSumExp(match, *softmax);
+  attention.lse = findLogSumExp(match, *softmax, scores->product);
   if (failed(checkOnlyUse(match, scores->product, *output, attention.lse)) ||
       failed(matchMasks(match, *scores, attention, masks)))
     return failure();
@@ -332,11 +274,16 @@ FailureOr<Attention> flash::raise::matchAttention(Match &match,
     if (!headDim)
       continue;
     int64_t size = domain.getSize(*headDim);
-    if (ShapedType::isDynamic(size) || size > 256)
+    constexpr int64_t kMostHeadDim = 4096;
+    if (ShapedType::isDynamic(size) || size > kMostHeadDim)
       return match.miss(op.getLoc(),
-                        "a head dim is dynamic, or larger than 256");
+                        "a head dim is dynamic, or larger than 4096; give it a "
+                        "size that is known");
   }
   if (failed(matchFunctions(match, *scores, masks, attention, op.getLoc())))
     return failure();
+  auto queries = getNumQueries(tracer, attention),
+       keys = getNumKeys(tracer, attention);
+  attention.isSquare = queries && keys && *queries == *keys;
   return attention;
 }

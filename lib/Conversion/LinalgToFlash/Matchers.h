@@ -43,8 +43,16 @@ struct Match {
   /// Dimensions of the second contraction that one factor alone has are not
   /// split: queries that stand in rows and columns, say.
   bool keepQueriesWhole = false;
+  /// Masks of finite numbers are score functions: it is not certain that each
+  /// query sees a key.
+  bool keepFiniteMasks = false;
+  /// Whether that is to be tried next.
+  bool wantsFiniteMasksKept = false;
   /// What is raised, but in a form that costs more than another would.
-  std::optional<NearMiss> advice = std::nullopt;
+  std::vector<NearMiss> advice = {};
+  /// Scalars that a mask was taken from, and what is left of each where the
+  /// mask shows: a scalar, or nothing of a term.
+  std::vector<std::pair<Scalar, std::optional<Scalar>>> unmasked = {};
 
   llvm::LogicalResult miss(mlir::Location loc, const llvm::Twine &reason) {
     if (!nearMiss)
@@ -52,8 +60,17 @@ struct Match {
     return llvm::failure();
   }
   void advise(mlir::Location loc, const llvm::Twine &text) {
-    if (!advice)
-      advice = NearMiss{loc, text.str()};
+    std::string reason = text.str();
+    if (llvm::none_of(advice, [&](const NearMiss &other) {
+          return other.reason == reason;
+        }))
+      advice.push_back({loc, reason});
+  }
+  const std::optional<Scalar> *findUnmasked(const Scalar &scalar) const {
+    for (const auto &[masked, left] : unmasked)
+      if (masked.value == scalar.value && masked.at == scalar.at)
+        return &left;
+    return nullptr;
   }
 };
 
@@ -207,6 +224,8 @@ struct Operand {
 /// constant factors.
 struct Peeling {
   bool casts, factors;
+  /// Dimensions that the operand keeps, though it may be broadcast along them.
+  llvm::SmallVector<unsigned, 2> dims = {};
 };
 Operand peelOperand(Tracer &tracer, Scalar factor, Peeling peeling);
 
@@ -221,13 +240,18 @@ struct Roles {
                  std::optional<unsigned> last) const;
 };
 
-/// From how Q, K, V and O are indexed; `queryHint` is the dimension that a mask
-/// compares with the key's.
+/// What masks say of the queries: the dimension that is compared with the
+/// key's, and whether there is one query, at a position of run time.
+struct QueryHint {
+  std::optional<unsigned> dim = std::nullopt;
+  bool isSingle = false;
+};
+
+/// From how Q, K, V and O are indexed.
 mlir::FailureOr<Roles> matchRoles(Match &match, const Operand &query,
                                   const Operand &key, const Operand &value,
                                   const Indices &output, mlir::Location loc,
-                                  std::optional<unsigned> queryHint,
-                                  unsigned keyDim);
+                                  const QueryHint &queryHint, unsigned keyDim);
 
 /// The dimensions that a tensor's dimensions are made of, from the outermost to
 /// the innermost; nothing if it is not read whole and in order.

@@ -21,28 +21,6 @@
 using namespace mlir;
 using namespace flash::raise;
 
-namespace {
-/// What of a softmax was seen.
-struct Parts {
-  bool exponentials = false, sums = false;
-
-  void note(Operation *op);
-  bool areAll() const { return exponentials && sums; }
-};
-} // namespace
-
-/// Notes what is in the op.
-void Parts::note(Operation *op) {
-  op->walk([&](Operation *inner) {
-    auto around = inner->getParentOfType<linalg::LinalgOp>();
-    if (isa<linalg::SoftmaxOp>(inner))
-      exponentials = sums = true;
-    exponentials |= around && isa<math::ExpOp, math::Exp2Op>(inner);
-    sums |= around && around.getNumReductionLoops() > 0 &&
-            isa<arith::AddFOp>(inner);
-  });
-}
-
 static bool holdsContraction(Operation *op) {
   return op
       ->walk([](linalg::LinalgOp inner) {
@@ -52,24 +30,70 @@ static bool holdsContraction(Operation *op) {
       .wasInterrupted();
 }
 
-/// Whether there are exponentials and their sums, or linalg.softmax, among the
-/// few ops before `op`, with no contraction on the way. What is called counts.
-static bool followsSoftmax(Operation *op) {
+/// The few ops before `op` and itself, with no contraction and no attention
+/// among them. What is called counts as called.
+static SetVector<Operation *> collectBefore(Operation *op) {
   constexpr size_t kMost = 32;
-  SetVector<Operation *> ops;
+  SetVector<Operation *> ops, taken;
   ops.insert(op);
-  Parts parts;
-  for (size_t i = 0; i < ops.size() && i < kMost && !parts.areAll(); ++i) {
+  for (size_t i = 0; i < ops.size() && i < kMost; ++i) {
     auto call = dyn_cast<CallOpInterface>(ops[i]);
     Operation *callee = call ? call.resolveCallable() : nullptr;
-    if (holdsContraction(callee ? callee : ops[i]))
+    if (isa<flash::AttentionOp>(ops[i]) ||
+        holdsContraction(callee ? callee : ops[i]))
       continue;
-    parts.note(callee ? callee : ops[i]);
+    taken.insert(callee ? callee : ops[i]);
     for (Value operand : ops[i]->getOperands())
       if (Operation *before = operand.getDefiningOp())
         ops.insert(before);
   }
-  return parts.areAll();
+  return taken;
+}
+
+static bool holdsExponential(Operation *op) {
+  return op
+      ->walk([](Operation *inner) {
+        return isa<math::ExpOp, math::Exp2Op>(inner) &&
+                       inner->getParentOfType<linalg::LinalgOp>()
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// Whether `op` sums, or holds an op that does.
+static bool holdsSum(Operation *op) {
+  return op
+      ->walk([](arith::AddFOp sum) {
+        auto around = sum->getParentOfType<linalg::LinalgOp>();
+        return around && around.getNumReductionLoops() > 0
+                   ? WalkResult::interrupt()
+                   : WalkResult::advance();
+      })
+      .wasInterrupted();
+}
+
+/// Whether there are sums of exponentials, or linalg.softmax, before `op`.
+static bool followsSoftmax(Operation *op) {
+  return llvm::any_of(collectBefore(op), [](Operation *before) {
+    return before
+               ->walk([](linalg::SoftmaxOp) { return WalkResult::interrupt(); })
+               .wasInterrupted() ||
+           (holdsSum(before) &&
+            llvm::any_of(collectBefore(before), holdsExponential));
+  });
+}
+
+/// What does the same and keeps the probabilities as they are.
+static StringRef getRemedy(Operation *op) {
+  if (isa<arith::MulFOp, arith::DivFOp>(op))
+    return "a factor that is the same for all keys may stand at the output";
+  if (isa<arith::AddFOp, arith::SubFOp>(op))
+    return "contract each part with the values, and combine the outputs";
+  if (isa<tensor::ExtractSliceOp>(op))
+    return "hide the keys that are cut off by a mask, or slice before the "
+           "softmax";
+  return "do it to the scores, to the values or to the output";
 }
 
 void flash::raise::explainChangedSoftmax(Match &match,
@@ -89,19 +113,23 @@ void flash::raise::explainChangedSoftmax(Match &match,
     else
       (void)match.miss(by->getLoc(), "the probabilities go through '" +
                                          by->getName().getStringRef() +
-                                         "' before the second contraction");
+                                         "' before the second contraction; " +
+                                         getRemedy(by));
   }
 }
 
 void flash::raise::explainSumOverMore(Match &match, linalg::LinalgOp op) {
   for (OpOperand *input : op.getDpsInputOperands())
     if (Operation *by = input->get().getDefiningOp(); by && followsSoftmax(by))
-      (void)match.miss(op.getLoc(), "the keys are several dimensions");
+      (void)match.miss(op.getLoc(),
+                       "the keys are several dimensions; join them by "
+                       "a reshape before");
 }
 
 void flash::raise::explainAccumulation(Match &match, linalg::LinalgOp op) {
   for (OpOperand *input : op.getDpsInputOperands())
     if (Operation *by = input->get().getDefiningOp(); by && followsSoftmax(by))
       (void)match.miss(op.getLoc(), "the second contraction adds to what its "
-                                    "destination holds");
+                                    "destination holds; let it begin at zero, "
+                                    "and add after");
 }

@@ -71,7 +71,13 @@ Operand flash::raise::peelOperand(Tracer &tracer, Scalar factor,
       narrowest = own;
     if (scalar.isElement()) {
       auto type = cast<RankedTensorType>(scalar.value.getType());
-      bool isWhole = getAtoms(tracer.getDomain(), scalar.at, type).has_value();
+      bool isWhole =
+          getAtoms(tracer.getDomain(), scalar.at, type).has_value() &&
+          llvm::all_of(peeling.dims, [&](unsigned dim) {
+            return llvm::any_of(scalar.at, [&](AffineExpr index) {
+              return index.isFunctionOfDim(dim);
+            });
+          });
       if (isWhole && isWider && !wider)
         wider = Operand{scalar, scale, narrowest};
       else if (isWhole && !isWider)
@@ -143,7 +149,7 @@ FailureOr<Roles> flash::raise::matchRoles(Match &match, const Operand &query,
                                           const Operand &key,
                                           const Operand &value,
                                           const Indices &output, Location loc,
-                                          std::optional<unsigned> queryHint,
+                                          const QueryHint &queryHint,
                                           unsigned keyDim) {
   Domain &domain = match.tracer.getDomain();
   Roles roles;
@@ -195,12 +201,18 @@ FailureOr<Roles> flash::raise::matchRoles(Match &match, const Operand &query,
   };
   auto rank = [&](unsigned dim) {
     int64_t size = domain.getSize(dim);
-    return std::tuple(queryHint == dim, !joined(dim),
+    return std::tuple(queryHint.dim == dim, !joined(dim),
                       ShapedType::isDynamic(size)
                           ? std::numeric_limits<int64_t>::max()
                           : size);
   };
-  if (!rows.empty()) {
+  // A step of decoding: what is left are the few heads of a group.
+  constexpr int64_t kMostOfGroup = 16;
+  bool isGroup = !queryHint.dim && queryHint.isSingle && rows.size() == 1 &&
+                 joined(rows.front()) &&
+                 !ShapedType::isDynamic(domain.getSize(rows.front())) &&
+                 domain.getSize(rows.front()) <= kMostOfGroup;
+  if (!rows.empty() && !isGroup) {
     auto best = llvm::max_element(
         rows, [&](unsigned a, unsigned b) { return rank(a) < rank(b); });
     roles.query = *best;

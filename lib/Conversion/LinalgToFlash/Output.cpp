@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Output.h"
+#include "RowTerms.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -164,7 +165,11 @@ FailureOr<Output> flash::raise::followOutput(Match &match,
   }
   if (!follower.isDivided())
     return match.miss(op.getLoc(), "the exponentials are not divided by their "
-                                   "sum over the keys");
+                                   "sum over the keys; divide them, or the "
+                                   "output, by it");
+  if (!isHiddenWhereZero(match.tracer, softmax))
+    return match.miss(op.getLoc(), "exponentials are set to 0 that their sum "
+                                   "over the keys has");
   // A reshape may have joined dimensions that an attention keeps apart from
   // others: the last place that is whole counts. Division has happened there,
   // because it follows the contraction before any reshape that is not.
@@ -178,7 +183,7 @@ FailureOr<Output> flash::raise::followOutput(Match &match,
     return last;
   }
   return match.miss(op.getLoc(), "the second contraction does not write all of "
-                                 "its destination");
+                                 "its destination; let it, and slice after");
 }
 
 LogicalResult flash::raise::checkOnlyUse(Match &match,
@@ -200,7 +205,10 @@ LogicalResult flash::raise::checkOnlyUse(Match &match,
         continue;
       if (!match.tracer.visited.contains(user))
         return match.miss(user->getLoc(),
-                          "the scores or probabilities have another use");
+                          Twine("the scores or probabilities have another use, "
+                                "which needs them in memory: '") +
+                              user->getName().getStringRef() +
+                              "'; leave it out, or compute them for it apart");
       worklist.push_back(user);
     }
   }

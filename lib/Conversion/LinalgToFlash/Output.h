@@ -30,7 +30,8 @@ mlir::FailureOr<Output> followOutput(Match &match, const Contraction &product,
 /// Checks that nothing else reads what lies between the contractions.
 /// The logarithm of the sum of the exponentials, if the program has it as a
 /// tensor: m + log(sum(exp(s - m))).
-std::optional<Output> findLogSumExp(Match &match, const Softmax &softmax);
+std::optional<Output> findLogSumExp(Match &match, const Softmax &softmax,
+                                    const Contraction &product);
 
 llvm::LogicalResult checkOnlyUse(Match &match, const Contraction &scores,
                                  const Output &output,

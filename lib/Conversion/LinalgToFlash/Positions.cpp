@@ -81,20 +81,3 @@ std::optional<Window> flash::raise::matchWindow(const LinearSum &sum,
     return Window{sum.withoutDims(), std::nullopt};
   return std::nullopt;
 }
-
-bool flash::raise::showsEachQueryAKey(const Window &window,
-                                      const Domain &domain,
-                                      const Roles &roles) {
-  if (window.right) {
-    auto lowest = domain.lowerBound(*window.right);
-    if (!lowest || *lowest < 0)
-      return false; // not query 0
-  }
-  if (!window.left)
-    return true;
-  int64_t queries = roles.query ? domain.getSize(*roles.query) : 1,
-          keys = domain.getSize(*roles.key);
-  return window.left->isConstant() && !ShapedType::isDynamic(queries) &&
-         !ShapedType::isDynamic(keys) &&
-         queries - 1 - window.left->constant <= keys - 1;
-}

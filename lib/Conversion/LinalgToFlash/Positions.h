@@ -32,10 +32,6 @@ struct Window {
 std::optional<Window> matchWindow(const LinearSum &atLeastZero,
                                   const Roles &roles);
 
-/// Whether it is certain that no row is hidden as a whole.
-bool showsEachQueryAKey(const Window &window, const Domain &domain,
-                        const Roles &roles);
-
 } // namespace flash::raise
 
 #endif // FLASH_CONVERSION_LINALGTOFLASH_POSITIONS_H

@@ -22,6 +22,7 @@
 #include "flash/Conversion/LinalgToFlash/Passes.h"
 
 #include "Attention.h"
+#include "ExpandTMAttention.h"
 
 #include "mlir/Transforms/RegionUtils.h"
 #include "llvm/Support/DebugLog.h"
@@ -57,7 +58,8 @@ struct Trial {
 
 static std::unique_ptr<Trial> tryMatch(linalg::LinalgOp op,
                                        const Allowances &options, Sizes &sizes,
-                                       bool keepQueriesWhole) {
+                                       bool keepQueriesWhole,
+                                       bool keepFiniteMasks) {
   auto trial = std::make_unique<Trial>();
   // Each restart adds a cut; there are at most as many as factors of sizes.
   constexpr int kMaxRestarts = 32;
@@ -66,6 +68,7 @@ static std::unique_ptr<Trial> tryMatch(linalg::LinalgOp op,
     trial->tracer.emplace(*trial->domain, sizes);
     trial->match.emplace(Match{*trial->tracer, options});
     trial->match->keepQueriesWhole = keepQueriesWhole;
+    trial->match->keepFiniteMasks = keepFiniteMasks;
     trial->attention = matchAttention(*trial->match, op);
     if (!trial->domain->wantsRestart())
       return trial;
@@ -78,10 +81,19 @@ static std::unique_ptr<Trial> tryMatch(linalg::LinalgOp op,
 /// Raises the attention whose second contraction is `op`, if it is one.
 static LogicalResult raiseAttention(RewriterBase &rewriter, linalg::LinalgOp op,
                                     const Allowances &options, Sizes &sizes) {
-  auto trial = tryMatch(op, options, sizes, /*keepQueriesWhole=*/false);
-  if (succeeded(trial->attention) &&
-      hasSplitQueries(*trial->domain, *trial->attention)) {
-    auto other = tryMatch(op, options, sizes, /*keepQueriesWhole=*/true);
+  bool keepFiniteMasks = false;
+  auto tryIt = [&](bool keepQueriesWhole) {
+    return tryMatch(op, options, sizes, keepQueriesWhole, keepFiniteMasks);
+  };
+  auto trial = tryIt(/*keepQueriesWhole=*/false);
+  if (trial->match->wantsFiniteMasksKept) {
+    keepFiniteMasks = true;
+    trial = tryIt(/*keepQueriesWhole=*/false);
+  }
+  if (failed(trial->attention)
+          ? trial->match->nearMiss.has_value()
+          : hasSplitQueries(*trial->domain, *trial->attention)) {
+    auto other = tryIt(/*keepQueriesWhole=*/true);
     if (succeeded(other->attention))
       trial = std::move(other);
   }
@@ -91,10 +103,34 @@ static LogicalResult raiseAttention(RewriterBase &rewriter, linalg::LinalgOp op,
       emitRemark(op, "not raised to flash.attention: ", *match.nearMiss);
     return failure();
   }
-  if (match.advice)
-    emitRemark(op, "raised to flash.attention, but ", *match.advice);
+  for (const NearMiss &advice : match.advice)
+    emitRemark(op, "raised to flash.attention, but ", advice);
   buildAttention(rewriter, *trial->tracer, *trial->attention, op.getLoc());
   return success();
+}
+
+/// Raises tm_tensor.attention by way of linalg; what cannot be raised, stays.
+static LogicalResult raiseTMAttention(RewriterBase &rewriter,
+                                      tm_tensor::AttentionOp op,
+                                      const Allowances &options, Sizes &sizes) {
+  rewriter.setInsertionPoint(op);
+  FailureOr<Value> result = expandTMAttention(rewriter, op);
+  if (failed(result)) {
+    op.emitRemark("not raised to flash.attention: its head dim is dynamic, or "
+                  "its operands are not of one rank");
+    return failure();
+  }
+  Value old = op.getResult(0), expanded = *result;
+  Value kept = expanded;
+  if (expanded.getType() != old.getType())
+    kept = tensor::CastOp::create(rewriter, op.getLoc(), old.getType(), kept);
+  rewriter.replaceAllUsesWith(old, kept);
+  if (succeeded(raiseAttention(rewriter,
+                               expanded.getDefiningOp<linalg::LinalgOp>(),
+                               options, sizes)))
+    return success();
+  rewriter.replaceAllUsesWith(kept, old);
+  return failure();
 }
 
 namespace {
@@ -103,17 +139,28 @@ struct RaisePass : flash::impl::RaiseBase<RaisePass> {
 
   void runOnOperation() override {
     SmallVector<linalg::LinalgOp> candidates;
-    getOperation().walk([&](linalg::LinalgOp op) {
-      if (isContraction(op))
-        candidates.push_back(op);
+    SmallVector<tm_tensor::AttentionOp> attentions;
+    getOperation().walk([&](Operation *op) {
+      if (auto attention = dyn_cast<tm_tensor::AttentionOp>(op))
+        attentions.push_back(attention);
+      if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+          linalgOp && isContraction(linalgOp))
+        candidates.push_back(linalgOp);
     });
     IRRewriter rewriter(&getContext());
     Sizes sizes(getOperation());
     Allowances options{roundProbabilities, finiteMinimaHide};
+    for (tm_tensor::AttentionOp op : attentions)
+      if (succeeded(raiseTMAttention(rewriter, op, options, sizes)))
+        ++numRaised;
     for (linalg::LinalgOp op : candidates)
       if (succeeded(raiseAttention(rewriter, op, options, sizes)))
         ++numRaised;
-    if (numRaised > 0)
+    // Values stay until no size is asked for any more.
+    for (tm_tensor::AttentionOp op : attentions)
+      if (op.use_empty())
+        rewriter.eraseOp(op);
+    if (numRaised > 0 || !attentions.empty())
       (void)runRegionDCE(rewriter, getOperation()->getRegions());
   }
 };

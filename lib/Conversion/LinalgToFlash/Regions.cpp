@@ -66,131 +66,6 @@ void RegionWriter::moveTo(AttentionOp op) {
   }
 }
 
-/// The dimension from the argument that it is a part of: of heads
-/// (key heads, groups), say, head / groups and head % groups.
-FailureOr<Value> RegionWriter::writeDim(unsigned dim, Location loc) {
-  const Domain &domain = tracer.getDomain();
-  auto constantIndex = [&](int64_t value) {
-    return constant(loc, builder.getIndexAttr(value));
-  };
-  if (roles.key == dim)
-    return key;
-  if (roles.query == dim) {
-    if (firstQuery == LinearSum())
-      return query;
-    FailureOr<Value> first = writeSum(firstQuery, loc);
-    if (failed(first))
-      return failure();
-    return Value(arith::SubIOp::create(builder, loc, query, *first));
-  }
-  SmallVector<unsigned> heads = roles.keyHeads;
-  llvm::append_range(heads, roles.groups);
-  for (auto [list, whole] : {std::pair(&roles.batch, batch), {&heads, head}}) {
-    auto *place = llvm::find(*list, dim);
-    if (place == list->end())
-      continue;
-    int64_t inner = 1;
-    for (unsigned other : llvm::make_range(place + 1, list->end())) {
-      if (ShapedType::isDynamic(domain.getSize(other)))
-        return match.miss(loc, "a score function reads a dimension whose place "
-                               "in the batch or heads is dynamic");
-      inner *= domain.getSize(other);
-    }
-    Value value = whole;
-    if (inner != 1)
-      value = arith::DivUIOp::create(builder, loc, value, constantIndex(inner));
-    if (place != list->begin()) {
-      if (ShapedType::isDynamic(domain.getSize(dim)))
-        return match.miss(loc, "a score function reads a dimension whose place "
-                               "in the batch or heads is dynamic");
-      value = arith::RemUIOp::create(builder, loc, value,
-                                     constantIndex(domain.getSize(dim)));
-    }
-    return value;
-  }
-  return match.miss(loc,
-                    "a score function reads a dimension that is not batch, "
-                    "head, query or key");
-}
-
-FailureOr<Value> RegionWriter::writeIndex(AffineExpr index, Location loc) {
-  if (std::optional<LinearSum> sum = LinearSum::get(index))
-    return writeSum(*sum, loc);
-  // Parts of a dimension: of keys that are rows and columns, say.
-  auto binary = dyn_cast<AffineBinaryOpExpr>(index);
-  auto divisor = binary ? dyn_cast<AffineConstantExpr>(binary.getRHS())
-                        : AffineConstantExpr();
-  bool isSum = binary && binary.getKind() == AffineExprKind::Add;
-  if (!isSum && !divisor)
-    return match.miss(loc, "a score function reads at an index that is not a "
-                           "sum of dimensions");
-  FailureOr<Value> left = writeIndex(binary.getLHS(), loc);
-  FailureOr<Value> right = writeIndex(binary.getRHS(), loc);
-  if (failed(left) || failed(right))
-    return failure();
-  switch (binary.getKind()) {
-  case AffineExprKind::Add:
-    return Value(arith::AddIOp::create(builder, loc, *left, *right));
-  case AffineExprKind::Mul:
-    return Value(arith::MulIOp::create(builder, loc, *left, *right));
-  case AffineExprKind::FloorDiv:
-    return Value(arith::DivUIOp::create(builder, loc, *left, *right));
-  case AffineExprKind::Mod:
-    return Value(arith::RemUIOp::create(builder, loc, *left, *right));
-  default:
-    return match.miss(loc, "a score function reads at an index that is not a "
-                           "sum of dimensions");
-  }
-}
-
-/// A number of the function around, which becomes a capture.
-Value RegionWriter::writeSymbol(const Symbol &symbol, Location loc) {
-  captures.insert(symbol.value);
-  if (symbol.dim)
-    return tensor::DimOp::create(builder, loc, symbol.value, *symbol.dim);
-  Value value = symbol.value;
-  if (isa<RankedTensorType>(value.getType())) {
-    SmallVector<Value> at = llvm::map_to_vector(symbol.at, [&](int64_t index) {
-      return constant(loc, builder.getIndexAttr(index));
-    });
-    value = tensor::ExtractOp::create(builder, loc, value, at);
-  }
-  if (value.getType().isIndex())
-    return value;
-  return arith::IndexCastOp::create(builder, loc, builder.getIndexType(),
-                                    value);
-}
-
-FailureOr<Value> RegionWriter::writeSum(const LinearSum &sum, Location loc) {
-  auto constantIndex = [&](int64_t value) {
-    return constant(loc, builder.getIndexAttr(value));
-  };
-  Value total;
-  auto add = [&](Value value) {
-    total = total ? arith::AddIOp::create(builder, loc, total, value) : value;
-  };
-  auto addTerm = [&](Value value, int64_t factor) {
-    if (factor == -1 && total)
-      total = arith::SubIOp::create(builder, loc, total, value);
-    else if (factor == 1)
-      add(value);
-    else
-      add(arith::MulIOp::create(builder, loc, value, constantIndex(factor)));
-  };
-  for (const LinearSum::Term &term : sum.terms) {
-    FailureOr<Value> value = writeDim(term.dim, loc);
-    if (failed(value))
-      return failure();
-    addTerm(*value, term.factor);
-  }
-  for (const LinearSum::Term &term : sum.symbols)
-    addTerm(writeSymbol(tracer.getDomain().getSymbol(term.dim), loc),
-            term.factor);
-  if (sum.constant != 0 || !total)
-    add(constantIndex(sum.constant));
-  return total;
-}
-
 /// Whether there is an element for each pair of a query and a key.
 bool RegionWriter::isPerScore(ArrayRef<AffineExpr> at) const {
   auto reads = [&](std::optional<unsigned> dim) {
@@ -199,6 +74,27 @@ bool RegionWriter::isPerScore(ArrayRef<AffineExpr> at) const {
            });
   };
   return reads(roles.query) && reads(roles.key);
+}
+
+bool RegionWriter::isOfQueryOrKey(ArrayRef<AffineExpr> at) const {
+  return llvm::any_of(at, [&](AffineExpr index) {
+    return index.isFunctionOfDim(*roles.key) ||
+           (roles.query && index.isFunctionOfDim(*roles.query));
+  });
+}
+
+bool RegionWriter::isOfPositions(Scalar scalar) const {
+  scalar = tracer.trace(scalar);
+  if (scalar.isElement())
+    return !isOfQueryOrKey(scalar.at);
+  Operation *def = scalar.getDefiningOp();
+  if (!def || !def->getParentOfType<linalg::LinalgOp>() ||
+      isa<linalg::IndexOp>(def))
+    return true;
+  return isa<arith::ArithDialect>(def->getDialect()) &&
+         llvm::all_of(def->getOperands(), [&](Value operand) {
+           return isOfPositions({operand, scalar.at});
+         });
 }
 
 Value RegionWriter::toScoreType(Value value, Location loc) {
@@ -255,6 +151,16 @@ FailureOr<Value> RegionWriter::writeOp(const Scalar &scalar) {
       !isa<arith::ArithDialect, math::MathDialect>(def->getDialect()))
     return match.miss(loc, Twine("a score function cannot hold '") +
                                def->getName().getStringRef() + "'");
+  // A sum with a mask, which hides by itself.
+  if (isa<arith::AddFOp, arith::SubFOp>(def))
+    for (unsigned i : {1, 0}) {
+      if (i == 0 && isa<arith::SubFOp>(def))
+        break;
+      const auto *left = match.findUnmasked(
+          tracer.traceCasts({def->getOperand(i), scalar.at}));
+      if (left && !*left)
+        return write({def->getOperand(1 - i), scalar.at});
+    }
   SmallVector<Value> operands;
   for (Value operand : def->getOperands()) {
     FailureOr<Value> value = write({operand, scalar.at});
@@ -275,6 +181,9 @@ FailureOr<Value> RegionWriter::write(Scalar scalar) {
   Location loc = scalar.getLoc();
   Type type = scalar.getElementType();
   if (isa<FloatType>(type)) {
+    if (const auto *left = match.findUnmasked(tracer.traceCasts(scalar)))
+      return *left ? write(**left)
+                   : constant(loc, builder.getFloatAttr(scoreType, 0));
     if (auto factor = getScaleOf(tracer, scalar, product)) {
       if (*factor == scale)
         return score;
@@ -294,7 +203,10 @@ FailureOr<Value> RegionWriter::write(Scalar scalar) {
   std::optional<Scalar> next = scalar;
   while (next) {
     scalar = *next;
-    if (scalar.isElement() && !isPerScore(scalar.at))
+    // Blocks of a mask are classified by positions, not by what a tensor holds.
+    bool isPosition = !isa<FloatType>(type) && scalar.isElement() &&
+                      isOfQueryOrKey(scalar.at) && isOfPositions(scalar);
+    if (scalar.isElement() && !isPerScore(scalar.at) && !isPosition)
       break;
     next = tracer.step(scalar);
   }

@@ -62,6 +62,10 @@ private:
   mlir::Type convert(mlir::Type type) const;
   mlir::Value toScoreType(mlir::Value value, mlir::Location loc);
   bool isPerScore(llvm::ArrayRef<mlir::AffineExpr> at) const;
+  bool isOfQueryOrKey(llvm::ArrayRef<mlir::AffineExpr> at) const;
+  /// Whether a scalar is arithmetic of positions and of what is the same for
+  /// all queries and keys, such as j < length[b].
+  bool isOfPositions(Scalar scalar) const;
 
   Match &match;
   Tracer &tracer;

@@ -49,10 +49,22 @@ std::optional<Scalar> findLogOfSum(Tracer &tracer, const Exponent &exponent,
 /// How many exponentials a row has, where a sink is one of them.
 std::optional<int64_t> getRowSize(const Softmax &softmax);
 
-/// x from select(c, x, other), where c is a condition under which the
-/// probabilities are not 0.
+/// What is `other` except where a condition equals `shown`.
+struct Kept {
+  Scalar condition;
+  bool shown;
+  Scalar scalar;
+};
+/// select(c, x, other), and x * uitofp(c) where `other` is 0.
+std::optional<Kept> getKept(Tracer &tracer, const Scalar &scalar, double other);
+
+/// x from select(c, x, other) or the like, where c is a condition under which
+/// the probabilities are not 0.
 Scalar stripWhere(Tracer &tracer, Softmax &softmax, Scalar scalar,
                   double other);
+
+/// Whether exponentials are 0, too, where the probabilities are set to 0.
+bool isHiddenWhereZero(Tracer &tracer, const Softmax &softmax);
 
 /// Reads a term of the row to its ends, reductions over the keys among it.
 void readAll(Tracer &tracer, Scalar scalar, mlir::AffineExpr key,

@@ -13,15 +13,11 @@
 //   tanh(q.k * a) * cap + bias[..]                softcap, bias
 //   anything else that is made of q.k             a score region
 //
-// with constant factors anywhere, casts, and any order. The lowest numbers of a
-// type, down from half the lowest, and what lies below -1e20 count as -inf: no
-// score comes near them.
+// with constant factors anywhere, casts, and any order.
 //
 //===----------------------------------------------------------------------===//
 
-#include "Conditions.h"
-#include "Matchers.h"
-#include "Tables.h"
+#include "ScoreMatcher.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -30,51 +26,6 @@
 
 using namespace mlir;
 using namespace flash::raise;
-
-namespace {
-class ScoreMatcher {
-public:
-  ScoreMatcher(Match &match, AffineExpr key)
-      : match(match), tracer(match.tracer), key(key) {}
-
-  LogicalResult visit(Scalar scalar, double factor);
-  Scores take();
-  /// Probabilities are 0 except where the condition equals `shown`.
-  void hideWhereZero(const Scalar &condition, bool shown) {
-    scores.masks.push_back({getClauses(tracer, condition, shown),
-                            condition.getLoc(), /*infinite=*/true});
-  }
-
-private:
-  /// The element of a contraction's result that a scalar is made of.
-  std::optional<Scalar> findProduct(Scalar scalar);
-  LogicalResult setProduct(const Scalar &scalar);
-
-  /// Takes the mask that select(condition, score, hidden) is; returns the
-  /// score.
-  std::optional<Scalar> takeMask(const Scalar &select, double factor);
-  /// Takes a term that is 0 or hides, such as select(condition, 0, hidden).
-  bool takeAddedMask(Scalar term, double factor);
-  LogicalResult addMask(Clauses visible, Location loc, bool infinite);
-  bool takeBias(const Scalar &term, const Scalar &whole, double factor);
-  bool isOfKeys(ArrayRef<AffineExpr> at) const;
-  /// Whether elements differ by the key and another dimension.
-  bool isPerScore(ArrayRef<AffineExpr> at) const;
-  /// Whether an expression reads a tensor of the program's that does, and
-  /// whether it reads at an index from one.
-  bool readsPerScore(Scalar scalar);
-  bool gathersPerScore(Scalar scalar);
-  LogicalResult takeRegion(const Scalar &scalar, double factor);
-
-  Match &match;
-  Tracer &tracer;
-  AffineExpr key;
-  Scores scores;
-  std::optional<Contraction> product;
-  /// A mask inside of a score function is not one.
-  bool mayMask = true;
-};
-} // namespace
 
 static bool isOne(double factor) { return std::abs(factor - 1) < 1e-6; }
 
@@ -123,84 +74,6 @@ LogicalResult ScoreMatcher::setProduct(const Scalar &scalar) {
     return match.miss(scalar.getLoc(),
                       "the scores are not a product of queries and keys");
   return success();
-}
-
-/// Whether a number hides a key: -inf, the lowest numbers of a type, and what
-/// no score comes near.
-static bool hides(double number, double factor, Type element) {
-  auto type = dyn_cast<FloatType>(element);
-  if (!type || !(factor > 0))
-    return false;
-  constexpr double kBelowScores = -1e20;
-  APFloat lowest = APFloat::getLargest(type.getFloatSemantics());
-  bool lost;
-  lowest.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lost);
-  return number * std::min(factor, 1.0) <=
-         std::max(-lowest.convertToDouble() / 2, kBelowScores);
-}
-
-LogicalResult ScoreMatcher::addMask(Clauses visible, Location loc,
-                                    bool infinite) {
-  // Rows where all is hidden by a finite number average the values. Of a mask
-  // that is not one of positions it is not known whether there are any.
-  if (!infinite && !match.options.finiteMinimaHide &&
-      !areOfPositions(visible)) {
-    match.advise(loc,
-                 "a mask with a finite number is a score function, for a row "
-                 "that sees no key averages the values; if each row sees a "
-                 "key, --flash-raise=finite-minima-hide makes it a mask, "
-                 "which skips blocks");
-    return failure();
-  }
-  scores.masks.push_back({std::move(visible), loc, infinite});
-  return success();
-}
-
-std::optional<Scalar> ScoreMatcher::takeMask(const Scalar &select,
-                                             double factor) {
-  Scalar condition = tracer.operand(select, 0);
-  for (unsigned i : {1, 2}) {
-    Scalar hidden = tracer.operand(select, i),
-           seen = tracer.operand(select, 3 - i);
-    std::optional<double> number = tracer.getNumber(hidden);
-    if (!mayMask || !number ||
-        !hides(*number, factor, hidden.getElementType()) || !findProduct(seen))
-      continue;
-    if (succeeded(addMask(getClauses(tracer, condition, i == 2),
-                          condition.getLoc(), std::isinf(*number))))
-      return seen;
-  }
-  return std::nullopt;
-}
-
-bool ScoreMatcher::takeAddedMask(Scalar term, double factor) {
-  term = tracer.traceCasts(term);
-  Type type = term.getElementType();
-  if (!mayMask || !isa<FloatType>(type))
-    return false;
-  bool infinite = true, finite = true, isMask = true;
-  auto isHidden = [&](double number) {
-    bool hidden = hides(number, factor, type);
-    (std::isinf(number) ? finite : infinite) &= !hidden;
-    isMask &= hidden || number == 0;
-    return hidden;
-  };
-  std::optional<Clauses> visible;
-  if (auto cases = getCases(tracer, term)) {
-    visible = getOtherCases(tracer, *cases, isHidden);
-  } else if (auto sums = tabulate(tracer, term, [&](double number) {
-               return !isHidden(number);
-             })) {
-    visible = Clauses();
-    for (const LinearSum &sum : *sums)
-      visible->push_back(Clause{Literal{sum}});
-  }
-  // Nothing is hidden: zeros.
-  if (!visible || !isMask || isNever(*visible))
-    return false;
-  if (infinite && finite)
-    return isAlways(*visible);
-  return succeeded(addMask(*visible, term.getLoc(), infinite));
 }
 
 /// Whether an index is the key's: a product of queries with relative positions
@@ -278,11 +151,32 @@ bool ScoreMatcher::takeBias(const Scalar &term, const Scalar &whole,
   return true;
 }
 
+bool ScoreMatcher::takeTerm(const Scalar &term, const Scalar &whole,
+                            double factor) {
+  bool isSum = bool(tracer.traceCasts(term).getOp<arith::AddFOp>());
+  if (!isSum && takeAddedMask(term, factor))
+    return true;
+  std::vector<Scalar> rest;
+  if (takeMaskParts(term, factor, rest)) {
+    // What is left are biases, or a region of the whole without the masks.
+    size_t before = scores.functions.size();
+    for (const Scalar &bias : rest)
+      if (!takeBias(bias, whole, factor)) {
+        scores.functions.resize(before);
+        return false;
+      }
+    return true;
+  }
+  return (isSum && takeAddedMask(term, factor)) ||
+         takeBias(term, whole, factor);
+}
+
 LogicalResult ScoreMatcher::takeRegion(const Scalar &scalar, double factor) {
   std::optional<Scalar> element = findProduct(scalar);
   if (!element)
     return match.miss(scalar.getLoc(),
                       "the scores are not a product of queries and keys");
+  takeMasksAlong(scalar, factor);
   scores.functions.push_back({ScoreFunction::Region, factor, scalar});
   return setProduct(*element);
 }
@@ -308,11 +202,22 @@ LogicalResult ScoreMatcher::visit(Scalar scalar, double factor) {
           number && (i == 0 || isMul))
         return visit(operand(i), isMul ? factor * *number : factor / *number);
   }
+  if (isa<arith::MulFOp>(def) && factor > 0)
+    for (unsigned i = 0; i < 2; ++i)
+      if (findProduct(operand(i)) && isOneWhereVisible(operand(1 - i)))
+        return visit(operand(i), factor);
+  if (isa<arith::SubFOp>(def) && findProduct(operand(0)) &&
+      !findProduct(operand(1)) &&
+      takeAddedMask(operand(1), factor, /*sign=*/-1))
+    return visit(operand(0), factor);
   if (isa<math::TanhOp>(def) && factor > 0) {
     scores.functions.push_back({ScoreFunction::Softcap, factor});
     mayMask = false;
     return visit(operand(0), factor);
   }
+  if (mayMask)
+    if (auto inner = takeFloor(scalar, factor))
+      return visit(*inner, factor);
   if (isa<arith::SelectOp>(def)) {
     if (auto seen = takeMask(scalar, factor))
       return visit(*seen, factor);
@@ -327,8 +232,7 @@ LogicalResult ScoreMatcher::visit(Scalar scalar, double factor) {
     for (unsigned i = 0; i < 2; ++i) {
       if (findProduct(operand(i)) || !findProduct(operand(1 - i)))
         continue;
-      if (takeAddedMask(operand(i), factor) ||
-          takeBias({def->getOperand(i), scalar.at}, scalar, factor))
+      if (takeTerm({def->getOperand(i), scalar.at}, scalar, factor))
         return visit(operand(1 - i), factor);
     }
   }

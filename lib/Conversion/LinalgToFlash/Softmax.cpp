@@ -48,6 +48,12 @@ static bool isHidden(Tracer &tracer, const Softmax::Where &where,
   return false;
 }
 
+bool flash::raise::isHiddenWhereZero(Tracer &tracer, const Softmax &softmax) {
+  return llvm::all_of(softmax.where, [&](const Softmax::Where &where) {
+    return isHidden(tracer, where, softmax.scores);
+  });
+}
+
 /// x from select(|x| != inf, x, 0), which is a number for rows that see no key.
 static Scalar stripFinite(Tracer &tracer, const Scalar &scalar) {
   if (!scalar.getOp<arith::SelectOp>())
@@ -101,7 +107,8 @@ static LogicalResult matchMaximum(Match &match, const Scalar &maximum,
   if (op && op.getNumReductionLoops() == 1 && dependsOn(scalar.at, key))
     return match.miss(scalar.getLoc(),
                       "the maximum is over another dimension than the keys "
-                      "that the second contraction sums over");
+                      "that the second contraction sums over; reduce along "
+                      "those");
   auto reduction = tracer.matchReduction(scalar, key, getRowSize(softmax));
   if (!reduction ||
       !isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner))
@@ -112,6 +119,27 @@ static LogicalResult matchMaximum(Match &match, const Scalar &maximum,
     return match.miss(scalar.getLoc(), "the maximum that is subtracted is not "
                                        "that of the scores");
   return success();
+}
+
+/// Whether a scalar is made of the maximum of the scores and numbers alone:
+/// select(max(s) < 0, 0, max(s)).
+static bool isOfMaximum(Match &match, const Scalar &scalar,
+                        const Scalar &scores, AffineExpr key,
+                        Softmax &softmax) {
+  Tracer &tracer = match.tracer;
+  Scalar traced = tracer.traceCasts(scalar);
+  if (tracer.getNumber(traced))
+    return true;
+  if (auto reduction = tracer.matchReduction(traced, key, getRowSize(softmax)))
+    return isa<arith::MaximumFOp, arith::MaxNumFOp>(reduction->combiner) &&
+           tracer.same(reduction->operand, scores);
+  Operation *def = traced.isElement() ? nullptr : traced.getDefiningOp();
+  return def &&
+         isa<arith::ArithDialect, math::MathDialect>(def->getDialect()) &&
+         llvm::all_of(def->getOperands(), [&](Value operand) {
+           return isOfMaximum(match, {operand, traced.at}, scores, key,
+                              softmax);
+         });
 }
 
 /// Takes exp or exp2 apart into scores and the factor before them.
@@ -149,7 +177,10 @@ static LogicalResult matchExponential(Match &match, const Scalar &scalar,
                             softmax))) {
       if (match.nearMiss)
         return failure();
-      break;
+      if (!isOfMaximum(match, tracer.operand(argument, 1), scores, key,
+                       softmax))
+        break;
+      readAll(tracer, tracer.operand(argument, 1), key, getRowSize(softmax));
     }
     argument = tracer.traceCasts(scores);
   }
@@ -220,6 +251,23 @@ static Scalar traceRounding(Tracer &tracer, Scalar scalar, unsigned &bits) {
   }
 }
 
+/// Takes off what sets exponentials or probabilities to 0: x * uitofp(c).
+static Scalar takeWhere(Tracer &tracer, Softmax &softmax, const Scalar &scalar,
+                        llvm::function_ref<Scalar(Scalar)> trace) {
+  Scalar inner = trace(scalar);
+  while (auto kept = getKept(tracer, inner, 0)) {
+    bool isKnown =
+        llvm::any_of(softmax.where, [&](const Softmax::Where &where) {
+          return where.shown == kept->shown &&
+                 tracer.same(where.condition, kept->condition);
+        });
+    if (!isKnown)
+      softmax.where.push_back({kept->condition, kept->shown});
+    inner = trace(kept->scalar);
+  }
+  return inner;
+}
+
 /// The softmax over one more column, of which the probabilities are all but the
 /// first or the last: a sink that is concatenated to the scores.
 static std::optional<Scalar> takeSinkColumn(Tracer &tracer,
@@ -276,15 +324,23 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
     probability =
         traceRounding(tracer, tracer.operand(probability, 3 - zero), bits);
   }
+  probability =
+      takeWhere(tracer, softmax, probability, [&](const Scalar &scalar) {
+        return traceRounding(tracer, scalar, bits);
+      });
   if (auto whole = takeSinkColumn(tracer, probability, key, softmax))
     probability = traceRounding(tracer, *whole, bits);
   key = softmax.row;
 
+  auto traceCasts = [&](const Scalar &scalar) {
+    return tracer.traceCasts(scalar);
+  };
   if (auto op = probability.value.getDefiningOp<linalg::SoftmaxOp>()) {
     if (probability.at[op.getDimension()] != key)
       return match.miss(op.getLoc(),
                         "the softmax is over another dimension than the keys "
-                        "that the second contraction sums over");
+                        "that the second contraction sums over; take it along "
+                        "those");
     tracer.visited.insert(op);
     softmax.scores = tracer.trace({op.getInput(), probability.at});
     if (softmax.sinkColumn) {
@@ -298,7 +354,8 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
         return failure();
     }
   } else if (probability.getOp<arith::DivFOp>()) {
-    Scalar exponential = tracer.traceCasts(tracer.operand(probability, 0));
+    Scalar exponential =
+        takeWhere(tracer, softmax, tracer.operand(probability, 0), traceCasts);
     if (failed(matchExponential(match, exponential, key, softmax)) ||
         failed(matchSum(match, tracer.operand(probability, 1), exponential, key,
                         softmax)))
@@ -311,8 +368,8 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
       if (!reciprocal.getOp<arith::DivFOp>() ||
           tracer.getNumber(tracer.operand(reciprocal, 0)) != 1.0)
         continue;
-      Scalar exponential =
-          tracer.traceCasts(tracer.operand(probability, 1 - i));
+      Scalar exponential = takeWhere(
+          tracer, softmax, tracer.operand(probability, 1 - i), traceCasts);
       if (failed(matchExponential(match, exponential, key, softmax)) ||
           failed(matchSum(match, tracer.operand(reciprocal, 1), exponential,
                           key, softmax)))
@@ -328,9 +385,7 @@ FailureOr<Softmax> flash::raise::matchSoftmax(Match &match, Scalar probability,
   if (emptyRowScores && !tracer.same(*emptyRowScores, softmax.scores))
     return match.miss(probability.getLoc(), "rows are set to 0 by a condition "
                                             "that is not on the scores");
-  if (!llvm::all_of(softmax.where, [&](const Softmax::Where &where) {
-        return isHidden(tracer, where, softmax.scores);
-      }))
+  if (!softmax.unnormalized && !isHiddenWhereZero(tracer, softmax))
     return failure();
   softmax.emptyRowsAreZero = emptyRowScores.has_value();
   softmax.bits = bits;

@@ -24,20 +24,39 @@ std::optional<int64_t> flash::raise::getRowSize(const Softmax &softmax) {
   return softmax.rowSize;
 }
 
+std::optional<Kept> flash::raise::getKept(Tracer &tracer, const Scalar &scalar,
+                                          double other) {
+  if (scalar.getOp<arith::SelectOp>())
+    for (unsigned hidden : {2, 1})
+      if (tracer.getNumber(tracer.operand(scalar, hidden)) == other)
+        return Kept{tracer.operand(scalar, 0), /*shown=*/hidden == 2,
+                    tracer.traceCasts(tracer.operand(scalar, 3 - hidden))};
+  if (!scalar.getOp<arith::MulFOp>() || other != 0)
+    return std::nullopt;
+  for (unsigned i : {0, 1}) {
+    Scalar factor = tracer.traceCasts(tracer.operand(scalar, i));
+    if (!factor.getOp<arith::UIToFPOp>())
+      continue;
+    Scalar condition = tracer.operand(factor, 0);
+    if (condition.getElementType().isInteger(1))
+      return Kept{condition, /*shown=*/true,
+                  tracer.traceCasts(tracer.operand(scalar, 1 - i))};
+  }
+  return std::nullopt;
+}
+
 Scalar flash::raise::stripWhere(Tracer &tracer, Softmax &softmax, Scalar scalar,
                                 double other) {
   scalar = tracer.traceCasts(scalar);
-  while (scalar.getOp<arith::SelectOp>()) {
-    Scalar condition = tracer.operand(scalar, 0);
+  while (auto kept = getKept(tracer, scalar, other)) {
     auto place = llvm::find_if(softmax.where, [&](const Softmax::Where &where) {
-      unsigned hidden = where.shown ? 2 : 1;
-      return tracer.same(where.condition, condition) &&
-             tracer.getNumber(tracer.operand(scalar, hidden)) == other;
+      return where.shown == kept->shown &&
+             tracer.same(where.condition, kept->condition);
     });
     if (place == softmax.where.end())
       break;
     place->isInSum |= other == 0;
-    scalar = tracer.traceCasts(tracer.operand(scalar, place->shown ? 1 : 2));
+    scalar = kept->scalar;
   }
   return scalar;
 }
@@ -86,10 +105,12 @@ LogicalResult flash::raise::matchSum(Match &match, const Scalar &divisor,
   if (sum.isElement() && dependsOn(sum.at, key))
     return match.miss(sum.getLoc(),
                       "the softmax is over another dimension than the keys "
-                      "that the second contraction sums over");
+                      "that the second contraction sums over; take it along "
+                      "those");
   auto fail = [&] {
     return match.miss(sum.getLoc(), "the exponentials are divided by something "
-                                    "else than their sum over the keys");
+                                    "else than their sum over the keys; divide "
+                                    "by the sum of the same exponentials");
   };
   // sum(e) + exp(sink - m)
   std::optional<Scalar> sink;

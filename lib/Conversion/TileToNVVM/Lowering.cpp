@@ -204,8 +204,12 @@ Value Emitter::shuffleXor(Value value, int64_t distance) {
 
 WarpPlace WarpPlace::get(Emitter &e, const KernelValues &kernel,
                          FragmentType type) {
+  // A fragment of fewer warps is one warpgroup's in its turn.
   if (type.getColumnGroups() == 1)
-    return {kernel.warp, Value()};
+    return {type.getRowWarps() < kernel.warps
+                ? e.rem(kernel.warp, type.getRowWarps())
+                : kernel.warp,
+            Value()};
   return {e.rem(kernel.warp, type.getRowWarps()),
           e.div(kernel.warp, type.getRowWarps())};
 }

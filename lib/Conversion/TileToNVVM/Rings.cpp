@@ -52,6 +52,34 @@ void flash::tile::waitBarrier(Emitter &e, Value barrier, Value parity,
 
 namespace {
 
+/// How many arrivals an op of a ring is: one of each warp that runs it.
+int64_t countArrivals(Operation *op, const KernelValues &kernel) {
+  auto roles = op->getParentOfType<SpecializeOp>();
+  if (roles && !roles.getConsumers().isAncestor(op->getParentRegion()))
+    return 1;
+  return op->getParentOfType<InTurnOp>() ? 4 : kernel.warps;
+}
+
+/// Whether another ring's barriers are waited for.
+bool isCompanion(Value ring) {
+  auto op = ring.getDefiningOp<RingOp>();
+  return op && op.getWith();
+}
+
+/// The stage, with the barriers of the ring that has them.
+StageAddress getStage(Emitter &e, ConversionPatternRewriter &rewriter,
+                      Value ring, Value lowered, Value iteration) {
+  auto type = cast<RingType>(ring.getType());
+  StageAddress stage = getStage(e, lowered, type, iteration);
+  if (!isCompanion(ring))
+    return stage;
+  Value leader = ring.getDefiningOp<RingOp>().getWith();
+  StageAddress other = getStage(e, rewriter.getRemappedValue(leader),
+                                cast<RingType>(leader.getType()), iteration);
+  other.tile = stage.tile;
+  return other;
+}
+
 struct RingLowering : TilePattern<RingOp> {
   using TilePattern::TilePattern;
   LogicalResult
@@ -71,7 +99,7 @@ struct RingLowering : TilePattern<RingOp> {
              << " blocks in a kernel whose clusters have " << kernel->cluster;
     Value base = *shared;
     rewriter.replaceOp(op, base);
-    if (ring.getKind() != RingKind::MBarrier)
+    if (ring.getKind() != RingKind::MBarrier || op.getWith())
       return success();
 
     Value isFirst = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq,
@@ -79,21 +107,29 @@ struct RingLowering : TilePattern<RingOp> {
     auto once = scf::IfOp::create(e, isFirst, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(e);
     e.setInsertionPointToStart(once.thenBlock());
-    // Full: one arrival with the bytes to expect, or of the watcher, or one of
-    // each warp that fills. Empty: one of each warp that releases.
-    bool isFilled = llvm::any_of(op->getUsers(), llvm::IsaPred<FillOp>);
+    // Full: one arrival with the bytes to expect of each ring, or one of each
+    // warp that fills. Empty: one of each warp that releases. Of a ring that is
+    // watched, copies land on a third barrier, and full is the watcher's.
+    int64_t fills = 1 + op.getCompanions().size(), releases = kernel->warps;
+    for (Operation *user : op->getUsers()) {
+      if (isa<FillOp>(user))
+        fills = countArrivals(user, *kernel);
+      if (isa<ReleaseOp>(user))
+        releases = countArrivals(user, *kernel);
+    }
     for (int64_t stage = 0; stage < ring.getStages(); ++stage) {
       Value full = e.add(base, ring.getBarrierOffset() + 8 * stage);
       Value empty = e.add(full, 8 * ring.getStages());
       e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
-                std::to_string(isFilled ? kernel->warps : 1) + ";",
+                std::to_string(ring.getWatched() ? 1 : fills) + ";",
             "r", full);
       e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
-                std::to_string(kernel->warps * ring.getCluster()) + ";",
+                std::to_string(releases * ring.getCluster()) + ";",
             "r", empty);
       if (ring.getWatched())
-        e.ptx("mbarrier.init.shared::cta.b64 [$0], 1;", "r",
-              e.add(full, 16 * ring.getStages()));
+        e.ptx("mbarrier.init.shared::cta.b64 [$0], " + std::to_string(fills) +
+                  ";",
+              "r", e.add(full, 16 * ring.getStages()));
     }
     e.ptx("fence.mbarrier_init.release.cluster;", "", {});
     e.ptx("fence.proxy.async.shared::cta;", "", {});
@@ -114,7 +150,8 @@ struct GetLowering : TilePattern<GetOp> {
     StageAddress stage =
         getStage(e, adaptor.getRing(), ring, op.getIteration());
     if (ring.getKind() == RingKind::MBarrier) {
-      waitBarrier(e, stage.full, stage.phase, op.getWhen());
+      if (!isCompanion(op.getRing()))
+        waitBarrier(e, stage.full, stage.phase, op.getWhen());
       if (op.getRows())
         clearRows(e, *kernel, ring.getTile(), stage.tile, op.getRows());
     } else {
@@ -229,9 +266,10 @@ struct PutTensorLowering : TilePattern<PutOp> {
       return rewriter.notifyMatchFailure(op, "its kernel has no clusters");
     Emitter e(op.getLoc(), rewriter);
     SharedType tile = ring.getTile();
-    StageAddress stage =
-        getStage(e, adaptor.getRing(), ring, op.getIteration());
-    waitBarrier(e, stage.empty, e.bitXor(stage.phase, e.i32(1)));
+    StageAddress stage = getStage(e, rewriter, op.getRing(), adaptor.getRing(),
+                                  op.getIteration());
+    if (!isCompanion(op.getRing()))
+      waitBarrier(e, stage.empty, e.bitXor(stage.phase, e.i32(1)));
     e.ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], " +
               std::to_string(tile.getSizeInBytes()) + ";",
           "r", stage.landed);

@@ -13,6 +13,8 @@
 //         if warp < W { setmaxnreg.inc 232; C }
 //         else { setmaxnreg.dec 40; if first lane of warp W { P }
 //                if warp W + 1 { V } }
+//         (helper i: the first lane of the warp behind those)
+//   in_turn %n { B }  ->  if warpgroup == n % warpgroups { B }
 //   take_turn  ->  bar.sync own, 256
 //   pass_turn  ->  bar.arrive next, 256
 //
@@ -90,16 +92,21 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
 
     e.setInsertionPointToStart(roles.elseBlock());
     setRegisters(e, op.getProducerRegisters(), atLaunch);
-    Value elected = e.createOrFold<arith::CmpIOp>(
-        arith::CmpIPredicate::eq, kernel->thread, e.i32(32 * kernel->warps));
-    auto once = scf::IfOp::create(e, elected, /*withElseRegion=*/false);
-    inlineRole(rewriter, op.getProducer(), once.thenBlock());
-    if (!op.getWatcher().empty()) {
-      Value watches = e.createOrFold<arith::CmpIOp>(
-          arith::CmpIPredicate::eq, kernel->warp, e.i32(kernel->warps + 1));
-      auto watcher = scf::IfOp::create(e, watches, /*withElseRegion=*/false);
-      inlineRole(rewriter, op.getWatcher(), watcher.thenBlock());
-    }
+    // The warps of this warpgroup, one a role; of all but the watcher's the
+    // first lane.
+    int64_t warp = kernel->warps;
+    auto placeRole = [&](Region &role, Value number, int64_t own) {
+      Value isOwn = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                                  number, e.i32(own));
+      auto once = scf::IfOp::create(e, isOwn, /*withElseRegion=*/false);
+      inlineRole(rewriter, role, once.thenBlock());
+      ++warp;
+    };
+    placeRole(op.getProducer(), kernel->thread, 32 * warp);
+    if (!op.getWatcher().empty())
+      placeRole(op.getWatcher(), kernel->warp, warp);
+    for (Region &helper : op.getHelpers())
+      placeRole(helper, kernel->thread, 32 * warp);
     if (kernel->cluster > 1) {
       e.setInsertionPointAfter(roles);
       e.ptx("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;",
@@ -113,6 +120,30 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
                          Block *target) {
     rewriter.eraseOp(role.front().getTerminator());
     rewriter.inlineBlockBefore(&role.front(), target->getTerminator());
+  }
+};
+
+/// Warpgroups are powers of two or few: a turn's number is small.
+struct InTurnLowering : TilePattern<InTurnOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(InTurnOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    Value mine = e.createOrFold<arith::CmpIOp>(
+        arith::CmpIPredicate::eq, e.shr(kernel->warp, 2),
+        e.rem(e.toI32(op.getTurn()), kernel->warps / 4));
+    if (op.getWhen())
+      mine = e.createOrFold<arith::AndIOp>(mine, op.getWhen());
+    auto branch = scf::IfOp::create(e, mine, /*withElseRegion=*/false);
+    rewriter.eraseOp(op.getBody().front().getTerminator());
+    rewriter.inlineBlockBefore(&op.getBody().front(),
+                               branch.thenBlock()->getTerminator());
+    rewriter.eraseOp(op);
+    return success();
   }
 };
 
@@ -178,6 +209,7 @@ struct DelayLowering : TilePattern<DelayOp> {
 void flash::tile::populateSpecializePatterns(const TileTypeConverter &converter,
                                              RewritePatternSet &patterns,
                                              const KernelMap &kernels) {
-  patterns.add<SpecializeLowering, TakeTurnLowering, PassTurnLowering,
-               DelayLowering>(converter, patterns.getContext(), kernels);
+  patterns.add<SpecializeLowering, InTurnLowering, TakeTurnLowering,
+               PassTurnLowering, DelayLowering>(converter,
+                                                patterns.getContext(), kernels);
 }

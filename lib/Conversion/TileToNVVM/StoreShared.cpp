@@ -203,6 +203,29 @@ struct ReadLowering : TilePattern<ReadOp> {
   }
 };
 
+/// The PTX that stores a box, and the constraints of its operands: the map, the
+/// coordinates, the address in shared memory, the cache policy.
+std::pair<std::string, std::string> storeText(int64_t rank, bool add,
+                                              bool hint) {
+  std::string text =
+      add ? "cp.reduce.async.bulk.tensor." : "cp.async.bulk.tensor.";
+  text += std::to_string(rank) + "d.global.shared::cta";
+  text += add ? ".add.bulk_group [$0, {" : ".bulk_group [$0, {";
+  std::string constraints = "l";
+  for (int64_t i = 0; i < rank; ++i) {
+    text += (i ? ", $" : "$") + std::to_string(i + 1);
+    constraints += ",r";
+  }
+  text += "}], [$" + std::to_string(rank + 1) + "]";
+  constraints += ",r";
+  if (hint) {
+    text.insert(text.find(" [$0"), ".L2::cache_hint");
+    text += ", $" + std::to_string(rank + 2);
+    constraints += ",l";
+  }
+  return {text + ";", constraints};
+}
+
 /// Lane 0 starts and waits for all copies of its warp.
 void onLane0(Emitter &e, const KernelValues &kernel,
              llvm::function_ref<void()> body) {
@@ -269,23 +292,8 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
     for (int64_t i = 0; i < rank - 1; ++i)
       if (box[i] == 16)
         rowDim = rank - 1 - i;
-    std::string text =
-        op.getAdd() ? "cp.reduce.async.bulk.tensor." : "cp.async.bulk.tensor.";
-    text += std::to_string(rank) + "d.global.shared::cta";
-    text += op.getAdd() ? ".add.bulk_group [$0, {" : ".bulk_group [$0, {";
-    std::string constraints = "l";
-    for (int64_t i = 0; i < rank; ++i) {
-      text += (i ? ", $" : "$") + std::to_string(i + 1);
-      constraints += ",r";
-    }
-    text += "}], [$" + std::to_string(rank + 1) + "]";
-    constraints += ",r";
-    if (op.getHint()) {
-      text.insert(text.find(" [$0"), ".L2::cache_hint");
-      text += ", $" + std::to_string(rank + 2);
-      constraints += ",l";
-    }
-    text += ";";
+    auto [text, constraints] =
+        storeText(rank, op.getAdd(), bool(op.getHint()));
     PackedRowsAttr packed = op.getPackedAttr();
     int64_t packedDim = 0;
     if (packed) {
@@ -320,6 +328,36 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
   }
 };
 
+/// One thread has each panel stored.
+struct StoreTileLowering : TilePattern<StoreTileOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(StoreTileOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    Emitter e(op.getLoc(), rewriter);
+    SharedType tile = op.getTile().getType();
+    SmallVector<Value> coordinates;
+    for (Value offset : llvm::reverse(op.getOffsets()))
+      coordinates.push_back(e.toI32(offset));
+    auto [text, constraints] =
+        storeText(coordinates.size(), op.getAdd(), bool(op.getHint()));
+    for (int64_t panel = 0; panel < tile.getPanels(); ++panel) {
+      SmallVector<Value> operands{adaptor.getDestination()};
+      operands.push_back(e.add(coordinates[0], panel * tile.getPanelColumns()));
+      llvm::append_range(operands, llvm::drop_begin(coordinates));
+      operands.push_back(
+          e.add(adaptor.getTile(), panel * tile.getPanelBytes()));
+      if (op.getHint())
+        operands.push_back(getCachePolicy(e, *op.getHint()));
+      e.ptx(text, constraints, operands);
+    }
+    e.ptx("cp.async.bulk.commit_group;", "", {});
+    e.ptx("cp.async.bulk.wait_group.read 0;", "", {});
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct StoreWaitLowering : TilePattern<StoreWaitOp> {
   using TilePattern::TilePattern;
   LogicalResult
@@ -342,5 +380,5 @@ void flash::tile::populateStoreSharedPatterns(
     const TileTypeConverter &converter, RewritePatternSet &patterns,
     const KernelMap &kernels) {
   patterns.add<StoreSharedLowering, ReadLowering, StoreAsyncLowering,
-               StoreWaitLowering>(converter, patterns.getContext(), kernels);
+               StoreTileLowering, StoreWaitLowering>(converter, patterns.getContext(), kernels);
 }

@@ -27,16 +27,23 @@ using namespace mlir;
 using namespace flash::tile;
 
 /// High word of a descriptor: 128-byte swizzle, 1024 bytes from one group of 8
-/// rows to the next.
-constexpr int64_t descriptorHigh = 0x40000040;
+/// rows to the next. The same for all tiles, so that only the low word is
+/// computed.
+constexpr StringRef descriptorHigh = "0x40000040";
 
-/// Descriptor of a shared tile, low word: address and leading byte offset in
-/// units of 16 bytes. The address is masked: in a cluster it carries the
+/// Low word of the descriptor of a shared tile: address and leading byte offset
+/// in units of 16 bytes. The address is masked: in a cluster it carries the
 /// block's rank above bit 24.
 static Value getDescriptor(Emitter &e, Value address, int64_t leadingOffset) {
   Value low = e.shr(e.bitAnd(address, 0x3FFFF), 4);
-  low = e.bitOr(low, e.i32(leadingOffset << 16));
-  return e.bitOr(e.toI64(low), e.i64(descriptorHigh << 32));
+  return e.bitOr(low, e.i32(leadingOffset << 16));
+}
+
+/// PTX that makes the descriptor `name` of a low word and a step from there.
+static std::string descriptorText(StringRef name, const std::string &low,
+                                  int64_t step) {
+  return "add.u32 lo, " + low + ", " + std::to_string(step) + ";\nmov.b64 " +
+         name.str() + ", {lo, " + descriptorHigh.str() + "};\n";
 }
 
 namespace {
@@ -113,8 +120,7 @@ std::string WgmmaEmitter::instruction(int64_t repetition, int64_t k,
   std::string text;
   // 16 rows of an N-major tile are 2 KiB.
   int64_t stepB = transposeB ? getKMajorStep(bTile, k) : k * 128;
-  text += "add.s64 db, " + operand(descriptorB) + ", " + std::to_string(stepB) +
-          ";\n";
+  text += descriptorText("db", operand(descriptorB), stepB);
   if (aTile) {
     // A repetition steps over the rows of all warps, 128 bytes each, or the
     // panels that have them.
@@ -122,8 +128,7 @@ std::string WgmmaEmitter::instruction(int64_t repetition, int64_t k,
     int64_t stepA = transposeA
                         ? k * 128 + rows / 64 * (aTile.getPanelBytes() >> 4)
                         : getKMajorStep(aTile, k) + rows * 8;
-    text +=
-        "add.s64 da, " + operand(firstA) + ", " + std::to_string(stepA) + ";\n";
+    text += descriptorText("da", operand(firstA), stepA);
   }
   std::string type = element.isBF16() ? "bf16" : "f16";
   text += "wgmma.mma_async.sync.aligned.m64n" + std::to_string(n) + "k16.f32." +
@@ -149,7 +154,8 @@ std::string WgmmaEmitter::instruction(int64_t repetition, int64_t k,
 }
 
 Value WgmmaEmitter::emit(Emitter &e, Value acc) {
-  std::string text = "{\n.reg .pred yes, no;\n.reg .b64 da, db;\n"
+  std::string text = "{\n.reg .pred yes, no;\n.reg .b32 lo;\n"
+                     ".reg .b64 da, db;\n"
                      "setp.eq.s32 yes, 0, 0;\nsetp.ne.s32 no, 0, 0;\n"
                      "wgmma.fence.sync.aligned;\n";
   for (int64_t r = 0; r < result.getRepetitions(); ++r)
@@ -161,7 +167,7 @@ Value WgmmaEmitter::emit(Emitter &e, Value acc) {
   for (int64_t i = 0; i < firstA; ++i)
     constraints += acc ? "=f," : "=&f,";
   for (size_t i = 0; i < inputs.size(); ++i)
-    constraints += inputs[i].getType().isInteger(64) ? "l," : "r,";
+    constraints += "r,";
   SmallVector<Value> operands(inputs);
   if (acc)
     for (int64_t i = 0; i < firstA; ++i) {
@@ -234,7 +240,8 @@ struct WgmmaStartLowering : TilePattern<MmaStartOp> {
     WgmmaEmitter wgmma(e, *kernel, op.getResult().getType().getAccumulator(),
                        op.getA(), adaptor.getA(), op.getTransposeA(), op.getB(),
                        adaptor.getB(), op.getTransposeB());
-    rewriter.replaceOp(op, wgmma.emit(e, adaptor.getAcc()));
+    rewriter.replaceOp(op, wgmma.emit(e, adaptor.getOnto() ? adaptor.getOnto()
+                                                           : adaptor.getAcc()));
     return success();
   }
 };

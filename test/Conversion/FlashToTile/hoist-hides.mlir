@@ -79,3 +79,41 @@ func.func @carried(%q: tensor<?x64xbf16>, %k: tensor<64x64xbf16>, %end: index) -
   }
   return %o : tensor<64x64xf32>
 }
+
+// -----
+
+// The size of a tensor, as of a mask's segments, is asked for outside of the body that says what is seen.
+// CHECK-LABEL: gpu.func @size
+// CHECK: flash_tile.clear_unseen
+// CHECK: arith.cmpi sle, %[[SIZE:.*]], %
+// CHECK-NOT: tensor.dim
+// CHECK: gpu.return
+func.func @size(%q: tensor<?x64xbf16>, %ids: tensor<?xi32>, %k: tensor<64x64xbf16>, %end: index) -> tensor<64x64xf32> {
+  %c0 = arith.constant 0 : index
+  %c64 = arith.constant 64 : index
+  %zero = arith.constant 0.0 : f32
+  %empty = tensor.empty() : tensor<64x64xf32>
+  %o = scf.forall (%b) in (1) shared_outs(%out = %empty) -> (tensor<64x64xf32>) {
+    %kt = tensor.extract_slice %k[0, 0] [64, 64] [1, 1] : tensor<64x64xbf16> to tensor<64x64xbf16>
+    %e = tensor.empty() : tensor<64x64xf32>
+    %acc0 = linalg.fill ins(%zero : f32) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+    %r = scf.for %i = %c0 to %end step %c64 iter_args(%acc = %acc0) -> (tensor<64x64xf32>) {
+      %qt = tensor.extract_slice %q[%i, 0] [64, 64] [1, 1] : tensor<?x64xbf16> to tensor<64x64xbf16>
+      %cut = arith.cmpi sgt, %c64, %i : index
+      %first = arith.constant 0 : index
+      %size = tensor.dim %ids, %first : tensor<?xi32>
+      %w = flash.hide_unseen %kt when %cut queries(%c64) : tensor<64x64xbf16> {
+      ^bb0(%row: index, %key: index):
+        %p = arith.addi %i, %row : index
+        %sees = arith.cmpi sle, %size, %p : index
+        flash.yield %sees : i1
+      }
+      %n = linalg.matmul ins(%qt, %w : tensor<64x64xbf16>, tensor<64x64xbf16>) outs(%acc : tensor<64x64xf32>) -> tensor<64x64xf32>
+      scf.yield %n : tensor<64x64xf32>
+    }
+    scf.forall.in_parallel {
+      tensor.parallel_insert_slice %r into %out[0, 0] [64, 64] [1, 1] : tensor<64x64xf32> into tensor<64x64xf32>
+    }
+  }
+  return %o : tensor<64x64xf32>
+}

@@ -56,21 +56,19 @@ gpu.module @kernels {
 
   // K-major: the leading offset is not used (1), steps of 2 units of 16 bytes.
   // CHECK-LABEL: gpu.func @wgmma_keys
-  // CHECK-DAG: %[[HIGH:.*]] = arith.constant 4611686293305294848 : i64
   // CHECK-DAG: %[[LBO:.*]] = arith.constant 65536 : i32
   // CHECK-DAG: %[[MASK:.*]] = arith.constant 262143 : i32
   // CHECK: fence.proxy.async.shared::cta;
   // CHECK: arith.andi %{{.*}}, %[[MASK]]
   // CHECK: arith.ori %{{.*}}, %[[LBO]]
-  // CHECK: arith.ori %{{.*}}, %[[HIGH]]
   // CHECK: wgmma.fence.sync.aligned;
-  // CHECK-SAME: add.s64 db, $33, 0;
-  // CHECK-SAME: add.s64 da, $32, 0;
+  // CHECK-SAME: add.u32 lo, $33, 0;\0Amov.b64 db, {lo, 0x40000040};
+  // CHECK-SAME: add.u32 lo, $32, 0;\0Amov.b64 da, {lo, 0x40000040};
   // CHECK-SAME: wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 {$0, {{.*}}, $31}, da, db, no, 1, 1, 0, 0;
-  // CHECK-SAME: add.s64 db, $33, 2;
+  // CHECK-SAME: add.u32 lo, $33, 2;
   // CHECK-SAME: da, db, yes, 1, 1, 0, 0;
-  // CHECK-SAME: add.s64 db, $33, 4;
-  // CHECK-SAME: add.s64 db, $33, 6;
+  // CHECK-SAME: add.u32 lo, $33, 4;
+  // CHECK-SAME: add.u32 lo, $33, 6;
   // CHECK-SAME: wgmma.commit_group.sync.aligned;
   // CHECK-SAME: "=&f,=&f
   // CHECK: wgmma.wait_group.sync.aligned 0;", "=f,=f
@@ -88,9 +86,9 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @wgmma_values
   // CHECK-DAG: %[[LBO:.*]] = arith.constant 33554432 : i32
   // CHECK: arith.ori %{{.*}}, %[[LBO]]
-  // CHECK: add.s64 db, $80, 0;
+  // CHECK: add.u32 lo, $80, 0;
   // CHECK-SAME: m64n128k16.f32.bf16.bf16 {$0, {{.*}}, $63}, {$64, $65, $66, $67}, db, yes, 1, 1, 1;
-  // CHECK-SAME: add.s64 db, $80, 128;
+  // CHECK-SAME: add.u32 lo, $80, 128;
   // CHECK-SAME: {$68, $69, $70, $71}, db, yes, 1, 1, 1;
   // CHECK-SAME: "=f,=f
   gpu.func @wgmma_values(%m: memref<64x128xbf16>, %x: f32, %o: memref<64x128xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
@@ -107,7 +105,7 @@ gpu.module @kernels {
   // 128 rows on one warpgroup: twice 64, the second A 64 rows on (512 units).
   // CHECK-LABEL: gpu.func @wgmma_repeated
   // CHECK: m64n64k16.f32.bf16.bf16 {$0, {{.*}}, $31}, da, db, no
-  // CHECK-SAME: add.s64 da, $64, 512;
+  // CHECK-SAME: add.u32 lo, $64, 512;
   // CHECK-SAME: m64n64k16.f32.bf16.bf16 {$32, {{.*}}, $63}, da, db, no
   gpu.func @wgmma_repeated(%m: memref<128x64xbf16>, %o: memref<128x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index

@@ -86,3 +86,13 @@ func.func @step_mask(%q: tensor<32x16xf32>, %k: tensor<64x16xf32>, %l: tensor<32
       d_query(%dq : tensor<32x16xf32>) positions(%i, %i) keys(%i) {scale = 0.25 : f32, mask = #flash.causal} -> query tensor<32x16xf32>
   return %r : tensor<32x16xf32>
 }
+
+// -----
+
+func.func @rows_of_statistics(%q: tensor<32x16xbf16>, %k: tensor<64x16xbf16>, %l: tensor<8x32xbf16>, %dq: tensor<32x16xf32>, %i: index) -> tensor<32x16xf32> {
+  // expected-error @below {{lse is 'tensor<8x32xbf16>': as a product it has 16 rows, in a step that is transposed}}
+  %r = flash.backward_step ins(%q, %k, %k, %q, %l, %l
+        : tensor<32x16xbf16>, tensor<64x16xbf16>, tensor<64x16xbf16>, tensor<32x16xbf16>, tensor<8x32xbf16>, tensor<8x32xbf16>)
+      d_query(%dq : tensor<32x16xf32>) positions(%i, %i) keys(%i) {scale = 0.25 : f32, transposed} -> query tensor<32x16xf32>
+  return %r : tensor<32x16xf32>
+}

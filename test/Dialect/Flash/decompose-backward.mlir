@@ -154,3 +154,17 @@ func.func @unbounded(%q: !q, %k: !k, %v: !k, %do: !q, %l: !r, %d: !r, %dk: !dk, 
   } -> key !dk
   return %r : !dk
 }
+
+// Statistics as products: ones times their rows are what S and dP begin with, and nothing is subtracted.
+// CHECK-LABEL: func.func @product
+// CHECK-SAME: (%[[Q:.*]]: tensor<32x16xf16>, %[[K:.*]]: tensor<64x16xf16>, %[[V:.*]]: tensor<64x16xf16>, %[[DO:.*]]: tensor<32x16xf16>, %[[LSE:.*]]: tensor<16x32xbf16>, %[[DELTA:.*]]: tensor<16x32xbf16>,
+// CHECK: %[[ONES:.*]] = linalg.fill ins(%{{.*}} : bf16) {{.*}} -> tensor<64x16xbf16>
+// CHECK: %[[L:.*]] = linalg.matmul ins(%[[ONES]], %[[LSE]] : {{.*}} -> tensor<64x32xf32>
+// CHECK: linalg.matmul indexing_maps = [#[[MD]], #[[ND]], {{.*}}] ins(%[[K]], %[[Q]] : {{.*}} outs(%[[L]] :
+// CHECK: %[[D:.*]] = linalg.matmul ins(%[[ONES]], %[[DELTA]] :
+// CHECK: linalg.matmul indexing_maps = [#[[MD]], #[[ND]], {{.*}}] ins(%[[V]], %[[DO]] : {{.*}} outs(%[[D]] :
+// CHECK-NOT: arith.subf
+func.func @product(%q: !q, %k: !k, %v: !k, %do: !q, %l: tensor<16x32xbf16>, %d: tensor<16x32xbf16>, %dk: !dk, %dv: !dk, %i: index, %j: index, %n: index) -> (!dk, !dk) {
+  %r:2 = flash.backward_step ins(%q, %k, %v, %do, %l, %d : !q, !k, !k, !q, tensor<16x32xbf16>, tensor<16x32xbf16>) d_key(%dk : !dk) d_value(%dv : !dk) positions(%i, %j) keys(%n) {scale = 0.25 : f32, transposed} -> key !dk value !dk
+  return %r#0, %r#1 : !dk, !dk
+}

@@ -10,6 +10,7 @@
 // UNTAKEN: does not take kv_lengths yet; the forward does
 // UNTAKEN: does not take #flash.block_sparse yet; the forward does
 // UNTAKEN: has outer = queries, which gives the gradient of the query alone: write #flash.recompute<outer = keys> or <outer = both>
+// UNTAKEN: has statistics = product, which is for blocks of keys outside on a {{GPU}}: leave it out, or write statistics = operands
 // UNTAKEN: has sum = added, by which blocks of keys add to memory at the same time: on a CPU write #flash.recompute<outer = keys, sum = owned>, or <outer = both>
 
 !t = tensor<?x?x?x64xbf16>
@@ -18,7 +19,7 @@
 !l = tensor<?x?x?xf32>
 
 // CHECK-LABEL: @all
-// GPU: recompute = #flash.recompute<outer = keys, sum = added>
+// GPU: recompute = #flash.recompute<outer = keys, sum = added, statistics = product>
 // ORDER: recompute = #flash.recompute<outer = both, sum = added>
 // CPU: recompute = #flash.recompute<outer = keys, sum = owned>
 func.func @all(%t: !t, %l: !l) -> (!t, !t, !t) {
@@ -44,5 +45,12 @@ func.func @wide(%t: !w, %l: !l) -> (!w, !w, !w) {
 func.func @given(%t: !t, %l: !l) -> (!t, !t, !t) {
   %r:3 = flash.attention_backward %t, %t, %t, %t, %l, %t {recompute = #flash.recompute<outer = both, sum = owned>}
       : !t, !t, !t, !t, !l, !t -> query !t key !t value !t
+  return %r#0, %r#1, %r#2 : !t, !t, !t
+}
+// A factor of which LSE / scale may be no number leaves statistics to be operands.
+// CHECK-LABEL: @small
+// GPU: recompute = #flash.recompute<outer = keys, sum = added>
+func.func @small(%t: !t, %l: !l) -> (!t, !t, !t) {
+  %r:3 = flash.attention_backward %t, %t, %t, %t, %l, %t {scale = 1.0e-30 : f32} : !t, !t, !t, !t, !l, !t -> query !t key !t value !t
   return %r#0, %r#1, %r#2 : !t, !t, !t
 }

@@ -7,8 +7,8 @@
 !s = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
 !p = !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
 
-// The first product starts at the end of the iteration before, behind the wait for all others, and is waited for before
-// the second starts. Behind the last iteration there is one that nobody reads: its stage is not waited for.
+// The first product starts at the end of the iteration before, beside the last ones, and is waited for before
+// the second starts; what it has waited for is there. Behind the last iteration there is one that nobody reads: its stage is not waited for.
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @gradient
   // CHECK-SAME: %[[N:[a-z0-9]*]]: index
@@ -16,17 +16,18 @@ gpu.module @kernels {
   // CHECK: %[[SOME:.*]] = arith.cmpi slt, %{{.*}}, %[[N]]
   // CHECK-NEXT: %[[Q0:.*]] = flash_tile.get %[[RQ]][%{{.*}}] when %[[SOME]]
   // CHECK-NEXT: %[[FIRST:.*]] = flash_tile.mma_start #flash_tile.wgmma %[[K:.*]], %[[Q0]] transpose_b
-  // CHECK-NEXT: %[[LOOP:.*]]:3 = scf.for %[[I:.*]] = {{.*}} iter_args(%{{.*}}, %[[COUNT:.*]] = %{{.*}}, %[[PENDING:.*]] = %[[FIRST]])
-  // CHECK: %[[Q:.*]] = flash_tile.get %[[RQ]][%[[COUNT]]]
+  // CHECK-NEXT: %[[LOOP:.*]]:4 = scf.for %[[I:.*]] = {{.*}} iter_args(%{{.*}}, %[[COUNT:.*]] = %{{.*}}, %[[Q:.*]] = %[[Q0]], %[[PENDING:.*]] = %[[FIRST]])
+  // CHECK-NOT: flash_tile.get
   // CHECK: %[[S:.*]] = flash_tile.mma_wait %[[PENDING]]
   // CHECK-NEXT: flash_tile.mma_start #flash_tile.wgmma %{{.*}}, %[[Q]] transpose_b
   // CHECK-NOT: flash_tile.mma_start #flash_tile.wgmma %[[K]]
-  // CHECK: flash_tile.mma_wait
+  // CHECK: flash_tile.mma_start {{.*}} onto(
   // CHECK: %[[MORE:.*]] = arith.cmpi slt, %{{.*}}, %[[N]]
   // CHECK: %[[Q1:.*]] = flash_tile.get %[[RQ]][%{{.*}}] when %[[MORE]]
   // CHECK-NEXT: %[[NEXT:.*]] = flash_tile.mma_start #flash_tile.wgmma %[[K]], %[[Q1]] transpose_b
-  // CHECK: scf.yield %{{.*}}, %{{.*}}, %[[NEXT]]
-  // CHECK: flash_tile.mma_wait %[[LOOP]]#2
+  // CHECK: %[[WAIT:.*]]:2 = flash_tile.mma_wait %{{.*}}, %[[NEXT]] in_flight 1
+  // CHECK: scf.yield %[[WAIT]]#0, %{{.*}}, %[[Q1]], %[[WAIT]]#1
+  // CHECK: flash_tile.mma_wait %[[LOOP]]#3
   gpu.func @gradient(%n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.start_products]} {
     %rk = flash_tile.ring : !rk
     %rq = flash_tile.ring : !rq

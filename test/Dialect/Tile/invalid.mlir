@@ -739,3 +739,144 @@ gpu.module @watcher_get {
 
 // expected-error @below {{a ring of kind cp_async is not watched: who fills it clears it (flash_tile.clear_unseen)}}
 func.func private @watched_cp_async(!flash_tile.ring<2, 64x64xbf16, cp_async, watched>)
+
+// -----
+gpu.module @m {
+  gpu.func @helpers() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    // expected-error @below {{has 4 helpers and 4 names of helpers; there are at most 3, each with a name}}
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+    } helper "a" {
+    } helper "b" {
+    } helper "c" {
+    } helper "d" {
+    }
+    gpu.return
+  }
+}
+
+// -----
+func.func @turn_place(%i: index) {
+  // expected-error @below {{stands in the consumers of a specialised kernel}}
+  flash_tile.in_turn %i {
+  }
+  return
+}
+
+// -----
+gpu.module @m {
+  gpu.func @turn_in_turn(%i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      // expected-error @below {{has a turn within its body}}
+      flash_tile.in_turn %i {
+        flash_tile.in_turn %i {
+        }
+      }
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @warps_in_turn(%i: index, %x: f32) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      flash_tile.in_turn %i {
+        // expected-error @below {{has a fragment of 8 warps in a kernel of 4 at a time}}
+        %s = flash_tile.splat %x : !flash_tile.fragment<128x16xf32, #flash_tile.acc<8>>
+      }
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @store_tile_place(%map: !flash_tile.tensor_map<64x32xf32>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %r = flash_tile.ring : !flash_tile.ring<1, 64x64xf32, mbarrier>
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      %t = flash_tile.get %r[%i] : !flash_tile.ring<1, 64x64xf32, mbarrier>
+      // expected-error @below {{stands in a role of one thread of a flash_tile.specialize; computing warps have flash_tile.store_async}}
+      flash_tile.store_tile add %t, %map[%i, %i] : !flash_tile.shared<64x64xf32>, !flash_tile.tensor_map<64x32xf32>
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @store_tile_box(%map: !flash_tile.tensor_map<16x32xf32>, %i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %r = flash_tile.ring : !flash_tile.ring<1, 64x64xf32, mbarrier>
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+    } helper "writer" {
+      %t = flash_tile.get %r[%i] : !flash_tile.ring<1, 64x64xf32, mbarrier>
+      // expected-error @below {{needs a box of 64 rows of 32 columns}}
+      flash_tile.store_tile add %t, %map[%i, %i] : !flash_tile.shared<64x64xf32>, !flash_tile.tensor_map<16x32xf32>
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @companion_stages() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %q = flash_tile.ring : !flash_tile.ring<2, 64x128xbf16, mbarrier>
+    // expected-error @below {{both are of kind mbarrier, of one block, and have as many stages}}
+    %l = flash_tile.ring with(%q : !flash_tile.ring<2, 64x128xbf16, mbarrier>) : !flash_tile.ring<3, 16x64xbf16, mbarrier>
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @companion_of_companion() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %q = flash_tile.ring : !flash_tile.ring<2, 64x128xbf16, mbarrier>
+    %l = flash_tile.ring with(%q : !flash_tile.ring<2, 64x128xbf16, mbarrier>) : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+    // expected-error @below {{has the barriers of a ring that has none of its own}}
+    %m = flash_tile.ring with(%l : !flash_tile.ring<2, 16x64xbf16, mbarrier>) : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @companion_release(%i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %q = flash_tile.ring : !flash_tile.ring<2, 64x128xbf16, mbarrier>
+    // expected-error @below {{is filled by flash_tile.put and released with the other ring}}
+    %l = flash_tile.ring with(%q : !flash_tile.ring<2, 64x128xbf16, mbarrier>) : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      flash_tile.release %l[%i] : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @helpers_and_watcher() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    // expected-error @below {{has 3 helpers and 3 names of helpers; beside a watcher there are at most 2, each with a name}}
+    flash_tile.specialize producer(40) {
+    } watcher {
+    } consumers(232) {
+    } helper "a" {
+    } helper "b" {
+    } helper "c" {
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @companion_watched() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %q = flash_tile.ring : !flash_tile.ring<2, 64x128xbf16, mbarrier>
+    // expected-error @below {{is watched: that is the part of the ring that has the barriers}}
+    %l = flash_tile.ring with(%q : !flash_tile.ring<2, 64x128xbf16, mbarrier>) : !flash_tile.ring<2, 16x64xbf16, mbarrier, watched>
+    gpu.return
+  }
+}

@@ -135,6 +135,44 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // CHECK-LABEL: gpu.func @turns
+  gpu.func @turns(%map: !flash_tile.tensor_map<64x32xf32>, %more: i1) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %c0 = arith.constant 0 : index
+    %ones = arith.constant 1.0 : bf16
+    %ring = flash_tile.ring : !flash_tile.ring<2, 128x64xbf16, mbarrier>
+    %rows = flash_tile.ring : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+    %square = flash_tile.ring : !flash_tile.ring<2, 64x64xbf16, mbarrier>
+    %sums = flash_tile.ring : !flash_tile.ring<1, 64x64xf32, mbarrier>
+    // CHECK: flash_tile.specialize producer(40)
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      %t = flash_tile.get %ring[%c0] : !flash_tile.ring<2, 128x64xbf16, mbarrier>
+      %r = flash_tile.get %rows[%c0] : !flash_tile.ring<2, 16x64xbf16, mbarrier>
+      %a = flash_tile.splat %ones : !flash_tile.fragment<128x16xbf16, #flash_tile.lhs<8>>
+      // CHECK: %[[S:.*]] = flash_tile.mma_start #flash_tile.wgmma %{{.*}}, %{{.*}} :
+      %s = flash_tile.mma_start #flash_tile.wgmma %a, %r : !flash_tile.fragment<128x16xbf16, #flash_tile.lhs<8>>, !flash_tile.shared<16x64xbf16>
+          -> !flash_tile.pending<!flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>>
+      %q = flash_tile.get %square[%c0] : !flash_tile.ring<2, 64x64xbf16, mbarrier>
+      // CHECK: flash_tile.mma_start #flash_tile.wgmma %{{.*}}, %{{.*}} onto(%[[S]]) transpose_b :
+      %u = flash_tile.mma_start #flash_tile.wgmma %t, %q onto(%s) transpose_b : !flash_tile.shared<128x64xbf16>, !flash_tile.shared<64x64xbf16>
+          -> !flash_tile.pending<!flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>>
+      // CHECK: flash_tile.in_turn %{{.*}} when %{{.*}} {
+      flash_tile.in_turn %c0 when %more {
+        %p = flash_tile.mma #flash_tile.wgmma %t, %t transpose_a : !flash_tile.shared<128x64xbf16>, !flash_tile.shared<128x64xbf16>
+            -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+        // CHECK: flash_tile.fill %{{.*}}[%{{.*}}], %{{.*}} : !flash_tile.ring<1, 64x64xf32, mbarrier>, !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+        flash_tile.fill %sums[%c0], %p : !flash_tile.ring<1, 64x64xf32, mbarrier>, !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+      }
+    // CHECK: helper "writer" {
+    } helper "writer" {
+      %t = flash_tile.get %sums[%c0] : !flash_tile.ring<1, 64x64xf32, mbarrier>
+      // CHECK: flash_tile.store_tile add %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}] : !flash_tile.shared<64x64xf32>, !flash_tile.tensor_map<64x32xf32>
+      flash_tile.store_tile add %t, %map[%c0, %c0] : !flash_tile.shared<64x64xf32>, !flash_tile.tensor_map<64x32xf32>
+      flash_tile.release %sums[%c0] : !flash_tile.ring<1, 64x64xf32, mbarrier>
+    }
+    gpu.return
+  }
+
   // CHECK-LABEL: gpu.func @asking
   gpu.func @asking(%map: !flash_tile.tensor_map<1x1x128x64xbf16>, %tiles: index, %counter: memref<1xi64>, %more: i1) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index

@@ -23,8 +23,7 @@ gpu.module @kernels {
   // CHECK-NEXT: %[[D:.*]]:2 = flash_tile.mma_wait %[[S]]#1, %[[A0]] in_flight 1
   // CHECK-NEXT: %[[E:.*]] = flash_tile.map(%[[P]], %[[D]]#0)
   // CHECK: %[[E16:.*]] = flash_tile.convert %[[E]]
-  // CHECK-NEXT: %[[A1:.*]] = flash_tile.mma_wait %[[D]]#1
-  // CHECK-NEXT: %[[A2:.*]] = flash_tile.mma_start #flash_tile.wgmma %[[E16]], %[[Q]] acc(%[[A1]])
+  // CHECK-NEXT: %[[A2:.*]] = flash_tile.mma_start #flash_tile.wgmma %[[E16]], %[[Q]] onto(%[[D]]#1)
   // CHECK-NEXT: %[[A3:.*]] = flash_tile.mma_wait %[[A2]]
   // CHECK-NEXT: flash_tile.release
   // CHECK-NEXT: scf.yield %[[A3]]

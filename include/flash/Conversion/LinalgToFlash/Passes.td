@@ -32,20 +32,21 @@ def Raise : Pass<"flash-raise", "::mlir::func::FuncOp"> {
     Option<"roundProbabilities", "round-probabilities", "bool", /*default=*/"false",
            "Take 16-bit operands where the source widens them and keeps probabilities in f32: these are rounded then">,
     Option<"finiteMinimaHide", "finite-minima-hide", "bool", /*default=*/"false",
-           "Take the lowest numbers of a type in a mask as -inf: each row sees a key, or may be 0 where it averages the values">
+           "Take low numbers in a mask, down from -9000, as -inf: each row sees a key, or may be 0 where it averages the values">
   ];
   let statistics = [Statistic<"numRaised", "num-raised", "Number of attentions raised">];
   let dependentDialects = ["::flash::FlashDialect", "::mlir::affine::AffineDialect",
                            "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect",
-                           "::mlir::linalg::LinalgDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 
 def LowerTMTensor : Pass<"flash-lower-tm-tensor", "::mlir::func::FuncOp"> {
-  let summary = "Write running sums of torch-mlir (tm_tensor.scan) as loops";
+  let summary = "Write running sums (tm_tensor.scan) and attentions of torch-mlir as loops and linalg";
   let description = [{
     After flash-raise, for what still needs them: positions that a program
-    computes from a padding mask, for instance. Other ops of tm_tensor stay.
+    computes from a padding mask, for instance. tm_tensor.attention becomes
+    linalg; other ops of tm_tensor stay.
 
     ```mlir
     %sums:2 = tm_tensor.scan dimension(1) inclusive(true) ins(%x : tensor<2x8xi64>) outs(%init, %start : ...) {...}
@@ -54,6 +55,7 @@ def LowerTMTensor : Pass<"flash-lower-tm-tensor", "::mlir::func::FuncOp"> {
     ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
                            "::mlir::tensor::TensorDialect"];
 }
 

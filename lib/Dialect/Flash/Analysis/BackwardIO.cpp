@@ -16,6 +16,7 @@
 
 #include "AttentionModel.h"
 
+#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
 #include "llvm/ADT/SmallBitVector.h"
 #include <numeric>
@@ -89,6 +90,12 @@ private:
     return sizes.keyHeads ? sizes.heads / sizes.keyHeads : 1;
   }
   int64_t rowsOf(int64_t heads) const { return sizes.batch * heads; }
+  /// Bytes of a statistic of a query, between the loops.
+  int64_t statisticBytes(bool isProduct) const {
+    return isProduct ? partsOfStatistic * 2 : accumulatorBytes;
+  }
+  int64_t lseBytes() const { return statisticBytes(takesLseAsProduct(op)); }
+  int64_t deltaBytes() const { return statisticBytes(takesDeltaAsProduct(op)); }
 
   AttentionBackwardOp op;
   TargetAttr target;
@@ -257,7 +264,7 @@ void BackwardModel::addStatistics() {
   paddedQueries = ceilDiv(sizes.queries, block) * block;
   OperationIO &loop = begin("statistics", block, 1);
   int64_t rows = rowsOf(sizes.heads) * sizes.queries,
-          padded = rowsOf(sizes.heads) * paddedQueries * accumulatorBytes;
+          padded = rowsOf(sizes.heads) * paddedQueries;
   auto once = [&](StringRef name, Value value, int64_t bytes) {
     read(loop, name, names.of(value), bytes, bytes, bytes);
   };
@@ -268,8 +275,8 @@ void BackwardModel::addStatistics() {
     once("d_lse", op.getDLse(), rows * accumulatorBytes);
   lse = result(last(), 0);
   delta = result(last(), 1);
-  write(loop, "log2 sums", lse, padded, /*isResult=*/false);
-  write(loop, "delta", delta, padded, /*isResult=*/false);
+  write(loop, "log2 sums", lse, padded * lseBytes(), /*isResult=*/false);
+  write(loop, "delta", delta, padded * deltaBytes(), /*isResult=*/false);
   for (OperandIO &operand : loop.operands)
     operand.unfused.hbm = operand.unfused.onChip = operand.schedule.onChip;
 }
@@ -293,7 +300,7 @@ LogicalResult BackwardModel::addKeyLoop(bool query, bool key, bool value) {
   own("key", op.getKey(), keyRow);
   if (wantsScores)
     own("value", op.getValue(), valueRow);
-  int64_t stepRow = keyRow + valueRow + 2 * accumulatorBytes;
+  int64_t stepRow = keyRow + valueRow + lseBytes() + deltaBytes();
   int64_t times = passes(ceilDiv(sizes.keys, n), rowsOf(sizes.heads),
                          counted->neededInside * stepRow);
   auto inside = [&](StringRef name, const std::string &value, int64_t row) {
@@ -303,14 +310,14 @@ LogicalResult BackwardModel::addKeyLoop(bool query, bool key, bool value) {
   inside("query", names.of(op.getQuery()), keyRow);
   inside("d_output", names.of(op.getDOutput()), valueRow);
   // Statistics have whole blocks.
-  auto ofRows = [&](StringRef name, const std::string &value) {
-    int64_t bytes = counted->steps * m * accumulatorBytes;
+  auto ofRows = [&](StringRef name, const std::string &value, int64_t bytes) {
     read(loop, name, value, 0,
-         rowsOf(sizes.heads) * paddedQueries * accumulatorBytes * times, bytes);
+         rowsOf(sizes.heads) * paddedQueries * bytes * times,
+         counted->steps * m * bytes);
   };
-  ofRows("log2 sums", lse);
+  ofRows("log2 sums", lse, lseBytes());
   if (wantsScores)
-    ofRows("delta", delta);
+    ofRows("delta", delta, deltaBytes());
   int64_t number = 0;
   if (query) {
     paddedDim = ceilDiv(sizes.qkDim, schedule.getD()) * schedule.getD();

@@ -65,7 +65,8 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
   bool is16Bit = op.getQuery().getType().getElementTypeBitWidth() == 16;
   if (target.hasWgmma() && is16Bit) {
     outside = 128;
-    inside = dim <= 128 ? 64 : 32;
+    // With a head dim of 64 the gradients leave room for larger tiles of scores.
+    inside = adds && dim <= 64 ? 128 : dim <= 128 ? 64 : 32;
     fields.warps = 8;
     fields.instruction = Instruction::Wgmma;
     fields.specialize = fields.tma = fields.storeTma = true;
@@ -96,6 +97,15 @@ bool flash::seesNothing(AttentionBackwardOp op) {
   int64_t length = op.getLengthDim();
   return op.getQuery().getType().getDimSize(length) == 0 ||
          op.getKey().getType().getDimSize(length) == 0;
+}
+
+bool flash::takesDeltaAsProduct(AttentionBackwardOp op) {
+  return op.getRecompute()->getStatistics() == StatisticsForm::Product;
+}
+
+bool flash::takesLseAsProduct(AttentionBackwardOp op) {
+  return takesDeltaAsProduct(op) && op.getEffectiveScores().empty() &&
+         op.getScoreBody().empty();
 }
 
 ScheduleAttr flash::chooseBackwardSchedule(AttentionBackwardOp op,

@@ -24,6 +24,7 @@ using namespace flash;
 Attribute RecomputeAttr::parse(AsmParser &parser, Type) {
   OuterLoop outer = OuterLoop::Keys;
   GradientSum sum = GradientSum::Added;
+  StatisticsForm statistics = StatisticsForm::Operands;
   auto parseField = [&]() -> ParseResult {
     llvm::SMLoc at = parser.getCurrentLocation();
     StringRef name;
@@ -41,18 +42,24 @@ Attribute RecomputeAttr::parse(AsmParser &parser, Type) {
       return parseInto(outer);
     if (name == "sum")
       return parseInto(sum);
-    return parser.emitError(at)
-           << "there is no '" << name << "'; a recompute has outer and sum";
+    if (name == "statistics")
+      return parseInto(statistics);
+    return parser.emitError(at) << "there is no '" << name
+                                << "'; a recompute has outer, sum and "
+                                   "statistics";
   };
   if (parser.parseCommaSeparatedList(AsmParser::Delimiter::LessGreater,
                                      parseField))
     return {};
-  return get(parser.getContext(), outer, sum);
+  return get(parser.getContext(), outer, sum, statistics);
 }
 
 void RecomputeAttr::print(AsmPrinter &printer) const {
   printer << "<outer = " << stringifyOuterLoop(getOuter())
-          << ", sum = " << stringifyGradientSum(getSum()) << ">";
+          << ", sum = " << stringifyGradientSum(getSum());
+  if (getStatistics() != StatisticsForm::Operands)
+    printer << ", statistics = " << stringifyStatisticsForm(getStatistics());
+  printer << ">";
 }
 
 //===----------------------------------------------------------------------===//

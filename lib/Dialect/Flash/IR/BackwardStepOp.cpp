@@ -27,6 +27,9 @@ LogicalResult BackwardStepOp::verify() {
     if (!type.hasStaticShape())
       return emitOpError() << "tiles must be static, but " << name << " is "
                            << type;
+  auto lastDim = [&](StringRef name, Value value) {
+    return NamedDim{name, typeOf(value), typeOf(value).getRank() - 1};
+  };
   auto same = [&](StringRef what, NamedDim a, NamedDim b) {
     return succeeded(checkSame(*this, what, a, b));
   };
@@ -38,9 +41,17 @@ LogicalResult BackwardStepOp::verify() {
       !same("head dim", {"value", v, 1}, {"d_output", d, 1}) ||
       !same("keys", {"key", k, 0}, {"value", v, 0}) ||
       !same("query rows", {"query", q, 0}, {"d_output", d, 0}) ||
-      !same("query rows", {"query", q, 0}, {"lse", typeOf(getLse()), 0}) ||
-      !same("query rows", {"query", q, 0}, {"delta", typeOf(getDelta()), 0}))
+      !same("query rows", {"query", q, 0}, lastDim("lse", getLse())) ||
+      !same("query rows", {"query", q, 0}, lastDim("delta", getDelta())))
     return failure();
+  for (auto [name, value] :
+       {std::pair<StringRef, Value>{"lse", getLse()}, {"delta", getDelta()}}) {
+    RankedTensorType type = typeOf(value);
+    if (type.getRank() == 2 && (!getTransposed() || type.getDimSize(0) != 16))
+      return emitOpError() << name << " is " << type
+                           << ": as a product it has 16 rows, in a step that "
+                              "is transposed";
+  }
   for (auto [name, turned, of] :
        {std::tuple<StringRef, Value, RankedTensorType>{"query_t", getQueryT(),
                                                        q},
@@ -74,8 +85,12 @@ LogicalResult BackwardStepOp::verify() {
   return success();
 }
 
+Type BackwardStepOp::getAccumulatorType() {
+  return getElementTypeOrSelf(getResultTypes().front());
+}
+
 LogicalResult BackwardStepOp::verifyRegions() {
-  Type score = cast<RankedTensorType>(getLse().getType()).getElementType();
+  Type score = getAccumulatorType();
   if (failed(verifyBody(*this, "score", getScoreBody(), score, getCaptures())))
     return failure();
   return verifyBody(*this, "mask", getMaskBody(), Type(), getCaptures());

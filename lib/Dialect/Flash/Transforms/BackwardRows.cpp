@@ -9,6 +9,7 @@
 //   scf.forall (%b, %h, %i) {                 before: statistics of each query
 //     delta = rowsum(d_output * output) - d_lse
 //     lse2  = lse * log2(e), +inf for -inf
+//     // as products: -delta and -lse / scale, in three parts each
 //   }
 //   ...
 //   scf.forall (%b, %h, %i) { d_query = scale * sums }                    after
@@ -20,6 +21,7 @@
 
 #include "BackwardTiler.h"
 
+#include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
 #include "flash/Dialect/Flash/IR/ScheduleFields.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
@@ -101,15 +103,79 @@ static Value scaleLse(BackwardProblem &p, Value lse) {
       .front();
 }
 
+/// -lse / scale, a number that hides every score where the row sees no key.
+static Value negateLse(BackwardProblem &p, Value lse) {
+  // Far below all scores, and exponents of 8 bits have it, times any scale.
+  constexpr double hidden = -1e30;
+  return mapTiles(
+             p.rewriter, p.loc, p.rows, lse,
+             p.rewriter.getMultiDimIdentityMap(1), p.accumulator,
+             [&](OpBuilder &nested, Location l, ValueRange in) {
+               auto constant = [&](double value) -> Value {
+                 return arith::ConstantOp::create(
+                     nested, l, nested.getFloatAttr(p.accumulator, value));
+               };
+               Value none = arith::CmpFOp::create(
+                   nested, l, arith::CmpFPredicate::OEQ, in[0],
+                   constant(-kInfinity));
+               Value scaled = arith::MulFOp::create(
+                   nested, l, in[0], constant(-1 / p.op.getScaleOrDefault()));
+               scaled = arith::MaximumFOp::create(nested, l, scaled,
+                                                  constant(hidden));
+               return SmallVector<Value>{arith::SelectOp::create(
+                   nested, l, none, constant(hidden), scaled)};
+             })
+      .front();
+}
+
+static Value negate(BackwardProblem &p, Value rows) {
+  return mapTiles(p.rewriter, p.loc, p.rows, rows,
+                  p.rewriter.getMultiDimIdentityMap(1), p.accumulator,
+                  [&](OpBuilder &nested, Location l, ValueRange in) {
+                    return SmallVector<Value>{
+                        arith::NegFOp::create(nested, l, in[0])};
+                  })
+      .front();
+}
+
+/// Numbers of bf16 whose sum is the number: each rounds what those before it
+/// leave.
+static SmallVector<Value> splitInParts(BackwardProblem &p, Value rows) {
+  Type part = p.rewriter.getBF16Type();
+  return mapTiles(p.rewriter, p.loc, p.rows, rows,
+                  p.rewriter.getMultiDimIdentityMap(1),
+                  SmallVector<Type>(partsOfStatistic, part),
+                  [&](OpBuilder &nested, Location l, ValueRange in) {
+                    SmallVector<Value> parts;
+                    Value rest = in[0];
+                    for (int64_t i = 0; i < partsOfStatistic; ++i) {
+                      parts.push_back(
+                          arith::TruncFOp::create(nested, l, part, rest));
+                      rest = arith::SubFOp::create(
+                          nested, l, rest,
+                          arith::ExtFOp::create(nested, l, p.accumulator,
+                                                parts.back()));
+                    }
+                    return parts;
+                  });
+}
+
 RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
   OpBuilder::InsertionGuard guard(p.rewriter);
   SmallVector<OpFoldResult> sizes{
       getAsOpFoldResult(p.batches), getAsOpFoldResult(p.queryHeads),
       getAsOpFoldResult(p.countQueryBlocks()), p.rewriter.getIndexAttr(p.rows)};
   SmallVector<Value> outs;
-  for (int i = 0; i < 2; ++i)
-    outs.push_back(
-        tensor::EmptyOp::create(p.rewriter, p.loc, sizes, p.accumulator));
+  bool products[] = {takesLseAsProduct(p.op), takesDeltaAsProduct(p.op)};
+  for (bool isProduct : products) {
+    SmallVector<OpFoldResult> shape(sizes);
+    if (isProduct)
+      shape.insert(shape.begin() + 3,
+                   p.rewriter.getIndexAttr(partsOfStatistic));
+    outs.push_back(tensor::EmptyOp::create(
+        p.rewriter, p.loc, shape,
+        isProduct ? p.rewriter.getBF16Type() : p.accumulator));
+  }
   scf::ForallOp forall = loopOverRows(p, outs);
   Value batch = forall.getInductionVar(0), head = forall.getInductionVar(1);
   Value first =
@@ -122,7 +188,8 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
   // All reads before the sum, which waits for the longest.
   Value output = read(p.op.getOutput(), {p.rows, p.vDim}),
         dOutput = read(p.op.getDOutput(), {p.rows, p.vDim});
-  Value lse = scaleLse(p, read(p.op.getLse(), p.rows, -kInfinity));
+  Value lse = read(p.op.getLse(), p.rows, -kInfinity);
+  lse = products[0] ? negateLse(p, lse) : scaleLse(p, lse);
   Value delta = sumProducts(p, output, dOutput);
   if (Value dLse = p.op.getDLse()) {
     SmallVector<AffineMap> identity(2, p.rewriter.getMultiDimIdentityMap(1));
@@ -134,16 +201,26 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
                      })
                 .front();
   }
-  SmallVector<OpFoldResult> at{
-      getAsOpFoldResult(batch), getAsOpFoldResult(head),
-      getAsOpFoldResult(forall.getInductionVar(2)), p.rewriter.getIndexAttr(0)},
-      one(4, p.rewriter.getIndexAttr(1)), size = one;
-  size[3] = sizes[3];
+  SmallVector<Value> tiles[] = {{lse}, {delta}};
+  if (products[0])
+    tiles[0] = splitInParts(p, lse);
+  if (products[1])
+    tiles[1] = splitInParts(p, negate(p, delta));
   p.rewriter.setInsertionPointToEnd(forall.getTerminator().getBody());
-  Value tiles[] = {lse, delta};
-  for (auto [tile, out] : llvm::zip_equal(tiles, forall.getRegionIterArgs()))
-    tensor::ParallelInsertSliceOp::create(p.rewriter, p.loc, tile, out, at,
-                                          size, one);
+  for (auto [parts, out] : llvm::zip_equal(tiles, forall.getRegionIterArgs()))
+    for (auto [i, part] : llvm::enumerate(parts)) {
+      SmallVector<OpFoldResult> at{
+          getAsOpFoldResult(batch), getAsOpFoldResult(head),
+          getAsOpFoldResult(forall.getInductionVar(2)),
+          p.rewriter.getIndexAttr(i)};
+      if (parts.size() > 1)
+        at.push_back(p.rewriter.getIndexAttr(0));
+      SmallVector<OpFoldResult> one(at.size(), p.rewriter.getIndexAttr(1)),
+          size = one;
+      size.back() = sizes[3];
+      tensor::ParallelInsertSliceOp::create(p.rewriter, p.loc, part, out, at,
+                                            size, one);
+    }
   return {forall.getResult(0), forall.getResult(1)};
 }
 

@@ -59,10 +59,12 @@ struct BackwardProblem {
 };
 
 /// Of each query, in tensors of batch x query heads x blocks x queries of a
-/// block: how far a block is from the next is known.
+/// block: how far a block is from the next is known. With `statistics =
+/// product` a block has rows of bf16 instead, whose sum is the negated number
+/// in the units of what a product makes.
 struct RowStatistics {
   /// Log-sum-exp in units of log 2; +inf where the row sees no key, or does not
-  /// exist: exp2(s - lse) is 0 there.
+  /// exist: exp2(s - lse) is 0 there. Rows: -log-sum-exp / scale.
   mlir::Value lse;
   /// rowsum(d_output * output) - d_lse.
   mlir::Value delta;

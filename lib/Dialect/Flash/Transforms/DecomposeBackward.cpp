@@ -39,7 +39,7 @@ struct BackwardStepBuilder {
   BackwardStepBuilder(RewriterBase &rewriter, BackwardStepOp op)
       : b(rewriter), op(op), loc(op.getLoc()), transposed(op.getTransposed()),
         rows(op.getQuery().getType().getDimSize(0)),
-        accumulator(op.getLse().getType().getElementType()),
+        accumulator(op.getAccumulatorType()),
         element(op.getQuery().getType().getElementType()),
         body(rewriter, op, rows, accumulator) {}
 
@@ -47,7 +47,8 @@ struct BackwardStepBuilder {
 
 private:
   Value contractHeadDims(Value ofQueries, Value ofQueriesT, Value ofKeys,
-                         Value ofKeysT);
+                         Value ofKeysT, Value statistic);
+  Value beginWith(Value statistic);
   Value gradientOfProbabilities();
   /// Whether tiles are cleared where they lie, on a GPU, so that scores, too,
   /// are those of cleared keys: it has the loop's other side in the rows.
@@ -85,8 +86,9 @@ private:
     return arith::ConstantOp::create(nested, l,
                                      nested.getFloatAttr(accumulator, value));
   }
-  /// exp2(factor * score - lse). With `isAnyNumber` the score may be infinite
-  /// where a row is padding, or sees no key; the probability is 0 there.
+  /// exp2(factor * score - lse); `lse` is null where the score contains it.
+  /// With `isAnyNumber` the score may be infinite where a row is padding, or
+  /// sees no key; the probability is 0 there.
   Value exponential(OpBuilder &nested, Location l, Value score, Value lse,
                     double factor, bool isAnyNumber);
 
@@ -100,10 +102,28 @@ private:
 };
 } // namespace
 
+/// Whether a statistic is what a product begins with.
+static bool isProduct(Value statistic) {
+  return cast<RankedTensorType>(statistic.getType()).getRank() == 2;
+}
+
+/// What scores or their gradients begin with: 0, or ones times the parts of a
+/// statistic, which is its number for each query.
+Value BackwardStepBuilder::beginWith(Value statistic) {
+  Value zero = filledTile(b, loc, body.getShape(), 0.0, accumulator);
+  if (!isProduct(statistic))
+    return zero;
+  auto type = cast<RankedTensorType>(statistic.getType());
+  Value ones = filledTile(b, loc, {body.getShape()[0], type.getDimSize(0)}, 1.0,
+                          type.getElementType());
+  return contract(b, loc, ones, statistic, zero, {0, 2}, {2, 1});
+}
+
 /// Queries times keys over their head dims, in the form of scores.
 Value BackwardStepBuilder::contractHeadDims(Value ofQueries, Value ofQueriesT,
-                                            Value ofKeys, Value ofKeysT) {
-  Value zero = filledTile(b, loc, body.getShape(), 0.0, accumulator);
+                                            Value ofKeys, Value ofKeysT,
+                                            Value statistic) {
+  Value zero = beginWith(statistic);
   SmallVector<unsigned> queryDims{0, 2}, keyDims{1, 2};
   if (transposed)
     std::swap(queryDims[0], keyDims[0]);
@@ -120,14 +140,14 @@ Value BackwardStepBuilder::contractHeadDims(Value ofQueries, Value ofQueriesT,
              : contract(b, loc, ofQueries, ofKeys, zero, queryDims, keyDims);
 }
 
-/// dP = dO V^T.
+/// dP = dO V^T, less delta where that is a part of the product.
 Value BackwardStepBuilder::gradientOfProbabilities() {
   Value dOutput = op.getDOutput(), dOutputT = op.getDOutputT();
   if (!op.getValueT())
     return contractHeadDims(dOutput, dOutputT, body.hideUnseen(op.getValue()),
-                            Value());
-  return body.hideGradients(
-      contractHeadDims(dOutput, dOutputT, op.getValue(), op.getValueT()));
+                            Value(), op.getDelta());
+  return body.hideGradients(contractHeadDims(dOutput, dOutputT, op.getValue(),
+                                             op.getValueT(), op.getDelta()));
 }
 
 Value BackwardStepBuilder::exponential(OpBuilder &nested, Location l,
@@ -135,8 +155,9 @@ Value BackwardStepBuilder::exponential(OpBuilder &nested, Location l,
                                        bool isAnyNumber) {
   Value scaled =
       arith::MulFOp::create(nested, l, score, constant(nested, l, factor));
-  Value p = math::Exp2Op::create(nested, l,
-                                 arith::SubFOp::create(nested, l, scaled, lse));
+  if (lse)
+    scaled = arith::SubFOp::create(nested, l, scaled, lse);
+  Value p = math::Exp2Op::create(nested, l, scaled);
   if (!isAnyNumber)
     return p;
   Value none = arith::CmpFOp::create(
@@ -147,57 +168,74 @@ Value BackwardStepBuilder::exponential(OpBuilder &nested, Location l,
 
 Value BackwardStepBuilder::probabilities(Value scores, double factor) {
   bool isAnyNumber = !op.getScoreBody().empty();
+  SmallVector<Value> inputs{scores};
+  SmallVector<AffineMap> maps{scoreMap()};
+  if (!isProduct(op.getLse())) {
+    inputs.push_back(op.getLse());
+    maps.push_back(queryMap());
+  }
   return mapTiles(
-             b, loc, body.getShape(), {scores, op.getLse()},
-             {scoreMap(), queryMap()}, element,
+             b, loc, body.getShape(), inputs, maps, element,
              [&](OpBuilder &nested, Location l, ValueRange in) {
+               Value lse = in.size() > 1 ? in[1] : Value();
                return SmallVector<Value>{round(
                    nested, l,
-                   exponential(nested, l, in[0], in[1], factor, isAnyNumber))};
+                   exponential(nested, l, in[0], lse, factor, isAnyNumber))};
              })
       .front();
 }
 
 std::pair<Value, Value> BackwardStepBuilder::probabilitiesAndGradient(
     const ScoreBody::Differentiated &scores, double factor, Value dP) {
-  SmallVector<Value> inputs{scores.scores, dP, op.getLse(), op.getDelta()};
-  SmallVector<AffineMap> maps{scoreMap(), scoreMap(), queryMap(), queryMap()};
-  if (scores.derivative) {
-    inputs.push_back(scores.derivative);
-    maps.push_back(scoreMap());
-  }
+  SmallVector<Value> inputs{scores.scores, dP};
+  SmallVector<AffineMap> maps{scoreMap(), scoreMap()};
+  auto add = [&](Value input, AffineMap map) -> std::optional<size_t> {
+    inputs.push_back(input);
+    maps.push_back(map);
+    return inputs.size() - 1;
+  };
+  std::optional<size_t> lse, delta, derivative;
+  if (!isProduct(op.getLse()))
+    lse = add(op.getLse(), queryMap());
+  if (!isProduct(op.getDelta()))
+    delta = add(op.getDelta(), queryMap());
+  if (scores.derivative)
+    derivative = add(scores.derivative, scoreMap());
   SmallVector<Type> types{element};
   if (op.getDValue())
     types.push_back(element);
-  SmallVector<Value> tiles = mapTiles(
-      b, loc, body.getShape(), inputs, maps, types,
-      [&](OpBuilder &nested, Location l, ValueRange in) {
-        Value p = exponential(nested, l, in[0], in[2], factor,
-                              /*isAnyNumber=*/!scores.isBounded);
-        Value d = arith::MulFOp::create(
-            nested, l, p, arith::SubFOp::create(nested, l, in[1], in[3]));
-        if (scores.derivative)
-          d = arith::MulFOp::create(nested, l, d, in[4]);
-        // What has no probability (it is hidden, or padding) has no gradient,
-        // whatever the derivative is.
-        if (!scores.isBounded) {
-          Value zero = constant(nested, l, 0);
-          Value none = arith::CmpFOp::create(
-              nested, l, arith::CmpFPredicate::OEQ, p, zero);
-          d = arith::SelectOp::create(nested, l, none, zero, d);
-        }
-        SmallVector<Value> results{round(nested, l, d)};
-        if (op.getDValue())
-          results.insert(results.begin(), round(nested, l, p));
-        return results;
-      });
+  SmallVector<Value> tiles =
+      mapTiles(b, loc, body.getShape(), inputs, maps, types,
+               [&](OpBuilder &nested, Location l, ValueRange in) {
+                 Value p =
+                     exponential(nested, l, in[0], lse ? in[*lse] : Value(),
+                                 factor, /*isAnyNumber=*/!scores.isBounded);
+                 Value d = in[1];
+                 if (delta)
+                   d = arith::SubFOp::create(nested, l, d, in[*delta]);
+                 d = arith::MulFOp::create(nested, l, p, d);
+                 if (derivative)
+                   d = arith::MulFOp::create(nested, l, d, in[*derivative]);
+                 // What has no probability (it is hidden, or padding) has no
+                 // gradient, whatever the derivative is.
+                 if (!scores.isBounded) {
+                   Value zero = constant(nested, l, 0);
+                   Value none = arith::CmpFOp::create(
+                       nested, l, arith::CmpFPredicate::OEQ, p, zero);
+                   d = arith::SelectOp::create(nested, l, none, zero, d);
+                 }
+                 SmallVector<Value> results{round(nested, l, d)};
+                 if (op.getDValue())
+                   results.insert(results.begin(), round(nested, l, p));
+                 return results;
+               });
   return {op.getDValue() ? tiles.front() : Value(), tiles.back()};
 }
 
 FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
   bool wantsScores = op.getDQuery() || op.getDKey();
   Value s = contractHeadDims(op.getQuery(), op.getQueryT(), op.getKey(),
-                             op.getKeyT());
+                             op.getKeyT(), op.getLse());
   // The products that need nothing of each other come first.
   Value dP;
   if (wantsScores)

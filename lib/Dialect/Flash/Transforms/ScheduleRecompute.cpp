@@ -40,10 +40,23 @@ static bool hasHeadForEachCore(AttentionBackwardOp op, int64_t cores) {
   return batches * heads >= cores;
 }
 
+/// Whether a step's statistics are rather part of its products: where products
+/// run beside everything else, and a factor keeps LSE / scale a number.
+static bool wantsProductOfStatistics(AttentionBackwardOp op,
+                                     TargetAttr target) {
+  constexpr double least = 1.0 / (1 << 20);
+  return target.hasWgmma() && op.getScaleOrDefault() >= least &&
+         op.getQuery().getType().getElementTypeBitWidth() == 16;
+}
+
 static RecomputeAttr chooseRecompute(AttentionBackwardOp op, TargetAttr target,
                                      bool deterministic) {
   auto get = [&](OuterLoop outer, GradientSum sum) {
-    return RecomputeAttr::get(op.getContext(), outer, sum);
+    StatisticsForm statistics =
+        outer == OuterLoop::Keys && wantsProductOfStatistics(op, target)
+            ? StatisticsForm::Product
+            : StatisticsForm::Operands;
+    return RecomputeAttr::get(op.getContext(), outer, sum, statistics);
   };
   bool ofKeys = op.getDKey() || op.getDValue();
   if (!ofKeys)
@@ -101,6 +114,11 @@ static LogicalResult checkRecompute(AttentionBackwardOp op, TargetAttr target) {
            << "has sum = owned, by which one block walks all keys of a head: "
               "on a GPU write #flash.recompute<outer = keys, sum = added>, or "
               "<outer = both> for a fixed order";
+  if (recompute.getStatistics() == StatisticsForm::Product &&
+      (recompute.getOuter() != OuterLoop::Keys || target.isCPU()))
+    return op.emitOpError()
+           << "has statistics = product, which is for blocks of keys outside "
+              "on a GPU: leave it out, or write statistics = operands";
   return success();
 }
 

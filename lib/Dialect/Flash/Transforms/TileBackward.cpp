@@ -147,6 +147,7 @@ private:
 
   KeyTiles keyTiles(Value first);
   QueryTiles queryTiles(Value first);
+  Value readParts(Value tensor, Value first);
   Sums step(const QueryTiles &queries, const KeyTiles &keys, const Sums &sums,
             bool transposed);
   Sums stepUnlessHidden(const QueryTiles &queries, const KeyTiles &keys,
@@ -244,6 +245,33 @@ KeyTiles BackwardTiler::keyTiles(Value first) {
   return tiles;
 }
 
+/// The parts of a statistic as the operand of a product: rows of 0 behind them.
+Value BackwardTiler::readParts(Value tensor, Value first) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  int64_t parts = type.getDimSize(3), rows = type.getDimSize(4);
+  OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
+  SmallVector<OpFoldResult> at{getAsOpFoldResult(batch),
+                               getAsOpFoldResult(queryHead),
+                               getAsOpFoldResult(index.div(
+                                   first, index.constant(rows))),
+                               zero, zero},
+      sizes{one, one, one, rewriter.getIndexAttr(parts),
+            rewriter.getIndexAttr(rows)},
+      ones(5, one);
+  Type element = type.getElementType();
+  Value slice = tensor::ExtractSliceOp::create(
+      rewriter, loc, RankedTensorType::get({parts, rows}, element), tensor, at,
+      sizes, ones);
+  constexpr int64_t columnsOfStep = 16;
+  SmallVector<OpFoldResult> low(2, zero),
+      high{rewriter.getIndexAttr(columnsOfStep - parts), zero};
+  Value none = arith::ConstantOp::create(rewriter, loc,
+                                         rewriter.getFloatAttr(element, 0.0));
+  return tensor::PadOp::create(
+      rewriter, loc, RankedTensorType::get({columnsOfStep, rows}, element),
+      slice, low, high, none);
+}
+
 QueryTiles BackwardTiler::queryTiles(Value first) {
   QueryTiles tiles{
       first, p.existing(first, p.numQueries, p.rows), {}, {}, {}, {}, {}, {}};
@@ -255,6 +283,8 @@ QueryTiles BackwardTiler::queryTiles(Value first) {
   tiles.dOutput = read(op.getDOutput(), p.vDim);
   auto readRows = [&](Value tensor) -> Value {
     auto type = cast<RankedTensorType>(tensor.getType());
+    if (type.getRank() == 5)
+      return readParts(tensor, first);
     Value size = index.constant(type.getDimSize(3));
     Value block = index.div(first, size);
     SmallVector<OpFoldResult> at{

@@ -72,13 +72,15 @@ int64_t flash::tile::getKernelCluster(Operation *kernel) {
 
 static LogicalResult verifyWarps(gpu::GPUFuncOp kernel, int64_t warps) {
   WalkResult result = kernel.walk([&](Operation *op) {
+    int64_t around = op->getParentOfType<InTurnOp>() ? 4 : warps;
     for (Type type : op->getResultTypes()) {
       if (auto pending = dyn_cast<PendingType>(type))
         type = pending.getAccumulator();
       auto fragment = dyn_cast<FragmentType>(type);
-      if (fragment && fragment.getWarps() != warps) {
+      if (fragment && fragment.getWarps() != around) {
         op->emitOpError() << "has a fragment of " << fragment.getWarps()
-                          << " warps in a kernel of " << warps;
+                          << " warps in a kernel of " << around
+                          << (around == warps ? "" : " at a time");
         return WalkResult::interrupt();
       }
     }

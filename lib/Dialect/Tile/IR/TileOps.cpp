@@ -21,6 +21,34 @@
 using namespace mlir;
 using namespace flash::tile;
 
+static ParseResult
+parseHelpers(OpAsmParser &parser, ArrayAttr &names,
+             SmallVectorImpl<std::unique_ptr<Region>> &helpers) {
+  SmallVector<Attribute> all;
+  while (succeeded(parser.parseOptionalKeyword("helper"))) {
+    StringAttr name;
+    helpers.push_back(std::make_unique<Region>());
+    if (parser.parseAttribute(name) || parser.parseRegion(*helpers.back()))
+      return failure();
+    SpecializeOp::ensureTerminator(
+        *helpers.back(), parser.getBuilder(),
+        parser.getEncodedSourceLoc(parser.getCurrentLocation()));
+    all.push_back(name);
+  }
+  if (!all.empty())
+    names = parser.getBuilder().getArrayAttr(all);
+  return success();
+}
+
+static void printHelpers(OpAsmPrinter &printer, Operation *, ArrayAttr names,
+                         RegionRange helpers) {
+  for (auto [i, helper] : llvm::enumerate(helpers)) {
+    printer << " helper " << names[i] << ' ';
+    printer.printRegion(*helper, /*printEntryBlockArgs=*/false,
+                        /*printBlockTerminators=*/false);
+  }
+}
+
 #define GET_OP_CLASSES
 #include "flash/Dialect/Tile/IR/TileOps.cpp.inc"
 
@@ -112,6 +140,9 @@ LogicalResult MmaStartOp::verify() {
   if (!getInstruction().isAsynchronous())
     return emitOpError() << "needs an asynchronous instruction, not "
                          << getInstruction();
+  if (getAcc() && getOnto())
+    return emitOpError() << "adds to an accumulator or onto a product in "
+                            "flight, not both";
   return verifyProduct(*this, getInstruction(), getA().getType(),
                        getTransposeA(), getB().getType(), getTransposeB(),
                        getResult().getType().getAccumulator());
@@ -141,14 +172,35 @@ LogicalResult MmaWaitOp::verify() {
 //===----------------------------------------------------------------------===//
 
 void SpecializeOp::build(OpBuilder &builder, OperationState &state,
-                         int64_t producerRegisters, int64_t consumerRegisters) {
+                         int64_t producerRegisters, int64_t consumerRegisters,
+                         ArrayRef<StringRef> helpers) {
   state.addAttribute(getProducerRegistersAttrName(state.name),
                      builder.getI64IntegerAttr(producerRegisters));
   state.addAttribute(getConsumerRegistersAttrName(state.name),
                      builder.getI64IntegerAttr(consumerRegisters));
+  if (!helpers.empty())
+    state.addAttribute(getHelperNamesAttrName(state.name),
+                       builder.getStrArrayAttr(helpers));
   ensureTerminator(*state.addRegion(), builder, state.location);
+  // No watcher.
   state.addRegion();
-  ensureTerminator(*state.addRegion(), builder, state.location);
+  for (size_t i = 0; i < 1 + helpers.size(); ++i)
+    ensureTerminator(*state.addRegion(), builder, state.location);
+}
+
+Region *SpecializeOp::getRole(StringRef name) {
+  if (name == "producer")
+    return &getProducer();
+  if (name == "watcher" && !getWatcher().empty())
+    return &getWatcher();
+  if (name == "consumers")
+    return &getConsumers();
+  if (ArrayAttr names = getHelperNamesAttr())
+    for (auto [other, region] :
+         llvm::zip_equal(names.getAsValueRange<StringAttr>(), getHelpers()))
+      if (other == name)
+        return &region;
+  return nullptr;
 }
 
 LogicalResult SpecializeOp::verify() {
@@ -158,6 +210,14 @@ LogicalResult SpecializeOp::verify() {
     if (registers < 24 || registers > 256 || registers % 8 != 0)
       return emitOpError() << "gives a role " << registers
                            << " registers, not a multiple of 8 from 24 to 256";
+  size_t names = getHelperNamesAttr() ? getHelperNamesAttr().size() : 0;
+  int64_t room = maxHelpers - !getWatcher().empty();
+  if (names != getHelpers().size() || int64_t(names) > room)
+    return emitOpError() << "has " << getHelpers().size() << " helpers and "
+                         << names << " names of helpers; "
+                         << (room < maxHelpers ? "beside a watcher " : "")
+                         << "there are at most " << room
+                         << ", each with a name";
   auto kernel = dyn_cast<gpu::GPUFuncOp>((*this)->getParentOp());
   int64_t warps = getKernelWarps(*this);
   if (!kernel || warps == 0)
@@ -190,6 +250,24 @@ static LogicalResult verifyTurn(Operation *op) {
 
 LogicalResult TakeTurnOp::verify() { return verifyTurn(*this); }
 LogicalResult PassTurnOp::verify() { return verifyTurn(*this); }
+
+void InTurnOp::build(OpBuilder &builder, OperationState &state, Value turn,
+                     Value when) {
+  state.addOperands(turn);
+  if (when)
+    state.addOperands(when);
+  ensureTerminator(*state.addRegion(), builder, state.location);
+}
+
+LogicalResult InTurnOp::verify() {
+  if (failed(verifyTurn(*this)))
+    return failure();
+  if (getBody()
+          .walk([](InTurnOp) { return WalkResult::interrupt(); })
+          .wasInterrupted())
+    return emitOpError() << "has a turn within its body";
+  return success();
+}
 
 //===----------------------------------------------------------------------===//
 // Host

@@ -347,7 +347,76 @@ LogicalResult FillOp::verify() {
   if (isInProducer(*this))
     return emitOpError() << "is not for a producer, whose warps have no "
                             "fragments: use flash_tile.put";
+  FragmentType value = getValue().getType();
+  if (value.getElementType().isF32() && isa<AccLayoutAttr>(value.getLayout())) {
+    SharedType tile = ring.getTile();
+    if (ArrayRef<int64_t>{tile.getRows(), tile.getColumns()} !=
+            value.getShape() ||
+        !tile.getElementType().isF32())
+      return emitOpError() << "fills stages of " << tile << " with " << value;
+    return success();
+  }
   return verifyOperandTile(*this, getValue().getType(), ring.getTile());
+}
+
+LogicalResult RingOp::verify() {
+  if (!getWith())
+    return success();
+  RingType own = getRing().getType(), other = getWith().getType();
+  auto leader = getWith().getDefiningOp<RingOp>();
+  if (!leader || leader.getWith())
+    return emitOpError() << "has the barriers of a ring that has none of its "
+                            "own";
+  if (own.getStages() != other.getStages() ||
+      own.getKind() != RingKind::MBarrier ||
+      other.getKind() != RingKind::MBarrier || own.getCluster() != 1 ||
+      other.getCluster() != 1)
+    return emitOpError() << "shares barriers as " << own << " with " << other
+                         << ": both are of kind mbarrier, of one block, and "
+                            "have as many stages";
+  if (own.getWatched())
+    return emitOpError() << "is watched: that is the part of the ring that has "
+                            "the barriers";
+  for (Operation *user : getRing().getUsers())
+    if (isa<ReleaseOp, FillOp>(user))
+      return emitOpError() << "is filled by flash_tile.put and released with "
+                              "the other ring";
+  return success();
+}
+
+SmallVector<RingOp, 2> RingOp::getCompanions() {
+  SmallVector<RingOp, 2> companions;
+  for (Operation *user : getRing().getUsers())
+    if (auto ring = dyn_cast<RingOp>(user))
+      companions.push_back(ring);
+  return companions;
+}
+
+LogicalResult StoreTileOp::verify() {
+  auto roles = (*this)->getParentOfType<SpecializeOp>();
+  if (!roles || roles.getConsumers().isAncestor((*this)->getParentRegion()))
+    return emitOpError() << "stands in a role of one thread of a "
+                            "flash_tile.specialize; computing warps have "
+                            "flash_tile.store_async";
+  SharedType tile = getTile().getType();
+  TensorMapType map = getDestination().getType();
+  if (map.getElementType() != tile.getElementType())
+    return emitOpError() << "stores " << tile << " by a map of "
+                         << map.getElementType();
+  if (getAdd() && !tile.getElementType().isF32())
+    return emitOpError() << "adds elements of f32, not of "
+                         << tile.getElementType();
+  if (int64_t(getOffsets().size()) != map.getRank())
+    return emitOpError() << "has " << getOffsets().size()
+                         << " offsets for a tensor of rank " << map.getRank();
+  int64_t rows = 1;
+  for (int64_t size : map.getBox().drop_back())
+    rows *= size;
+  if (rows != tile.getRows() || map.getBox().back() != tile.getPanelColumns())
+    return emitOpError() << "needs a box of " << tile.getRows() << " rows of "
+                         << tile.getPanelColumns() << " columns, but has "
+                         << map;
+  return success();
 }
 
 /// Of a body that says whether a query's row sees a row of the tile.

@@ -8,24 +8,26 @@
 //
 //   for %i iter_args(%n) { %s = mma_start %a, ring[%n] ; mma_wait %s ; ... }
 //   ->  %first = mma_start %a, ring[%n0]
-//       for %i iter_args(%n, %s = %first) {
-//         mma_wait %s ; ...
-//         %next = mma_start %a, ring[%n + 1] ; yield %next
+//       for %i iter_args(%n, %s = %first, %t = ring[%n0]) {
+//         mma_wait %s ; ... what else reads the stage reads %t
+//         %next = mma_start %a, ring[%n + 1] ; yield %next, ring[%n + 1]
 //       }
 //       mma_wait
 //
 // The first product of an iteration reads only what is loaded, so that it can
 // run over the end of the one before. The product behind the last iteration
 // reads what a stage happens to hold, and nobody reads its result: no branch.
-// ptxas follows a product over the end of a loop if it starts behind a wait for
-// all others and is waited for before another starts; it serialises products
-// otherwise (C7514). The ring asks for a stage more.
+// It starts beside the last products where registers hold all of them, else
+// behind their wait. ptxas follows a product over the end of a loop if it is
+// waited for before another starts; it serialises products otherwise (C7514).
+// The ring asks for a stage more.
 //
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
 #include "PassGate.h"
+#include "ProductLoops.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -41,15 +43,30 @@ using namespace flash;
 using namespace flash::tile;
 
 namespace {
-/// A product that can start an iteration ahead.
+/// A product that can start an iteration ahead, with those before it that it
+/// continues.
 struct EarlyProduct {
-  MmaStartOp start;
-  /// What it reads of this iteration, and that iteration's number, which the
-  /// loop counts.
-  GetOp get;
+  /// In their order, and what each reads of this iteration.
+  SmallVector<MmaStartOp> starts;
+  SmallVector<GetOp> gets;
+  /// The iteration's number, which the loop counts.
   BlockArgument count;
+  MmaWaitOp wait;
+
+  Value getResult() { return starts.back().getResult(); }
 };
 } // namespace
+
+/// The stage that the product reads, if that is all that it needs of an
+/// iteration.
+static GetOp findStage(scf::ForOp loop, MmaStartOp start) {
+  auto get = start.getB().getDefiningOp<GetOp>();
+  bool ready = !start.getAcc() && get && get->getBlock() == loop.getBody() &&
+               !get.getWhen() && !get.getRows() &&
+               loop.isDefinedOutsideOfLoop(start.getA()) &&
+               start.getResult().hasOneUse();
+  return ready ? get : GetOp();
+}
 
 /// The first product of a loop whose left operand stays and whose right one is
 /// the stage of a ring for this iteration.
@@ -57,15 +74,22 @@ static EarlyProduct findEarlyProduct(scf::ForOp loop) {
   auto starts = loop.getBody()->getOps<MmaStartOp>();
   if (starts.empty())
     return {};
+  EarlyProduct early;
   MmaStartOp start = *starts.begin();
-  auto get = start.getB().getDefiningOp<GetOp>();
-  if (start.getAcc() || !get || get->getBlock() != loop.getBody() ||
-      get.getWhen() || get.getRows() ||
-      !loop.isDefinedOutsideOfLoop(start.getA()) ||
-      !start.getResult().hasOneUse() ||
-      !isa<MmaWaitOp>(*start.getResult().user_begin()))
+  while (start) {
+    GetOp get = findStage(loop, start);
+    if (!get || (!early.gets.empty() &&
+                 get.getIteration() != early.gets[0].getIteration()))
+      return {};
+    early.starts.push_back(start);
+    early.gets.push_back(get);
+    Operation *user = *start.getResult().user_begin();
+    early.wait = dyn_cast<MmaWaitOp>(user);
+    start = dyn_cast<MmaStartOp>(user);
+  }
+  if (!early.wait)
     return {};
-  auto count = dyn_cast<BlockArgument>(get.getIteration());
+  auto count = dyn_cast<BlockArgument>(early.gets[0].getIteration());
   if (!count || count.getOwner() != loop.getBody() ||
       count == loop.getInductionVar())
     return {};
@@ -74,19 +98,79 @@ static EarlyProduct findEarlyProduct(scf::ForOp loop) {
   if (!next || next.getLhs() != count ||
       getConstantIntValue(next.getRhs()) != 1)
     return {};
-  return {start, get, count};
+  early.count = count;
+  return early;
 }
 
-/// Builds the product of iteration `count`, which there is where `when` holds.
-static MmaStartOp buildStart(OpBuilder &builder, EarlyProduct early,
-                             Value count, Value when) {
-  Location loc = early.start.getLoc();
-  auto get = GetOp::create(
-      builder, loc, early.get.getTile().getType(), early.get.getRing(), count,
-      builder.getI64IntegerAttr(0), when, /*rows=*/Value());
+/// Builds the product of iteration `count`, which there is where `when` holds:
+/// its stages, and the product.
+static SmallVector<Value> buildStart(OpBuilder &builder, EarlyProduct early,
+                                     Value count, Value when) {
   IRMapping mapping;
-  mapping.map(early.get.getTile(), get.getTile());
-  return cast<MmaStartOp>(builder.clone(*early.start, mapping));
+  SmallVector<Value> results;
+  for (GetOp get : early.gets) {
+    auto next = GetOp::create(builder, get.getLoc(), get.getTile().getType(),
+                              get.getRing(), count,
+                              builder.getI64IntegerAttr(0), when,
+                              /*rows=*/Value());
+    mapping.map(get.getTile(), next.getTile());
+    results.push_back(next.getTile());
+  }
+  for (MmaStartOp start : early.starts)
+    builder.clone(*start, mapping);
+  results.push_back(mapping.lookup(early.getResult()));
+  return results;
+}
+
+/// Behind the last product, if there are registers for this one beside those
+/// since the last wait for all; else behind the last wait, and behind what a
+/// warpgroup does in its turn: the registers of both are free.
+static Operation *findPlace(scf::ForOp loop, EarlyProduct early) {
+  Operation *lastWait = nullptr, *lastStart = nullptr;
+  int64_t held = 0, heldAtLast = 0;
+  bool hasTurn = false;
+  for (Operation &op : *loop.getBody()) {
+    hasTurn |= isa<InTurnOp>(op);
+    if (isa<MmaWaitOp, InTurnOp>(op))
+      lastWait = &op;
+    if (auto wait = dyn_cast<MmaWaitOp>(op); wait && wait.getInFlight() == 0)
+      held = 0;
+    auto start = dyn_cast<MmaStartOp>(op);
+    if (!start || llvm::is_contained(early.starts, start))
+      continue;
+    bool isNew = !start.getAcc() && !start.getOnto();
+    held += countRegisters(start.getA()) +
+            (isNew ? countRegisters(start.getResult()) : 0);
+    heldAtLast = held;
+    lastStart = &op;
+  }
+  for (Value carried : loop.getRegionIterArgs())
+    heldAtLast += countRegisters(carried);
+  bool fits = heldAtLast + countRegisters(early.getResult()) <=
+              getFragmentRegisters(loop->getParentOfType<SpecializeOp>());
+  return fits && !hasTurn && lastStart ? lastStart : lastWait;
+}
+
+/// Keeps `pending` in flight through the waits of its block behind it.
+static Value passThroughWaits(Value pending, int64_t groups) {
+  SmallVector<MmaWaitOp> waits;
+  for (Operation *op = pending.getDefiningOp(); op; op = op->getNextNode())
+    if (auto wait = dyn_cast<MmaWaitOp>(op))
+      waits.push_back(wait);
+  for (MmaWaitOp wait : waits) {
+    OpBuilder builder(wait);
+    SmallVector<Value> operands(wait.getPending());
+    SmallVector<Type> types(wait.getResultTypes());
+    operands.push_back(pending);
+    types.push_back(pending.getType());
+    auto both = MmaWaitOp::create(
+        builder, wait.getLoc(), types, operands,
+        builder.getI64IntegerAttr(wait.getInFlight() + groups));
+    wait.replaceAllUsesWith(both.getResults().drop_back());
+    pending = both.getResults().back();
+    wait.erase();
+  }
+  return pending;
 }
 
 /// The pending product leaves the wait, which has waited for it before.
@@ -117,28 +201,25 @@ static void leaveWait(OpBuilder &builder, MmaWaitOp wait, Value pending,
 }
 
 static void advance(scf::ForOp loop, EarlyProduct early) {
-  Location loc = early.start.getLoc();
+  Location loc = early.starts[0].getLoc();
   OpBuilder builder(loop);
   auto isBefore = [&](Value place) {
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::slt, place,
                                  loop.getUpperBound())
         .getResult();
   };
-  Value first =
+  SmallVector<Value> first =
       buildStart(builder, early, loop.getTiedLoopInit(early.count)->get(),
                  isBefore(loop.getLowerBound()));
 
-  // The next one, in registers that the last wait of all products has freed.
-  MmaWaitOp last;
-  for (auto wait : loop.getBody()->getOps<MmaWaitOp>())
-    last = wait;
-  builder.setInsertionPointAfter(last);
+  builder.setInsertionPointAfter(findPlace(loop, early));
   Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   Value more = isBefore(arith::AddIOp::create(
       builder, loc, loop.getInductionVar(), loop.getStep()));
-  MmaStartOp next =
+  SmallVector<Value> next =
       buildStart(builder, early,
                  arith::AddIOp::create(builder, loc, early.count, one), more);
+  next.back() = passThroughWaits(next.back(), early.starts.size());
 
   IRRewriter rewriter(loop.getContext());
   rewriter.setInsertionPoint(loop);
@@ -146,25 +227,33 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
       loop.replaceWithAdditionalYields(
               rewriter, first, /*replaceInitOperandUsesInLoop=*/false,
               [&](OpBuilder &, Location, ArrayRef<BlockArgument>) {
-                return SmallVector<Value>{next.getResult()};
+                return next;
               })
           ->getOperation());
 
-  // This one is complete before another starts.
+  // The stages have been waited for. This product is complete before another
+  // starts.
+  ValueRange carriedTiles =
+      ValueRange(loop.getRegionIterArgs()).take_back(next.size()).drop_back();
+  for (auto [get, tile] : llvm::zip_equal(early.gets, carriedTiles))
+    get.getTile().replaceAllUsesWith(tile);
   Value carried = loop.getRegionIterArgs().back();
-  builder.setInsertionPoint(early.start);
+  builder.setInsertionPoint(early.starts[0]);
   auto wait = MmaWaitOp::create(
       builder, loc, cast<PendingType>(carried.getType()).getAccumulator(),
       carried, builder.getI64IntegerAttr(0));
-  auto old = cast<MmaWaitOp>(*early.start.getResult().user_begin());
-  leaveWait(builder, old, early.start.getResult(), wait.getResult(0));
-  early.start.erase();
+  leaveWait(builder, early.wait, early.getResult(), wait.getResult(0));
+  for (MmaStartOp start : llvm::reverse(early.starts))
+    start.erase();
+  for (GetOp get : early.gets) {
+    if (auto ring = get.getRing().getDefiningOp<RingOp>())
+      ring.setAhead(true);
+    get.erase();
+  }
 
   builder.setInsertionPointAfter(loop);
   MmaWaitOp::create(builder, loc, wait.getResult(0).getType(),
                     loop.getResults().back(), builder.getI64IntegerAttr(0));
-  if (auto ring = early.get.getRing().getDefiningOp<RingOp>())
-    ring.setAhead(true);
 }
 
 namespace {
@@ -180,7 +269,7 @@ struct TileAdvanceProductsPass
         loops.push_back(loop);
     });
     for (scf::ForOp loop : loops)
-      if (EarlyProduct early = findEarlyProduct(loop); early.start) {
+      if (EarlyProduct early = findEarlyProduct(loop); early.count) {
         advance(loop, early);
         ++numAdvanced;
       }

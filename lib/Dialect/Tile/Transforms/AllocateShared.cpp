@@ -10,15 +10,18 @@
 //   ->  %r = flash_tile.ring {shared_offset = 32768 : i64} : ...
 //
 // One after the other: rings and tiles of these kernels live to the end. Only
-// asynchronous stores share their place: each waits for the one before. Rings
-// that are read ahead get a stage more if there is room. It runs last on L3,
-// when the number of stages is decided.
+// asynchronous stores share their place: each waits for the one before. At the
+// end of the consumers each takes the place of a ring that nobody uses any
+// more, behind a barrier, and need not go in parts. Rings that are read ahead
+// get a stage more if there is room. It runs last on L3, when the number of
+// stages is decided.
 //
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 
 #include "mlir/Interfaces/LoopLikeInterface.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
 
 namespace flash::tile {
@@ -54,6 +57,28 @@ static bool isMetByAll(Operation *op) {
   return true;
 }
 
+/// Whether nobody uses the ring any more once all consumers have come to
+/// `store`: they have waited for what the producer puts there, and a watcher
+/// looks at, which is once, or have filled it themselves.
+static bool isOverBefore(RingOp ring, StoreAsyncOp store) {
+  auto roles = store->getParentOfType<SpecializeOp>();
+  if (!roles || store->getParentRegion() != &roles.getConsumers())
+    return false;
+  Block *consumers = store->getBlock();
+  bool isAwaited = false;
+  for (Operation *user : ring->getUsers()) {
+    Operation *here = consumers->findAncestorOpInBlock(*user);
+    // What is awaited has been put, and watched, before.
+    Region *role = user->getParentRegion();
+    bool isMadeOnce = (isa<PutOp>(user) && role == &roles.getProducer()) ||
+                      (isa<WatchOp>(user) && role == &roles.getWatcher());
+    if (!isMadeOnce && (!here || !here->isBeforeInBlock(store)))
+      return false;
+    isAwaited |= isa<GetOp>(user) && here;
+  }
+  return isAwaited;
+}
+
 namespace {
 /// Tiles of asynchronous stores, and the place that they share.
 class StorePlaces {
@@ -84,6 +109,39 @@ public:
     return bytes;
   }
 
+  /// A ring for each store, in whose place it is, whole, if there are so many;
+  /// the first store is behind a barrier.
+  static llvm::MapVector<Operation *, RingOp> takeRings(gpu::GPUFuncOp kernel) {
+    SmallVector<StoreAsyncOp> stores;
+    kernel.walk([&](StoreAsyncOp store) { stores.push_back(store); });
+    // One store that is whole has a place of its own, and no barrier.
+    if (stores.empty() || (stores.size() == 1 && !stores.front().getColumns()))
+      return {};
+    llvm::MapVector<Operation *, RingOp> taken;
+    for (StoreAsyncOp store : stores) {
+      FragmentType type = store.getValue().getType();
+      int64_t bytes = SharedType::get(type.getRows(), type.getColumns(),
+                                      type.getElementType())
+                          .getSizeInBytes();
+      for (auto ring : kernel.getOps<RingOp>()) {
+        RingType of = ring.getRing().getType();
+        bool isFree = llvm::none_of(
+            taken, [&](auto &other) { return other.second == ring; });
+        if (isFree && of.getTile().getSizeInBytes() * of.getStages() >= bytes &&
+            isOverBefore(ring, stores.front())) {
+          taken[store] = ring;
+          break;
+        }
+      }
+      if (!taken.contains(store))
+        return {};
+    }
+    for (auto [store, ring] : taken)
+      cast<StoreAsyncOp>(store).removeColumnsAttr();
+    stores.front().setBarrier(true);
+    return taken;
+  }
+
 private:
   SmallVector<SmallVector<StoreAsyncOp>> tiles;
   bool shared = true;
@@ -91,8 +149,10 @@ private:
 } // namespace
 
 /// Gives each op its place; returns how many bytes all of them need. `ofStores`
-/// are those that all asynchronous stores share, if they do.
-static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores) {
+/// are those that all asynchronous stores share, if they do; those in `taken`
+/// are in the place of a ring.
+static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores,
+                     llvm::MapVector<Operation *, RingOp> &taken) {
   Builder builder(kernel.getContext());
   int64_t offset = 0, end = 0;
   auto placeAt = [&](auto op, int64_t at, int64_t bytes) {
@@ -106,6 +166,8 @@ static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores) {
     if (auto load = dyn_cast<LoadOp>(op))
       place(load, load.getTile().getType().getSizeInBytes());
     else if (auto store = dyn_cast<StoreAsyncOp>(op)) {
+      if (RingOp ring = taken.lookup(store))
+        return store.setSharedOffsetAttr(ring.getSharedOffsetAttr());
       IntegerAttr &shared = stores[ofStores ? Type() : Type(store.getTile())];
       if (shared)
         return store.setSharedOffsetAttr(shared);
@@ -125,6 +187,16 @@ static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores) {
   return end;
 }
 
+/// Changes how many stages a ring has, and those that have its barriers.
+static void addStages(RingOp ring, int64_t count) {
+  SmallVector<RingOp, 2> rings = ring.getCompanions();
+  rings.push_back(ring);
+  for (RingOp each : rings) {
+    RingType type = each.getRing().getType();
+    each.getRing().setType(type.withStages(type.getStages() + count));
+  }
+}
+
 namespace {
 struct TileAllocateSharedPass
     : flash::tile::impl::TileAllocateSharedBase<TileAllocateSharedPass> {
@@ -134,21 +206,22 @@ struct TileAllocateSharedPass
     gpu::GPUFuncOp kernel = getOperation();
     if (!getKernelAttr(kernel))
       return;
-    StorePlaces stores(kernel);
-    std::optional<int64_t> ofStores = stores.share();
-    int64_t end = place(kernel, ofStores);
+    auto taken = StorePlaces::takeRings(kernel);
+    std::optional<int64_t> ofStores;
+    if (taken.empty())
+      ofStores = StorePlaces(kernel).share();
+    int64_t end = place(kernel, ofStores, taken);
     kernel.walk([&](RingOp ring) {
-      if (!ring.getAhead() || end > limit)
+      if (!ring.getAhead() || ring.getWith() || end > limit)
         return;
-      RingType type = ring.getRing().getType();
-      ring.getRing().setType(type.withStages(type.getStages() + 1));
-      int64_t more = place(kernel, ofStores);
+      addStages(ring, 1);
+      int64_t more = place(kernel, ofStores, taken);
       if (more <= limit) {
         end = more;
         return;
       }
-      ring.getRing().setType(type);
-      end = place(kernel, ofStores);
+      addStages(ring, -1);
+      end = place(kernel, ofStores, taken);
     });
     if (end > limit) {
       kernel.emitError("kernel '")

@@ -34,9 +34,6 @@ using namespace flash::tile;
 /// Delays at the start of a role and of each iteration of its loops.
 static void delayRegion(Region &role, int64_t nanoseconds,
                         IntegerAttr warpgroup) {
-  // Not each kernel has something to watch.
-  if (role.empty())
-    return;
   OpBuilder builder(role.getContext());
   auto delay = [&](Block *block) {
     builder.setInsertionPointToStart(block);
@@ -47,15 +44,15 @@ static void delayRegion(Region &role, int64_t nanoseconds,
   delay(&role.front());
 }
 
-/// Which role of `op` a name means: its region, and the warpgroup if it is one.
+/// Which role of `op` a name means: its region, which is null where the kernel
+/// needs no such role, and the warpgroup if it is one.
 static FailureOr<std::pair<Region *, IntegerAttr>> findRole(SpecializeOp op,
                                                             StringRef name) {
-  if (name == "producer")
-    return std::pair(&op.getProducer(), IntegerAttr());
-  if (name == "watcher")
-    return std::pair(&op.getWatcher(), IntegerAttr());
-  if (name == "consumers")
-    return std::pair(&op.getConsumers(), IntegerAttr());
+  if (Region *role = op.getRole(name))
+    return std::pair(role, IntegerAttr());
+  // What not each kernel has.
+  if (name == "watcher" || name == "writer")
+    return std::pair<Region *, IntegerAttr>();
   StringRef number = name;
   int64_t warpgroup;
   if (number.consume_front("consumer") && !number.getAsInteger(10, warpgroup) &&
@@ -63,9 +60,9 @@ static FailureOr<std::pair<Region *, IntegerAttr>> findRole(SpecializeOp op,
     return std::pair(
         &op.getConsumers(),
         IntegerAttr::get(IntegerType::get(op.getContext(), 64), warpgroup));
-  return op.emitOpError()
-         << "has no role '" << name
-         << "'; there are producer, watcher, consumers, consumer0, ...";
+  return op.emitOpError() << "has no role '" << name
+                          << "'; there are producer, watcher, consumers, "
+                             "consumer0, ..., and helpers by their names";
 }
 
 namespace {
@@ -78,7 +75,8 @@ struct TileDelayRolePass
       auto found = findRole(op, role);
       if (failed(found))
         return WalkResult::interrupt();
-      delayRegion(*found->first, nanoseconds, found->second);
+      if (found->first)
+        delayRegion(*found->first, nanoseconds, found->second);
       return WalkResult::advance();
     });
     if (walk.wasInterrupted())

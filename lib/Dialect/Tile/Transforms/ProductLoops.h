@@ -25,6 +25,13 @@ namespace flash::tile {
 llvm::SmallVector<mlir::scf::ForOp>
 findProductLoops(mlir::gpu::GPUFuncOp kernel);
 
+/// 32-bit registers of a lane that hold a fragment; 0 for other values.
+int64_t countRegisters(mlir::Value value);
+
+/// Registers of consumers that are there for fragments: some are for addresses
+/// and the like.
+int64_t getFragmentRegisters(SpecializeOp roles);
+
 } // namespace flash::tile
 
 #endif // FLASH_LIB_DIALECT_TILE_TRANSFORMS_PRODUCTLOOPS_H

@@ -14,8 +14,10 @@
 // The body of a loop in another order: products start, in their order, as soon
 // as what they read is there, and each is waited for where its result is first
 // read. Registers of products in flight are all distinct until a wait for
-// everything, which stands where they would not suffice. Stages of rings are
-// released when the last product that reads them is complete.
+// everything, which stands where they would not suffice. A product onto another
+// one's sums runs behind it without a wait. Stages of rings are released when
+// the last product that reads them is complete; what one warpgroup does in its
+// turn stands behind all products.
 //
 //===----------------------------------------------------------------------===//
 
@@ -150,6 +152,14 @@ static llvm::SetVector<Operation *> getOrder(Block *block) {
     append(order, needed, block);
     before = product;
   }
+  // Other warps wait for what is filled, and its addresses are not held beside
+  // the last products.
+  for (auto fill : block->getOps<FillOp>()) {
+    llvm::SetVector<Operation *> needed;
+    collectNeeded(fill, block, order, needed);
+    if (!before || !needed.contains(before))
+      order.insert(needed.begin(), needed.end());
+  }
   for (auto product : block->getOps<MmaOp>()) {
     if (!isLate(product))
       continue;
@@ -168,20 +178,28 @@ static llvm::SetVector<Operation *> getOrder(Block *block) {
 // Waits
 //===----------------------------------------------------------------------===//
 
-static int64_t countRegisters(Value value) {
-  auto type = dyn_cast<FragmentType>(value.getType());
+int64_t flash::tile::countRegisters(Value value) {
+  Type of = value.getType();
+  if (auto pending = dyn_cast<PendingType>(of))
+    of = pending.getAccumulator();
+  auto type = dyn_cast<FragmentType>(of);
   if (!type)
     return 0;
   int64_t bits = type.getElementType().getIntOrFloatBitWidth();
   return type.getElementsPerLane() * bits / 32;
 }
 
+int64_t flash::tile::getFragmentRegisters(SpecializeOp roles) {
+  constexpr int64_t spare = 24;
+  return roles.getConsumerRegisters() - spare;
+}
+
 namespace {
 /// Rewrites one loop's body.
 class ProductStarts {
 public:
-  ProductStarts(scf::ForOp loop, int64_t registers)
-      : block(loop.getBody()), registers(registers) {
+  ProductStarts(scf::ForOp loop, int64_t registers, bool advance)
+      : block(loop.getBody()), registers(registers), advance(advance) {
     for (auto release : block->getOps<ReleaseOp>())
       releases.push_back(release);
     for (Value carried : loop.getRegionIterArgs())
@@ -191,10 +209,11 @@ public:
   void run();
 
 private:
-  /// A product that has been started.
+  /// A product that has been started, in how many groups.
   struct Started {
     MmaOp product;
     Value pending;
+    int64_t groups = 1;
   };
 
   void start(OpBuilder &builder, MmaOp product);
@@ -202,9 +221,11 @@ private:
   void waitForReads(OpBuilder &builder, Operation *op);
   void release(OpBuilder &builder);
   int64_t registersOf(MmaOp product);
+  Started *findOnto(MmaOp product);
 
   Block *block;
   int64_t registers, carriedRegisters = 0;
+  bool advance;
   SmallVector<Started> inFlight;
   /// Products since the last wait for all of them.
   SmallVector<MmaOp> chain;
@@ -233,9 +254,12 @@ void ProductStarts::waitFor(OpBuilder &builder, size_t count) {
     types.push_back(i < count ? started.product.getResult().getType()
                               : started.pending.getType());
   }
-  auto wait = MmaWaitOp::create(
-      builder, inFlight[count - 1].product.getLoc(), types, pending,
-      builder.getI64IntegerAttr(inFlight.size() - count));
+  int64_t groups = 0;
+  for (const Started &started : ArrayRef(inFlight).drop_front(count))
+    groups += started.groups;
+  auto wait =
+      MmaWaitOp::create(builder, inFlight[count - 1].product.getLoc(), types,
+                        pending, builder.getI64IntegerAttr(groups));
   for (auto [i, started] : llvm::enumerate(inFlight)) {
     started.pending = wait.getResult(i);
     if (i < count)
@@ -259,11 +283,41 @@ void ProductStarts::waitForReads(OpBuilder &builder, Operation *op) {
   waitFor(builder, count);
 }
 
+/// The product that was started last, if this one adds to its sums, nobody else
+/// reads them, and there are registers for its left operand.
+ProductStarts::Started *ProductStarts::findOnto(MmaOp product) {
+  if (inFlight.empty() || !product.getAcc())
+    return nullptr;
+  int64_t held = carriedRegisters + countRegisters(product.getA());
+  for (MmaOp other : chain)
+    held += registersOf(other);
+  Started &last = inFlight.back();
+  return last.product.getResult() == product.getAcc() &&
+                 product.getAcc().hasOneUse() && held <= registers
+             ? &last
+             : nullptr;
+}
+
 void ProductStarts::start(OpBuilder &builder, MmaOp product) {
+  if (Started *onto = findOnto(product)) {
+    onto->pending = MmaStartOp::create(
+        builder, product.getLoc(), onto->pending.getType(),
+        product.getInstruction(), product.getA(), product.getB(),
+        /*acc=*/Value(), product.getTransposeAAttr(),
+        product.getTransposeBAttr(), onto->pending);
+    onto->product = product;
+    ++onto->groups;
+    return;
+  }
   waitForReads(builder, product);
   int64_t held = carriedRegisters + registersOf(product);
   for (MmaOp other : chain)
     held += registersOf(other);
+  // A late product runs beside those behind it.
+  if (isLate(product))
+    for (Operation *op : ArrayRef(order.getArrayRef()).drop_front(position + 1))
+      if (auto other = dyn_cast<MmaOp>(op))
+        held += registersOf(other);
   if (held > registers)
     waitFor(builder, inFlight.size());
   auto started = MmaStartOp::create(
@@ -271,8 +325,14 @@ void ProductStarts::start(OpBuilder &builder, MmaOp product) {
       PendingType::get(product.getResult().getType()), product.getInstruction(),
       product.getA(), product.getB(), product.getAcc(),
       product.getTransposeAAttr(), product.getTransposeBAttr());
+  // A product that needs nothing but stages, before all others, will have been
+  // started an iteration ahead, and waited for.
+  bool isAhead = advance && inFlight.empty() && chain.empty() &&
+                 !product.getAcc() && product.getB().getDefiningOp<GetOp>() &&
+                 product.getA().getParentBlock() != block;
   inFlight.push_back({product, started.getResult()});
-  chain.push_back(product);
+  if (!isAhead)
+    chain.push_back(product);
 }
 
 /// Gives back the stages that nobody reads any more.
@@ -305,6 +365,14 @@ void ProductStarts::release(OpBuilder &builder) {
   }
 }
 
+/// Operands that are the same in every iteration are made before the loop.
+static void hoistSplats(scf::ForOp loop) {
+  for (auto splat :
+       llvm::make_early_inc_range(loop.getBody()->getOps<SplatOp>()))
+    if (loop.isDefinedOutsideOfLoop(splat.getValue()))
+      splat->moveBefore(loop);
+}
+
 void ProductStarts::run() {
   order = getOrder(block);
   OpBuilder builder(block, block->getTerminator()->getIterator());
@@ -315,6 +383,8 @@ void ProductStarts::run() {
     if (auto product = dyn_cast<MmaOp>(op)) {
       start(builder, product);
       products.push_back(product);
+    } else if (isa<InTurnOp>(op)) {
+      waitFor(builder, inFlight.size());
     } else {
       waitForReads(builder, op);
     }
@@ -325,13 +395,15 @@ void ProductStarts::run() {
   for (ReleaseOp op : releases)
     if (op)
       op->moveBefore(block->getTerminator());
-  for (MmaOp product : products)
+  for (MmaOp product : llvm::reverse(products))
     product.erase();
 }
 
 namespace {
 struct TileStartProductsPass
     : flash::tile::impl::TileStartProductsBase<TileStartProductsPass> {
+  using TileStartProductsBase::TileStartProductsBase;
+
   void runOnOperation() override {
     PassGate<StartProductsAttr> gate(
         getOperation(),
@@ -342,7 +414,7 @@ struct TileStartProductsPass
       auto roles = loop->getParentOfType<SpecializeOp>();
       Operation *fixed = nullptr;
       for (Operation &op : loop.getBody()->without_terminator())
-        if (!isMovable(op) && !isa<StoreOp, StoreAsyncOp>(op))
+        if (!isMovable(op) && !isa<StoreOp, StoreAsyncOp, InTurnOp>(op))
           fixed = &op;
       if (fixed) {
         gate.leave("'" + fixed->getName().getStringRef().str() +
@@ -353,9 +425,8 @@ struct TileStartProductsPass
         gate.leave("it has no roles, and so no register counts");
         continue;
       }
-      // What addresses and the like need.
-      constexpr int64_t spare = 24;
-      ProductStarts(loop, roles.getConsumerRegisters() - spare).run();
+      hoistSplats(loop);
+      ProductStarts(loop, getFragmentRegisters(roles), advance).run();
       gate.worked();
       ++numLoops;
     }

@@ -99,6 +99,13 @@ ScheduleAttr chooseBackwardSchedule(AttentionBackwardOp op, TargetAttr target);
 /// no loops.
 bool seesNothing(AttentionBackwardOp op);
 
+/// Whether a backward takes its deltas, or its log-sum-exps, as part of a
+/// product: as rows of bf16 whose sum is the number, of 24 bits. Functions of
+/// scores stand between the product and the log-sum-exp.
+bool takesDeltaAsProduct(AttentionBackwardOp op);
+bool takesLseAsProduct(AttentionBackwardOp op);
+constexpr int64_t partsOfStatistic = 3;
+
 /// The schedule of a merge: element-wise on blocks of rows.
 ScheduleAttr chooseMergeSchedule(TargetAttr target);
 

@@ -29,6 +29,12 @@ def Flash_GradientSum : I32EnumAttr<"GradientSum", "how blocks add up the gradie
   let genSpecializedAttr = 0;
 }
 
+def Flash_StatisticsForm : I32EnumAttr<"StatisticsForm", "how a step takes the statistics of queries", [
+    I32EnumAttrCase<"Operands", 0, "operands">, I32EnumAttrCase<"Product", 1, "product">]> {
+  let cppNamespace = "::flash";
+  let genSpecializedAttr = 0;
+}
+
 def Flash_RecomputeAttr : Flash_Attr<"Recompute", "recompute"> {
   let summary = "What a backward recomputes, in which loops, and how it adds up gradients";
   let description = [{
@@ -46,13 +52,23 @@ def Flash_RecomputeAttr : Flash_Attr<"Recompute", "recompute"> {
     `sum` says, for `keys`, who adds to dQ: `added`, all blocks of keys at the same
     time, in any order; `owned`, one that walks all keys of a key head, in order.
 
+    `statistics` says, for `keys`, how LSE and delta of a query meet its scores:
+    `operands`, as vectors that are subtracted from tiles of S and dP; `product`, as
+    16 columns more of the products that make the tiles. A statistic is the sum of
+    three numbers of 8 bits' precision each, so that ones times these three, added up
+    in f32, is what was to be subtracted. Matrix units have time for it where loads
+    and subtractions of 32 bits do not. LSE stays an operand where functions of scores
+    stand between the product and the exponential.
+
     ```mlir
     #flash.recompute<outer = keys, sum = added>
+    #flash.recompute<outer = keys, sum = added, statistics = product>
     ```
   }];
   let parameters = (ins
     DefaultValuedParameter<"::flash::OuterLoop", "::flash::OuterLoop::Keys", "the loop outside">:$outer,
-    DefaultValuedParameter<"::flash::GradientSum", "::flash::GradientSum::Added", "how dQ is added up">:$sum);
+    DefaultValuedParameter<"::flash::GradientSum", "::flash::GradientSum::Added", "how dQ is added up">:$sum,
+    DefaultValuedParameter<"::flash::StatisticsForm", "::flash::StatisticsForm::Operands", "how LSE and delta meet the scores">:$statistics);
   // Prints what is a default, too: a decision is there to be read.
   let hasCustomAssemblyFormat = 1;
 }
@@ -124,6 +140,9 @@ def Flash_AttentionBackwardOp : Flash_Op<"attention_backward", [Pure, AttrSizedO
 // Level 1
 //===----------------------------------------------------------------------===//
 
+/// One number of each row, or rows of numbers that are added up.
+def Flash_StatisticTile : AnyTypeOf<[Flash_RowTile, TensorRankOf<[BF16], [2]>]>;
+
 def Flash_BackwardStepOp : Flash_Op<"backward_step", [Pure, AttrSizedOperandSegments, AttrSizedResultSegments,
     IsolatedFromAbove, SingleBlock]> {
   let summary = "One tile step of the backward of attention";
@@ -138,6 +157,7 @@ def Flash_BackwardStepOp : Flash_Op<"backward_step", [Pure, AttrSizedOperandSegm
     | query, key, value, d_output | M x dqk, N x dqk, N x dv, M x dv | tiles, padded with 0 |
     | lse | M | log-sum-exp in units of log 2; +inf where a row sees no key or is padding |
     | delta | M | rowsum(d_output * output) - d_lse |
+    | lse, delta | 16 x M, bf16 | instead: rows whose sum is -LSE / scale, or -delta; what scores and their gradients begin with |
     | query_t, d_output_t, key_t, value_t | dqk x M, dv x M, dqk x N, dv x N | transposed copies for the products that contract head dims, where a target reads them faster |
 
     `transposed`: scores are computed as keys x queries. Positions, place, origins
@@ -145,7 +165,7 @@ def Flash_BackwardStepOp : Flash_Op<"backward_step", [Pure, AttrSizedOperandSegm
   }];
   let arguments = !con((ins
     Flash_Tile:$query, Flash_Tile:$key, Flash_Tile:$value, Flash_Tile:$d_output,
-    Flash_RowTile:$lse, Flash_RowTile:$delta,
+    Flash_StatisticTile:$lse, Flash_StatisticTile:$delta,
     Optional<Flash_Tile>:$query_t, Optional<Flash_Tile>:$d_output_t,
     Optional<Flash_Tile>:$key_t, Optional<Flash_Tile>:$value_t,
     Optional<Flash_AccTile>:$d_query_in, Optional<Flash_AccTile>:$d_key_in, Optional<Flash_AccTile>:$d_value_in),
@@ -166,6 +186,8 @@ def Flash_BackwardStepOp : Flash_Op<"backward_step", [Pure, AttrSizedOperandSegm
   let extraClassDeclaration = [{
     /// What the interfaces of masks and score functions are given.
     ::flash::TilePlace getPlace(::mlir::ValueRange operands, ::mlir::Region &body);
+    /// The type of scores and sums.
+    ::mlir::Type getAccumulatorType();
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;

@@ -80,15 +80,30 @@ def FlashTile_RingOp : FlashTile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>
     the barriers visible to both roles. A ring that is read `ahead` has use for a
     stage more, which `flash-tile-allocate-shared` gives where there is room.
 
+    A ring `with` another one of as many stages has the other one's barriers: each
+    of its stages is filled, by a `put` behind the other ring's, and released with
+    the other one's, so that its `get` waits for nothing and stands behind a `get`
+    of the other ring, and there is no `release`.
+
     Example:
 
     ```mlir
     %ring = flash_tile.ring : !flash_tile.ring<2, 128x128xbf16, mbarrier>
+    %rows = flash_tile.ring with(%ring : !flash_tile.ring<2, 128x128xbf16, mbarrier>)
+        : !flash_tile.ring<2, 16x128xbf16, mbarrier>
     ```
   }];
-  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset, UnitAttr:$ahead);
+  let arguments = (ins OptionalAttr<I64Attr>:$shared_offset, UnitAttr:$ahead, Optional<FlashTile_Ring>:$with);
   let results = (outs FlashTile_Ring:$ring);
-  let assemblyFormat = "attr-dict `:` qualified(type($ring))";
+  let builders = [OpBuilder<(ins "::mlir::Type":$ring, "::mlir::IntegerAttr":$sharedOffset), [{
+    build($_builder, $_state, ring, sharedOffset, /*ahead=*/::mlir::UnitAttr(), /*with=*/::mlir::Value());
+  }]>];
+  let assemblyFormat = "(`with` `(` $with^ `:` qualified(type($with)) `)`)? attr-dict `:` qualified(type($ring))";
+  let extraClassDeclaration = [{
+    /// The rings that have this one's barriers.
+    ::llvm::SmallVector<RingOp, 2> getCompanions();
+  }];
+  let hasVerifier = 1;
 }
 
 def FlashTile_PutOp : FlashTile_TransferOp<"put", [MemoryEffects<[MemRead, MemWrite]>]> {
@@ -417,10 +432,10 @@ def FlashTile_FillOp : FlashTile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]
   let description = [{
     Waits until stage `iteration % stages` of a ring of kind `mbarrier` is empty,
     and writes an acc or lhs fragment of 16-bit elements there, as
-    `flash_tile.store_shared` does. Each computing warp writes its rows and says so:
-    who waits for the stage (`flash_tile.get`) waits for all of them, and nobody
-    else waits. All fills of a ring are of this kind; the computing warps release
-    what they read.
+    `flash_tile.store_shared` does, or sums of f32. Each computing warp writes its
+    rows and says so: who waits for the stage (`flash_tile.get`) waits for all of
+    them, and nobody else waits. All fills of a ring are of this kind; who reads a
+    stage releases it, the computing warps or a helper.
 
     Example:
 
@@ -525,6 +540,30 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
         rows *= size;
       return rows;
     }
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_StoreTileOp : FlashTile_Op<"store_tile", [MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "has a tile of shared memory stored";
+  let description = [{
+    In a role of one thread: the copy engine stores a tile, a panel at a time, and
+    the thread waits until it has read it, so that the stage may be released. Rows and
+    columns outside of the tensor are not written. The box of the map is a panel. With
+    `add` elements of f32 are added to those in memory.
+
+    Example:
+
+    ```mlir
+    flash_tile.store_tile add %t, %map[%b, %h, %q0, %c0]
+        : !flash_tile.shared<64x128xf32>, !flash_tile.tensor_map<1x1x64x32xf32>
+    ```
+  }];
+  let arguments = (ins FlashTile_Shared:$tile, FlashTile_TensorMap:$destination, Variadic<Index>:$offsets,
+    OptionalAttr<FlashTile_CacheHint>:$hint, UnitAttr:$add);
+  let assemblyFormat = [{
+    (`add` $add^)? $tile `,` $destination `[` $offsets `]` attr-dict
+    `:` qualified(type($tile)) `,` qualified(type($destination))
   }];
   let hasVerifier = 1;
 }

@@ -47,7 +47,8 @@ def FlashTile_MmaOp : FlashTile_Op<"mma", [MemoryEffects<[MemRead]>,
   let hasVerifier = 1;
 }
 
-def FlashTile_MmaStartOp : FlashTile_Op<"mma_start", [MemoryEffects<[MemRead, MemWrite]>,
+def FlashTile_MmaStartOp : FlashTile_Op<"mma_start", [MemoryEffects<[MemRead, MemWrite]>, AttrSizedOperandSegments,
+    OptionalTypesMatchWith<"what is continued has the type of the result", "result", "onto", "$_self">,
     OptionalTypesMatchWith<"accumulator has the type of the result in flight", "result", "acc",
       "::llvm::cast<::flash::tile::PendingType>($_self).getAccumulator()">]> {
   let summary = "starts a matrix product";
@@ -59,6 +60,9 @@ def FlashTile_MmaStartOp : FlashTile_Op<"mma_start", [MemoryEffects<[MemRead, Me
     in flight across a loop's back edge costs registers: assemblers serialise
     what they cannot follow.
 
+    With `onto` the product is added to one in flight, which nobody else waits for:
+    the instructions of both run in order, a group each.
+
     Example:
 
     ```mlir
@@ -69,10 +73,17 @@ def FlashTile_MmaStartOp : FlashTile_Op<"mma_start", [MemoryEffects<[MemRead, Me
   }];
   let arguments = (ins FlashTile_InstructionAttrInterface:$instruction,
     AnyTypeOf<[FlashTile_Fragment, FlashTile_Shared]>:$a, FlashTile_Shared:$b,
-    Optional<FlashTile_Fragment>:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b);
+    Optional<FlashTile_Fragment>:$acc, UnitAttr:$transpose_a, UnitAttr:$transpose_b,
+    Optional<FlashTile_Pending>:$onto);
   let results = (outs FlashTile_Pending:$result);
+  let builders = [OpBuilder<(ins "::mlir::Type":$result,
+      "::flash::tile::InstructionAttrInterface":$instruction, "::mlir::Value":$a, "::mlir::Value":$b,
+      "::mlir::Value":$acc, "::mlir::UnitAttr":$transpose_a, "::mlir::UnitAttr":$transpose_b), [{
+    build($_builder, $_state, result, instruction, a, b, acc, transpose_a, transpose_b, /*onto=*/::mlir::Value());
+  }]>];
   let assemblyFormat = [{
-    $instruction $a `,` $b (`acc` `(` $acc^ `)`)? (`transpose_a` $transpose_a^)? (`transpose_b` $transpose_b^)?
+    $instruction $a `,` $b (`acc` `(` $acc^ `)`)? (`onto` `(` $onto^ `)`)?
+    (`transpose_a` $transpose_a^)? (`transpose_b` $transpose_b^)?
     attr-dict `:` qualified(type($a)) `,` qualified(type($b)) `->` qualified(type($result))
   }];
   let hasVerifier = 1;

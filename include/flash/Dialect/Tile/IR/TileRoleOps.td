@@ -32,6 +32,11 @@ def FlashTile_SpecializeOp : FlashTile_Op<"specialize", [RecursiveMemoryEffects,
     with as many registers: it looks at stages of watched rings between the
     copies and the consumers (`flash_tile.watch`).
 
+    Helpers are roles of one elected thread more, each in a warp of the producer's
+    warpgroup and by a name: what a helper does beside the consumers is to wait for
+    stages and to have them copied. The warpgroup has four warps, so that a watcher
+    and helpers are three at most.
+
     Example:
 
     ```mlir
@@ -43,17 +48,62 @@ def FlashTile_SpecializeOp : FlashTile_Op<"specialize", [RecursiveMemoryEffects,
       %k = flash_tile.get %ring[%i] : ...
       ...
       flash_tile.release %ring[%i] : ...
+    } helper "writer" {
+      %t = flash_tile.get %sums[%i] : ...
+      flash_tile.store_tile add %t, %map[%b, %h, %q0, %c0] : ...
+      flash_tile.release %sums[%i] : ...
     }
     ```
   }];
-  let arguments = (ins I64Attr:$producer_registers, I64Attr:$consumer_registers);
-  let regions = (region SizedRegion<1>:$producer, MaxSizedRegion<1>:$watcher, SizedRegion<1>:$consumers);
+  let arguments = (ins I64Attr:$producer_registers, I64Attr:$consumer_registers,
+    OptionalAttr<StrArrayAttr>:$helper_names);
+  let regions = (region SizedRegion<1>:$producer, MaxSizedRegion<1>:$watcher, SizedRegion<1>:$consumers,
+    VariadicRegion<SizedRegion<1>>:$helpers);
   let assemblyFormat = [{
     `producer` `(` $producer_registers `)` $producer (`watcher` $watcher^)?
-    `consumers` `(` $consumer_registers `)` $consumers attr-dict
+    `consumers` `(` $consumer_registers `)` $consumers custom<Helpers>($helper_names, $helpers) attr-dict
   }];
   let skipDefaultBuilders = 1;
-  let builders = [OpBuilder<(ins "int64_t":$producerRegisters, "int64_t":$consumerRegisters)>];
+  let builders = [OpBuilder<(ins "int64_t":$producerRegisters, "int64_t":$consumerRegisters,
+                                 CArg<"::llvm::ArrayRef<::llvm::StringRef>", "{}">:$helpers)>];
+  let extraClassDeclaration = [{
+    /// How many helpers the producer's warpgroup has warps for.
+    static constexpr int64_t maxHelpers = 3;
+    /// The role of a name, producer and consumers included; null without one.
+    ::mlir::Region *getRole(::llvm::StringRef name);
+  }];
+  let hasVerifier = 1;
+}
+
+def FlashTile_InTurnOp : FlashTile_Op<"in_turn", [RecursiveMemoryEffects, SingleBlockImplicitTerminator<"YieldOp">]> {
+  let summary = "what one warpgroup computes, another one at each turn";
+  let description = [{
+    Of the consumer warpgroups number `turn % warpgroups` runs the body, alone: its
+    fragments are those of four warps. A product in it is as large as the
+    instruction takes it, where a part of it for each warpgroup would read the
+    operand that they share more often. Without a true `when` nobody does.
+
+    A stage that is filled in turn is full when four warps have filled it, and one
+    that is released in turn is empty when four have released it: all fills of a
+    ring, and all releases, are in turn or none is. No product may be in flight
+    around the body.
+
+    Example:
+
+    ```mlir
+    flash_tile.in_turn %n {
+      %p = flash_tile.mma #flash_tile.wgmma %t, %k transpose_a
+          : !flash_tile.shared<128x64xbf16>, !flash_tile.shared<128x128xbf16>
+          -> !flash_tile.fragment<64x128xf32, #flash_tile.acc<4>>
+      flash_tile.fill %sums[%n], %p : ...
+    }
+    ```
+  }];
+  let arguments = (ins Index:$turn, Optional<I1>:$when);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$turn (`when` $when^)? $body attr-dict";
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$turn, CArg<"::mlir::Value", "{}">:$when)>];
   let hasVerifier = 1;
 }
 

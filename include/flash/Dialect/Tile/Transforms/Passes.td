@@ -122,6 +122,48 @@ def TileSplitMaps : Pass<"flash-tile-split-maps", "::mlir::gpu::GPUFuncOp"> {
   let statistics = [Statistic<"numSplit", "num-split", "Maps that became two">];
 }
 
+def TileTurnProducts : Pass<"flash-tile-turn-products", "::mlir::ModuleOp"> {
+  let summary = "What only leaves is computed whole by one warpgroup in its turn";
+  let description = [{
+    In the consumers of a specialised kernel, in loops with more than two
+    asynchronous products: one whose left operand is stored to shared memory in the
+    same iteration, whose result is only added to device memory, and of whose
+    columns each warpgroup has a part, is computed whole, by one warpgroup, another
+    one at each iteration, and an iteration late. Its operand goes through a ring of
+    two stages, its result through one of one stage, to a helper that has it stored.
+
+    ```mlir
+    scf.for %i ... {
+      %t = flash_tile.store_shared %ds ; %dq = flash_tile.mma %t, %k transpose_a
+      flash_tile.store add %dq, %out[%i]
+    }
+    // becomes
+    consumers {
+      %n = scf.for %i ... iter_args(%n = %c0) {
+        flash_tile.fill %ring[%n], %ds
+        flash_tile.in_turn %n when %n > 0 {
+          %t = flash_tile.get %ring[%n - 1] ; %dq = flash_tile.mma %t, %k transpose_a
+          flash_tile.release %ring[%n - 1]
+          flash_tile.fill %sums[%n - 1], %dq
+        }
+      }
+      flash_tile.in_turn %n when %n > 0 { the last one }
+    } helper "writer" {
+      scf.for %i ... iter_args(%n = %c0) {
+        %t = flash_tile.get %sums[%n] ; flash_tile.store_tile add %t, %map[%i]
+        flash_tile.release %sums[%n]
+      }
+    }
+    ```
+
+    A part of the columns for each warpgroup reads the left operand once for each, at
+    the rate of which shared memory bounds the loop; and a warpgroup has time while
+    the other one multiplies.
+  }];
+  let statistics = [Statistic<"numTurned", "num-turned", "Products that are computed in turn">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def TileDelayProducts : Pass<"flash-tile-delay-products", "::mlir::gpu::GPUFuncOp"> {
   let summary = "What only leaves is computed one iteration late";
   let description = [{
@@ -171,6 +213,8 @@ def TileStartProducts : Pass<"flash-tile-start-products", "::mlir::gpu::GPUFuncO
     of products in flight are distinct until everything is waited for, which is
     where the consumers' registers would not suffice.
   }];
+  let options = [Option<"advance", "advance", "bool", "true",
+      "flash-tile-advance-products comes behind: a first product that it takes is complete before others start">];
   let statistics = [Statistic<"numLoops", "num-loops", "Loops whose products are in flight">];
 }
 
@@ -179,7 +223,8 @@ def TileAdvanceProducts : Pass<"flash-tile-advance-products", "::mlir::gpu::GPUF
   let description = [{
     In loops with more than two products that have been started: the first one, if it
     reads only what is loaded, starts at the end of the iteration before, and is waited
-    for where its own starts another. The last iteration starts one, too, whose result
+    for where its own starts another. It starts beside the last products, if there are
+    registers for all of them, else behind their wait. The last iteration starts one, too, whose result
     nobody reads: its operand is what the stage holds. The ring is marked `ahead`:
     `flash-tile-allocate-shared` gives it a stage more where there is room.
 
@@ -198,6 +243,27 @@ def TileAdvanceProducts : Pass<"flash-tile-advance-products", "::mlir::gpu::GPUF
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let statistics = [Statistic<"numAdvanced", "products-advanced", "Products that start an iteration ahead">];
+}
+
+def TileJoinRings : Pass<"flash-tile-join-rings", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Little tiles that come with a large one have its barriers";
+  let description = [{
+    In a specialised kernel with `#flash_tile.start_products`: a ring whose stages
+    are at most a quarter of another ring's, filled in the same iterations and read
+    by the same products, has the barriers of the other: one wait and one release
+    for both.
+
+    ```mlir
+    %q = flash_tile.get %large[%n] ; %l = flash_tile.get %little[%n]
+    ...
+    flash_tile.release %little[%n] ; ... flash_tile.release %large[%n]
+    // becomes, with %little = flash_tile.ring with(%large)
+    %q = flash_tile.get %large[%n] ; %l = flash_tile.get %little[%n]
+    ...
+    flash_tile.release %large[%n]
+    ```
+  }];
+  let statistics = [Statistic<"numJoined", "num-joined", "Rings that have another one's barriers">];
 }
 
 def TileUnswitchLoops : Pass<"flash-tile-unswitch-loops", "::mlir::gpu::GPUFuncOp"> {
@@ -481,7 +547,8 @@ def TileDelayRole : Pass<"flash-tile-delay-role", "::mlir::gpu::GPUFuncOp"> {
   let description = [{
     Puts a `flash_tile.delay` at the start of the role and of every iteration of
     its loops. A kernel whose barriers are right gives the same bits with any role
-    late. A role that the kernel does not have is an error.
+    late. Not every kernel has a watcher or a writer: one without it is left as it
+    is. Any other role that the kernel does not have is an error.
 
     ```mlir
     flash_tile.specialize producer(40) { scf.for ... { put } } consumers(232) { scf.for ... { get ; use } }
@@ -492,7 +559,8 @@ def TileDelayRole : Pass<"flash-tile-delay-role", "::mlir::gpu::GPUFuncOp"> {
   }];
   let options = [
     Option<"role", "role", "std::string", /*default=*/"\"producer\"",
-           "producer, consumers, or consumerN: one of the consumer warpgroups">,
+           "producer, watcher, consumers, consumerN (one of the consumer warpgroups), "
+           "or a helper's name, as writer">,
     Option<"nanoseconds", "nanoseconds", "int64_t", /*default=*/"2000", "How late">
   ];
 }
