@@ -18,6 +18,8 @@
 #include "flash/Target/BuildProgram.h"
 #include "flash/Target/EmitPTX.h"
 
+#include <thread>
+
 using namespace mlir;
 using namespace flash;
 using rt::Result;
@@ -27,9 +29,10 @@ namespace {
 
 class GPUExecutable : public Executable {
 public:
-  GPUExecutable(std::string target, std::string llvmIR, std::string ptx,
+  /// Bitcode of each module, packed; PTX of all.
+  GPUExecutable(std::string target, std::string bitcode, std::string ptx,
                 rt::Executor executor)
-      : target(std::move(target)), llvmIR(std::move(llvmIR)),
+      : target(std::move(target)), bitcode(std::move(bitcode)),
         ptx(std::move(ptx)), executor(std::move(executor)) {}
 
   bool onDevice() const override { return true; }
@@ -47,7 +50,7 @@ public:
 
   Result<std::string> emit(StringRef kind) override {
     if (kind == "llvm")
-      return llvmIR;
+      return printLLVM();
     if (kind == "ptx")
       return ptx;
     if (kind == "plan")
@@ -65,7 +68,7 @@ public:
 
   std::optional<std::string> save() override {
     return compiler::packStrings(
-        {target, llvmIR, ptx,
+        {target, bitcode, ptx,
          rt::writeProgramFile({{{}, executor.program()}})});
   }
 
@@ -74,8 +77,44 @@ public:
   }
 
 private:
-  std::string target, llvmIR, ptx;
+  Result<std::string> printLLVM() const {
+    std::string all;
+    std::optional<std::vector<std::string>> modules =
+        compiler::unpackStrings(bitcode);
+    for (const std::string &module :
+         modules.value_or(std::vector<std::string>())) {
+      FailureOr<std::string> text = printBitcode(module);
+      if (failed(text))
+        return Status::error("the LLVM IR cannot be read back");
+      all += *text;
+    }
+    return all;
+  }
+
+  std::string target, bitcode, ptx;
   rt::Executor executor;
+};
+
+/// Threads of a context while there are several modules to work on; a context
+/// that has threads keeps them.
+class ThreadsOfContext {
+public:
+  ThreadsOfContext(MLIRContext &context, bool wanted)
+      : context(context), mine(wanted && !context.isMultithreadingEnabled() &&
+                               std::thread::hardware_concurrency() > 1) {
+    if (mine)
+      context.enableMultithreading();
+  }
+  ThreadsOfContext(const ThreadsOfContext &) = delete;
+  ThreadsOfContext &operator=(const ThreadsOfContext &) = delete;
+  ~ThreadsOfContext() {
+    if (mine)
+      context.disableMultithreading();
+  }
+
+private:
+  MLIRContext &context;
+  bool mine;
 };
 
 } // namespace
@@ -130,49 +169,53 @@ compiler::compileForGPU(Pipeline &pipeline, rt::Signature signature) {
   Status status = pipeline.lower("L3", [&](OpPassManager &manager) {
     buildGPUTilePipeline(manager, options);
   });
-  if (status.ok())
-    status = pipeline.lower("L4", [&](OpPassManager &manager) {
-      buildGPULoweringPipeline(manager, options);
-    });
   if (status.failed())
     return status;
-
-  DiagnosticCollector diagnostics(context);
-  std::string llvmIR, ptx, image, log;
-  status = pipeline.time("PTX", [&] {
-    auto kernels = pipeline.module->getOps<gpu::GPUModuleOp>();
-    if (kernels.empty())
-      return Status::error("@" + name + " has nothing to run on a GPU");
-    FailureOr<std::string> emitted = emitPTX(*kernels.begin(), target, &llvmIR);
-    if (failed(emitted))
-      return diagnostics.takeError("LLVM could not compile the kernels");
-    ptx = image = std::move(*emitted);
-    return Status::success();
+  auto launches = [&] {
+    int64_t count = 0;
+    for (auto module : pipeline.module->getOps<gpu::GPUModuleOp>())
+      count += llvm::range_size(module.getOps<gpu::GPUFuncOp>());
+    return count;
+  };
+  // Who prints IR wants it in order.
+  ThreadsOfContext threads(*context,
+                           launches() > 1 && !pipeline.options.observer);
+  status = pipeline.lower("L4", [&](OpPassManager &manager) {
+    buildGPULoweringPipeline(manager, options);
   });
   if (status.failed())
     return status;
 
+  DiagnosticCollector diagnostics(context);
+  if (pipeline.module->getOps<gpu::GPUModuleOp>().empty())
+    return Status::error("@" + name + " has nothing to run on a GPU");
+  bool assemble = pipeline.options.assemble;
+  if (pipeline.options.observer)
+    pipeline.options.observer->beginStage("kernels");
+  FailureOr<CompiledKernels> kernels = compileKernels(
+      *pipeline.module, target, assemble ? assembleFor(target) : "");
+  if (pipeline.options.observer)
+    pipeline.options.observer->endStage();
+  if (failed(kernels))
+    return diagnostics.takeError("LLVM could not compile the kernels");
+  pipeline.stages.push_back({"PTX", kernels->emitMilliseconds});
   // Without an assembler the driver's own compiles the PTX when it is loaded.
-  std::string assembler = "driver";
-  if (pipeline.options.assemble && hasAssembler(ptx)) {
-    assembler = describeAssembler(ptx);
-    status = pipeline.time("ptxas", [&] {
-      std::string error;
-      FailureOr<std::string> cubin =
-          assemblePTX(ptx, assembleFor(target), log, error);
-      if (failed(cubin))
-        return Status::error(error);
-      image = std::move(*cubin);
-      return Status::success();
-    });
-    if (status.failed())
-      return status;
-  }
-
+  std::string assembler = "driver", log;
+  std::vector<std::string> bitcode, texts;
   ProgramOptions program;
   program.entry = name;
   program.target = target;
-  program.image = std::move(image);
+  for (KernelCode &code : kernels->modules) {
+    if (!code.cubin.empty())
+      assembler = describeAssembler(code.ptx);
+    log += code.log;
+    bitcode.push_back(std::move(code.bitcode));
+    program.images.push_back(code.cubin.empty() ? code.ptx
+                                                : std::move(code.cubin));
+    texts.push_back(std::move(code.ptx));
+  }
+  if (assembler != "driver")
+    pipeline.stages.push_back({"ptxas", kernels->assembleMilliseconds});
   FailureOr<rt::Program> plan = buildProgram(*pipeline.module, program);
   if (failed(plan))
     return diagnostics.takeError("the host function does not become a plan");
@@ -186,8 +229,9 @@ compiler::compileForGPU(Pipeline &pipeline, rt::Signature signature) {
   Result<rt::Executor> executor = rt::Executor::create(std::move(*plan));
   if (executor.failed())
     return executor.status();
-  auto executable = std::make_unique<GPUExecutable>(
-      target, std::move(llvmIR), std::move(ptx), std::move(*executor));
+  auto executable =
+      std::make_unique<GPUExecutable>(target, compiler::packStrings(bitcode),
+                                      joinPTX(texts), std::move(*executor));
   executable->assemblerLog = std::move(log);
   executable->assembler = std::move(assembler);
   return std::unique_ptr<Executable>(std::move(executable));

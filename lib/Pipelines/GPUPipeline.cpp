@@ -173,6 +173,7 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
 
 void flash::buildGPULoweringPipeline(OpPassManager &pm,
                                      const GPUPipelineOptions &options) {
+  pm.addPass(createTileSeparateKernels());
   OpPassManager &kernels = pm.nest<gpu::GPUModuleOp>();
   kernels.addPass(createConvertTileToNVVM());
   kernels.addPass(createCanonicalizerPass());

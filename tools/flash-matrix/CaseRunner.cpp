@@ -70,7 +70,7 @@ Status CaseRunner::compile() {
   Result<mlir::func::FuncOp> entry = findEntry(*module, "");
   if (entry.failed())
     return entry.status();
-  func = *entry;
+  func = forward = *entry;
   if (!kernel.gradients.empty()) {
     Result<mlir::func::FuncOp> both = addGradients(kernel, func);
     if (both.failed())
@@ -178,7 +178,7 @@ Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
         }
       }
       auto results =
-          reference::run(func, values, reference::Arithmetic::Unfused);
+          reference::run(forward, values, reference::Arithmetic::Unfused);
       if (results.failed())
         return results.status();
       return std::get<Tensor>(results->front()).array;

@@ -64,7 +64,7 @@ private:
   const rt::cuda::Driver *cuda = nullptr; ///< of targets on a device
   mlir::MLIRContext context{mlir::MLIRContext::Threading::DISABLED};
   mlir::OwningOpRef<mlir::ModuleOp> module;
-  mlir::func::FuncOp func;
+  mlir::func::FuncOp func, forward;
   CompileOptions compileOptions;
   std::unique_ptr<Executable> executable;
 };

@@ -61,6 +61,21 @@ static std::vector<Extra> oneBlock() {
           {"fl", list, DType::I32, lists, all(0)}};
 }
 
+/// The same kernels with gradients, for which keys are hidden from products of
+/// three loops.
+static void addBackwards(std::vector<Kernel> &kernels) {
+  static const char *loops[] = {"", "outer = both", "outer = each"};
+  for (size_t i = 0, forwards = kernels.size(); i < forwards; ++i) {
+    Kernel kernel = kernels[i];
+    if (kernel.splitKV || kernel.feature == "unseen-lists")
+      continue;
+    kernel.feature += "-backward";
+    kernel.gradients = "qkv";
+    kernel.recompute = loops[i % 3];
+    kernels.push_back(std::move(kernel));
+  }
+}
+
 std::vector<Kernel> matrix::makeUnseenKernels(DType type) {
   std::vector<Kernel> kernels;
   int turn = static_cast<int>(type);
@@ -119,5 +134,6 @@ std::vector<Kernel> matrix::makeUnseenKernels(DType type) {
     %s = arith.cmpi ne, %id, %c2 : i32
     flash.yield %s : i1
   })";
+  addBackwards(kernels);
   return kernels;
 }

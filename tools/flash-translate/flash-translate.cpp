@@ -29,16 +29,24 @@ static llvm::cl::opt<std::string>
                 llvm::cl::desc("Function that a plan is made of"),
                 llvm::cl::init(""));
 
-static FailureOr<std::string> modulePTX(Operation *op,
-                                        std::string *llvmIR = nullptr) {
+/// The code of the kernels, not assembled.
+static FailureOr<flash::CompiledKernels> compile(Operation *op) {
   auto module = dyn_cast<ModuleOp>(op);
   if (!module)
     return op->emitError("expected a builtin.module");
-  SmallVector<gpu::GPUModuleOp> kernels(module.getOps<gpu::GPUModuleOp>());
-  if (kernels.size() != 1)
-    return op->emitError("expected one gpu.module at L4, but found ")
-           << kernels.size();
-  return flash::emitPTX(kernels.front(), targetOption, llvmIR);
+  if (module.getOps<gpu::GPUModuleOp>().empty())
+    return op->emitError("expected a gpu.module at L4, but found none");
+  return flash::compileKernels(module, targetOption, /*assembleFor=*/"");
+}
+
+static FailureOr<std::string> modulePTX(Operation *op) {
+  FailureOr<flash::CompiledKernels> kernels = compile(op);
+  if (failed(kernels))
+    return failure();
+  std::vector<std::string> texts;
+  for (flash::KernelCode &code : kernels->modules)
+    texts.push_back(std::move(code.ptx));
+  return flash::joinPTX(texts);
 }
 
 static LogicalResult translateToPTX(Operation *op, raw_ostream &os) {
@@ -50,10 +58,15 @@ static LogicalResult translateToPTX(Operation *op, raw_ostream &os) {
 }
 
 static LogicalResult translateToLLVM(Operation *op, raw_ostream &os) {
-  std::string ir;
-  if (failed(modulePTX(op, &ir)))
+  FailureOr<flash::CompiledKernels> kernels = compile(op);
+  if (failed(kernels))
     return failure();
-  os << ir;
+  for (const flash::KernelCode &code : kernels->modules) {
+    FailureOr<std::string> text = flash::printBitcode(code.bitcode);
+    if (failed(text))
+      return op->emitError("the LLVM IR cannot be read back");
+    os << *text;
+  }
   return success();
 }
 
@@ -78,7 +91,7 @@ static LogicalResult translateToPlan(Operation *op, raw_ostream &os) {
   options.entry = entryOption;
   options.target = targetOption;
   // A plan needs code to be valid; its text does not show it.
-  options.image = "//";
+  options.images = {"//"};
   FailureOr<flash::rt::Program> program = flash::buildProgram(module, options);
   if (failed(program))
     return failure();

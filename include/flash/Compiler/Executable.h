@@ -36,7 +36,7 @@ namespace flash {
 class CompileObserver {
 public:
   virtual ~CompileObserver() = default;
-  /// Around each stage: `call`, `L0` to `L4`, `PTX` and what else is timed.
+  /// Around each stage: `call`, `L0` to `L4`, `kernels` or `LLVM`.
   virtual void beginStage(llvm::StringRef stage) {}
   virtual void endStage() {}
   /// Called before the manager of a stage runs, with all its passes.

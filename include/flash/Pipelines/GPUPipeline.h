@@ -37,9 +37,8 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
   Option<bool> hideUnseen{
       *this, "hide-unseen",
       llvm::cl::desc(
-          "Clear NaN and Inf in values that no query of a tile sees, "
-          "where a mask cuts it; it costs masked kernels registers "
-          "and a look at such tiles"),
+          "Clear NaN and Inf in keys and values that no query of a tile sees, "
+          "where a mask cuts it"),
       llvm::cl::init(false)};
   Option<bool> keepOperands{
       *this, "keep-operands",

@@ -93,8 +93,8 @@ enum JitOption : int {
   kInfoLogBufferSizeBytes = 4,
   kErrorLogBuffer = 5,
   kErrorLogBufferSizeBytes = 6,
-  kGenerateLineInfo = 12,
   kLogVerbose = 12,
+  kGenerateLineInfo = 13,
 };
 
 // clang-format off

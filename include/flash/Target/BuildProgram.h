@@ -18,9 +18,10 @@ namespace flash {
 struct ProgramOptions {
   /// The host function; empty: the only one that there is.
   std::string entry;
-  /// The kernels' code (PTX or cubin), and what it was compiled for.
+  /// What the kernels were compiled for, and their code (PTX or cubin): of each
+  /// gpu.module, in order, or one of all.
   std::string target;
-  std::string image;
+  std::vector<std::string> images;
 };
 
 /// The launch plan of a host function at L3 or L4. Kernels are looked at for

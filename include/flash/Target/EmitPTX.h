@@ -10,15 +10,45 @@
 #define FLASH_TARGET_EMITPTX_H
 
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/DialectRegistry.h"
 
 namespace flash {
 
-/// The PTX of a module of kernels at L4, by LLVM's NVPTX back end; `llvmIR`, if
-/// given, receives the optimised LLVM IR. Errors are reported at the module.
+/// The PTX of a module of kernels at L4, by LLVM's NVPTX back end; `bitcode`,
+/// if given, receives the optimised LLVM IR as bitcode. Errors are reported at
+/// the module.
 llvm::FailureOr<std::string> emitPTX(mlir::gpu::GPUModuleOp kernels,
                                      llvm::StringRef target,
-                                     std::string *llvmIR = nullptr);
+                                     std::string *bitcode = nullptr);
+
+/// LLVM IR as text.
+llvm::FailureOr<std::string> printBitcode(llvm::StringRef bitcode);
+
+/// One text of several, each of which PTX's header begins: what they all
+/// declare is declared once.
+std::string joinPTX(llvm::ArrayRef<std::string> texts);
+
+/// What one gpu.module at L4 becomes.
+struct KernelCode {
+  std::string bitcode; ///< the optimised LLVM IR
+  std::string ptx;
+  std::string cubin; ///< empty where it is not assembled
+  std::string log;   ///< what the assembler says
+};
+
+struct CompiledKernels {
+  std::vector<KernelCode> modules; ///< in the order of the gpu.modules
+  /// Until the last PTX was there, and from then until the last cubin.
+  double emitMilliseconds = 0, assembleMilliseconds = 0;
+};
+
+/// PTX of each gpu.module of `host`, and a cubin for `assembleFor` unless it is
+/// empty or there is no assembler for one of them; side by side where the
+/// context has threads. Errors are reported at the modules.
+llvm::FailureOr<CompiledKernels> compileKernels(mlir::ModuleOp host,
+                                                llvm::StringRef target,
+                                                llvm::StringRef assembleFor);
 
 /// Assembles PTX with ptxas: $FLASH_PTXAS, else one on the PATH, else
 /// /usr/local/cuda/bin/ptxas, else the one that `setToolPath` named. Where

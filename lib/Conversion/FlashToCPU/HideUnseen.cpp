@@ -125,7 +125,8 @@ Value Hiding::seenKeys() {
   int64_t keys = type.getDimSize(0);
   // The queries are those of a tensor of which nothing is read.
   Value queries = tensor::EmptyOp::create(
-      b, loc, ArrayRef<int64_t>{int64_t(op.getQueries())}, b.getI32Type());
+      b, loc, ArrayRef<OpFoldResult>{getAsOpFoldResult(op.getQueries())},
+      b.getI32Type());
   auto seen = generic(
       queries, filled(keys, b.getI32Type()), {map(2, {1}), map(2, {0})},
       {IteratorType::parallel, IteratorType::reduction},
@@ -167,15 +168,17 @@ Value Hiding::clean(Value seen) {
   return cleaned.getResult(0);
 }
 
-/// The element-wise op that makes what a product adds to, if nothing else
-/// reads that: it stays beside the product, which takes it over.
-static linalg::GenericOp findRescaling(linalg::LinalgOp product) {
+/// The element-wise op, or the fill, that makes what a product adds to, if
+/// nothing else reads that: it stays beside the product, which takes it over.
+static linalg::LinalgOp findInit(linalg::LinalgOp product) {
   Value init = product.getDpsInits()[0];
-  auto producer = init.getDefiningOp<linalg::GenericOp>();
-  return producer && init.hasOneUse() && producer->getNumResults() == 1 &&
+  auto producer = init.getDefiningOp<linalg::LinalgOp>();
+  return isa_and_nonnull<linalg::GenericOp, linalg::FillOp>(
+             producer.getOperation()) &&
+                 init.hasOneUse() && producer->getNumResults() == 1 &&
                  producer.getNumReductionLoops() == 0
              ? producer
-             : linalg::GenericOp();
+             : linalg::LinalgOp();
 }
 
 LogicalResult flash::lowerHideUnseen(RewriterBase &b, HideUnseenOp op) {
@@ -198,12 +201,12 @@ LogicalResult flash::lowerHideUnseen(RewriterBase &b, HideUnseenOp op) {
         scf::YieldOp::create(b, loc, no);
       });
   b.setInsertionPoint(product);
-  linalg::GenericOp rescaling = findRescaling(product);
+  linalg::LinalgOp init = findInit(product);
   auto multiply = [&](Value values) -> Operation * {
     IRMapping mapping;
     mapping.map(op.getResult(), values);
-    if (rescaling)
-      b.clone(*rescaling, mapping);
+    if (init)
+      b.clone(*init, mapping);
     return b.clone(*product, mapping);
   };
   auto branch = scf::IfOp::create(b, loc, product->getResultTypes(),
@@ -221,8 +224,8 @@ LogicalResult flash::lowerHideUnseen(RewriterBase &b, HideUnseenOp op) {
   Operation *usual = multiply(op.getValues());
   scf::YieldOp::create(b, loc, usual->getResults());
   b.replaceOp(product, branch.getResults());
-  if (rescaling)
-    b.eraseOp(rescaling);
+  if (init)
+    b.eraseOp(init);
   b.eraseOp(op);
   return success();
 }

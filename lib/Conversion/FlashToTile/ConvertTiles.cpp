@@ -74,13 +74,10 @@ LogicalResult KernelBuilder::convertHide(HideUnseenOp op) {
   Value tile = tiles.lookup(op.getValues());
   if (!tile || !isa<tile::SharedType>(tile.getType()))
     return op.emitOpError("needs values in device memory on a GPU");
-  if (!hideUnseen) {
-    tiles[op.getResult()] = tile;
-    return success();
-  }
   Location loc = op.getLoc();
-  auto clear = tile::ClearUnseenOp::create(
-      builder, loc, tile, scalars.lookup(op.getWhen()), op.getQueriesAttr());
+  auto clear = tile::ClearUnseenOp::create(builder, loc, tile,
+                                           scalars.lookup(op.getWhen()),
+                                           scalars.lookup(op.getQueries()));
   OpBuilder::InsertionGuard guard(builder);
   Type index = builder.getIndexType();
   Block *body =

@@ -110,10 +110,9 @@ int64_t defaultWarps(mlir::scf::ForallOp op);
 class KernelBuilder {
 public:
   KernelBuilder(mlir::OpBuilder &builder, int64_t warps,
-                tile::InstructionAttrInterface instruction, bool hideUnseen,
-                bool stageVectors)
+                tile::InstructionAttrInterface instruction, bool stageVectors)
       : builder(builder), warps(warps), instruction(instruction),
-        hideUnseen(hideUnseen), stageVectors(stageVectors),
+        stageVectors(stageVectors),
         layouts(warps, instruction.getWarpsPerInstruction()) {}
 
   /// Says what a value from outside of the loop is in the kernel.
@@ -204,7 +203,6 @@ private:
   int64_t warps;
   tile::InstructionAttrInterface instruction;
   /// Whether values that no query sees are cleared.
-  bool hideUnseen;
   /// Whether vectors along columns that a loop reads go through shared memory.
   bool stageVectors;
   TileLayouts layouts;

@@ -19,6 +19,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "FunctionConverter.h"
+#include "HoistHides.h"
 #include "KernelBuilder.h"
 #include "KnownDivisor.h"
 #include "TileOrder.h"
@@ -144,7 +145,7 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
          << instruction;
 
   bool hasProducer = static_cast<bool>(tile::getKernelAttr(kernel).getRoles());
-  KernelBuilder body(builder, warps, instruction, hideUnseen,
+  KernelBuilder body(builder, warps, instruction,
                      /*stageVectors=*/hasProducer);
   for (auto [parameter, argument] : llvm::zip(kernel.getArguments(), arguments))
     if (isa<MemRefType>(argument.getType()))
@@ -272,8 +273,15 @@ LogicalResult FunctionConverter::outline(scf::ForallOp op) {
   if (op->hasAttr(FlashDialect::getScheduleAttrName()))
     return op.emitError() << "has '" << FlashDialect::getScheduleAttrName()
                           << "': run flash-split-schedule before";
+  if (!hideUnseen)
+    op.walk([](HideUnseenOp hide) {
+      hide.replaceAllUsesWith(hide.getValues());
+      hide.erase();
+    });
   simplifyReads(op);
   op.walk([](scf::ForOp loop) { hoistReads(loop); });
+  if (failed(hoistHides(op)))
+    return failure();
   normalizeSteps(op);
   sinkNumbers(op);
   // Captures in order of use: tensors, then scalars; constants are copied.

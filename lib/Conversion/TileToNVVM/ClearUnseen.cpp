@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   clear_unseen %tile when %c queries 128 { body }
+//   clear_unseen %tile when %c queries(%n) { body }
 //   ->  scf.if %c {                             // the same for all threads
 //         some = an exponent of all ones in my 16 bytes of each 2048
 //         bar.red.or some
@@ -18,11 +18,11 @@
 //           fence.proxy.async ; bar.sync
 //         }
 //       }
+//   watch %ring[%i] when %c queries(%n) { body }
+//   ->  wait landed (phase) ; the same ; one lane arrives on full
 //
-// To look at a tile takes as long as to write zeros to it, and no thread needs
-// what another one knows of the mask: in a kernel with a producer warpgroups
-// are not at the same place, and each does all of it for itself. The zeros of
-// one are no harm to another.
+// All warps of a kernel clear a tile together, and the one warp of a watcher
+// does it alone.
 //
 //===----------------------------------------------------------------------===//
 
@@ -36,32 +36,26 @@ using namespace mlir;
 using namespace flash::tile;
 
 namespace {
-/// The threads that clear a tile together.
+/// The threads that clear a tile.
 struct Team {
-  Value mine;    ///< number of the thread among them
-  Value barrier; ///< their named barrier
+  Value mine; ///< number of the thread among them
   int64_t size;
+
+  bool isWarp() const { return size == 32; }
 };
 } // namespace
 
-static Team getTeam(Emitter &e, const KernelValues &kernel) {
-  if (kernel.specialized && kernel.usesAsyncProxy)
-    return {e.bitAnd(kernel.thread, 127),
-            e.add(e.shr(kernel.warp, 2), firstOwnBarrier), 128};
-  return {kernel.thread,
-          e.i32(kernel.specialized ? int64_t(consumerBarrier) : 0),
-          32 * kernel.warps};
-}
-
-/// $0 = whether a thread of the team finds an exponent of all ones; from $1 on,
-/// up to $2, at barrier $3. Added to such an exponent, its last bit makes a
+/// $0 = whether a thread of the team finds an exponent of all ones, from $1 on,
+/// up to $2. Added to such an exponent, its last bit makes a
 /// one in the place of the sign, which no other makes.
-static std::string scanText(Type element, int64_t bytes, int64_t threads) {
+static std::string scanText(Type element, int64_t bytes, const Team &team) {
   bool half = element.isF16();
   std::string exponents = half ? "0x7c007c00" : "0x7f807f80",
               last = half ? "0x04000400" : "0x00800080";
-  int64_t step = 16 * threads;
-  int64_t unroll = bytes % (4 * step) == 0 ? 4 : 1;
+  int64_t step = 16 * team.size;
+  // A watcher has few registers.
+  int64_t most = team.isWarp() ? 2 : 4;
+  int64_t unroll = bytes % (most * step) == 0 ? most : 1;
   std::string text = "{\n.reg .pred more, some;\n.reg .b32 at, found;\n"
                      ".reg .b32 x<" +
                      std::to_string(4 * unroll) +
@@ -80,8 +74,11 @@ static std::string scanText(Type element, int64_t bytes, int64_t threads) {
   }
   return text + "add.u32 at, at, " + std::to_string(unroll * step) +
          ";\nbra LOOK;\nLOOKED:\nand.b32 found, found, 0x80008000;\n"
-         "setp.ne.u32 some, found, 0;\nbar.red.or.pred some, $3, " +
-         std::to_string(threads) + ", some;\nselp.b32 $0, 1, 0, some;\n}";
+         "setp.ne.u32 some, found, 0;\n" +
+         (team.isWarp() ? "vote.sync.any.pred some, some, 0xffffffff;\n"
+                        : "bar.red.or.pred some, 0, " +
+                              std::to_string(team.size) + ", some;\n") +
+         "selp.b32 $0, 1, 0, some;\n}";
 }
 
 /// The arithmetic that makes `value`, in order, and what it begins with.
@@ -106,11 +103,12 @@ static void collectArithmetic(Value value, SetVector<Operation *> &arithmetic,
 /// What the body reads from outside, computed once more from what it begins
 /// with, which is pinned: nothing is computed before it is wanted, to be kept
 /// in registers over the loops.
-static IRMapping computeCaptures(Emitter &e, ClearUnseenOp op) {
+static IRMapping computeCaptures(Emitter &e, Region &body, Value queries) {
   IRMapping here;
   SetVector<Value> captures, leaves;
   SetVector<Operation *> arithmetic;
-  getUsedValuesDefinedAbove(op.getBody(), captures);
+  getUsedValuesDefinedAbove(body, captures);
+  captures.insert(queries);
   for (Value value : captures)
     collectArithmetic(value, arithmetic, leaves);
   for (Value value : leaves) {
@@ -130,14 +128,14 @@ static IRMapping computeCaptures(Emitter &e, ClearUnseenOp op) {
 }
 
 /// An i1: whether the body yields true for some query.
-static Value isSeen(Emitter &e, ClearUnseenOp op, const IRMapping &pinned,
-                    Value row) {
+static Value isSeen(Emitter &e, Region &body, Value queries,
+                    const IRMapping &pinned, Value row) {
   Value no = arith::ConstantOp::create(e, e.getBoolAttr(false));
   auto index = [&](int64_t value) -> Value {
     return arith::ConstantIndexOp::create(e, value);
   };
   auto search = scf::ForOp::create(
-      e, index(0), index(op.getQueries()), index(1), no,
+      e, index(0), pinned.lookupOrDefault(queries), index(1), no,
       [&](OpBuilder &b, Location loc, Value query, ValueRange args) {
         auto ask = scf::IfOp::create(
             b, loc, args[0],
@@ -145,18 +143,19 @@ static Value isSeen(Emitter &e, ClearUnseenOp op, const IRMapping &pinned,
               scf::YieldOp::create(yes, l, args[0]);
             },
             [&](OpBuilder &look, Location l) {
-              Block &body = op.getBody().front();
+              Block &block = body.front();
               IRMapping mapping = pinned;
-              mapping.map(body.getArgument(0), query);
-              mapping.map(body.getArgument(1), row);
-              for (Operation &inner : body.without_terminator())
+              mapping.map(block.getArgument(0), query);
+              mapping.map(block.getArgument(1), row);
+              for (Operation &inner : block.without_terminator())
                 look.clone(inner, mapping);
-              scf::YieldOp::create(
-                  look, l,
-                  mapping.lookupOrDefault(body.getTerminator()->getOperand(0)));
+              scf::YieldOp::create(look, l,
+                                   mapping.lookupOrDefault(
+                                       block.getTerminator()->getOperand(0)));
             });
         scf::YieldOp::create(b, loc, ask.getResult(0));
       });
+  keepLoop(search);
   return search.getResult(0);
 }
 
@@ -171,6 +170,50 @@ static void clearRow(Emitter &e, SharedType type, Value tile, Value row) {
   e.ptx(text + "}", "r", e.add(tile, e.shl(e.toI32(row), 7)));
 }
 
+/// Looks at a tile and clears what none of the queries sees, where `when`
+/// holds.
+static void clearUnseen(Emitter &e, const KernelValues &kernel, SharedType type,
+                        Value tile, Value when, Value queries, Region &body,
+                        const Team &team) {
+  auto cut = scf::IfOp::create(e, when, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(e);
+  e.setInsertionPointToStart(cut.thenBlock());
+  Value found =
+      e.ptx(e.getI32Type(),
+            scanText(type.getElementType(), type.getSizeInBytes(), team),
+            "=r,r,r",
+            {e.add(tile, e.shl(team.mine, 4)),
+             e.add(tile, type.getSizeInBytes())})
+          .front();
+  auto irregular = scf::IfOp::create(e, e.less(e.i32(0), found),
+                                     /*withElseRegion=*/false);
+  e.setInsertionPointToStart(irregular.thenBlock());
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(e, value);
+  };
+  IRMapping pinned = computeCaptures(e, body, queries);
+  auto rows = scf::ForOp::create(
+      e, e.toIndex(e.pin(team.mine)), index(type.getRows()), index(team.size),
+      ValueRange(), [&](OpBuilder &b, Location loc, Value row, ValueRange) {
+        Emitter inner(loc, b);
+        Value hidden = arith::XOrIOp::create(
+            inner, isSeen(inner, body, queries, pinned, row),
+            arith::ConstantOp::create(inner, inner.getBoolAttr(true)));
+        scf::IfOp::create(inner, loc, hidden, [&](OpBuilder &then, Location l) {
+          Emitter last(l, then);
+          clearRow(last, type, tile, row);
+          scf::YieldOp::create(last);
+        });
+        scf::YieldOp::create(b, loc);
+      });
+  keepLoop(rows);
+  if (kernel.usesAsyncProxy)
+    e.ptx("fence.proxy.async.shared::cta;", "", {});
+  e.ptx(team.isWarp() ? "bar.warp.sync 0xffffffff;"
+                      : "bar.sync 0, " + std::to_string(team.size) + ";",
+        "", {});
+}
+
 namespace {
 struct ClearUnseenLowering : TilePattern<ClearUnseenOp> {
   using TilePattern::TilePattern;
@@ -181,48 +224,34 @@ struct ClearUnseenLowering : TilePattern<ClearUnseenOp> {
     if (!kernel)
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
     Emitter e(op.getLoc(), rewriter);
-    SharedType type = op.getTile().getType();
-    Value tile = adaptor.getTile();
-    auto cut = scf::IfOp::create(e, adaptor.getWhen(),
-                                 /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(e);
-    e.setInsertionPointToStart(cut.thenBlock());
-    Team team = getTeam(e, *kernel);
-    // Zeros that another warpgroup has just written are in the way of none.
-    if (kernel->usesAsyncProxy)
-      e.ptx("fence.proxy.async.shared::cta;", "", {});
-    Value found =
-        e.ptx(e.getI32Type(),
-              scanText(type.getElementType(), type.getSizeInBytes(), team.size),
-              "=r,r,r,r",
-              {e.add(tile, e.shl(team.mine, 4)),
-               e.add(tile, type.getSizeInBytes()), team.barrier})
-            .front();
-    auto irregular = scf::IfOp::create(e, e.less(e.i32(0), found),
-                                       /*withElseRegion=*/false);
-    e.setInsertionPointToStart(irregular.thenBlock());
-    auto index = [&](int64_t value) -> Value {
-      return arith::ConstantIndexOp::create(e, value);
-    };
-    IRMapping pinned = computeCaptures(e, op);
-    scf::ForOp::create(
-        e, e.toIndex(e.pin(team.mine)), index(type.getRows()), index(team.size),
-        ValueRange(), [&](OpBuilder &b, Location loc, Value row, ValueRange) {
-          Emitter inner(loc, b);
-          Value hidden = arith::XOrIOp::create(
-              inner, isSeen(inner, op, pinned, row),
-              arith::ConstantOp::create(inner, inner.getBoolAttr(true)));
-          scf::IfOp::create(inner, loc, hidden,
-                            [&](OpBuilder &then, Location l) {
-                              Emitter last(l, then);
-                              clearRow(last, type, tile, row);
-                              scf::YieldOp::create(last);
-                            });
-          scf::YieldOp::create(b, loc);
-        });
-    if (kernel->usesAsyncProxy)
-      e.ptx("fence.proxy.async.shared::cta;", "", {});
-    e.ptx("bar.sync $0, " + std::to_string(team.size) + ";", "r", team.barrier);
+    clearUnseen(e, *kernel, op.getTile().getType(), adaptor.getTile(),
+                adaptor.getWhen(), op.getQueries(), op.getBody(),
+                {kernel->thread, 32 * kernel->warps});
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
+struct WatchLowering : TilePattern<WatchOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(WatchOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    RingType ring = op.getRing().getType();
+    StageAddress stage =
+        getStage(e, adaptor.getRing(), ring, op.getIteration());
+    waitBarrier(e, stage.landed, stage.phase);
+    clearUnseen(e, *kernel, ring.getTile(), stage.tile, adaptor.getWhen(),
+                op.getQueries(), op.getBody(), {kernel->lane, 32});
+    // No lane is behind: the stage could be filled twice before it looked.
+    e.ptx("bar.warp.sync 0xffffffff;\n{\n.reg .pred first;\n"
+          "setp.eq.s32 first, $1, 0;\n"
+          "@first mbarrier.arrive.shared::cta.b64 _, [$0];\n}",
+          "r,r", {stage.full, kernel->lane});
     rewriter.eraseOp(op);
     return success();
   }
@@ -232,5 +261,6 @@ struct ClearUnseenLowering : TilePattern<ClearUnseenOp> {
 void flash::tile::populateClearPatterns(const TileTypeConverter &converter,
                                         RewritePatternSet &patterns,
                                         const KernelMap &kernels) {
-  patterns.add<ClearUnseenLowering>(converter, patterns.getContext(), kernels);
+  patterns.add<ClearUnseenLowering, WatchLowering>(
+      converter, patterns.getContext(), kernels);
 }

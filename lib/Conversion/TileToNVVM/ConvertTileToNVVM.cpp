@@ -60,6 +60,7 @@ static KernelValues makeKernelValues(gpu::GPUFuncOp kernel,
   values.cluster = getKernelCluster(kernel);
   kernel.walk([&](Operation *op) {
     values.specialized |= isa<SpecializeOp>(op);
+    values.watched |= isa<WatchOp>(op);
     if (auto mma = dyn_cast<MmaOp>(op))
       values.usesAsyncProxy |= mma.getInstruction().isAsynchronous();
     values.usesAsyncProxy |= isa<MmaStartOp>(op);

@@ -321,6 +321,8 @@ StageAddress flash::tile::getStage(Emitter &e, Value ring, RingType type,
   if (type.getKind() == RingKind::MBarrier) {
     address.full = e.add(e.add(ring, type.getBarrierOffset()), e.shl(stage, 3));
     address.empty = e.add(address.full, 8 * stages);
+    address.landed =
+        type.getWatched() ? e.add(address.full, 16 * stages) : address.full;
     address.phase = e.bitAnd(e.div(it, stages), 1);
   }
   return address;

@@ -20,6 +20,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/GPU/IR/GPUDialect.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/DialectConversion.h"
 
@@ -58,6 +59,7 @@ struct KernelValues {
   int64_t warps = 0;
   int64_t cluster = 1;         ///< blocks of a cluster
   bool specialized = false;    ///< has a producer
+  bool watched = false;        ///< has a watcher
   bool usesAsyncProxy = false; ///< wgmma reads shared memory
 };
 using KernelMap = llvm::DenseMap<mlir::Operation *, KernelValues>;
@@ -148,9 +150,10 @@ llvm::SmallVector<mlir::Value> unpackWide(Emitter &e, mlir::Value lowered,
 mlir::Value pack(Emitter &e, llvm::ArrayRef<mlir::Value> elements,
                  FragmentType type);
 
-/// Address of the ring's stage for an iteration, and of its barriers.
+/// Address of the ring's stage for an iteration, and of its barriers. Copies
+/// say that they have landed; where nobody watches, this is that it is full.
 struct StageAddress {
-  mlir::Value tile, full, empty;
+  mlir::Value tile, full, empty, landed;
   mlir::Value phase; ///< parity of the stage's use, i32
 };
 StageAddress getStage(Emitter &e, mlir::Value ring, RingType type,
@@ -225,6 +228,9 @@ getSharedAddress(Emitter &e, const KernelValues &kernel, OpT op) {
 /// differ by constants.
 void simplifyRowQuotients(mlir::gpu::GPUFuncOp function,
                           const KernelValues &kernel);
+
+/// Says that a loop, which is rare or short, is not unrolled.
+void keepLoop(mlir::scf::ForOp loop);
 
 /// Keeps what roles compute from scalars in memory in one piece.
 void pinScalars(mlir::gpu::GPUFuncOp kernel);

@@ -97,17 +97,21 @@ static void pinScalars(Block &block) {
     pin(value, uses);
 }
 
-/// Loops that read scalars and do nothing else stay loops.
-static void keepSearches(SpecializeOp roles) {
-  MLIRContext *context = roles.getContext();
+void flash::tile::keepLoop(scf::ForOp loop) {
+  MLIRContext *context = loop.getContext();
   auto yes = BoolAttr::get(context, true);
   auto unroll = LLVM::LoopUnrollAttr::get(context, /*disable=*/yes, {}, {}, {},
                                           {}, {}, {});
-  auto annotation = LLVM::LoopAnnotationAttr::get(
-      context, {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
+  loop->setAttr(kLoopAnnotation, LLVM::LoopAnnotationAttr::get(
+                                     context, {}, {}, {}, unroll, {}, {}, {},
+                                     {}, {}, {}, {}, {}, {}, {}, {}));
+}
+
+/// Loops that read scalars and do nothing else stay loops.
+static void keepSearches(SpecializeOp roles) {
   roles.walk([&](scf::ForOp loop) {
     if (readsScalars(*loop))
-      loop->setAttr(kLoopAnnotation, annotation);
+      keepLoop(loop);
   });
 }
 

@@ -59,7 +59,7 @@ struct QueueLowering : TilePattern<QueueOp> {
       Value full = e.add(*base, QueueType::barrierOffset + 8 * stage);
       e.ptx("mbarrier.init.shared::cta.b64 [$0], 1;", "r", full);
       e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
-                std::to_string(kernel->warps) + ";",
+                std::to_string(kernel->warps + kernel->watched) + ";",
             "r", e.add(full, 8 * QueueType::stages));
     }
     return success();

@@ -14,8 +14,10 @@
 //   get %ring[%i] (rows(%n))  ->  wait full (phase) (; clear the other rows)
 //   release %ring[%i]         ->  one lane of each warp arrives on empty
 //
-// Where the blocks of a cluster share a ring, each copies its part of the rows
-// to the shared memory of all, and a release arrives on empty in all.
+// Copies to a ring that is watched arrive on a third barrier, and its watcher
+// on full (ClearUnseen.cpp). Where the blocks of a cluster share a ring, each
+// copies its part of the rows to the shared memory of all, and a release
+// arrives on empty in all.
 //
 // with stage = i % stages and phase = (i / stages) & 1. Rings of kind cp_async
 // wait for commit groups and for the other warps instead.
@@ -106,7 +108,8 @@ struct RingLowering : TilePattern<RingOp> {
     OpBuilder::InsertionGuard guard(e);
     e.setInsertionPointToStart(once.thenBlock());
     // Full: one arrival with the bytes to expect of each ring, or one of each
-    // warp that fills. Empty: one of each warp that releases.
+    // warp that fills. Empty: one of each warp that releases. Of a ring that is
+    // watched, copies land on a third barrier, and full is the watcher's.
     int64_t fills = 1 + op.getCompanions().size(), releases = kernel->warps;
     for (Operation *user : op->getUsers()) {
       if (isa<FillOp>(user))
@@ -117,12 +120,16 @@ struct RingLowering : TilePattern<RingOp> {
     for (int64_t stage = 0; stage < ring.getStages(); ++stage) {
       Value full = e.add(base, ring.getBarrierOffset() + 8 * stage);
       Value empty = e.add(full, 8 * ring.getStages());
-      e.ptx("mbarrier.init.shared::cta.b64 [$0], " + std::to_string(fills) +
-                ";",
+      e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
+                std::to_string(ring.getWatched() ? 1 : fills) + ";",
             "r", full);
       e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
                 std::to_string(releases * ring.getCluster()) + ";",
             "r", empty);
+      if (ring.getWatched())
+        e.ptx("mbarrier.init.shared::cta.b64 [$0], " + std::to_string(fills) +
+                  ";",
+              "r", e.add(full, 16 * ring.getStages()));
     }
     e.ptx("fence.mbarrier_init.release.cluster;", "", {});
     e.ptx("fence.proxy.async.shared::cta;", "", {});
@@ -265,7 +272,7 @@ struct PutTensorLowering : TilePattern<PutOp> {
       waitBarrier(e, stage.empty, e.bitXor(stage.phase, e.i32(1)));
     e.ptx("mbarrier.arrive.expect_tx.shared::cta.b64 _, [$0], " +
               std::to_string(tile.getSizeInBytes()) + ";",
-          "r", stage.full);
+          "r", stage.landed);
 
     SmallVector<Value> coordinates = getCoordinates(e, op.getOffsets());
     int64_t rank = coordinates.size();
@@ -300,7 +307,7 @@ struct PutTensorLowering : TilePattern<PutOp> {
       SmallVector<Value> operands{target, adaptor.getSource()};
       operands.push_back(e.add(coordinates[0], panel * tile.getPanelColumns()));
       llvm::append_range(operands, llvm::drop_begin(coordinates));
-      operands.push_back(stage.full);
+      operands.push_back(stage.landed);
       if (firstRow)
         operands.push_back(arith::ConstantOp::create(
             e, e.getI16IntegerAttr((1 << ring.getCluster()) - 1)));

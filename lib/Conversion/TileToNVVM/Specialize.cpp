@@ -8,11 +8,12 @@
 //
 // The block divides by warps, and each role takes its share of the registers:
 //
-//   specialize producer(40) {P} consumers(232) {C}
+//   specialize producer(40) {P} watcher {V} consumers(232) {C}
 //     ->  bar.sync 0
 //         if warp < W { setmaxnreg.inc 232; C }
-//         else { setmaxnreg.dec 40; if first lane of warp W { P } }
-//         (helper i: the first lane of warp W + 1 + i)
+//         else { setmaxnreg.dec 40; if first lane of warp W { P }
+//                if warp W + 1 { V } }
+//         (helper i: the first lane of the warp behind those)
 //   in_turn %n { B }  ->  if warpgroup == n % warpgroups { B }
 //   take_turn  ->  bar.sync own, 256
 //   pass_turn  ->  bar.arrive next, 256
@@ -91,16 +92,21 @@ struct SpecializeLowering : TilePattern<SpecializeOp> {
 
     e.setInsertionPointToStart(roles.elseBlock());
     setRegisters(e, op.getProducerRegisters(), atLaunch);
-    SmallVector<Region *> ofOneThread{&op.getProducer()};
+    // The warps of this warpgroup, one a role; of all but the watcher's the
+    // first lane.
+    int64_t warp = kernel->warps;
+    auto placeRole = [&](Region &role, Value number, int64_t own) {
+      Value isOwn = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq,
+                                                  number, e.i32(own));
+      auto once = scf::IfOp::create(e, isOwn, /*withElseRegion=*/false);
+      inlineRole(rewriter, role, once.thenBlock());
+      ++warp;
+    };
+    placeRole(op.getProducer(), kernel->thread, 32 * warp);
+    if (!op.getWatcher().empty())
+      placeRole(op.getWatcher(), kernel->warp, warp);
     for (Region &helper : op.getHelpers())
-      ofOneThread.push_back(&helper);
-    for (auto [i, role] : llvm::enumerate(ofOneThread)) {
-      Value elected = e.createOrFold<arith::CmpIOp>(
-          arith::CmpIPredicate::eq, kernel->thread,
-          e.i32(32 * (kernel->warps + i)));
-      auto once = scf::IfOp::create(e, elected, /*withElseRegion=*/false);
-      inlineRole(rewriter, *role, once.thenBlock());
-    }
+      placeRole(helper, kernel->thread, 32 * warp);
     if (kernel->cluster > 1) {
       e.setInsertionPointAfter(roles);
       e.ptx("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;",

@@ -19,6 +19,8 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/NVVM/NVVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/InstIterator.h"
 #include "llvm/IR/Instructions.h"
 #include "llvm/IR/LegacyPassManager.h"
@@ -98,7 +100,7 @@ static void markConvergent(llvm::Module &module) {
 }
 
 FailureOr<std::string> flash::emitPTX(gpu::GPUModuleOp kernels,
-                                      StringRef target, std::string *llvmIR) {
+                                      StringRef target, std::string *bitcode) {
   std::string error;
   std::unique_ptr<llvm::TargetMachine> machine = createMachine(target, error);
   if (!machine)
@@ -116,9 +118,9 @@ FailureOr<std::string> flash::emitPTX(gpu::GPUModuleOp kernels,
     function.addFnAttr("denormal-fp-math-f32", "preserve-sign,preserve-sign");
   markConvergent(*module);
   optimize(*module, *machine);
-  if (llvmIR) {
-    llvm::raw_string_ostream os(*llvmIR);
-    module->print(os, nullptr);
+  if (bitcode) {
+    llvm::raw_string_ostream os(*bitcode);
+    llvm::WriteBitcodeToFile(*module, os);
   }
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream os(text);
@@ -128,6 +130,20 @@ FailureOr<std::string> flash::emitPTX(gpu::GPUModuleOp kernels,
     return kernels.emitError("LLVM cannot emit PTX for ") << target;
   passes.run(*module);
   return text.str().str();
+}
+
+FailureOr<std::string> flash::printBitcode(StringRef bitcode) {
+  llvm::LLVMContext context;
+  llvm::Expected<std::unique_ptr<llvm::Module>> module =
+      llvm::parseBitcodeFile(llvm::MemoryBufferRef(bitcode, "flash"), context);
+  if (!module) {
+    llvm::consumeError(module.takeError());
+    return failure();
+  }
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  (*module)->print(os, nullptr);
+  return text;
 }
 
 void flash::registerEmitPTXInterfaces(DialectRegistry &registry) {

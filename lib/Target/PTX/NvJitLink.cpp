@@ -19,6 +19,8 @@
 
 #include <dlfcn.h>
 
+#include <mutex>
+
 using namespace mlir;
 using namespace flash;
 
@@ -113,6 +115,9 @@ FailureOr<std::string> ptx::assembleWithNvJitLink(const std::string &path,
             ") cannot be used: " + (reason ? reason : "unknown reason");
     return failure();
   }
+  // Nothing says that the library may be called from several threads.
+  static std::mutex calls;
+  std::lock_guard<std::mutex> lock(calls);
   std::string arch = "-arch=" + target.str();
   SmallVector<const char *> options{arch.c_str(), "-O3", "-verbose"};
   if (hasLineInfo(ptx))

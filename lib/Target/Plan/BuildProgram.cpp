@@ -234,8 +234,13 @@ FailureOr<rt::Program> ProgramBuilder::run(func::FuncOp function) {
   for (Operation &op : function.getBody().front())
     if (failed(convert(&op)))
       return failure();
-  program.modules.push_back(
-      rt::ModuleImage{program.signature.name, options.target, options.image});
+  for (auto [i, image] : llvm::enumerate(options.images)) {
+    std::string name = program.signature.name;
+    if (options.images.size() > 1)
+      name += "." + std::to_string(i);
+    program.modules.push_back(
+        rt::ModuleImage{std::move(name), options.target, image});
+  }
   if (rt::Status status = program.verify(); status.failed())
     return function.emitError() << status.message();
   return program;

@@ -29,6 +29,12 @@ LogicalResult ProgramBuilder::setKernel(tile::LaunchOp op, rt::Launch &launch) {
     return op.emitOpError("launches a kernel that is not there any more: build "
                           "the plan before kernels are serialised");
   launch.kernel = op.getKernel().getLeafReference().str();
+  if (options.images.size() > 1) {
+    auto modules = module.getOps<gpu::GPUModuleOp>();
+    launch.module = static_cast<int>(std::distance(
+        modules.begin(),
+        llvm::find(modules, kernel->getParentOfType<gpu::GPUModuleOp>())));
+  }
   if (auto shared = kernel->getAttrOfType<IntegerAttr>(
           tile::FlashTileDialect::getSharedBytesAttrName()))
     launch.dynamicSharedBytes = shared.getInt();

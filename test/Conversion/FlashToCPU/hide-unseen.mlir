@@ -24,14 +24,14 @@
 // CHECK: } else {
 // CHECK:   linalg.generic {{.*}} outs(%{{.*}} : tensor<48x96xf32>) {
 // CHECK:   linalg.matmul {{.*}} ins(%[[V]], %[[P]]
-func.func @step(%v: tensor<64x48xbf16>, %p: tensor<64x96xbf16>, %acc: tensor<48x96xf32>, %alpha: tensor<96xf32>, %cut: i1) -> tensor<48x96xf32> {
+func.func @step(%v: tensor<64x48xbf16>, %p: tensor<64x96xbf16>, %acc: tensor<48x96xf32>, %alpha: tensor<96xf32>, %cut: i1, %n: index) -> tensor<48x96xf32> {
   %a = linalg.generic {indexing_maps = [affine_map<(i, j) -> (j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
       ins(%alpha : tensor<96xf32>) outs(%acc : tensor<48x96xf32>) {
   ^bb0(%in: f32, %out: f32):
     %x = arith.mulf %out, %in : f32
     linalg.yield %x : f32
   } -> tensor<48x96xf32>
-  %w = flash.hide_unseen %v when %cut queries 96 : tensor<64x48xbf16> {
+  %w = flash.hide_unseen %v when %cut queries(%n) : tensor<64x48xbf16> {
   ^bb0(%i: index, %j: index):
     %sees = arith.cmpi sle, %j, %i : index
     flash.yield %sees : i1
@@ -43,9 +43,9 @@ func.func @step(%v: tensor<64x48xbf16>, %p: tensor<64x96xbf16>, %acc: tensor<48x
 
 // -----
 
-func.func @no_product(%v: tensor<64x48xbf16>, %cut: i1) -> tensor<64x48xbf16> {
+func.func @no_product(%v: tensor<64x48xbf16>, %cut: i1, %n: index) -> tensor<64x48xbf16> {
   // expected-error @below {{needs a product as its only user on the CPU}}
-  %w = flash.hide_unseen %v when %cut queries 96 : tensor<64x48xbf16> {
+  %w = flash.hide_unseen %v when %cut queries(%n) : tensor<64x48xbf16> {
   ^bb0(%i: index, %j: index):
     flash.yield %cut : i1
   }

@@ -18,16 +18,19 @@
 !dq = tensor<32x16xf32>
 !dk = tensor<64x16xf32>
 
-// Queries times keys. S and dP are products that need nothing of each other; the mask stands in a condition; P and dS come from one map,
+// Queries times keys. S and dP are products that need nothing of each other; the mask stands in a condition; keys and values that no query sees are
+// taken out of dP and dQ; P and dS come from one map,
 // in f16; dV and dK contract the rows, dQ the columns.
 // CHECK-LABEL: func.func @rows
 // CHECK-SAME: (%[[Q:.*]]: tensor<32x16xf16>, %[[K:.*]]: tensor<64x16xf16>, %[[V:.*]]: tensor<64x16xf16>, %[[DO:.*]]: tensor<32x16xf16>, %[[LSE:.*]]: tensor<32xf32>, %[[DELTA:.*]]: tensor<32xf32>, %[[DQ:.*]]: tensor<32x16xf32>, %[[DK:.*]]: tensor<64x16xf32>, %[[DV:.*]]: tensor<64x16xf32>, %[[I:.*]]: index, %[[J:.*]]: index, %[[N:.*]]: index, %{{.*}}: index)
 // CHECK-DAG: %[[FACTOR:.*]] = arith.constant 0.360673755 : f32
 // CHECK-DAG: %[[NONE:.*]] = arith.constant 0xFF800000 : f32
 // CHECK: %[[S:.*]] = linalg.matmul indexing_maps = [#[[MD]], #[[ND]], {{.*}}] ins(%[[Q]], %[[K]] :
-// CHECK: %[[DP:.*]] = linalg.matmul indexing_maps = [#[[MD]], #[[ND]], {{.*}}] ins(%[[DO]], %[[V]] :
-// CHECK: %[[RAGGED:.*]] = arith.cmpi slt, %[[N]], %c64
 // CHECK: %[[CUT:.*]] = arith.cmpi sgt, %{{.*}}, %[[I]]
+// CHECK: %[[HIDES:.*]] = arith.andi %[[CUT]], %{{.*}} : i1
+// CHECK: %[[SEENV:.*]] = flash.hide_unseen %[[V]] when %[[HIDES]] queries(%c32)
+// CHECK: %[[DP:.*]] = linalg.matmul indexing_maps = [#[[MD]], #[[ND]], {{.*}}] ins(%[[DO]], %[[SEENV]] :
+// CHECK: %[[RAGGED:.*]] = arith.cmpi slt, %[[N]], %c64
 // CHECK: %[[PARTIAL:.*]] = arith.ori %[[RAGGED]], %[[CUT]]
 // CHECK: %[[SM:.*]] = scf.if %[[PARTIAL]]
 // CHECK: arith.select %{{.*}}, %{{.*}}, %[[NONE]]
@@ -45,7 +48,8 @@
 // CHECK-NEXT: linalg.yield %[[PR]], %[[DSR]]
 // CHECK: linalg.matmul indexing_maps = [#[[KM]], #[[KN]], {{.*}}] ins(%[[PDS]]#0, %[[DO]] : {{.*}} outs(%[[DV]] :
 // CHECK: linalg.matmul indexing_maps = [#[[KM]], #[[KN]], {{.*}}] ins(%[[PDS]]#1, %[[Q]] : {{.*}} outs(%[[DK]] :
-// CHECK: linalg.matmul ins(%[[PDS]]#1, %[[K]] : {{.*}} outs(%[[DQ]] :
+// CHECK: %[[SEENK:.*]] = flash.hide_unseen %[[K]] when %[[HIDES]] queries(%c32)
+// CHECK: linalg.matmul ins(%[[PDS]]#1, %[[SEENK]] : {{.*}} outs(%[[DQ]] :
 func.func @rows(%q: !q, %k: !k, %v: !k, %do: !q, %l: !r, %d: !r, %dq: !dq, %dk: !dk, %dv: !dk, %i: index, %j: index, %n: index, %m: index) -> (!dq, !dk, !dk) {
   %r:3 = flash.backward_step ins(%q, %k, %v, %do, %l, %d : !q, !k, !k, !q, !r, !r) d_query(%dq : !dq) d_key(%dk : !dk) d_value(%dv : !dk) positions(%i, %j) keys(%n) queries(%m) {mask = #flash.causal, scale = 0.25 : f32} -> query !dq key !dk value !dk
   return %r#0, %r#1, %r#2 : !dq, !dk, !dk

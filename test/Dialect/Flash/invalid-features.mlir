@@ -473,9 +473,9 @@ func.func @mask_without_queries(%q: tensor<4x8xf16>, %acc: tensor<4x8xf32>, %r: 
 
 // -----
 
-func.func @hide_dynamic(%v: tensor<?x8xf16>, %c: i1) {
+func.func @hide_dynamic(%v: tensor<?x8xf16>, %c: i1, %n: index) {
   // expected-error @below {{tiles must be static, but values is 'tensor<?x8xf16>'}}
-  %w = flash.hide_unseen %v when %c queries 4 : tensor<?x8xf16> {
+  %w = flash.hide_unseen %v when %c queries(%n) : tensor<?x8xf16> {
   ^bb0(%i: index, %j: index):
     flash.yield %c : i1
   }
@@ -484,9 +484,9 @@ func.func @hide_dynamic(%v: tensor<?x8xf16>, %c: i1) {
 
 // -----
 
-func.func @hide_arguments(%v: tensor<4x8xf16>, %c: i1) {
+func.func @hide_arguments(%v: tensor<4x8xf16>, %c: i1, %n: index) {
   // expected-error @below {{body must take two arguments of type index, a query's row and a key's}}
-  %w = flash.hide_unseen %v when %c queries 4 : tensor<4x8xf16> {
+  %w = flash.hide_unseen %v when %c queries(%n) : tensor<4x8xf16> {
   ^bb0(%i: index):
     flash.yield %c : i1
   }
@@ -495,9 +495,9 @@ func.func @hide_arguments(%v: tensor<4x8xf16>, %c: i1) {
 
 // -----
 
-func.func @hide_yield(%v: tensor<4x8xf16>, %c: i1, %f: f32) {
+func.func @hide_yield(%v: tensor<4x8xf16>, %c: i1, %f: f32, %n: index) {
   // expected-error @below {{body must yield an i1}}
-  %w = flash.hide_unseen %v when %c queries 4 : tensor<4x8xf16> {
+  %w = flash.hide_unseen %v when %c queries(%n) : tensor<4x8xf16> {
   ^bb0(%i: index, %j: index):
     flash.yield %f : f32
   }

@@ -38,10 +38,10 @@ func.func @tiles(%q: tensor<128x64xbf16>, %k: tensor<32x64xbf16>, %acc: tensor<1
   %l:3 = flash.online_attention ins(%q, %k, %k : tensor<128x64xbf16>, tensor<32x64xbf16>, tensor<32x64xbf16>)
       outs(%acc, %r, %r : tensor<128x64xf32>, tensor<128xf32>, tensor<128xf32>) positions(%i, %i) keys(%i)
       queries(%i) place(%i, %i) origins(%i, %i) listed_full(%f) {scale = 0.125 : f32, mask = #flash.causal}
-  // CHECK: %{{.*}} = flash.hide_unseen %{{.*}} when %{{.*}} queries 128 : tensor<32x64xbf16> {
+  // CHECK: %{{.*}} = flash.hide_unseen %{{.*}} when %{{.*}} queries(%{{.*}}) : tensor<32x64xbf16> {
   // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
   // CHECK-NEXT: flash.yield %{{.*}} : i1
-  %w = flash.hide_unseen %k when %f queries 128 : tensor<32x64xbf16> {
+  %w = flash.hide_unseen %k when %f queries(%i) : tensor<32x64xbf16> {
   ^bb0(%row: index, %column: index):
     flash.yield %f : i1
   }

@@ -87,3 +87,37 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Stores at the end take the places of rings that are over: those that are put, and looked at by a watcher, once, and have been awaited.
+gpu.module @kernels {
+  // CHECK: gpu.func @watched
+  gpu.func @watched(%map: !flash_tile.tensor_map<64x64xf16>, %to: !flash_tile.tensor_map<16x64xf16>, %i: index, %c: i1) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %zero = arith.constant 0.0 : f16
+    // CHECK: flash_tile.ring {shared_offset = 0 : i64}
+    %k = flash_tile.ring : !flash_tile.ring<1, 64x64xf16, mbarrier, watched>
+    // CHECK: flash_tile.ring {shared_offset = 9216 : i64}
+    %v = flash_tile.ring : !flash_tile.ring<1, 64x64xf16, mbarrier>
+    flash_tile.specialize producer(40) {
+      flash_tile.put %k[%i], %map[%i, %i] : !flash_tile.ring<1, 64x64xf16, mbarrier, watched>, !flash_tile.tensor_map<64x64xf16>
+      flash_tile.put %v[%i], %map[%i, %i] : !flash_tile.ring<1, 64x64xf16, mbarrier>, !flash_tile.tensor_map<64x64xf16>
+    } watcher {
+      flash_tile.watch %k[%i] when %c queries(%i) : !flash_tile.ring<1, 64x64xf16, mbarrier, watched> {
+      ^bb0(%q: index, %j: index):
+        flash_tile.yield %c : i1
+      }
+    } consumers(232) {
+      %tk = flash_tile.get %k[%i] : !flash_tile.ring<1, 64x64xf16, mbarrier, watched>
+      %tv = flash_tile.get %v[%i] : !flash_tile.ring<1, 64x64xf16, mbarrier>
+      flash_tile.release %k[%i] : !flash_tile.ring<1, 64x64xf16, mbarrier, watched>
+      flash_tile.release %v[%i] : !flash_tile.ring<1, 64x64xf16, mbarrier>
+      %o = flash_tile.splat %zero : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
+      // CHECK: flash_tile.store_async {{.*}}shared_offset = 0
+      // CHECK: flash_tile.store_async {{.*}}shared_offset = 9216
+      flash_tile.store_async %o, %to[%i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+      flash_tile.store_async %o, %to[%i, %i] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+    }
+    gpu.return
+  }
+}

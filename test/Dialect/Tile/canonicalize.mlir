@@ -52,9 +52,9 @@ func.func @others(%m: memref<64xf32>, %x: !row, %f: f32) -> (!row, !row, !row) {
 // CHECK-LABEL: @clear_never
 // CHECK-NOT: flash_tile.clear_unseen
 // CHECK: return
-func.func @clear_never(%t: !flash_tile.shared<64x64xbf16>, %seen: i1) {
+func.func @clear_never(%t: !flash_tile.shared<64x64xbf16>, %seen: i1, %n: index) {
   %never = arith.constant false
-  flash_tile.clear_unseen %t when %never queries 64 : !flash_tile.shared<64x64xbf16> {
+  flash_tile.clear_unseen %t when %never queries(%n) : !flash_tile.shared<64x64xbf16> {
   ^bb0(%i: index, %j: index):
     flash_tile.yield %seen : i1
   }

@@ -1,8 +1,13 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=producer})))' | FileCheck %s --check-prefix=PRODUCER
 // RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=consumer1 nanoseconds=500})))' | FileCheck %s --check-prefix=CONSUMER
-// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=writer})))' | FileCheck %s --check-prefix=HELPER
 // RUN: not flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=boss})))' 2>&1 | FileCheck %s --check-prefix=UNKNOWN
 // RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=consumer1 nanoseconds=500}),convert-flash-tile-to-nvvm))' | FileCheck %s --check-prefix=PTX
+
+// A role that some kernels have, and this one has not.
+// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=watcher})))' | FileCheck %s --check-prefixes=KERNEL,NOBODY
+// RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-delay-role{role=writer})))' | FileCheck %s --check-prefixes=KERNEL,NOBODY
+// KERNEL: gpu.func @kernel
+// NOBODY-NOT: delay
 
 // PRODUCER: specialize producer(40)
 // PRODUCER-NEXT: flash_tile.delay 2000
@@ -16,10 +21,7 @@
 // CONSUMER-NEXT: flash_tile.delay 500 warpgroup 1
 // CONSUMER-NEXT: scf.for
 // CONSUMER-NEXT: flash_tile.delay 500 warpgroup 1
-// This kernel has no helper of that name: it stays.
-// HELPER: flash_tile.specialize
-// HELPER-NOT: delay
-// UNKNOWN: error: 'flash_tile.specialize' op has no role 'boss'; there are producer, consumers, consumer0, ...
+// UNKNOWN: error: 'flash_tile.specialize' op has no role 'boss'; there are producer, watcher, consumers, consumer0, ..., and helpers by their names
 // PTX: scf.if %
 // PTX: nanosleep.u32 500;
 gpu.module @kernels {

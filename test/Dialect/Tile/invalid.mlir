@@ -678,9 +678,9 @@ func.func @pages_rows(%m: memref<?x64xbf16>, %t: memref<?x?xi32>, %i: index) {
 
 // -----
 
-func.func @clear_arguments(%t: !flash_tile.shared<64x64xbf16>, %c: i1) {
+func.func @clear_arguments(%t: !flash_tile.shared<64x64xbf16>, %c: i1, %n: index) {
   // expected-error @below {{has a body that does not take two arguments of type index, a query's row and a row of the tile}}
-  flash_tile.clear_unseen %t when %c queries 64 : !flash_tile.shared<64x64xbf16> {
+  flash_tile.clear_unseen %t when %c queries(%n) : !flash_tile.shared<64x64xbf16> {
   ^bb0(%i: index):
     flash_tile.yield %c : i1
   }
@@ -689,14 +689,85 @@ func.func @clear_arguments(%t: !flash_tile.shared<64x64xbf16>, %c: i1) {
 
 // -----
 
-func.func @clear_yield(%t: !flash_tile.shared<64x64xbf16>, %c: i1) {
+func.func @clear_yield(%t: !flash_tile.shared<64x64xbf16>, %c: i1, %n: index) {
   // expected-error @below {{has a body that does not yield an i1}}
-  flash_tile.clear_unseen %t when %c queries 64 : !flash_tile.shared<64x64xbf16> {
+  flash_tile.clear_unseen %t when %c queries(%n) : !flash_tile.shared<64x64xbf16> {
   ^bb0(%i: index, %j: index):
     flash_tile.yield %i : index
   }
   return
 }
+
+// -----
+
+gpu.module @clear_role {
+  gpu.func @clear_role(%t: !flash_tile.shared<64x64xbf16>, %c: i1, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      // expected-error @below {{is for kernels without roles: in the watcher, use flash_tile.watch}}
+      flash_tile.clear_unseen %t when %c queries(%n) : !flash_tile.shared<64x64xbf16> {
+      ^bb0(%i: index, %j: index):
+        flash_tile.yield %c : i1
+      }
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @watch_ring {
+  gpu.func @watch_ring(%c: i1, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %ring = flash_tile.ring : !flash_tile.ring<2, 64x64xbf16, mbarrier>
+    flash_tile.specialize producer(40) {
+    } watcher {
+      // expected-error @below {{is for a ring that is watched, as in !flash_tile.ring<2, 64x64xf16, mbarrier, watched>, not '!flash_tile.ring<2, 64x64xbf16, mbarrier>'}}
+      flash_tile.watch %ring[%n] when %c queries(%n) : !flash_tile.ring<2, 64x64xbf16, mbarrier> {
+      ^bb0(%i: index, %j: index):
+        flash_tile.yield %c : i1
+      }
+    } consumers(232) {
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @watch_role {
+  gpu.func @watch_role(%c: i1, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %ring = flash_tile.ring : !flash_tile.ring<2, 64x64xbf16, mbarrier, watched>
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      // expected-error @below {{belongs in the watcher of a flash_tile.specialize}}
+      flash_tile.watch %ring[%n] when %c queries(%n) : !flash_tile.ring<2, 64x64xbf16, mbarrier, watched> {
+      ^bb0(%i: index, %j: index):
+        flash_tile.yield %c : i1
+      }
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+gpu.module @watcher_get {
+  gpu.func @watcher_get(%n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %ring = flash_tile.ring : !flash_tile.ring<2, 64x64xbf16, mbarrier>
+    flash_tile.specialize producer(40) {
+    } watcher {
+      // expected-error @below {{is not for a watcher, which waits by flash_tile.watch}}
+      %t = flash_tile.get %ring[%n] : !flash_tile.ring<2, 64x64xbf16, mbarrier>
+    } consumers(232) {
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+// expected-error @below {{a ring of kind cp_async is not watched: who fills it clears it (flash_tile.clear_unseen)}}
+func.func private @watched_cp_async(!flash_tile.ring<2, 64x64xbf16, cp_async, watched>)
 
 // -----
 gpu.module @m {
@@ -810,6 +881,31 @@ gpu.module @m {
     } consumers(232) {
       flash_tile.release %l[%i] : !flash_tile.ring<2, 16x64xbf16, mbarrier>
     }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @helpers_and_watcher() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    // expected-error @below {{has 3 helpers and 3 names of helpers; beside a watcher there are at most 2, each with a name}}
+    flash_tile.specialize producer(40) {
+    } watcher {
+    } consumers(232) {
+    } helper "a" {
+    } helper "b" {
+    } helper "c" {
+    }
+    gpu.return
+  }
+}
+
+// -----
+gpu.module @m {
+  gpu.func @companion_watched() kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %q = flash_tile.ring : !flash_tile.ring<2, 64x128xbf16, mbarrier>
+    // expected-error @below {{is watched: that is the part of the ring that has the barriers}}
+    %l = flash_tile.ring with(%q : !flash_tile.ring<2, 64x128xbf16, mbarrier>) : !flash_tile.ring<2, 16x64xbf16, mbarrier, watched>
     gpu.return
   }
 }

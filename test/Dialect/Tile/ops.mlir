@@ -36,9 +36,9 @@ gpu.module @kernels {
     // CHECK: flash_tile.get %{{.*}}[%{{.*}}] in_flight 1 : !flash_tile.ring<2, 64x64xbf16, cp_async>
     %k = flash_tile.get %ring[%c0] in_flight 1 : !flash_tile.ring<2, 64x64xbf16, cp_async>
     %cut = arith.constant true
-    // CHECK: flash_tile.clear_unseen %{{.*}} when %{{.*}} queries 128 : !flash_tile.shared<64x64xbf16> {
+    // CHECK: flash_tile.clear_unseen %{{.*}} when %{{.*}} queries(%{{.*}}) : !flash_tile.shared<64x64xbf16> {
     // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
-    flash_tile.clear_unseen %k when %cut queries 128 : !flash_tile.shared<64x64xbf16> {
+    flash_tile.clear_unseen %k when %cut queries(%n) : !flash_tile.shared<64x64xbf16> {
     ^bb0(%row: index, %column: index):
       %sees = arith.cmpi sle, %column, %row : index
       flash_tile.yield %sees : i1
@@ -82,6 +82,30 @@ gpu.module @kernels {
     flash_tile.store %o2, %o[%c0, %c0, %c0, %c0] rows(%n) to_end {alignment = 16 : i64} : !acc16, memref<?x8x?x64xbf16>
     // CHECK: flash_tile.store %{{.*}}, %{{.*}}[%{{.*}}, %{{.*}}, %{{.*}}] :
     flash_tile.store %twice, %lse[%c0, %c0, %c0] : !row, memref<?x8x?xf32>
+    gpu.return
+  }
+
+  // CHECK-LABEL: gpu.func @watched
+  gpu.func @watched(%map: !flash_tile.tensor_map<1x1x128x64xbf16>, %cut: i1, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %c0 = arith.constant 0 : index
+    // CHECK: flash_tile.ring : !flash_tile.ring<2, 128x64xbf16, mbarrier, cluster 2, watched>
+    %shared = flash_tile.ring : !flash_tile.ring<2, 128x64xbf16, mbarrier, cluster 2, watched>
+    %ring = flash_tile.ring : !flash_tile.ring<2, 128x64xbf16, mbarrier, watched>
+    flash_tile.specialize producer(40) {
+      flash_tile.put %ring[%c0], %map[%c0, %c0, %c0, %c0] : !flash_tile.ring<2, 128x64xbf16, mbarrier, watched>, !flash_tile.tensor_map<1x1x128x64xbf16>
+    // CHECK: } watcher {
+    } watcher {
+      // CHECK-NEXT: flash_tile.watch %{{.*}}[%{{.*}}] when %{{.*}} queries(%{{.*}}) : !flash_tile.ring<2, 128x64xbf16, mbarrier, watched> {
+      // CHECK-NEXT: ^bb0(%{{.*}}: index, %{{.*}}: index):
+      flash_tile.watch %ring[%c0] when %cut queries(%n) : !flash_tile.ring<2, 128x64xbf16, mbarrier, watched> {
+      ^bb0(%row: index, %column: index):
+        %sees = arith.cmpi sle, %column, %row : index
+        flash_tile.yield %sees : i1
+      }
+    // CHECK: } consumers(232) {
+    } consumers(232) {
+      %v = flash_tile.get %ring[%c0] : !flash_tile.ring<2, 128x64xbf16, mbarrier, watched>
+    }
     gpu.return
   }
 

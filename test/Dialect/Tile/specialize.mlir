@@ -298,3 +298,53 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Rows that no query sees are cleared by a watcher, which has the loop and the scalars that the mask asks for; consumers have none of it.
+
+!acc = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @watched
+  gpu.func @watched(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %out: memref<?x64xf32>, %n: index, %at: index) kernel
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.wgmma, stages = 2, roles = <producer_registers = 40, consumer_registers = 232>>} {
+    // CHECK: %[[RQ:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<1, 128x64xf16, mbarrier>
+    // CHECK: %[[RK:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier, watched>
+    // CHECK: flash_tile.specialize producer(40)
+    // CHECK: } watcher {
+    // CHECK-NEXT: scf.for %[[J:[a-z0-9_]+]] = {{.*}} iter_args(%[[I:[a-z0-9_]+]] = %{{.*}}) -> (index)
+    // CHECK:        %[[END:.*]] = arith.addi %[[J]]
+    // CHECK:        %[[CUT:.*]] = arith.cmpi slt, %{{.*}}, %[[END]]
+    // CHECK:        flash_tile.watch %[[RK]][%[[I]]] when %[[CUT]] queries(%c128) : !flash_tile.ring<2, 64x64xf16, mbarrier, watched> {
+    // CHECK:        ^bb0(%[[Q:.*]]: index, %[[ROW:.*]]: index):
+    // CHECK:          %[[K:.*]] = arith.addi %[[J]], %[[ROW]]
+    // CHECK:          arith.cmpi sle, %[[K]], %[[Q]]
+    // CHECK:        scf.yield
+    // CHECK: } consumers(232)
+    // CHECK-NOT: clear_unseen
+    // CHECK: gpu.return
+    %c0 = arith.constant 0 : index
+    %c64 = arith.constant 64 : index
+    %c128 = arith.constant 128 : index
+    %zero = arith.constant 0.0 : f32
+    %q = flash_tile.load %query[%c0, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
+    %o0 = flash_tile.splat %zero : !acc
+    %o = scf.for %j = %c0 to %n step %c64 iter_args(%acc = %o0) -> (!acc) {
+      %k = flash_tile.load %key[%j, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
+      %end = arith.addi %j, %c64 : index
+      %cut = arith.cmpi slt, %at, %end : index
+      flash_tile.clear_unseen %k when %cut queries(%c128) : !flash_tile.shared<64x64xf16> {
+      ^bb0(%i: index, %row: index):
+        %p = arith.addi %j, %row : index
+        %sees = arith.cmpi sle, %p, %i : index
+        flash_tile.yield %sees : i1
+      }
+      %s = flash_tile.mma #flash_tile.wgmma %q, %k acc(%acc) transpose_b
+          : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !acc
+      scf.yield %s : !acc
+    }
+    flash_tile.store %o, %out[%c0, %c0] : !acc, memref<?x64xf32>
+    gpu.return
+  }
+}

@@ -1,6 +1,12 @@
 // RUN: flash-run %s --entry=at100 --target=cpu --check | FileCheck %s
 // RUN: flash-run %s --entry=at44 --target=cpu --check | FileCheck %s
 // CHECK: check {{.*}} ok
+// Gradients, too: those of a key and a value that no query sees are 0.
+// RUN: flash-run %s --entry=at100 --differentiate --target=cpu --check | FileCheck %s --check-prefix=GRADIENTS
+// GRADIENTS: check     o {{.*}} ok
+// GRADIENTS: check     d_query {{.*}} ok
+// GRADIENTS: check     d_key {{.*}} ok
+// GRADIENTS: check     result3 {{.*}} ok
 // Whatever else hides them (tools/flash-matrix/UnseenCases.cpp).
 // RUN: flash-matrix --target=cpu --filter=unseen --stride=%if asan %{11%} %else %{5%} | FileCheck %s --check-prefix=KINDS
 // KINDS: {{[1-9][0-9]*}} passed, 0 failed

@@ -49,9 +49,10 @@ sanitize() { # target, tool, example, options...
 for target in "$@"; do
   matrix "$target, 100 launches" --target="$target" --seed=fresh --repeats=100
   case $target in sm_90*)
-    for role in producer consumers consumer0 consumer1; do
+    for role in producer consumers consumer0 consumer1 writer; do
       matrix "$target, $role late" --target="$target" --seed=fresh --repeats=3 --passes="delay-role=$role" --filter=d=128
     done
+    matrix "$target, watcher late" --target="$target" --seed=fresh --repeats=3 --passes="delay-role=watcher" --filter=unseen
     # Three warpgroups: narrow heads, long.
     matrix "$target, consumer2 late" --target="$target" --seed=fresh --repeats=3 --passes=delay-role=consumer2 --filter=d=64, --filter=long
     ;;

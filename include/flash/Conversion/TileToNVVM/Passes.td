@@ -11,6 +11,32 @@
 
 include "mlir/Pass/PassBase.td"
 
+def TileSeparateKernels
+    : Pass<"flash-tile-separate-kernels", "::mlir::ModuleOp"> {
+  let summary = "Give each kernel a module of its own (L3)";
+  let description = [{
+    The kernels of a function (one for each class of lengths, parts of a
+    backward) share nothing but constants. Each in its own `gpu.module`, they are
+    lowered, translated and assembled side by side.
+
+    ```mlir
+    gpu.module @kernels {
+      gpu.func @f(...) kernel
+      gpu.func @f_0(...) kernel
+    }
+    flash_tile.launch @kernels::@f_0 grid(%n)
+    // becomes
+    gpu.module @kernels {
+      gpu.func @f(...) kernel
+    }
+    gpu.module @kernels_0 {
+      gpu.func @f_0(...) kernel
+    }
+    flash_tile.launch @kernels_0::@f_0 grid(%n)
+    ```
+  }];
+}
+
 def ConvertTileToNVVM
     : Pass<"convert-flash-tile-to-nvvm", "::mlir::gpu::GPUModuleOp"> {
   let summary = "Lower tile operations to what one thread does";

@@ -55,6 +55,33 @@ SmallVector<int64_t> flash::countReads(AttentionOpInterface op, Region &body) {
   return varying;
 }
 
+bool flash::readsElements(Region &body) {
+  if (body.empty())
+    return false;
+  Block &block = body.front();
+  llvm::DenseMap<Value, unsigned> positions;
+  positions[block.getArgument(2)] = 1;
+  positions[block.getArgument(3)] = 2;
+  auto positionsOf = [&](ValueRange values) {
+    unsigned all = 0;
+    for (Value value : values)
+      all |= positions.lookup(value);
+    return all;
+  };
+  WalkResult walk = block.walk([&](Operation *op) {
+    auto extract = dyn_cast<tensor::ExtractOp>(op);
+    if (extract && positionsOf(extract.getIndices()) == 3)
+      return WalkResult::interrupt();
+    unsigned all = 0;
+    op->walk(
+        [&](Operation *inner) { all |= positionsOf(inner->getOperands()); });
+    for (Value result : op->getResults())
+      positions[result] = all;
+    return WalkResult::advance();
+  });
+  return walk.wasInterrupted();
+}
+
 llvm::SmallBitVector flash::findAskedArguments(func::FuncOp func) {
   llvm::SmallBitVector asked(func.getNumArguments());
   for (BlockArgument argument : func.getArguments()) {

@@ -89,9 +89,11 @@ TileProblem TileProblem::get(AttentionOpInterface op) {
     problem.functions |= isa<SoftcapAttr, RegionAttr>(function);
     problem.elementData |= isa<BiasAttr>(function);
   }
-  for (Region *body : {&op.getScoreBody(), &op.getMaskBody()})
-    for (int64_t reads : countReads(op, *body))
-      problem.elementData |= reads > 0;
+  for (int64_t reads : countReads(op, op.getScoreBody()))
+    problem.elementData |= reads > 0;
+  // What a row or a column has, as the document it is of, is read for all of
+  // it.
+  problem.elementData |= readsElements(op.getMaskBody());
   if (op.isPaged())
     problem.pageSize = std::max<int64_t>(
         op.getKey().getType().getDimSize(op.getLengthDim()), 0);

@@ -39,6 +39,10 @@ struct Distances {
 
 static constexpr int64_t kMost = int64_t(1) << 40;
 
+static bool has64Bits(Value value) {
+  return value.getType().isIndex() || value.getType().isInteger(64);
+}
+
 static std::optional<Linear> linear(Value value, Block &body) {
   APInt number;
   if (value == body.getArgument(2))
@@ -48,8 +52,11 @@ static std::optional<Linear> linear(Value value, Block &body) {
   if (matchPattern(value, m_ConstantInt(&number)) && number.abs().ule(kMost))
     return Linear{0, 0, number.getSExtValue()};
   Operation *op = value.getDefiningOp();
-  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp>(op) ||
-      !value.getType().isIndex())
+  // A position in 64 bits is the same.
+  if (isa_and_nonnull<arith::IndexCastOp>(op) && has64Bits(value) &&
+      has64Bits(op->getOperand(0)))
+    return linear(op->getOperand(0), body);
+  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp>(op) || !has64Bits(value))
     return std::nullopt;
   std::optional<Linear> x = linear(op->getOperand(0), body),
                         y = linear(op->getOperand(1), body);
@@ -80,10 +87,14 @@ static std::optional<Distances> atMost(std::optional<Linear> lhs,
 /// What a term says of the distance, if nothing else.
 static std::optional<Distances> distancesOf(Value term, Block &body) {
   using P = arith::CmpIPredicate;
-  auto compare = term.getDefiningOp<arith::CmpIOp>();
-  if (!compare || !compare.getLhs().getType().isIndex())
+  auto negation = term.getDefiningOp<arith::XOrIOp>();
+  bool negated = negation && matchPattern(negation.getRhs(), m_One());
+  auto compare =
+      (negated ? negation.getLhs() : term).getDefiningOp<arith::CmpIOp>();
+  if (!compare || !has64Bits(compare.getLhs()))
     return std::nullopt;
-  P predicate = compare.getPredicate();
+  P predicate = negated ? arith::invertPredicate(compare.getPredicate())
+                        : compare.getPredicate();
   Value small = compare.getLhs(), large = compare.getRhs();
   if (predicate == P::sgt || predicate == P::sge) {
     std::swap(small, large);

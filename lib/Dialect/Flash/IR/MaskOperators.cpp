@@ -305,9 +305,33 @@ std::pair<int64_t, int64_t> OrAttr::getBlockSizes() const {
   return joinBlockSizes(getMasks());
 }
 
-/// Between the keys of one part and those of another there may be a gap.
+/// Whether a mask's range of keys has no begin, or if `above` no end.
+static bool isOpen(MaskAttrInterface mask, bool above) {
+  auto areOpen = [&](ArrayRef<MaskAttrInterface> masks) {
+    return llvm::all_of(
+        masks, [&](MaskAttrInterface part) { return isOpen(part, above); });
+  };
+  if (auto window = dyn_cast<WindowAttr>(mask))
+    return (above ? window.getRight() : window.getLeft()) < 0;
+  if (isa<CausalAttr, PrefixAttr>(mask))
+    return !above;
+  if (auto all = dyn_cast<AndAttr>(mask))
+    return areOpen(all.getMasks());
+  auto some = dyn_cast<OrAttr>(mask);
+  return some && areOpen(some.getMasks());
+}
+
+/// Between the keys of one part and those of another there may be a gap, unless
+/// all begin with the first key, or end with the last.
 bool OrAttr::hasHoles() const {
-  return getMasks().size() > 1 || getMasks().front().hasHoles();
+  auto areOpen = [&](bool above) {
+    return llvm::all_of(getMasks(), [&](MaskAttrInterface mask) {
+      return isOpen(mask, above);
+    });
+  };
+  return llvm::any_of(getMasks(),
+                      [](MaskAttrInterface mask) { return mask.hasHoles(); }) ||
+         (getMasks().size() > 1 && !areOpen(false) && !areOpen(true));
 }
 
 bool OrAttr::hidesLaterKeys() const {

@@ -80,9 +80,11 @@ SeenRange SeenRangeBuilder::both(SeenRange x, SeenRange y) {
   return result;
 }
 
-/// There may be a hole between the two.
+/// There may be a hole between the two, unless both are open on the same side.
 SeenRange SeenRangeBuilder::either(SeenRange x, SeenRange y) {
   SeenRange result = unknown();
+  result.exact =
+      x.exact && y.exact && ((!x.low && !y.low) || (!x.end && !y.end));
   if (x.low && y.low)
     result.low = b.min(x.low, y.low);
   if (x.end && y.end)
@@ -91,7 +93,8 @@ SeenRange SeenRangeBuilder::either(SeenRange x, SeenRange y) {
 }
 
 /// floor(x / n) <= c is x <= n c + n - 1, and >= c is x >= n c; a quotient that
-/// is rounded to zero or up is at least that of floor.
+/// is rounded to zero or up is at least that of floor. Without signs, what is
+/// below zero has a quotient that is far more than any c.
 SeenRange SeenRangeBuilder::solveDivision(Operation *op, Value bound,
                                           bool least) {
   APInt number;
@@ -105,6 +108,8 @@ SeenRange SeenRangeBuilder::solveDivision(Operation *op, Value bound,
   n = shifts ? int64_t(1) << n : n;
   Value times = arith::MulIOp::create(b.builder, b.loc, bound, b.constant(n));
   bool up = isa<arith::CeilDivSIOp>(op);
+  if (isa<arith::DivUIOp>(op) && least)
+    return unknown();
   if (!least)
     return solve(op->getOperand(0), up ? times : b.add(times, n - 1), least);
   if (isa<arith::DivSIOp>(op)) {
@@ -114,6 +119,19 @@ SeenRange SeenRangeBuilder::solveDivision(Operation *op, Value bound,
                                     b.add(times, 1 - n));
   }
   return solve(op->getOperand(0), up ? b.add(times, 1 - n) : times, least);
+}
+
+/// A position in 32 bits is what it is where rows are counted from what is far
+/// from their end: there are less than 2^30 rows.
+SeenRange SeenRangeBuilder::solveNarrow(Value bound, bool least) {
+  if (!origin)
+    return unknown();
+  Value fits = b.both(b.less(b.constant(-(int64_t(1) << 31) - 1), origin),
+                      b.less(origin, b.constant(int64_t(1) << 30)));
+  return solve(asked,
+               arith::SelectOp::create(b.builder, b.loc, fits, bound,
+                                       b.constant(least ? -kFar : kFar)),
+               least);
 }
 
 SeenRange SeenRangeBuilder::solve(Value value, Value bound, bool least) {
@@ -126,6 +144,9 @@ SeenRange SeenRangeBuilder::solve(Value value, Value bound, bool least) {
   auto sum = [&](Value x, Value y) -> Value {
     return arith::AddIOp::create(b.builder, b.loc, x, y);
   };
+  if (value.getType().isInteger(32) &&
+      isa_and_nonnull<arith::IndexCastOp>(op) && op->getOperand(0) == asked)
+    return solveNarrow(bound, least);
   if (!value.getType().isIndex() && !value.getType().isInteger(64))
     return unknown();
   if (isa<arith::IndexCastOp>(op) && op->getOperand(0).getType().isIndex())
@@ -148,13 +169,30 @@ SeenRange SeenRangeBuilder::solve(Value value, Value bound, bool least) {
       return solve(inner, sub(other, bound), !least);
     return solve(inner, minus ? sum(bound, other) : sub(bound, other), least);
   }
-  if (isa<arith::DivSIOp, arith::FloorDivSIOp, arith::CeilDivSIOp,
-          arith::ShRSIOp>(op))
+  if (isa<arith::DivSIOp, arith::DivUIOp, arith::FloorDivSIOp,
+          arith::CeilDivSIOp, arith::ShRSIOp>(op))
     return solveDivision(op, bound, least);
   if (isa<math::AbsIOp>(op) && !least)
     return both(solve(op->getOperand(0), bound, false),
                 solve(op->getOperand(0), sub(b.constant(0), bound), true));
   return unknown();
+}
+
+/// Where `value` is one of [low, high]. A quotient without signs that is at
+/// most `high` is one of what is not below zero, and solved as that of floor.
+SeenRange SeenRangeBuilder::equal(Value value, Value low, Value high) {
+  if (auto division = value.getDefiningOp<arith::DivUIOp>()) {
+    APInt number;
+    if (!matchPattern(division.getRhs(), m_ConstantInt(&number)) ||
+        !number.isStrictlyPositive() || number.getSExtValue() > kMaxFactor)
+      return unknown();
+    int64_t n = number.getSExtValue();
+    auto times = [&](Value bound) -> Value {
+      return arith::MulIOp::create(b.builder, b.loc, bound, b.constant(n));
+    };
+    return equal(division.getLhs(), times(low), b.add(times(high), n - 1));
+  }
+  return both(solve(value, high, false), solve(value, low, true));
 }
 
 SeenRange SeenRangeBuilder::ofComparison(arith::CmpIOp compare, bool negated) {
@@ -187,8 +225,7 @@ SeenRange SeenRangeBuilder::ofComparison(arith::CmpIOp compare, bool negated) {
     return low ? solve(x, offset(low, predicate == P::sgt ? 1 : 0), true)
                : unknown();
   case P::eq:
-    return low && high ? both(solve(x, high, false), solve(x, low, true))
-                       : unknown();
+    return low && high ? equal(x, low, high) : unknown();
   default:
     return unknown();
   }
@@ -237,14 +274,14 @@ static Value yieldOf(Region &body) {
 
 SeenRange SeenRangeBuilder::keys(Region &body, const TilePlace &at,
                                  Value qFirst, Value qLast) {
-  asked = body.getArgument(3);
+  asked = body.getArgument(3), origin = at.keyOrigin;
   (void)others.run(body, at, qFirst, qLast, Value(), Value());
   return find(yieldOf(body), /*negated=*/false);
 }
 
 SeenRange SeenRangeBuilder::queries(Region &body, const TilePlace &at,
                                     Value kFirst, Value kLast) {
-  asked = body.getArgument(2);
+  asked = body.getArgument(2), origin = at.queryOrigin;
   (void)others.run(body, at, Value(), Value(), kFirst, kLast);
   return find(yieldOf(body), /*negated=*/false);
 }

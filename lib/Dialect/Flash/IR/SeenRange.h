@@ -41,6 +41,8 @@ private:
   /// Where `value` is at most, or if `least` at least, `bound`.
   SeenRange solve(mlir::Value value, mlir::Value bound, bool least);
   SeenRange solveDivision(mlir::Operation *op, mlir::Value bound, bool least);
+  SeenRange solveNarrow(mlir::Value bound, bool least);
+  SeenRange equal(mlir::Value value, mlir::Value low, mlir::Value high);
   SeenRange both(SeenRange x, SeenRange y);
   SeenRange either(SeenRange x, SeenRange y);
   SeenRange unknown() { return {{}, {}, /*exact=*/false}; }
@@ -55,8 +57,8 @@ private:
   MaskBuilder b;
   /// What all other values of the body are.
   IntervalBuilder others;
-  /// The argument that is asked for.
-  mlir::Value asked;
+  /// The argument that is asked for, and the position of the first row.
+  mlir::Value asked, origin;
   llvm::DenseMap<mlir::Value, bool> dependent;
 };
 
@@ -71,6 +73,8 @@ struct ScratchBlock {
     at.batch = block.getArgument(0);
     at.head = block.getArgument(1);
     at.captures = captures;
+    at.queryOrigin = position();
+    at.keyOrigin = position();
     builder.setInsertionPointToEnd(&block);
   }
 

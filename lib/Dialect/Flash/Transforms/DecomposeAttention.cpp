@@ -43,10 +43,8 @@ namespace {
 class StepBuilder {
 public:
   StepBuilder(RewriterBase &rewriter, OnlineAttentionOp op)
-      : b(rewriter), op(op), loc(op.getLoc()), index(rewriter, loc),
-        transposed(op.getTransposed()),
+      : b(rewriter), op(op), loc(op.getLoc()), transposed(op.getTransposed()),
         rows(op.getMax().getType().getDimSize(0)),
-        positions(positionsOf(op.getPackingAttr(), rows)),
         keys(op.getKey().getType().getDimSize(0)), scale(op.getScale()),
         accumulator(op.getAcc().getType().getElementType()),
         operandType(op.getQuery().getType().getElementType()) {
@@ -58,12 +56,7 @@ public:
 
 private:
   Value scores();
-  Value mayHide(Value cut);
-  Value hideUnseen(Value values, Value cut);
   Value widen(Value tile);
-  TilePlace maskPlace() {
-    return op.getPlace(op.getMaskOperands(), op.getMaskBody());
-  }
   Value empty(ArrayRef<int64_t> shape, Type element) {
     return tensor::EmptyOp::create(b, loc, shape, element);
   }
@@ -71,9 +64,8 @@ private:
   RewriterBase &b;
   OnlineAttentionOp op;
   Location loc;
-  IndexBuilder index;
   bool transposed;
-  int64_t rows, positions, keys;
+  int64_t rows, keys;
   double scale;
   Type accumulator, operandType;
   SmallVector<int64_t> scoreShape;
@@ -113,66 +105,11 @@ Value StepBuilder::scores() {
              : contract(b, loc, op.getQuery(), key, zero, {0, 2}, {1, 2});
 }
 
-/// An i1: whether there may be keys in the block that no query of the tile
-/// sees. A mask may know where those that some query sees begin and end.
-Value StepBuilder::mayHide(Value cut) {
-  MaskAttrInterface mask = op.getMaskAttr();
-  if (!mask.fillsVisibleKeys())
-    return cut;
-  Value one = index.constant(1);
-  Value qLast = index.sub(index.add(op.getQPosition(), op.getQueries()), one);
-  auto [low, high] =
-      mask.buildVisibleKeys(b, loc, maskPlace(), op.getQPosition(), qLast);
-  Value outside;
-  if (low)
-    outside = index.less(op.getKPosition(), low);
-  if (high) {
-    Value end = index.add(op.getKPosition(), index.constant(keys));
-    Value after = index.less(high, end);
-    outside = outside ? arith::OrIOp::create(b, loc, outside, after) : after;
-  }
-  return outside ? arith::AndIOp::create(b, loc, cut, outside).getResult()
-                 : cut;
-}
-
-/// The values, without those that no query of the tile sees: what they hold,
-/// be it NaN, does not matter.
-Value StepBuilder::hideUnseen(Value values, Value cut) {
-  Type element = op.getValue().getType().getElementType();
-  if (!cut || isa<IntegerType>(element))
-    return values;
-  auto hide = HideUnseenOp::create(b, loc, values.getType(), values,
-                                   mayHide(cut), b.getI64IntegerAttr(rows));
-  OpBuilder::InsertionGuard guard(b);
-  Block *body = b.createBlock(&hide.getBody(), {},
-                              {b.getIndexType(), b.getIndexType()}, {loc, loc});
-  IndexBuilder inside(b, loc);
-  RowPlace row =
-      placeOfRow(b, loc, op.getPackingAttr(), rows, body->getArgument(0));
-  TilePlace place = maskPlace();
-  if (row.head && place.head)
-    place.head = arith::AddIOp::create(b, loc, place.head, row.head);
-  // Padding is answered for by the last that exists.
-  auto last = [&](Value count) {
-    return inside.sub(count, inside.constant(1));
-  };
-  Value i = inside.min(row.position, last(op.getQueries()));
-  Value j = body->getArgument(1);
-  if (mayPad(op.getKeys(), keys))
-    j = inside.min(j, last(op.getKeys()));
-  YieldOp::create(b, loc,
-                  op.getMaskAttr().buildIsVisible(
-                      b, loc, place, inside.add(op.getQPosition(), i),
-                      inside.add(op.getKPosition(), j)));
-  hoistInvariants(hide);
-  return hide.getResult();
-}
-
 SmallVector<Value> StepBuilder::build() {
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(op);
   ScoreBody body(b, op, rows, accumulator);
-  auto [s, cut] = body.maskScores(body.applyScores(scores()));
+  Value s = body.maskScores(body.applyScores(scores()));
   auto softmax = OnlineSoftmaxOp::create(
       b, loc, s, empty(scoreShape, operandType), op.getMax(), op.getSum(),
       empty(rows, accumulator),
@@ -194,7 +131,8 @@ SmallVector<Value> StepBuilder::build() {
             ValueRange{arith::MulFOp::create(nested, l, args[1], args[0])});
       });
   Value acc = rescaled.getResult(0);
-  value = hideUnseen(value, cut);
+  if (!isa<IntegerType>(op.getValue().getType().getElementType()))
+    value = body.hideUnseen(value);
   acc = transposed ? contract(b, loc, value, p, acc, {2, 0}, {2, 1})
                    : contract(b, loc, p, value, acc, {0, 2}, {2, 1});
   return {acc, softmax.getMaxOut(), softmax.getSumOut()};

@@ -12,11 +12,14 @@
 //   %m  = score functions and mask of %s                  as in the forward
 //   %dp = linalg.matmul ins(%v, %do)                      dP^T = V dO^T
 //   %p, %ds = linalg.generic { exp2(m - lse), p * (dp - delta) }
+//   %w  = flash.hide_unseen %k when %cut                  0 for what none sees
 //   %dv = linalg.matmul ins(%p, %do) outs(%dv0)           dV += P^T dO
 //   %dk = linalg.matmul ins(%ds, %q) outs(%dk0)           dK += dS^T Q
-//   %dq = linalg.matmul ins(%ds, %k) outs(%dq0)           dQ += dS K
+//   %dq = linalg.matmul ins(%ds, %w) outs(%dq0)           dQ += dS K
 //
-// Here in the form `transposed`. What no result needs is not made.
+// Here in the form `transposed`. What no result needs is not made. dP, too, is
+// made of values without those that none sees; of a copy of them that lies the
+// other way round, dP is 0 where the mask hides the key.
 //
 //===----------------------------------------------------------------------===//
 
@@ -46,6 +49,12 @@ private:
   Value contractHeadDims(Value ofQueries, Value ofQueriesT, Value ofKeys,
                          Value ofKeysT, Value statistic);
   Value beginWith(Value statistic);
+  Value gradientOfProbabilities();
+  /// Whether tiles are cleared where they lie, on a GPU, so that scores, too,
+  /// are those of cleared keys: it has the loop's other side in the rows.
+  bool clearsInPlace() {
+    return !op.getKeyT() && transposed == (op.getDKey() || op.getDValue());
+  }
   Value probabilities(Value scores, double factor);
   std::pair<Value, Value>
   probabilitiesAndGradient(const ScoreBody::Differentiated &scores,
@@ -129,6 +138,16 @@ Value BackwardStepBuilder::contractHeadDims(Value ofQueries, Value ofQueriesT,
   return transposed
              ? contract(b, loc, ofKeys, ofQueries, zero, keyDims, queryDims)
              : contract(b, loc, ofQueries, ofKeys, zero, queryDims, keyDims);
+}
+
+/// dP = dO V^T, less delta where that is a part of the product.
+Value BackwardStepBuilder::gradientOfProbabilities() {
+  Value dOutput = op.getDOutput(), dOutputT = op.getDOutputT();
+  if (!op.getValueT())
+    return contractHeadDims(dOutput, dOutputT, body.hideUnseen(op.getValue()),
+                            Value(), op.getDelta());
+  return body.hideGradients(contractHeadDims(dOutput, dOutputT, op.getValue(),
+                                             op.getValueT(), op.getDelta()));
 }
 
 Value BackwardStepBuilder::exponential(OpBuilder &nested, Location l,
@@ -220,8 +239,7 @@ FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
   // The products that need nothing of each other come first.
   Value dP;
   if (wantsScores)
-    dP = contractHeadDims(op.getDOutput(), op.getDOutputT(), op.getValue(),
-                          op.getValueT(), op.getDelta());
+    dP = gradientOfProbabilities();
   ScoreBody::Differentiated scores;
   if (wantsScores && op.getScores()) {
     auto both = body.differentiateScores(s);
@@ -231,7 +249,11 @@ FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
   } else {
     scores.scores = body.applyScores(s);
   }
-  scores.scores = body.maskScores(scores.scores).scores;
+  // The score of a hidden key may be no number, and so may its derivative.
+  bool areNumbers = !body.isCut() || clearsInPlace();
+  scores.scores = body.maskScores(scores.scores, /*ofPadding=*/!areNumbers);
+  if (!areNumbers && scores.derivative)
+    scores.isBounded = false;
   double factor = (body.scalesBefore() ? 1 : op.getScale()) / std::log(2.0);
   Value p, ds;
   if (wantsScores)
@@ -245,7 +267,8 @@ FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
   if (op.getDKey())
     dKey = addToKeys(ds, op.getQuery(), op.getDKeyIn());
   if (op.getDQuery())
-    results.push_back(addToQueries(ds, op.getKey(), op.getDQueryIn()));
+    results.push_back(
+        addToQueries(ds, body.hideUnseen(op.getKey()), op.getDQueryIn()));
   if (dKey)
     results.push_back(dKey);
   if (dValue)

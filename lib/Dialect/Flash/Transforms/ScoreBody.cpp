@@ -104,7 +104,7 @@ SmallVector<Value> ScoreBody::mapPositions(Value tile, unsigned results,
     auto inner = [&](OpBuilder &nested, Location l, ValueRange in) {
       auto [row, j] = placeInTile(nested, l);
       Value i = row.position;
-      Element element{j, head, {}, {}};
+      Element element{j, head, {}, {}, i};
       if (row.head && element.head)
         element.head = arith::AddIOp::create(nested, l, element.head, row.head);
       if (clamped && mayPad(existingQueries, positions))
@@ -241,16 +241,16 @@ ScoreBody::differentiateScores(Value tile) {
 // Masks
 //===----------------------------------------------------------------------===//
 
-/// An i1: whether the mask hides some score of the block; null without one.
-Value ScoreBody::isCutByMask() {
-  if (!mask)
-    return Value();
+Value ScoreBody::isCut() {
+  if (!mask || cut)
+    return cut;
   Value qLast = index.add(qPosition, index.constant(positions - 1));
   Value kLast = index.add(kPosition, index.constant(keys - 1));
   Value full =
       mask.buildIsFull(b, loc, maskPlace, qPosition, qLast, kPosition, kLast);
   Value one = arith::ConstantOp::create(b, loc, b.getBoolAttr(true));
-  return arith::XOrIOp::create(b, loc, full, one);
+  cut = arith::XOrIOp::create(b, loc, full, one);
+  return cut;
 }
 
 /// An i1: whether keys are missing; null if it is known that none is.
@@ -260,42 +260,53 @@ Value ScoreBody::isRagged() {
              : Value();
 }
 
-/// Scores with -inf where the key does not exist or the mask hides it.
-Value ScoreBody::hide(Value tile) {
+/// A tile with `hidden` where the key does not exist or the mask hides it, and,
+/// if `ofPadding`, where the query does not exist.
+Value ScoreBody::hide(Value tile, double hidden, bool ofPadding) {
   auto body = [&](OpBuilder &nested, Location l, Value score,
                   const Element &element) -> SmallVector<Value> {
     Value visible;
-    if (mayPad(existingKeys, keys))
-      visible = arith::CmpIOp::create(nested, l, arith::CmpIPredicate::slt,
-                                      element.column, existingKeys);
+    auto restrict = [&](Value condition) {
+      visible = visible ? arith::AndIOp::create(nested, l, visible, condition)
+                        : condition;
+    };
+    auto restrictTo = [&](Value row, Value existing, int64_t size) {
+      if (mayPad(existing, size))
+        restrict(arith::CmpIOp::create(nested, l, arith::CmpIPredicate::slt,
+                                       row, existing));
+    };
+    restrictTo(element.column, existingKeys, keys);
+    if (ofPadding)
+      restrictTo(element.row, existingQueries, positions);
     if (mask) {
       TilePlace place = maskPlace;
       place.head = element.head;
-      Value seen = mask.buildIsVisible(nested, l, place, element.q, element.k);
-      visible =
-          visible ? arith::AndIOp::create(nested, l, visible, seen) : seen;
+      restrict(mask.buildIsVisible(nested, l, place, element.q, element.k));
     }
-    Value hidden = arith::ConstantOp::create(
-        nested, l,
-        nested.getFloatAttr(accumulator,
-                            -std::numeric_limits<double>::infinity()));
-    return {
-        arith::SelectOp::create(nested, l, visible, score, hidden).getResult()};
+    Value instead = arith::ConstantOp::create(
+        nested, l, nested.getFloatAttr(accumulator, hidden));
+    return {arith::SelectOp::create(nested, l, visible, score, instead)
+                .getResult()};
   };
   return mapPositions(tile, /*results=*/1, body).front();
 }
 
-ScoreBody::Masked ScoreBody::maskScores(Value tile) {
-  Value partial = isRagged(), cut = isCutByMask();
-  if (partial && cut)
-    partial = arith::OrIOp::create(b, loc, partial, cut);
-  else if (cut)
-    partial = cut;
+Value ScoreBody::maskScores(Value tile, bool ofPadding) {
+  Value partial = isRagged();
+  if (partial && isCut())
+    partial = arith::OrIOp::create(b, loc, partial, isCut());
+  else if (isCut())
+    partial = isCut();
   if (!partial)
-    return {tile, cut};
+    return tile;
   auto masked = scf::IfOp::create(
       b, loc, partial,
-      [&](OpBuilder &, Location) { scf::YieldOp::create(b, loc, hide(tile)); },
+      [&](OpBuilder &, Location) {
+        scf::YieldOp::create(b, loc,
+                             hide(tile,
+                                  -std::numeric_limits<double>::infinity(),
+                                  ofPadding && mask));
+      },
       [&](OpBuilder &, Location) { scf::YieldOp::create(b, loc, tile); });
-  return {masked.getResult(0), cut};
+  return masked.getResult(0);
 }

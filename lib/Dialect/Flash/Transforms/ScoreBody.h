@@ -67,21 +67,28 @@ public:
   llvm::FailureOr<Differentiated> differentiateScores(mlir::Value tile);
 
   /// Scores with -inf where the key does not exist or the mask hides it, in a
-  /// condition that is true of blocks that have such scores.
-  struct Masked {
-    mlir::Value scores;
-    /// An i1: whether the mask hides some score of the block; null without one.
-    mlir::Value isCut;
-  };
-  Masked maskScores(mlir::Value tile);
+  /// condition that is true of blocks that have such scores. With `ofPadding`
+  /// a query that does not exist sees nothing in a block that the mask cuts:
+  /// its score with a key that no other sees may be no number.
+  mlir::Value maskScores(mlir::Value tile, bool ofPadding = false);
+  /// An i1, made where it is first asked for: whether the mask hides some score
+  /// of the block; null without one.
+  mlir::Value isCut();
+
+  /// A tile of keys or values, without those that no query of the tile sees:
+  /// what they hold, be it NaN, does not matter.
+  mlir::Value hideUnseen(mlir::Value tile);
+  /// A tile in the form of scores with 0 where the mask hides the key, or the
+  /// query is padding, which may see what no other does.
+  mlir::Value hideGradients(mlir::Value tile);
 
 private:
-  mlir::Value isCutByMask();
+  mlir::Value mayHide();
   mlir::Value isRagged();
-  /// An element: its key within the tile, its head, and the positions of query
-  /// and key.
+  /// An element: its key within the tile, its head, the positions of query and
+  /// key, and its query within the tile.
   struct Element {
-    mlir::Value column, head, q, k;
+    mlir::Value column, head, q, k, row;
   };
   using Values = llvm::SmallVector<mlir::Value>;
   /// (builder, location, score, element) -> results
@@ -96,7 +103,7 @@ private:
   mlir::Value buildFactor();
   mlir::Value buildScores(mlir::OpBuilder &builder, mlir::Location l,
                           mlir::Value score, const Element &element);
-  mlir::Value hide(mlir::Value tile);
+  mlir::Value hide(mlir::Value tile, double hidden, bool ofPadding);
 
   mlir::OpBuilder &b;
   mlir::Location loc;
@@ -115,6 +122,7 @@ private:
   mlir::ArrayAttr scores;
   mlir::ValueRange scoreOperands;
   TilePlace maskPlace, scorePlace;
+  mlir::Value cut;
 };
 
 /// Whether fewer than all `size` rows of a tile may exist.

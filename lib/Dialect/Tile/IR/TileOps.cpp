@@ -183,13 +183,18 @@ void SpecializeOp::build(OpBuilder &builder, OperationState &state,
   if (!helpers.empty())
     state.addAttribute(getHelperNamesAttrName(state.name),
                        builder.getStrArrayAttr(helpers));
-  for (size_t i = 0; i < 2 + helpers.size(); ++i)
+  ensureTerminator(*state.addRegion(), builder, state.location);
+  // No watcher.
+  state.addRegion();
+  for (size_t i = 0; i < 1 + helpers.size(); ++i)
     ensureTerminator(*state.addRegion(), builder, state.location);
 }
 
 Region *SpecializeOp::getRole(StringRef name) {
   if (name == "producer")
     return &getProducer();
+  if (name == "watcher" && !getWatcher().empty())
+    return &getWatcher();
   if (name == "consumers")
     return &getConsumers();
   if (ArrayAttr names = getHelperNamesAttr())
@@ -208,10 +213,13 @@ LogicalResult SpecializeOp::verify() {
       return emitOpError() << "gives a role " << registers
                            << " registers, not a multiple of 8 from 24 to 256";
   size_t names = getHelperNamesAttr() ? getHelperNamesAttr().size() : 0;
-  if (names != getHelpers().size() || names > maxHelpers)
+  int64_t room = maxHelpers - !getWatcher().empty();
+  if (names != getHelpers().size() || int64_t(names) > room)
     return emitOpError() << "has " << getHelpers().size() << " helpers and "
-                         << names << " names of helpers; there are at most "
-                         << maxHelpers << ", each with a name";
+                         << names << " names of helpers; "
+                         << (room < maxHelpers ? "beside a watcher " : "")
+                         << "there are at most " << room
+                         << ", each with a name";
   auto kernel = dyn_cast<gpu::GPUFuncOp>((*this)->getParentOp());
   int64_t warps = getKernelWarps(*this);
   if (!kernel || warps == 0)

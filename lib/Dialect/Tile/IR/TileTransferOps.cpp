@@ -252,6 +252,12 @@ static bool isInProducer(Operation *op) {
          specialize.getProducer().isAncestor(op->getParentRegion());
 }
 
+static bool isInWatcher(Operation *op) {
+  auto specialize = op->getParentOfType<SpecializeOp>();
+  return specialize &&
+         specialize.getWatcher().isAncestor(op->getParentRegion());
+}
+
 LogicalResult PutOp::verify() {
   RingType ring = getRing().getType();
   if (ring.getKind() == RingKind::MBarrier) {
@@ -298,6 +304,9 @@ LogicalResult PrefetchOp::verify() {
 LogicalResult GetOp::verify() {
   if (isInProducer(*this))
     return emitOpError() << "is not for a producer";
+  if (isInWatcher(*this))
+    return emitOpError() << "is not for a watcher, which waits by "
+                            "flash_tile.watch";
   if (getRing().getType().getKind() == RingKind::MBarrier && getInFlight() != 0)
     return emitOpError() << "of a ring of kind mbarrier has no in_flight";
   if (getRing().getType().getKind() != RingKind::MBarrier && getWhen())
@@ -378,6 +387,9 @@ LogicalResult RingOp::verify() {
     return emitOpError() << "shares barriers as " << own << " with " << other
                          << ": both are of kind mbarrier, of one block, and "
                             "have as many stages";
+  if (own.getWatched())
+    return emitOpError() << "is watched: that is the part of the ring that has "
+                            "the barriers";
   for (Operation *user : getRing().getUsers())
     if (isa<ReleaseOp, FillOp>(user))
       return emitOpError() << "is filled by flash_tile.put and released with "
@@ -420,23 +432,30 @@ LogicalResult StoreTileOp::verify() {
   return success();
 }
 
+/// Of a body that says whether a query's row sees a row of the tile.
+static LogicalResult verifySees(Operation *op, Region &body) {
+  Block &block = body.front();
+  if (block.getNumArguments() != 2 ||
+      !llvm::all_of(block.getArgumentTypes(), llvm::IsaPred<IndexType>))
+    return op->emitOpError()
+           << "has a body that does not take two arguments of type index, a "
+              "query's row and a row of the tile";
+  auto yield = dyn_cast<YieldOp>(block.getTerminator());
+  if (!yield || yield.getNumOperands() != 1 ||
+      !yield.getValues()[0].getType().isInteger(1))
+    return op->emitOpError() << "has a body that does not yield an i1";
+  return success();
+}
+
 LogicalResult ClearUnseenOp::verify() {
-  if (isInProducer(*this))
-    return emitOpError() << "is not for a producer";
+  if ((*this)->getParentOfType<SpecializeOp>())
+    return emitOpError() << "is for kernels without roles: in the watcher, use "
+                            "flash_tile.watch";
   return success();
 }
 
 LogicalResult ClearUnseenOp::verifyRegions() {
-  Block &block = getBody().front();
-  if (block.getNumArguments() != 2 ||
-      !llvm::all_of(block.getArgumentTypes(), llvm::IsaPred<IndexType>))
-    return emitOpError() << "has a body that does not take two arguments of "
-                            "type index, a query's row and a row of the tile";
-  auto yield = dyn_cast<YieldOp>(block.getTerminator());
-  if (!yield || yield.getNumOperands() != 1 ||
-      !yield.getValues()[0].getType().isInteger(1))
-    return emitOpError() << "has a body that does not yield an i1";
-  return success();
+  return verifySees(*this, getBody());
 }
 
 LogicalResult ClearUnseenOp::canonicalize(ClearUnseenOp op,
@@ -446,6 +465,20 @@ LogicalResult ClearUnseenOp::canonicalize(ClearUnseenOp op,
   rewriter.eraseOp(op);
   return success();
 }
+
+LogicalResult WatchOp::verify() {
+  auto roles = (*this)->getParentOfType<SpecializeOp>();
+  if (!roles || !roles.getWatcher().isAncestor((*this)->getParentRegion()))
+    return emitOpError() << "belongs in the watcher of a flash_tile.specialize";
+  if (!getRing().getType().getWatched())
+    return emitOpError() << "is for a ring that is watched, as in "
+                            "!flash_tile.ring<2, 64x64xf16, mbarrier, "
+                            "watched>, not "
+                         << getRing().getType();
+  return success();
+}
+
+LogicalResult WatchOp::verifyRegions() { return verifySees(*this, getBody()); }
 
 LogicalResult LoadFragmentOp::verify() {
   SharedType tile = getTile().getType();

@@ -161,16 +161,21 @@ Type RingType::parse(AsmParser &parser) {
     return {};
   }
   int64_t cluster = 1;
-  if (succeeded(parser.parseOptionalComma()) &&
-      (parser.parseKeyword("cluster") || parser.parseInteger(cluster)))
-    return {};
+  bool watched = false;
+  while (succeeded(parser.parseOptionalComma())) {
+    if (succeeded(parser.parseOptionalKeyword("watched")))
+      watched = true;
+    else if (parser.parseKeyword("cluster") || parser.parseInteger(cluster))
+      return {};
+  }
   if (parser.parseGreater())
     return {};
   auto tile =
       parser.getChecked<SharedType>(loc, shape[0], shape[1], elementType);
   if (!tile)
     return {};
-  return parser.getChecked<RingType>(loc, stages, tile, *kind, cluster);
+  return parser.getChecked<RingType>(loc, stages, tile, *kind, cluster,
+                                     watched);
 }
 
 void RingType::print(AsmPrinter &printer) const {
@@ -180,18 +185,23 @@ void RingType::print(AsmPrinter &printer) const {
   printer << ", " << stringifyRingKind(getKind());
   if (getCluster() > 1)
     printer << ", cluster " << getCluster();
+  if (getWatched())
+    printer << ", watched";
   printer << '>';
 }
 
 LogicalResult RingType::verify(EmitError emitError, int64_t stages,
-                               SharedType tile, RingKind kind,
-                               int64_t cluster) {
+                               SharedType tile, RingKind kind, int64_t cluster,
+                               bool watched) {
   if (stages < 1 || stages > 32)
     return emitError() << "a ring has 1 to 32 stages, not " << stages;
   if (cluster < 1 || cluster > 8)
     return emitError() << "a ring is shared by 1 to 8 blocks, not " << cluster;
   if (cluster > 1 && kind != RingKind::MBarrier)
     return emitError() << "a ring of kind cp_async is not shared by blocks";
+  if (watched && kind != RingKind::MBarrier)
+    return emitError() << "a ring of kind cp_async is not watched: who fills "
+                          "it clears it (flash_tile.clear_unseen)";
   // A vector along columns is one row.
   bool isVector = tile.getRows() == 1 && cluster == 1;
   if (!isVector && tile.getRows() % (8 * cluster))

@@ -61,8 +61,8 @@ static bool isMetByAll(Operation *op) {
 }
 
 /// Whether nobody uses the ring any more once all consumers have come to
-/// `store`: they have waited for what the producer puts there, which is once,
-/// or have filled it themselves.
+/// `store`: they have waited for what the producer puts there, and a watcher
+/// looks at, which is once, or have filled it themselves.
 static bool isOverBefore(RingOp ring, StoreAsyncOp store) {
   auto roles = store->getParentOfType<SpecializeOp>();
   if (!roles || store->getParentRegion() != &roles.getConsumers())
@@ -71,9 +71,11 @@ static bool isOverBefore(RingOp ring, StoreAsyncOp store) {
   bool isAwaited = false;
   for (Operation *user : ring->getUsers()) {
     Operation *here = consumers->findAncestorOpInBlock(*user);
-    bool isPutOnce =
-        isa<PutOp>(user) && user->getParentRegion() == &roles.getProducer();
-    if (!isPutOnce && (!here || !here->isBeforeInBlock(store)))
+    // What is awaited has been put, and watched, before.
+    Region *role = user->getParentRegion();
+    bool isMadeOnce = (isa<PutOp>(user) && role == &roles.getProducer()) ||
+                      (isa<WatchOp>(user) && role == &roles.getWatcher());
+    if (!isMadeOnce && (!here || !here->isBeforeInBlock(store)))
       return false;
     isAwaited |= isa<GetOp>(user) && here;
   }
@@ -194,9 +196,7 @@ static void addStages(RingOp ring, int64_t count) {
   rings.push_back(ring);
   for (RingOp each : rings) {
     RingType type = each.getRing().getType();
-    each.getRing().setType(RingType::get(type.getStages() + count,
-                                         type.getTile(), type.getKind(),
-                                         type.getCluster()));
+    each.getRing().setType(type.withStages(type.getStages() + count));
   }
 }
 

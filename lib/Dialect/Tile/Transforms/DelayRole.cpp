@@ -44,14 +44,15 @@ static void delayRegion(Region &role, int64_t nanoseconds,
   delay(&role.front());
 }
 
-/// Which role of `op` a name means: its region, and the warpgroup if it is one;
-/// no region where it is a helper that other kernels have.
+/// Which role of `op` a name means: its region, which is null where the kernel
+/// needs no such role, and the warpgroup if it is one.
 static FailureOr<std::pair<Region *, IntegerAttr>> findRole(SpecializeOp op,
                                                             StringRef name) {
   if (Region *role = op.getRole(name))
     return std::pair(role, IntegerAttr());
-  if (name == "writer")
-    return std::pair(static_cast<Region *>(nullptr), IntegerAttr());
+  // What not each kernel has.
+  if (name == "watcher" || name == "writer")
+    return std::pair<Region *, IntegerAttr>();
   StringRef number = name;
   int64_t warpgroup;
   if (number.consume_front("consumer") && !number.getAsInteger(10, warpgroup) &&
@@ -60,8 +61,8 @@ static FailureOr<std::pair<Region *, IntegerAttr>> findRole(SpecializeOp op,
         &op.getConsumers(),
         IntegerAttr::get(IntegerType::get(op.getContext(), 64), warpgroup));
   return op.emitOpError() << "has no role '" << name
-                          << "'; there are producer, consumers, consumer0, "
-                             "..., and helpers by their names";
+                          << "'; there are producer, watcher, consumers, "
+                             "consumer0, ..., and helpers by their names";
 }
 
 namespace {

@@ -12,7 +12,8 @@
 //         post %queue[%t], %tile ; condition(%tile < %tiles)
 //       } do { %next = next_tile %c of %tiles ; P ; yield %t + 1, %next } }
 //
-// and the same loop in the consumers, which receive what the producer posts. A
+// and the same loop in the consumers and the watcher, which receive what the
+// producer posts. A
 // fixed order is even on paper only: masks make tiles short and long, and not
 // all multiprocessors are equally near to the memory. Tiles are counted in the
 // order of their numbers: one head after the other, so that its keys are read
@@ -33,6 +34,8 @@ using namespace flash::tile;
 
 /// The loop around a role's tiles, or null.
 static scf::ForOp findTileLoop(Region &role) {
+  if (role.empty())
+    return {};
   for (auto loop : role.front().getOps<scf::ForOp>())
     if (!loop.getBody()->getOps<TileOfOp>().empty())
       return loop;
@@ -111,8 +114,9 @@ struct TileDynamicOrderPass
     if (counted && all.size() == 1) {
       scf::ForOp producer = findTileLoop(all[0].getProducer()),
                  consumers = findTileLoop(all[0].getConsumers());
-      if (producer && consumers)
-        rewrite(all[0], producer, consumers);
+      scf::ForOp watcher = findTileLoop(all[0].getWatcher());
+      if (producer && consumers && (watcher || all[0].getWatcher().empty()))
+        rewrite(all[0], producer, watcher, consumers);
     }
     // The fixed order stays where nobody asks the counter.
     kernel.walk([](TileOfOp op) {
@@ -121,13 +125,16 @@ struct TileDynamicOrderPass
     });
   }
 
-  void rewrite(SpecializeOp roles, scf::ForOp producer, scf::ForOp consumers) {
+  void rewrite(SpecializeOp roles, scf::ForOp producer, scf::ForOp watcher,
+               scf::ForOp consumers) {
     TileOfOp first = *producer.getBody()->getOps<TileOfOp>().begin();
     OpBuilder builder(roles);
     Tiles tiles{QueueOp::create(builder, roles.getLoc(),
                                 QueueType::get(&getContext()), IntegerAttr()),
                 first.getTiles(), first.getCounter()};
     makeDynamic(producer, tiles, /*producer=*/true);
+    if (watcher)
+      makeDynamic(watcher, tiles, /*producer=*/false);
     makeDynamic(consumers, tiles, /*producer=*/false);
     ++numDynamic;
   }

@@ -29,7 +29,6 @@
 #include "RingUtils.h"
 
 #include "mlir/IR/IRMapping.h"
-#include "mlir/Transforms/RegionUtils.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/SmallPtrSet.h"
 
@@ -61,9 +60,7 @@ private:
   void cloneLate(OpBuilder &builder, IRMapping &mapping,
                  function_ref<bool(Operation *)> which);
   void cloneLateGet(OpBuilder &builder, IRMapping &mapping);
-  void recompute(OpBuilder &builder, ValueRange values, Value position,
-                 IRMapping &mapping);
-  void mapLast(OpBuilder &builder, IRMapping &mapping);
+  void mapLastRows(OpBuilder &builder, IRMapping &mapping);
   void cloneEarly(OpBuilder &builder, IRMapping &mapping);
   void buildIteration(OpBuilder &builder, IRMapping &mapping,
                       IRMapping &delayed);
@@ -73,14 +70,10 @@ private:
   MmaOp first, second;
   /// What waits for the second product's operand.
   GetOp lateGet;
-  /// What clears rows of it that nobody sees; may be null.
-  ClearUnseenOp lateClear;
-  /// The second product, what readies its operand and what releases it.
+  /// The second product, what waits for its operand and what releases it.
   SetVector<Operation *> late;
   /// What the late ops need from their iteration.
   SetVector<Value> carried;
-  /// And what of that follows from its position.
-  SmallVector<Value> recomputed;
   /// How many rows of the second product's operand exist, where that is wanted
   /// for the last iteration only, and follows from its position.
   Value lastRows;
@@ -118,20 +111,13 @@ StringRef LoopRotation::match() {
   auto get = second.getB().getDefiningOp<GetOp>();
   if (!get || get->getBlock() != body)
     return "its second product's operand is not from a ring";
-  for (Operation *user : get.getTile().getUsers()) {
-    auto clear = dyn_cast<ClearUnseenOp>(user);
-    if (user != second && (!clear || clear->getBlock() != body || lateClear))
-      return "its second product's operand has other uses";
-    if (clear)
-      lateClear = clear;
-  }
+  if (!get.getTile().hasOneUse())
+    return "its second product's operand has other uses";
   // With cp.async the puts of this loop count on the order of its gets.
   if (get.getRing().getType().getKind() != RingKind::MBarrier)
     return "its rings are filled by the warps that compute";
   lateGet = get;
   late.insert(get);
-  if (lateClear)
-    late.insert(lateClear);
   late.insert(second);
   if (Value rows = get.getRows();
       rows && isArithmetic(body, rows) &&
@@ -143,27 +129,16 @@ StringRef LoopRotation::match() {
         return "its second product's operand is given back before it";
       late.insert(release);
     }
-  auto isInside = [&](Value value) {
-    auto argument = dyn_cast<BlockArgument>(value);
-    Operation *definition = value.getDefiningOp();
-    return argument ? argument.getOwner() == body
-                    : definition->getBlock() == body && !isLate(definition);
-  };
-  for (Operation *op : late) {
-    SetVector<Value> needed(op->operand_begin(), op->operand_end());
-    getUsedValuesDefinedAbove(op->getRegions(), needed);
-    for (Value value : needed) {
-      if (!isInside(value) || value == lastRows)
-        continue;
-      // What follows from the position of an iteration is computed anew.
-      if (op == lateClear && isArithmetic(body, value))
-        recomputed.push_back(value);
-      else
-        carried.insert(value);
+  for (Operation *op : late)
+    for (Value operand : op->getOperands()) {
+      auto argument = dyn_cast<BlockArgument>(operand);
+      Operation *definition = operand.getDefiningOp();
+      bool inside = argument
+                        ? argument.getOwner() == body
+                        : definition->getBlock() == body && !isLate(definition);
+      if (inside && operand != lastRows)
+        carried.insert(operand);
     }
-  }
-  llvm::erase_if(recomputed,
-                 [&](Value value) { return carried.contains(value); });
   return carried.contains(result)
              ? "its second product's operand depends on its result"
              : "";
@@ -176,32 +151,16 @@ void LoopRotation::cloneLate(OpBuilder &builder, IRMapping &mapping,
       builder.clone(*op, mapping);
 }
 
-/// What readies the operand of an iteration that another one follows.
+/// The wait for the operand of an iteration that another one follows.
 void LoopRotation::cloneLateGet(OpBuilder &builder, IRMapping &mapping) {
   auto get = cast<GetOp>(builder.clone(*lateGet, mapping));
   if (lastRows)
     get.getRowsMutable().clear();
-  if (lateClear)
-    builder.clone(*lateClear, mapping);
 }
 
-/// Computes what the late ops of the iteration at `position` need and is not
-/// carried.
-void LoopRotation::recompute(OpBuilder &builder, ValueRange values,
-                             Value position, IRMapping &mapping) {
-  IRMapping there;
-  there.map(loop.getInductionVar(), position);
-  cloneArithmetic(builder, loop.getBody(), values, there);
-  for (Value value : values)
-    mapping.map(value, there.lookupOrDefault(value));
-}
-
-/// Says what follows from the last iteration's position behind the loop.
-void LoopRotation::mapLast(OpBuilder &builder, IRMapping &mapping) {
-  SmallVector<Value> values(recomputed);
-  if (lastRows)
-    values.push_back(lastRows);
-  if (values.empty())
+/// Says what `lastRows` is behind the loop.
+void LoopRotation::mapLastRows(OpBuilder &builder, IRMapping &mapping) {
+  if (!lastRows)
     return;
   Location loc = loop.getLoc();
   // The last position is below the bound, by a step at most.
@@ -215,7 +174,10 @@ void LoopRotation::mapLast(OpBuilder &builder, IRMapping &mapping) {
   Value position = arith::AddIOp::create(
       builder, loc, loop.getLowerBound(),
       arith::MulIOp::create(builder, loc, steps, loop.getStep()));
-  recompute(builder, values, position, mapping);
+  IRMapping atLast;
+  atLast.map(loop.getInductionVar(), position);
+  cloneArithmetic(builder, loop.getBody(), lastRows, atLast);
+  mapping.map(lastRows, atLast.lookupOrDefault(lastRows));
 }
 
 void LoopRotation::cloneEarly(OpBuilder &builder, IRMapping &mapping) {
@@ -320,10 +282,6 @@ void LoopRotation::rotate() {
             mapping.map(argument, args[next++]);
         for (Value value : carried)
           delayed.map(value, args[next++]);
-        if (!recomputed.empty())
-          recompute(b, recomputed,
-                    arith::SubIOp::create(b, l, position, loop.getStep()),
-                    delayed);
         buildIteration(b, mapping, delayed);
         scf::YieldOp::create(b, l, yielded(mapping));
       });
@@ -336,7 +294,7 @@ void LoopRotation::rotate() {
       results[i] = rotated.getResult(next++);
   for (Value value : carried)
     last.map(value, rotated.getResult(next++));
-  mapLast(builder, last);
+  mapLastRows(builder, last);
   cloneLate(builder, last, [](Operation *) { return true; });
   results[result.getArgNumber() - 1] = last.lookup(second.getResult());
   scf::YieldOp::create(builder, loc, results);

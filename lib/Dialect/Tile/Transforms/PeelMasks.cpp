@@ -261,15 +261,10 @@ static scf::ForOp splitAt(scf::ForOp loop, Value middle, IRMapping &mapping) {
   return first;
 }
 
-/// Takes masks out of a loop over whole blocks. Where the loop overlaps, its
-/// iterations multiply the values of the one before: a whole block, too.
 static void neverMask(Value condition, scf::ForOp loop) {
   OpBuilder builder(loop);
   condition.replaceAllUsesWith(arith::ConstantOp::create(
       builder, loop.getLoc(), builder.getBoolAttr(false)));
-  for (auto clear :
-       llvm::make_early_inc_range(loop.getBody()->getOps<ClearUnseenOp>()))
-    clear.erase();
 }
 
 /// Says of a loop that its blocks are those that masks cut.
@@ -295,11 +290,10 @@ static StringRef peel(scf::ForOp loop, scf::IfOp mask, PeelMasksAttr how) {
     setMasked(loop);
     return "";
   }
-  // Where the first maxima stay, each row's is that of a block's keys, and
-  // where values of a cut block are cleared, they are multiplied in the next
-  // iteration: one block more goes with those that masks cut.
+  // Where the first maxima stay, each row's is that of a block's keys: one
+  // block more goes with those that masks cut.
   Value until = cut->until;
-  if (how.getOneMore() || !loop.getBody()->getOps<ClearUnseenOp>().empty())
+  if (how.getOneMore())
     until = arith::AddIOp::create(builder, loc, until, loop.getStep());
   setMasked(splitAt(loop, firstBlock(builder, loop, until), before));
   if (!cut->from) {

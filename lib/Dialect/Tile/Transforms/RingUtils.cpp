@@ -110,9 +110,26 @@ FailureOr<KernelLoads> tile::findLoads(gpu::GPUFuncOp kernel,
   return loads;
 }
 
-bool tile::isArithmetic(Block *scope, Value value) {
+bool tile::isArithmetic(Block *scope, Value value, bool reads) {
   SetVector<Operation *> ops;
-  return succeeded(collect(value, scope, ops, {/*divisions=*/true}));
+  return succeeded(collect(value, scope, ops, {/*divisions=*/true, reads}));
+}
+
+bool tile::isScalar(Operation &op) {
+  return isRead(&op) ||
+         (op.getNumRegions() == 0 &&
+          (!isa<FlashTileDialect>(op.getDialect()) || isa<TileOfOp>(op)) &&
+          isMemoryEffectFree(&op));
+}
+
+void tile::cloneScalars(OpBuilder &builder, scf::ForOp tiles, scf::ForOp loop,
+                        IRMapping &mapping) {
+  for (Operation &op : tiles.getBody()->without_terminator()) {
+    if (&op == loop)
+      break;
+    if (isScalar(op))
+      builder.clone(op, mapping);
+  }
 }
 
 SmallVector<Operation *> tile::findReads(Block *scope, ValueRange values) {

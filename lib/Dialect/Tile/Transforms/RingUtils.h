@@ -36,8 +36,17 @@ llvm::FailureOr<KernelLoads> findLoads(mlir::gpu::GPUFuncOp kernel,
                                        std::string &reason, bool reads = false);
 
 /// Whether `value` is arithmetic on the first argument of `scope`, a loop's
-/// induction variable, and on values from outside.
-bool isArithmetic(mlir::Block *scope, mlir::Value value);
+/// induction variable, and on values from outside; with `reads`, scalars of
+/// device memory may take part.
+bool isArithmetic(mlir::Block *scope, mlir::Value value, bool reads = false);
+
+/// Whether each role of a kernel may compute the op: arithmetic, and reads of
+/// scalars. Kernels write none of the tensors whose elements they read so.
+bool isScalar(mlir::Operation &op);
+
+/// Clones the scalars in the body of a loop over tiles, up to `loop`.
+void cloneScalars(mlir::OpBuilder &builder, mlir::scf::ForOp tiles,
+                  mlir::scf::ForOp loop, mlir::IRMapping &mapping);
 
 /// Whether an op reads scalars of device memory, or has a branch or a loop that
 /// does nothing else, as a search for the sequence of a tile.

@@ -121,9 +121,7 @@ static int64_t shareRings(gpu::GPUFuncOp kernel, ArrayRef<LaunchOp> launches,
       shared.push_back(ring);
   llvm::SmallSetVector<Value, 4> maps;
   for (Value ring : shared) {
-    auto type = cast<RingType>(ring.getType());
-    ring.setType(RingType::get(type.getStages(), type.getTile(), type.getKind(),
-                               cluster));
+    ring.setType(cast<RingType>(ring.getType()).withCluster(cluster));
     for (PutOp put : byRing[ring])
       if (maps.insert(put.getSource()))
         divideBox(kernel, launches, cast<BlockArgument>(put.getSource()),

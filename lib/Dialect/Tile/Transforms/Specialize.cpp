@@ -17,13 +17,15 @@
 // a persistent kernel it runs ahead into the next tile. Addresses may depend on
 // scalars in memory, as the numbers of blocks in a list. The tensor memory
 // accelerator fills with zero what lies outside of the tensor; rows of a load
-// that ends elsewhere, at a length that is data, are cleared by the get.
+// that ends elsewhere, at a length that is data, are cleared by the get, and
+// those that no query sees by a watcher (Watcher.h).
 //
 //===----------------------------------------------------------------------===//
 
 #include "PassGate.h"
 #include "RingUtils.h"
 #include "TensorMaps.h"
+#include "Watcher.h"
 #include "flash/Support/DebugLog.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -107,7 +109,8 @@ static Rings makeRings(OpBuilder &builder, KernelLoads loads, KernelAttr attr,
     return RingOp::create(builder, load.getLoc(),
                           RingType::get(std::max<int64_t>(stages, 1),
                                         load.getTile().getType(),
-                                        RingKind::MBarrier),
+                                        RingKind::MBarrier, /*cluster=*/1,
+                                        /*watched=*/bool(findClear(load))),
                           IntegerAttr());
   };
   Rings rings;
@@ -127,14 +130,6 @@ static Rings makeRings(OpBuilder &builder, KernelLoads loads, KernelAttr attr,
     rings.insideMaps.push_back(getMap(maps, load));
   }
   return rings;
-}
-
-/// Kernels write none of the tensors whose elements they read as scalars.
-static bool isScalar(Operation &op) {
-  return isRead(&op) ||
-         (op.getNumRegions() == 0 &&
-          (!isa<FlashTileDialect>(op.getDialect()) || isa<TileOfOp>(op)) &&
-          isMemoryEffectFree(&op));
 }
 
 namespace {
@@ -261,12 +256,7 @@ static void makeTilePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
       [&](OpBuilder &b, Location loc, Value tile, ValueRange args) {
         IRMapping mapping;
         mapping.map(tiles.getInductionVar(), tile);
-        for (Operation &op : tiles.getBody()->without_terminator()) {
-          if (&op == loop)
-            break;
-          if (isScalar(op))
-            b.clone(op, mapping);
-        }
+        cloneScalars(b, tiles, loop, mapping);
         scf::YieldOp::create(
             b, loc, makePuts(b, loads, loop, rings, tile, args[0], mapping));
       });
@@ -283,6 +273,19 @@ static scf::ForOp carryCounter(scf::ForOp tiles, Value zero) {
         return SmallVector<Value>{fresh.back()};
       });
   return cast<scf::ForOp>(carried->getOperation());
+}
+
+static SmallVector<WatchedLoad> findWatched(const KernelLoads &loads,
+                                            const Rings &rings) {
+  SmallVector<WatchedLoad> watched;
+  auto add = [&](ArrayRef<LoadOp> all, ArrayRef<Value> filled) {
+    for (auto [load, ring] : llvm::zip(all, filled))
+      if (findClear(load))
+        watched.push_back({load, ring});
+  };
+  add(loads.before, rings.single);
+  add(loads.inside, rings.inside);
+  return watched;
 }
 
 static void specialize(gpu::GPUFuncOp kernel, KernelLoads loads,
@@ -325,6 +328,8 @@ static void specialize(gpu::GPUFuncOp kernel, KernelLoads loads,
   else
     makePuts(builder, loads, loop, rings, zero, zero, IRMapping());
 
+  loads.loop = loop;
+  makeWatcher(roles, loads, findWatched(loads, rings), zero);
   for (auto [load, ring] : llvm::zip(loads.before, rings.single))
     makeGet(load, load->getBlock(), ring, tile);
   Value counter = loop.getRegionIterArgs().back();
@@ -355,6 +360,8 @@ struct TileSpecializePass
             reason = "a load has no use";
           else if (StringRef against = reasonAgainst(load); !against.empty())
             reason = against;
+          else
+            reason += reasonAgainstWatching(load, *loads);
         }
       if (!reason.empty()) {
         report.leave(reason);

@@ -21,6 +21,10 @@ namespace flash {
 llvm::SmallVector<int64_t> countReads(AttentionOpInterface op,
                                       mlir::Region &body);
 
+/// Whether the predicate of a mask region reads a capture at a place that
+/// depends on both the query and the key: each element its own.
+bool readsElements(mlir::Region &body);
+
 /// The arguments of a function whose elements say what it moves: integers
 /// (lengths, pages, lists of blocks, ...), and what the regions of masks read
 /// at a place that batch and head alone decide.

@@ -309,8 +309,8 @@ def Flash_HideUnseenOp : Flash_Op<"hide_unseen", [RecursiveMemoryEffects, Single
     AllTypesMatch<["values", "result"]>]> {
   let summary = "Values of which those that no query sees are zero";
   let description = [{
-    The tile of values (N x dv), in which, where `when` holds, row j is zero if the
-    body yields false for each of the tile's `queries` rows i. A hidden key has
+    The tile of keys or values (N x d), in which, where `when` holds, row j is zero
+    if the body yields false for each of `queries` rows i. A hidden key has
     probability 0, but 0 times a value that is NaN or infinite is NaN. Rows that
     are finite may stay as they are.
 
@@ -321,7 +321,7 @@ def Flash_HideUnseenOp : Flash_Op<"hide_unseen", [RecursiveMemoryEffects, Single
     Example:
 
     ```mlir
-    %w = flash.hide_unseen %v when %cut queries 128 : tensor<64x128xf32> {
+    %w = flash.hide_unseen %v when %cut queries(%c128) : tensor<64x128xf32> {
     ^bb0(%i: index, %j: index):
       %q = arith.addi %i, %q0 : index
       %k = arith.addi %j, %k0 : index
@@ -333,11 +333,11 @@ def Flash_HideUnseenOp : Flash_Op<"hide_unseen", [RecursiveMemoryEffects, Single
   let arguments = (ins
     Arg<Flash_Tile, "a block of values: N x dv">:$values,
     Arg<I1, "whether anything can be hidden here">:$when,
-    Arg<ConfinedAttr<I64Attr, [IntPositive]>, "rows of queries that the body is asked for">:$queries);
+    Arg<Index, "rows of queries that the body is asked for">:$queries);
   let results = (outs
     Res<Flash_Tile, "the values, those that no query sees zero">:$result);
   let regions = (region SizedRegion<1>:$body);
-  let assemblyFormat = "$values `when` $when `queries` $queries attr-dict `:` type($result) $body";
+  let assemblyFormat = "$values `when` $when `queries` `(` $queries `)` attr-dict `:` type($result) $body";
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
 }

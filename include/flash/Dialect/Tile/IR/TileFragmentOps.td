@@ -16,11 +16,12 @@
 include "flash/Dialect/Tile/IR/TileOpBase.td"
 
 def FlashTile_YieldOp : FlashTile_Op<"yield", [Pure, Terminator,
-    ParentOneOf<["MapOp", "ClearUnseenOp", "SpecializeOp", "InTurnOp"]>]> {
+    ParentOneOf<["MapOp", "ClearUnseenOp", "WatchOp", "SpecializeOp", "InTurnOp"]>]> {
   let summary = "ends a region";
   let description = [{
     The values of one element in `flash_tile.map`; whether a row is seen in
-    `flash_tile.clear_unseen`; nothing in `flash_tile.specialize`.
+    `flash_tile.clear_unseen` and `flash_tile.watch`; nothing in
+    `flash_tile.specialize`.
 
     Example: `flash_tile.yield %x : f32`
   }];

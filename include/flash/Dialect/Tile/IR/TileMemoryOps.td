@@ -335,23 +335,19 @@ def FlashTile_ClearUnseenOp : FlashTile_Op<"clear_unseen", [SingleBlock,
   let summary = "clears rows of a tile that no query sees, if they are not finite";
   let description = [{
     Where `when` holds: makes row j of the tile zero if the body yields false for
-    each of the `queries` rows i (0 times NaN is NaN, so that a probability of 0
+    each of `queries` rows i (0 times NaN is NaN, so that a probability of 0
     does not keep a value out of a product). A tile that is finite throughout,
-    which all threads look at together, is left as it is. Stands behind what
-    makes the tile ready and before the product that reads it.
+    which all warps look at together, is left as it is. Stands behind what makes
+    the tile ready and before the product that reads it. `when` and the body are
+    the same for all threads. The body reads values from outside; it is asked for
+    rows that do not exist, too.
 
-    Each warpgroup of a kernel with a producer does all of it by itself, with
-    barriers of its own; in other kernels all warps do it together. `when` and
-    the body are the same for all threads that do it together. The body reads
-    values from outside; it is asked for rows that do not exist, too.
-
-    A loop's iterations that no mask cuts hide nothing: a pass that finds them
-    (`flash-tile-peel-masks`) takes the op out of them.
+    In a kernel with roles `flash_tile.watch` does it, and this op does not stand.
 
     Example:
 
     ```mlir
-    flash_tile.clear_unseen %v when %cut queries 128 : !flash_tile.shared<64x128xbf16> {
+    flash_tile.clear_unseen %v when %cut queries(%c128) : !flash_tile.shared<64x128xbf16> {
     ^bb0(%i: index, %j: index):
       %sees = arith.cmpi sle, %j, %i : index
       flash_tile.yield %sees : i1
@@ -361,14 +357,49 @@ def FlashTile_ClearUnseenOp : FlashTile_Op<"clear_unseen", [SingleBlock,
   let arguments = (ins
     Arg<FlashTile_Shared, "the tile that is looked at and changed">:$tile,
     Arg<I1, "whether anything can be hidden here">:$when,
-    Arg<ConfinedAttr<I64Attr, [IntPositive]>, "rows of queries that the body is asked for">:$queries);
+    Arg<Index, "rows of queries that the body is asked for">:$queries);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = [{
-    $tile `when` $when `queries` $queries attr-dict `:` qualified(type($tile)) $body
+    $tile `when` $when `queries` `(` $queries `)` attr-dict `:` qualified(type($tile)) $body
   }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let hasCanonicalizeMethod = 1;
+}
+
+def FlashTile_WatchOp : FlashTile_Op<"watch", [SingleBlock,
+    MemoryEffects<[MemRead, MemWrite]>]> {
+  let summary = "looks at a stage of a ring before its readers do";
+  let description = [{
+    In the watcher. Waits until the copies to stage `iteration % stages` of a ring
+    that is `watched` have landed, makes rows zero as `flash_tile.clear_unseen`
+    does, and says that the stage is full. A warp that has nothing else to do does
+    it for all consumers while they work on stages before: their code has no part
+    in it, and where `when` is false nobody looks at the tile.
+
+    Each iteration that is put is watched, in order.
+
+    Example:
+
+    ```mlir
+    flash_tile.watch %ring[%i] when %cut queries(%c128) : !flash_tile.ring<2, 64x128xbf16, mbarrier, watched> {
+    ^bb0(%q: index, %k: index):
+      %sees = arith.cmpi sle, %k, %q : index
+      flash_tile.yield %sees : i1
+    }
+    ```
+  }];
+  let arguments = (ins
+    Arg<FlashTile_Ring, "the ring that is watched">:$ring,
+    Arg<Index, "counts uses of the ring: stage iteration modulo stages">:$iteration,
+    Arg<I1, "whether anything can be hidden here">:$when,
+    Arg<Index, "rows of queries that the body is asked for">:$queries);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = [{
+    $ring `[` $iteration `]` `when` $when `queries` `(` $queries `)` attr-dict `:` qualified(type($ring)) $body
+  }];
+  let hasVerifier = 1;
+  let hasRegionVerifier = 1;
 }
 
 def FlashTile_ReleaseOp : FlashTile_Op<"release", [MemoryEffects<[MemWrite]>]> {

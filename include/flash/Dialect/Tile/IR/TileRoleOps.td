@@ -28,15 +28,22 @@ def FlashTile_SpecializeOp : FlashTile_Op<"specialize", [RecursiveMemoryEffects,
     ring of kind `mbarrier`. All see the values defined before. Stands at the
     top level of the kernel, once.
 
+    Another warp of the producer's warpgroup runs `watcher`, where there is one,
+    with as many registers: it looks at stages of watched rings between the
+    copies and the consumers (`flash_tile.watch`).
+
     Helpers are roles of one elected thread more, each in a warp of the producer's
     warpgroup and by a name: what a helper does beside the consumers is to wait for
-    stages and to have them copied.
+    stages and to have them copied. The warpgroup has four warps, so that a watcher
+    and helpers are three at most.
 
     Example:
 
     ```mlir
     flash_tile.specialize producer(40) {
       flash_tile.put %ring[%i], %map[%b, %h, %k0, %c0] : ...
+    } watcher {
+      flash_tile.watch %ring[%i] when %cut queries(%c128) : ... { ... }
     } consumers(232) {
       %k = flash_tile.get %ring[%i] : ...
       ...
@@ -52,10 +59,10 @@ def FlashTile_SpecializeOp : FlashTile_Op<"specialize", [RecursiveMemoryEffects,
     Arg<I64Attr, "registers of a thread of the producer's warpgroup, a multiple of 8">:$producer_registers,
     Arg<I64Attr, "registers of a thread of the consumers, a multiple of 8">:$consumer_registers,
     Arg<OptionalAttr<StrArrayAttr>, "a name for each helper region">:$helper_names);
-  let regions = (region SizedRegion<1>:$producer, SizedRegion<1>:$consumers,
+  let regions = (region SizedRegion<1>:$producer, MaxSizedRegion<1>:$watcher, SizedRegion<1>:$consumers,
     VariadicRegion<SizedRegion<1>>:$helpers);
   let assemblyFormat = [{
-    `producer` `(` $producer_registers `)` $producer
+    `producer` `(` $producer_registers `)` $producer (`watcher` $watcher^)?
     `consumers` `(` $consumer_registers `)` $consumers custom<Helpers>($helper_names, $helpers) attr-dict
   }];
   let skipDefaultBuilders = 1;

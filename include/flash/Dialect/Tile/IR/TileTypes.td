@@ -115,29 +115,38 @@ def FlashTile_Ring : FlashTile_Type<"Ring", "ring"> {
     producers fill it with the same tiles: each copies a part of the rows to all
     of them, and a stage is empty when the consumers of all have released it.
 
+    Of a ring that is `watched` a stage is full when the watcher of the block says
+    so (`flash_tile.watch`), after the copies have landed; for these it has one
+    more barrier a stage.
+
     At L4: the 32-bit shared address of the first stage; the barriers follow
     the last stage.
 
     Examples: `!flash_tile.ring<2, 128x128xbf16, mbarrier>`,
-    `!flash_tile.ring<2, 128x128xbf16, mbarrier, cluster 2>`.
+    `!flash_tile.ring<2, 128x128xbf16, mbarrier, cluster 2>`,
+    `!flash_tile.ring<2, 128x128xbf16, mbarrier, watched>`.
   }];
   let parameters = (ins "int64_t":$stages, "::flash::tile::SharedType":$tile,
-                        "::flash::tile::RingKind":$kind, "int64_t":$cluster);
+                        "::flash::tile::RingKind":$kind, "int64_t":$cluster, "bool":$watched);
   let hasCustomAssemblyFormat = 1;
   let builders = [TypeBuilderWithInferredContext<(ins "int64_t":$stages,
       "::flash::tile::SharedType":$tile, "::flash::tile::RingKind":$kind,
-      CArg<"int64_t", "1">:$cluster), [{
-    return $_get(tile.getContext(), stages, tile, kind, cluster);
+      CArg<"int64_t", "1">:$cluster, CArg<"bool", "false">:$watched), [{
+    return $_get(tile.getContext(), stages, tile, kind, cluster, watched);
   }]>];
   let skipDefaultBuilders = 1;
   let extraClassDeclaration = [{
-    /// Byte offset of the full barrier of stage 0; the empty barriers follow the full ones.
+    /// Byte offset of the full barrier of stage 0; the empty barriers follow the full ones, and those of
+    /// copies that have landed the empty ones.
     int64_t getBarrierOffset() const { return getStages() * getTile().getSizeInBytes(); }
     /// Stages and barriers.
     int64_t getSizeInBytes() const {
       return getBarrierOffset() +
-             (getKind() == ::flash::tile::RingKind::MBarrier ? 16 * getStages() : 0);
+             (getKind() == ::flash::tile::RingKind::MBarrier ? (getWatched() ? 24 : 16) * getStages() : 0);
     }
+    /// The same ring with so many stages, or shared by so many blocks.
+    RingType withStages(int64_t stages) const { return get(stages, getTile(), getKind(), getCluster(), getWatched()); }
+    RingType withCluster(int64_t cluster) const { return get(getStages(), getTile(), getKind(), cluster, getWatched()); }
     /// Rows that one block of the cluster copies.
     int64_t getRowsOfBlock() const { return getTile().getRows() / getCluster(); }
   }];

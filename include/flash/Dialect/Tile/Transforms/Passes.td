@@ -354,7 +354,9 @@ def TileSpecialize : Pass<"flash-tile-specialize", "::mlir::ModuleOp"> {
     read the scalars in memory on which places and loops depend. The accelerator
     fills with zero what lies outside of a tensor; where rows end before it does,
     at a length that is data, the get clears the others, unless nothing depends on
-    what they hold. What does not fit the pattern stays as it is; see the remark.
+    what they hold. A `flash_tile.clear_unseen` becomes a `flash_tile.watch` of a
+    watcher, which computes what its mask needs as the producer computes places.
+    What does not fit the pattern stays as it is; see the remark.
 
     ```mlir
     %q = flash_tile.load %query[...]
@@ -545,7 +547,8 @@ def TileDelayRole : Pass<"flash-tile-delay-role", "::mlir::gpu::GPUFuncOp"> {
   let description = [{
     Puts a `flash_tile.delay` at the start of the role and of every iteration of
     its loops. A kernel whose barriers are right gives the same bits with any role
-    late. A role that the kernel does not have is an error.
+    late. Not every kernel has a watcher or a writer: one without it is left as it
+    is. Any other role that the kernel does not have is an error.
 
     ```mlir
     flash_tile.specialize producer(40) { scf.for ... { put } } consumers(232) { scf.for ... { get ; use } }
@@ -556,7 +559,8 @@ def TileDelayRole : Pass<"flash-tile-delay-role", "::mlir::gpu::GPUFuncOp"> {
   }];
   let options = [
     Option<"role", "role", "std::string", /*default=*/"\"producer\"",
-           "producer, consumers, or consumerN: one of the consumer warpgroups">,
+           "producer, watcher, consumers, consumerN (one of the consumer warpgroups), "
+           "or a helper's name, as writer">,
     Option<"nanoseconds", "nanoseconds", "int64_t", /*default=*/"2000", "How late">
   ];
 }
