@@ -116,7 +116,7 @@ fi
 need_build portable all
 mkdir -p "$package"
 
-for name in bin/flash-opt bin/flash-run bin/flash-matrix lib/libflash-c.so; do
+for name in bin/flash-opt bin/flash-run bin/flash-lsp-server bin/flash-matrix lib/libflash-c.so; do
   built="$FLASH_ROOT/build-portable/$name"
   file="$package/${name##*/}"
   if [ ! -f "$built" ]; then
@@ -147,5 +147,7 @@ if [ $check = yes ]; then
   # An empty environment: nothing of this machine's set-up may be needed.
   env -i "$package/flash-opt" "$FLASH_ROOT/examples/attention.mlir" >/dev/null || problem "flash-opt does not run"
   env -i "$package/flash-run" "$FLASH_ROOT/examples/attention.mlir" --target=cpu --check || problem "flash-run does not run"
+  printf '{"jsonrpc":"2.0","id":1,"method":"shutdown"}\n// -----\n{"jsonrpc":"2.0","method":"exit"}\n' |
+    env -i "$package/flash-lsp-server" -lit-test >/dev/null 2>&1 || problem "flash-lsp-server does not run"
 fi
 exit $problems

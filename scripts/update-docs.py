@@ -11,7 +11,7 @@ In a Markdown file, everything from a line `<!-- generated: KIND ... -->` to the
 
     generated: run COMMAND            what the shell command prints (flash-opt and the like are on the path), as MLIR
     generated: text COMMAND           the same, as plain text
-    generated: markdown COMMAND       the same, as it is
+    generated: markdown COMMAND       the same, as it is (scripts/reference.py for docs/reference)
     generated: snippet FILE NAME      the lines of FILE between `docs: begin NAME` and `docs: end NAME`
     generated: results                tables of what benchmarks/results holds
 """

@@ -142,7 +142,8 @@ std::string compiler::getCacheKey(StringRef text, StringRef entry,
   auto off = llvm::sys::Process::GetEnv("FLASH_CACHE");
   // What counts, shows IR or writes it is compiled.
   if ((off && *off == "0") || options.countIO || !options.assemble ||
-      options.observer || !options.lineInfo.empty())
+      options.observer || !options.lineInfo.empty() ||
+      StringRef(options.passes).contains("line-info="))
     return "";
   bool cpu = isCPU(options.target);
   std::vector<std::string> parts = {"format 3",

@@ -95,11 +95,11 @@ Status compiler::Pipeline::time(StringRef name, function_ref<Status()> run) {
   return status;
 }
 
-Status
-compiler::Pipeline::runPasses(ModuleOp module, const CompileOptions &options,
-                              function_ref<void(OpPassManager &)> build,
-                              const DiagnosticCollector &diagnostics,
-                              const Twine &failure) {
+Status compiler::Pipeline::runPasses(ModuleOp module,
+                                     const CompileOptions &options,
+                                     function_ref<void(OpPassManager &)> build,
+                                     const DiagnosticCollector &diagnostics,
+                                     const Twine &failure) {
   PassManager manager(module.getContext());
   build(manager);
   if (options.observer)
@@ -272,9 +272,9 @@ static Status describeCall(func::FuncOp func, const CompileOptions &options,
   };
   if (options.observer)
     options.observer->beginStage("call");
-  Status status = compiler::Pipeline::runPasses(
-      *module, options, build, diagnostics,
-      "the sizes of a call cannot be checked");
+  Status status =
+      compiler::Pipeline::runPasses(*module, options, build, diagnostics,
+                                    "the sizes of a call cannot be checked");
   if (options.observer)
     options.observer->endStage();
   if (status.failed())

@@ -6,9 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// MLIR's language server with what flash-opt reads: an editor that starts it for
-// .mlir files shows errors where they are, definitions, uses and types. How to
-// set up an editor is in docs/Tools.md.
+// MLIR's language server with what flash-opt reads: an editor that starts it
+// for .mlir files shows errors where they are, definitions, uses and types. How
+// to set up an editor is in docs/Tools.md.
 //
 //===----------------------------------------------------------------------===//
 

@@ -11,9 +11,9 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "flash/Dialect/Utils/BytecodeVersion.h"
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "flash/Dialect/Tile/IR/Tile.h"
-#include "flash/Dialect/Utils/BytecodeVersion.h"
 #include "flash/InitAll.h"
 
 #include "mlir/Bytecode/BytecodeWriter.h"
@@ -51,7 +51,8 @@ protected:
     module = parseSourceString<ModuleOp>(kText, &context);
   }
 
-  static std::string write(ModuleOp module, const BytecodeWriterConfig &config) {
+  static std::string write(ModuleOp module,
+                           const BytecodeWriterConfig &config) {
     std::string bytes;
     llvm::raw_string_ostream os(bytes);
     EXPECT_TRUE(succeeded(writeBytecodeToFile(module, os, config)));

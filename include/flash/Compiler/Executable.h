@@ -32,7 +32,8 @@ class PassManager;
 namespace flash {
 
 /// Who watches a compilation and has a say in its pass managers: the options of
-/// a tool that print IR or measure time (lib/Tools/Drivers/PassManagerOptions.h).
+/// a tool that print IR or measure time
+/// (lib/Tools/Drivers/PassManagerOptions.h).
 class CompileObserver {
 public:
   virtual ~CompileObserver() = default;
@@ -68,7 +69,8 @@ struct CompileOptions {
   unsigned optLevel = 3;
   /// Called after each level, with verified IR.
   std::function<void(llvm::StringRef level, mlir::ModuleOp module)> onLevel;
-  /// With one, the cache is not asked: there is nothing to watch in what it has.
+  /// With one, the cache is not asked: there is nothing to watch in what it
+  /// has.
   CompileObserver *observer = nullptr;
   /// Where the program at L2 is written, for a GPU: lines of this file are what
   /// the code's line information names. Without, the code has none.

@@ -6,12 +6,13 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// LLVM's LDBG() logs decisions, and `--debug-only=TYPE` of a tool shows those of
-// one DEBUG_TYPE. Distributions build LLVM with NDEBUG, where LDBG() is nothing
-// and no tool has the option; what it stands on (DebugFlag and
+// LLVM's LDBG() logs decisions, and `--debug-only=TYPE` of a tool shows those
+// of one DEBUG_TYPE. Distributions build LLVM with NDEBUG, where LDBG() is
+// nothing and no tool has the option; what it stands on (DebugFlag and
 // isCurrentDebugType) is in the library all the same. With FLASH_DEBUG_LOG (a
 // CMake option, on in development builds) this header gives the macro of a
-// build with assertions, of LLVM's own text, and `registerDebugOnly` the option.
+// build with assertions, of LLVM's own text, and `registerDebugOnly` the
+// option.
 //
 //   #define DEBUG_TYPE "flash-tile-overlap"
 //   LDBG() << "starts with the product at " << product.getLoc();

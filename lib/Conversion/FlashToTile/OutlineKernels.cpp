@@ -24,6 +24,7 @@
 #include "KnownDivisor.h"
 #include "TileOrder.h"
 
+#include "flash/Support/DebugLog.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -33,7 +34,6 @@
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 #include <numeric>
-#include "flash/Support/DebugLog.h"
 
 #define DEBUG_TYPE "convert-flash-to-tile"
 

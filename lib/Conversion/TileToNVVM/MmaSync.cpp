@@ -157,7 +157,8 @@ static void emitMma(Emitter &e, StringRef ptx, MutableArrayRef<Value> acc,
   llvm::append_range(operands, acc);
   SmallVector<Type> results(4, e.getF32Type());
   SmallVector<Value> sums =
-      e.ptx(results, ptx.str(), "=f,=f,=f,=f,r,r,r,r,r,r,0,1,2,3", operands, /*sideEffects=*/false);
+      e.ptx(results, ptx.str(), "=f,=f,=f,=f,r,r,r,r,r,r,0,1,2,3", operands,
+            /*sideEffects=*/false);
   llvm::copy(sums, acc.begin());
 }
 

@@ -27,9 +27,9 @@ using llvm::StringRef;
 /// Whether a line is a directive of the module that stands once: its header,
 /// shared memory, a constant, the file whose lines it names.
 static bool isDeclaration(StringRef line) {
-  for (StringRef name : {".version", ".target", ".address_size", ".extern",
-                         ".global", ".const", ".shared", "\t.file",
-                         "\t.section\t.debug_macinfo"})
+  for (StringRef name :
+       {".version", ".target", ".address_size", ".extern", ".global", ".const",
+        ".shared", "\t.file", "\t.section\t.debug_macinfo"})
     if (line.starts_with(name))
       return true;
   return false;

@@ -99,7 +99,8 @@ PassManagerOptions::PassManagerOptions()
   registerAsmPrinterCLOptions();
   registerDebugOnly();
   for (auto [name, option] : llvm::cl::getRegisteredOptions())
-    if (name.starts_with("mlir-") || name == "verify-each" || name == kLogOption)
+    if (name.starts_with("mlir-") || name == "verify-each" ||
+        name == kLogOption)
       option->addCategory(category);
 }
 

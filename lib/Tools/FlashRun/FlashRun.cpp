@@ -356,8 +356,8 @@ Status Runner::run() {
     return status;
   report.target = options.target == "auto" ? chooseTarget() : options.target;
   if (!options.lineInfo.empty() && !StringRef(report.target).starts_with("sm_"))
-    return Status::error("--line-info is for code of GPUs, not for the target " +
-                         report.target);
+    return Status::error(
+        "--line-info is for code of GPUs, not for the target " + report.target);
 
   if (!options.ioReport.empty())
     return printIO();

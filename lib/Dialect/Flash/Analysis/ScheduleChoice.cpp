@@ -200,7 +200,10 @@ ScheduleChoice flash::chooseSchedule(TargetAttr target,
     const ScheduleEntry *entry =
         findEntry(*table, ScheduleKey::get(problem), exact);
     LDBG() << "table " << table->name << " has "
-           << (!entry ? "no" : exact ? "an" : "a similar") << " entry";
+           << (!entry  ? "no"
+               : exact ? "an"
+                       : "a similar")
+           << " entry";
     if (!entry)
       continue;
     ScheduleChoice choice;

@@ -53,11 +53,13 @@ public:
       LDBG(pass) << "has worked on '" << kernel.getName() << "'";
     if (done && reason.empty())
       return;
+    const std::string &why = reason.empty() ? otherwise : reason;
+    LDBG(pass) << "leaves " << (done ? "a part of '" : "'") << kernel.getName()
+               << "': " << why;
     // At the place alone: the kernel's text is long.
     mlir::emitRemark(kernel.getLoc())
         << pass << " leaves " << (done ? "a part of '" : "'")
-        << kernel.getName()
-        << "' as it is: " << (reason.empty() ? otherwise : reason);
+        << kernel.getName() << "' as it is: " << why;
   }
 
   /// Whether the pass is to work on the kernel.

@@ -368,8 +368,8 @@ struct TileSpecializePass
         continue;
       }
       TensorMaps maps(kernel, launches[kernel]);
-      LDBG() << "'" << kernel.getName() << "': "
-             << attr.getRoles().getProducerRegisters()
+      LDBG() << "'" << kernel.getName()
+             << "': " << attr.getRoles().getProducerRegisters()
              << " registers for the producer, "
              << attr.getRoles().getConsumerRegisters() << " for consumers; "
              << loads->before.size() << " rings before the loop and "
