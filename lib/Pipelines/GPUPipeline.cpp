@@ -181,6 +181,7 @@ void flash::buildGPULoweringPipeline(OpPassManager &pm,
   kernels.addPass(createLoopInvariantCodeMotionPass());
   kernels.addPass(memref::createExpandStridedMetadataPass());
   kernels.addPass(createLowerAffinePass());
+  kernels.addPass(createTileUnpackFragments());
   kernels.addPass(createSCFToControlFlowPass());
   // Before the conversion of gpu ops, which would call libdevice for fma and
   // maximum.

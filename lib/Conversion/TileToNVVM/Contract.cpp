@@ -158,39 +158,7 @@ static Value contractSum(OpBuilder &b, Operation *op) {
   return Value();
 }
 
-/// What was put into a vector is taken from where it came: bodies that follow
-/// one another see each other's arithmetic.
-static void forwardElements(gpu::GPUFuncOp function) {
-  function.walk([](LLVM::ExtractElementOp op) {
-    APInt wanted, place;
-    bool isMultiplied =
-        llvm::any_of(op->getUsers(), llvm::IsaPred<arith::MulFOp, arith::AddFOp,
-                                                   arith::SubFOp, math::FmaOp>);
-    if (!isMultiplied || !op.getType().isF32() ||
-        !matchPattern(op.getPosition(), m_ConstantInt(&wanted)))
-      return;
-    Value from = op.getVector();
-    while (auto insert = from.getDefiningOp<LLVM::InsertElementOp>()) {
-      if (!matchPattern(insert.getPosition(), m_ConstantInt(&place)))
-        return;
-      if (place == wanted) {
-        op.replaceAllUsesWith(insert.getValue());
-        op.erase();
-        return;
-      }
-      from = insert.getVector();
-    }
-  });
-  // Vectors that nobody reads any more would count as uses of their elements.
-  SmallVector<Operation *> inserts;
-  function.walk([&](LLVM::InsertElementOp op) { inserts.push_back(op); });
-  for (Operation *op : llvm::reverse(inserts))
-    if (op->use_empty())
-      op->erase();
-}
-
 void flash::tile::contractProducts(gpu::GPUFuncOp function) {
-  forwardElements(function);
   // Uses stand behind definitions, so that chains contract from their begin.
   function.walk([&](Operation *op) {
     if (op->getNumResults() != 1 || !op->getResult(0).getType().isF32())

@@ -154,6 +154,7 @@ struct ConvertTileToNVVMPass
       return signalPassFailure();
     for (auto &entry : kernels) {
       auto kernel = cast<gpu::GPUFuncOp>(entry.first);
+      eraseUnreadBundles(kernel);
       simplifyRowQuotients(kernel, entry.second);
       narrowComparisons(kernel, entry.second);
       convertDistances(kernel, entry.second);

@@ -157,11 +157,11 @@ Value Fetch::emit(Emitter &e) {
       emitRow(e, row + half);
   // Packed pairs are words as they are.
   if (isPacked(type))
-    return e.makeVector(parts);
+    return e.bundle(parts);
   SmallVector<Value> elements;
   for (Value part : parts)
     elements.push_back(LLVM::BitcastOp::create(e, type.getElementType(), part));
-  return e.makeVector(elements);
+  return e.bundle(elements);
 }
 
 namespace {

@@ -76,8 +76,25 @@ struct SplatLowering : TilePattern<SplatOp> {
   }
 };
 
-/// cvt.rn.bf16x2 of each pair of columns: the order of the pairs is the same in
-/// the accumulator and in the A operand.
+/// A pair of columns, rounded: cvt.rn.bf16x2. A truncation of LLVM's may move,
+/// to where its pair is used or, with twice the values to carry, behind a
+/// branch: kernels with wgmma, whose registers are few and fixed, have it where
+/// it stands.
+static Value roundPair(Emitter &e, Type element, Value first, Value second,
+                       bool stays) {
+  if (stays)
+    return e
+        .ptx(TypeRange(e.getI32Type()),
+             element.isBF16() ? "cvt.rn.bf16x2.f32 $0, $1, $2;"
+                              : "cvt.rn.f16x2.f32 $0, $1, $2;",
+             "=r,f,f", {second, first}, /*sideEffects=*/false)
+        .front();
+  Value rounded = LLVM::FPTruncOp::create(e, VectorType::get(2, element),
+                                          e.makeVector({first, second}));
+  return LLVM::BitcastOp::create(e, e.getI32Type(), rounded);
+}
+
+/// The order of the pairs is the same in the accumulator and in the A operand.
 struct ConvertLowering : TilePattern<ConvertOp> {
   using TilePattern::TilePattern;
   LogicalResult
@@ -85,16 +102,14 @@ struct ConvertLowering : TilePattern<ConvertOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Emitter e(op.getLoc(), rewriter);
     Type element = op.getResult().getType().getElementType();
+    const KernelValues *kernel = getKernel(op);
     SmallVector<Value> source =
         unpack(e, adaptor.getSource(), op.getSource().getType());
     SmallVector<Value> pairs;
-    for (size_t i = 0; i < source.size(); i += 2) {
-      Value pair = e.makeVector({source[i], source[i + 1]});
-      Value rounded =
-          LLVM::FPTruncOp::create(e, VectorType::get(2, element), pair);
-      pairs.push_back(LLVM::BitcastOp::create(e, e.getI32Type(), rounded));
-    }
-    rewriter.replaceOp(op, e.makeVector(pairs));
+    for (size_t i = 0; i < source.size(); i += 2)
+      pairs.push_back(roundPair(e, element, source[i], source[i + 1],
+                                kernel && kernel->usesAsyncProxy));
+    rewriter.replaceOp(op, e.bundle(pairs));
     return success();
   }
 };
@@ -108,8 +123,8 @@ struct ReduceLowering : TilePattern<ReduceOp> {
     FragmentType type = op.getSource().getType();
     SmallVector<Value> elements = unpackWide(e, adaptor.getSource(), type);
     if (isa<ColPartialLayoutAttr>(op.getResult().getType().getLayout())) {
-      rewriter.replaceOp(
-          op, e.makeVector(reduceRows(e, op.getKind(), type, elements)));
+      rewriter.replaceOp(op,
+                         e.bundle(reduceRows(e, op.getKind(), type, elements)));
       return success();
     }
     bool toRow = isa<RowLayoutAttr>(op.getResult().getType().getLayout());
@@ -125,7 +140,7 @@ struct ReduceLowering : TilePattern<ReduceOp> {
       Value row = combine(e, op.getKind(), chains[0], chains[1]);
       rows.push_back(toRow ? combineQuad(e, op.getKind(), row) : row);
     }
-    rewriter.replaceOp(op, e.makeVector(rows));
+    rewriter.replaceOp(op, e.bundle(rows));
     return success();
   }
 
@@ -164,7 +179,7 @@ struct AllReduceLowering : TilePattern<AllReduceOp> {
         return failure();
       combineWarps(e, *kernel, op, ofRows, *shared, values);
     }
-    rewriter.replaceOp(op, e.makeVector(values));
+    rewriter.replaceOp(op, e.bundle(values));
     return success();
   }
 

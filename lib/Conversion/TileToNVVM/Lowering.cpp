@@ -8,9 +8,13 @@
 //
 // The type converter, the emitter, and how a lane's part of a fragment is kept:
 //
-//   fragment<128x64xf32, acc<8>>  ->  vector<32xf32>
-//   fragment<128x64xbf16, lhs<8>> ->  vector<16xi32>, pairs of columns
+//   fragment<128x64xf32, acc<8>>  ->  32 f32
+//   fragment<128x64xbf16, lhs<8>> ->  16 i32, pairs of columns
 //   shared<128x64xbf16>           ->  i32
+//
+// While ops are converted, the elements of a fragment travel as one value, a
+// cast to a vector of them (`bundle`); flash-tile-unpack-fragments leaves the
+// elements.
 //
 //===----------------------------------------------------------------------===//
 
@@ -138,6 +142,21 @@ Value Emitter::makeVector(ArrayRef<Value> elements) {
   return vector;
 }
 
+Value Emitter::bundle(ArrayRef<Value> elements) {
+  auto type = VectorType::get(elements.size(), elements[0].getType());
+  return UnrealizedConversionCastOp::create(*this, type, elements).getResult(0);
+}
+
+SmallVector<Value> Emitter::elements(Value bundle) {
+  auto type = cast<VectorType>(bundle.getType());
+  if (auto made = bundle.getDefiningOp<UnrealizedConversionCastOp>())
+    if (made.getInputs().size() == static_cast<size_t>(type.getNumElements()))
+      return llvm::to_vector(made.getInputs());
+  SmallVector<Type> types(type.getNumElements(), type.getElementType());
+  return llvm::to_vector_of<Value>(
+      UnrealizedConversionCastOp::create(*this, types, bundle).getResults());
+}
+
 static LLVM::InlineAsmOp createAsm(Emitter &e, TypeRange results,
                                    StringRef text, StringRef constraints,
                                    ValueRange operands, bool sideEffects) {
@@ -259,15 +278,11 @@ Value flash::tile::getGroupAddress(Emitter &e, const WarpPlace &warp,
 
 SmallVector<Value> flash::tile::unpack(Emitter &e, Value lowered,
                                        FragmentType type) {
-  int64_t count = cast<VectorType>(lowered.getType()).getNumElements();
+  if (!isPacked(type))
+    return e.elements(lowered);
   SmallVector<Value> elements;
   auto pair = VectorType::get(2, type.getElementType());
-  for (int64_t i = 0; i < count; ++i) {
-    Value element = e.extract(lowered, i);
-    if (!isPacked(type)) {
-      elements.push_back(element);
-      continue;
-    }
+  for (Value element : e.elements(lowered)) {
     Value both = LLVM::BitcastOp::create(e, pair, element);
     elements.push_back(e.extract(both, 0));
     elements.push_back(e.extract(both, 1));
@@ -279,9 +294,7 @@ SmallVector<Value> flash::tile::unpackWide(Emitter &e, Value lowered,
                                            FragmentType type) {
   SmallVector<Value> elements;
   if (isPacked(type) && type.getElementType().isBF16()) {
-    int64_t count = cast<VectorType>(lowered.getType()).getNumElements();
-    for (int64_t i = 0; i < count; ++i) {
-      Value pair = e.extract(lowered, i);
+    for (Value pair : e.elements(lowered)) {
       for (Value half : {e.shl(pair, 16), e.bitAnd(pair, 0xFFFF0000)})
         elements.push_back(arith::BitcastOp::create(e, e.getF32Type(), half));
     }
@@ -298,12 +311,12 @@ SmallVector<Value> flash::tile::unpackWide(Emitter &e, Value lowered,
 Value flash::tile::pack(Emitter &e, ArrayRef<Value> elements,
                         FragmentType type) {
   if (!isPacked(type))
-    return e.makeVector(elements);
+    return e.bundle(elements);
   SmallVector<Value> pairs;
   for (size_t i = 0; i < elements.size(); i += 2)
     pairs.push_back(LLVM::BitcastOp::create(
         e, e.getI32Type(), e.makeVector({elements[i], elements[i + 1]})));
-  return e.makeVector(pairs);
+  return e.bundle(pairs);
 }
 
 Value flash::tile::getCachePolicy(Emitter &e, CacheHint hint) {

@@ -39,7 +39,7 @@ constexpr llvm::StringLiteral sharedMemorySymbol = "flash_shared";
 /// What the lowering of loops passes on to their branches.
 constexpr llvm::StringLiteral kLoopAnnotation = "llvm.loop_annotation";
 
-/// Fragments become vectors of what a lane holds, tiles and rings 32-bit
+/// Fragments become bundles of what a lane holds, tiles and rings 32-bit
 /// shared addresses, tensor maps pointers.
 class TileTypeConverter : public mlir::TypeConverter {
 public:
@@ -92,7 +92,11 @@ public:
   mlir::Value toI64(mlir::Value value); ///< from index or (unsigned) i32
   mlir::Value toIndex(mlir::Value i32);
 
-  /// Element `position` of a vector, and a vector of elements.
+  /// What a lane holds of a fragment: one value for its elements while ops are
+  /// converted, and the elements again.
+  mlir::Value bundle(llvm::ArrayRef<mlir::Value> elements);
+  llvm::SmallVector<mlir::Value> elements(mlir::Value bundle);
+  /// Element `position` of a vector of LLVM's, and such a vector of elements.
   mlir::Value extract(mlir::Value vector, int64_t position);
   mlir::Value makeVector(llvm::ArrayRef<mlir::Value> elements);
 
@@ -223,6 +227,9 @@ getSharedAddress(Emitter &e, const KernelValues &kernel, OpT op) {
            << "has no shared_offset; run flash-tile-allocate-shared";
   return e.add(kernel.shared, *op.getSharedOffset());
 }
+
+/// Erases the bundles whose elements alone are read.
+void eraseUnreadBundles(mlir::gpu::GPUFuncOp function);
 
 /// Makes positions and heads of a thread's rows, where heads share a tile,
 /// differ by constants.

@@ -93,8 +93,7 @@ public:
       : warps(result.getRowWarps()), transposed(transposed) {
     if (auto fragment = dyn_cast<FragmentType>(original.getType())) {
       columns = fragment.getColumns();
-      for (int64_t i = 0; i < fragment.getElementsPerLane() / 2; ++i)
-        registers.push_back(e.extract(lowered, i));
+      registers = e.elements(lowered);
       return;
     }
     auto tile = cast<SharedType>(original.getType());
@@ -142,7 +141,7 @@ struct LoadFragmentLowering : TilePattern<LoadFragmentOp> {
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t column = 0; column < type.getColumns(); column += 16)
         llvm::append_range(registers, tile.get(e, r, column));
-    rewriter.replaceOp(op, e.makeVector(registers));
+    rewriter.replaceOp(op, e.bundle(registers));
     return success();
   }
 };
@@ -217,7 +216,7 @@ struct MmaSyncLowering : TilePattern<MmaOp> {
                     left[r], ArrayRef<Value>(right).slice(2 * i, 2));
       }
     }
-    rewriter.replaceOp(op, e.makeVector(acc));
+    rewriter.replaceOp(op, e.bundle(acc));
     return success();
   }
 };

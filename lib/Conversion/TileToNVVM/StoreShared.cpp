@@ -82,6 +82,7 @@ static void writeMatrices(Emitter &e, const KernelValues &kernel, Value value,
   WarpRows lane(e, WarpPlace::get(e, kernel, type), type, tile, address,
                 e.bitAnd(kernel.lane, 15),
                 [&] { return e.shr(kernel.lane, 4); });
+  SmallVector<Value> elements = e.elements(value);
   int64_t blocks = type.getColumnsOfWarp() / 8, firstBlock = part.first / 8;
   for (int64_t r = 0; r < type.getRepetitions(); ++r)
     for (int64_t i = 0; i < part.count / 8; i += 2) {
@@ -91,8 +92,7 @@ static void writeMatrices(Emitter &e, const KernelValues &kernel, Value value,
                          std::to_string(count) + ".shared.b16 [$0], {";
       std::string constraints = "r";
       for (int64_t k = 0; k < count; ++k) {
-        operands.push_back(
-            e.extract(value, (r * blocks + firstBlock + i) * 2 + k));
+        operands.push_back(elements[(r * blocks + firstBlock + i) * 2 + k]);
         text += (k ? ", $" : "$") + std::to_string(k + 1);
         constraints += ",r";
       }
@@ -113,6 +113,7 @@ static void writePairs(Emitter &e, const KernelValues &kernel, Value value,
                 e.shr(kernel.lane, 2),
                 [&] { return wide ? e.shr(quad, 1) : e.i32(0); });
   Value inChunk = wide ? e.shl(e.bitAnd(quad, 1), 3) : e.shl(quad, 2);
+  SmallVector<Value> elements = e.elements(value);
   int64_t blocks = type.getColumnsOfWarp() / 8, firstBlock = part.first / 8;
   for (int64_t r = 0; r < type.getRepetitions(); ++r)
     for (int64_t i = 0; i < part.count / 8; ++i)
@@ -122,11 +123,10 @@ static void writePairs(Emitter &e, const KernelValues &kernel, Value value,
             inChunk);
         int64_t pair = (r * blocks + firstBlock + i) * 2 + half;
         if (wide)
-          e.ptx(
-              "st.shared.v2.f32 [$0], {$1, $2};", "r,f,f",
-              {at, e.extract(value, 2 * pair), e.extract(value, 2 * pair + 1)});
+          e.ptx("st.shared.v2.f32 [$0], {$1, $2};", "r,f,f",
+                {at, elements[2 * pair], elements[2 * pair + 1]});
         else
-          e.ptx("st.shared.b32 [$0], $1;", "r,r", {at, e.extract(value, pair)});
+          e.ptx("st.shared.b32 [$0], $1;", "r,r", {at, elements[pair]});
       }
 }
 

@@ -96,10 +96,7 @@ WgmmaEmitter::WgmmaEmitter(Emitter &e, const KernelValues &kernel,
     inputs.push_back(getDescriptor(e, e.add(loweredA, offset),
                                    /*leadingOffset=*/1));
   } else {
-    int64_t registers =
-        cast<FragmentType>(a.getType()).getElementsPerLane() / 2;
-    for (int64_t i = 0; i < registers; ++i)
-      inputs.push_back(e.extract(loweredA, i));
+    inputs = e.elements(loweredA);
   }
   descriptorB = firstA + inputs.size();
   // The leading offset is the distance of panels, which only an N-major
@@ -169,14 +166,13 @@ Value WgmmaEmitter::emit(Emitter &e, Value acc) {
   for (size_t i = 0; i < inputs.size(); ++i)
     constraints += "r,";
   SmallVector<Value> operands(inputs);
-  if (acc)
-    for (int64_t i = 0; i < firstA; ++i) {
+  if (acc) {
+    for (int64_t i = 0; i < firstA; ++i)
       constraints += std::to_string(i) + ",";
-      operands.push_back(e.extract(acc, i));
-    }
+    llvm::append_range(operands, e.elements(acc));
+  }
   SmallVector<Type> results(firstA, e.getF32Type());
-  return e.makeVector(
-      e.ptx(results, text, constraints + "~{memory}", operands));
+  return e.bundle(e.ptx(results, text, constraints + "~{memory}", operands));
 }
 
 /// Waits until at most `inFlight` groups are unfinished; the values come out
@@ -185,10 +181,7 @@ static SmallVector<Value> emitWait(Emitter &e, ValueRange accumulators,
                                    uint64_t inFlight) {
   SmallVector<Value> operands;
   for (Value acc : accumulators)
-    for (int64_t i = 0,
-                 count = cast<VectorType>(acc.getType()).getNumElements();
-         i < count; ++i)
-      operands.push_back(e.extract(acc, i));
+    llvm::append_range(operands, e.elements(acc));
   std::string constraints;
   for (size_t i = 0; i < operands.size(); ++i)
     constraints += "=f,";
@@ -202,8 +195,7 @@ static SmallVector<Value> emitWait(Emitter &e, ValueRange accumulators,
   size_t first = 0;
   for (Value acc : accumulators) {
     size_t count = cast<VectorType>(acc.getType()).getNumElements();
-    results.push_back(
-        e.makeVector(ArrayRef<Value>(values).slice(first, count)));
+    results.push_back(e.bundle(ArrayRef<Value>(values).slice(first, count)));
     first += count;
   }
   return results;

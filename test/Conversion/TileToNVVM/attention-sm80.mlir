@@ -1,4 +1,4 @@
-// RUN: flash-opt %s --pass-pipeline="builtin.module(gpu.module(convert-flash-tile-to-nvvm))" | FileCheck %s
+// RUN: flash-opt %s --pass-pipeline="builtin.module(gpu.module(convert-flash-tile-to-nvvm,flash-tile-unpack-fragments))" | FileCheck %s
 
 // CHECK-LABEL: gpu.func @attention
 // CHECK-SAME: nvvm.minctasm = 1 : i32, nvvm.reqntid = array<i32: 256, 1, 1>

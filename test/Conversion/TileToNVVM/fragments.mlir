@@ -15,8 +15,8 @@ gpu.module @kernels {
   // CHECK: nvvm.shfl.sync idx
   gpu.func @splat(%x: f32, %m: memref<64x8xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
-    // CHECK: llvm.insertelement {{.*}} : vector<4xf32>
-    // CHECK: llvm.store
+    // CHECK: llvm.insertelement %arg0, %{{.*}} : vector<2xf32>
+    // CHECK: llvm.store {{.*}} : vector<2xf32>
     %s = flash_tile.splat %x : !acc
     flash_tile.store %s, %m[%c0, %c0] {alignment = 8 : i64} : !acc, memref<64x8xf32>
     gpu.return
@@ -24,9 +24,14 @@ gpu.module @kernels {
 
   // Two of the eight columns of two rows: a chain for each row, then the quad.
   // CHECK-LABEL: gpu.func @reduce
-  gpu.func @reduce(%x: f32, %m: memref<64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+  gpu.func @reduce(%x: f32, %b: memref<64x8xf32>, %m: memref<64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
-    %s = flash_tile.splat %x : !acc
+    %z = flash_tile.splat %x : !acc
+    %s = flash_tile.map(%z) : (!acc) -> !acc {
+    ^bb0(%i: index, %j: index, %e: f32):
+      %l = memref.load %b[%i, %j] : memref<64x8xf32>
+      flash_tile.yield %l : f32
+    }
     // CHECK-DAG: %[[C1:.*]] = arith.constant 1 : i32
     // CHECK-DAG: %[[C2:.*]] = arith.constant 2 : i32
     // CHECK: %[[V:.*]] = arith.maxnumf
@@ -35,7 +40,6 @@ gpu.module @kernels {
     // CHECK: %[[Y:.*]] = nvvm.shfl.sync bfly %{{.*}}, %[[X]], %[[C2]], %{{.*}} : f32 -> f32
     // CHECK: arith.maxnumf %[[X]], %[[Y]]
     // CHECK-COUNT-2: nvvm.shfl.sync bfly
-    // CHECK: vector<2xf32>
     %r = flash_tile.reduce max %s : !acc -> !row
     // CHECK-NOT: nvvm.shfl
     // CHECK: arith.addf
@@ -55,7 +59,7 @@ gpu.module @kernels {
     %c0 = arith.constant 0 : index
     %s = flash_tile.splat %x : !acc
     // CHECK: llvm.fptrunc %{{.*}} : vector<2xf32> to vector<2xbf16>
-    // CHECK: llvm.bitcast %{{.*}} : vector<2xbf16> to i32
+    // CHECK: llvm.store {{.*}} : vector<2xbf16>
     %c = flash_tile.convert %s : !acc -> !acc16
     flash_tile.store %c, %t[%c0, %c0] {alignment = 16 : i64} : !acc16, memref<64x8xbf16>
     gpu.return

@@ -42,7 +42,7 @@ def ConvertTileToNVVM
   let summary = "Lower tile operations to what one thread does";
   let description = [{
     L3 to L4. Each op of a kernel becomes the code of one thread: fragments
-    become vectors of the elements that a lane holds, tiles 32-bit shared
+    become the elements that a lane holds, tiles 32-bit shared
     addresses, products `mma.sync` or `wgmma`. Kernels get their number of
     threads (`nvvm.reqntid`).
 
@@ -58,6 +58,22 @@ def ConvertTileToNVVM
     "::mlir::arith::ArithDialect", "::mlir::LLVM::LLVMDialect", "::mlir::math::MathDialect",
     "::mlir::memref::MemRefDialect", "::mlir::NVVM::NVVMDialect", "::mlir::scf::SCFDialect"
   ];
+}
+
+def TileUnpackFragments : Pass<"flash-tile-unpack-fragments"> {
+  let summary = "Carry the elements of fragments, one by one";
+  let description = [{
+    After `convert-flash-tile-to-nvvm` the elements that a lane holds of a
+    fragment are values of their own, but where loops and branches carry them:
+    as one vector, to which and from which `builtin.unrealized_conversion_cast`
+    goes. Makes these values of their own, too; the casts are gone then.
+
+    ```mlir
+    %r = scf.for ... iter_args(%i = %b) -> (vector<2xf32>) {
+    // becomes
+    %r:2 = scf.for ... iter_args(%i0 = %x, %i1 = %y) -> (f32, f32) {
+    ```
+  }];
 }
 
 def TileFinalizeKernels : Pass<"flash-tile-finalize-kernels"> {
