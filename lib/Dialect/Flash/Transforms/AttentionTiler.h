@@ -16,6 +16,7 @@
 #define FLASH_LIB_DIALECT_FLASH_TRANSFORMS_ATTENTIONTILER_H
 
 #include "PackedRows.h"
+#include "SequencePlaces.h"
 #include "TileUtils.h"
 
 #include "flash/Dialect/Flash/Analysis/KeyWalk.h"
@@ -53,7 +54,6 @@ private:
   // TileAttention.cpp
   llvm::SmallVector<Value> emptyResults();
   Value isWithin(int64_t above, std::optional<int64_t> upTo);
-  Value readCount(Value counts, Value at, Value low, Value high);
   void findRows();
   void takeSlice();
   void buildBlock(Value head, Value block, mlir::ValueRange outs,
@@ -65,7 +65,7 @@ private:
   TilePlace maskPlace();
 
   // TileSequences.cpp
-  Value firstBlockAt(Value row);
+  SequencePlaces placesOfQueries();
   Value countSequenceBlocks();
   Value findSequence(Value block);
   void findSequenceRows(Value starts, Value &first, Value &count);

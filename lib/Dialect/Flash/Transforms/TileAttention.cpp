@@ -58,14 +58,6 @@ SmallVector<Value> AttentionTiler::emptyResults() {
   return outs;
 }
 
-/// An integer of an operand, kept within bounds.
-Value AttentionTiler::readCount(Value counts, Value at, Value low, Value high) {
-  Value number = tensor::ExtractOp::create(rewriter, loc, counts, at);
-  number = arith::IndexCastOp::create(rewriter, loc, rewriter.getIndexType(),
-                                      number);
-  return index.min(index.max(number, low), high);
-}
-
 /// Finds how many queries and keys the batch or sequence has, where they lie,
 /// and which positions they have. Bounds are data: what they say is not to lead
 /// out of the operands.
@@ -83,7 +75,7 @@ void AttentionTiler::findRows() {
   if (op.getCuSeqlensK())
     findSequenceRows(op.getCuSeqlensK(), keyRow, numKeys);
   if (op.getKvLengths())
-    numKeys = readCount(op.getKvLengths(), batch, zero, numKeys);
+    numKeys = readCount(rewriter, loc, op.getKvLengths(), batch, zero, numKeys);
   qOffset = op.getQOffset()
                 ? op.getQOffset()
                 : index.add(kvOffset, index.sub(numKeys, numQueries));
