@@ -21,6 +21,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <map>
 
 using namespace flash;
 using namespace flash::reference;
@@ -91,6 +92,14 @@ public:
         to->resize(from->size());
     for (auto *each : {&lse, &delta, &deltaSize, &lseGrads})
       each->assign(rows, 0);
+    for (Gradients *of : {&result.gradients,
+                          result.magnitudes ? &*result.magnitudes : nullptr}) {
+      if (!of)
+        continue;
+      of->sinks.assign(options.sinks.size(), 0);
+      for (int64_t size : options.readSizes)
+        of->read.emplace_back(size, 0.0);
+    }
   }
 
   void run() {
@@ -99,6 +108,9 @@ public:
         read(b, hk);
         each(group * sizes.sq, [&](int64_t row) { queryRow(b, hk, row); });
         each(sizes.sk, [&](int64_t j) { keyRow(b, hk, j); });
+        if (!options.sinks.empty() || options.readSlopes)
+          for (int64_t row = 0; row < group * sizes.sq; ++row)
+            addOperands(b, hk, row);
         if (options.progress)
           options.progress(double(b * sizes.kvHeads + hk + 1) /
                            (sizes.batch * sizes.kvHeads));
@@ -109,6 +121,8 @@ private:
   /// A query and a key that it sees.
   struct Pair {
     T score, slope, kept;
+    /// Before score functions.
+    T scaled;
   };
 
   template <typename Body> static void each(int64_t n, Body body) {
@@ -160,7 +174,8 @@ private:
       return std::nullopt;
     Pair pair{scale * dot(sizes.dqk, queries.data() + row * sizes.dqk,
                           keys.data() + j * sizes.dqk),
-              1, 1};
+              1, 1, 0};
+    pair.scaled = pair.score;
     if (options.scoreWithSlope) {
       auto [score, slope] = options.scoreWithSlope(pair.score, element);
       pair.score = static_cast<T>(score);
@@ -218,6 +233,7 @@ private:
 
   void queryRow(int64_t b, int64_t hk, int64_t row);
   void keyRow(int64_t b, int64_t hk, int64_t j);
+  void addOperands(int64_t b, int64_t hk, int64_t row);
 
   static constexpr T kNone = -std::numeric_limits<T>::infinity();
 
@@ -318,6 +334,59 @@ void Backward<T>::keyRow(int64_t b, int64_t hk, int64_t j) {
     return;
   writeRoots(result.magnitudes->key, b, hk, j, dkSquares, scale);
   writeRoots(result.magnitudes->value, b, hk, j, dvSquares, 1);
+}
+
+/// Adds a row's part of the gradients of its sink and of what its scores read;
+/// one row after the other.
+template <typename T>
+void Backward<T>::addOperands(int64_t b, int64_t hk, int64_t row) {
+  int64_t h = headOf(hk, row), i = row % sizes.sq;
+  auto addTo = [](double &sum, double term) { sum += static_cast<T>(term); };
+  auto addSquare = [](double &root, double term) {
+    root = std::hypot(root, term);
+  };
+  if (!options.sinks.empty() && lse[row] != kNone) {
+    T p = std::exp(static_cast<T>(options.sinks[h]) - lse[row]);
+    addTo(result.gradients.sinks[h], p * (lseGrads[row] - delta[row]));
+    if (result.magnitudes)
+      addSquare(result.magnitudes->sinks[h],
+                p * std::hypot(deltaSize[row], lseGrads[row]));
+  }
+  if (!options.readSlopes)
+    return;
+  const T *grad = grads.data() + row * sizes.dv;
+  // What delta is off by is so for all keys of the row.
+  std::map<std::pair<int64_t, int64_t>, double> mean;
+  for (int64_t j = 0; j < sizes.sk; ++j) {
+    std::optional<Pair> pair = pairOf(b, hk, row, j);
+    if (!pair)
+      continue;
+    T p = std::exp(pair->score - lse[row]);
+    if (p == 0)
+      continue;
+    T dp = pair->kept * dot(sizes.dv, grad, values.data() + j * sizes.dv);
+    T gradient = p * (dp - delta[row] + lseGrads[row]), size = 0;
+    if (result.magnitudes)
+      size =
+          p * std::sqrt(pair->kept * pair->kept *
+                            dot(sizes.dv, gradSquares.data() + row * sizes.dv,
+                                valueSquares.data() + j * sizes.dv) +
+                        deltaSize[row] * deltaSize[row] +
+                        lseGrads[row] * lseGrads[row]);
+    for (const ReadSlope &read : options.readSlopes(
+             pair->scaled, elementAt(options, b, h, i, j, qOffset, kvOffset))) {
+      addTo(result.gradients.read[read.tensor][read.element],
+            gradient * read.slope);
+      if (!result.magnitudes)
+        continue;
+      addSquare(result.magnitudes->read[read.tensor][read.element],
+                size * read.slope);
+      mean[{read.tensor, read.element}] += p * read.slope;
+    }
+  }
+  for (const auto &[read, weight] : mean)
+    addSquare(result.magnitudes->read[read.first][read.second],
+              deltaSize[row] * weight);
 }
 
 Result<AttentionGradients>

@@ -32,7 +32,7 @@ Result<AttentionGradients> reference::createGradients(Arithmetic arithmetic,
     for (const Result<Array> *each : {&q, &k, &v})
       if (each->failed())
         return each->status();
-    return Gradients{std::move(*q), std::move(*k), std::move(*v)};
+    return Gradients{std::move(*q), std::move(*k), std::move(*v), {}, {}};
   };
   Result<Gradients> gradients = create();
   if (gradients.failed())

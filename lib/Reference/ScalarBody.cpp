@@ -345,6 +345,7 @@ ScalarBody::get(Region &region, ArrayRef<RuntimeValue> captures,
       continue;
     }
     builder.bind(argument, captures[argument.getArgNumber() - first]);
+    builder.numbers[argument] = argument.getArgNumber() - first;
   }
   body->firstIndex = first - 4;
   if (Status status = builder.addAll(block); status.failed())
@@ -390,11 +391,34 @@ std::shared_ptr<const ScalarBody> ScalarBody::getOp(Operation *op,
   return body;
 }
 
-ScalarBody::Slot ScalarBody::run(const Element &e, const double *score) const {
+thread_local ScalarBody::Reads *ScalarBody::reads = nullptr;
+
+std::vector<ReadSlope> ScalarBody::readSlopes(double score,
+                                              const Element &element) const {
+  Reads noted;
+  reads = &noted;
+  (void)run(element, &score, /*byScore=*/false);
+  llvm::sort(noted.all);
+  noted.all.erase(llvm::unique(noted.all), noted.all.end());
+  // A run for each: dual numbers have one slope.
+  std::vector<ReadSlope> slopes;
+  for (auto [tensor, flat] : noted.all) {
+    Reads one;
+    one.wrt = {tensor, flat};
+    reads = &one;
+    slopes.push_back(
+        {tensor, flat, run(element, &score, /*byScore=*/false).slope});
+  }
+  reads = nullptr;
+  return slopes;
+}
+
+ScalarBody::Slot ScalarBody::run(const Element &e, const double *score,
+                                 bool byScore) const {
   SmallVector<Slot, 64> slots(initial.begin(), initial.end());
   if (score) {
     slots[0].real = *score;
-    slots[0].slope = 1;
+    slots[0].slope = byScore;
   }
   const int64_t position[] = {e.batch, e.head, e.query, e.key};
   for (auto [n, value] : llvm::enumerate(position))

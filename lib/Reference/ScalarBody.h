@@ -69,6 +69,9 @@ public:
     Slot result = run(element, &score);
     return {result.real, result.slope};
   }
+  /// The captures that the region reads for an element, by their number, and
+  /// the derivative in each element that it reads, of a body with slopes.
+  std::vector<ReadSlope> readSlopes(double score, const Element &element) const;
   /// An element as a slot has it.
   static Slot read(const rt::Array &array, int64_t index);
   static void write(rt::Array &array, int64_t index, const Slot &slot);
@@ -80,7 +83,17 @@ private:
   using Step = std::function<void(Slot *)>;
   struct Builder;
 
-  Slot run(const Element &element, const double *score) const;
+  /// What one run of a body reads of its captures: noted, or with a slope of 1
+  /// in one element.
+  struct Reads {
+    std::vector<std::pair<int64_t, int64_t>> all;
+    std::optional<std::pair<int64_t, int64_t>> wrt;
+  };
+  /// Of the run that this thread is in; null if nobody asks.
+  static thread_local Reads *reads;
+
+  Slot run(const Element &element, const double *score,
+           bool byScore = true) const;
   void fail(const std::string &message) const;
 
   std::vector<Step> steps;

@@ -100,6 +100,8 @@ struct ScalarBody::Builder {
   bool rounds, slopes;
   llvm::DenseMap<mlir::Value, int64_t> slots;
   llvm::DenseMap<mlir::Value, Tensor> tensors;
+  /// Which capture a value is.
+  llvm::DenseMap<mlir::Value, int64_t> numbers;
   /// Tensors that the body makes of numbers.
   llvm::DenseMap<mlir::Value, llvm::SmallVector<int64_t>> made;
 };

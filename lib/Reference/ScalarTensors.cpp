@@ -105,6 +105,9 @@ bool ScalarBody::Builder::addExtract(tensor::ExtractOp op) {
   const ScalarBody *owner = &body;
   std::string what =
       isa<BlockArgument>(op.getTensor()) ? "a capture" : "a tensor";
+  std::optional<int64_t> number;
+  if (auto known = numbers.find(op.getTensor()); known != numbers.end())
+    number = known->second;
   body.steps.push_back([=](Slot *s) {
     int64_t flat = 0;
     for (auto [dim, size] : llvm::enumerate(tensor.shape)) {
@@ -119,6 +122,11 @@ bool ScalarBody::Builder::addExtract(tensor::ExtractOp op) {
       flat = flat * size + index;
     }
     s[to] = elements.empty() ? read(*tensor.array, flat) : s[elements[flat]];
+    if (!number || !reads)
+      return;
+    reads->all.emplace_back(*number, flat);
+    if (reads->wrt == std::pair(*number, flat))
+      s[to].slope = 1;
   });
   return true;
 }

@@ -35,6 +35,16 @@ rt::Status setScoreWithSlope(Options &options,
                              std::shared_ptr<const ScalarBody> body,
                              Arithmetic arithmetic);
 
+/// Sets how scores depend on what they read: of the operands, and after them
+/// the captures, those with these numbers. Scores have slopes already.
+rt::Status setReadSlopes(Options &options,
+                         llvm::ArrayRef<ScoreAttrInterface> functions,
+                         llvm::ArrayRef<Tensor> operands,
+                         llvm::ArrayRef<RuntimeValue> captures,
+                         llvm::ArrayRef<int64_t> numbers,
+                         std::shared_ptr<const ScalarBody> body,
+                         Arithmetic arithmetic);
+
 } // namespace flash::reference
 
 #endif // FLASH_LIB_REFERENCE_SCOREMEANING_H

@@ -100,6 +100,15 @@ static void addRows(const Gradients &part, Gradients &all, const OwnRows &own,
   addRows(part.query, all.query, bshd, own.queries, own.queryPlace, squares);
   addRows(part.key, all.key, bshd, own.keys, own.keyPlace, squares);
   addRows(part.value, all.value, bshd, own.keys, own.keyPlace, squares);
+  auto addAll = [&](const std::vector<double> &from, std::vector<double> &to) {
+    to.resize(from.size());
+    for (size_t i = 0; i < from.size(); ++i)
+      to[i] = squares ? std::hypot(from[i], to[i]) : from[i] + to[i];
+  };
+  addAll(part.sinks, all.sinks);
+  all.read.resize(part.read.size());
+  for (size_t n = 0; n < part.read.size(); ++n)
+    addAll(part.read[n], all.read[n]);
 }
 
 /// The LSE's gradient of the rows of one sequence.

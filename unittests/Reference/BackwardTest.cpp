@@ -82,7 +82,23 @@ struct Problem {
     }
   }
 
-  /// All three, with the LSE's gradient and without.
+  void check(std::vector<double> &numbers, const std::vector<double> &gradient,
+             const char *name) {
+    ASSERT_EQ(numbers.size(), gradient.size());
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      constexpr double kStep = 1e-5;
+      double x = numbers[i];
+      numbers[i] = x + kStep;
+      double more = loss();
+      numbers[i] = x - kStep;
+      double less = loss();
+      numbers[i] = x;
+      EXPECT_NEAR(gradient[i], (more - less) / (2 * kStep), 1e-8)
+          << name << " " << i;
+    }
+  }
+
+  /// All three and the sinks, with the LSE's gradient and without.
   void check() {
     for (bool lse : {false, true}) {
       withLse = lse;
@@ -90,6 +106,7 @@ struct Problem {
       check(query, result.gradients.query, "query");
       check(key, result.gradients.key, "key");
       check(value, result.gradients.value, "value");
+      check(options.sinks, result.gradients.sinks, "sinks");
     }
   }
 
@@ -147,6 +164,38 @@ TEST(BackwardTest, Scores) {
   Problem({1, 2, 5, 3}, {1, 2, 5, 3}, 4, options).check();
 }
 
+TEST(BackwardTest, ElementsThatScoresRead) {
+  // A table read at a distance, by several scores and in a product; the last
+  // element by none.
+  auto table = std::make_shared<std::vector<double>>(
+      std::vector<double>{0.3, -0.2, 0.7, 1.1, 0.5, 2});
+  auto at = [](const Element &e) {
+    return std::min<int64_t>(e.query - e.key, 4);
+  };
+  Options options = causal();
+  options.score = [=](double s, const Element &e) {
+    return std::tanh(s * (*table)[at(e)]);
+  };
+  options.scoreWithSlope = [=](double s, const Element &e) {
+    double x = (*table)[at(e)], t = std::tanh(s * x);
+    return std::pair(t, (1 - t * t) * x);
+  };
+  options.readSlopes = [=](double s, const Element &e) {
+    double t = std::tanh(s * (*table)[at(e)]);
+    return std::vector<ReadSlope>{{0, at(e), (1 - t * t) * s}};
+  };
+  options.readSizes = {6};
+  for (bool ragged : {false, true}) {
+    Problem problem({1, 2, 8, 3}, {1, 1, 8, 3}, 4, options);
+    if (ragged) {
+      problem.sequences.emplace();
+      problem.sequences->queryStarts = problem.sequences->keyStarts = {0, 3, 8};
+    }
+    problem.check();
+    problem.check(*table, problem.backward().gradients.read.at(0), "table");
+  }
+}
+
 TEST(BackwardTest, ScoresWithoutSlopes) {
   Options options;
   options.score = [](double s, const Element &) { return s * s; };
@@ -162,6 +211,12 @@ TEST(BackwardTest, SinksAndDropout) {
   options.sinks = {0.5, -1};
   options.dropout = Dropout{0.3, 7, 11};
   Problem({2, 2, 5, 3}, {2, 1, 5, 3}, 4, options).check();
+}
+
+TEST(BackwardTest, SinksOfRowsThatSeeNoKey) {
+  Options options = causal();
+  options.sinks = {0.5, -1};
+  Problem({1, 2, 6, 3}, {1, 1, 2, 3}, 4, options).check();
 }
 
 TEST(BackwardTest, HiddenByTheirScores) {

@@ -62,6 +62,18 @@ using Score = std::function<double(double, const Element &)>;
 using ScoreWithSlope =
     std::function<std::pair<double, double>(double, const Element &)>;
 
+/// An element that a score reads of the tensors which have gradients: which of
+/// these, which element of it, and what a small change of it becomes in the
+/// score, divided by it.
+struct ReadSlope {
+  int64_t tensor, element;
+  double slope;
+};
+
+/// What the score of an element reads of the tensors that have gradients.
+using ReadSlopes =
+    std::function<std::vector<ReadSlope>(double, const Element &)>;
+
 /// Which probabilities are dropped: those whose 32 bits, which follow from
 /// seed, offset and place alone (docs/Scores.md), are less than p * 2^32.
 struct Dropout {
@@ -77,6 +89,10 @@ struct Options {
   Score score;
   /// Set beside `score` where gradients are asked for.
   ScoreWithSlope scoreWithSlope;
+  /// Set where gradients of what scores read are asked for; and how many
+  /// elements each of these tensors has.
+  ReadSlopes readSlopes;
+  std::vector<int64_t> readSizes;
   /// A logit of each query head that joins the sum of a row; none when empty.
   std::vector<double> sinks;
   /// Factors of each key head's keys and values; 1 when empty.

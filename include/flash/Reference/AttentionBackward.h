@@ -13,6 +13,10 @@
 //   dV = (M P)^T dO       dP = M (dO V^T)       delta = rowsum(dO O)
 //   dS = P (dP - delta + dLSE) f'(S)     dQ = scale dS K     dK = scale dS^T Q
 //
+// A sink's probability has no value to meet: its gradient is the sum over rows
+// of exp(sink - LSE) (dLSE - delta). An element that scores read gets the sum
+// over all of them of P (dP - delta + dLSE) times the slope in it.
+//
 // The slope f' of regions is found by dual numbers, which run beside the score:
 // nothing is shared with the compiler, whose rules build IR.
 //
@@ -37,6 +41,10 @@ namespace flash::reference {
 /// Of the shapes of Q, K and V; f64, or in Unfused the types that those have.
 struct Gradients {
   rt::Array query, key, value;
+  /// Of each head's sink, where options have some, and of the elements of each
+  /// tensor of `readSizes`.
+  std::vector<double> sinks;
+  std::vector<std::vector<double>> read;
 };
 
 struct AttentionGradients {
