@@ -357,6 +357,17 @@ static void describeSchedules(compiler::Pipeline &pipeline,
     schedules.push_back(std::move(text));
     sources.push_back(std::move(source));
   });
+  pipeline.module->walk([&](AttentionBackwardOp op) {
+    std::string text = compiler::toString(op.getRecomputeAttr());
+    if (llvm::is_contained(schedules, text))
+      return;
+    schedules.push_back(std::move(text));
+    sources.push_back(op.hasFixedOrder()
+                          ? "backward; each run gives the same bits"
+                          : "backward; the last bits of the query's gradient "
+                            "differ from run to run, deterministic has them "
+                            "the same");
+  });
 }
 
 Result<FunctionIO> flash::reportIO(func::FuncOp func,

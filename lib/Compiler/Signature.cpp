@@ -267,6 +267,30 @@ static Status unsupported(Twine what, Type type) {
   return Status::error(text);
 }
 
+/// The name of a gradient: of what it is for.
+static std::string nameGradient(OpResult result, AttentionBackwardOp op) {
+  for (auto [gradient, name] :
+       {std::pair<Value, const char *>{op.getDQuery(), "d_query"},
+        {op.getDKey(), "d_key"},
+        {op.getDValue(), "d_value"},
+        {op.getDSinks(), "d_sinks"}})
+    if (result == gradient)
+      return name;
+  size_t which =
+      llvm::find(op.getDOperands(), result) - op.getDOperands().begin();
+  auto number = size_t((*op.getOperandsWithGradient())[which]);
+  // The score function that has the operand.
+  size_t first = 0;
+  for (ScoreAttrInterface function : op.getEffectiveScores()) {
+    first += function.getNumScoreOperands();
+    if (number < first)
+      return isa<AlibiAttr>(function)  ? "d_slopes"
+             : isa<BiasAttr>(function) ? "d_bias"
+                                       : "d_score_operand";
+  }
+  return "d_capture" + std::to_string(number - op.getScoreOperands().size());
+}
+
 /// The result's name, and whether it is a log-sum-exp.
 static std::pair<std::string, bool> nameResult(Value value) {
   while (auto cast = value.getDefiningOp<tensor::CastOp>())
@@ -274,10 +298,7 @@ static std::pair<std::string, bool> nameResult(Value value) {
   auto result = dyn_cast<OpResult>(value);
   if (result)
     if (auto backward = dyn_cast<AttentionBackwardOp>(result.getOwner()))
-      return {result == backward.getDQuery() ? "d_query"
-              : result == backward.getDKey() ? "d_key"
-                                             : "d_value",
-              false};
+      return {nameGradient(result, backward), false};
   if (!result || !isa<AttentionOp, MergeOp>(result.getOwner()))
     return {"", false};
   bool isLse = result.getResultNumber() == 1;

@@ -174,6 +174,13 @@ Status Interpreter::setFunctions(
                                arithmetic.value_or(Arithmetic::Float64));
   if (status.failed())
     return status;
+  if (auto backward = dyn_cast<AttentionBackwardOp>(op.getOperation());
+      backward && arithmetic && !backward.getDOperands().empty())
+    status = setReadSlopes(
+        options, op.getEffectiveScores(), tensors(op.getScoreOperands()),
+        captures, *backward.getOperandsWithGradient(), bodies[1], *arithmetic);
+  if (status.failed())
+    return status;
   return setScore(options, op.getEffectiveScores(),
                   tensors(op.getScoreOperands()), bodies[1]);
 }
@@ -317,6 +324,12 @@ Status Interpreter::visit(AttentionBackwardOp op) {
           {op.getDValue(), op.getValue()}})
       if (status.ok() && gradient)
         status = bindShape(gradient, tensor(of).shape);
+    if (status.ok() && op.getDSinks())
+      status = bindShape(op.getDSinks(), tensor(op.getSinks()).shape);
+    for (auto [gradient, of] :
+         llvm::zip(op.getDOperands(), op.getOperandsOfGradients()))
+      if (status.ok())
+        status = bindShape(gradient, tensor(of).shape);
     return status;
   }
 
@@ -357,6 +370,57 @@ Status Interpreter::visit(AttentionBackwardOp op) {
   bindGradient(op.getDQuery(), &Gradients::query);
   bindGradient(op.getDKey(), &Gradients::key);
   bindGradient(op.getDValue(), &Gradients::value);
+  // Sums, as lists of numbers.
+  auto bindNumbers = [&](Value gradient, Value of,
+                         const std::vector<double> &numbers,
+                         const std::vector<double> *sizes) {
+    if (status.failed())
+      return;
+    auto toArray = [&](DType type, const std::vector<double> &from) {
+      Result<Array> array = Array::create(type, tensor(of).shape);
+      // None without a row.
+      for (int64_t i = 0; array.ok() && i < array->numElements(); ++i)
+        array->set(i, i < int64_t(from.size()) ? from[i] : 0);
+      return array;
+    };
+    Type element = getElementTypeOrSelf(gradient);
+    Result<DType> type = *arithmetic == Arithmetic::Float64
+                             ? Result<DType>(DType::F64)
+                             : convertElementType(element);
+    if (type.failed()) {
+      status = type.status();
+      return;
+    }
+    Result<Array> array = toArray(*type, numbers);
+    if (array.failed()) {
+      status = array.status();
+      return;
+    }
+    status = bind(gradient, std::move(*array), element);
+    if (status.failed() || !sizes)
+      return;
+    Result<Array> magnitudes = toArray(DType::F64, *sizes);
+    if (magnitudes.failed()) {
+      status = magnitudes.status();
+      return;
+    }
+    std::get<Tensor>(values[gradient]).magnitudes =
+        std::make_shared<Array>(std::move(*magnitudes));
+  };
+  const Gradients &gradients = result->gradients;
+  const Gradients *sizesOf =
+      result->magnitudes ? &*result->magnitudes : nullptr;
+  if (op.getDSinks())
+    bindNumbers(op.getDSinks(), op.getSinks(), gradients.sinks,
+                sizesOf ? &sizesOf->sinks : nullptr);
+  static const std::vector<double> none;
+  auto nth = [&](const Gradients &of, size_t n) -> const std::vector<double> & {
+    return n < of.read.size() ? of.read[n] : none;
+  };
+  for (auto [n, gradient, of] :
+       llvm::enumerate(op.getDOperands(), op.getOperandsOfGradients()))
+    bindNumbers(gradient, of, nth(gradients, n),
+                sizesOf ? &nth(*sizesOf, n) : nullptr);
   return status;
 }
 

@@ -225,6 +225,44 @@ TEST_F(StridesTest, BiasOfABroadcastHead) {
   compare(text, views, {{}});
 }
 
+// O, its gradient and the LSE's expanded from one batch, one head or one row;
+// gradients of packed tensors lie as these do.
+TEST_F(StridesTest, Gradients) {
+  const int64_t length = 70;
+  for (auto [type, name] :
+       {std::pair{DType::F32, "f32"}, {DType::BF16, "bf16"}}) {
+    std::string q = std::string("tensor<?x4x?x32x") + name + ">",
+                k = std::string("tensor<?x2x?x32x") + name + ">",
+                b = "tensor<?x4x?x?xf32>", l = "tensor<?x4x?xf32>";
+    std::string gradients = "(" + q + ", " + k + ", " + k + ", " + b + ")";
+    std::string text = "func.func @f(%q: " + q + ", %k: " + k + ", %v: " + k +
+                       ", %o: " + q + ", %l: " + l + ", %do: " + q +
+                       ", %dl: " + l + ", %b: " + b + ") -> " + gradients +
+                       " {\n %r:4 = flash.attention_backward %q, %k, %v, %o, "
+                       "%l, %do d_lse(%dl "
+                       ": " +
+                       l + ") score_operands(%b : " + b +
+                       ") {scores = [#flash.bias], mask = #flash.causal, "
+                       "operands_with_gradient = array<i64: 0>} : " +
+                       q + ", " + k + ", " + k + ", " + q + ", " + l + ", " +
+                       q + " -> query " + q + " key " + k + " value " + k +
+                       " operands " + b +
+                       "\n return %r#0, %r#1, %r#2, %r#3 : " +
+                       gradients.substr(1, gradients.size() - 2) + "\n}\n";
+    std::vector<Tensor> views = packed(type, length);
+    views.push_back(makeTensor(type, {2, 4, length, 32}, {0, 32, 128, 1}, 11));
+    views.push_back(makeTensor(DType::F32, {2, 4, length}, {0, 0, 1}, 12));
+    views.push_back(makeTensor(type, {2, 4, length, 32}, {0, 0, 0, 1}, 13));
+    views.push_back(makeTensor(DType::F32, {2, 4, length}, {280, 70, 1}, 14));
+    views.push_back(makeTensor(DType::F32, {2, 4, length, length},
+                               {0, 0, length + 5, 1}, 15));
+    Sizes ofPacked{length * 8 * 32, 32, 8 * 32, 1};
+    compare(
+        text, views,
+        {ofPacked, ofPacked, ofPacked, {4 * length * 80, length * 80, 80, 1}});
+  }
+}
+
 TEST_F(StridesTest, Refused) {
   OwningOpRef<ModuleOp> module =
       parseSourceString<ModuleOp>(attention("f32", ""), &context);

@@ -116,6 +116,12 @@ LogicalResult CallBuilder::visit(AttentionBackwardOp op) {
         {op.getDValue(), op.getValue()}})
     if (gradient && failed(bind(gradient, sizesOf(of))))
       return failure();
+  if (op.getDSinks() && failed(bind(op.getDSinks(), sizesOf(op.getSinks()))))
+    return failure();
+  for (auto [gradient, of] :
+       llvm::zip(op.getDOperands(), op.getOperandsOfGradients()))
+    if (failed(bind(gradient, sizesOf(of))))
+      return failure();
   return success();
 }
 

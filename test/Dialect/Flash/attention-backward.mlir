@@ -62,3 +62,25 @@ func.func @step(%q: tensor<32x16xf32>, %k: tensor<64x16xf32>, %v: tensor<64x16xf
       -> query tensor<32x16xf32> value tensor<64x16xf32>
   return %r#0, %r#1 : tensor<32x16xf32>, tensor<64x16xf32>
 }
+
+// Gradients of sinks and of what scores read; one that nobody uses takes its number along.
+// CHECK-LABEL: func.func @operands
+// CHECK: flash.attention_backward {{.*}} score_operands(%arg6, %arg7 : tensor<8xf32>, tensor<1x8x1x?xf32>) sinks(%arg6 : tensor<8xf32>) {deterministic, operands_with_gradient = array<i64: 0, 1>, scores = [#flash.alibi, #flash.bias]}
+// CHECK-SAME: -> sinks tensor<8xf32> operands tensor<8xf32>, tensor<1x8x1x?xf32>
+// CANON-LABEL: func.func @operands
+// CANON: flash.attention_backward {{.*}} {deterministic, operands_with_gradient = array<i64: 1>, {{.*}} -> sinks tensor<8xf32> operands tensor<1x8x1x?xf32>
+func.func @operands(%q: !q, %k: !k, %v: !v, %o: !o, %l: !l, %do: !o, %a: tensor<8xf32>, %w: tensor<1x8x1x?xf32>) -> (tensor<8xf32>, tensor<1x8x1x?xf32>) {
+  %ds, %da, %dw = flash.attention_backward %q, %k, %v, %o, %l, %do score_operands(%a, %w : tensor<8xf32>, tensor<1x8x1x?xf32>) sinks(%a : tensor<8xf32>)
+      {deterministic, scores = [#flash.alibi, #flash.bias], operands_with_gradient = array<i64: 0, 1>}
+      : !q, !k, !v, !o, !l, !o -> sinks tensor<8xf32> operands tensor<8xf32>, tensor<1x8x1x?xf32>
+  return %ds, %dw : tensor<8xf32>, tensor<1x8x1x?xf32>
+}
+
+// CHECK-LABEL: func.func @scores
+// CHECK: flash.backward_step {{.*}} -> scores tensor<64x32xf32> d_scores tensor<64x32xf32>
+func.func @scores(%q: tensor<32x16xf32>, %k: tensor<64x16xf32>, %l: tensor<32xf32>, %i: index) -> tensor<64x32xf32> {
+  %r:2 = flash.backward_step ins(%q, %k, %k, %q, %l, %l
+        : tensor<32x16xf32>, tensor<64x16xf32>, tensor<64x16xf32>, tensor<32x16xf32>, tensor<32xf32>, tensor<32xf32>)
+      positions(%i, %i) keys(%i) {scale = 0.25 : f32, transposed} -> scores tensor<64x32xf32> d_scores tensor<64x32xf32>
+  return %r#1 : tensor<64x32xf32>
+}

@@ -168,3 +168,42 @@ func.func @product(%q: !q, %k: !k, %v: !k, %do: !q, %l: tensor<16x32xbf16>, %d: 
   %r:2 = flash.backward_step ins(%q, %k, %v, %do, %l, %d : !q, !k, !k, !q, tensor<16x32xbf16>, tensor<16x32xbf16>) d_key(%dk : !dk) d_value(%dv : !dk) positions(%i, %j) keys(%n) {scale = 0.25 : f32, transposed} -> key !dk value !dk
   return %r#0, %r#1 : !dk, !dk
 }
+
+// Dropout: P meets dO with 0 where it was dropped; dP is 0 there, and 1 / (1 - p) times as much where it was kept. Delta is not touched.
+// CHECK-LABEL: func.func @dropout
+// CHECK-DAG: %[[KEPT:.*]] = arith.constant 1.250000e+00 : f32
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[DP:.*]], %{{.*}}, %{{.*}} :
+// CHECK: ^bb0(%{{.*}}: f32, %[[dp:.*]]: f32, %{{.*}}: f32, %[[delta:.*]]: f32,
+// CHECK: %[[P:.*]] = math.exp2
+// CHECK: arith.muli %{{.*}}, %c3528531795_i64
+// CHECK: %[[IS:.*]] = arith.cmpi uge
+// CHECK: %[[MORE:.*]] = arith.mulf %[[dp]], %[[KEPT]]
+// CHECK: %[[D:.*]] = arith.select %[[IS]], %[[MORE]]
+// CHECK: %[[Y:.*]] = arith.subf %[[D]], %[[delta]]
+// CHECK: arith.mulf %[[P]], %[[Y]]
+// CHECK: arith.select %[[IS]], %[[P]]
+func.func @dropout(%q: !q, %k: !k, %v: !k, %do: !q, %l: !r, %d: !r, %dq: !dq, %dv: !dk, %i: index, %seed: i64) -> (!dq, !dk) {
+  %r:2 = flash.backward_step ins(%q, %k, %v, %do, %l, %d : !q, !k, !k, !q, !r, !r) d_query(%dq : !dq) d_value(%dv : !dk)
+      positions(%i, %i) keys(%i) queries(%i) place(%i, %i) origins(%i, %i) dropout(%seed, %seed) {scale = 0.25 : f32, dropout_p = 0.2 : f32} -> query !dq value !dk
+  return %r#0, %r#1 : !dq, !dk
+}
+
+// What score functions read needs S, before they meet it, and the gradient for what they make: 0 where there is no probability.
+// CHECK-LABEL: func.func @scores
+// CHECK: %[[S:.*]] = linalg.matmul
+// CHECK: %[[DP:.*]] = linalg.matmul
+// CHECK: %[[CAPPED:.*]] = linalg.generic {{.*}} ins(%[[S]] :
+// CHECK: math.tanh
+// CHECK: %[[DS:.*]] = linalg.generic
+// CHECK: %[[P:.*]] = arith.select
+// CHECK: %[[X:.*]] = arith.mulf %[[P]]
+// CHECK: %[[NONE:.*]] = arith.cmpf oeq, %[[P]]
+// CHECK: arith.select %[[NONE]], %{{.*}}, %[[X]]
+// CHECK-NOT: linalg.matmul
+// CHECK: return %[[S]], %[[DS]]
+func.func @scores(%q: !q, %k: !k, %v: !k, %do: !q, %l: !r, %d: !r, %i: index) -> (tensor<32x64xf32>, tensor<32x64xf32>) {
+  %n = arith.constant 64 : index
+  %r:2 = flash.backward_step ins(%q, %k, %v, %do, %l, %d : !q, !k, !k, !q, !r, !r)
+      positions(%i, %i) keys(%n) queries(%i) place(%i, %i) origins(%i, %i) {scale = 0.25 : f32, scores = [#flash.softcap<3.0 : f32>]} -> scores tensor<32x64xf32> d_scores tensor<32x64xf32>
+  return %r#0, %r#1 : tensor<32x64xf32>, tensor<32x64xf32>
+}

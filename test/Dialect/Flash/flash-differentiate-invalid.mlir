@@ -1,9 +1,10 @@
 // RUN: flash-opt %s --split-input-file --flash-differentiate --verify-diagnostics
 
 !t = tensor<1x4x64x16xf32>
-func.func @operands(%t: !t, %s: tensor<4xf32>) -> !t {
-  // expected-error@+1 {{has no gradient for its score_operands yet: leave their arguments out by wrt = [...], the numbers of the arguments that want one}}
-  %o = flash.attention %t, %t, %t score_operands(%s : tensor<4xf32>) {scores = [#flash.alibi]} : !t, !t, !t -> !t
+!n = tensor<1x4x64x16xi8>
+func.func @factors(%t: !t, %n: !n, %s: tensor<4xf32>) -> !t {
+  // expected-error@+1 {{has no gradient for its key_scale yet: leave their arguments out by wrt = [...], the numbers of the arguments that want one}}
+  %o = flash.attention %t, %n, %n key_scale(%s : tensor<4xf32>) value_scale(%s : tensor<4xf32>) : !t, !n, !n -> !t
   return %o : !t
 }
 

@@ -4,11 +4,15 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-schedule-recompute{target=sm_90a deterministic=true}))' | FileCheck %s --check-prefixes=CHECK,ORDER
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-schedule-recompute{target=cpu:x86-64-v3}))' | FileCheck %s --check-prefixes=CHECK,CPU
 // RUN: not flash-opt %S/Inputs/recompute-untaken.mlir --split-input-file --pass-pipeline='builtin.module(func.func(flash-schedule-recompute))' 2>&1 | FileCheck %s --check-prefix=UNTAKEN
+// RUN: not flash-opt %S/Inputs/recompute-untaken-by-gpu.mlir --split-input-file --pass-pipeline='builtin.module(func.func(flash-schedule-recompute{target=sm_90a}))' 2>&1 | FileCheck %s --check-prefix=UNTAKENBYGPU
 //
-// UNTAKEN: does not take sinks yet; the forward does
-// UNTAKEN: does not take dropout yet; the forward does
-// UNTAKEN: does not take kv_lengths yet; the forward does
-// UNTAKEN: does not take #flash.block_sparse yet; the forward does
+// UNTAKENBYGPU: does not take gradients for score_operands and captures on a {{GPU}} yet: compile it for a {{CPU}}, or leave its arguments out by wrt = [...]
+// UNTAKENBYGPU: does not take a gradient for sinks on a {{GPU}} yet
+// UNTAKENBYGPU: does not take key_slice on a {{GPU}} yet
+// UNTAKENBYGPU: does not take page_table on a {{GPU}} yet
+// UNTAKENBYGPU: is deterministic, but has sum = added, by which blocks of keys add in any order: write #flash.recompute<outer = both>
+//
+// UNTAKEN: does not take keys or values of 8 bits yet; the forward does
 // UNTAKEN: has outer = queries, which gives the gradient of the query alone: write #flash.recompute<outer = keys> or <outer = both>
 // UNTAKEN: has statistics = product, which is for blocks of keys outside on a {{GPU}}: leave it out, or write statistics = operands
 // UNTAKEN: has sum = added, by which blocks of keys add to memory at the same time: on a CPU write #flash.recompute<outer = keys, sum = owned>, or <outer = both>
@@ -52,5 +56,20 @@ func.func @given(%t: !t, %l: !l) -> (!t, !t, !t) {
 // GPU: recompute = #flash.recompute<outer = keys, sum = added>
 func.func @small(%t: !t, %l: !l) -> (!t, !t, !t) {
   %r:3 = flash.attention_backward %t, %t, %t, %t, %l, %t {scale = 1.0e-30 : f32} : !t, !t, !t, !t, !l, !t -> query !t key !t value !t
+  return %r#0, %r#1, %r#2 : !t, !t, !t
+}
+// What is deterministic asks for a fixed order; on a CPU each has one.
+// CHECK-LABEL: @deterministic
+// GPU: recompute = #flash.recompute<outer = both, sum = added>
+// CPU: recompute = #flash.recompute<outer = keys, sum = owned>
+func.func @deterministic(%t: !t, %l: !l) -> (!t, !t, !t) {
+  %r:3 = flash.attention_backward %t, %t, %t, %t, %l, %t {deterministic} : !t, !t, !t, !t, !l, !t -> query !t key !t value !t
+  return %r#0, %r#1, %r#2 : !t, !t, !t
+}
+// Dropout drops of dP, and not of delta, which cannot be part of its product.
+// CHECK-LABEL: @dropout
+// GPU: recompute = #flash.recompute<outer = keys, sum = added>
+func.func @dropout(%t: !t, %l: !l, %s: i64) -> (!t, !t, !t) {
+  %r:3 = flash.attention_backward %t, %t, %t, %t, %l, %t dropout(%s, %s) {dropout_p = 0.1 : f32} : !t, !t, !t, !t, !l, !t -> query !t key !t value !t
   return %r#0, %r#1, %r#2 : !t, !t, !t
 }

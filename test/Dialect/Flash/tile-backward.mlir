@@ -21,9 +21,9 @@
 // CHECK: scf.forall.in_parallel
 // GPU: %[[ZERO:.*]] = linalg.fill {{.*}} -> tensor<2x8x{{320|384}}x64xf32>
 // GPU: %[[SUMS:.*]]:3 = scf.forall (%[[B:.*]], %[[H:.*]], %[[J:.*]]) in (2, 2, {{[48]}}) shared_outs(%[[DQ:.*]] = %[[ZERO]],
-// GPU: %[[FIRST_HEAD:.*]] = arith.muli %[[H]], %c4
 // GPU: %[[BACKWARDS:.*]] = arith.subi %c{{[37]}}, %[[J]]
 // GPU: arith.muli %[[BACKWARDS]], %c{{64|128}}
+// GPU: %[[FIRST_HEAD:.*]] = arith.muli %[[H]], %c4
 // GPU: %[[LOOP:.*]]:3 = scf.for %{{.*}} = %c0 to %{{.*}} step %c1
 // GPU: arith.divui {{.*}} : i32
 // SM80: tensor.extract_slice %[[STAT]]#0{{.*}} [1, 1, 1, 64] [1, 1, 1, 1]

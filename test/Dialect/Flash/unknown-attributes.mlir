@@ -70,7 +70,7 @@ func.func @lse(%q: !t, %k: !t, %v: !t) -> !t {
 // -----
 !t = tensor<1x2x64x64xf16>
 func.func @far(%q: !t, %k: !t, %v: !t) -> !t {
-  // expected-error @below {{has no attribute 'zzzz'; there are 'dropout_p', 'key_slice', 'layout', 'mask', 'scale', 'schedule' and 'scores'}}
+  // expected-error @below {{has no attribute 'zzzz'; there are 'deterministic', 'dropout_p', 'key_slice', 'layout', 'mask', 'scale', 'schedule' and 'scores'}}
   %o = flash.attention %q, %k, %v {zzzz} : !t, !t, !t -> !t
   return %o : !t
 }

@@ -118,7 +118,31 @@ private:
 };
 } // namespace
 
+/// What a backward does that is not modelled: where data say which rows there
+/// are, or which blocks are met, and sums for other operands.
+static StringRef findUnmodelled(AttentionBackwardOp op) {
+  if (op.isRagged())
+    return "cu_seqlens_q";
+  if (op.isPaged())
+    return "page_table";
+  if (op.getKvLengths())
+    return "kv_lengths";
+  if (op.getKeySliceAttr())
+    return "key_slice";
+  if (op.getMaskBlockSizes().second)
+    return "lists of blocks";
+  if (!op.getDOperands().empty())
+    return "gradients for score_operands and captures";
+  if (op.getDSinks())
+    return "a gradient for sinks";
+  return "";
+}
+
 LogicalResult BackwardModel::readSizes() {
+  if (StringRef unmodelled = findUnmodelled(op); !unmodelled.empty())
+    return op.emitError() << "has " << unmodelled
+                          << ", of which the IO report knows nothing in a "
+                             "backward; of the forward it does";
   const KnownValue *query = known.find(op.getQuery()),
                    *key = known.find(op.getKey());
   auto number = [&](Value value) {

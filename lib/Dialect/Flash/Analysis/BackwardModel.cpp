@@ -63,11 +63,20 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
   fields.stages = 2;
   int64_t outside = 64, inside = dim <= 64 ? 64 : 32;
   bool is16Bit = op.getQuery().getType().getElementTypeBitWidth() == 16;
-  if (target.hasWgmma() && is16Bit) {
+  // Rows that data find are copied by threads, which takes a buffer more.
+  bool isOfData = op.isRagged() || op.getMaskBlockSizes().second;
+  // Two loops over listed blocks have tiles of one size.
+  bool isSquare = op.getMaskBlockSizes().second &&
+                  (outer == OuterLoop::Both || outer == OuterLoop::Each);
+  if (isSquare) {
+    fields.warps = 4;
+    fields.instruction = Instruction::MmaSync;
+    inside = outside;
+  } else if (target.hasWgmma() && is16Bit) {
     outside = 128;
     // With a head dim of 64 the gradients leave room for larger tiles of
     // scores.
-    inside = adds && dim <= 64 ? 128 : dim <= 128 ? 64 : 32;
+    inside = adds && dim <= 64 && !isOfData ? 128 : dim <= 128 ? 64 : 32;
     fields.warps = 8;
     fields.instruction = Instruction::Wgmma;
     fields.specialize = fields.tma = fields.storeTma = true;

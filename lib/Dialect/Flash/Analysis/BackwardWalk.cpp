@@ -13,6 +13,8 @@
 //   outer = both      one of each
 //   outer = each      keys outside twice (dV, dK), then queries outside
 //
+// What score functions read has a loop of its own, after the others.
+//
 //===----------------------------------------------------------------------===//
 
 #include "flash/Dialect/Flash/Analysis/BackwardWalk.h"
@@ -31,7 +33,8 @@ static std::optional<int64_t> findGroup(AttentionBackwardOp op) {
   return heads / std::max<int64_t>(keyHeads, 1);
 }
 
-BackwardWalk::BackwardWalk(AttentionBackwardOp op) : group(findGroup(op)) {
+BackwardWalk::BackwardWalk(AttentionBackwardOp op)
+    : listed(op.getMaskBlockSizes()), group(findGroup(op)) {
   int64_t m = 0, n = 0;
   if (ScheduleAttr schedule = op.getScheduleAttr()) {
     oneThread = schedule.getTiling().getSummaries();
@@ -42,6 +45,14 @@ BackwardWalk::BackwardWalk(AttentionBackwardOp op) : group(findGroup(op)) {
   OuterLoop outer = recompute ? recompute.getOuter() : OuterLoop::Keys;
   // Two loops have blocks of queries of different sizes.
   bool turned = outer == OuterLoop::Both || outer == OuterLoop::Each;
+  // Tiles that blocks of lists cut off have numbers, and so one size; those of
+  // a sequence are in blocks that are whole ones of the larger.
+  bool divides = m && n && std::max(m, n) % std::min(m, n) == 0;
+  bool isCut =
+      listed.first && m && n &&
+      (listed.first % std::lcm(m, n) || listed.second % std::lcm(m, n));
+  if (isCut || ((listed.first || op.isRagged()) && !divides))
+    turned = false;
   statisticsRows = turned ? std::lcm(m, n) : m;
   if (seesNothing(op))
     return;
@@ -58,4 +69,6 @@ BackwardWalk::BackwardWalk(AttentionBackwardOp op) : group(findGroup(op)) {
   if (query && !queryByKeys)
     loops.push_back(
         {false, true, false, false, turned ? n : m, turned ? m : n});
+  if (!op.getDOperands().empty())
+    loops.push_back({false, false, false, false, m, n, /*operands=*/true});
 }

@@ -83,6 +83,68 @@ static LogicalResult verifyGradient(AttentionBackwardOp op, StringRef name,
   return success();
 }
 
+SmallVector<Value> AttentionBackwardOp::getReadOperands() {
+  SmallVector<Value> operands(getScoreOperands());
+  llvm::append_range(operands, getCaptures());
+  return operands;
+}
+
+SmallVector<Value> AttentionBackwardOp::getOperandsOfGradients() {
+  SmallVector<Value> all = getReadOperands(), some;
+  if (std::optional<ArrayRef<int64_t>> numbers = getOperandsWithGradient())
+    for (int64_t number : *numbers)
+      some.push_back(all[number]);
+  return some;
+}
+
+bool AttentionBackwardOp::hasFixedOrder() {
+  return getRecompute()->getSum() != GradientSum::Added ||
+         getRecompute()->getOuter() != OuterLoop::Keys || !getDQuery();
+}
+
+/// Gradients for what score functions read: a number and a type for each.
+static LogicalResult verifyOperandGradients(AttentionBackwardOp op) {
+  ArrayRef<int64_t> numbers =
+      op.getOperandsWithGradient().value_or(ArrayRef<int64_t>());
+  if (numbers.size() != op.getDOperands().size())
+    return op.emitOpError()
+           << "has " << op.getDOperands().size()
+           << " gradients for operands, but operands_with_gradient numbers "
+           << numbers.size() << ": write a number for each";
+  SmallVector<Value> all = op.getReadOperands();
+  int64_t before = -1;
+  for (auto [number, gradient] : llvm::zip(numbers, op.getDOperands())) {
+    if (number <= before || number >= int64_t(all.size()))
+      return op.emitOpError()
+             << "has " << number << " in operands_with_gradient, but numbers "
+             << "rise, and there are " << all.size()
+             << " score_operands and captures, from 0 on";
+    before = number;
+    auto type = dyn_cast<RankedTensorType>(all[number].getType());
+    if (!type || !isa<FloatType>(type.getElementType()))
+      return op.emitOpError()
+             << "has " << number << " in operands_with_gradient, of type "
+             << all[number].getType()
+             << ", but gradients are of tensors of floats";
+    if (failed(verifyCompatibleShape(type, gradient.getType())) ||
+        type.getElementType() != getElementTypeOrSelf(gradient))
+      return op.emitOpError()
+             << "gives " << gradient.getType() << " for operand " << number
+             << ", but a gradient has the type of what it is for, " << type;
+  }
+  return success();
+}
+
+static LogicalResult verifySinkGradient(AttentionBackwardOp op) {
+  if (!op.getDSinks())
+    return success();
+  if (!op.getSinks())
+    return op.emitOpError() << "gives a gradient for sinks, but has none";
+  return checkSame(op, "number of heads",
+                   {"gradient of sinks", op.getDSinks().getType(), 0},
+                   {"sinks", op.getSinks().getType(), 0});
+}
+
 LogicalResult AttentionBackwardOp::verify() {
   if (failed(verifyAttention(*this)))
     return failure();
@@ -101,7 +163,10 @@ LogicalResult AttentionBackwardOp::verify() {
     return failure();
   if (getNumResults() == 0)
     return emitOpError() << "has no result: ask for the gradient of at least "
-                            "one of query, key and value";
+                            "one of query, key, value, sinks and operands";
+  if (failed(verifyOperandGradients(*this)) ||
+      failed(verifySinkGradient(*this)))
+    return failure();
   return success(
       succeeded(verifyGradient(*this, "query", getDQuery(), q)) &&
       succeeded(verifyGradient(*this, "key", getDKey(), getKey().getType())) &&
@@ -121,6 +186,10 @@ AttentionBackwardOp::reifyResultShapes(OpBuilder &builder,
                               {getDValue(), getValue()}})
     if (gradient)
       reified.push_back(tensor::getMixedSizes(builder, getLoc(), of));
+  if (getDSinks())
+    reified.push_back(tensor::getMixedSizes(builder, getLoc(), getSinks()));
+  for (Value operand : getOperandsOfGradients())
+    reified.push_back(tensor::getMixedSizes(builder, getLoc(), operand));
   return success();
 }
 
@@ -132,12 +201,20 @@ struct DropUnusedGradients : OpRewritePattern<AttentionBackwardOp> {
                                 PatternRewriter &rewriter) const override {
     SmallVector<Type> kept;
     SmallVector<int32_t> segments;
-    for (Value gradient :
-         {Value(op.getDQuery()), Value(op.getDKey()), Value(op.getDValue())}) {
+    SmallVector<int64_t> numbers;
+    for (Value gradient : {Value(op.getDQuery()), Value(op.getDKey()),
+                           Value(op.getDValue()), Value(op.getDSinks())}) {
       segments.push_back(gradient && !gradient.use_empty());
       if (segments.back())
         kept.push_back(gradient.getType());
     }
+    for (auto [n, gradient] : llvm::enumerate(op.getDOperands())) {
+      if (gradient.use_empty())
+        continue;
+      numbers.push_back((*op.getOperandsWithGradient())[n]);
+      kept.push_back(gradient.getType());
+    }
+    segments.push_back(numbers.size());
     if (kept.size() == op->getNumResults())
       return rewriter.notifyMatchFailure(op, "each gradient is used");
     if (kept.empty())
@@ -151,17 +228,15 @@ struct DropUnusedGradients : OpRewritePattern<AttentionBackwardOp> {
     auto properties = op.getProperties();
     auto smaller = cast<AttentionBackwardOp>(rewriter.create(state));
     llvm::copy(segments, properties.resultSegmentSizes.begin());
+    properties.operands_with_gradient =
+        numbers.empty() ? DenseI64ArrayAttr()
+                        : rewriter.getDenseI64ArrayAttr(numbers);
     smaller.getProperties() = properties;
     SmallVector<Value> replacements;
     unsigned next = 0;
-    unsigned at = 0;
-    for (Value gradient :
-         {Value(op.getDQuery()), Value(op.getDKey()), Value(op.getDValue())}) {
-      bool isKept = segments[at++];
-      if (gradient)
-        replacements.push_back(isKept ? smaller->getResult(next) : Value());
-      next += isKept;
-    }
+    for (Value gradient : op->getResults())
+      replacements.push_back(gradient.use_empty() ? Value()
+                                                  : smaller->getResult(next++));
     rewriter.replaceOp(op, replacements);
     return success();
   }

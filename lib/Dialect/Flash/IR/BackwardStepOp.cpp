@@ -73,6 +73,16 @@ LogicalResult BackwardStepOp::verify() {
                 !same("columns", {name, typeOf(sum), 1}, {"tile", of, 1})))
       return failure();
   }
+  for (auto [name, tile] :
+       {std::pair<StringRef, Value>{"scores", getScoresOut()},
+        {"d_scores", getDScores()}}) {
+    int64_t ofQueries = getTransposed() ? 1 : 0;
+    if (tile &&
+        (!same("query rows", {name, typeOf(tile), ofQueries},
+               {"query", q, 0}) ||
+         !same("keys", {name, typeOf(tile), 1 - ofQueries}, {"key", k, 0})))
+      return failure();
+  }
   if (getNumResults() == 0)
     return emitOpError() << "has no result";
   if ((!getMaskOperands().empty() || !getMaskBody().empty() ||

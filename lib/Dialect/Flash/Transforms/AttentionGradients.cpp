@@ -9,6 +9,8 @@
 //   %o, %lse = flash.attention %q, %k, %v
 //   ->  %dq, %dk, %dv = flash.attention_backward %q, %k, %v, %o, %lse, %do
 //
+// with results for sinks and for floats that scores read, where these want one.
+//
 //   %o, %lse = flash.merge outputs(%oi ...) lses(%li ...)
 //   ->  with w_i = exp(l_i - lse):
 //       do_i = w_i do ;  dl_i = w_i (rowsum(do (o_i - o)) + dlse)
@@ -31,23 +33,29 @@ using namespace flash;
 
 /// An operand with a gradient that the backward of attention does not give.
 static StringRef findUntaken(GradientBuilder &gradients, AttentionOp op) {
-  auto wantsSome = [&](ValueRange operands) {
-    return llvm::any_of(
-        operands, [&](Value operand) { return gradients.wants(operand); });
-  };
-  if (wantsSome(op.getScoreOperands()))
-    return "score_operands";
-  if (wantsSome(op.getCaptures()))
-    return "captures";
-  if (wantsSome(op.getMaskOperands()))
-    return "mask_operands";
   for (auto [name, operand] :
-       {std::pair<StringRef, Value>{"sinks", op.getSinks()},
-        {"key_scale", op.getKeyScale()},
+       {std::pair<StringRef, Value>{"key_scale", op.getKeyScale()},
         {"value_scale", op.getValueScale()}})
     if (operand && gradients.wants(operand))
       return name;
+  for (Value capture : op.getCaptures())
+    if (gradients.wants(capture) && !isa<RankedTensorType>(capture.getType()))
+      return "captured numbers (a captured tensor has one)";
   return "";
+}
+
+/// The numbers of score operands and captures that want a gradient. One that
+/// is both is numbered once: what reads it adds to one sum.
+static SmallVector<int64_t> findReadWithGradient(GradientBuilder &gradients,
+                                                 AttentionOp op) {
+  SmallVector<Value> read(op.getScoreOperands());
+  llvm::append_range(read, op.getCaptures());
+  SmallVector<int64_t> numbers;
+  for (auto [number, operand] : llvm::enumerate(read))
+    if (gradients.wants(operand) &&
+        !llvm::is_contained(ArrayRef(read).take_front(number), operand))
+      numbers.push_back(number);
+  return numbers;
 }
 
 /// Operands of the forward, in the backward.
@@ -83,10 +91,18 @@ LogicalResult flash::buildGradients(GradientBuilder &gradients,
   auto typeIfWanted = [&](Value operand) {
     return gradients.wants(operand) ? gradients.get(operand).getType() : Type();
   };
+  SmallVector<int64_t> read = findReadWithGradient(gradients, op);
+  SmallVector<Value> ofRead(op.getScoreOperands());
+  llvm::append_range(ofRead, op.getCaptures());
+  SmallVector<Type> readTypes = llvm::map_to_vector(read, [&](int64_t number) {
+    return gradients.get(ofRead[number]).getType();
+  });
   auto backward = AttentionBackwardOp::create(
       b, loc, typeIfWanted(op.getQuery()), typeIfWanted(op.getKey()),
-      typeIfWanted(op.getValue()), get(op.getQuery()), get(op.getKey()),
-      get(op.getValue()), get(op.getOutput()), get(op.getLse()), dOutput, dLse,
+      typeIfWanted(op.getValue()),
+      op.getSinks() ? typeIfWanted(op.getSinks()) : Type(), readTypes,
+      get(op.getQuery()), get(op.getKey()), get(op.getValue()),
+      get(op.getOutput()), get(op.getLse()), dOutput, dLse,
       get(op.getQOffset()), get(op.getKvOffset()), get(op.getCuSeqlensQ()),
       get(op.getCuSeqlensK()), get(op.getKvLengths()), get(op.getPageTable()),
       get(op.getKeyScale()), get(op.getValueScale()),
@@ -96,7 +112,8 @@ LogicalResult flash::buildGradients(GradientBuilder &gradients,
       getAll(gradients, op.getCaptures()), op.getLayoutAttr(), op.getMaskAttr(),
       op.getScoresAttr(), op.getDropoutPAttr(), op.getScaleAttr(),
       /*schedule=*/ScheduleAttr(), op.getKeySliceAttr(),
-      /*recompute=*/RecomputeAttr());
+      op.getDeterministicAttr(), /*recompute=*/RecomputeAttr(),
+      read.empty() ? DenseI64ArrayAttr() : b.getDenseI64ArrayAttr(read));
   IRMapping mapping;
   op.getScoreBody().cloneInto(&backward.getScoreBody(), mapping);
   op.getMaskBody().cloneInto(&backward.getMaskBody(), mapping);
@@ -106,6 +123,10 @@ LogicalResult flash::buildGradients(GradientBuilder &gradients,
         {op.getValue(), backward.getDValue()}})
     if (gradient)
       gradients.add(operand, gradient);
+  if (backward.getDSinks())
+    gradients.add(op.getSinks(), backward.getDSinks());
+  for (auto [number, gradient] : llvm::zip(read, backward.getDOperands()))
+    gradients.add(ofRead[number], gradient);
   return success();
 }
 

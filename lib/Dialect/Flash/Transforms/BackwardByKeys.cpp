@@ -46,11 +46,27 @@ Value BackwardTiler::divide(Value a, Value b) {
 /// block of queries on.
 RowRange<Value> BackwardTiler::visibleQueries(const KeyTiles &keys) {
   std::pair<Value, Value> positions;
+  Value first = keys.first, last = lastOf(keys.first, keys.existing);
+  bool lacksKeys = own.numKeys != own.allKeys || op.isRagged();
+  if (lacksKeys) {
+    // Of a block without keys the mask is asked nothing that is not there.
+    Value most =
+        index.max(index.sub(own.numKeys, index.constant(1)), index.constant(0));
+    first = index.min(first, most);
+    last = index.max(first, last);
+  }
   if (mask)
-    positions = mask.buildVisibleQueries(
-        rewriter, loc, place(), index.add(p.kvOffset, keys.first),
-        index.add(p.kvOffset, lastOf(keys.first, keys.existing)));
-  return rowsOf(index, positions, p.qOffset, p.numQueries, p.rows);
+    positions = mask.buildVisibleQueries(rewriter, loc, place(),
+                                         index.add(own.keyPosition, first),
+                                         index.add(own.keyPosition, last));
+  RowRange<Value> rows =
+      rowsOf(index, positions, own.qOffset, own.numQueries, p.rows);
+  if (lacksKeys)
+    rows.end = index.select(
+        index.less(index.constant(0), getValueOrCreateConstantIndexOp(
+                                          rewriter, loc, keys.existing)),
+        rows.end, rows.first);
+  return rows;
 }
 
 /// The same for all heads of the group together.
@@ -67,7 +83,7 @@ GroupRows<Value> BackwardTiler::visibleQueriesOfGroup(const KeyTiles &keys) {
       *row = firstHead;
   rewriter.replaceOp(probe, firstHead);
   GroupRows<Value> rows =
-      p.walk.joinHeads(index, depends, p.numQueries, [&](int64_t head) {
+      p.walk.joinHeads(index, depends, own.numQueries, [&](int64_t head) {
         if (head == 0)
           return ofFirst;
         queryHead = index.add(firstHead, index.constant(head));
@@ -79,9 +95,9 @@ GroupRows<Value> BackwardTiler::visibleQueriesOfGroup(const KeyTiles &keys) {
 
 /// Adds a tile to the rows from `row` on of the query head; `slab` has them for
 /// the group of heads.
-Value BackwardTiler::addToQueries(Value tile, Value slab, Value row) {
+Value BackwardTiler::addToQueries(Value tile, Value slab, const RowTile &row) {
   auto type = cast<RankedTensorType>(slab.getType());
-  SmallVector<OpFoldResult> offsets{getAsOpFoldResult(row),
+  SmallVector<OpFoldResult> offsets{getAsOpFoldResult(row.padded),
                                     rewriter.getIndexAttr(0)},
       sizes{rewriter.getIndexAttr(p.rows), rewriter.getIndexAttr(p.qkDim)};
   if (type.getRank() == 3) {
@@ -106,12 +122,15 @@ Value BackwardTiler::addToQueries(Value tile, Value slab, Value row) {
 Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
   Value firstHead = index.mul(keyHead, p.group);
   auto [rows, differ] = visibleQueriesOfGroup(keys);
-  Value size = index.constant(p.rows), one = index.constant(1);
+  Value one = index.constant(1);
   bool single = p.walk.group == 1, leavesOut = p.walk.leavesOut(differ);
-  Value blocks, begin = rows.first, from = rows.first, to = rows.end, by = size;
+  RowTiles tiles = p.queryTiles();
+  auto [from, to, by] = p.stepsOver(tiles, rows);
+  Value blocks, begin = from, size = by;
   if (!single) {
     // Heads one after the other, in one loop.
-    blocks = countBlocks(index, rows, p.rows);
+    blocks = tiles.areCut() ? index.max(index.sub(to, from), index.constant(0))
+                            : countBlocks(index, rows, p.rows);
     from = index.constant(0);
     to = index.mul(blocks, p.group);
     by = one;
@@ -121,14 +140,15 @@ Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
       [&](OpBuilder &, Location, Value place, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(place.getParentBlock());
-        Value row = place;
+        Value at = place;
         if (!single) {
           Value head = divide(place, index.max(blocks, one));
           queryHead = index.add(firstHead, head);
-          row = index.add(
+          at = index.add(
               begin,
               index.mul(index.sub(place, index.mul(head, blocks)), size));
         }
+        RowTile row = p.tileAt(tiles, at, own.numQueries);
         Sums before = sums.with(args);
         auto add = [&] {
           Sums inside = before;
@@ -144,7 +164,11 @@ Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
           scf::YieldOp::create(rewriter, loc, add());
           return;
         }
-        Value inside = p.walk.isOwn(index, row, visibleQueries(keys));
+        RowRange<Value> own = visibleQueries(keys);
+        // A tile that is cut off elsewhere may begin before the first row.
+        if (tiles.areCut())
+          own.first = index.sub(own.first, index.constant(tiles.size - 1));
+        Value inside = p.walk.isOwn(index, row.first, own);
         auto branch = scf::IfOp::create(
             rewriter, loc, inside,
             [&](OpBuilder &, Location) {
@@ -162,15 +186,23 @@ Sums BackwardTiler::walkQueries(const KeyTiles &keys, Sums sums) {
 Slab BackwardTiler::querySlab() {
   bool single = p.walk.group == 1;
   OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
+  Value block = index.constant(p.walk.statisticsRows);
+  // Sequences have blocks of their own.
+  Value count =
+      op.isRagged()
+          ? index.mul(
+                RowTiles{p.walk.statisticsRows, p.walk.listed.first}.count(
+                    index, own.numQueries),
+                block)
+          : p.paddedQueries;
   Slab slab;
-  slab.offsets = {getAsOpFoldResult(batch),
-                  getAsOpFoldResult(index.mul(keyHead, p.group)), zero, zero};
+  slab.offsets = {getAsOpFoldResult(own.rowBatch),
+                  getAsOpFoldResult(index.mul(keyHead, p.group)),
+                  getAsOpFoldResult(index.mul(own.tilesBefore, block)), zero};
   slab.sizes = {one, single ? one : getAsOpFoldResult(p.group),
-                getAsOpFoldResult(p.paddedQueries),
-                rewriter.getIndexAttr(p.qkDim)};
+                getAsOpFoldResult(count), rewriter.getIndexAttr(p.qkDim)};
   SmallVector<int64_t> shape{
-      getConstantIntValue(p.paddedQueries).value_or(ShapedType::kDynamic),
-      p.qkDim};
+      getConstantIntValue(count).value_or(ShapedType::kDynamic), p.qkDim};
   if (!single)
     shape.insert(shape.begin(),
                  getConstantIntValue(p.group).value_or(ShapedType::kDynamic));
@@ -185,12 +217,13 @@ Slab BackwardTiler::headSlab(Value dest) {
   Slab slab;
   slab.offsets.assign(4, zero);
   slab.sizes.assign(4, one);
-  slab.offsets[0] = getAsOpFoldResult(batch);
+  slab.offsets[0] = getAsOpFoldResult(own.keyBatch);
   slab.offsets[op.getHeadsDim()] = getAsOpFoldResult(keyHead);
-  slab.sizes[op.getLengthDim()] = getAsOpFoldResult(p.numKeys);
+  slab.offsets[op.getLengthDim()] = getAsOpFoldResult(own.keyRow);
+  slab.sizes[op.getLengthDim()] = getAsOpFoldResult(own.allKeys);
   slab.sizes[3] = rewriter.getIndexAttr(type.getDimSize(3));
   slab.type = RankedTensorType::get(
-      {getConstantIntValue(p.numKeys).value_or(ShapedType::kDynamic),
+      {getConstantIntValue(own.allKeys).value_or(ShapedType::kDynamic),
        type.getDimSize(3)},
       type.getElementType());
   return slab;
@@ -210,34 +243,36 @@ Sums BackwardTiler::zeroSums(const BackwardLoop &of) {
 void BackwardTiler::addUpByBlock(const BackwardLoop &of, scf::ForallOp forall,
                                  Value keyBlocks) {
   ArrayRef<BlockArgument> destinations = forall.getRegionIterArgs();
+  // From the end: the last iterations of a parallel loop are begun first, and
+  // under a causal mask the first keys have the most queries.
+  Value block = index.sub(index.sub(keyBlocks, index.constant(1)),
+                          forall.getInductionVar(2));
+  RowTile tile;
+  std::tie(own, tile) =
+      p.findTile(forall.getInductionVar(0), block, /*ofKeys=*/true);
   Slab slab = querySlab();
-  Sums sums;
   Value forQueries;
   if (of.query) {
     SmallVector<OpFoldResult> sizes(slab.sizes);
     sizes.erase(sizes.begin(), sizes.begin() + (4 - slab.type.getRank()));
     forQueries = zeroTensor(p, sizes);
   }
-  sums = zeroSums(of);
+  Sums sums = zeroSums(of);
   sums.query = forQueries;
-  // From the end: the last iterations of a parallel loop are begun first, and
-  // under a causal mask the first keys have the most queries.
-  Value block = index.sub(index.sub(keyBlocks, index.constant(1)),
-                          forall.getInductionVar(2));
-  Value first = index.mul(block, index.constant(p.keys));
-  KeyTiles keys = keyTiles(first);
+  KeyTiles keys = keyTiles(tile);
   sums = walkQueries(keys, sums);
   auto write = [&](Value sum, Value dest, double scale) {
     Type element = cast<RankedTensorType>(dest.getType()).getElementType();
     insertTile(rewriter, loc, roundGradient(p, sum, element, scale), dest,
-               op.getLayout(), batch, keyHead, first, keys.existing,
+               op.getLayout(), own.keyBatch, keyHead,
+               index.add(own.keyRow, keys.first), keys.withGradient,
                forall.getTerminator());
   };
   unsigned next = of.query;
   if (of.key)
     write(sums.key, destinations[next++], op.getScaleOrDefault());
   if (of.value)
-    write(sums.value, destinations[next++], 1);
+    write(sums.value, destinations[next++], valueFactor());
   if (!of.query)
     return;
   rewriter.setInsertionPointToEnd(forall.getTerminator().getBody());
@@ -253,6 +288,7 @@ void BackwardTiler::addUpByBlock(const BackwardLoop &of, scf::ForallOp forall,
 /// An iteration has all keys of a head: its parts of the results are carried
 /// through a loop over blocks of keys, and written in place.
 void BackwardTiler::ownAllBlocks(const BackwardLoop &of, scf::ForallOp forall) {
+  own = p.rowsOf(forall.getInductionVar(0));
   OpFoldResult zero = rewriter.getIndexAttr(0), one = rewriter.getIndexAttr(1);
   SmallVector<OpFoldResult> ones(4, one);
   SmallVector<Value> carried;
@@ -263,15 +299,19 @@ void BackwardTiler::ownAllBlocks(const BackwardLoop &of, scf::ForallOp forall) {
         tensor::ExtractSliceOp::create(rewriter, loc, slabs[i].type, dest,
                                        slabs[i].offsets, slabs[i].sizes, ones));
   }
+  // Gradients for keys that do not exist are 0 from the start on.
+  own.allKeys = own.numKeys;
+  RowTiles tiles = p.keyTiles();
+  auto [from, to, by] = p.stepsOver(tiles, {index.constant(0), own.numKeys});
   auto loop = scf::ForOp::create(
-      rewriter, loc, index.constant(0), p.numKeys, index.constant(p.keys),
-      carried, [&](OpBuilder &, Location, Value first, ValueRange args) {
+      rewriter, loc, from, to, by, carried,
+      [&](OpBuilder &, Location, Value at, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
-        rewriter.setInsertionPointToEnd(first.getParentBlock());
+        rewriter.setInsertionPointToEnd(at.getParentBlock());
         Sums inside = zeroSums(of);
         if (of.query)
           inside.query = args.front();
-        KeyTiles keys = keyTiles(first);
+        KeyTiles keys = keyTiles(p.tileAt(tiles, at, own.numKeys));
         keys.keyT = transpose(keys.key);
         keys.valueT = transpose(keys.value);
         Sums after = walkQueries(keys, inside);
@@ -287,9 +327,9 @@ void BackwardTiler::ownAllBlocks(const BackwardLoop &of, scf::ForallOp forall) {
               rewriter, loc,
               roundGradient(p, sum, type.getElementType(), scale), origin, size,
               unit);
-          SmallVector<OpFoldResult> at{getAsOpFoldResult(first), zero};
+          SmallVector<OpFoldResult> begin{getAsOpFoldResult(keys.first), zero};
           yielded.push_back(tensor::InsertSliceOp::create(
-              rewriter, loc, part, slab, at, size, unit));
+              rewriter, loc, part, slab, begin, size, unit));
         };
         ValueRange rest = args.drop_front(of.query);
         if (of.key) {
@@ -297,7 +337,7 @@ void BackwardTiler::ownAllBlocks(const BackwardLoop &of, scf::ForallOp forall) {
           rest = rest.drop_front();
         }
         if (of.value)
-          write(after.value, rest.front(), 1);
+          write(after.value, rest.front(), valueFactor());
         scf::YieldOp::create(rewriter, loc, yielded);
       });
   rewriter.setInsertionPointToEnd(forall.getTerminator().getBody());
@@ -307,35 +347,48 @@ void BackwardTiler::ownAllBlocks(const BackwardLoop &of, scf::ForallOp forall) {
                                           slab.offsets, slab.sizes, ones);
 }
 
+/// What the gradient of keys or values begins with: zeros where the loop does
+/// not write all rows.
+Value BackwardTiler::startOfGradient(Value of) {
+  Type element = cast<RankedTensorType>(of.getType()).getElementType();
+  Value empty = tensor::EmptyOp::create(
+      rewriter, loc, tensor::getMixedSizes(rewriter, loc, of), element);
+  bool owned = op.getRecompute()->getSum() == GradientSum::Owned;
+  if (!op.getKeySliceAttr() && !(owned && p.mayLackKeys()))
+    return empty;
+  Value zero = arith::ConstantOp::create(rewriter, loc,
+                                         rewriter.getFloatAttr(element, 0.0));
+  return linalg::FillOp::create(rewriter, loc, zero, empty).getResult(0);
+}
+
 /// dk and dv by a loop over blocks of keys outside; the sums for the queries,
 /// too, where the loop has them.
 SmallVector<Value> BackwardTiler::loopOverKeyBlocks(const BackwardLoop &of) {
   OpBuilder::InsertionGuard guard(rewriter);
   bool owned = op.getRecompute()->getSum() == GradientSum::Owned;
-  Value keyBlocks = index.ceilDiv(p.numKeys, p.keys);
-  SmallVector<OpFoldResult> grid{getAsOpFoldResult(p.batches),
-                                 getAsOpFoldResult(p.keyHeads),
-                                 owned ? OpFoldResult(rewriter.getIndexAttr(1))
-                                       : getAsOpFoldResult(keyBlocks)};
+  Value keyBlocks = owned ? index.constant(1) : p.countTiles(/*ofKeys=*/true);
+  SmallVector<OpFoldResult> grid{
+      getAsOpFoldResult(owned ? p.countOwners()
+                              : p.countGridBatches(/*ofKeys=*/true)),
+      getAsOpFoldResult(p.keyHeads), getAsOpFoldResult(keyBlocks)};
   // The sums for the queries, where several blocks of keys add to them.
   SmallVector<Value> outs;
   if (of.query) {
     SmallVector<OpFoldResult> sizes{
-        getAsOpFoldResult(p.batches), getAsOpFoldResult(p.queryHeads),
-        getAsOpFoldResult(p.paddedQueries), rewriter.getIndexAttr(p.qkDim)};
+        op.isRagged() ? OpFoldResult(rewriter.getIndexAttr(1))
+                      : getAsOpFoldResult(p.batches),
+        getAsOpFoldResult(p.queryHeads), getAsOpFoldResult(p.paddedQueries),
+        rewriter.getIndexAttr(p.qkDim)};
     outs.push_back(zeroTensor(p, sizes));
   }
   for (auto [wanted, tensor] :
        {std::pair<bool, Value>{of.key, op.getKey()}, {of.value, op.getValue()}})
     if (wanted)
-      outs.push_back(tensor::EmptyOp::create(
-          rewriter, loc, tensor::getMixedSizes(rewriter, loc, tensor),
-          cast<RankedTensorType>(tensor.getType()).getElementType()));
+      outs.push_back(startOfGradient(tensor));
   auto forall = scf::ForallOp::create(rewriter, loc, grid, outs,
                                       /*mapping=*/std::nullopt);
   p.setSchedule(forall, p.schedule, contents(of));
   rewriter.setInsertionPoint(forall.getTerminator());
-  batch = forall.getInductionVar(0);
   keyHead = forall.getInductionVar(1);
   if (owned)
     ownAllBlocks(of, forall);

@@ -28,9 +28,9 @@ RowRange<Value> BackwardTiler::visibleKeys(const QueryTiles &queries) {
   std::pair<Value, Value> positions;
   if (mask)
     positions = mask.buildVisibleKeys(
-        rewriter, loc, place(), index.add(p.qOffset, queries.first),
-        index.add(p.qOffset, lastOf(queries.first, queries.existing)));
-  return rowsOf(index, positions, p.kvOffset, p.numKeys, p.keys);
+        rewriter, loc, place(), index.add(own.qOffset, queries.first),
+        index.add(own.qOffset, lastOf(queries.first, queries.existing)));
+  return rowsOf(index, positions, own.keyPosition, own.numKeys, p.keys);
 }
 
 /// dq alone, by a loop over blocks of queries outside.
@@ -40,32 +40,35 @@ Value BackwardTiler::loopOverQueryBlocks(const BackwardLoop &of) {
   Type element = cast<RankedTensorType>(query.getType()).getElementType();
   Value out = tensor::EmptyOp::create(
       rewriter, loc, tensor::getMixedSizes(rewriter, loc, query), element);
-  SmallVector<OpFoldResult> grid{getAsOpFoldResult(p.batches),
-                                 getAsOpFoldResult(p.queryHeads),
-                                 getAsOpFoldResult(p.countQueryBlocks())};
+  SmallVector<OpFoldResult> grid{
+      getAsOpFoldResult(p.countGridBatches(/*ofKeys=*/false)),
+      getAsOpFoldResult(p.queryHeads),
+      getAsOpFoldResult(p.countTiles(/*ofKeys=*/false))};
   auto forall = scf::ForallOp::create(rewriter, loc, grid, out,
                                       /*mapping=*/std::nullopt);
   p.setSchedule(forall, p.schedule, contents(of));
   rewriter.setInsertionPoint(forall.getTerminator());
-  batch = forall.getInductionVar(0);
   queryHead = forall.getInductionVar(1);
   keyHead = index.div(queryHead, p.group);
-  Value first = index.mul(forall.getInductionVar(2), index.constant(p.rows));
-  QueryTiles queries = queryTiles(first);
+  RowTile rows;
+  std::tie(own, rows) = p.findTile(forall.getInductionVar(0),
+                                   forall.getInductionVar(2), /*ofKeys=*/false);
+  QueryTiles queries = queryTiles(rows);
   if (isOfOneThread()) {
     queries.queryT = transpose(queries.query);
     queries.dOutputT = transpose(queries.dOutput);
   }
   Sums sums;
   sums.query = zeroTile(p.rows, p.qkDim);
-  auto [from, to] = visibleKeys(queries);
+  auto [from, to, by] = p.stepsOver(p.keyTiles(), visibleKeys(queries));
   auto loop = scf::ForOp::create(
-      rewriter, loc, from, to, index.constant(p.keys), sums.list(),
+      rewriter, loc, from, to, by, sums.list(),
       [&](OpBuilder &, Location, Value at, ValueRange args) {
         OpBuilder::InsertionGuard guard(rewriter);
         rewriter.setInsertionPointToEnd(at.getParentBlock());
+        RowTile keys = p.tileAt(p.keyTiles(), at, own.numKeys);
         scf::YieldOp::create(rewriter, loc,
-                             stepUnlessHidden(queries, keyTiles(at),
+                             stepUnlessHidden(queries, keyTiles(keys),
                                               sums.with(args),
                                               /*transposed=*/isOfOneThread())
                                  .list());
@@ -73,6 +76,7 @@ Value BackwardTiler::loopOverQueryBlocks(const BackwardLoop &of) {
   Value tile =
       roundGradient(p, loop.getResult(0), element, op.getScaleOrDefault());
   insertTile(rewriter, loc, tile, forall.getRegionIterArgs()[0], op.getLayout(),
-             batch, queryHead, first, queries.existing, forall.getTerminator());
+             own.rowBatch, queryHead, index.add(own.queryRow, rows.first),
+             queries.existing, forall.getTerminator());
   return forall.getResult(0);
 }

@@ -46,9 +46,10 @@ static ScheduleAttr scheduleRows(BackwardProblem &p) {
 
 /// A loop over blocks of rows of all heads.
 static scf::ForallOp loopOverRows(BackwardProblem &p, ValueRange outs) {
-  SmallVector<OpFoldResult> blocks{getAsOpFoldResult(p.batches),
-                                   getAsOpFoldResult(p.queryHeads),
-                                   getAsOpFoldResult(p.countQueryBlocks())};
+  SmallVector<OpFoldResult> blocks{
+      getAsOpFoldResult(p.countGridBatches(/*ofKeys=*/false)),
+      getAsOpFoldResult(p.queryHeads),
+      getAsOpFoldResult(p.countTiles(/*ofKeys=*/false))};
   auto forall = scf::ForallOp::create(p.rewriter, p.loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
   p.setSchedule(forall, scheduleRows(p), LoopContents{0, false, false});
@@ -161,8 +162,10 @@ static SmallVector<Value> splitInParts(BackwardProblem &p, Value rows) {
 RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
   OpBuilder::InsertionGuard guard(p.rewriter);
   SmallVector<OpFoldResult> sizes{
-      getAsOpFoldResult(p.batches), getAsOpFoldResult(p.queryHeads),
-      getAsOpFoldResult(p.countQueryBlocks()), p.rewriter.getIndexAttr(p.rows)};
+      getAsOpFoldResult(p.countGridBatches(/*ofKeys=*/false)),
+      getAsOpFoldResult(p.queryHeads),
+      getAsOpFoldResult(p.countTiles(/*ofKeys=*/false)),
+      p.rewriter.getIndexAttr(p.rows)};
   SmallVector<Value> outs;
   bool products[] = {takesLseAsProduct(p.op), takesDeltaAsProduct(p.op)};
   for (bool isProduct : products) {
@@ -176,12 +179,13 @@ RowStatistics flash::buildRowStatistics(BackwardProblem &p) {
   }
   scf::ForallOp forall = loopOverRows(p, outs);
   Value batch = forall.getInductionVar(0), head = forall.getInductionVar(1);
-  Value first =
-      p.index.mul(forall.getInductionVar(2), p.index.constant(p.rows));
-  OpFoldResult existing = p.existing(first, p.numQueries, p.rows);
+  auto [own, tile] =
+      p.findTile(batch, forall.getInductionVar(2), /*ofKeys=*/false);
+  Value rowBatch = own.rowBatch, row = p.index.add(own.queryRow, tile.first);
+  OpFoldResult existing = tile.existing;
   auto read = [&](Value tensor, ArrayRef<int64_t> shape, double pad = 0.0) {
-    return readTile(p.rewriter, p.loc, tensor, p.op.getLayout(), batch, head,
-                    first, existing, shape, pad);
+    return readTile(p.rewriter, p.loc, tensor, p.op.getLayout(), rowBatch, head,
+                    row, existing, shape, pad);
   };
   // All reads before the sum, which waits for the longest.
   Value output = read(p.op.getOutput(), {p.rows, p.vDim}),
@@ -261,14 +265,17 @@ Value flash::buildQueryGradient(BackwardProblem &p, Value sums) {
       element);
   scf::ForallOp forall = loopOverRows(p, out);
   Value batch = forall.getInductionVar(0), head = forall.getInductionVar(1);
-  Value first =
+  Value padded =
       p.index.mul(forall.getInductionVar(2), p.index.constant(p.rows));
+  auto [own, rows] =
+      p.findTile(batch, forall.getInductionVar(2), /*ofKeys=*/false);
   Value tile =
-      readTile(p.rewriter, p.loc, sums, Layout::BHSD, batch, head, first,
+      readTile(p.rewriter, p.loc, sums, Layout::BHSD, batch, head, padded,
                p.rewriter.getIndexAttr(p.rows), {p.rows, p.qkDim});
   tile = roundGradient(p, tile, element, p.op.getScaleOrDefault());
   insertTile(p.rewriter, p.loc, tile, forall.getRegionIterArgs()[0],
-             p.op.getLayout(), batch, head, first,
-             p.existing(first, p.numQueries, p.rows), forall.getTerminator());
+             p.op.getLayout(), own.rowBatch, head,
+             p.index.add(own.queryRow, rows.first), rows.existing,
+             forall.getTerminator());
   return forall.getResult(0);
 }

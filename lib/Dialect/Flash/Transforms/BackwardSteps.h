@@ -23,15 +23,16 @@
 namespace flash {
 
 /// Tiles of a block of keys; transposed copies where the target reads them.
+/// Keys exist, or have at least a gradient, of 0.
 struct KeyTiles {
   mlir::Value first;
-  mlir::OpFoldResult existing;
+  mlir::OpFoldResult existing, withGradient;
   mlir::Value key, value, keyT, valueT;
 };
 
 /// Tiles of a block of queries.
 struct QueryTiles {
-  mlir::Value first;
+  mlir::Value first, padded;
   mlir::OpFoldResult existing;
   mlir::Value query, dOutput, lse, delta, queryT, dOutputT;
 };
@@ -77,11 +78,19 @@ public:
 
 private:
   // BackwardSteps.cpp
-  KeyTiles keyTiles(mlir::Value first);
-  QueryTiles queryTiles(mlir::Value first);
+  KeyTiles keyTiles(const RowTile &tile);
+  QueryTiles queryTiles(const RowTile &tile);
   mlir::Value readParts(mlir::Value tensor, mlir::Value first);
   Sums step(const QueryTiles &queries, const KeyTiles &keys, const Sums &sums,
             bool transposed);
+  BackwardStepOp buildStep(const QueryTiles &queries, const KeyTiles &keys,
+                           const Sums &sums, bool transposed,
+                           bool ofScores = false);
+  void sumUp(const QueryTiles &queries, const KeyTiles &keys);
+  llvm::SmallVector<mlir::Value>
+  unlessHidden(const QueryTiles &queries, const KeyTiles &keys,
+               mlir::ValueRange carried,
+               llvm::function_ref<llvm::SmallVector<mlir::Value>()> body);
   Sums stepUnlessHidden(const QueryTiles &queries, const KeyTiles &keys,
                         const Sums &sums, bool transposed);
   mlir::Value transpose(mlir::Value tile);
@@ -90,6 +99,7 @@ private:
   llvm::SmallVector<mlir::Value> loopOverKeyBlocks(const BackwardLoop &of);
   void addUpByBlock(const BackwardLoop &of, mlir::scf::ForallOp forall,
                     mlir::Value keyBlocks);
+  mlir::Value startOfGradient(mlir::Value of);
   void ownAllBlocks(const BackwardLoop &of, mlir::scf::ForallOp forall);
   Slab querySlab();
   Slab headSlab(mlir::Value dest);
@@ -97,8 +107,16 @@ private:
   Sums walkQueries(const KeyTiles &keys, Sums sums);
   RowRange<mlir::Value> visibleQueries(const KeyTiles &keys);
   GroupRows<mlir::Value> visibleQueriesOfGroup(const KeyTiles &keys);
-  mlir::Value addToQueries(mlir::Value tile, mlir::Value slab, mlir::Value row);
+  mlir::Value addToQueries(mlir::Value tile, mlir::Value slab,
+                           const RowTile &row);
   mlir::Value divide(mlir::Value a, mlir::Value b);
+
+  // BackwardOperands.cpp
+  llvm::SmallVector<mlir::Value> loopOverOperands(const BackwardLoop &of);
+  llvm::SmallVector<mlir::Value> walkBlocks(mlir::ValueRange slabs);
+  llvm::SmallVector<mlir::Value> addElements(const QueryTiles &queries,
+                                             const KeyTiles &keys,
+                                             mlir::ValueRange slabs);
 
   // BackwardByQueries.cpp
   mlir::Value loopOverQueryBlocks(const BackwardLoop &of);
@@ -108,24 +126,28 @@ private:
     return filledTile(rewriter, loc, {rows, columns}, 0.0, p.accumulator);
   }
   TilePlace place() {
-    return TilePlace{batch,
+    return TilePlace{own.batch,
                      queryHead,
-                     p.qOffset,
-                     p.kvOffset,
+                     index.sub(own.qOffset, own.queryRow),
+                     index.sub(own.keyPosition, own.keyRow),
                      op.getMaskOperands(),
                      &op.getMaskBody(),
                      op.getCaptures(),
                      /*laterHidden=*/false,
                      /*listedFull=*/mlir::Value(),
-                     /*querySummary=*/{},
-                     /*keySummary=*/{},
-                     /*firstQuery=*/mlir::Value(),
-                     /*firstKey=*/mlir::Value()};
+                     querySummary,
+                     keySummary,
+                     op.isRagged() ? own.qOffset : mlir::Value(),
+                     op.isRagged() ? p.kvOffset : mlir::Value()};
   }
   mlir::Value lastOf(mlir::Value first, mlir::OpFoldResult count) {
     return index.sub(index.add(first, mlir::getValueOrCreateConstantIndexOp(
                                           rewriter, loc, count)),
                      index.constant(1));
+  }
+  /// What is kept of probabilities is divided by 1 - p.
+  double valueFactor() {
+    return op.getDropoutP() ? 1 / (1 - op.getDropoutP()->convertToDouble()) : 1;
   }
   /// Products of a step, one or two of them to compute the scores and their
   /// gradients again.
@@ -143,7 +165,20 @@ private:
   MaskAttrInterface mask;
   RowStatistics statistics;
   // Of the block being built.
-  mlir::Value batch, keyHead, queryHead;
+  OwnRows own;
+  mlir::Value keyHead, queryHead;
+  /// Of its queries and keys, where the mask has data to sum up (TilePlace).
+  llvm::SmallVector<mlir::Value> querySummary, keySummary;
+  /// Of gradients for operands: what they are for, and of which dimension of
+  /// each an iteration has one index, the batch or the query head.
+  struct OperandGradient {
+    unsigned number;
+    mlir::Value operand;
+    std::optional<int64_t> batchDim, headDim;
+  };
+  llvm::SmallVector<OperandGradient> gradients;
+  bool hasOwnBatch = false, hasOwnHead = false;
+  bool findOwners();
 };
 
 } // namespace flash

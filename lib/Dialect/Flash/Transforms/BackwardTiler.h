@@ -14,12 +14,34 @@
 #ifndef FLASH_LIB_DIALECT_FLASH_TRANSFORMS_BACKWARDTILER_H
 #define FLASH_LIB_DIALECT_FLASH_TRANSFORMS_BACKWARDTILER_H
 
+#include "SequencePlaces.h"
 #include "SplitSchedule.h"
 #include "TileUtils.h"
 
 #include "flash/Dialect/Flash/Analysis/BackwardWalk.h"
 
 namespace flash {
+
+/// The rows of one batch or ragged sequence.
+struct OwnRows {
+  using Value = mlir::Value;
+  /// Its number for operands, and where its rows lie. Keys that were in pages
+  /// lie in batches of their own.
+  Value batch, rowBatch, keyBatch, queryRow, keyRow;
+  /// Rows that it has; of the keys, those that exist, and all that have a
+  /// gradient.
+  Value numQueries, numKeys, allKeys;
+  /// Positions of the first query and key.
+  Value qOffset, keyPosition;
+  /// Blocks of statistics before its own.
+  Value tilesBefore;
+};
+
+/// Rows from `first` on; `padded`, their place among rows in whole blocks.
+struct RowTile {
+  mlir::Value first, padded;
+  mlir::OpFoldResult existing;
+};
 
 /// What is known of the whole of a backward, and the blocks that it is cut
 /// into.
@@ -33,12 +55,38 @@ struct BackwardProblem {
   /// the tiling fails.
   void setSchedule(mlir::scf::ForallOp loop, ScheduleAttr schedule,
                    LoopContents contents);
-  /// Blocks of `rows` queries.
-  mlir::Value countQueryBlocks();
   /// Rows of a block that begins at `first`, of `count` all and `most` of a
   /// block; a constant where all blocks are whole.
   mlir::OpFoldResult existing(mlir::Value first, mlir::Value count,
                               int64_t most);
+
+  // BackwardSequences.cpp
+  /// Tiles of queries and keys; none crosses a block of the mask's lists.
+  RowTiles queryTiles() const { return {rows, walk.listed.first}; }
+  RowTiles keyTiles() const { return {keys, walk.listed.second}; }
+  /// How many batches, or sequences, there are.
+  mlir::Value countOwners();
+  /// The rows of one of them.
+  OwnRows rowsOf(mlir::Value owner);
+  /// The batches, and numbers of tiles, of a loop over all tiles of queries or
+  /// keys; and whose tile such a number is.
+  mlir::Value countGridBatches(bool ofKeys);
+  mlir::Value countTiles(bool ofKeys);
+  std::pair<OwnRows, RowTile> findTile(mlir::Value batch, mlir::Value number,
+                                       bool ofKeys);
+  /// The tile with a number of an owner's.
+  RowTile tileOf(const RowTiles &tiles, mlir::Value number, mlir::Value count);
+  /// A loop over the tiles of a range, in steps of rows; in numbers of tiles
+  /// where blocks of lists cut them off.
+  struct Steps {
+    mlir::Value from, to, by;
+  };
+  Steps stepsOver(const RowTiles &tiles, RowRange<mlir::Value> rows);
+  RowTile tileAt(const RowTiles &tiles, mlir::Value step, mlir::Value count);
+  /// Whether keys of a batch may not exist though their rows do.
+  bool mayLackKeys() {
+    return op.getKvLengths() || op.isRagged() || op.getKeySliceAttr();
+  }
 
   mlir::RewriterBase &rewriter;
   AttentionBackwardOp op;
@@ -57,6 +105,11 @@ struct BackwardProblem {
   /// Positions of the first query and key.
   mlir::Value qOffset, kvOffset;
   bool hasFailed = false;
+
+private:
+  OwnRows rowsAt(const SequencePlaces::Sequence &sequence);
+  OwnRows rowsOfBatch(mlir::Value batch);
+  void limitKeys(OwnRows &own);
 };
 
 /// Of each query, in tensors of batch x query heads x blocks x queries of a
@@ -81,6 +134,17 @@ mlir::Value buildQueryGradient(BackwardProblem &problem, mlir::Value sums);
 /// A tile of sums, times `scale`, in the type of a gradient.
 mlir::Value roundGradient(BackwardProblem &problem, mlir::Value sums,
                           mlir::Type element, double scale);
+
+/// The gradient for the sinks (BackwardSinks.cpp).
+mlir::Value buildSinkGradient(mlir::RewriterBase &rewriter,
+                              AttentionBackwardOp op);
+
+/// The same backward of rows that were in pages; and its gradients for keys and
+/// values as those of the pages (BackwardPages.cpp).
+AttentionBackwardOp gatherPages(mlir::RewriterBase &rewriter,
+                                AttentionBackwardOp op);
+void scatterPages(mlir::RewriterBase &rewriter, AttentionBackwardOp op,
+                  llvm::MutableArrayRef<mlir::Value> results);
 
 /// A tensor of zeros.
 mlir::Value zeroTensor(BackwardProblem &problem,

@@ -17,6 +17,11 @@
 //   %dk = linalg.matmul ins(%ds, %q) outs(%dk0)           dK += dS^T Q
 //   %dq = linalg.matmul ins(%ds, %w) outs(%dq0)           dQ += dS K
 //
+// With dropout, P meets dO with 0 for what was dropped, and dP is divided by
+// 1 - p where it was kept; bits are those of the forward, for they follow from
+// positions alone. For gradients of what score functions read a step gives S
+// and p * (dp - delta) themselves.
+//
 // Here in the form `transposed`. What no result needs is not made. dP, too, is
 // made of values without those that none sees; of a copy of them that lies the
 // other way round, dP is 0 where the mask hides the key.
@@ -26,6 +31,7 @@
 #include "DecomposeBackward.h"
 
 #include "ScoreBody.h"
+#include "flash/Dialect/Flash/Transforms/Philox.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cmath>
@@ -56,6 +62,10 @@ private:
     return !op.getKeyT() && transposed == (op.getDKey() || op.getDValue());
   }
   Value probabilities(Value scores, double factor);
+  Value isKept(OpBuilder &nested, Location l);
+  Value dropped(OpBuilder &nested, Location l, Value kept, Value value,
+                double factor = 1);
+  Value gradientOfScores(Value scores, double factor, Value dP);
   std::pair<Value, Value>
   probabilitiesAndGradient(const ScoreBody::Differentiated &scores,
                            double factor, Value dP);
@@ -76,6 +86,10 @@ private:
   AffineMap queryMap() {
     return AffineMap::get(2, 0, {b.getAffineDimExpr(transposed ? 1 : 0)},
                           b.getContext());
+  }
+  /// What dropout leaves on average: kept gradients are divided by it.
+  double keptPart() {
+    return op.getDropoutP() ? 1 - op.getDropoutP()->convertToDouble() : 1;
   }
   Value round(OpBuilder &nested, Location l, Value value) {
     return element == accumulator
@@ -166,6 +180,30 @@ Value BackwardStepBuilder::exponential(OpBuilder &nested, Location l,
   return arith::SelectOp::create(nested, l, none, constant(nested, l, 0), p);
 }
 
+/// Whether dropout keeps the element that is being computed; null without it.
+Value BackwardStepBuilder::isKept(OpBuilder &nested, Location l) {
+  if (!op.getDropoutP())
+    return Value();
+  Value i = linalg::IndexOp::create(nested, l, transposed ? 1 : 0),
+        j = linalg::IndexOp::create(nested, l, transposed ? 0 : 1);
+  Value q = arith::AddIOp::create(nested, l, op.getQPosition(), i),
+        k = arith::AddIOp::create(nested, l, op.getKPosition(), j);
+  return buildIsKept(nested, l, op.getDropoutPAttr().getValue(), op.getSeed(),
+                     op.getDropoutOffset(), op.getBatch(), op.getHead(), q, k);
+}
+
+/// The value, times a factor, if it is kept, else 0.
+Value BackwardStepBuilder::dropped(OpBuilder &nested, Location l, Value kept,
+                                   Value value, double factor) {
+  if (!kept)
+    return value;
+  if (factor != 1)
+    value =
+        arith::MulFOp::create(nested, l, value, constant(nested, l, factor));
+  return arith::SelectOp::create(nested, l, kept, value,
+                                 constant(nested, l, 0));
+}
+
 Value BackwardStepBuilder::probabilities(Value scores, double factor) {
   bool isAnyNumber = !op.getScoreBody().empty();
   SmallVector<Value> inputs{scores};
@@ -174,15 +212,45 @@ Value BackwardStepBuilder::probabilities(Value scores, double factor) {
     inputs.push_back(op.getLse());
     maps.push_back(queryMap());
   }
-  return mapTiles(
-             b, loc, body.getShape(), inputs, maps, element,
-             [&](OpBuilder &nested, Location l, ValueRange in) {
-               Value lse = in.size() > 1 ? in[1] : Value();
-               return SmallVector<Value>{round(
-                   nested, l,
-                   exponential(nested, l, in[0], lse, factor, isAnyNumber))};
-             })
-      .front();
+  Value made = mapTiles(b, loc, body.getShape(), inputs, maps, element,
+                        [&](OpBuilder &nested, Location l, ValueRange in) {
+                          Value lse = in.size() > 1 ? in[1] : Value();
+                          Value p = exponential(nested, l, in[0], lse, factor,
+                                                isAnyNumber);
+                          p = dropped(nested, l, isKept(nested, l), p);
+                          return SmallVector<Value>{round(nested, l, p)};
+                        })
+                   .front();
+  if (op.getDropoutP())
+    hoistInvariants(made.getDefiningOp());
+  return made;
+}
+
+/// P * (dP - delta), for what score functions read: 0 where there is no
+/// probability, whatever else is there.
+Value BackwardStepBuilder::gradientOfScores(Value scores, double factor,
+                                            Value dP) {
+  SmallVector<AffineMap> maps{scoreMap(), scoreMap(), queryMap(), queryMap()};
+  Value made =
+      mapTiles(b, loc, body.getShape(),
+               {scores, dP, op.getLse(), op.getDelta()}, maps, accumulator,
+               [&](OpBuilder &nested, Location l, ValueRange in) {
+                 Value p = exponential(nested, l, in[0], in[2], factor,
+                                       /*isAnyNumber=*/true);
+                 Value d = dropped(nested, l, isKept(nested, l), in[1],
+                                   1 / keptPart());
+                 d = arith::SubFOp::create(nested, l, d, in[3]);
+                 d = arith::MulFOp::create(nested, l, p, d);
+                 Value zero = constant(nested, l, 0);
+                 Value none = arith::CmpFOp::create(
+                     nested, l, arith::CmpFPredicate::OEQ, p, zero);
+                 d = arith::SelectOp::create(nested, l, none, zero, d);
+                 return SmallVector<Value>{d};
+               })
+          .front();
+  if (op.getDropoutP())
+    hoistInvariants(made.getDefiningOp());
+  return made;
 }
 
 std::pair<Value, Value> BackwardStepBuilder::probabilitiesAndGradient(
@@ -204,36 +272,39 @@ std::pair<Value, Value> BackwardStepBuilder::probabilitiesAndGradient(
   SmallVector<Type> types{element};
   if (op.getDValue())
     types.push_back(element);
-  SmallVector<Value> tiles =
-      mapTiles(b, loc, body.getShape(), inputs, maps, types,
-               [&](OpBuilder &nested, Location l, ValueRange in) {
-                 Value p =
-                     exponential(nested, l, in[0], lse ? in[*lse] : Value(),
-                                 factor, /*isAnyNumber=*/!scores.isBounded);
-                 Value d = in[1];
-                 if (delta)
-                   d = arith::SubFOp::create(nested, l, d, in[*delta]);
-                 d = arith::MulFOp::create(nested, l, p, d);
-                 if (derivative)
-                   d = arith::MulFOp::create(nested, l, d, in[*derivative]);
-                 // What has no probability (it is hidden, or padding) has no
-                 // gradient, whatever the derivative is.
-                 if (!scores.isBounded) {
-                   Value zero = constant(nested, l, 0);
-                   Value none = arith::CmpFOp::create(
-                       nested, l, arith::CmpFPredicate::OEQ, p, zero);
-                   d = arith::SelectOp::create(nested, l, none, zero, d);
-                 }
-                 SmallVector<Value> results{round(nested, l, d)};
-                 if (op.getDValue())
-                   results.insert(results.begin(), round(nested, l, p));
-                 return results;
-               });
+  SmallVector<Value> tiles = mapTiles(
+      b, loc, body.getShape(), inputs, maps, types,
+      [&](OpBuilder &nested, Location l, ValueRange in) {
+        Value p = exponential(nested, l, in[0], lse ? in[*lse] : Value(),
+                              factor, /*isAnyNumber=*/!scores.isBounded);
+        Value kept = isKept(nested, l);
+        Value d = dropped(nested, l, kept, in[1], 1 / keptPart());
+        if (delta)
+          d = arith::SubFOp::create(nested, l, d, in[*delta]);
+        d = arith::MulFOp::create(nested, l, p, d);
+        if (derivative)
+          d = arith::MulFOp::create(nested, l, d, in[*derivative]);
+        // What has no probability (it is hidden, or padding) has no
+        // gradient, whatever the derivative is.
+        if (!scores.isBounded) {
+          Value zero = constant(nested, l, 0);
+          Value none = arith::CmpFOp::create(
+              nested, l, arith::CmpFPredicate::OEQ, p, zero);
+          d = arith::SelectOp::create(nested, l, none, zero, d);
+        }
+        SmallVector<Value> results{round(nested, l, d)};
+        if (op.getDValue())
+          results.insert(results.begin(),
+                         round(nested, l, dropped(nested, l, kept, p)));
+        return results;
+      });
+  if (op.getDropoutP())
+    hoistInvariants(tiles.front().getDefiningOp());
   return {op.getDValue() ? tiles.front() : Value(), tiles.back()};
 }
 
 FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
-  bool wantsScores = op.getDQuery() || op.getDKey();
+  bool wantsScores = op.getDQuery() || op.getDKey() || op.getDScores();
   Value s = contractHeadDims(op.getQuery(), op.getQueryT(), op.getKey(),
                              op.getKeyT(), op.getLse());
   // The products that need nothing of each other come first.
@@ -241,7 +312,7 @@ FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
   if (wantsScores)
     dP = gradientOfProbabilities();
   ScoreBody::Differentiated scores;
-  if (wantsScores && op.getScores()) {
+  if (wantsScores && !op.getDScores() && op.getScores()) {
     auto both = body.differentiateScores(s);
     if (failed(both))
       return failure();
@@ -255,6 +326,8 @@ FailureOr<SmallVector<Value>> BackwardStepBuilder::build() {
   if (!areNumbers && scores.derivative)
     scores.isBounded = false;
   double factor = (body.scalesBefore() ? 1 : op.getScale()) / std::log(2.0);
+  if (op.getDScores())
+    return SmallVector<Value>{s, gradientOfScores(scores.scores, factor, dP)};
   Value p, ds;
   if (wantsScores)
     std::tie(p, ds) = probabilitiesAndGradient(scores, factor, dP);

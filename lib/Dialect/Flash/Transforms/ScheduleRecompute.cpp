@@ -36,9 +36,11 @@ using namespace flash;
 
 /// Key heads of all batches; dynamic sizes count as enough for each core.
 static bool hasHeadForEachCore(AttentionBackwardOp op, int64_t cores) {
-  RankedTensorType key = op.getKey().getType();
-  int64_t batches = key.getDimSize(0), heads = key.getDimSize(op.getHeadsDim());
-  if (ShapedType::isDynamic(batches) || ShapedType::isDynamic(heads))
+  // Keys may lie in pages.
+  int64_t batches = op.getQuery().getType().getDimSize(0),
+          heads = op.getKey().getType().getDimSize(op.getHeadsDim());
+  if (ShapedType::isDynamic(batches) || ShapedType::isDynamic(heads) ||
+      op.isRagged())
     return true;
   return batches * heads >= cores;
 }
@@ -48,7 +50,9 @@ static bool hasHeadForEachCore(AttentionBackwardOp op, int64_t cores) {
 static bool wantsProductOfStatistics(AttentionBackwardOp op,
                                      TargetAttr target) {
   constexpr double least = 1.0 / (1 << 20);
-  return target.hasWgmma() && op.getScaleOrDefault() >= least &&
+  // What dropout drops of dP it does not drop of delta.
+  return target.hasWgmma() && !op.getDropoutP() &&
+         op.getScaleOrDefault() >= least &&
          op.getQuery().getType().getElementTypeBitWidth() == 16;
 }
 
@@ -62,6 +66,7 @@ static RecomputeAttr chooseRecompute(AttentionBackwardOp op, TargetAttr target,
     return RecomputeAttr::get(op.getContext(), outer, sum, statistics);
   };
   bool ofKeys = op.getDKey() || op.getDValue();
+  // What has no product loop but that of operands has a tile of queries.
   if (!ofKeys)
     return get(OuterLoop::Queries, GradientSum::Owned);
   if (target.isCPU())
@@ -70,29 +75,33 @@ static RecomputeAttr chooseRecompute(AttentionBackwardOp op, TargetAttr target,
                : get(OuterLoop::Both, GradientSum::Owned);
   if (std::max(op.getQKHeadDim(), op.getVHeadDim()) > 128)
     return get(OuterLoop::Each, GradientSum::Added);
+  // Two gradients of large head dims beside two tiles of one size are too much.
   if (deterministic && op.getDQuery())
-    return get(OuterLoop::Both, GradientSum::Added);
+    return get(op.getMaskBlockSizes().second &&
+                       std::max(op.getQKHeadDim(), op.getVHeadDim()) > 64
+                   ? OuterLoop::Each
+                   : OuterLoop::Both,
+               GradientSum::Added);
   return get(OuterLoop::Keys, GradientSum::Added);
 }
 
-/// What a backward does not take yet, by the name that the op has for it.
+/// What a backward does not take, by the name that the op has for it.
 static StringRef findUntaken(AttentionBackwardOp op) {
-  if (op.isRagged())
-    return "cu_seqlens_q";
-  if (op.isPaged())
-    return "page_table";
-  if (op.getKvLengths())
-    return "kv_lengths";
-  if (op.getKeySliceAttr())
-    return "key_slice";
-  if (op.getSinks())
-    return "sinks";
-  if (op.getDropoutP())
-    return "dropout";
   if (op.getKeyScale() || op.getValueScale())
     return "keys or values of 8 bits";
-  if (op.getMaskBlockSizes().second)
-    return "#flash.block_sparse";
+  return "";
+}
+
+/// What it does not take on a GPU.
+static StringRef findUntakenByGPU(AttentionBackwardOp op) {
+  if (!op.getDOperands().empty())
+    return "gradients for score_operands and captures";
+  if (op.getDSinks())
+    return "a gradient for sinks";
+  if (op.getKeySliceAttr())
+    return "key_slice";
+  if (op.isPaged())
+    return "page_table";
   return "";
 }
 
@@ -111,6 +120,10 @@ static LogicalResult checkRecompute(AttentionBackwardOp op, TargetAttr target) {
            << "has sum = added, by which blocks of keys add to memory at the "
               "same time: on a CPU write #flash.recompute<outer = keys, sum = "
               "owned>, or <outer = both>";
+  if (op.getDeterministic() && !op.hasFixedOrder())
+    return op.emitOpError()
+           << "is deterministic, but has sum = added, by which blocks of keys "
+              "add in any order: write #flash.recompute<outer = both>";
   if (recompute.getSum() == GradientSum::Owned &&
       recompute.getOuter() == OuterLoop::Keys && !target.isCPU())
     return op.emitOpError()
@@ -149,8 +162,16 @@ struct ScheduleRecomputePass
                          << " yet; the forward does";
         return WalkResult::interrupt();
       }
+      if (StringRef untaken = findUntakenByGPU(op);
+          !untaken.empty() && !description->isCPU()) {
+        op.emitOpError() << "does not take " << untaken
+                         << " on a GPU yet: compile it for a CPU, or leave its "
+                            "arguments out by wrt = [...]";
+        return WalkResult::interrupt();
+      }
       if (!op.getRecompute())
-        op.setRecomputeAttr(chooseRecompute(op, *description, deterministic));
+        op.setRecomputeAttr(chooseRecompute(
+            op, *description, deterministic || op.getDeterministic()));
       LDBG() << "backward at " << op.getLoc() << ": " << op.getRecomputeAttr();
       return checkRecompute(op, *description);
     });

@@ -19,8 +19,10 @@
 //   dq, scaled and rounded                                 BackwardRows.cpp
 //
 // which is BackwardByKeys.cpp; `outer = queries` is a forall over blocks of
-// queries around a loop over keys, for dq alone (BackwardByQueries.cpp). Which
-// loops there are is said by BackwardWalk.
+// queries around a loop over keys, for dq alone (BackwardByQueries.cpp). What
+// score functions read has a loop of its own (BackwardOperands.cpp), and so
+// have sinks (BackwardSinks.cpp). Which loops there are is said by
+// BackwardWalk.
 //
 //===----------------------------------------------------------------------===//
 
@@ -47,7 +49,11 @@ BackwardProblem::BackwardProblem(RewriterBase &rewriter, AttentionBackwardOp op,
   numQueries = index.dim(op.getQuery(), length);
   numKeys = index.dim(op.getKey(), length);
   group = index.div(queryHeads, index.max(keyHeads, index.constant(1)));
-  paddedQueries = walk.padQueries(index, numQueries);
+  if (queryTiles().areCut() || op.isRagged())
+    paddedQueries = index.mul(countTiles(/*ofKeys=*/false),
+                              index.constant(walk.statisticsRows));
+  else
+    paddedQueries = walk.padQueries(index, numQueries);
   kvOffset = op.getKvOffset() ? op.getKvOffset() : index.constant(0);
   qOffset = op.getQOffset()
                 ? op.getQOffset()
@@ -71,10 +77,6 @@ void BackwardProblem::setSchedule(scf::ForallOp loop, ScheduleAttr given,
   hasFailed |= failed(flash::setSchedule(loop, given, contents));
 }
 
-Value BackwardProblem::countQueryBlocks() {
-  return index.ceilDiv(numQueries, rows);
-}
-
 OpFoldResult BackwardProblem::existing(Value first, Value count, int64_t most) {
   std::optional<int64_t> known = getConstantIntValue(count);
   if (known && *known % most == 0)
@@ -85,7 +87,16 @@ OpFoldResult BackwardProblem::existing(Value first, Value count, int64_t most) {
 
 SmallVector<Value> BackwardTiler::tile() {
   Value dQuery, dKey, dValue;
+  SmallVector<Value> dOperands;
   for (const BackwardLoop &of : p.walk.loops) {
+    if (of.operands) {
+      BackwardProblem ofLoop = p.withBlocksOf(of.m, of.n);
+      dOperands = BackwardTiler(ofLoop, statistics).loopOverOperands(of);
+      p.hasFailed |= ofLoop.hasFailed;
+      if (p.hasFailed)
+        return {};
+      continue;
+    }
     if (!of.keysOutside) {
       BackwardProblem ofLoop = p.withBlocksOf(of.m, of.n);
       dQuery = BackwardTiler(ofLoop, statistics).loopOverQueryBlocks(of);
@@ -109,6 +120,9 @@ SmallVector<Value> BackwardTiler::tile() {
   for (Value gradient : {dQuery, dKey, dValue})
     if (gradient)
       results.push_back(gradient);
+  if (op.getDSinks())
+    results.push_back(buildSinkGradient(rewriter, op));
+  results.append(dOperands);
   for (auto [result, type] : llvm::zip_equal(results, op->getResultTypes()))
     result = rewriter.createOrFold<tensor::CastOp>(loc, type, result);
   return results;
@@ -118,12 +132,22 @@ SmallVector<Value> BackwardTiler::tile() {
 static SmallVector<Value> zeroGradients(RewriterBase &rewriter,
                                         AttentionBackwardOp op) {
   SmallVector<Value> results;
-  for (auto [result, input] :
-       {std::pair<Value, Value>{op.getDQuery(), op.getQuery()},
-        {op.getDKey(), op.getKey()},
-        {op.getDValue(), op.getValue()}}) {
+  SmallVector<std::pair<Value, Value>> gradients{
+      {op.getDQuery(), op.getQuery()},
+      {op.getDKey(), op.getKey()},
+      {op.getDValue(), op.getValue()},
+      {op.getDSinks(), op.getSinks()}};
+  for (auto [gradient, operand] :
+       llvm::zip(op.getDOperands(), op.getOperandsOfGradients()))
+    gradients.emplace_back(gradient, operand);
+  for (auto [result, input] : gradients) {
     if (!result)
       continue;
+    // A sink is seen by rows that see no key.
+    if (result == op.getDSinks()) {
+      results.push_back(buildSinkGradient(rewriter, op));
+      continue;
+    }
     Location loc = op.getLoc();
     Type element = getElementTypeOrSelf(input.getType());
     Value empty = tensor::EmptyOp::create(
@@ -143,6 +167,14 @@ SmallVector<Value> flash::tileBackward(RewriterBase &rewriter,
                                        ScheduleAttr schedule) {
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
+  if (op.isPaged()) {
+    AttentionBackwardOp ofRows = gatherPages(rewriter, op);
+    SmallVector<Value> results = tileBackward(rewriter, ofRows, schedule);
+    if (!results.empty())
+      scatterPages(rewriter, op, results);
+    rewriter.eraseOp(ofRows);
+    return results;
+  }
   if (seesNothing(op))
     return zeroGradients(rewriter, op);
   BackwardProblem problem(rewriter, op, schedule);

@@ -1,29 +1,8 @@
 !t = tensor<1x4x64x64xbf16>
+!n = tensor<1x4x64x64xi8>
 !l = tensor<1x4x64xf32>
-func.func @sinks(%t: !t, %l: !l, %s: tensor<4xf32>) -> !t {
-  %r = flash.attention_backward %t, %t, %t, %t, %l, %t sinks(%s : tensor<4xf32>) : !t, !t, !t, !t, !l, !t -> query !t
-  return %r : !t
-}
-// -----
-!t = tensor<1x4x64x64xbf16>
-!l = tensor<1x4x64xf32>
-func.func @dropout(%t: !t, %l: !l, %s: i64) -> !t {
-  %r = flash.attention_backward %t, %t, %t, %t, %l, %t dropout(%s, %s) {dropout_p = 0.5 : f32} : !t, !t, !t, !t, !l, !t -> query !t
-  return %r : !t
-}
-// -----
-!t = tensor<1x4x64x64xbf16>
-!l = tensor<1x4x64xf32>
-func.func @lengths(%t: !t, %l: !l, %s: tensor<1xi32>) -> !t {
-  %r = flash.attention_backward %t, %t, %t, %t, %l, %t kv_lengths(%s : tensor<1xi32>) : !t, !t, !t, !t, !l, !t -> query !t
-  return %r : !t
-}
-// -----
-!t = tensor<1x4x64x64xbf16>
-!l = tensor<1x4x64xf32>
-func.func @lists(%t: !t, %l: !l, %n: tensor<1x1x1xi32>, %i: tensor<1x1x1x1xi32>) -> !t {
-  %r = flash.attention_backward %t, %t, %t, %t, %l, %t mask_operands(%n, %i, %n, %i : tensor<1x1x1xi32>, tensor<1x1x1x1xi32>, tensor<1x1x1xi32>, tensor<1x1x1x1xi32>)
-      {mask = #flash.block_sparse<bq = 64, bk = 64>} : !t, !t, !t, !t, !l, !t -> query !t
+func.func @narrow(%t: !t, %n: !n, %l: !l, %s: tensor<4xf32>) -> !t {
+  %r = flash.attention_backward %t, %n, %n, %t, %l, %t key_scale(%s : tensor<4xf32>) value_scale(%s : tensor<4xf32>) : !t, !n, !n, !t, !l, !t -> query !t
   return %r : !t
 }
 // -----

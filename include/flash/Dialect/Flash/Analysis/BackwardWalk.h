@@ -28,13 +28,15 @@ struct BackwardLoop {
   bool keysOutside;
   bool query, key, value;
   int64_t m, n;
+  /// Whether it gives the gradients of what score functions read, and no other.
+  bool operands = false;
 
   /// Whether blocks of keys add to the gradient for the queries, which is
   /// scaled and rounded after the loop.
   bool addsToQueries() const { return keysOutside && query; }
   /// Two products compute the scores and their gradients again; of the gradient
   /// for the values alone the second is not needed.
-  bool needsScoreGradients() const { return query || key; }
+  bool needsScoreGradients() const { return query || key || operands; }
 };
 
 /// The rows of queries that see a block of keys, for all heads of a group.
@@ -55,6 +57,8 @@ public:
   /// Queries of a block of the loop that computes statistics: whole blocks of
   /// each loop that reads them.
   int64_t statisticsRows = 0;
+  /// Queries and keys of the blocks that the mask's lists number; 0 without.
+  std::pair<int64_t, int64_t> listed;
   /// Query heads that share a key head, where types say how many.
   std::optional<int64_t> group;
 

@@ -32,6 +32,18 @@ template <typename Number> struct ListedTile {
   Number first, toEnd;
 };
 
+/// A slice of `count` keys.
+template <typename Index>
+KeySlice<typename Index::Number> sliceKeys(Index &index, SliceAttr slice,
+                                           typename Index::Number count) {
+  auto units = index.ceilDiv(count, slice.getUnit());
+  auto each = index.mul(index.ceilDiv(units, slice.getOf()),
+                        index.constant(slice.getUnit()));
+  auto before =
+      index.min(count, index.mul(each, index.constant(slice.getPart())));
+  return {before, index.min(each, index.sub(count, before))};
+}
+
 class KeyWalk {
 public:
   KeyWalk(AttentionOp op, TilingAttr tiling);
@@ -83,12 +95,7 @@ public:
   template <typename Index>
   KeySlice<typename Index::Number>
   sliceKeys(Index &index, typename Index::Number count) const {
-    auto units = index.ceilDiv(count, slice.getUnit());
-    auto each = index.mul(index.ceilDiv(units, slice.getOf()),
-                          index.constant(slice.getUnit()));
-    auto before =
-        index.min(count, index.mul(each, index.constant(slice.getPart())));
-    return {before, index.min(each, index.sub(count, before))};
+    return flash::sliceKeys(index, slice, count);
   }
 
   /// Whether the number of keys is known to be a multiple of `size`, above 0.

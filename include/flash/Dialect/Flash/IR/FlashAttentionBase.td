@@ -78,7 +78,8 @@ def Flash_AttentionOptions {
     Arg<OptionalAttr<Flash_ScheduleAttr>,
         "tiles and how they are worked on; chosen by flash-choose-schedule where absent">:$schedule,
     Arg<OptionalAttr<Flash_SliceAttr>,
-        "which of several slices of each batch's keys this attends to; all keys where absent">:$key_slice);
+        "which of several slices of each batch's keys this attends to; all keys where absent">:$key_slice,
+    Arg<UnitAttr, "whether gradients have the same bits in each run">:$deterministic);
   string format = [{
     (`q_offset` `(` $q_offset^ `)`)?
     (`kv_offset` `(` $kv_offset^ `)`)?

@@ -76,7 +76,7 @@ def Flash_RecomputeAttr : Flash_Attr<"Recompute", "recompute"> {
 def Flash_AttentionBackwardOp : Flash_Op<"attention_backward", [Pure, AttrSizedOperandSegments, AttrSizedResultSegments,
     IsolatedFromAbove, SingleBlock, AttentionOpInterface,
     DeclareOpInterfaceMethods<ReifyRankedShapedTypeOpInterface, ["reifyResultShapes"]>]> {
-  let summary = "Gradients of attention for its queries, keys and values";
+  let summary = "Gradients of attention for its queries, keys, values and other floats";
   let description = [{
     From the operands of a `flash.attention`, its results `output` and `lse`, and the
     gradient of a loss for them, `d_output` and (optional) `d_lse`, the gradients for
@@ -103,13 +103,28 @@ def Flash_AttentionBackwardOp : Flash_Op<"attention_backward", [Pure, AttrSizedO
     that see no key (lse = -inf) have the gradient 0 and give none. `d_output` has the
     query's element type; `output` may have f32, as of partial results.
 
-    The other operands, attributes and regions are those of `flash.attention`.
+    The other operands, attributes and regions are those of `flash.attention`. That
+    of `sinks` is the sum over all rows of exp(sink - lse) * -delta. A gradient for floats that score functions or regions read (a bias, slopes,
+    captures) is a result of its own: `operands_with_gradient` numbers those that
+    have one, counting through `score_operands` and then `captures`. It has its
+    operand's type, and the sum over all scores that read an element: broadcast
+    dimensions are summed. Scores are met in one order, so that the sums have the
+    same bits in each run.
+
+    `deterministic`: all gradients have the same bits in each run; the extra memory
+    still grows with the length alone. Without it blocks may add to dQ in any order
+    (`#flash.recompute`, `sum = added`).
 
     ```mlir
     %dq, %dk, %dv = flash.attention_backward %q, %k, %v, %o, %lse, %do {mask = #flash.causal}
         : tensor<1x8x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>,
           tensor<1x8x?x64xbf16>, tensor<1x8x?xf32>, tensor<1x8x?x64xbf16>
         -> query tensor<1x8x?x64xbf16> key tensor<1x2x?x64xbf16> value tensor<1x2x?x64xbf16>
+    %dslopes = flash.attention_backward %q, %k, %v, %o, %lse, %do score_operands(%slopes : tensor<8xf32>)
+        {scores = [#flash.alibi], operands_with_gradient = array<i64: 0>}
+        : tensor<1x8x?x64xbf16>, tensor<1x2x?x64xbf16>, tensor<1x2x?x64xbf16>,
+          tensor<1x8x?x64xbf16>, tensor<1x8x?xf32>, tensor<1x8x?x64xbf16>
+        -> operands tensor<8xf32>
     ```
 
     Source: Dao, FlashAttention-2 (arXiv 2307.08691), algorithm 2.
@@ -126,11 +141,15 @@ def Flash_AttentionBackwardOp : Flash_Op<"attention_backward", [Pure, AttrSizedO
     Flash_AttentionOptions.arguments,
     (ins
     Arg<OptionalAttr<Flash_RecomputeAttr>,
-        "what the backward computes again, and how gradients are added up; chosen by flash-schedule-recompute where absent">:$recompute));
+        "what the backward computes again, and how gradients are added up; chosen by flash-schedule-recompute where absent">:$recompute,
+    Arg<OptionalAttr<DenseI64ArrayAttr>,
+        "numbers of the score_operands, and after them the captures, of which d_operands are the gradients">:$operands_with_gradient));
   let results = (outs
     Res<Optional<Flash_Tensor4>, "gradient for Q, of its type">:$d_query,
     Res<Optional<Flash_KeyTensor4>, "gradient for K, of its type">:$d_key,
-    Res<Optional<Flash_KeyTensor4>, "gradient for V, of its type">:$d_value);
+    Res<Optional<Flash_KeyTensor4>, "gradient for V, of its type">:$d_value,
+    Res<Optional<Flash_HeadTensor>, "gradient for the sinks">:$d_sinks,
+    Res<Variadic<AnyRankedTensor>, "gradients for floats that scores read, each of its operand's type">:$d_operands);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
   let assemblyFormat = !strconcat([{
     $query `,` $key `,` $value `,` $output `,` $lse `,` $d_output (`d_lse` `(` $d_lse^ `:` type($d_lse) `)`)?
@@ -138,7 +157,18 @@ def Flash_AttentionBackwardOp : Flash_Op<"attention_backward", [Pure, AttrSizedO
     custom<Bodies>($scoreBody, $maskBody)
     `:` type($query) `,` type($key) `,` type($value) `,` type($output) `,` type($lse) `,` type($d_output)
     `->` (`query` type($d_query)^)? (`key` type($d_key)^)? (`value` type($d_value)^)?
+      (`sinks` type($d_sinks)^)? (`operands` type($d_operands)^)?
   }]);
+  let extraClassDeclaration = [{
+    /// The floats that score functions and regions may read, as
+    /// `operands_with_gradient` numbers them.
+    ::llvm::SmallVector<::mlir::Value> getReadOperands();
+    /// Whether what it recomputes, which is decided, gives the same bits in each
+    /// run.
+    bool hasFixedOrder();
+    /// The operand that each of `d_operands` is the gradient of.
+    ::llvm::SmallVector<::mlir::Value> getOperandsOfGradients();
+  }];
   let hasVerifier = 1;
   let hasRegionVerifier = 1;
   let hasCanonicalizer = 1;
@@ -170,6 +200,11 @@ def Flash_BackwardStepOp : Flash_Op<"backward_step", [Pure, AttrSizedOperandSegm
 
     `transposed`: scores are computed as keys x queries. Positions, place, origins
     and the other operands are those of `flash.online_attention`.
+
+    Two more results serve gradients of what score functions read: `scores`, the
+    products Q K^T before all that happens to them, and `d_scores`, the gradient for
+    what the score functions make of them: P * (dP - delta), 0 where a query does not
+    see a key, or there is none. Both have the form of scores.
   }];
   let arguments = !con((ins
     Arg<Flash_Tile, "queries: M x dqk, padded with 0">:$query,
@@ -190,7 +225,9 @@ def Flash_BackwardStepOp : Flash_Op<"backward_step", [Pure, AttrSizedOperandSegm
   let results = (outs
     Res<Optional<Flash_AccTile>, "d_query_in with the step's part">:$d_query,
     Res<Optional<Flash_AccTile>, "d_key_in with the step's part">:$d_key,
-    Res<Optional<Flash_AccTile>, "d_value_in with the step's part">:$d_value);
+    Res<Optional<Flash_AccTile>, "d_value_in with the step's part">:$d_value,
+    Res<Optional<Flash_AccTile>, "products Q K^T, before what happens to scores">:$scores_out,
+    Res<Optional<Flash_AccTile>, "gradient for what score functions make of them">:$d_scores);
   let regions = (region AnyRegion:$scoreBody, AnyRegion:$maskBody);
   let assemblyFormat = !strconcat([{
     `ins` `(` $query `,` $key `,` $value `,` $d_output `,` $lse `,` $delta `:`
@@ -201,6 +238,7 @@ def Flash_BackwardStepOp : Flash_Op<"backward_step", [Pure, AttrSizedOperandSegm
     (`d_value` `(` $d_value_in^ `:` type($d_value_in) `)`)?
   }], Flash_StepOptions.format, [{
     `->` (`query` type($d_query)^)? (`key` type($d_key)^)? (`value` type($d_value)^)?
+      (`scores` type($scores_out)^)? (`d_scores` type($d_scores)^)?
   }]);
   let extraClassDeclaration = [{
     /// What the interfaces of masks and score functions are given.

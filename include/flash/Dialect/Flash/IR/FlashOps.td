@@ -117,6 +117,10 @@ def Flash_AttentionOp : Flash_Op<"attention", [Pure, AttrSizedOperandSegments, I
     one of them): each element is multiplied by `key_scale` or `value_scale` of its
     key head, which is there exactly where it has 8 bits.
 
+    **Deterministic.** A forward has the same bits in each run; `deterministic` asks
+    the same of its gradients, and `flash-differentiate` passes it on to
+    `flash.attention_backward`.
+
     Source: Dao et al., FlashAttention (arXiv 2205.14135) and FlashAttention-2 (arXiv 2307.08691).
   }];
   let arguments = !con((ins

@@ -85,12 +85,13 @@ def ScheduleRecompute : Pass<"flash-schedule-recompute", "::mlir::func::FuncOp">
   let description = [{
     Gives each `flash.attention_backward` that has none its `recompute` attribute:
     which loop is outside, and how gradients are added up. An attribute that is there
-    is kept, and checked: a gradient that the loop outside cannot give is an error.
+    is kept, and checked: a gradient that the loop outside cannot give is an error,
+    and so is one in any order of an op that is `deterministic`.
 
     | target | gradients | |
     |---|---|---|
     | GPU | dQ with dK or dV | `outer = keys, sum = added`: five products, dQ in f32 in device memory |
-    | GPU, `deterministic` | the same | `outer = both`: seven products, each sum in a fixed order |
+    | GPU, `deterministic` (the op's, or this pass's) | the same | `outer = both`: seven products, each sum in a fixed order |
     | GPU, head dims over 128 | any | `outer = each`: registers hold one gradient of a tile |
     | CPU | the same | `outer = keys, sum = owned`: one thread walks all keys of a head |
     | CPU, fewer heads than cores | the same | `outer = both`: more blocks than heads |
