@@ -391,11 +391,7 @@ static bool canPack(const Draw &draw) {
 
 /// Whether a backward takes all of it.
 static bool canDifferentiate(const Draw &draw) {
-  return !draw.sinks && draw.dropout.empty() && !draw.sequences &&
-         !draw.kvLengths && !draw.pageSize && !draw.keyType &&
-         !draw.valueType && llvm::none_of(draw.mask, [](const Mask &mask) {
-           return countKind(mask, Mask::BlockSparse) > 0;
-         });
+  return !draw.keyType && !draw.valueType;
 }
 
 bool fuzz::isLegal(const Draw &draw) {
@@ -467,6 +463,7 @@ static void drawGradients(Draw &draw) {
   for (int64_t i = 0; i < 3; ++i)
     if (which >> i & 1)
       draw.gradients += "qkv"[i];
+  draw.ofExtras = random.chance(0.5);
   draw.recompute = random.of<const char *>(
       {"", "outer = keys, sum = owned", "outer = both", "outer = each"});
   if (draw.gradients == "q" && random.chance(0.5))

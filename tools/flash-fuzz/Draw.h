@@ -173,6 +173,8 @@ struct Draw {
   /// Of which of Q, K and V gradients are asked for; empty: of none. What the
   /// backward computes again, and its tiles; empty for the compiler's choice.
   std::string gradients, recompute, backwardSchedule;
+  /// Whether sinks, slopes, biases and captures have gradients, too.
+  bool ofExtras = false;
 
   /// 0: not ragged.
   int64_t sequences = 0;

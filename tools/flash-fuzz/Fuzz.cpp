@@ -243,7 +243,7 @@ void Fuzzer::report(const Failure &failure) {
     os << kernel.describe(shape) << ";";
   if (kernel.splitKV)
     os << " --split-kv=" << kernel.splitKV;
-  if (!kernel.gradients.empty())
+  if (kernel.hasGradients())
     os << "\n  gradients: " << kernel.gradients << " " << kernel.recompute
        << (kernel.backwardSchedule.empty()
                ? ""

@@ -42,8 +42,12 @@ static double slackOf(const Draw &draw) {
   // differ they are one.
   if (draw.scale == "0.0")
     slack *= 2;
-  // Parts are merged by exp(LSE), and f32 knows an LSE of 200 to 1e-5.
-  if (draw.splitKV && draw.type == rt::DType::F32)
+  // Parts are merged by exp(LSE), and gradients made of exp(S - LSE); f32 knows
+  // an LSE of 200, which sinks and score functions make, to 1e-5.
+  bool hasGradients = !draw.gradients.empty() || draw.ofExtras,
+       isLarge = draw.sinks || !draw.scores.empty();
+  if ((draw.splitKV || (hasGradients && isLarge)) &&
+      draw.type == rt::DType::F32)
     slack *= 2;
   return slack;
 }
@@ -59,7 +63,7 @@ Outcome fuzz::runDraw(const Draw &draw, const FuzzOptions &options) {
   Outcome outcome;
   if (rt::Status status = runner.compile(); status.failed()) {
     // A region may hold what has no derivative.
-    if (!draw.gradients.empty() &&
+    if (kernel.hasGradients() &&
         llvm::StringRef(status.message()).contains("has no derivative"))
       return outcome;
     outcome.kind = "compile";

@@ -231,6 +231,10 @@ Kernel ProgramBuilder::build() {
     kernel.region += printRegion(draw, /*ofScore=*/true) + " ";
   if (!draw.maskRegion.empty())
     kernel.region += printRegion(draw, /*ofScore=*/false);
+  if (draw.ofExtras)
+    for (const Extra &extra : kernel.extras)
+      if (rt::isFloat(extra.element))
+        kernel.gradientsOfExtras.push_back(extra.name);
   return std::move(kernel);
 }
 

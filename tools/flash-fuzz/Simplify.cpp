@@ -114,9 +114,11 @@ void Simplifier::features() {
   if (!draw.gradients.empty())
     add([](Draw &copy) {
       copy.gradients.clear();
+      copy.ofExtras = false;
       copy.recompute.clear();
       copy.backwardSchedule.clear();
     });
+  set(&Draw::ofExtras, false);
   set(&Draw::recompute, std::string());
   set(&Draw::backwardSchedule, std::string());
   if (draw.gradients.size() > 1)

@@ -71,7 +71,7 @@ Status CaseRunner::compile() {
   if (entry.failed())
     return entry.status();
   func = forward = *entry;
-  if (!kernel.gradients.empty()) {
+  if (kernel.hasGradients()) {
     Result<mlir::func::FuncOp> both = addGradients(kernel, func);
     if (both.failed())
       return both.status();
@@ -216,7 +216,7 @@ Status CaseRunner::makeOperands(const Shape &shape, Operands &operands) const {
 /// Operands of a backward: gradients for the kernel's results.
 Status CaseRunner::addResultGradients(const Shape &shape, uint64_t seed,
                                       Operands &operands) const {
-  if (kernel.gradients.empty())
+  if (!kernel.hasGradients())
     return Status::success();
   int64_t heads = kernel.dynamicHeads ? shape.heads : kernel.heads;
   std::vector<int64_t> output = inputShapes(shape)[0];

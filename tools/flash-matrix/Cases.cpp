@@ -39,9 +39,28 @@ std::string Kernel::name() const {
     os << " " << feature;
   if (!gradients.empty())
     os << " gradients=" << gradients;
+  for (const std::string &extra : gradientsOfExtras)
+    os << " gradient=" << extra;
   if (!recompute.empty())
     os << " " << recompute;
   return text;
+}
+
+/// The numbers of the arguments that have gradients.
+static std::vector<size_t> findArguments(const Kernel &kernel) {
+  std::vector<size_t> numbers;
+  for (char letter : kernel.gradients)
+    numbers.push_back(std::string("qkv").find(letter));
+  for (const std::string &name : kernel.gradientsOfExtras) {
+    size_t number = 3 + 2 * kernel.offsets + 2 * kernel.seeds;
+    for (const Extra &extra : kernel.extras) {
+      if (extra.name == name)
+        break;
+      ++number;
+    }
+    numbers.push_back(number);
+  }
+  return numbers;
 }
 
 std::string Kernel::program() const {
@@ -84,9 +103,9 @@ std::string Kernel::program() const {
   for (const Extra &extra : extras)
     parameters += ", %" + extra.name + ": " + extra.type;
   std::string wrt;
-  for (char operand : gradients)
-    wrt += (wrt.empty() ? "attributes {wrt = [" : ", ") +
-           std::to_string(std::string("qkv").find(operand));
+  for (size_t argument : findArguments(*this))
+    wrt +=
+        (wrt.empty() ? "attributes {wrt = [" : ", ") + std::to_string(argument);
   if (!wrt.empty())
     wrt += "]} ";
   return "func.func @f(%q: " + q + ", %k: " + k + ", %v: " + v +
@@ -262,6 +281,8 @@ std::vector<Kernel> matrix::makeKernels(bool large) {
     for (Kernel &kernel : makeHopperKernels(type))
       add(std::move(kernel));
     for (Kernel &kernel : makeUnseenKernels(type))
+      add(std::move(kernel));
+    for (Kernel &kernel : makeBackwardFeatureKernels(type))
       add(std::move(kernel));
     for (Kernel &kernel : makeBackwardKernels(type))
       add(std::move(kernel));

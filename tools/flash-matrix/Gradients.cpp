@@ -59,8 +59,11 @@ matrix::describeResult(const Kernel &kernel, size_t index) {
     return {"o", reference::ResultKind::Output};
   if (kernel.lse && index == 1)
     return {"lse", reference::ResultKind::Lse};
-  return {std::string("d") + kernel.gradients.at(index - 1 - kernel.lse),
-          reference::ResultKind::Gradient};
+  size_t number = index - 1 - kernel.lse, letters = kernel.gradients.size();
+  std::string of = number < letters
+                       ? std::string(1, kernel.gradients[number])
+                       : kernel.gradientsOfExtras.at(number - letters);
+  return {"d" + of, reference::ResultKind::Gradient};
 }
 
 bool matrix::isRepeatable(const Kernel &kernel, const MatrixOptions &options,

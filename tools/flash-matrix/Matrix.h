@@ -74,9 +74,11 @@ struct Kernel {
   /// Text of the scale; empty for the default.
   std::string scale;
   int64_t splitKV = 0;
-  /// Of which of Q, K and V (`qkv`, `k`, ...) gradients are results, too;
-  /// gradients for all results are operands then. Empty: the forward alone.
+  /// Of which of Q, K and V (`qkv`, `k`, ...), and of which extras, gradients
+  /// are results, too; gradients for all results are operands then. Both empty:
+  /// the forward alone.
   std::string gradients;
+  std::vector<std::string> gradientsOfExtras;
   /// What the backward computes again, as `outer = both`, and fields of its
   /// schedule; empty for the compiler's choice.
   std::string recompute, backwardSchedule;
@@ -88,6 +90,9 @@ struct Kernel {
   /// Inputs are such that results are NaN where the reference's are.
   bool nanAsReference = false;
 
+  bool hasGradients() const {
+    return !gradients.empty() || !gradientsOfExtras.empty();
+  }
   rt::DType keyElement() const { return keyType.value_or(type); }
   rt::DType valueElement() const { return valueType.value_or(type); }
 
@@ -124,6 +129,9 @@ std::vector<Kernel> makeHopperKernels(rt::DType type);
 
 /// Kernels that give gradients, too, of one element type.
 std::vector<Kernel> makeBackwardKernels(rt::DType type);
+
+/// Kernels of the other makers that give gradients.
+std::vector<Kernel> makeBackwardFeatureKernels(rt::DType type);
 
 /// Kernels whose masks hide keys and values that are spoilt, of one element
 /// type.
