@@ -397,7 +397,11 @@ Status Interpreter::visit(AttentionBackwardOp op) {
       return;
     }
     status = bind(gradient, std::move(*array), element);
-    if (status.failed() || !sizes)
+    if (status.failed())
+      return;
+    // Elements share what the deltas of rows are off by: no more than one draw.
+    std::get<Tensor>(values[gradient]).queryRows = 1;
+    if (!sizes)
       return;
     Result<Array> magnitudes = toArray(DType::F64, *sizes);
     if (magnitudes.failed()) {
