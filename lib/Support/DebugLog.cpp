@@ -36,3 +36,11 @@ void flash::registerDebugOnly() {
       cl::callback([](const std::string &type) { enableType(type); }));
 #endif
 }
+
+bool flash::isLogged(const char *type) {
+#if defined(FLASH_DEBUG_LOG) || !defined(NDEBUG)
+  return llvm::DebugFlag && llvm::isCurrentDebugType(type);
+#else
+  return false;
+#endif
+}

@@ -44,6 +44,9 @@ namespace flash {
 /// The option --debug-only of a tool, where LLVM itself has none. Called before
 /// the command line is parsed; afterwards nothing logs without the option.
 void registerDebugOnly();
+
+/// Whether what is logged under this type is shown; false where nothing is.
+bool isLogged(const char *type);
 } // namespace flash
 
 #endif // FLASH_SUPPORT_DEBUGLOG_H

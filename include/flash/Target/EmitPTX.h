@@ -39,7 +39,7 @@ struct KernelCode {
 
 struct CompiledKernels {
   std::vector<KernelCode> modules; ///< in the order of the gpu.modules
-  /// Until the last PTX was there, and from then until the last cubin.
+  /// The time for all, as the two steps of each share it.
   double emitMilliseconds = 0, assembleMilliseconds = 0;
 };
 

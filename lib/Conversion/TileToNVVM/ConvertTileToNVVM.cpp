@@ -146,6 +146,7 @@ struct ConvertTileToNVVMPass
     scf::populateSCFStructuralTypeConversionsAndLegality(converter, patterns,
                                                          target);
     target.addIllegalDialect<FlashTileDialect>();
+    target.addLegalOp<InlinePtxOp>();
     target.addDynamicallyLegalOp<gpu::GPUFuncOp>([&](gpu::GPUFuncOp kernel) {
       return converter.isSignatureLegal(kernel.getFunctionType());
     });

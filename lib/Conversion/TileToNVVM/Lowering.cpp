@@ -182,14 +182,10 @@ SmallVector<Value> Emitter::ptx(TypeRange results, StringRef text,
   if (results.size() == 1)
     return {createAsm(*this, results, text, constraints, operands, sideEffects)
                 .getRes()};
-  Type packed =
-      LLVM::LLVMStructType::getLiteral(getContext(), llvm::to_vector(results));
-  Value all = createAsm(*this, packed, text, constraints, operands, sideEffects)
-                  .getRes();
-  SmallVector<Value> values;
-  for (size_t i = 0; i < results.size(); ++i)
-    values.push_back(LLVM::ExtractValueOp::create(*this, all, i));
-  return values;
+  return llvm::to_vector_of<Value>(InlinePtxOp::create(*this, results, text,
+                                                       constraints, operands,
+                                                       sideEffects)
+                                       .getResults());
 }
 
 Value Emitter::pin(Value number) {

@@ -14,6 +14,8 @@
 
 #include "flash/Target/EmitPTX.h"
 
+#include "TranslateInlinePtx.h"
+
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/GPU/GPUToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -125,8 +127,10 @@ FailureOr<std::string> flash::emitPTX(gpu::GPUModuleOp kernels,
   llvm::SmallString<0> text;
   llvm::raw_svector_ostream os(text);
   llvm::legacy::PassManager passes;
+  // The translation has verified the module.
   if (machine->addPassesToEmitFile(passes, os, nullptr,
-                                   llvm::CodeGenFileType::AssemblyFile))
+                                   llvm::CodeGenFileType::AssemblyFile,
+                                   /*DisableVerify=*/true))
     return kernels.emitError("LLVM cannot emit PTX for ") << target;
   passes.run(*module);
   return text.str().str();
@@ -151,4 +155,5 @@ void flash::registerEmitPTXInterfaces(DialectRegistry &registry) {
   registerGPUDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
   registerNVVMDialectTranslation(registry);
+  registerInlinePtxTranslation(registry);
 }

@@ -110,7 +110,7 @@ CompileObserver *PassManagerOptions::getObserver() {
   bool given = false;
   for (auto [name, option] : llvm::cl::getRegisteredOptions()) {
     // Who looks at the cache's decisions wants it asked.
-    if (name == kLogOption && llvm::isCurrentDebugType("flash-cache"))
+    if (name == kLogOption && isLogged("flash-cache"))
       continue;
     given |= llvm::is_contained(option->Categories, &category) &&
              option->getNumOccurrences() > 0;

@@ -40,10 +40,10 @@ gpu.module @kernels {
   // 24 columns: two blocks of 8 at once, then one.
   // CHECK-LABEL: gpu.func @narrow
   // CHECK-COUNT-2: ldmatrix.sync.aligned.m8n8.x4.shared.b16
-  // CHECK-COUNT-2: asm "mma.sync
+  // CHECK-COUNT-2: inline_ptx "mma.sync
   // CHECK: ldmatrix.sync.aligned.m8n8.x2.shared.b16
-  // CHECK-COUNT-1: asm "mma.sync
-  // CHECK-NOT: asm "mma.sync
+  // CHECK-COUNT-1: inline_ptx "mma.sync
+  // CHECK-NOT: inline_ptx "mma.sync
   // CHECK: llvm.store
   gpu.func @narrow(%m: memref<64x32xbf16>, %o: memref<64x24xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index

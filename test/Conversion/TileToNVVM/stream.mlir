@@ -38,7 +38,7 @@ gpu.module @kernels {
   // CHECK-LABEL: gpu.func @rows
   gpu.func @rows(%m: memref<64x32xbf16>, %o: memref<64x32xbf16>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %c0 = arith.constant 0 : index
-    // CHECK-COUNT-2: llvm.inline_asm has_side_effects "mov.b32 $0, 1065369472;\0Amov.b32 $1, 1065369472;\0Amov.b32 $2, 1065369472;\0Amov.b32 $3, 1065369472;\0A@$5 ld.global.v4.b32 {$0, $1, $2, $3}, [$4 + 0];", "=&r,=&r,=&r,=&r,l,b,~{memory}"
+    // CHECK-COUNT-2: flash_tile.inline_ptx "mov.b32 $0, 1065369472;\0Amov.b32 $1, 1065369472;\0Amov.b32 $2, 1065369472;\0Amov.b32 $3, 1065369472;\0A@$5 ld.global.v4.b32 {$0, $1, $2, $3}, [$4 + 0];", "=&r,=&r,=&r,=&r,l,b,~{memory}"
     %h = flash_tile.fetch %m[%c0, %c0] rows(%n) {alignment = 16 : i64, padding = 1.0 : bf16} : memref<64x32xbf16> -> !half
     // CHECK: scf.if
     // CHECK: llvm.store %{{.*}} : vector<8xbf16>, !llvm.ptr<1>
@@ -53,7 +53,7 @@ gpu.module @kernels {
     %c0 = arith.constant 0 : index
     %c30 = arith.constant 30 : index
     // CHECK-COUNT-2: llvm.load %{{.*}} {alignment = 8 : i64} : !llvm.ptr<1> -> vector<2xi32>
-    // CHECK-COUNT-2: llvm.inline_asm {{.*}}ld.global.v2.b32 {$0, $1}, [$2 +
+    // CHECK-COUNT-2: flash_tile.inline_ptx {{.*}}ld.global.v2.b32 {$0, $1}, [$2 +
     %h = flash_tile.fetch %m[%c0, %c0] cols(%c30) {alignment = 8 : i64} : memref<64x30xf32> -> !quad
     // CHECK-COUNT-8: llvm.store %{{.*}} : vector<2xf32>, !llvm.ptr<1>
     flash_tile.store %h, %o[%c0, %c0] cols(%c30) {alignment = 8 : i64} : !quad, memref<64x30xf32>

@@ -69,7 +69,7 @@ static StringRef reasonAgainst(Operation *op, int level) {
   default:
     if (isa<FlashDialect>(op->getDialect()))
       return "should have been lowered";
-    if (inKernel && !isTarget(op))
+    if (inKernel && !isTarget(op) && !isa<tile::InlinePtxOp>(op))
       return "is not of the target's dialects (llvm, nvvm, gpu)";
     return "";
   }

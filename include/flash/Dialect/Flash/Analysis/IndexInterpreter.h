@@ -18,6 +18,7 @@
 
 #include "flash/Dialect/Flash/IR/Flash.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 #include <memory>
 #include <optional>

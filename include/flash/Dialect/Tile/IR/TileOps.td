@@ -19,6 +19,7 @@ include "flash/Dialect/Tile/IR/TileProductOps.td"
 include "flash/Dialect/Tile/IR/TileFragmentOps.td"
 include "flash/Dialect/Tile/IR/TileRoleOps.td"
 include "flash/Dialect/Tile/IR/TileStreamOps.td"
+include "flash/Dialect/Tile/IR/TilePTXOps.td"
 
 //===----------------------------------------------------------------------===//
 // Host
