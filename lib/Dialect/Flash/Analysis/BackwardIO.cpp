@@ -118,9 +118,7 @@ private:
 };
 } // namespace
 
-/// What a backward does that is not modelled: where data say which rows there
-/// are, or which blocks are met, and sums for other operands.
-static StringRef findUnmodelled(AttentionBackwardOp op) {
+StringRef flash::findUnmodelledIO(AttentionBackwardOp op) {
   if (op.isRagged())
     return "cu_seqlens_q";
   if (op.isPaged())
@@ -139,7 +137,7 @@ static StringRef findUnmodelled(AttentionBackwardOp op) {
 }
 
 LogicalResult BackwardModel::readSizes() {
-  if (StringRef unmodelled = findUnmodelled(op); !unmodelled.empty())
+  if (StringRef unmodelled = findUnmodelledIO(op); !unmodelled.empty())
     return op.emitError() << "has " << unmodelled
                           << ", of which the IO report knows nothing in a "
                              "backward; of the forward it does";

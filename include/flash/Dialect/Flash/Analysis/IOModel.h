@@ -131,6 +131,11 @@ struct FunctionIO {
   OperandIO total;
 };
 
+/// What a backward does that the report does not model, an error of analyzeIO:
+/// where data say which rows there are or which blocks are met, and gradients
+/// of other operands. Empty where all is modelled.
+llvm::StringRef findUnmodelledIO(AttentionBackwardOp op);
+
 /// What a function at L0, whose ops have schedules, moves when it is called
 /// with `arguments`. Errors are diagnostics at the op.
 llvm::FailureOr<FunctionIO> analyzeIO(mlir::func::FuncOp func,
