@@ -325,6 +325,7 @@ suite_asan() {
   # Other mutants for each commit: what did not change since it passed is not run again, these are.
   matrix mutants test/mutate.py --build=build-asan --seed="$(commit_seed 3)" --batches="$(of 80 4000)"
   seen asan build-asan/bin build-asan/unittests/bin test && return
+  find_tools
   run_lit asan asan check-flash
   remember
 }

@@ -239,13 +239,6 @@ struct AllReduceLowering : TilePattern<AllReduceOp> {
              "=f,r,~{memory}", address)
         .front();
   }
-  static void onlyWhere(Emitter &e, Value condition,
-                        llvm::function_ref<void()> body) {
-    auto once = scf::IfOp::create(e, condition, /*withElseRegion=*/false);
-    OpBuilder::InsertionGuard guard(e);
-    e.setInsertionPointToStart(once.thenBlock());
-    body();
-  }
 };
 
 struct AnyLowering : TilePattern<AnyOp> {

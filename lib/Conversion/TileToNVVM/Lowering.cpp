@@ -315,6 +315,14 @@ Value flash::tile::pack(Emitter &e, ArrayRef<Value> elements,
   return e.bundle(pairs);
 }
 
+void flash::tile::onlyWhere(Emitter &e, Value condition,
+                            llvm::function_ref<void()> body) {
+  auto once = scf::IfOp::create(e, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(e);
+  e.setInsertionPointToStart(once.thenBlock());
+  body();
+}
+
 Value flash::tile::getCachePolicy(Emitter &e, CacheHint hint) {
   return e.i64(hint == CacheHint::EvictFirst ? 0x12F0000000000000
                                              : 0x14F0000000000000);

@@ -154,6 +154,10 @@ llvm::SmallVector<mlir::Value> unpackWide(Emitter &e, mlir::Value lowered,
 mlir::Value pack(Emitter &e, llvm::ArrayRef<mlir::Value> elements,
                  FragmentType type);
 
+/// Runs `body` in the lanes for which the condition holds.
+void onlyWhere(Emitter &e, mlir::Value condition,
+               llvm::function_ref<void()> body);
+
 /// Address of the ring's stage for an iteration, and of its barriers. Copies
 /// say that they have landed; where nobody watches, this is that it is full.
 struct StageAddress {

@@ -66,15 +66,6 @@ static Value isZero(Emitter &e, Value number) {
                                        e.i32(0));
 }
 
-/// Runs `body` in the lanes for which the condition holds.
-static void onlyWhere(Emitter &e, Value condition,
-                      llvm::function_ref<void()> body) {
-  auto once = scf::IfOp::create(e, condition, /*withElseRegion=*/false);
-  OpBuilder::InsertionGuard guard(e);
-  e.setInsertionPointToStart(once.thenBlock());
-  body();
-}
-
 namespace {
 
 struct StoreLowering : TilePattern<StoreOp> {

@@ -130,6 +130,23 @@ bool BackwardTiler::findOwners() {
 // Elements
 //===----------------------------------------------------------------------===//
 
+using LoopBody = function_ref<SmallVector<Value>(Value, ValueRange)>;
+
+/// A loop whose body makes of what is carried what is carried on.
+static SmallVector<Value> loopOver(OpBuilder &b, Location loc,
+                                   BackwardProblem::Steps steps,
+                                   ValueRange carried, LoopBody body) {
+  auto loop =
+      scf::ForOp::create(b, loc, steps.from, steps.to, steps.by, carried,
+                         [&](OpBuilder &, Location, Value at, ValueRange args) {
+                           OpBuilder::InsertionGuard guard(b);
+                           b.setInsertionPointToEnd(at.getParentBlock());
+                           SmallVector<Value> made = body(at, args);
+                           scf::YieldOp::create(b, loc, made);
+                         });
+  return SmallVector<Value>(loop.getResults());
+}
+
 /// Adds what the scores of a step make of the elements that they read.
 SmallVector<Value> BackwardTiler::addElements(const QueryTiles &queries,
                                               const KeyTiles &keys,
@@ -143,16 +160,8 @@ SmallVector<Value> BackwardTiler::addElements(const QueryTiles &queries,
   Value zero = index.constant(0), one = index.constant(1);
   Value outer = count(transposed ? keys.existing : queries.existing),
         inner = count(transposed ? queries.existing : keys.existing);
-  auto forEach = [&](Value end, ValueRange carried, auto body) {
-    auto loop = scf::ForOp::create(
-        rewriter, loc, zero, end, one, carried,
-        [&](OpBuilder &, Location, Value at, ValueRange args) {
-          OpBuilder::InsertionGuard guard(rewriter);
-          rewriter.setInsertionPointToEnd(at.getParentBlock());
-          SmallVector<Value> made = body(at, args);
-          scf::YieldOp::create(rewriter, loc, made);
-        });
-    return SmallVector<Value>(loop.getResults());
+  auto forEach = [&](Value end, ValueRange carried, LoopBody body) {
+    return loopOver(rewriter, loc, {zero, end, one}, carried, body);
   };
   auto addOne = [&](Value row, Value column, Value gradient,
                     ValueRange sums) -> SmallVector<Value> {
@@ -222,36 +231,24 @@ SmallVector<Value> BackwardTiler::addElements(const QueryTiles &queries,
 
 /// All blocks of the head: queries, and the keys that they see.
 SmallVector<Value> BackwardTiler::walkBlocks(ValueRange slabs) {
-  auto loopOver =
-      [&](BackwardProblem::Steps steps, ValueRange carried,
-          function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-        auto loop = scf::ForOp::create(
-            rewriter, loc, steps.from, steps.to, steps.by, carried,
-            [&](OpBuilder &, Location, Value at, ValueRange args) {
-              OpBuilder::InsertionGuard guard(rewriter);
-              rewriter.setInsertionPointToEnd(at.getParentBlock());
-              SmallVector<Value> made = body(at, args);
-              scf::YieldOp::create(rewriter, loc, made);
-            });
-        return SmallVector<Value>(loop.getResults());
-      };
   RowTiles ofQueries = p.queryTiles(), ofKeys = p.keyTiles();
-  return loopOver(p.stepsOver(ofQueries, {index.constant(0), own.numQueries}),
-                  slabs, [&](Value at, ValueRange carried) {
-                    QueryTiles queries =
-                        queryTiles(p.tileAt(ofQueries, at, own.numQueries));
-                    queries.queryT = transpose(queries.query);
-                    queries.dOutputT = transpose(queries.dOutput);
-                    return loopOver(
-                        p.stepsOver(ofKeys, visibleKeys(queries)), carried,
-                        [&](Value at, ValueRange sums) {
-                          KeyTiles keys =
-                              keyTiles(p.tileAt(ofKeys, at, own.numKeys));
-                          return unlessHidden(queries, keys, sums, [&] {
-                            return addElements(queries, keys, sums);
-                          });
-                        });
-                  });
+  return loopOver(
+      rewriter, loc,
+      p.stepsOver(ofQueries, {index.constant(0), own.numQueries}), slabs,
+      [&](Value at, ValueRange carried) {
+        QueryTiles queries =
+            queryTiles(p.tileAt(ofQueries, at, own.numQueries));
+        queries.queryT = transpose(queries.query);
+        queries.dOutputT = transpose(queries.dOutput);
+        return loopOver(
+            rewriter, loc, p.stepsOver(ofKeys, visibleKeys(queries)), carried,
+            [&](Value at, ValueRange sums) {
+              KeyTiles keys = keyTiles(p.tileAt(ofKeys, at, own.numKeys));
+              return unlessHidden(queries, keys, sums, [&] {
+                return addElements(queries, keys, sums);
+              });
+            });
+      });
 }
 
 //===----------------------------------------------------------------------===//
