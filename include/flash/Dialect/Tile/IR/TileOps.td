@@ -15,6 +15,9 @@
 
 include "flash/Dialect/Tile/IR/TileKernelAttrs.td"
 include "flash/Dialect/Tile/IR/TileMemoryOps.td"
+include "flash/Dialect/Tile/IR/TileRingOps.td"
+include "flash/Dialect/Tile/IR/TileQueueOps.td"
+include "flash/Dialect/Tile/IR/TileStoreOps.td"
 include "flash/Dialect/Tile/IR/TileProductOps.td"
 include "flash/Dialect/Tile/IR/TileFragmentOps.td"
 include "flash/Dialect/Tile/IR/TileRoleOps.td"
