@@ -25,8 +25,8 @@ llvm::FailureOr<std::string> emitPTX(mlir::gpu::GPUModuleOp kernels,
 /// LLVM IR as text.
 llvm::FailureOr<std::string> printBitcode(llvm::StringRef bitcode);
 
-/// One text of several, each of which PTX's header begins: what they all
-/// declare is declared once.
+/// One PTX text of several: the header, and what several of them declare, stand
+/// in it once.
 std::string joinPTX(llvm::ArrayRef<std::string> texts);
 
 /// What one gpu.module at L4 becomes.

@@ -116,7 +116,10 @@ bool BackwardTiler::findOwners() {
     bool isRepeated = llvm::any_of(gradients, [&](const OperandGradient &of) {
       return of.operand == operand;
     });
-    if (reads.empty() || isRepeated)
+    // What has no elements has nothing to add to, and no slice.
+    bool isEmpty = llvm::is_contained(
+        cast<RankedTensorType>(operand.getType()).getShape(), 0);
+    if (reads.empty() || isRepeated || isEmpty)
       continue;
     gradients.push_back({unsigned(number), operand, findDim(reads, anyBatch),
                          findDim(reads, anyHead)});
@@ -305,19 +308,10 @@ SmallVector<Value> BackwardTiler::loopOverOperands(const BackwardLoop &of) {
       slabs.push_back(slab);
     }
     // A loop over what iterations do not have of their own.
-    auto forAll =
-        [&](Value count, ValueRange sums,
-            function_ref<SmallVector<Value>(Value, ValueRange)> body) {
-          auto loop = scf::ForOp::create(
-              rewriter, loc, index.constant(0), count, one, sums,
-              [&](OpBuilder &, Location, Value at, ValueRange args) {
-                OpBuilder::InsertionGuard guard(rewriter);
-                rewriter.setInsertionPointToEnd(at.getParentBlock());
-                SmallVector<Value> made = body(at, args);
-                scf::YieldOp::create(rewriter, loc, made);
-              });
-          return SmallVector<Value>(loop.getResults());
-        };
+    auto forAll = [&](Value count, ValueRange sums, LoopBody body) {
+      return loopOver(rewriter, loc, {index.constant(0), count, one}, sums,
+                      body);
+    };
     auto ofHead = [&](Value head, ValueRange sums) {
       queryHead = head;
       keyHead = index.div(head, p.group);

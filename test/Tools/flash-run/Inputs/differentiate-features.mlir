@@ -79,3 +79,11 @@ func.func @deterministic(%q: !q, %k: !k, %v: !k) -> !q {
   %o = flash.attention %q, %k, %v {deterministic} : !q, !k, !k -> !q
   return %o : !q
 }
+
+// A batch of 0: an operand without elements beside one that has some.
+!e = tensor<0x1x3x8xf32>
+func.func @empty(%q: !e, %k: !e, %v: !e, %a: tensor<0x1xf32>, %w: tensor<1x1x3x3xf32>) -> !e {
+  %o = flash.attention %q, %k, %v score_operands(%a, %w : tensor<0x1xf32>, tensor<1x1x3x3xf32>)
+      {scores = [#flash.alibi, #flash.bias]} : !e, !e, !e -> !e
+  return %o : !e
+}
