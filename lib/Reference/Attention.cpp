@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Philox.h"
+#include "Roundings.h"
 #include "Rows.h"
 #include "flash/Runtime/ThreadPool.h"
 
@@ -170,6 +171,7 @@ public:
     int64_t blocks = (sizes.sq + kRows - 1) / kRows, done = 0;
     for (int64_t b = 0; b < sizes.batch; ++b)
       for (int64_t hk = 0; hk < sizes.kvHeads; ++hk) {
+        roundings = Roundings<T>(options.variant, b);
         readHead(b, hk);
         rt::parallelFor(group * blocks, [&](int64_t begin, int64_t end) {
           for (int64_t i = begin; i < end; ++i)
@@ -201,6 +203,9 @@ private:
                 static_cast<T>(options.valueScales[hk]);
       }
     });
+    keyNorms.assign(roundings ? sizes.sk : 0, 0);
+    for (int64_t j = 0; roundings && j < sizes.sk; ++j)
+      keyNorms[j] = norm(keyTransposed.data() + j, sizes.dqk, skPadded);
     // 0 times NaN is NaN: what is not finite is added for those who see it, and
     // zero in the product.
     for (int64_t j = 0; j < sizes.sk; ++j) {
@@ -220,6 +225,10 @@ private:
     for (int64_t r = 0; r < rows; ++r)
       readRow(query, rowStart(query, options.bshd, b, h, first + r), sizes.dqk,
               q.data() + r * sizes.dqk);
+
+    T queryNorms[kRows] = {};
+    for (int64_t r = 0; roundings && r < rows; ++r)
+      queryNorms[r] = norm(q.data() + r * sizes.dqk, sizes.dqk, 1);
 
     // Keys from `end` on are hidden from all four.
     std::vector<char> seen(kRows * sizes.sk, 1);
@@ -241,6 +250,10 @@ private:
       for (int64_t j = 0; j < end; ++j) {
         T &score = s[r * skPadded + j];
         score *= scale;
+        if (roundings)
+          score = roundings.pairSum(
+              score, sizeOfSum(score, scale * queryNorms[r] * keyNorms[j]), h,
+              first + r, j);
         if (options.score && seen[r * sizes.sk + j])
           score = static_cast<T>(
               options.score(score, elementAt(options, b, h, first + r, j,
@@ -289,17 +302,22 @@ private:
       return kNone;
     }
     T sum = std::exp(sink - max);
+    const T factor = roundings.factor(h, i);
     for (int64_t j = 0; j < end; ++j) {
       s[j] = seen[j] ? std::exp(s[j] - max) : T(0);
       sum += s[j];
     }
-    // Dropout is an operation of its own, on probabilities that were stored.
+    // Dropout is an operation of its own, on probabilities that were stored;
+    // other variants divide by the sum at the end.
+    const T before = roundings ? 1 / factor : sum,
+            after = roundings ? factor * sum : 1;
     for (int64_t j = 0; j < end; ++j) {
-      T stored = roundTo(query.dtype(), s[j] / sum);
+      T stored = roundTo(query.dtype(), s[j] / before);
       s[j] =
           roundTo(query.dtype(),
                   static_cast<T>(stored * keptPart(options, b, h, qOffset + i,
-                                                   kvOffset + j)));
+                                                   kvOffset + j))) /
+          after;
     }
     return max + std::log(sum);
   }
@@ -309,9 +327,11 @@ private:
   const Array &query, &key, &value;
   Attended &result;
   T scale;
+  Roundings<T> roundings{0, 0};
   int64_t qOffset, kvOffset, skPadded, dvPadded;
   std::vector<T> keyTransposed; // dqk x skPadded
   std::vector<T> valuePadded;   // sk x dvPadded
+  std::vector<T> keyNorms;      // where roundings ask for them
   /// Keys with values that are not finite, and the values.
   std::vector<std::pair<int64_t, std::vector<T>>> irregular;
 };

@@ -15,6 +15,7 @@
 
 #include "flash/Reference/AttentionBackward.h"
 
+#include "Roundings.h"
 #include "Rows.h"
 #include "flash/Runtime/ThreadPool.h"
 
@@ -105,6 +106,7 @@ public:
   void run() {
     for (int64_t b = 0; b < sizes.batch; ++b)
       for (int64_t hk = 0; hk < sizes.kvHeads; ++hk) {
+        roundings = Roundings<T>(options.variant, b);
         read(b, hk);
         each(group * sizes.sq, [&](int64_t row) { queryRow(b, hk, row); });
         each(sizes.sk, [&](int64_t j) { keyRow(b, hk, j); });
@@ -164,6 +166,18 @@ private:
     for (auto [from, to] : squared())
       for (size_t i = 0; i < to->size(); ++i)
         (*to)[i] = (*from)[i] * (*from)[i];
+    if (!roundings)
+      return;
+    auto norms = [](const std::vector<T> &rows, int64_t length,
+                    std::vector<T> &to) {
+      to.clear();
+      for (size_t i = 0; i < rows.size(); i += std::max<int64_t>(length, 1))
+        to.push_back(norm(rows.data() + i, length, 1));
+    };
+    norms(keys, sizes.dqk, keyNorms);
+    norms(values, sizes.dv, valueNorms);
+    norms(queries, sizes.dqk, queryNorms);
+    norms(grads, sizes.dv, gradNorms);
   }
 
   /// Nothing where the query does not see the key, or the score says so.
@@ -175,6 +189,11 @@ private:
     Pair pair{scale * dot(sizes.dqk, queries.data() + row * sizes.dqk,
                           keys.data() + j * sizes.dqk),
               1, 1, 0};
+    if (roundings)
+      pair.score = roundings.pairSum(
+          pair.score,
+          sizeOfSum(pair.score, scale * queryNorms[row] * keyNorms[j]), h, i,
+          j);
     pair.scaled = pair.score;
     if (options.scoreWithSlope) {
       auto [score, slope] = options.scoreWithSlope(pair.score, element);
@@ -193,17 +212,31 @@ private:
     T kept, ds, dsSize;
   };
   /// What meets V and dO: P as it is stored, of which dropout keeps a part.
-  T keptOf(const Pair &pair, int64_t row) {
-    T stored = roundTo(query.dtype(), std::exp(pair.score - lse[row]));
-    return roundTo(query.dtype(), static_cast<T>(stored * pair.kept));
+  T keptOf(const Pair &pair, int64_t hk, int64_t row) {
+    T stored = roundTo(query.dtype(),
+                       factorOf(hk, row) * std::exp(pair.score - lse[row]));
+    return roundTo(query.dtype(), static_cast<T>(stored * pair.kept)) /
+           factorOf(hk, row);
   }
-  Terms termsOf(const Pair &pair, int64_t row, int64_t j) {
-    const T *grad = grads.data() + row * sizes.dv,
-            *value = values.data() + j * sizes.dv;
-    T p = std::exp(pair.score - lse[row]);
-    T dp = pair.kept * dot(sizes.dv, grad, value);
+  T factorOf(int64_t hk, int64_t row) {
+    return roundings.factor(headOf(hk, row), row % sizes.sq);
+  }
+  /// Of P where dropout keeps all: dO times V.
+  T probabilityGradient(const Pair &pair, int64_t hk, int64_t row, int64_t j) {
+    T sum = dot(sizes.dv, grads.data() + row * sizes.dv,
+                values.data() + j * sizes.dv);
+    if (roundings)
+      sum = roundings.pairSum(
+          sum, std::fabs(sum) + gradNorms[row] * valueNorms[j] / 2,
+          headOf(hk, row), row % sizes.sq, j, 1);
+    return pair.kept * sum;
+  }
+  Terms termsOf(const Pair &pair, int64_t hk, int64_t row, int64_t j) {
+    T p = std::exp(pair.score - lse[row]), factor = factorOf(hk, row);
+    T dp = probabilityGradient(pair, hk, row, j);
     T ds = p * (dp - delta[row] + lseGrads[row]) * pair.slope;
-    Terms terms{keptOf(pair, row), roundTo(query.dtype(), ds), 0};
+    Terms terms{keptOf(pair, hk, row),
+                roundTo(query.dtype(), ds * factor) / factor, 0};
     // A slope is the sum of others, and has an error though it may be 0.
     T slope = options.scoreWithSlope ? std::hypot(pair.slope, T(0.1)) : T(1);
     if (result.magnitudes)
@@ -243,10 +276,13 @@ private:
   AttentionGradients &result;
   const int64_t group;
   T scale;
+  Roundings<T> roundings{0, 0};
   int64_t qOffset, kvOffset;
   std::vector<T> keys, values;   ///< of a key head
   std::vector<T> queries, grads; ///< Q and dO of its group, head by head
   std::vector<T> keySquares, valueSquares, querySquares, gradSquares;
+  /// Where roundings ask for them.
+  std::vector<T> keyNorms, valueNorms, queryNorms, gradNorms;
   std::vector<T> lse, lseGrads; ///< of the same rows
   std::vector<T> delta, deltaSize;
 };
@@ -273,13 +309,21 @@ void Backward<T>::queryRow(int64_t b, int64_t hk, int64_t row) {
     for (auto &[j, pair] : pairs)
       sum += std::exp(pair.score - max);
     lse[row] = max + std::log(sum);
+    lse[row] = roundings.rowSum(lse[row], 1 + std::fabs(lse[row]), h, i);
   }
   // delta, from O as it is kept.
   for (auto &[j, pair] : pairs)
-    add(sizes.dv, keptOf(pair, row), values.data() + j * sizes.dv, o.data());
+    add(sizes.dv, keptOf(pair, hk, row), values.data() + j * sizes.dv,
+        o.data());
   for (T &element : o)
     element = roundTo(options.outputType, element);
   delta[row] = dot(sizes.dv, grads.data() + row * sizes.dv, o.data());
+  if (roundings)
+    delta[row] =
+        roundings.rowSum(delta[row],
+                         std::fabs(delta[row]) +
+                             gradNorms[row] * norm(o.data(), sizes.dv, 1) / 2,
+                         h, i, 1);
   if (result.magnitudes) {
     for (T &element : o)
       element *= element;
@@ -289,7 +333,7 @@ void Backward<T>::queryRow(int64_t b, int64_t hk, int64_t row) {
 
   std::vector<T> squares(sizes.dqk, 0), mean(sizes.dqk, 0);
   for (auto &[j, pair] : pairs) {
-    Terms terms = termsOf(pair, row, j);
+    Terms terms = termsOf(pair, hk, row, j);
     const T *k = keys.data() + j * sizes.dqk;
     add(sizes.dqk, terms.ds, k, dq.data());
     if (!result.magnitudes)
@@ -316,7 +360,7 @@ void Backward<T>::keyRow(int64_t b, int64_t hk, int64_t j) {
     std::optional<Pair> pair = pairOf(b, hk, row, j);
     if (!pair)
       continue;
-    Terms terms = termsOf(*pair, row, j);
+    Terms terms = termsOf(*pair, hk, row, j);
     const T *q = queries.data() + row * sizes.dqk,
             *grad = grads.data() + row * sizes.dv;
     add(sizes.dqk, terms.ds, q, dk.data());
@@ -354,9 +398,13 @@ void Backward<T>::addOperands(int64_t b, int64_t hk, int64_t row) {
   }
   if (!options.readSlopes)
     return;
-  const T *grad = grads.data() + row * sizes.dv;
+  // By element. Rows are summed by themselves first: one sum of a million terms
+  // would be no more exact than what it judges; other variants have just that.
   // What delta is off by is so for all keys of the row.
-  std::map<std::pair<int64_t, int64_t>, double> mean;
+  struct OfRow {
+    double sum = 0, mean = 0;
+  };
+  std::map<std::pair<int64_t, int64_t>, OfRow> ofRow;
   for (int64_t j = 0; j < sizes.sk; ++j) {
     std::optional<Pair> pair = pairOf(b, hk, row, j);
     if (!pair)
@@ -364,7 +412,7 @@ void Backward<T>::addOperands(int64_t b, int64_t hk, int64_t row) {
     T p = std::exp(pair->score - lse[row]);
     if (p == 0)
       continue;
-    T dp = pair->kept * dot(sizes.dv, grad, values.data() + j * sizes.dv);
+    T dp = probabilityGradient(*pair, hk, row, j);
     T gradient = p * (dp - delta[row] + lseGrads[row]), size = 0;
     if (result.magnitudes)
       size =
@@ -375,18 +423,25 @@ void Backward<T>::addOperands(int64_t b, int64_t hk, int64_t row) {
                         lseGrads[row] * lseGrads[row]);
     for (const ReadSlope &read : options.readSlopes(
              pair->scaled, elementAt(options, b, h, i, j, qOffset, kvOffset))) {
-      addTo(result.gradients.read[read.tensor][read.element],
-            gradient * read.slope);
+      OfRow &element = ofRow[{read.tensor, read.element}];
+      double &sum = roundings ? result.gradients.read[read.tensor][read.element]
+                              : element.sum;
+      addTo(sum, gradient * read.slope);
+      if (roundings)
+        sum = static_cast<T>(sum);
       if (!result.magnitudes)
         continue;
       addSquare(result.magnitudes->read[read.tensor][read.element],
                 size * read.slope);
-      mean[{read.tensor, read.element}] += p * read.slope;
+      element.mean += p * read.slope;
     }
   }
-  for (const auto &[read, weight] : mean)
-    addSquare(result.magnitudes->read[read.first][read.second],
-              deltaSize[row] * weight);
+  for (const auto &[read, element] : ofRow) {
+    result.gradients.read[read.first][read.second] += element.sum;
+    if (result.magnitudes)
+      addSquare(result.magnitudes->read[read.first][read.second],
+                deltaSize[row] * element.mean);
+  }
 }
 
 Result<AttentionGradients>

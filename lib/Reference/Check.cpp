@@ -186,6 +186,14 @@ static Errors inDouble(Errors errors) {
 Verdict reference::judge(const Array &array, const Array &reference,
                          const Array &unfused, ResultKind kind, DType inputType,
                          bool nanAsReference, GradientScale scale) {
+  return judge(array, reference, measure(unfused, reference, scale.magnitudes),
+               kind, inputType, nanAsReference, scale);
+}
+
+Verdict reference::judge(const Array &array, const Array &reference,
+                         const Errors &unfused, ResultKind kind,
+                         DType inputType, bool nanAsReference,
+                         GradientScale scale) {
   Verdict verdict;
   // A gradient may have fewer digits than queries: that of a sink, of a bias.
   if (kind == ResultKind::Gradient &&
@@ -200,18 +208,18 @@ Verdict reference::judge(const Array &array, const Array &reference,
   const Array *beside = scale.magnitudes;
   verdict.failure = findExactFailure(array, reference, nanAsReference, beside);
   verdict.error = measure(array, reference, beside);
-  verdict.unfused = measure(unfused, reference, beside);
-  if (inputType == DType::F64)
-    verdict.unfused = inDouble(verdict.unfused);
+  verdict.unfused = inputType == DType::F64 ? inDouble(unfused) : unfused;
   verdict.limit = limits(verdict.unfused, beside ? *beside : reference, kind,
                          inputType, scale.queryRows);
   if (!verdict.passed())
     return verdict;
   auto check = [&](const char *name, double error, double limit) {
     // Written so that a NaN fails.
-    if (!(error <= limit) && verdict.passed())
-      verdict.failure = std::string(name) + " error " + number(error) +
-                        " is above the limit " + number(limit);
+    if (error <= limit || !verdict.passed())
+      return;
+    verdict.failure = std::string(name) + " error " + number(error) +
+                      " is above the limit " + number(limit);
+    verdict.beyondLimit = true;
   };
   check("relative", verdict.error.relative, verdict.limit.relative);
   check("maximum", verdict.error.maximum, verdict.limit.maximum);

@@ -215,6 +215,7 @@ Status Interpreter::setOptions(
         Dropout{op.getDropoutP()->convertToDouble(),
                 static_cast<uint64_t>(integer(op.getSeed())),
                 static_cast<uint64_t>(integer(op.getDropoutOffset()))};
+  options.variant = variant;
   options.progress = [&](double part) {
     if (progress)
       progress((attentionsDone + part) / attentions);

@@ -201,6 +201,9 @@ Result<ShapeRun> reference::runShapes(func::FuncOp func,
 
 Result<std::vector<RuntimeValue>>
 reference::run(func::FuncOp func, const std::vector<RuntimeValue> &args,
-               Arithmetic arithmetic, std::function<void(double)> progress) {
-  return Interpreter(arithmetic, std::move(progress)).run(func, args);
+               Arithmetic arithmetic, std::function<void(double)> progress,
+               uint64_t variant) {
+  Interpreter interpreter(arithmetic, std::move(progress));
+  interpreter.variant = variant;
+  return interpreter.run(func, args);
 }

@@ -46,6 +46,8 @@ public:
 
   Work work;
   bool countWork = true;
+  /// Of the attentions in Unfused arithmetic (Options::variant).
+  uint64_t variant = 0;
   /// A run on shapes met what it does not know: an op, or a number that data
   /// decides. What follows of it may not be so.
   bool guessed = false;

@@ -17,7 +17,6 @@
 #include "Guarded.h"
 
 #include "flash/InitAll.h"
-#include "flash/Reference/Check.h"
 #include "flash/Runtime/Random.h"
 
 #include "mlir/Parser/Parser.h"
@@ -275,16 +274,16 @@ Status CaseRunner::launchOnce(const Operands &operands,
   return status.ok() ? rt::cuda::synchronize(*cuda, nullptr) : status;
 }
 
-/// Launches as often as the options say. `like` are results of the right types
+/// Launches as often as the options say. `like` has results of the right types
 /// and shapes; `first` becomes those of the first launch, or of the last one
 /// where they may differ.
 Status CaseRunner::launch(const Operands &operands,
-                          const std::vector<RuntimeValue> &like,
+                          const reference::CheckedCall &like,
                           std::vector<Array> &first) {
   std::vector<Guarded> guardedResults;
   std::vector<rt::Argument> results;
-  for (const RuntimeValue &value : like) {
-    const Tensor &tensor = std::get<Tensor>(value);
+  for (size_t i = 0; i < like.numResults(); ++i) {
+    const Tensor &tensor = like.unfused(i);
     Result<Guarded> guarded = Guarded::create(tensor.type, tensor.shape, cuda);
     if (guarded.failed())
       return guarded.status();
@@ -356,23 +355,20 @@ Status CaseRunner::check(const Shape &shape, CaseResult &result) {
     return Status::success();
   }
 
-  auto truth =
-      reference::run(func, operands.values, reference::Arithmetic::Float64);
-  auto unfused =
-      reference::run(func, operands.values, reference::Arithmetic::Unfused);
-  if (truth.failed() || unfused.failed())
-    return Status::error("reference: " + truth.message() + unfused.message());
+  auto call = reference::CheckedCall::create(func, operands.values);
+  if (call.failed())
+    return Status::error("reference: " + call.message());
   std::vector<Array> first;
-  if (Status status = launch(operands, *unfused, first); status.failed())
+  if (Status status = launch(operands, *call, first); status.failed())
     return status;
 
   for (size_t i = 0; i < first.size(); ++i) {
     auto [what, kind] = describeResult(kernel, i);
-    const Tensor &exact = std::get<Tensor>((*truth)[i]);
-    reference::Verdict verdict = reference::judge(
-        first[i], *exact.array, *std::get<Tensor>((*unfused)[i]).array, kind,
-        kernel.type, kernel.nanAsReference,
-        {exact.magnitudes.get(), std::max<int64_t>(exact.queryRows, 1)});
+    Result<reference::Verdict> judged =
+        call->judge(i, first[i], kind, kernel.type, kernel.nanAsReference);
+    if (judged.failed())
+      return judged.status();
+    const reference::Verdict &verdict = *judged;
     auto ratio = [](double error, double limit) {
       return error > 0 ? error / limit : 0;
     };

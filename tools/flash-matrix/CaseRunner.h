@@ -11,7 +11,7 @@
 
 #include "Matrix.h"
 
-#include "flash/Reference/Check.h"
+#include "flash/Reference/CheckCall.h"
 #include "flash/Runtime/Cuda.h"
 
 namespace flash::matrix {
@@ -55,7 +55,7 @@ private:
                         const std::vector<rt::Argument> &results,
                         std::optional<rt::cuda::DeviceBuffer> &memory);
   rt::Status launch(const Operands &operands,
-                    const std::vector<reference::RuntimeValue> &like,
+                    const reference::CheckedCall &like,
                     std::vector<rt::Array> &first);
   rt::Status check(const Shape &shape, CaseResult &result);
 

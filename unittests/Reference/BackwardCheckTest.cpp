@@ -36,27 +36,37 @@ struct BackwardCheckTest : testing::TestWithParam<DType> {
         v(normal(GetParam(), {1, 2, 64, kDim}, 3)),
         grad(normal(GetParam(), {1, 4, 65, kDim}, 4)),
         truth(compute(Arithmetic::Float64)),
-        unfused(compute(Arithmetic::Unfused)),
-        candidate(compute(Arithmetic::Unfused)) {}
+        candidate(compute(Arithmetic::Unfused)) {
+    for (uint64_t variant = 0; variant <= kVariants; ++variant)
+      unfused.push_back(compute(Arithmetic::Unfused, variant));
+  }
 
-  AttentionGradients compute(Arithmetic arithmetic) {
+  AttentionGradients compute(Arithmetic arithmetic, uint64_t variant = 0) {
     Options options;
+    options.variant = variant;
     options.outputType = outputType;
     options.visible = [](const Element &e) { return e.key <= e.query; };
     return unwrap(
         attentionBackward(arithmetic, q, k, v, grad, nullptr, options));
   }
   std::string judgeOne(Array Gradients::*which) {
-    return judge(candidate.gradients.*which, truth.gradients.*which,
-                 unfused.gradients.*which, ResultKind::Gradient, GetParam(),
-                 /*nanAsReference=*/false,
-                 {&((*truth.magnitudes).*which), 4 * 65})
+    const Array *magnitudes = &((*truth.magnitudes).*which);
+    Errors errors = widest(
+        truth.gradients.*which,
+        [&](uint64_t variant) -> const Array & {
+          return unfused[variant].gradients.*which;
+        },
+        magnitudes);
+    return judge(candidate.gradients.*which, truth.gradients.*which, errors,
+                 ResultKind::Gradient, GetParam(),
+                 /*nanAsReference=*/false, {magnitudes, 4 * 65})
         .failure;
   }
 
   Array q, k, v, grad;
   DType outputType = GetParam();
-  AttentionGradients truth, unfused, candidate;
+  AttentionGradients truth, candidate;
+  std::vector<AttentionGradients> unfused;
 };
 
 constexpr Array Gradients::*kAll[] = {&Gradients::query, &Gradients::key,

@@ -35,28 +35,38 @@ struct CheckTest : testing::TestWithParam<DType> {
         k(normal(GetParam(), {1, 2, 64, 64}, 2)),
         v(normal(GetParam(), {1, 2, 64, 64}, 3)),
         truth(compute(Arithmetic::Float64)),
-        unfused(compute(Arithmetic::Unfused)),
+        unfused(widest(truth.output,
+                       [&](uint64_t variant) {
+                         return compute(Arithmetic::Unfused, variant).output;
+                       })),
+        unfusedLse(widest(truth.lse,
+                          [&](uint64_t variant) {
+                            return compute(Arithmetic::Unfused, variant).lse;
+                          })),
         candidate(compute(Arithmetic::Unfused)) {}
 
-  Attended compute(Arithmetic arithmetic) {
+  Attended compute(Arithmetic arithmetic, uint64_t variant = 0) {
     Options options;
+    options.variant = variant;
     options.outputType = GetParam();
     options.visible = [](const Element &e) { return e.key <= e.query; };
     return unwrap(attention(arithmetic, q, k, v, options));
   }
   std::string judgeOutput() {
-    return judge(candidate.output, truth.output, unfused.output,
-                 ResultKind::Output, GetParam())
+    return judge(candidate.output, truth.output, unfused, ResultKind::Output,
+                 GetParam())
         .failure;
   }
   std::string judgeLse() {
-    return judge(candidate.lse, truth.lse, unfused.lse, ResultKind::Lse,
+    return judge(candidate.lse, truth.lse, unfusedLse, ResultKind::Lse,
                  GetParam())
         .failure;
   }
 
   Array q, k, v;
-  Attended truth, unfused, candidate;
+  Attended truth;
+  Errors unfused, unfusedLse;
+  Attended candidate;
 };
 
 TEST_P(CheckTest, UnfusedPasses) {
@@ -111,8 +121,8 @@ TEST_P(CheckTest, AWrongScaleFails) {
 }
 
 TEST_P(CheckTest, ShapesMustAgree) {
-  EXPECT_NE(judge(candidate.lse, truth.output, unfused.output,
-                  ResultKind::Output, GetParam())
+  EXPECT_NE(judge(candidate.lse, truth.output, unfused, ResultKind::Output,
+                  GetParam())
                 .failure,
             "");
 }
@@ -133,10 +143,13 @@ struct PlantedTest : testing::TestWithParam<DType> {
         k(normal(GetParam(), {1, kHeads, kLength, kDim}, 2)),
         v(normal(GetParam(), {1, kHeads, kLength, kDim}, 3)),
         truth(compute(Arithmetic::Float64)),
-        unfused(compute(Arithmetic::Unfused)) {}
+        unfused(widest(truth, [&](uint64_t variant) {
+          return compute(Arithmetic::Unfused, variant);
+        })) {}
 
-  Array compute(Arithmetic arithmetic) {
+  Array compute(Arithmetic arithmetic, uint64_t variant = 0) {
     Options options;
+    options.variant = variant;
     options.outputType = GetParam();
     return unwrap(attention(arithmetic, q, k, v, options)).output;
   }
@@ -202,7 +215,8 @@ struct PlantedTest : testing::TestWithParam<DType> {
         .failure;
   }
 
-  Array q, k, v, truth, unfused;
+  Array q, k, v, truth;
+  Errors unfused;
 };
 
 TEST_P(PlantedTest, WithoutMistakePasses) {

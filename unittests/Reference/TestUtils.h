@@ -9,10 +9,12 @@
 #ifndef FLASH_UNITTESTS_REFERENCE_TESTUTILS_H
 #define FLASH_UNITTESTS_REFERENCE_TESTUTILS_H
 
+#include "flash/Reference/Check.h"
 #include "flash/Runtime/Array.h"
 #include "flash/Runtime/Random.h"
 #include "gtest/gtest.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,22 @@ inline rt::Array normal(rt::DType type, std::vector<int64_t> shape,
   rt::Array result = unwrap(rt::Array::create(type, std::move(shape)));
   EXPECT_TRUE(rt::fillNormal(result, seed).ok());
   return result;
+}
+
+/// The largest errors of all unfused computations of the same inputs:
+/// `compute(variant)` gives the results of one.
+template <typename Compute>
+reference::Errors widest(const rt::Array &truth, Compute compute,
+                         const rt::Array *magnitudes = nullptr) {
+  reference::Errors largest;
+  for (uint64_t variant = 0; variant <= reference::kVariants; ++variant) {
+    reference::Errors errors =
+        reference::measure(compute(variant), truth, magnitudes);
+    largest.relative = std::max(largest.relative, errors.relative);
+    largest.maximum = std::max(largest.maximum, errors.maximum);
+    largest.row = std::max(largest.row, errors.row);
+  }
+  return largest;
 }
 
 inline void expectNear(const rt::Array &have, const rt::Array &want,

@@ -113,6 +113,9 @@ struct Options {
   int64_t firstBatch = 0, firstQueryRow = 0, firstKeyRow = 0;
   /// Keys of the batch or sequence before the first one.
   int64_t firstOwnKeyRow = 0;
+  /// In Unfused arithmetic, which of the computations that are as exact: 0 is
+  /// the plain one, others round elsewhere.
+  uint64_t variant = 0;
   /// Element type of O in Unfused arithmetic.
   rt::DType outputType = rt::DType::F32;
   /// Called now and then with the part that is done, from 0 to 1.

@@ -31,7 +31,8 @@
 //   maximum    (5e-6 + u + 4u / sqrt(r) + 4u / sqrt(n)) * max magnitude
 //   row        5e-6 + u + 4u / sqrt(columns)
 //
-// docs/Checking.md says why.
+// CheckCall.h compares a result that is above its limit with more unfused
+// computations. docs/Checking.md says why.
 //
 // Three things have no tolerance: a NaN fails (but where inputs have some, and
 // the reference has one, too, it is asked for); LSE is -inf exactly where the
@@ -54,6 +55,10 @@ struct Errors {
   double relative = 0, maximum = 0, row = 0;
 };
 
+/// How many more unfused computations a result that is above its limit is
+/// compared with (CheckCall.h).
+constexpr uint64_t kVariants = 16;
+
 /// What a result is.
 enum class ResultKind { Output, Lse, Gradient };
 
@@ -66,6 +71,8 @@ struct GradientScale {
 
 struct Verdict {
   Errors error, unfused, limit;
+  /// It fails for an error above its limit, not for a rule without tolerance.
+  bool beyondLimit = false;
   /// Why the result fails; empty when it passes.
   std::string failure;
   bool passed() const { return failure.empty(); }
@@ -80,6 +87,11 @@ Errors measure(const rt::Array &array, const rt::Array &reference,
 /// it has a NaN where, and only where, the reference has one.
 Verdict judge(const rt::Array &array, const rt::Array &reference,
               const rt::Array &unfused, ResultKind kind, rt::DType inputType,
+              bool nanAsReference = false, GradientScale scale = {});
+
+/// The same beside an unfused computation's errors.
+Verdict judge(const rt::Array &array, const rt::Array &reference,
+              const Errors &unfused, ResultKind kind, rt::DType inputType,
               bool nanAsReference = false, GradientScale scale = {});
 
 /// Fills an array with NaN, so that what is not written is seen.

@@ -64,10 +64,12 @@ rt::Result<ShapeRun> runShapes(mlir::func::FuncOp func,
                                const std::vector<RuntimeValue> &args,
                                bool countWork = true);
 
-/// Runs on arrays. `progress` is told the part that is done.
+/// Runs on arrays. `progress` is told the part that is done; `variant` is one
+/// of the unfused computations (Options::variant).
 rt::Result<std::vector<RuntimeValue>>
 run(mlir::func::FuncOp func, const std::vector<RuntimeValue> &args,
-    Arithmetic arithmetic, std::function<void(double)> progress = {});
+    Arithmetic arithmetic, std::function<void(double)> progress = {},
+    uint64_t variant = 0);
 
 /// The runtime's name of an element type; an error for one it lacks.
 rt::Result<rt::DType> convertElementType(mlir::Type type);

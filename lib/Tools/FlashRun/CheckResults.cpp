@@ -11,10 +11,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "flash/Reference/CheckCall.h"
 #include "flash/Tools/FlashRun/FlashRun.h"
 
 #include "llvm/Support/FormatVariadic.h"
 
+#include <memory>
 #include <unistd.h>
 
 using namespace flash;
@@ -37,50 +39,50 @@ void Progress::update(double part) {
   llvm::errs().flush();
 }
 
-static Result<std::vector<reference::RuntimeValue>>
-runReference(mlir::func::FuncOp func,
-             const std::vector<reference::RuntimeValue> &arguments,
-             reference::Arithmetic arithmetic, const char *what) {
-  Progress progress(what);
-  return reference::run(func, arguments, arithmetic,
-                        [&](double part) { progress.update(part); });
+/// Shows what is computed, one thing after the other.
+static reference::CheckedCall::Progress showProgress() {
+  struct Shown {
+    std::string what;
+    std::unique_ptr<Progress> progress;
+  };
+  return [shown = std::make_shared<Shown>()](const std::string &what,
+                                             double part) {
+    if (!shown->progress || shown->what != what) {
+      shown->progress.reset();
+      shown->what = what;
+      shown->progress = std::make_unique<Progress>(what);
+    }
+    shown->progress->update(part);
+    if (part >= 1)
+      shown->progress.reset();
+  };
 }
 
 Result<std::vector<ResultCheck>>
 flash::checkResults(mlir::func::FuncOp func, const FunctionSignature &signature,
                     const std::vector<reference::RuntimeValue> &arguments,
                     const std::vector<const rt::Array *> &results) {
-  auto truth = runReference(func, arguments, reference::Arithmetic::Float64,
-                            "computing the f64 reference");
-  if (truth.failed())
-    return truth.status();
-  auto unfused = runReference(func, arguments, reference::Arithmetic::Unfused,
-                              "computing the unfused attention");
-  if (unfused.failed())
-    return unfused.status();
+  auto call = reference::CheckedCall::create(func, arguments, showProgress());
+  if (call.failed())
+    return call.status();
   std::vector<ResultCheck> checks;
   auto isZero = [&](size_t index) {
-    const rt::Array &array =
-        *std::get<reference::Tensor>((*truth)[index]).array;
+    const rt::Array &array = *call->exact(index).array;
     for (int64_t i = 0; i < array.numElements(); ++i)
       if (array.at(i) != 0)
         return false;
     return array.numElements() > 0;
   };
   for (auto [index, result] : llvm::enumerate(signature.results)) {
-    const auto &exact = std::get<reference::Tensor>((*truth)[index]);
-    const auto &plain = std::get<reference::Tensor>((*unfused)[index]);
     reference::ResultKind kind = result.isLse ? reference::ResultKind::Lse
-                                 : exact.queryRows
+                                 : call->exact(index).queryRows
                                      ? reference::ResultKind::Gradient
                                      : reference::ResultKind::Output;
-    checks.push_back(
-        {result.name,
-         reference::judge(*results[index], *exact.array, *plain.array, kind,
-                          signature.inputType,
-                          /*nanAsReference=*/false,
-                          {exact.magnitudes.get(), exact.queryRows}),
-         isZero(index)});
+    Result<reference::Verdict> verdict =
+        call->judge(index, *results[index], kind, signature.inputType);
+    if (verdict.failed())
+      return verdict.status();
+    checks.push_back({result.name, *verdict, isZero(index)});
   }
   return checks;
 }

@@ -150,6 +150,49 @@ static SmallVector<Value> loopOver(OpBuilder &b, Location loc,
   return SmallVector<Value>(loop.getResults());
 }
 
+/// Zeros in the place of a tensor of a few elements, else nothing.
+static Value zerosIfFew(OpBuilder &b, Location loc, Value tensor) {
+  constexpr int64_t kFew = 16;
+  auto type = cast<RankedTensorType>(tensor.getType());
+  if (!type.hasStaticShape() || type.getNumElements() > kFew)
+    return Value();
+  Value zero =
+      arith::ConstantOp::create(b, loc, b.getZeroAttr(type.getElementType()));
+  Value empty =
+      tensor::EmptyOp::create(b, loc, type.getShape(), type.getElementType());
+  return linalg::FillOp::create(b, loc, zero, empty).getResult(0);
+}
+
+/// Sums of a block by themselves where they are few, then added to those of all
+/// blocks: one sum of a million terms, one after the other, has fewer digits.
+static SmallVector<Value>
+addByBlock(OpBuilder &b, Location loc, ValueRange slabs,
+           function_ref<SmallVector<Value>(ValueRange)> addBlock) {
+  SmallVector<Value> ofBlock;
+  for (Value slab : slabs) {
+    Value zeros = zerosIfFew(b, loc, slab);
+    ofBlock.push_back(zeros ? zeros : slab);
+  }
+  SmallVector<Value> started = ofBlock, sums = addBlock(ofBlock);
+  for (auto [slab, start, sum] : llvm::zip(slabs, started, sums)) {
+    if (start == slab)
+      continue;
+    AffineMap map = b.getMultiDimIdentityMap(
+        cast<RankedTensorType>(sum.getType()).getRank());
+    SmallVector<utils::IteratorType> loops(map.getNumDims(),
+                                           utils::IteratorType::parallel);
+    sum = linalg::GenericOp::create(
+              b, loc, slab.getType(), sum, slab, {map, map}, loops,
+              [](OpBuilder &nested, Location l, ValueRange in) {
+                linalg::YieldOp::create(
+                    nested, l,
+                    ValueRange(arith::AddFOp::create(nested, l, in[1], in[0])));
+              })
+              .getResult(0);
+  }
+  return sums;
+}
+
 /// Adds what the scores of a step make of the elements that they read.
 SmallVector<Value> BackwardTiler::addElements(const QueryTiles &queries,
                                               const KeyTiles &keys,
@@ -248,7 +291,9 @@ SmallVector<Value> BackwardTiler::walkBlocks(ValueRange slabs) {
             [&](Value at, ValueRange sums) {
               KeyTiles keys = keyTiles(p.tileAt(ofKeys, at, own.numKeys));
               return unlessHidden(queries, keys, sums, [&] {
-                return addElements(queries, keys, sums);
+                return addByBlock(rewriter, loc, sums, [&](ValueRange mine) {
+                  return addElements(queries, keys, mine);
+                });
               });
             });
       });
