@@ -128,6 +128,24 @@ std::vector<Kernel> matrix::makeSequenceKernels(DType type) {
             "tensor<?x?xi32>)",
             0)
       .shapes = kPacked;
+  // Numbers that lie between pages that cannot be read: what pads a tile must
+  // not ask for those of rows that are not there.
+  sequences("ragged-short-bias", "scores = [#flash.bias]",
+            {starts("cq", true), starts("ck", false), bias()},
+            "cu_seqlens_q(%cq : tensor<?xi32>) cu_seqlens_k(%ck : "
+            "tensor<?xi32>) score_operands(%w : tensor<1x?x?x?xf32>)",
+            0)
+      .shapes = {{1, 3, 1100}, {1, 116, 3}, {1, 57, 57}};
+  {
+    Kernel &lengths =
+        sequences("kv-lengths-full-bias", "scores = [#flash.bias]",
+                  {keyLengths(), bias()},
+                  "kv_lengths(%n : tensor<?xi32>) score_operands(%w : "
+                  "tensor<1x?x?x?xf32>)",
+                  0);
+    lengths.spoil = spoilBehindLengths;
+    lengths.shapes = {{3, 16, 116}, {4, 116, 200}};
+  }
   sequences("kv-lengths", "mask = #flash.causal", {keyLengths()},
             "kv_lengths(%n : tensor<?xi32>)", 0);
   sequences("kv-lengths-split", "mask = #flash.causal", {keyLengths()},

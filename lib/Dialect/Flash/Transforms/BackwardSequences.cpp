@@ -112,17 +112,29 @@ std::pair<OwnRows, RowTile> BackwardProblem::findTile(Value batch, Value number,
                                                       bool ofKeys) {
   RowTiles tiles = ofKeys ? keyTiles() : queryTiles();
   Value starts = ofKeys ? op.getCuSeqlensK() : op.getCuSeqlensQ();
-  if (!starts) {
-    OwnRows own = rowsOf(batch);
-    return {own, tileOf(tiles, number, ofKeys ? own.allKeys : numQueries)};
+  OwnRows own;
+  Value hasRows;
+  if (starts) {
+    SequencePlaces places(rewriter, loc, starts, ofKeys ? numKeys : numQueries);
+    auto [sequence, ownNumber] = places.find(tiles, number);
+    own = rowsAt(sequence);
+    number = ownNumber;
+    hasRows = sequence.isSequence;
+  } else {
+    own = rowsOf(batch);
   }
-  SequencePlaces places(rewriter, loc, starts, ofKeys ? numKeys : numQueries);
-  auto [sequence, ownNumber] = places.find(tiles, number);
-  OwnRows own = rowsAt(sequence);
-  if (ofKeys)
-    own.numQueries =
-        index.select(sequence.isSequence, own.numQueries, index.constant(0));
-  return {own, tileOf(tiles, ownNumber, ofKeys ? own.allKeys : own.numQueries)};
+  RowTile rows = tileOf(tiles, number, ofKeys ? own.allKeys : own.numQueries);
+  // A tile without rows meets nothing: its padding would ask for what the last
+  // of its rows reads.
+  if (ofKeys ? mayLackKeys() : op.isRagged()) {
+    Value some = index.less(rows.first, ofKeys ? own.numKeys : own.numQueries);
+    hasRows = hasRows ? index.both(hasRows, some) : some;
+  }
+  if (hasRows) {
+    Value &others = ofKeys ? own.numQueries : own.numKeys;
+    others = index.select(hasRows, others, index.constant(0));
+  }
+  return {own, rows};
 }
 
 RowTile BackwardProblem::tileOf(const RowTiles &tiles, Value number,
