@@ -153,7 +153,7 @@ int flashRunMain(int argc, char **argv) {
       cl::cat(category));
   cl::opt<int64_t> splitKV(
       "split-kv", cl::init(0), cl::value_desc("N"),
-      cl::desc("Split the keys into N parts and merge them"),
+      cl::desc("Split the keys into N parts, at most 16, and merge them"),
       cl::cat(category));
   cl::opt<std::string> passes(
       "passes", cl::value_desc("name=value ..."),

@@ -4,6 +4,13 @@
 // RUN: flash-run %s --entry=dilated --target=sm_90a --io-report --dim=sq=1048576 --dim=sk=1048576 | FileCheck %s --check-prefix=DILATED
 // RUN: flash-run %s --entry=heads --target=sm_90a --io-report --dim=sq=1048576 --dim=sk=1048576 | FileCheck %s --check-prefix=HEADS
 // RUN: flash-run %s --entry=segments --target=cpu:x86-64-v3 --io-report --dim=sq=1048576 --dim=sk=1048576 | FileCheck %s --check-prefix=SEGMENTS
+// A backward has as many blocks, in both directions.
+// RUN: timeout 60 flash-run %s --differentiate --entry=documents --target=cpu:x86-64-v3 --io-report --dim=sq=1048576 --dim=sk=1048576 | FileCheck %s --check-prefix=BACKWARD
+// BACKWARD: outer = both
+// BACKWARD: density 0.004{{[89]}})
+// BACKWARD-NEXT: some blocks of keys stand
+// BACKWARD: density 0.004{{[89]}})
+// BACKWARD-NEXT: some blocks of queries stand
 // DOCUMENTS: density 0.0050
 // DILATED: density 0.500{{.}}); 0 full
 // DILATED-NEXT: near, for so long a sequence

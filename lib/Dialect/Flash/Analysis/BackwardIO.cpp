@@ -9,12 +9,13 @@
 // A backward is several loops, and each has a table: statistics of the rows;
 // blocks of keys outside, whose own tiles move once, with the tiles of queries
 // that the mask lets through; or blocks of queries outside; and where keys add
-// up the gradient of the queries, what rounds it. Which blocks are let through
-// is asked of the mask, in the direction in which the loop asks.
+// up the gradient of the queries, what rounds it. BackwardBlocks.h says which
+// blocks are let through.
 //
 //===----------------------------------------------------------------------===//
 
 #include "AttentionModel.h"
+#include "BackwardBlocks.h"
 
 #include "flash/Dialect/Flash/Analysis/BackwardWalk.h"
 #include "flash/Dialect/Flash/Analysis/ScheduleModel.h"
@@ -25,15 +26,6 @@ using namespace flash;
 using namespace flash::io;
 
 namespace {
-/// What a loop over blocks goes through, over all batches and heads.
-struct LoopCount {
-  /// Rows of the loop inside that are loaded, and its iterations.
-  int64_t rows = 0, steps = 0;
-  /// Rows of either loop that some step has.
-  int64_t neededOutside = 0, neededInside = 0;
-  BlockCounts blocks;
-};
-
 class BackwardModel {
 public:
   BackwardModel(AttentionBackwardOp op, TargetAttr target,
@@ -46,12 +38,9 @@ public:
 
 private:
   LogicalResult readSizes();
-  void setPlace(int64_t batch, int64_t head);
-  FailureOr<RowRange<int64_t>> visibleRows(const BackwardLoop &loop,
-                                           Tile block);
-  FailureOr<LoopCount> count(const BackwardLoop &loop);
-  LogicalResult countFull(const BackwardLoop &loop, Tile block,
-                          RowRange<int64_t> rows, int64_t &full);
+  FailureOr<LoopCount> count(const BackwardLoop &loop) {
+    return BackwardBlocks(walk, *mask, sizes, qOffset, kvOffset).count(loop);
+  }
   void addStatistics();
   LogicalResult addKeyLoop(const BackwardLoop &loop);
   LogicalResult addQueryLoop(const BackwardLoop &loop);
@@ -170,116 +159,6 @@ LogicalResult BackwardModel::readSizes() {
   return success();
 }
 
-void BackwardModel::setPlace(int64_t batch, int64_t head) {
-  mask->setPlace({batch, head, qOffset, kvOffset, qOffset, kvOffset,
-                  qOffset + sizes.queries, kvOffset + sizes.keys});
-}
-
-/// The rows inside that the mask shows to a block outside.
-FailureOr<RowRange<int64_t>>
-BackwardModel::visibleRows(const BackwardLoop &loop, Tile block) {
-  int64_t first = block.first, last = first + block.count - 1;
-  FailureOr<KeyRange> range =
-      loop.keysOutside ? mask->visibleQueries(kvOffset + first, kvOffset + last)
-                       : mask->visibleKeys(qOffset + first, qOffset + last);
-  if (failed(range))
-    return failure();
-  std::pair positions(range->first, range->end);
-  return loop.keysOutside
-             ? flash::rowsOf(index, positions, qOffset, sizes.queries, loop.m)
-             : flash::rowsOf(index, positions, kvOffset, sizes.keys, loop.n);
-}
-
-/// Of the blocks of `rows` that a block outside meets, those of n keys that
-/// need no predicate.
-LogicalResult BackwardModel::countFull(const BackwardLoop &loop, Tile block,
-                                       RowRange<int64_t> rows, int64_t &full) {
-  int64_t size = loop.keysOutside ? loop.m : loop.n;
-  for (int64_t row = rows.first; row < rows.end; row += size) {
-    Tile inside{row, std::min(size, rows.end - row)};
-    auto [queries, keys] =
-        loop.keysOutside ? std::pair(inside, block) : std::pair(block, inside);
-    if (keys.count < loop.n)
-      continue;
-    int64_t q = qOffset + queries.first, k = kvOffset + keys.first;
-    FailureOr<bool> isFull =
-        mask->isFull(q, q + queries.count - 1, k, k + keys.count - 1);
-    if (failed(isFull))
-      return failure();
-    full += *isFull;
-  }
-  return success();
-}
-
-FailureOr<LoopCount> BackwardModel::count(const BackwardLoop &loop) {
-  LoopCount counted;
-  // A block of keys meets the queries of a group of heads. Where the mask asks
-  // which head it is, each is walked; otherwise one stands for all.
-  bool dependent = mask->dependsOnPlace(), keysOutside = loop.keysOutside;
-  int64_t inGroup = keysOutside ? group() : 1,
-          heads = keysOutside ? sizes.keyHeads : sizes.heads,
-          batches = dependent ? sizes.batch : 1, places = dependent ? heads : 1,
-          each = dependent ? inGroup : 1;
-  if (sizes.batch * sizes.heads * heads == 0)
-    return counted;
-  int64_t copies = sizes.batch * heads / (batches * places);
-  int64_t size = keysOutside ? loop.m : loop.n;
-  RowTiles outside{keysOutside ? loop.n : loop.m};
-  int64_t rowsOutside = keysOutside ? sizes.keys : sizes.queries,
-          rowsInside = keysOutside ? sizes.queries : sizes.keys;
-  for (int64_t b = 0; b < batches; ++b)
-    for (int64_t h = 0; h < places; ++h) {
-      std::vector<IntervalSet> needed(each);
-      for (int64_t number = 0; number < outside.count(index, rowsOutside);
-           ++number) {
-        Tile block = outside.find(index, number);
-        block.count = std::min(block.count, rowsOutside - block.first);
-        SmallVector<RowRange<int64_t>> own;
-        for (int64_t i = 0; i < each; ++i) {
-          setPlace(b, h * inGroup + i);
-          FailureOr<RowRange<int64_t>> rows = visibleRows(loop, block);
-          if (failed(rows))
-            return failure();
-          own.push_back(*rows);
-        }
-        if (keysOutside) {
-          auto [rows, differ] = walk.joinHeads(
-              index, mask->queriesDependOnHead(), sizes.queries,
-              [&](int64_t head) { return own[each > 1 ? head : 0]; });
-          if (!walk.leavesOut(differ))
-            std::fill(own.begin(), own.end(), rows);
-        }
-        bool met = false;
-        for (auto [i, rows] : llvm::enumerate(own)) {
-          counted.blocks.all += ceilDiv(rowsInside, size) * copies;
-          int64_t steps = flash::countBlocks(index, rows, size);
-          if (steps == 0)
-            continue;
-          met = true;
-          rows.end = std::min(rows.first + steps * size, rowsInside);
-          counted.steps += steps * copies;
-          counted.blocks.visited += steps * copies;
-          counted.rows += (rows.end - rows.first) * copies;
-          needed[i].insert(rows.first, rows.end);
-          setPlace(b, h * inGroup + int64_t(i));
-          int64_t full = 0;
-          if (failed(countFull(loop, block, rows, full)))
-            return failure();
-          counted.blocks.full += full * copies;
-        }
-        counted.neededOutside += met * block.count * copies;
-      }
-      for (const IntervalSet &rows : needed)
-        counted.neededInside += rows.size() * copies;
-    }
-  // Each query head of a group has its own tiles.
-  for (int64_t *number :
-       {&counted.rows, &counted.steps, &counted.neededInside,
-        &counted.blocks.all, &counted.blocks.visited, &counted.blocks.full})
-    *number *= inGroup / each;
-  return counted;
-}
-
 int64_t BackwardModel::passes(int64_t blocks, int64_t heads, int64_t bytes) {
   int64_t cores = std::max<int64_t>(target.getCores(), 1);
   if (blocks == 0 || heads == 0)
@@ -332,6 +211,7 @@ LogicalResult BackwardModel::addKeyLoop(const BackwardLoop &of) {
     return failure();
   OperationIO &loop = begin("keys", m, n);
   loop.blocks = counted->blocks;
+  loop.sampled = counted->sampled;
   // Of the gradient for the values alone neither values nor deltas are needed.
   bool wantsScores = of.needsScoreGradients();
   int64_t keyRows = rowsOf(sizes.keyHeads) * sizes.keys;
@@ -397,6 +277,7 @@ LogicalResult BackwardModel::addQueryLoop(const BackwardLoop &of) {
     return failure();
   OperationIO &loop = begin("queries", m, n);
   loop.blocks = counted->blocks;
+  loop.sampled = counted->sampled;
   int64_t rows = rowsOf(sizes.heads) * sizes.queries;
   int64_t keyRow = sizes.keyRowBytes(), valueRow = sizes.valueRowBytes();
   int64_t whole = rowsOf(sizes.heads) * ceilDiv(sizes.queries, m) * m;

@@ -63,21 +63,29 @@ static std::string describeLocation(Operation *op) {
 //===----------------------------------------------------------------------===//
 
 static void printRow(llvm::raw_ostream &os, StringRef name, StringRef access,
-                     ArrayRef<int64_t> columns) {
+                     ArrayRef<int64_t> columns, unsigned width) {
   os << "  " << llvm::left_justify(name, 14) << llvm::left_justify(access, 6);
   for (int64_t column : columns)
-    os << llvm::right_justify(column ? grouped(column) : "-", 20);
+    os << llvm::right_justify(column ? grouped(column) : "-", width);
   os << "\n";
 }
 
 static void printTable(llvm::raw_ostream &os, ArrayRef<OperandIO> rows) {
-  os << llvm::left_justify("", 54)
-     << llvm::left_justify("HBM <-> shared cache", 32)
+  const OperandIO &last = rows.back();
+  SmallVector<int64_t> totals{last.compulsory.total(), last.unfused.hbm.total(),
+                              last.schedule.hbm.total(),
+                              last.unfused.onChip.total(),
+                              last.schedule.onChip.total()};
+  unsigned width = 20;
+  for (int64_t total : totals)
+    width = std::max<unsigned>(width, grouped(total).size() + 1);
+  os << llvm::left_justify("", 14 + 2 * width)
+     << llvm::left_justify("HBM <-> shared cache", 2 * width - 8)
      << "shared cache <-> fast memory\n";
   os << llvm::left_justify("bytes", 22);
   for (StringRef column :
        {"compulsory", "unfused", "this schedule*", "unfused", "this schedule"})
-    os << llvm::right_justify(column, 20);
+    os << llvm::right_justify(column, width);
   os << "\n";
   for (const OperandIO &row : rows) {
     auto print = [&](StringRef access, int64_t Bytes::*side) {
@@ -86,16 +94,12 @@ static void printTable(llvm::raw_ostream &os, ArrayRef<OperandIO> rows) {
           row.unfused.onChip.*side, row.schedule.onChip.*side};
       if (row.name == "total" ||
           llvm::any_of(columns, [](int64_t c) { return c != 0; }))
-        printRow(os, row.name, access, columns);
+        printRow(os, row.name, access, columns, width);
     };
     print("read", &Bytes::read);
     print("write", &Bytes::written);
   }
-  const OperandIO &last = rows.back();
-  printRow(os, "total", "both",
-           {last.compulsory.total(), last.unfused.hbm.total(),
-            last.schedule.hbm.total(), last.unfused.onChip.total(),
-            last.schedule.onChip.total()});
+  printRow(os, "total", "both", totals, width);
 }
 
 static void printTile(llvm::raw_ostream &os, const OperationIO &op) {
@@ -168,8 +172,9 @@ static void printOperation(const OperationIO &op, size_t number,
                   op.blocks.visited, op.blocks.all, op.blocks.density(),
                   op.blocks.full, op.blocks.visited - op.blocks.full);
     if (op.sampled)
-      os << "           near, for so long a sequence: some blocks of queries "
-            "stand for those beside them\n";
+      os << "           near, for so long a sequence: some blocks of "
+         << (op.part == "keys" ? "keys" : "queries")
+         << " stand for those beside them\n";
   }
   std::vector<OperandIO> rows = op.operands;
   rows.push_back(op.total());

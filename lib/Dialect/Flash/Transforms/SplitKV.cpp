@@ -40,6 +40,10 @@ namespace flash {
 using namespace mlir;
 using namespace flash;
 
+/// Each part is an attention of its own, which on a GPU has kernels of its own,
+/// and the kernel that merges them has parameters for each.
+static constexpr int64_t kMostParts = 16;
+
 /// Evaluates an affine expression of sizes, folding constants.
 static OpFoldResult apply(OpBuilder &builder, Location loc, AffineExpr expr,
                           ArrayRef<OpFoldResult> operands) {
@@ -248,9 +252,10 @@ struct SplitKVPass : flash::impl::SplitKVBase<SplitKVPass> {
   using SplitKVBase::SplitKVBase;
 
   void runOnOperation() override {
-    if (parts < 1) {
+    if (parts < 1 || parts > kMostParts) {
       getOperation().emitError()
-          << "flash-split-kv: parts must be at least 1, but is " << parts;
+          << "flash-split-kv: parts must be 1 to " << kMostParts
+          << ", for each is an attention of its own, but is " << int64_t(parts);
       return signalPassFailure();
     }
     SmallVector<AttentionOp> ops;

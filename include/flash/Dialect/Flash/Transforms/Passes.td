@@ -207,7 +207,7 @@ def SplitKV : Pass<"flash-split-kv", "::mlir::func::FuncOp"> {
     Ragged sequences, keys with `kv_lengths` or in pages and those that lists number
     are not sliced but keep all operands: `key_slice` says which part is whose.
   }];
-  let options = [Option<"parts", "parts", "int64_t", /*default=*/"2", "Number of parts">];
+  let options = [Option<"parts", "parts", "int64_t", /*default=*/"2", "Number of parts, 1 to 16">];
   let statistics = [Statistic<"numSplit", "num-split", "Number of attentions split">];
   let dependentDialects = ["::flash::FlashDialect", "::mlir::arith::ArithDialect",
                            "::mlir::tensor::TensorDialect", "::mlir::affine::AffineDialect"];
