@@ -101,7 +101,10 @@ static void writeMatrices(Emitter &e, const KernelValues &kernel, Value value,
 }
 
 /// Each lane stores the pairs of columns that it holds: of 16 bits where there
-/// is no stmatrix, of f32.
+/// is no stmatrix, of f32. Pairs of f32 in one block of two neighbouring rows
+/// are in the same banks, for the swizzle swaps the two chunks of the block: of
+/// whole panels, lanes of odd rows take their blocks of a panel in another
+/// order.
 static void writePairs(Emitter &e, const KernelValues &kernel, Value value,
                        FragmentType type, ColumnPart part, SharedType tile,
                        Value address) {
@@ -109,12 +112,31 @@ static void writePairs(Emitter &e, const KernelValues &kernel, Value value,
   // A block of 8 columns is one of 16 bytes, or two.
   int64_t chunks = wide ? 2 : 1;
   Value quad = e.bitAnd(kernel.lane, 3);
-  WarpRows lane(e, WarpPlace::get(e, kernel, type), type, tile, address,
-                e.shr(kernel.lane, 2),
-                [&] { return wide ? e.shr(quad, 1) : e.i32(0); });
+  int64_t panel = tile.getPanelColumns();
+  bool alternates = wide && type.getColumnsOfWarp() % panel == 0 &&
+                    part.first % panel == 0 && part.count % panel == 0;
+  Value row = e.shr(kernel.lane, 2), odd;
+  if (alternates)
+    odd = e.bitAnd(row, 1);
+  WarpRows lane(e, WarpPlace::get(e, kernel, type), type, tile, address, row,
+                [&] {
+                  Value chunk = wide ? e.shr(quad, 1) : e.i32(0);
+                  return odd ? e.bitXor(chunk, e.shl(odd, 2)) : chunk;
+                });
   Value inChunk = wide ? e.shl(e.bitAnd(quad, 1), 3) : e.shl(quad, 2);
   SmallVector<Value> elements = e.elements(value);
   int64_t blocks = type.getColumnsOfWarp() / 8, firstBlock = part.first / 8;
+  if (alternates) {
+    Value isOdd =
+        arith::CmpIOp::create(e, arith::CmpIPredicate::ne, odd, e.i32(0));
+    // Two blocks of four are 64 bytes: the other half of a panel's row.
+    for (size_t i = 0; i + 16 <= elements.size(); i += 16)
+      for (size_t k = i; k < i + 8; ++k) {
+        Value one = elements[k], other = elements[k + 8];
+        elements[k] = arith::SelectOp::create(e, isOdd, other, one);
+        elements[k + 8] = arith::SelectOp::create(e, isOdd, one, other);
+      }
+  }
   for (int64_t r = 0; r < type.getRepetitions(); ++r)
     for (int64_t i = 0; i < part.count / 8; ++i)
       for (int64_t half = 0; half < 2; ++half) {

@@ -107,9 +107,10 @@ bool BackwardTiler::findOwners() {
                Value()};
   ScratchScores scratch(op, at, score, q, k);
   hasOwnBatch = hasOwnHead = true;
-  for (auto [number, operand] : llvm::enumerate(op.getOperandsOfGradients())) {
+  for (auto [number, value] : llvm::enumerate(op.getOperandsOfGradients())) {
+    Value operand = value;
     SmallVector<tensor::ExtractOp> reads;
-    scratch.block.walk([&, operand = operand](tensor::ExtractOp read) {
+    scratch.block.walk([&](tensor::ExtractOp read) {
       if (read.getTensor() == operand)
         reads.push_back(read);
     });
