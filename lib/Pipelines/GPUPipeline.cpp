@@ -97,6 +97,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
   auto onKernels = [&](auto pass) {
     pm.nest<gpu::GPUModuleOp>().addNestedPass<gpu::GPUFuncOp>(std::move(pass));
   };
+  if (options.halveSteps)
+    onKernels(tile::createTileHalveSteps());
   Limits limits = getLimits(options.target);
   if (options.splitTiles) {
     tile::TileSplitTilesOptions split;
@@ -125,6 +127,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
   }
   if (options.shareTiles)
     pm.addPass(tile::createTileShareTiles());
+  if (options.clearEarly)
+    pm.addPass(tile::createTileClearEarly());
   if (options.prefetch)
     onKernels(tile::createTilePrefetch());
   if (options.overlap) {
@@ -143,6 +147,11 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
       onKernels(tile::createTileAdvanceProducts());
     if (options.joinRings)
       onKernels(tile::createTileJoinRings());
+    if (options.keepColumns) {
+      tile::TileKeepColumnsOptions keep;
+      keep.columns = options.keepColumns;
+      onKernels(tile::createTileKeepColumns(keep));
+    }
     onKernels(tile::createTileUnswitchLoops());
   }
   if (options.prefetchTiles)

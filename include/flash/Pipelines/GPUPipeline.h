@@ -77,6 +77,20 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("With start-products: little tiles that come with a large "
                      "one have its barriers"),
       llvm::cl::init(true)};
+  Option<bool> clearEarly{
+      *this, "clear-early",
+      llvm::cl::desc("What kernels add to is cleared by the kernel before"),
+      llvm::cl::init(false)};
+  Option<bool> halveSteps{
+      *this, "halve-steps",
+      llvm::cl::desc("Tiles of which a few rows exist have half as many, where "
+                     "products allow it"),
+      llvm::cl::init(false)};
+  Option<int64_t> keepColumns{
+      *this, "keep-columns",
+      llvm::cl::desc("With start-products: so many columns of a first operand "
+                     "that is the same in all iterations stay in registers"),
+      llvm::cl::init(0)};
   Option<bool> advanceProducts{
       *this, "advance-products",
       llvm::cl::desc("With start-products: the first product of an iteration "

@@ -134,6 +134,7 @@ struct ConvertTileToNVVMPass
     populateStoreSharedPatterns(converter, patterns, kernels);
     populateRingPatterns(converter, patterns, kernels);
     populateClearPatterns(converter, patterns, kernels);
+    populateClearSharePatterns(converter, patterns, kernels);
     populateQueuePatterns(converter, patterns, kernels);
     populateHandOverPatterns(converter, patterns, kernels);
     populateMmaSyncPatterns(converter, patterns, kernels);

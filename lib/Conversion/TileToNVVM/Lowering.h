@@ -286,6 +286,9 @@ void populateRingPatterns(const TileTypeConverter &converter,
 void populateClearPatterns(const TileTypeConverter &converter,
                            mlir::RewritePatternSet &patterns,
                            const KernelMap &kernels);
+void populateClearSharePatterns(const TileTypeConverter &converter,
+                                mlir::RewritePatternSet &patterns,
+                                const KernelMap &kernels);
 void populateQueuePatterns(const TileTypeConverter &converter,
                            mlir::RewritePatternSet &patterns,
                            const KernelMap &kernels);

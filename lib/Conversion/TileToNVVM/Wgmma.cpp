@@ -28,8 +28,10 @@ using namespace flash::tile;
 
 /// High word of a descriptor: 128-byte swizzle, 1024 bytes from one group of 8
 /// rows to the next. The same for all tiles, so that only the low word is
-/// computed.
-constexpr StringRef descriptorHigh = "0x40000040";
+/// computed; but a tile of 8 rows is read twice, the second time for columns of
+/// A that are zero.
+constexpr StringRef descriptorHigh = "0x40000040",
+                    descriptorOf8Rows = "0x40000000";
 
 /// Low word of the descriptor of a shared tile: address and leading byte offset
 /// in units of 16 bytes. The address is masked: in a cluster it carries the
@@ -41,9 +43,10 @@ static Value getDescriptor(Emitter &e, Value address, int64_t leadingOffset) {
 
 /// PTX that makes the descriptor `name` of a low word and a step from there.
 static std::string descriptorText(StringRef name, const std::string &low,
-                                  int64_t step) {
+                                  int64_t step,
+                                  StringRef high = descriptorHigh) {
   return "add.u32 lo, " + low + ", " + std::to_string(step) + ";\nmov.b64 " +
-         name.str() + ", {lo, " + descriptorHigh.str() + "};\n";
+         name.str() + ", {lo, " + high.str() + "};\n";
 }
 
 namespace {
@@ -53,7 +56,7 @@ class WgmmaEmitter {
 public:
   WgmmaEmitter(Emitter &e, const KernelValues &kernel, FragmentType result,
                Value a, Value loweredA, bool transposeA, Value b,
-               Value loweredB, bool transposeB);
+               Value loweredB, bool transposeB, Value loweredHead = {});
 
   /// The accumulator, still in flight.
   Value emit(Emitter &e, Value acc);
@@ -68,8 +71,11 @@ private:
   SharedType aTile, bTile; ///< aTile is null for A in registers
   bool transposeA, transposeB;
   int64_t n, steps;
-  SmallVector<Value> inputs; ///< A's registers or descriptor, B's descriptor
-  int64_t firstA = 0, descriptorB = 0;
+  /// A's registers or descriptor, those of its first columns, B's descriptor.
+  SmallVector<Value> inputs;
+  int64_t firstA = 0, firstHead = 0, descriptorB = 0;
+  int64_t headSteps = 0;
+  bool isHalfStep = false;
   Type element;
 };
 
@@ -78,12 +84,14 @@ private:
 WgmmaEmitter::WgmmaEmitter(Emitter &e, const KernelValues &kernel,
                            FragmentType result, Value a, Value loweredA,
                            bool transposeA, Value b, Value loweredB,
-                           bool transposeB)
+                           bool transposeB, Value loweredHead)
     : result(result), transposeA(transposeA), transposeB(transposeB),
       n(result.getColumnsOfWarp()) {
   bTile = cast<SharedType>(b.getType());
   element = bTile.getElementType();
-  steps = (transposeB ? bTile.getColumns() : bTile.getRows()) / 16;
+  int64_t depth = transposeB ? bTile.getColumns() : bTile.getRows();
+  isHalfStep = depth == 8;
+  steps = llvm::divideCeil(depth, 16);
   firstA = result.getElementsPerLane();
   WarpPlace warp = WarpPlace::get(e, kernel, result);
   if (auto shared = dyn_cast<SharedType>(a.getType())) {
@@ -97,6 +105,19 @@ WgmmaEmitter::WgmmaEmitter(Emitter &e, const KernelValues &kernel,
                                    /*leadingOffset=*/1));
   } else {
     inputs = e.elements(loweredA);
+    // A block of 8 columns is two registers.
+    if (isHalfStep) {
+      SmallVector<Value> whole;
+      for (size_t i = 0; i < inputs.size(); i += 2)
+        whole.append({inputs[i], inputs[i + 1], e.i32(0), e.i32(0)});
+      inputs = std::move(whole);
+    }
+  }
+  firstHead = firstA + inputs.size();
+  if (loweredHead) {
+    SmallVector<Value> registers = e.elements(loweredHead);
+    headSteps = registers.size() / (4 * result.getRepetitions());
+    llvm::append_range(inputs, registers);
   }
   descriptorB = firstA + inputs.size();
   // The leading offset is the distance of panels, which only an N-major
@@ -117,8 +138,10 @@ std::string WgmmaEmitter::instruction(int64_t repetition, int64_t k,
   std::string text;
   // 16 rows of an N-major tile are 2 KiB.
   int64_t stepB = transposeB ? getKMajorStep(bTile, k) : k * 128;
-  text += descriptorText("db", operand(descriptorB), stepB);
-  if (aTile) {
+  text += descriptorText("db", operand(descriptorB), stepB,
+                         isHalfStep ? descriptorOf8Rows : descriptorHigh);
+  bool isHead = k < headSteps, isShared = aTile && !isHead;
+  if (isShared) {
     // A repetition steps over the rows of all warps, 128 bytes each, or the
     // panels that have them.
     int64_t rows = repetition * 16 * result.getRowWarps();
@@ -133,18 +156,19 @@ std::string WgmmaEmitter::instruction(int64_t repetition, int64_t k,
   for (int64_t i = 0; i < n / 2; ++i)
     text += (i ? ", " : "") + operand(repetition * n / 2 + i);
   text += "}, ";
-  if (aTile) {
+  if (isShared) {
     text += "da";
   } else {
+    int64_t first = isHead ? firstHead + (repetition * headSteps + k) * 4
+                           : firstA + (repetition * steps + k) * 4;
     text += "{";
     for (int64_t i = 0; i < 4; ++i)
-      text +=
-          (i ? ", " : "") + operand(firstA + (repetition * steps + k) * 4 + i);
+      text += (i ? ", " : "") + operand(first + i);
     text += "}";
   }
   // scale-d, scale-a, scale-b, and which of A and B are not K-major.
   text += std::string(", db, ") + (accumulate ? "yes" : "no") + ", 1, 1";
-  if (aTile)
+  if (isShared)
     text += transposeA ? ", 1" : ", 0";
   text += transposeB ? ", 0;\n" : ", 1;\n";
   return text;
@@ -231,7 +255,7 @@ struct WgmmaStartLowering : TilePattern<MmaStartOp> {
     Emitter e(op.getLoc(), rewriter);
     WgmmaEmitter wgmma(e, *kernel, op.getResult().getType().getAccumulator(),
                        op.getA(), adaptor.getA(), op.getTransposeA(), op.getB(),
-                       adaptor.getB(), op.getTransposeB());
+                       adaptor.getB(), op.getTransposeB(), adaptor.getHead());
     rewriter.replaceOp(op, wgmma.emit(e, adaptor.getOnto() ? adaptor.getOnto()
                                                            : adaptor.getAcc()));
     return success();

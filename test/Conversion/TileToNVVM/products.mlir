@@ -134,4 +134,34 @@ gpu.module @kernels {
     flash_tile.store %u, %o[%c0, %c0] {alignment = 8 : i64} : !acc, memref<64x64xf32>
     gpu.return
   }
+
+  // The first 16 columns of A come from registers, the others from shared memory.
+  // CHECK-LABEL: gpu.func @wgmma_head
+  // CHECK: ldmatrix.sync.aligned.m8n8.x4.shared.b16
+  // CHECK: wgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {$0, $1, $2, $3}, {$5, $6, $7, $8}, db, no, 1, 1, 0;
+  // CHECK-SAME: add.u32 lo, $4, 2;\0Amov.b64 da, {lo, 0x40000040};\0Awgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {$0, $1, $2, $3}, da, db, yes, 1, 1, 0, 0;
+  gpu.func @wgmma_head(%m: memref<64x32xbf16>, %o: memref<64x8xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %c0 = arith.constant 0 : index
+    %a = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 0 : i64} : memref<64x32xbf16> -> !flash_tile.shared<64x32xbf16>
+    %b = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 8192 : i64} : memref<64x32xbf16> -> !flash_tile.shared<8x32xbf16>
+    %head = flash_tile.load_fragment %a : !flash_tile.shared<64x32xbf16> -> !flash_tile.fragment<64x16xbf16, #flash_tile.lhs<4>>
+    %p = flash_tile.mma_start #flash_tile.wgmma %a, %b head(%head : !flash_tile.fragment<64x16xbf16, #flash_tile.lhs<4>>) transpose_b : !flash_tile.shared<64x32xbf16>, !flash_tile.shared<8x32xbf16> -> !flash_tile.pending<!flash_tile.fragment<64x8xf32, #flash_tile.acc<4>>>
+    %r = flash_tile.mma_wait %p : !flash_tile.pending<!flash_tile.fragment<64x8xf32, #flash_tile.acc<4>>> -> !flash_tile.fragment<64x8xf32, #flash_tile.acc<4>>
+    flash_tile.store %r, %o[%c0, %c0] {alignment = 8 : i64} : !flash_tile.fragment<64x8xf32, #flash_tile.acc<4>>, memref<64x8xf32>
+    gpu.return
+  }
+
+  // Half a step: zeros in the place of A's other columns, for which the 8 rows of B are read again (no distance between groups of rows).
+  // CHECK-LABEL: gpu.func @wgmma_half
+  // CHECK: mov.b64 db, {lo, 0x40000000};\0Awgmma.mma_async.sync.aligned.m64n8k16.f32.bf16.bf16 {$0, $1, $2, $3}, {$4, $5, $6, $7}, db, no, 1, 1, 1;
+  // CHECK-SAME: %[[A:.*]], %[[A]], %c0_i32, %c0_i32,
+  gpu.func @wgmma_half(%m: memref<8x8xbf16>, %o: memref<64x8xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %c0 = arith.constant 0 : index
+    %one = arith.constant 1.0 : bf16
+    %a = flash_tile.splat %one : !flash_tile.fragment<64x8xbf16, #flash_tile.lhs<4>>
+    %b = flash_tile.load %m[%c0, %c0] {alignment = 16 : i64, shared_offset = 0 : i64} : memref<8x8xbf16> -> !flash_tile.shared<8x8xbf16>
+    %r = flash_tile.mma #flash_tile.wgmma %a, %b : !flash_tile.fragment<64x8xbf16, #flash_tile.lhs<4>>, !flash_tile.shared<8x8xbf16> -> !flash_tile.fragment<64x8xf32, #flash_tile.acc<4>>
+    flash_tile.store %r, %o[%c0, %c0] {alignment = 8 : i64} : !flash_tile.fragment<64x8xf32, #flash_tile.acc<4>>, memref<64x8xf32>
+    gpu.return
+  }
 }

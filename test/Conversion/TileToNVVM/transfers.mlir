@@ -111,4 +111,17 @@ gpu.module @kernels {
     flash_tile.release %r[%c0] : !flash_tile.ring<3, 64x64xbf16, cp_async>
     gpu.return
   }
+
+  // A block's share of 512 pieces of 16 bytes for each of the rows that a call has; each thread its own.
+  // CHECK-LABEL: gpu.func @share
+  // CHECK-DAG: %[[PIECES:.*]] = arith.constant 512 : i64
+  // CHECK-DAG: %[[THREADS:.*]] = arith.constant 128 : i64
+  // CHECK: %[[ALL:.*]] = arith.muli %{{.*}}, %[[PIECES]] : i64
+  // CHECK: arith.ceildivui %[[ALL]]
+  // CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %[[THREADS]]
+  // CHECK: st.global.v4.b32 [$0], {$1, $1, $1, $1};
+  gpu.func @share(%m: memref<?x16x128xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    flash_tile.clear_share %m : memref<?x16x128xf32>
+    gpu.return
+  }
 }

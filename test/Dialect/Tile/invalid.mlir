@@ -387,8 +387,8 @@ func.func @get_in_flight(%i: index) {
 
 // -----
 func.func @load_fragment(%t: !flash_tile.shared<64x64xbf16>) {
-  // expected-error @below {{loads '!flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>' from '!flash_tile.shared<64x64xbf16>'}}
-  %f = flash_tile.load_fragment %t : !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>
+  // expected-error @below {{loads '!flash_tile.fragment<64x96xbf16, #flash_tile.lhs<4>>' from '!flash_tile.shared<64x64xbf16>'}}
+  %f = flash_tile.load_fragment %t : !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x96xbf16, #flash_tile.lhs<4>>
   return
 }
 
@@ -908,4 +908,34 @@ gpu.module @m {
     %l = flash_tile.ring with(%q : !flash_tile.ring<2, 64x128xbf16, mbarrier>) : !flash_tile.ring<2, 16x64xbf16, mbarrier, watched>
     gpu.return
   }
+}
+
+// -----
+!acc = !flash_tile.pending<!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>>
+func.func @whole_head(%a: !flash_tile.shared<64x32xbf16>, %b: !flash_tile.shared<64x32xbf16>, %h: !flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>) {
+  // expected-error @below {{cannot read the first columns of '!flash_tile.shared<64x32xbf16>' from '!flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>'}}
+  %p = flash_tile.mma_start #flash_tile.wgmma %a, %b head(%h : !flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>) transpose_b : !flash_tile.shared<64x32xbf16>, !flash_tile.shared<64x32xbf16> -> !acc
+  return
+}
+
+// -----
+!acc = !flash_tile.pending<!flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>>
+func.func @head_of_fragment(%a: !flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>, %b: !flash_tile.shared<64x32xbf16>, %h: !flash_tile.fragment<64x16xbf16, #flash_tile.lhs<4>>) {
+  // expected-error @below {{has the first columns of a in registers where a is a tile in shared memory, not transposed}}
+  %p = flash_tile.mma_start #flash_tile.wgmma %a, %b head(%h : !flash_tile.fragment<64x16xbf16, #flash_tile.lhs<4>>) transpose_b : !flash_tile.fragment<64x32xbf16, #flash_tile.lhs<4>>, !flash_tile.shared<64x32xbf16> -> !acc
+  return
+}
+
+// -----
+func.func @half_of_mma_sync(%a: !flash_tile.fragment<64x8xbf16, #flash_tile.lhs<4>>, %b: !flash_tile.shared<8x64xbf16>) {
+  // expected-error @below {{#flash_tile.mma_sync contracts a multiple of 16 columns, not 8}}
+  %p = flash_tile.mma #flash_tile.mma_sync %a, %b : !flash_tile.fragment<64x8xbf16, #flash_tile.lhs<4>>, !flash_tile.shared<8x64xbf16> -> !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+  return
+}
+
+// -----
+func.func @clear_share(%m: memref<?x3xf32>) {
+  // expected-error @below {{clears a contiguous memref whose rows have a multiple of 16 bytes, not 'memref<?x3xf32>'}}
+  flash_tile.clear_share %m : memref<?x3xf32>
+  return
 }

@@ -170,7 +170,10 @@ LhsLayoutAttr::getLanePlaces(ArrayRef<int64_t> shape) const {
 LogicalResult LhsLayoutAttr::verifyFragment(EmitError emitError,
                                             ArrayRef<int64_t> shape,
                                             Type elementType) const {
-  if (failed(verifyRows(emitError, shape, 2, *this)) ||
+  if (failed(verifyRows(emitError, shape, 2, *this)))
+    return failure();
+  // Half a step, or whole ones.
+  if (shape[1] != 8 &&
       failed(verifyColumns(emitError, "an A operand", shape[1], 16, *this)))
     return failure();
   if (!elementType.isF16() && !elementType.isBF16())
@@ -317,5 +320,6 @@ int64_t WgmmaAttr::getWarpsPerInstruction() const { return 4; }
 int64_t WgmmaAttr::getKGranularity(Type elementType) const {
   return get16BitKGranularity(elementType);
 }
+bool WgmmaAttr::takesHalfStep() const { return true; }
 int64_t WgmmaAttr::getNGranularity() const { return 8; }
 int64_t WgmmaAttr::getMaxN() const { return 256; }

@@ -104,7 +104,9 @@ static LogicalResult verifyProduct(Operation *op,
   if (kGranularity == 0)
     return op->emitOpError()
            << instruction << " has no form for elements of " << elementType;
-  if (k % kGranularity != 0)
+  bool isHalfStep = instruction.takesHalfStep() && isa<FragmentType>(a) &&
+                    !transposeB && 2 * k == kGranularity;
+  if (k % kGranularity != 0 && !isHalfStep)
     return op->emitOpError() << instruction << " contracts a multiple of "
                              << kGranularity << " columns, not " << k;
   int64_t ofWarp = result.getColumnsOfWarp();
@@ -138,6 +140,25 @@ LogicalResult MmaOp::verify() {
                        getResult().getType());
 }
 
+/// The first columns of a product's A, which is in shared memory otherwise.
+static LogicalResult verifyHead(MmaStartOp op) {
+  FragmentType head = op.getHead().getType(),
+               result = op.getResult().getType().getAccumulator();
+  auto a = dyn_cast<SharedType>(op.getA().getType());
+  if (!a || op.getTransposeA())
+    return op.emitOpError() << "has the first columns of a in registers where "
+                               "a is a tile in shared memory, not transposed";
+  int64_t granularity = op.getInstruction().getKGranularity(a.getElementType());
+  if (!isa<LhsLayoutAttr>(head.getLayout()) ||
+      head.getElementType() != a.getElementType() ||
+      head.getRows() != a.getRows() || head.getColumns() >= a.getColumns() ||
+      (granularity && head.getColumns() % granularity) ||
+      head.getWarps() != result.getWarps() || result.getColumnGroups() != 1)
+    return op.emitOpError()
+           << "cannot read the first columns of " << a << " from " << head;
+  return success();
+}
+
 LogicalResult MmaStartOp::verify() {
   if (!getInstruction().isAsynchronous())
     return emitOpError() << "needs an asynchronous instruction, not "
@@ -145,6 +166,8 @@ LogicalResult MmaStartOp::verify() {
   if (getAcc() && getOnto())
     return emitOpError() << "adds to an accumulator or onto a product in "
                             "flight, not both";
+  if (getHead() && failed(verifyHead(*this)))
+    return failure();
   return verifyProduct(*this, getInstruction(), getA().getType(),
                        getTransposeA(), getB().getType(), getTransposeB(),
                        getResult().getType().getAccumulator());

@@ -487,8 +487,19 @@ LogicalResult LoadFragmentOp::verify() {
     return emitOpError() << "gives an A operand (lhs), not one with the layout "
                          << result.getLayout();
   if (result.getRows() != tile.getRows() ||
-      result.getColumns() != tile.getColumns() ||
+      result.getColumns() > tile.getColumns() ||
       result.getElementType() != tile.getElementType())
     return emitOpError() << "loads " << result << " from " << tile;
+  return success();
+}
+
+LogicalResult ClearShareOp::verify() {
+  auto type = cast<MemRefType>(getMemref().getType());
+  int64_t last = type.getRank() ? type.getShape().back() : 1;
+  if (!type.getLayout().isIdentity() || ShapedType::isDynamic(last) ||
+      last * type.getElementTypeBitWidth() % 128)
+    return emitOpError() << "clears a contiguous memref whose rows have a "
+                            "multiple of 16 bytes, not "
+                         << type;
   return success();
 }

@@ -162,7 +162,7 @@ def FlashTile_MmaSync : FlashTile_Instruction<"MmaSync", "mma_sync", ["getWarpPr
   }];
 }
 
-def FlashTile_Wgmma : FlashTile_Instruction<"Wgmma", "wgmma"> {
+def FlashTile_Wgmma : FlashTile_Instruction<"Wgmma", "wgmma", ["takesHalfStep"]> {
   let summary = "wgmma.mma_async.m64nNk16";
   let description = [{
     The tensor-core instruction of a warpgroup, four warps (sm_90a). B comes

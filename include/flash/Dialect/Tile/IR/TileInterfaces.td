@@ -56,6 +56,10 @@ def FlashTile_InstructionAttrInterface : AttrInterface<"InstructionAttrInterface
     InterfaceMethod<"Warps that execute one instruction together.", "int64_t", "getWarpsPerInstruction">,
     InterfaceMethod<"Granularity of the contracted dimension for the type, 0 if not supported.",
       "int64_t", "getKGranularity", (ins "::mlir::Type":$elementType)>,
+    InterfaceMethod<[{
+        Whether half of the least contracted dimension is allowed, all of it in one
+        A operand in registers: zeros stand for the other half.
+      }], "bool", "takesHalfStep", (ins), /*methodBody=*/"", /*defaultImplementation=*/"return false;">,
     InterfaceMethod<"Granularity of the columns of B.", "int64_t", "getNGranularity">,
     InterfaceMethod<"Most columns of B that one instruction takes.", "int64_t", "getMaxN">,
     InterfaceMethod<[{

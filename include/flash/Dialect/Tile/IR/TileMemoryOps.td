@@ -124,8 +124,8 @@ def FlashTile_ClearUnseenOp : FlashTile_Op<"clear_unseen", [SingleBlock,
 def FlashTile_LoadFragmentOp : FlashTile_Op<"load_fragment", [MemoryEffects<[MemRead]>]> {
   let summary = "loads an A operand from shared memory to registers";
   let description = [{
-    Every warp loads its rows with `ldmatrix`. Used for a query tile that is
-    multiplied many times.
+    Every warp loads its rows with `ldmatrix`: all columns, or the first ones.
+    Used for what is multiplied many times.
 
     Example:
 

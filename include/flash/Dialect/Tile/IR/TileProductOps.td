@@ -69,6 +69,9 @@ def FlashTile_MmaStartOp : FlashTile_Op<"mma_start", [MemoryEffects<[MemRead, Me
     With `onto` the product is added to one in flight, which nobody else waits for:
     the instructions of both run in order, a group each.
 
+    With `head` the first columns of `a` are read from registers, which takes
+    half of what a read from shared memory takes of its bandwidth.
+
     Example:
 
     ```mlir
@@ -85,16 +88,23 @@ def FlashTile_MmaStartOp : FlashTile_Op<"mma_start", [MemoryEffects<[MemRead, Me
     Arg<Optional<FlashTile_Fragment>, "M x N: what the product is added to; 0 where absent">:$acc,
     Arg<UnitAttr, "a lies as K x M">:$transpose_a,
     Arg<UnitAttr, "b lies as N x K">:$transpose_b,
-    Arg<Optional<FlashTile_Pending>, "a product in flight that this one is added to">:$onto);
+    Arg<Optional<FlashTile_Pending>, "a product in flight that this one is added to">:$onto,
+    Arg<Optional<FlashTile_Fragment>, "the first columns of a (shared memory, as it lies), as an A operand">:$head);
   let results = (outs
     Res<FlashTile_Pending, "M x N: acc + a * b, in flight until a mma_wait has passed it through">:$result);
   let builders = [OpBuilder<(ins "::mlir::Type":$result,
       "::flash::tile::InstructionAttrInterface":$instruction, "::mlir::Value":$a, "::mlir::Value":$b,
       "::mlir::Value":$acc, "::mlir::UnitAttr":$transpose_a, "::mlir::UnitAttr":$transpose_b), [{
     build($_builder, $_state, result, instruction, a, b, acc, transpose_a, transpose_b, /*onto=*/::mlir::Value());
+  }]>, OpBuilder<(ins "::mlir::Type":$result,
+      "::flash::tile::InstructionAttrInterface":$instruction, "::mlir::Value":$a, "::mlir::Value":$b,
+      "::mlir::Value":$acc, "::mlir::UnitAttr":$transpose_a, "::mlir::UnitAttr":$transpose_b,
+      "::mlir::Value":$onto), [{
+    build($_builder, $_state, result, instruction, a, b, acc, transpose_a, transpose_b, onto, /*head=*/::mlir::Value());
   }]>];
   let assemblyFormat = [{
     $instruction $a `,` $b (`acc` `(` $acc^ `)`)? (`onto` `(` $onto^ `)`)?
+    (`head` `(` $head^ `:` qualified(type($head)) `)`)?
     (`transpose_a` $transpose_a^)? (`transpose_b` $transpose_b^)?
     attr-dict `:` qualified(type($a)) `,` qualified(type($b)) `->` qualified(type($result))
   }];

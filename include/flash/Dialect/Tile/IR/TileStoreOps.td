@@ -165,4 +165,19 @@ def FlashTile_StoreWaitOp : FlashTile_Op<"store_wait", [MemoryEffects<[MemRead, 
   let assemblyFormat = "attr-dict";
 }
 
+def FlashTile_ClearShareOp : FlashTile_Op<"clear_share", [MemoryEffects<[MemWrite]>]> {
+  let summary = "makes a block's share of a memref zero (kernel)";
+  let description = [{
+    The blocks of a grid of one dimension together make a whole memref zero, each a
+    part of it, for kernels that are launched later. The memref is contiguous, and its
+    rows have a multiple of 16 bytes.
+
+    Example: `flash_tile.clear_share %sums : memref<?x128xf32>`
+  }];
+  let arguments = (ins
+    Arg<AnyStridedMemRef, "what becomes zero, whole">:$memref);
+  let assemblyFormat = "$memref attr-dict `:` type($memref)";
+  let hasVerifier = 1;
+}
+
 #endif // FLASH_DIALECT_TILE_IR_TILESTOREOPS_TD

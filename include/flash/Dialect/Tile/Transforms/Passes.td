@@ -266,6 +266,47 @@ def TileJoinRings : Pass<"flash-tile-join-rings", "::mlir::gpu::GPUFuncOp"> {
   let statistics = [Statistic<"numJoined", "num-joined", "Rings that have another one's barriers">];
 }
 
+def TileHalveSteps : Pass<"flash-tile-halve-steps", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Products of a few rows take half of a tile";
+  let description = [{
+    A product of a constant fragment and a tile of shared memory of whose rows at most
+    half exist, the others being zero, where the instruction takes half a step of
+    the contracted dimension: the tile has half of the rows.
+
+    ```mlir
+    %b = flash_tile.load %m[...] rows(%c3) -> !flash_tile.shared<16x64xbf16>
+    %a = flash_tile.splat %one : !flash_tile.fragment<128x16xbf16, #flash_tile.lhs<8>>
+    %s = flash_tile.mma #flash_tile.wgmma %a, %b
+    // becomes
+    %b = flash_tile.load %m[...] rows(%c3) -> !flash_tile.shared<8x64xbf16>
+    %a = flash_tile.splat %one : !flash_tile.fragment<128x8xbf16, #flash_tile.lhs<8>>
+    %s = flash_tile.mma #flash_tile.wgmma %a, %b
+    ```
+  }];
+  let statistics = [Statistic<"numHalved", "num-halved", "Products of half a step">];
+}
+
+def TileKeepColumns : Pass<"flash-tile-keep-columns", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "The first columns of what a loop multiplies stay in registers";
+  let description = [{
+    In a specialised kernel with `#flash_tile.start_products`: a product that is
+    complete before its iteration ends, and whose first operand is the same tile
+    of shared memory in each iteration, has that tile's first columns in
+    registers from before the loop on. An instruction of 64 columns takes all of
+    the bandwidth of shared memory for a first operand there, and half of it for
+    one in registers.
+
+    ```mlir
+    scf.for ... { %s = flash_tile.mma_start #flash_tile.wgmma %v, %do ... }
+    // becomes
+    %h = flash_tile.load_fragment %v
+    scf.for ... { %s = flash_tile.mma_start #flash_tile.wgmma %v, %do head(%h : ...) ... }
+    ```
+  }];
+  let options = [Option<"columns", "columns", "int64_t", "32", "Columns of each product, in whole steps of 16">];
+  let statistics = [Statistic<"numKept", "num-kept", "Products with columns in registers">];
+}
+
 def TileUnswitchLoops : Pass<"flash-tile-unswitch-loops", "::mlir::gpu::GPUFuncOp"> {
   let summary = "One loop for each answer to a condition that no iteration changes";
   let description = [{
@@ -396,6 +437,25 @@ def TileStoreTma : Pass<"flash-tile-store-tma", "::mlir::ModuleOp"> {
   let options = [Option<"cacheHints", "cache-hints", "bool", "false",
                         "Tell the L2 cache to keep what several blocks read">];
   let statistics = [Statistic<"numStores", "num-stores", "Stores made asynchronous">];
+}
+
+def TileClearEarly : Pass<"flash-tile-clear-early", "::mlir::ModuleOp"> {
+  let summary = "A kernel that is launched before clears what later ones add to";
+  let description = [{
+    A `flash_tile.clear` behind the launch of a kernel without roles, on a grid of one
+    dimension, becomes a share of each of its blocks: the memory is written beside
+    what the kernel reads, and one launch is saved.
+
+    ```mlir
+    flash_tile.launch @kernels::@statistics grid(%n) args(%o)
+    flash_tile.clear %sums : memref<?x128xf32>
+    // becomes
+    flash_tile.launch @kernels::@statistics grid(%n) args(%o, %sums)
+    // and in the kernel
+    flash_tile.clear_share %arg1 : memref<?x128xf32>
+    ```
+  }];
+  let statistics = [Statistic<"numMoved", "num-moved", "Clears that a kernel does">];
 }
 
 def TileShareTiles : Pass<"flash-tile-share-tiles", "::mlir::ModuleOp"> {
