@@ -213,15 +213,14 @@ private:
   };
   /// What meets V and dO: P as it is stored, of which dropout keeps a part.
   T keptOf(const Pair &pair, int64_t hk, int64_t row) {
-    T stored = roundTo(query.dtype(),
-                       factorOf(hk, row) * std::exp(pair.score - lse[row]));
-    return roundTo(query.dtype(), static_cast<T>(stored * pair.kept)) /
-           factorOf(hk, row);
+    T factor = factorOf(hk, row);
+    T stored = roundTo(query.dtype(), factor * std::exp(pair.score - lse[row]));
+    return roundTo(query.dtype(), static_cast<T>(stored * pair.kept)) / factor;
   }
   T factorOf(int64_t hk, int64_t row) {
     return roundings.factor(headOf(hk, row), row % sizes.sq);
   }
-  /// Of P where dropout keeps all: dO times V.
+  /// Of P before dropout: dO times V, of which dropout keeps a part.
   T probabilityGradient(const Pair &pair, int64_t hk, int64_t row, int64_t j) {
     T sum = dot(sizes.dv, grads.data() + row * sizes.dv,
                 values.data() + j * sizes.dv);

@@ -80,6 +80,13 @@ Errors reference::measure(const Array &array, const Array &reference,
   return errors;
 }
 
+void reference::raiseTo(Errors &largest, const Errors &errors) {
+  for (double Errors::*each :
+       {&Errors::relative, &Errors::maximum, &Errors::row})
+    if (std::isfinite(errors.*each))
+      largest.*each = std::max(largest.*each, errors.*each);
+}
+
 /// `[1, 3, 17]` for an element's number.
 static std::string position(const Array &array, int64_t index) {
   std::string text;

@@ -14,16 +14,10 @@
 #include "flash/Reference/CheckCall.h"
 
 #include <algorithm>
-#include <cmath>
 
 using namespace flash;
 using namespace flash::reference;
 using rt::Result;
-
-static void raiseTo(double &largest, double error) {
-  if (std::isfinite(error))
-    largest = std::max(largest, error);
-}
 
 Result<std::vector<RuntimeValue>>
 CheckedCall::run(Arithmetic arithmetic, uint64_t variant,
@@ -85,10 +79,7 @@ Result<Verdict> CheckedCall::judge(size_t index, const rt::Array &array,
       for (size_t i = 0; i < plain.size(); ++i)
         variants.back().push_back(measured(i, *results));
     }
-    const Errors &errors = variants[n][index];
-    raiseTo(largest.relative, errors.relative);
-    raiseTo(largest.maximum, errors.maximum);
-    raiseTo(largest.row, errors.row);
+    raiseTo(largest, variants[n][index]);
     verdict = judgeNow();
   }
   return verdict;

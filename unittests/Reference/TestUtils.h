@@ -14,7 +14,6 @@
 #include "flash/Runtime/Random.h"
 #include "gtest/gtest.h"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -49,13 +48,9 @@ template <typename Compute>
 reference::Errors widest(const rt::Array &truth, Compute compute,
                          const rt::Array *magnitudes = nullptr) {
   reference::Errors largest;
-  for (uint64_t variant = 0; variant <= reference::kVariants; ++variant) {
-    reference::Errors errors =
-        reference::measure(compute(variant), truth, magnitudes);
-    largest.relative = std::max(largest.relative, errors.relative);
-    largest.maximum = std::max(largest.maximum, errors.maximum);
-    largest.row = std::max(largest.row, errors.row);
-  }
+  for (uint64_t variant = 0; variant <= reference::kVariants; ++variant)
+    reference::raiseTo(largest,
+                       reference::measure(compute(variant), truth, magnitudes));
   return largest;
 }
 

@@ -55,6 +55,10 @@ struct Errors {
   double relative = 0, maximum = 0, row = 0;
 };
 
+/// Raises each of the largest errors to another one; what is not finite says
+/// nothing.
+void raiseTo(Errors &largest, const Errors &errors);
+
 /// How many more unfused computations a result that is above its limit is
 /// compared with (CheckCall.h).
 constexpr uint64_t kVariants = 16;

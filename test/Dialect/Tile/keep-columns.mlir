@@ -1,5 +1,7 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-keep-columns{columns=32})))' | FileCheck %s
 // RUN: flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-keep-columns{columns=128})))' | FileCheck %s --check-prefix=ALL
+// RUN: not flash-opt %s --pass-pipeline='builtin.module(gpu.module(gpu.func(flash-tile-keep-columns{columns=7})))' 2>&1 | FileCheck %s --check-prefix=ODD
+// ODD: error: flash-tile-keep-columns: columns must be a multiple of 16, but is 7
 
 !t = !flash_tile.ring<1, 128x128xbf16, mbarrier>
 !q = !flash_tile.ring<2, 64x128xbf16, mbarrier>

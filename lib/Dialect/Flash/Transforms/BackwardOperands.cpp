@@ -174,8 +174,8 @@ addByBlock(OpBuilder &b, Location loc, ValueRange slabs,
     Value zeros = zerosIfFew(b, loc, slab);
     ofBlock.push_back(zeros ? zeros : slab);
   }
-  SmallVector<Value> started = ofBlock, sums = addBlock(ofBlock);
-  for (auto [slab, start, sum] : llvm::zip(slabs, started, sums)) {
+  SmallVector<Value> sums = addBlock(ofBlock);
+  for (auto [slab, start, sum] : llvm::zip(slabs, ofBlock, sums)) {
     if (start == slab)
       continue;
     AffineMap map = b.getMultiDimIdentityMap(

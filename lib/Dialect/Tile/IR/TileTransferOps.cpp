@@ -493,11 +493,15 @@ LogicalResult LoadFragmentOp::verify() {
   return success();
 }
 
+bool ClearShareOp::takes(MemRefType type) {
+  return type.getLayout().isIdentity() && type.getRank() &&
+         !type.isDynamicDim(type.getRank() - 1) &&
+         type.getShape().back() * type.getElementTypeBitWidth() % 128 == 0;
+}
+
 LogicalResult ClearShareOp::verify() {
   auto type = cast<MemRefType>(getMemref().getType());
-  int64_t last = type.getRank() ? type.getShape().back() : 1;
-  if (!type.getLayout().isIdentity() || ShapedType::isDynamic(last) ||
-      last * type.getElementTypeBitWidth() % 128)
+  if (!takes(type))
     return emitOpError() << "clears a contiguous memref whose rows have a "
                             "multiple of 16 bytes, not "
                          << type;

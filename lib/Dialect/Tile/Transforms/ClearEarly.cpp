@@ -67,13 +67,6 @@ static bool allocateBefore(ClearOp clear, LaunchOp launch,
   return true;
 }
 
-/// Rows of whole pieces of 16 bytes, one behind the other.
-static bool isInPieces(MemRefType type) {
-  return type.getLayout().isIdentity() && type.getRank() &&
-         !type.isDynamicDim(type.getRank() - 1) &&
-         type.getShape().back() * type.getElementTypeBitWidth() % 128 == 0;
-}
-
 namespace {
 struct TileClearEarlyPass
     : flash::tile::impl::TileClearEarlyBase<TileClearEarlyPass> {
@@ -88,7 +81,7 @@ struct TileClearEarlyPass
       gpu::GPUFuncOp kernel;
       LaunchOp launch = findLaunch(clear, launches, kernel);
       auto type = cast<MemRefType>(clear.getMemref().getType());
-      if (!launch || !isInPieces(type) ||
+      if (!launch || !ClearShareOp::takes(type) ||
           !allocateBefore(clear, launch, rewriter))
         continue;
       Value memref = clear.getMemref();

@@ -45,6 +45,12 @@ struct TileKeepColumnsPass
   using TileKeepColumnsBase::TileKeepColumnsBase;
 
   void runOnOperation() override {
+    if (columns < 16 || columns % 16) {
+      getOperation().emitError() << "flash-tile-keep-columns: columns must be "
+                                    "a multiple of 16, but is "
+                                 << int64_t(columns);
+      return signalPassFailure();
+    }
     SmallVector<MmaStartOp> ops;
     for (auto roles : getOperation().getBody().getOps<SpecializeOp>())
       roles.getConsumers().walk([&](MmaStartOp op) { ops.push_back(op); });

@@ -178,6 +178,10 @@ def FlashTile_ClearShareOp : FlashTile_Op<"clear_share", [MemoryEffects<[MemWrit
     Arg<AnyStridedMemRef, "what becomes zero, whole">:$memref);
   let assemblyFormat = "$memref attr-dict `:` type($memref)";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Whether a memref is contiguous, in rows of whole pieces of 16 bytes.
+    static bool takes(::mlir::MemRefType type);
+  }];
 }
 
 #endif // FLASH_DIALECT_TILE_IR_TILESTOREOPS_TD
