@@ -9,7 +9,7 @@
 #   benchmarks/profile_gpu.sh FOLDER [KERNEL...] [-- ARGUMENTS]
 #
 # KERNEL is a peer (cudnn, fa2, flex) or one of ours as `--schedules` of attention_gpu.py names it; by default sm_90a cudnn.
-# ARGUMENTS go to profile_one.py: --case causal --head-dim 64 --length 4096 ... FOLDER gets, for each kernel, a report
+# ARGUMENTS go to profile_one.py: --backward --case causal --head-dim 64 --length 4096 ... FOLDER gets, for each kernel, a report
 # (.ncu-rep) for ncu-ui and all metrics (.csv); FLASH_NCU_ARGS adds options for ncu (`--set source --import-source yes`).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
