@@ -163,6 +163,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("Make a role late, to test barriers: producer, consumers, "
                      "consumer0, ..."),
       llvm::cl::init("")};
+  Option<int64_t> delayNanoseconds{
+      *this, "delay-nanoseconds",
+      llvm::cl::desc("How late, at the start of the role and of each iteration "
+                     "of its loops"),
+      llvm::cl::init(2000)};
 };
 
 /// From L2 to L3: kernels, their rings and roles, shared memory.

@@ -222,7 +222,14 @@ struct FillLowering : TilePattern<FillOp> {
     FragmentType type = op.getValue().getType();
     StageAddress stage =
         getStage(e, adaptor.getRing(), ring, op.getIteration());
-    waitBarrier(e, stage.empty, e.bitXor(stage.phase, e.i32(1)), Value());
+    Value before = e.bitXor(stage.phase, e.i32(1));
+    // Warpgroups that fill in turn do not see each phase of a stage that others
+    // fill, too. While the one before has not filled it, the stage has not been
+    // given back twice, which has the parity of what is waited for.
+    int64_t turns = kernel->warps / type.getWarps();
+    if (ring.getStages() % turns)
+      waitBarrier(e, stage.full, before, Value());
+    waitBarrier(e, stage.empty, before, Value());
     writeToShared(e, *kernel, adaptor.getValue(), type,
                   {0, type.getColumnsOfWarp()}, ring.getTile(), stage.tile,
                   /*hasMatrices=*/true);

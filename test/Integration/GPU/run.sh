@@ -52,6 +52,8 @@ for target in "$@"; do
     for role in producer consumers consumer0 consumer1 writer; do
       matrix "$target, $role late" --target="$target" --seed=fresh --repeats=3 --passes="delay-role=$role" --filter=d=128
     done
+    # So late that a warpgroup could be two turns ahead.
+    matrix "$target, writer very late" --target="$target" --seed=fresh --repeats=3 --passes="delay-role=writer delay-nanoseconds=20000" --filter=-backward --filter=d=128
     matrix "$target, watcher late" --target="$target" --seed=fresh --repeats=3 --passes="delay-role=watcher" --filter=unseen
     # Three warpgroups: narrow heads, long.
     matrix "$target, consumer2 late" --target="$target" --seed=fresh --repeats=3 --passes=delay-role=consumer2 --filter=d=64, --filter=long

@@ -235,7 +235,10 @@ def FlashTile_FillOp : FlashTile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]
   let description = [{
     Waits until stage `iteration % stages` of a ring of kind `mbarrier` is empty,
     and writes an acc or lhs fragment of 16-bit elements there, as
-    `flash_tile.store_shared` does, or sums of f32. Each computing warp writes its
+    `flash_tile.store_shared` does, or sums of f32. A warpgroup that fills in turn
+    (`flash_tile.in_turn`) a stage that others fill, too, first waits until the one
+    before has filled it: it does not see each phase of the stage's barriers, and two
+    phases further a barrier's parity is the same. Each computing warp writes its
     rows and says so: who waits for the stage (`flash_tile.get`) waits for all of
     them, and nobody else waits. All fills of a ring are of this kind; who reads a
     stage releases it, the computing warps or a helper.
