@@ -56,10 +56,12 @@ private:
                          Value ofKeysT, Value statistic);
   Value beginWith(Value statistic);
   Value gradientOfProbabilities();
-  /// Whether tiles are cleared where they lie, on a GPU, so that scores, too,
-  /// are those of cleared keys: it has the loop's other side in the rows.
+  /// Whether keys are cleared, for dQ, where they lie, on a GPU, so that
+  /// scores, too, are those of cleared keys: it has the loop's other side in
+  /// the rows.
   bool clearsInPlace() {
-    return !op.getKeyT() && transposed == (op.getDKey() || op.getDValue());
+    return op.getDQuery() && !op.getKeyT() &&
+           transposed == (op.getDKey() || op.getDValue());
   }
   Value probabilities(Value scores, double factor);
   Value isKept(OpBuilder &nested, Location l);
