@@ -168,11 +168,13 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
   tile::TileDynamicOrderOptions order;
   order.counted = options.dynamicOrder;
   onKernels(tile::createTileDynamicOrder(order));
+  onKernels(tile::createTileNarrowLoops());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   if (!options.delayRole.empty()) {
     tile::TileDelayRoleOptions delay;
     delay.role = options.delayRole;
+    delay.nanoseconds = options.delayNanoseconds;
     onKernels(tile::createTileDelayRole(delay));
   }
   tile::TileAllocateSharedOptions allocate;

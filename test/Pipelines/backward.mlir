@@ -2,7 +2,7 @@
 //
 // RUN: flash-run %s --entry=dense --target=sm_90a --emit=ptx -o %t.sm_90a.dense.ptx && %ptxas -v -arch=sm_90a %t.sm_90a.dense.ptx -o %t.sm_90a.dense.cubin 2>&1 | FileCheck %s --check-prefix=FITS
 // RUN: flash-run %s --entry=causal --target=sm_90a --emit=ptx -o %t.sm_90a.causal.ptx && %ptxas -v -arch=sm_90a %t.sm_90a.causal.ptx -o %t.sm_90a.causal.cubin 2>&1 | FileCheck %s --check-prefix=FITS
-// RUN: flash-run %s --entry=keys --target=sm_90a --emit=ptx -o %t.sm_90a.keys.ptx && %ptxas -v -arch=sm_90a %t.sm_90a.keys.ptx -o %t.sm_90a.keys.cubin 2>&1 | FileCheck %s --check-prefix=CLEAN
+// RUN: flash-run %s --entry=keys --target=sm_90a --emit=ptx -o %t.sm_90a.keys.ptx && %ptxas -v -arch=sm_90a %t.sm_90a.keys.ptx -o %t.sm_90a.keys.cubin 2>&1 | FileCheck %s --check-prefix=FITS
 // RUN: flash-run %s --entry=query --target=sm_90a --emit=ptx -o %t.sm_90a.query.ptx && %ptxas -v -arch=sm_90a %t.sm_90a.query.ptx -o %t.sm_90a.query.cubin 2>&1 | FileCheck %s --check-prefix=CLEAN
 // RUN: flash-run %s --entry=softcap --target=sm_90a --emit=ptx -o %t.sm_90a.softcap.ptx && %ptxas -v -arch=sm_90a %t.sm_90a.softcap.ptx -o %t.sm_90a.softcap.cubin 2>&1 | FileCheck %s --check-prefix=FITS
 // RUN: flash-run %s --entry=narrow --target=sm_90a --emit=ptx -o %t.sm_90a.narrow.ptx && %ptxas -v -arch=sm_90a %t.sm_90a.narrow.ptx -o %t.sm_90a.narrow.cubin 2>&1 | FileCheck %s --check-prefix=FITS
@@ -28,7 +28,7 @@
 // CLEAN-NOT: C75
 // CLEAN-NOT: {{[1-9][0-9]* bytes spill}}
 
-// What spills a little today (outside of the loop, where a mask is asked what it hides) still has each product in flight.
+// What spills a little (between tiles, not in a loop with products) still has each product in flight.
 // FITS-NOT: C75
 // FITS: Compiling entry
 // FITS-NOT: C75

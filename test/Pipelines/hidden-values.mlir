@@ -30,6 +30,7 @@
 // BACKWARD: %[[K:.*]] = flash_tile.ring {{.*}} : !flash_tile.ring<1, {{.*}}, watched>
 // BACKWARD: %[[V:.*]] = flash_tile.ring {{.*}} : !flash_tile.ring<1, {{.*}}, watched>
 // BACKWARD: } watcher {
+// BACKWARD: scf.for
 // BACKWARD-NOT: scf.for
 // BACKWARD: flash_tile.watch %[[K]]
 // BACKWARD: flash_tile.watch %[[V]]

@@ -67,6 +67,20 @@ public:
     return e.add(e.add(lane, inPanel), e.add(panel, row * 128));
   }
 
+  /// What the addresses of all blocks are made of, each by one exclusive or and
+  /// a constant, with `inChunk` bytes more: it is computed where it stands, for
+  /// LLVM would keep the addresses over loops whose products need the
+  /// registers. Null where groups begin within a panel.
+  Value getBase(Emitter &e, Value inChunk) {
+    if (firstChunk)
+      return Value();
+    return e.pin(e.add(e.add(lane, e.shl(swizzle, 4)), inChunk));
+  }
+  Value get(Emitter &e, Value base, int64_t row, int64_t chunk) {
+    return e.add(e.bitXor(base, e.i32(chunk % 8 * 16)),
+                 chunk / 8 * tile.getPanelBytes() + row * 128);
+  }
+
 private:
   SharedType tile;
   Value lane, swizzle, firstChunk;
@@ -137,12 +151,13 @@ static void writePairs(Emitter &e, const KernelValues &kernel, Value value,
         elements[k + 8] = arith::SelectOp::create(e, isOdd, one, other);
       }
   }
+  Value base = wide ? lane.getBase(e, inChunk) : Value();
   for (int64_t r = 0; r < type.getRepetitions(); ++r)
     for (int64_t i = 0; i < part.count / 8; ++i)
       for (int64_t half = 0; half < 2; ++half) {
-        Value at = e.add(
-            lane.get(e, r * 16 * type.getRowWarps() + half * 8, i * chunks),
-            inChunk);
+        int64_t below = r * 16 * type.getRowWarps() + half * 8;
+        Value at = base ? lane.get(e, base, below, i * chunks)
+                        : e.add(lane.get(e, below, i * chunks), inChunk);
         int64_t pair = (r * blocks + firstBlock + i) * 2 + half;
         if (wide)
           e.ptx("st.shared.v2.f32 [$0], {$1, $2};", "r,f,f",
@@ -248,11 +263,14 @@ std::pair<std::string, std::string> storeText(int64_t rank, bool add,
   return {text + ";", constraints};
 }
 
-/// Lane 0 starts and waits for all copies of its warp.
+/// Lane 0 starts and waits for all copies of its warp; with `when`, where that
+/// is true.
 void onLane0(Emitter &e, const KernelValues &kernel,
-             llvm::function_ref<void()> body) {
+             llvm::function_ref<void()> body, Value when = {}) {
   Value first = e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq,
                                               kernel.lane, e.i32(0));
+  if (when)
+    first = e.createOrFold<arith::AndIOp>(first, when);
   auto once = scf::IfOp::create(e, first, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(e);
   e.setInsertionPointToStart(once.thenBlock());
@@ -290,8 +308,9 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
                     /*hasMatrices=*/true);
       e.ptx("fence.proxy.async.shared::cta;", "", {});
       e.ptx("bar.warp.sync 0xffffffff;", "", {});
-      onLane0(e, *kernel,
-              [&] { startCopies(e, warp, op, adaptor, part, rows); });
+      onLane0(
+          e, *kernel, [&] { startCopies(e, warp, op, adaptor, part, rows); },
+          op.getWhen());
     }
     rewriter.eraseOp(op);
     return success();
@@ -391,6 +410,8 @@ struct StoreWaitLowering : TilePattern<StoreWaitOp> {
     Emitter e(op.getLoc(), rewriter);
     onLane0(e, *kernel,
             [&] { e.ptx("cp.async.bulk.wait_group.read 0;", "", {}); });
+    if (op.getBarrier())
+      e.barrier(*kernel);
     rewriter.eraseOp(op);
     return success();
   }

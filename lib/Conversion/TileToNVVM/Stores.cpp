@@ -10,6 +10,13 @@
 //
 //   store %o, %m[...] rows(%n)  ->  scf.if row < n { st.global.b32 ... }
 //
+// In kernels with wgmma, where addresses allow, the four lanes that share a row
+// first deal its columns anew, so that each has 16 bytes in one piece:
+//
+//   lane     0    1    2    3                  0       1       2       3
+//   columns  0 1  2 3  4 5  6 7      ->  0 to 7  8 to 15  16 to 23  24 to 31
+//            8 9  ...
+//
 // Runs of a stream fragment are stored in pieces of up to 16 bytes. A row
 // vector is stored by the first lane of each quad, a vector over columns by the
 // first four lanes of one warp for each group of columns. What is added to
@@ -66,6 +73,34 @@ static Value isZero(Emitter &e, Value number) {
                                        e.i32(0));
 }
 
+/// Four words of each lane of a quad, the n-th word of block n; each lane gets
+/// all words of its own block. An exchange with the neighbour, and one between
+/// the pairs.
+static std::array<Value, 4> dealQuad(Emitter &e, Value lane,
+                                     std::array<Value, 4> words) {
+  auto exchange = [&](Value &low, Value &high, int64_t distance) {
+    Value keepsLow = isZero(e, e.bitAnd(lane, distance));
+    Value other = e.shuffleXor(e.select(keepsLow, high, low), distance);
+    low = e.select(keepsLow, low, other);
+    high = e.select(keepsLow, other, high);
+  };
+  exchange(words[0], words[1], 1);
+  exchange(words[2], words[3], 1);
+  exchange(words[0], words[2], 2);
+  exchange(words[1], words[3], 2);
+  return words;
+}
+
+/// Whether the lanes of a quad can deal columns: pairs of 16 bits of 32 columns
+/// are 64 bytes, in pieces of which all exist or none.
+static bool canDeal(StoreOp op, const Bound &columns) {
+  FragmentType type = op.getValue().getType();
+  return type.getRank() == 2 && isa<AccLayoutAttr>(type.getLayout()) &&
+         type.getElementType().getIntOrFloatBitWidth() == 16 && !op.getAdd() &&
+         op.getAlignment() >= 16 && type.getColumnsOfWarp() % 32 == 0 &&
+         (!columns || (columns.constant && *columns.constant % 8 == 0));
+}
+
 namespace {
 
 struct StoreLowering : TilePattern<StoreOp> {
@@ -102,12 +137,21 @@ struct StoreLowering : TilePattern<StoreOp> {
     Bound rows = Bound::get(e, op.getRows(), along);
     LaneBase base = LaneBase::get(e, *kernel, type);
     size_t ofRow = elements.size() / (2 * type.getRepetitions());
+    Bound columns;
+    if (type.getRank() == 2)
+      columns = Bound::get(e, op.getCols(), type.getColumns());
+    bool isDealt = kernel->usesAsyncProxy && canDeal(op, columns);
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t half = 0; half < 2; ++half) {
         Value row = e.add(base.row, r * 16 * type.getRowWarps() + half * 8);
+        SmallVector<std::array<Value, 4>> pieces;
+        if (isDealt)
+          pieces = dealRow(e, *kernel, type, elements, r, half);
         ifExists(e, rows, along, place.along(e, row), [&] {
           Value address = place.address(e, row);
-          if (type.getRank() == 1)
+          if (isDealt)
+            storePieces(e, *kernel, type, pieces, columns, address);
+          else if (type.getRank() == 1)
             storeElement(e, *kernel, op, elements[r * 2 + half], address);
           else if (isa<StreamLayoutAttr>(type.getLayout()))
             storeRuns(e, *kernel, op,
@@ -166,6 +210,41 @@ struct StoreLowering : TilePattern<StoreOp> {
                  write(e, op, elements.slice(i, piece),
                        e.add(address, column * bytes));
                });
+    }
+  }
+
+  /// What a lane has of a row, dealt anew, 32 columns after the other.
+  static SmallVector<std::array<Value, 4>>
+  dealRow(Emitter &e, const KernelValues &kernel, FragmentType type,
+          ArrayRef<Value> elements, int64_t r, int64_t half) {
+    int64_t blocks = type.getColumnsOfWarp() / 8;
+    SmallVector<std::array<Value, 4>> pieces;
+    for (int64_t first = 0; first < blocks; first += 4) {
+      std::array<Value, 4> words;
+      for (int64_t i = 0; i < 4; ++i) {
+        const Value *pair = &elements[(r * blocks + first + i) * 4 + half * 2];
+        words[i] = LLVM::BitcastOp::create(e, e.getI32Type(),
+                                           e.makeVector({pair[0], pair[1]}));
+      }
+      pieces.push_back(dealQuad(e, kernel.lane, words));
+    }
+    return pieces;
+  }
+
+  static void storePieces(Emitter &e, const KernelValues &kernel,
+                          FragmentType type,
+                          ArrayRef<std::array<Value, 4>> pieces,
+                          const Bound &columns, Value address) {
+    // The lane's pair of a block, and its block: eight columns, not two.
+    Value column = e.add(LaneBase::get(e, kernel, type).column,
+                         e.mul(e.bitAnd(kernel.lane, 3), 6));
+    address = e.add(address, e.toI64(e.mul(column, 2)));
+    int64_t ofOthers = type.getColumns() - type.getColumnsOfWarp();
+    for (auto [i, piece] : llvm::enumerate(pieces)) {
+      Value whole = e.makeVector(piece);
+      int64_t first = static_cast<int64_t>(i) * 32;
+      ifExists(e, columns, ofOthers + first + 32, e.add(column, first),
+               [&] { storeGlobal(e, whole, e.add(address, first * 2)); });
     }
   }
 

@@ -8,7 +8,7 @@
 !p = !flash_tile.fragment<128x64xbf16, #flash_tile.lhs<8>>
 
 // The first product starts at the end of the iteration before, beside the last ones, and is waited for before
-// the second starts; what it has waited for is there. Behind the last iteration there is one that nobody reads: its stage is not waited for.
+// the second starts; what it has waited for is there. What the loop alone reads is waited for beside the first one. Behind the last iteration there is one that nobody reads: its stage is not waited for.
 gpu.module @kernels {
   // CHECK-LABEL: gpu.func @gradient
   // CHECK-SAME: %[[N:[a-z0-9]*]]: index
@@ -16,6 +16,7 @@ gpu.module @kernels {
   // CHECK: %[[SOME:.*]] = arith.cmpi slt, %{{.*}}, %[[N]]
   // CHECK-NEXT: %[[Q0:.*]] = flash_tile.get %[[RQ]][%{{.*}}] when %[[SOME]]
   // CHECK-NEXT: %[[FIRST:.*]] = flash_tile.mma_start #flash_tile.wgmma %[[K:.*]], %[[Q0]] transpose_b
+  // CHECK-NEXT: flash_tile.get
   // CHECK-NEXT: %[[LOOP:.*]]:4 = scf.for %[[I:.*]] = {{.*}} iter_args(%{{.*}}, %[[COUNT:.*]] = %{{.*}}, %[[Q:.*]] = %[[Q0]], %[[PENDING:.*]] = %[[FIRST]])
   // CHECK-NOT: flash_tile.get
   // CHECK: %[[S:.*]] = flash_tile.mma_wait %[[PENDING]]

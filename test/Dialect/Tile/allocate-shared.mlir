@@ -121,3 +121,72 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// At the end of a tile of a persistent kernel results take the place of a ring that consumers alone use, side by side where both
+// fit, and the ring is used again when they have been read; sums that leave in the loop have a place of their own.
+gpu.module @kernels {
+  // CHECK: gpu.func @results
+  // CHECK: flash_tile.ring {shared_offset = 0 : i64} : !flash_tile.ring<1, 64x64xf16, mbarrier>
+  // CHECK: flash_tile.ring {shared_offset = 9216 : i64} : !flash_tile.ring<2, 64x64xf16, mbarrier>
+  // CHECK: flash_tile.get
+  // CHECK-NEXT: flash_tile.store_wait {barrier}
+  // CHECK-NEXT: scf.for
+  // CHECK: flash_tile.store_async add {{.*}} {shared_offset = [[OWN:[0-9]+]] : i64}
+  // CHECK: flash_tile.store_async {{.*}} {barrier, shared_offset = 9216 : i64}
+  // CHECK: flash_tile.store_async {{.*}} {shared_offset = 17408 : i64}
+  gpu.func @results(%map: !flash_tile.tensor_map<16x64xf16>, %sums: !flash_tile.tensor_map<16x32xf32>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %keys = flash_tile.ring : !flash_tile.ring<1, 64x64xf16, mbarrier>
+    %ring = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %zero = arith.constant 0.0 : f16
+    %wide = arith.constant 0.0 : f32
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      %p = flash_tile.splat %zero : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
+      %s = flash_tile.splat %wide : !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>
+      scf.for %t = %c0 to %n step %c1 {
+        %k = flash_tile.get %keys[%t] : !flash_tile.ring<1, 64x64xf16, mbarrier>
+        scf.for %i = %c0 to %n step %c1 {
+          flash_tile.fill %ring[%i], %p : !flash_tile.ring<2, 64x64xf16, mbarrier>, !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
+          %x = flash_tile.get %ring[%i] : !flash_tile.ring<2, 64x64xf16, mbarrier>
+          flash_tile.release %ring[%i] : !flash_tile.ring<2, 64x64xf16, mbarrier>
+          flash_tile.store_async add %s, %sums[%i, %c0] : !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x32xf32>
+        }
+        flash_tile.store_async %p, %map[%t, %c0] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+        flash_tile.store_async %p, %map[%t, %c1] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+      } {flash_tile.tiles}
+      flash_tile.store_wait
+    }
+    gpu.return
+  }
+}
+
+// -----
+
+// One after the other where the ring has room for one.
+gpu.module @kernels {
+  // CHECK: gpu.func @turns
+  // CHECK: flash_tile.store_async {{.*}} {barrier, shared_offset = 0 : i64}
+  // CHECK: flash_tile.store_async {{.*}} {barrier, shared_offset = 0 : i64}
+  gpu.func @turns(%map: !flash_tile.tensor_map<16x64xf16>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %ring = flash_tile.ring : !flash_tile.ring<1, 64x64xf16, mbarrier>
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %zero = arith.constant 0.0 : f16
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      %p = flash_tile.splat %zero : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
+      scf.for %t = %c0 to %n step %c1 {
+        flash_tile.fill %ring[%t], %p : !flash_tile.ring<1, 64x64xf16, mbarrier>, !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
+        %x = flash_tile.get %ring[%t] : !flash_tile.ring<1, 64x64xf16, mbarrier>
+        flash_tile.release %ring[%t] : !flash_tile.ring<1, 64x64xf16, mbarrier>
+        flash_tile.store_async %p, %map[%t, %c0] columns 64 : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+        flash_tile.store_async %p, %map[%t, %c1] : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>, !flash_tile.tensor_map<16x64xf16>
+      } {flash_tile.tiles}
+    }
+    gpu.return
+  }
+}

@@ -348,3 +348,50 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Where many products are started (start_products), a tile's own loads come behind those of its first iteration, for which there
+// is room while the tile before has not ended.
+
+!acc = !flash_tile.fragment<128x64xf32, #flash_tile.acc<8>>
+
+gpu.module @kernels {
+  // CHECK-LABEL: gpu.func @ahead
+  // CHECK: %[[RQ:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<1, 128x64xf16, mbarrier>
+  // CHECK: %[[RK:[a-z0-9_]+]] = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
+  // CHECK: flash_tile.specialize producer(40)
+  // CHECK:   scf.for %[[T:[a-z0-9_]+]] =
+  // CHECK-NOT: flash_tile.put
+  // CHECK:     scf.for %[[J:[a-z0-9_]+]] = %[[LOWER:[a-z0-9_]+]] to %[[UPPER:[a-z0-9_]+]]
+  // CHECK:       flash_tile.put %[[RK]]
+  // CHECK:       %[[FIRST:[a-z0-9_]+]] = arith.cmpi eq, %[[J]], %[[LOWER]]
+  // CHECK:       scf.if %[[FIRST]] {
+  // CHECK-NEXT:    flash_tile.put %[[RQ]][%[[T]]]
+  // CHECK:     scf.yield
+  // CHECK:     %[[NONE:[a-z0-9_]+]] = arith.cmpi sge, %[[LOWER]], %[[UPPER]]
+  // CHECK:     scf.if %[[NONE]] {
+  // CHECK-NEXT:  flash_tile.put %[[RQ]][%[[T]]]
+  // CHECK: consumers(232)
+  gpu.func @ahead(%query: memref<?x64xf16>, %key: memref<?x64xf16>, %out: memref<?x64xf32>, %tiles: index, %n: index) kernel
+      attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8, instruction = #flash_tile.wgmma, stages = 2, roles = <producer_registers = 40, consumer_registers = 232>>, flash_tile.passes = [#flash_tile.persistent, #flash_tile.start_products]} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %c64 = arith.constant 64 : index
+    %c128 = arith.constant 128 : index
+    %zero = arith.constant 0.0 : f32
+    scf.for %t = %c0 to %tiles step %c1 {
+      %first = arith.muli %t, %c128 : index
+      %q = flash_tile.load %query[%first, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<128x64xf16>
+      %o0 = flash_tile.splat %zero : !acc
+      %o = scf.for %j = %first to %n step %c64 iter_args(%acc = %o0) -> (!acc) {
+        %k = flash_tile.load %key[%j, %c0] {alignment = 16 : i64} : memref<?x64xf16> -> !flash_tile.shared<64x64xf16>
+        %s = flash_tile.mma #flash_tile.wgmma %q, %k acc(%acc) transpose_b
+            : !flash_tile.shared<128x64xf16>, !flash_tile.shared<64x64xf16> -> !acc
+        scf.yield %s : !acc
+      }
+      flash_tile.store %o, %out[%first, %c0] : !acc, memref<?x64xf32>
+    } {flash_tile.tiles}
+    gpu.return
+  }
+}

@@ -200,6 +200,17 @@ static void leaveWait(OpBuilder &builder, MmaWaitOp wait, Value pending,
   wait.erase();
 }
 
+/// The first op of its block that reads what has been awaited.
+static Operation *firstUserIn(GetOp get) {
+  Operation *first = nullptr;
+  for (Operation *user : get.getTile().getUsers()) {
+    Operation *here = get->getBlock()->findAncestorOpInBlock(*user);
+    if (!first || here->isBeforeInBlock(first))
+      first = here;
+  }
+  return first;
+}
+
 static void advance(scf::ForOp loop, EarlyProduct early) {
   Location loc = early.starts[0].getLoc();
   OpBuilder builder(loop);
@@ -250,6 +261,11 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
     get.erase();
   }
 
+  // What the loop alone reads is awaited beside this product.
+  for (auto get : llvm::make_early_inc_range(loop->getBlock()->getOps<GetOp>()))
+    if (get->isBeforeInBlock(loop) &&
+        !llvm::is_contained(first, get.getTile()) && firstUserIn(get) == loop)
+      get->moveBefore(loop);
   builder.setInsertionPointAfter(loop);
   MmaWaitOp::create(builder, loc, wait.getResult(0).getType(),
                     loop.getResults().back(), builder.getI64IntegerAttr(0));

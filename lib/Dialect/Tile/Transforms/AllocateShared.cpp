@@ -12,9 +12,11 @@
 // One after the other: rings and tiles of these kernels live to the end. Only
 // asynchronous stores share their place: each waits for the one before. At the
 // end of the consumers each takes the place of a ring that nobody uses any
-// more, behind a barrier, and need not go in parts. Rings that are read ahead
-// get a stage more if there is room. It runs last on L3, when the number of
-// stages is decided.
+// more, behind a barrier, and need not go in parts; at the end of a tile of a
+// persistent kernel all take that of a ring that consumers alone use, which
+// they use again when the stores have read it. Rings that are read ahead get a
+// stage more if there is room. It runs last on L3, when the number of stages is
+// decided.
 //
 //===----------------------------------------------------------------------===//
 
@@ -82,7 +84,34 @@ static bool isOverBefore(RingOp ring, StoreAsyncOp store) {
   return isAwaited;
 }
 
+/// Whether computing warps alone use the ring, each time before they come to
+/// `store` in the loop over tiles.
+static bool isIdleAt(RingOp ring, StoreAsyncOp store) {
+  auto roles = store->getParentOfType<SpecializeOp>();
+  bool isUsed = false;
+  for (Operation *user : ring->getUsers()) {
+    Operation *here = store->getBlock()->findAncestorOpInBlock(*user);
+    if (!here || !here->isBeforeInBlock(store))
+      return false;
+    isUsed |= roles.getConsumers().isAncestor(user->getParentRegion());
+  }
+  return isUsed && !ring.getWith() && ring.getCompanions().empty();
+}
+
+/// The whole tile of a store, which may go in parts of its columns.
+static SharedType getWhole(StoreAsyncOp store) {
+  FragmentType type = store.getValue().getType();
+  return SharedType::get(type.getRows(), type.getColumns(),
+                         type.getElementType());
+}
+
 namespace {
+/// Where a store is in what a ring has, in bytes from its first stage.
+struct PlaceInRing {
+  RingOp ring;
+  int64_t offset = 0;
+};
+
 /// Tiles of asynchronous stores, and the place that they share.
 class StorePlaces {
 public:
@@ -114,35 +143,79 @@ public:
 
   /// A ring for each store, in whose place it is, whole, if there are so many;
   /// the first store is behind a barrier.
-  static llvm::MapVector<Operation *, RingOp> takeRings(gpu::GPUFuncOp kernel) {
+  static llvm::MapVector<Operation *, PlaceInRing>
+  takeRings(gpu::GPUFuncOp kernel) {
     SmallVector<StoreAsyncOp> stores;
     kernel.walk([&](StoreAsyncOp store) { stores.push_back(store); });
     // One store that is whole has a place of its own, and no barrier.
     if (stores.empty() || (stores.size() == 1 && !stores.front().getColumns()))
       return {};
-    llvm::MapVector<Operation *, RingOp> taken;
+    llvm::MapVector<Operation *, PlaceInRing> taken;
     for (StoreAsyncOp store : stores) {
-      FragmentType type = store.getValue().getType();
-      int64_t bytes = SharedType::get(type.getRows(), type.getColumns(),
-                                      type.getElementType())
-                          .getSizeInBytes();
+      int64_t bytes = getWhole(store).getSizeInBytes();
       for (auto ring : kernel.getOps<RingOp>()) {
         RingType of = ring.getRing().getType();
         bool isFree = llvm::none_of(
-            taken, [&](auto &other) { return other.second == ring; });
+            taken, [&](auto &other) { return other.second.ring == ring; });
         if (isFree && of.getTile().getSizeInBytes() * of.getStages() >= bytes &&
             isOverBefore(ring, stores.front())) {
-          taken[store] = ring;
+          taken[store] = {ring, 0};
           break;
         }
       }
       if (!taken.contains(store))
         return {};
     }
-    for (auto [store, ring] : taken)
+    for (auto [store, place] : taken)
       cast<StoreAsyncOp>(store).removeColumnsAttr();
     stores.front().setBarrier(true);
     return taken;
+  }
+
+  /// The same for stores at the end of a tile of a persistent kernel: they take
+  /// the place of one ring, side by side or one after the other, and all wait
+  /// for them before the ring is used again.
+  static llvm::MapVector<Operation *, PlaceInRing>
+  takeIdleRing(gpu::GPUFuncOp kernel) {
+    SmallVector<StoreAsyncOp> stores;
+    kernel.walk([&](StoreAsyncOp store) {
+      if (store->getParentOp()->hasAttr(FlashTileDialect::getTilesAttrName()))
+        stores.push_back(store);
+    });
+    if (stores.size() < 2)
+      return {};
+    Block *tile = stores.front()->getBlock();
+    for (auto ring : kernel.getOps<RingOp>()) {
+      RingType of = ring.getRing().getType();
+      int64_t bytes = of.getTile().getSizeInBytes() * of.getStages();
+      if (!isIdleAt(ring, stores.front()) ||
+          llvm::any_of(stores, [&](StoreAsyncOp store) {
+            return getWhole(store).getSizeInBytes() > bytes;
+          }))
+        continue;
+      Operation *first = nullptr;
+      for (Operation *user : ring->getUsers()) {
+        Operation *here = tile->findAncestorOpInBlock(*user);
+        if (!first || here->isBeforeInBlock(first))
+          first = here;
+      }
+      OpBuilder builder(first);
+      StoreWaitOp::create(builder, ring.getLoc(), /*barrier=*/true);
+      llvm::MapVector<Operation *, PlaceInRing> taken;
+      // Each has a place of its own, as long as there is room.
+      int64_t end = 0;
+      for (StoreAsyncOp store : stores) {
+        store.removeColumnsAttr();
+        int64_t size = llvm::alignTo(getWhole(store).getSizeInBytes(), 1024);
+        bool fits = end + size <= bytes;
+        store.setBarrier(store == stores.front() || !fits);
+        end = fits ? end : 0;
+        taken[store] = {ring, end};
+        end += size;
+      }
+      return taken;
+    }
+    return {};
   }
 
 private:
@@ -155,7 +228,7 @@ private:
 /// are those that all asynchronous stores share, if they do; those in `taken`
 /// are in the place of a ring.
 static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores,
-                     llvm::MapVector<Operation *, RingOp> &taken) {
+                     llvm::MapVector<Operation *, PlaceInRing> &taken) {
   Builder builder(kernel.getContext());
   int64_t offset = 0, end = 0;
   auto placeAt = [&](auto op, int64_t at, int64_t bytes) {
@@ -169,8 +242,9 @@ static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores,
     if (auto load = dyn_cast<LoadOp>(op))
       place(load, load.getTile().getType().getSizeInBytes());
     else if (auto store = dyn_cast<StoreAsyncOp>(op)) {
-      if (RingOp ring = taken.lookup(store))
-        return store.setSharedOffsetAttr(ring.getSharedOffsetAttr());
+      if (PlaceInRing in = taken.lookup(store); in.ring)
+        return store.setSharedOffset(in.ring.getSharedOffset().value_or(0) +
+                                     in.offset);
       IntegerAttr &shared = stores[ofStores ? Type() : Type(store.getTile())];
       if (shared)
         return store.setSharedOffsetAttr(shared);
@@ -210,6 +284,8 @@ struct TileAllocateSharedPass
     if (!getKernelAttr(kernel))
       return;
     auto taken = StorePlaces::takeRings(kernel);
+    if (taken.empty())
+      taken = StorePlaces::takeIdleRing(kernel);
     std::optional<int64_t> ofStores;
     if (taken.empty())
       ofStores = StorePlaces(kernel).share();

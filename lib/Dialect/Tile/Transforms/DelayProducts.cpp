@@ -10,9 +10,12 @@
 //   ->  fill %ring[0], zeros
 //       for %i iter_args(%n = 1, %before = first) {
 //         %t = get %ring[%n - 1] ; %dq = mma %t, %k ; release %ring[%n - 1]
-//         fill %ring[%n], %ds ; store_async %dq, [%before]
+//         fill %ring[%n], %ds ; store_async %dq, [%before] when %i > first
 //       }
 //       the same for the last one
+//
+// Zeros, so that the first iteration is like others: a branch around a product
+// would end what is in flight. A persistent kernel counts on from tile to tile.
 //
 // Nothing in the loop reads the product, so that it can run beside the next
 // iteration's. Its operand waits in a ring of two stages that the warps fill
@@ -81,21 +84,28 @@ static Value buildZeros(OpBuilder &builder, Location loc, FragmentType type) {
   return ConvertOp::create(builder, loc, type, zeros);
 }
 
+/// Waits for the ring's stage of iteration `count`.
+static Value buildGet(OpBuilder &builder, LateProduct late, Value ring,
+                      Value count) {
+  return GetOp::create(builder, late.product.getLoc(),
+                       late.operand.getTile().getType(), ring, count,
+                       builder.getI64IntegerAttr(0), /*when=*/Value(),
+                       /*rows=*/Value());
+}
+
 /// Builds the product from the ring's stage of iteration `count`, and its store
-/// to `offsets`.
+/// to `offsets`, where `when` is true or absent.
 static void buildLate(OpBuilder &builder, LateProduct late, Value ring,
-                      Value count, ValueRange offsets) {
-  Location loc = late.product.getLoc();
-  auto get = GetOp::create(builder, loc, late.operand.getTile().getType(), ring,
-                           count, builder.getI64IntegerAttr(0),
-                           /*when=*/Value(), /*rows=*/Value());
+                      Value count, ValueRange offsets, Value when) {
   IRMapping mapping;
-  mapping.map(late.operand.getTile(), get.getTile());
+  mapping.map(late.operand.getTile(), buildGet(builder, late, ring, count));
   auto product = cast<MmaOp>(builder.clone(*late.product, mapping));
-  ReleaseOp::create(builder, loc, ring, count);
+  ReleaseOp::create(builder, product.getLoc(), ring, count);
   mapping.map(late.product.getResult(), product.getResult());
   auto store = cast<StoreAsyncOp>(builder.clone(*late.store, mapping));
   store.getOffsetsMutable().assign(offsets);
+  if (when)
+    store.getWhenMutable().assign(when);
 }
 
 /// Where late products start: after those that need nothing of this iteration
@@ -107,6 +117,24 @@ static Operation *findPlace(scf::ForOp loop) {
   return loop.getBody()->getTerminator();
 }
 
+/// What the count of a loop's stages begins with: 0, or what the loop over
+/// tiles carries, which passes it on as it came.
+static Value countTiles(scf::ForOp loop) {
+  OpBuilder builder(loop->getParentOfType<SpecializeOp>());
+  Value zero = arith::ConstantIndexOp::create(builder, loop.getLoc(), 0);
+  scf::ForOp tiles = tilesAround(loop);
+  if (!tiles)
+    return zero;
+  IRRewriter rewriter(tiles.getContext());
+  rewriter.setInsertionPoint(tiles);
+  auto counted = tiles.replaceWithAdditionalYields(
+      rewriter, zero, /*replaceInitOperandUsesInLoop=*/false,
+      [](OpBuilder &, Location, ArrayRef<BlockArgument> fresh) {
+        return SmallVector<Value>{fresh.back()};
+      });
+  return cast<scf::ForOp>(counted->getOperation()).getRegionIterArgs().back();
+}
+
 static void delay(scf::ForOp loop, LateProduct late) {
   auto roles = loop->getParentOfType<SpecializeOp>();
   Location loc = late.product.getLoc();
@@ -116,17 +144,18 @@ static void delay(scf::ForOp loop, LateProduct late) {
       RingType::get(2, late.operand.getTile().getType(), RingKind::MBarrier),
       IntegerAttr());
 
-  // Stage 0 has zeros, which are added where the first iteration will add.
+  // The first stage has zeros.
+  Value start = countTiles(loop);
   builder.setInsertionPoint(loop);
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0),
-        one = arith::ConstantIndexOp::create(builder, loc, 1);
-  FillOp::create(builder, loc, ring, zero,
+  FillOp::create(builder, loc, ring, start,
                  buildZeros(builder, loc, late.operand.getValue().getType()));
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
   IRMapping first;
   first.map(loop.getInductionVar(), loop.getLowerBound());
   first.map(loop.getRegionIterArgs(), loop.getInits());
   cloneArithmetic(builder, loop.getBody(), late.store.getOffsets(), first);
-  SmallVector<Value> carried{one};
+  SmallVector<Value> carried{
+      builder.createOrFold<arith::AddIOp>(loc, start, one)};
   for (Value offset : late.store.getOffsets())
     carried.push_back(first.lookupOrDefault(offset));
 
@@ -153,7 +182,10 @@ static void delay(scf::ForOp loop, LateProduct late) {
   builder.setInsertionPoint(findPlace(loop));
   Value before = arith::SubIOp::create(
       builder, loc, count, arith::ConstantIndexOp::create(builder, loc, 1));
-  buildLate(builder, late, ring, before, arguments.drop_front(own + 1));
+  Value some =
+      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt,
+                            loop.getInductionVar(), loop.getLowerBound());
+  buildLate(builder, late, ring, before, arguments.drop_front(own + 1), some);
   builder.setInsertionPoint(late.operand);
   FillOp::create(builder, loc, ring, count, late.operand.getValue());
 
@@ -163,16 +195,28 @@ static void delay(scf::ForOp loop, LateProduct late) {
   Value last =
       arith::SubIOp::create(builder, loc, results[own],
                             arith::ConstantIndexOp::create(builder, loc, 1));
-  Value some =
-      arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt, last,
-                            arith::ConstantIndexOp::create(builder, loc, 0));
-  auto branch = scf::IfOp::create(builder, loc, some, /*withElseRegion=*/false);
+  Value any = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt,
+                                    loop.getUpperBound(), loop.getLowerBound());
+  scf::ForOp tiles = tilesAround(loop);
+  auto branch =
+      scf::IfOp::create(builder, loc, any, /*withElseRegion=*/bool(tiles));
   builder.setInsertionPointToStart(branch.thenBlock());
-  buildLate(builder, late, ring, last, results.drop_front(own + 1));
+  buildLate(builder, late, ring, last, results.drop_front(own + 1),
+            /*when=*/Value());
+  if (tiles) {
+    // The next tile counts on, so that the zeros are given back.
+    builder.setInsertionPointToStart(branch.elseBlock());
+    buildGet(builder, late, ring, last);
+    ReleaseOp::create(builder, loc, ring, last);
+    tiles.getBody()->getTerminator()->setOperand(
+        cast<BlockArgument>(start).getArgNumber() - 1, results[own]);
+  }
 
   late.store.erase();
   late.product.erase();
   late.operand.erase();
+  if (tiles)
+    releaseAtEnd(loop);
 }
 
 namespace {

@@ -191,3 +191,54 @@ scf::ForOp tile::addCounter(scf::ForOp loop, Value first) {
       rewriter, first, /*replaceInitOperandUsesInLoop=*/false, next);
   return cast<scf::ForOp>(counted->getOperation());
 }
+
+scf::ForOp tile::tilesAround(scf::ForOp loop) {
+  auto tiles = dyn_cast<scf::ForOp>(loop->getParentOp());
+  return tiles && tiles->hasAttr(FlashTileDialect::getTilesAttrName())
+             ? tiles
+             : scf::ForOp();
+}
+
+/// Whether `value`, with which a loop's count begins, is 0, or what the count
+/// is after the tile before.
+static bool isCountFrom0(Value value, OpResult after, scf::ForOp tiles) {
+  if (getConstantIntValue(value) == 0)
+    return true;
+  auto argument = dyn_cast<BlockArgument>(value);
+  return tiles && argument && argument.getOwner() == tiles.getBody() &&
+         argument != tiles.getInductionVar() &&
+         getConstantIntValue(tiles.getTiedLoopInit(argument)->get()) == 0 &&
+         tiles.getTiedLoopYieldedValue(argument)->get() == after;
+}
+
+BlockArgument tile::findCounter(scf::ForOp loop) {
+  scf::ForOp tiles = tilesAround(loop);
+  for (BlockArgument argument : loop.getRegionIterArgs()) {
+    auto next = loop.getTiedLoopYieldedValue(argument)
+                    ->get()
+                    .getDefiningOp<arith::AddIOp>();
+    if (next && next.getLhs() == argument &&
+        getConstantIntValue(next.getRhs()) == 1 &&
+        isCountFrom0(loop.getTiedLoopInit(argument)->get(),
+                     loop.getTiedLoopResult(argument), tiles))
+      return argument;
+  }
+  return {};
+}
+
+void tile::releaseAtEnd(scf::ForOp loop) {
+  Block *block = loop->getBlock();
+  auto isReadLater = [&](ReleaseOp release) {
+    return llvm::any_of(block->getOps<GetOp>(), [&](GetOp get) {
+      Operation *last = lastUser(get.getTile(), block);
+      return get.getRing() == release.getRing() && last &&
+             loop->isBeforeInBlock(last);
+    });
+  };
+  Operation *last = loop;
+  for (auto release : llvm::make_early_inc_range(block->getOps<ReleaseOp>()))
+    if (loop->isBeforeInBlock(release) && !isReadLater(release)) {
+      release->moveAfter(last);
+      last = release;
+    }
+}

@@ -75,6 +75,17 @@ mlir::Operation *lastUser(mlir::Value value, mlir::Block *block);
 /// argument is the counter.
 mlir::scf::ForOp addCounter(mlir::scf::ForOp loop, mlir::Value first);
 
+/// The loop over a persistent kernel's tiles that a loop stands in, or null.
+mlir::scf::ForOp tilesAround(mlir::scf::ForOp loop);
+
+/// The iteration argument that counts iterations from 0 on, and on from tile to
+/// tile; null without one.
+mlir::BlockArgument findCounter(mlir::scf::ForOp loop);
+
+/// Moves what stands behind `loop` in its block and gives back a stage that
+/// nobody reads after the loop to the loop's end.
+void releaseAtEnd(mlir::scf::ForOp loop);
+
 /// Moves the puts of a ring, in loops that fill others before it, to the next
 /// iteration: the order of consumers who use the ring so much later.
 void delayPuts(mlir::Value ring);

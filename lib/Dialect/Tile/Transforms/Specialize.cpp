@@ -213,19 +213,34 @@ SmallVector<Value> AheadReads::next(OpBuilder &builder, const IRMapping &outer,
 }
 
 /// The puts of a tile: its own loads, then those of the loop, which is counted
-/// from `counter` on. Returns the count after the loop.
+/// from `counter` on; with `ahead` its own behind those of the loop's first
+/// iteration, for which there is room while the tile before has not ended.
+/// Returns the count after the loop.
 static Value makePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
                       const Rings &rings, Value tile, Value counter,
-                      const IRMapping &outer) {
+                      const IRMapping &outer, bool ahead = false) {
   AheadReads reads(loop, loads.inside);
   SmallVector<Value> inits{counter};
   llvm::append_range(inits, reads.first(builder, outer));
-  for (auto [load, ring, map] :
-       llvm::zip(loads.before, rings.single, rings.singleMaps))
-    makePut(builder, load, ring, tile, map, outer, rings.singleHint);
+  auto makeOwn = [&](OpBuilder &b) {
+    for (auto [load, ring, map] :
+         llvm::zip(loads.before, rings.single, rings.singleMaps))
+      makePut(b, load, ring, tile, map, outer, rings.singleHint);
+  };
+  Value lower = outer.lookupOrDefault(loop.getLowerBound()),
+        upper = outer.lookupOrDefault(loop.getUpperBound());
+  auto makeOwnIf = [&](OpBuilder &b, arith::CmpIPredicate predicate, Value left,
+                       Value right) {
+    Location loc = loop.getLoc();
+    Value is = arith::CmpIOp::create(b, loc, predicate, left, right);
+    auto branch = scf::IfOp::create(b, loc, is, /*withElseRegion=*/false);
+    OpBuilder inside(branch.thenBlock()->getTerminator());
+    makeOwn(inside);
+  };
+  if (!ahead)
+    makeOwn(builder);
   auto copies = scf::ForOp::create(
-      builder, loop.getLoc(), outer.lookupOrDefault(loop.getLowerBound()),
-      outer.lookupOrDefault(loop.getUpperBound()),
+      builder, loop.getLoc(), lower, upper,
       outer.lookupOrDefault(loop.getStep()), inits,
       [&](OpBuilder &b, Location loc, Value position, ValueRange args) {
         Value one = arith::ConstantIndexOp::create(b, loc, 1);
@@ -240,8 +255,12 @@ static Value makePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
           cloneArithmetic(b, loop.getBody(), load.getOffsets(), mapping);
           makePut(b, load, ring, args[0], map, mapping, rings.insideHint);
         }
+        if (ahead)
+          makeOwnIf(b, arith::CmpIPredicate::eq, position, lower);
         scf::YieldOp::create(b, loc, next);
       });
+  if (ahead)
+    makeOwnIf(builder, arith::CmpIPredicate::sge, lower, upper);
   return copies.getResult(0);
 }
 
@@ -250,6 +269,8 @@ static Value makePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
 static void makeTilePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
                          const Rings &rings, Value zero) {
   scf::ForOp tiles = loads.tiles;
+  bool ahead = bool(
+      getPassAttr<StartProductsAttr>(tiles->getParentOfType<gpu::GPUFuncOp>()));
   scf::ForOp::create(
       builder, tiles.getLoc(), tiles.getLowerBound(), tiles.getUpperBound(),
       tiles.getStep(), zero,
@@ -258,7 +279,8 @@ static void makeTilePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
         mapping.map(tiles.getInductionVar(), tile);
         cloneScalars(b, tiles, loop, mapping);
         scf::YieldOp::create(
-            b, loc, makePuts(b, loads, loop, rings, tile, args[0], mapping));
+            b, loc,
+            makePuts(b, loads, loop, rings, tile, args[0], mapping, ahead));
       });
 }
 

@@ -81,6 +81,7 @@ static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
       columns && columns < type.getColumns() && type.getColumnGroups() == 1;
   StoreAsyncOp::create(
       builder, store.getLoc(), store.getValue(), map, store.getOffsets(),
+      /*when=*/Value(),
       parts ? builder.getI64IntegerAttr(columns) : IntegerAttr(), hint,
       /*shared_offset=*/IntegerAttr(),
       store.getPackedAttr() ? builder.getI64IntegerAttr(store.getRowDimension())
@@ -114,9 +115,15 @@ private:
   int64_t run(SpecializeOp roles, ArrayRef<LaunchOp> launches,
               PassGate<StoreTmaAttr> &gate) {
     SmallVector<StoreOp> stores;
+    auto kernel = roles->getParentOfType<gpu::GPUFuncOp>();
+    bool hasWriter = !roles.getHelpers().empty();
     roles.getConsumers().walk([&](StoreOp store) {
       // Row vectors are little beside the matrix.
       if (store.getValue().getType().getRank() != 2)
+        return;
+      // A helper has sums stored, behind which others would have to wait.
+      if (hasWriter && !store.getAdd() &&
+          store->getParentOp()->hasAttr(FlashTileDialect::getTilesAttrName()))
         return;
       if (StringRef reason = reasonAgainst(store); reason.empty())
         stores.push_back(store);
@@ -127,14 +134,14 @@ private:
       gate.leave("it stores no matrix");
       return 0;
     }
-    TensorMaps maps(roles->getParentOfType<gpu::GPUFuncOp>(), launches);
+    TensorMaps maps(kernel, launches);
     auto hint = cacheHints
                     ? CacheHintAttr::get(&getContext(), CacheHint::EvictFirst)
                     : CacheHintAttr();
     for (StoreOp store : stores)
       makeAsync(store, maps, gate->getColumns(), hint);
     OpBuilder builder(roles.getConsumers().front().getTerminator());
-    StoreWaitOp::create(builder, roles.getLoc());
+    StoreWaitOp::create(builder, roles.getLoc(), /*barrier=*/false);
     gate.worked();
     return stores.size();
   }

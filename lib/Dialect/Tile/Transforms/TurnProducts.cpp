@@ -8,14 +8,14 @@
 //
 //   for %i { %t = store_shared %ds ; %dq = mma %t, %k ; store add %dq, [%i] }
 //   ->  consumers {
-//         for %i iter_args(%n = 0) {
+//         for %i = %l to %u iter_args(%n = 0) {
 //           fill %ring[%n], %ds
-//           in_turn %n when %n > 0 {
+//           in_turn %n when %i > %l {
 //             %t = get %ring[%n - 1] ; %dq = mma %t, %k ; release %ring[%n - 1]
 //             fill %sums[%n - 1], %dq
 //           }
 //         }
-//         in_turn %n when %n > 0 { the last one }
+//         in_turn %n when %u > %l { the last one }
 //       } helper "writer" {
 //         for %i iter_args(%n = 0) {
 //           %t = get %sums[%n] ; store_tile add %t, [%i] ; release %sums[%n]
@@ -26,8 +26,9 @@
 // a part of the columns. A part of the columns reads the whole left operand, so
 // that shared memory bounds it; made whole, each operand is read once, and the
 // warpgroup that waits for it leaves the matrix unit to the other one. Who
-// stores it waits for the copy engine, and nobody for that. Runs between
-// flash-tile-specialize and flash-tile-store-tma.
+// stores it waits for the copy engine, and nobody for that. A persistent
+// kernel counts on from tile to tile, and its helper goes through the tiles,
+// too. Runs between flash-tile-specialize and flash-tile-store-tma.
 //
 //===----------------------------------------------------------------------===//
 
@@ -114,22 +115,15 @@ static SpecializeOp addHelper(SpecializeOp roles, StringRef name) {
   return result;
 }
 
-/// `count - 1`, and whether there is such an iteration.
-static std::pair<Value, Value> buildBefore(OpBuilder &builder, Location loc,
-                                           Value count) {
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0),
-        one = arith::ConstantIndexOp::create(builder, loc, 1);
-  Value before = arith::SubIOp::create(builder, loc, count, one);
-  return {before, arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt,
-                                        count, zero)};
-}
-
 /// The product of the iteration before `count`, by the warpgroup whose turn it
-/// is.
+/// is, where the loop has done one: `position` is behind its begin.
 static void buildTurn(OpBuilder &builder, LeavingProduct leaving, Value ring,
-                      Value sums, Value count) {
+                      Value sums, Value count, Value position, Value begin) {
   Location loc = leaving.product.getLoc();
-  auto [before, some] = buildBefore(builder, loc, count);
+  Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+  Value before = arith::SubIOp::create(builder, loc, count, one);
+  Value some = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::sgt,
+                                     position, begin);
   auto turn = InTurnOp::create(builder, loc, count, some);
   OpBuilder inside(turn.getBody().front().getTerminator());
   auto get = GetOp::create(inside, loc, leaving.operand.getTile().getType(),
@@ -147,16 +141,17 @@ static void buildTurn(OpBuilder &builder, LeavingProduct leaving, Value ring,
   FillOp::create(inside, loc, sums, before, product.getResult());
 }
 
-/// What the helper does: the loop again, for the places.
-static void buildWriter(Block *writer, scf::ForOp loop, StoreOp store,
-                        Value sums, Value map) {
-  Location loc = store.getLoc();
-  OpBuilder builder(writer->getTerminator());
-  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-  scf::ForOp::create(
-      builder, loc, loop.getLowerBound(), loop.getUpperBound(), loop.getStep(),
-      zero, [&](OpBuilder &b, Location, Value position, ValueRange args) {
-        IRMapping mapping;
+/// The loop again, for the places; counted from `first` on. Returns the count
+/// after it.
+static Value buildStores(OpBuilder &builder, scf::ForOp loop, StoreOp store,
+                         Value sums, Value map, Value first,
+                         const IRMapping &outer) {
+  auto stores = scf::ForOp::create(
+      builder, store.getLoc(), outer.lookupOrDefault(loop.getLowerBound()),
+      outer.lookupOrDefault(loop.getUpperBound()),
+      outer.lookupOrDefault(loop.getStep()), first,
+      [&](OpBuilder &b, Location loc, Value position, ValueRange args) {
+        IRMapping mapping(outer);
         mapping.map(loop.getInductionVar(), position);
         cloneArithmetic(b, loop.getBody(), store.getOffsets(), mapping);
         SmallVector<Value> offsets;
@@ -173,20 +168,29 @@ static void buildWriter(Block *writer, scf::ForOp loop, StoreOp store,
         scf::YieldOp::create(
             b, loc, arith::AddIOp::create(b, loc, args[0], one).getResult());
       });
+  return stores.getResult(0);
 }
 
-/// The iteration argument that counts iterations from 0 on; null without one.
-static BlockArgument findCounter(scf::ForOp loop) {
-  for (BlockArgument argument : loop.getRegionIterArgs()) {
-    auto next = loop.getTiedLoopYieldedValue(argument)
-                    ->get()
-                    .getDefiningOp<arith::AddIOp>();
-    if (next && next.getLhs() == argument &&
-        getConstantIntValue(next.getRhs()) == 1 &&
-        getConstantIntValue(loop.getTiedLoopInit(argument)->get()) == 0)
-      return argument;
+/// What the helper does, for each tile of a persistent kernel.
+static void buildWriter(Block *writer, scf::ForOp tiles, scf::ForOp loop,
+                        StoreOp store, Value sums, Value map) {
+  Location loc = store.getLoc();
+  OpBuilder builder(writer->getTerminator());
+  Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+  if (!tiles) {
+    buildStores(builder, loop, store, sums, map, zero, IRMapping());
+    return;
   }
-  return {};
+  scf::ForOp::create(
+      builder, loc, tiles.getLowerBound(), tiles.getUpperBound(),
+      tiles.getStep(), zero,
+      [&](OpBuilder &b, Location l, Value tile, ValueRange args) {
+        IRMapping mapping;
+        mapping.map(tiles.getInductionVar(), tile);
+        cloneScalars(b, tiles, loop, mapping);
+        scf::YieldOp::create(
+            b, l, buildStores(b, loop, store, sums, map, args[0], mapping));
+      });
 }
 
 static void turn(scf::ForOp loop, LeavingProduct leaving, TensorMaps &maps) {
@@ -206,31 +210,49 @@ static void turn(scf::ForOp loop, LeavingProduct leaving, TensorMaps &maps) {
                          tile.getRows());
   Value map = maps.get(loc, leaving.store.getDestination(), box,
                        tile.getPanelColumns());
-  if (!findCounter(loop))
+  scf::ForOp tiles = tilesAround(loop);
+  if (!tiles && !findCounter(loop))
     loop = addCounter(loop, arith::ConstantIndexOp::create(builder, loc, 0));
   BlockArgument count = findCounter(loop);
-  buildWriter(&roles.getHelpers().back().front(), loop, leaving.store, sums,
-              map);
+  buildWriter(&roles.getHelpers().back().front(), tiles, loop, leaving.store,
+              sums, map);
 
   builder.setInsertionPoint(leaving.operand);
   FillOp::create(builder, loc, ring, count, leaving.operand.getValue());
   builder.setInsertionPoint(loop.getBody()->getTerminator());
-  buildTurn(builder, leaving, ring, sums, count);
+  buildTurn(builder, leaving, ring, sums, count, loop.getInductionVar(),
+            loop.getLowerBound());
   builder.setInsertionPointAfter(loop);
-  buildTurn(builder, leaving, ring, sums, loop.getTiedLoopResult(count));
+  buildTurn(builder, leaving, ring, sums, loop.getTiedLoopResult(count),
+            loop.getUpperBound(), loop.getLowerBound());
   leaving.store.erase();
   leaving.product.erase();
   leaving.operand.erase();
+  if (tiles)
+    releaseAtEnd(loop);
 }
 
-/// Whether the roles see the loop's bounds: they stand beside the loop.
+/// Whether all roles see the loop's bounds, or can compute them: they stand
+/// beside the roles, or are scalars in the loop over tiles.
 static bool isAtTop(scf::ForOp loop, SpecializeOp roles) {
-  return roles && loop->getParentRegion() == &roles.getConsumers() &&
-         llvm::all_of(ValueRange{loop.getLowerBound(), loop.getUpperBound(),
+  scf::ForOp tiles = tilesAround(loop);
+  Operation *outer = tiles ? tiles : loop;
+  if (!roles || outer->getParentRegion() != &roles.getConsumers() ||
+      (tiles && !findCounter(loop)))
+    return false;
+  auto isSeen = [&](Value value) {
+    if (!roles.getConsumers().isAncestor(value.getParentRegion()))
+      return true;
+    Operation *op = value.getDefiningOp();
+    return tiles && op && op->getBlock() == tiles.getBody() && isScalar(*op);
+  };
+  return llvm::all_of(ValueRange{loop.getLowerBound(), loop.getUpperBound(),
                                  loop.getStep()},
-                      [&](Value bound) {
-                        return bound.getParentRegion() != &roles.getConsumers();
-                      });
+                      isSeen) &&
+         (!tiles ||
+          llvm::all_of(ValueRange{tiles.getLowerBound(), tiles.getUpperBound(),
+                                  tiles.getStep()},
+                       isSeen));
 }
 
 namespace {

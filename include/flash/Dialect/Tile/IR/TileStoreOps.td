@@ -62,7 +62,8 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
   }];
 }
 
-def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead, MemWrite]>]> {
+def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async",
+    [AttrSizedOperandSegments, MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "starts storing a fragment through shared memory";
   let description = [{
     Each warp waits until its last `store_async` has left the op's tile in shared
@@ -77,7 +78,8 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
 
     With `add` the copy engine adds elements of f32 to those in memory. With
     `barrier` all computing warps wait for each other behind their own wait: the
-    tile's place was another tile's.
+    tile's place was another tile's. With `when` the tile is written, and stored where
+    that is true: a branch around the op would end what is in flight.
 
     `flash_tile.store_wait` stands behind the last one: a block may not end before
     its shared memory has been read. `shared_offset` is the place in shared memory,
@@ -95,6 +97,7 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
     Arg<FlashTile_TensorMap, "the tensor map, whose box is 16 (packed: or 8) rows of a panel">:$destination,
     Arg<Variadic<Index>,
         "the place of the tile's first element, one number for each dimension of the memref or map, in elements">:$offsets,
+    Arg<Optional<I1>, "whether to store; true where absent">:$when,
     Arg<OptionalAttr<ConfinedAttr<I64Attr, [IntPositive]>>,
         "columns that the op's tile has; all where absent">:$columns,
     Arg<OptionalAttr<FlashTile_CacheHint>, "what is to become of the lines in the L2 cache">:$hint,
@@ -104,8 +107,8 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async", [MemoryEffects<[MemRead
     Arg<UnitAttr, "elements of f32 are added to those in memory">:$add,
     Arg<UnitAttr, "all computing warps wait for each other before the tile is written">:$barrier);
   let assemblyFormat = [{
-    (`add` $add^)? $value `,` $destination `[` $offsets `]` (`columns` $columns^)? attr-dict
-    `:` qualified(type($value)) `,` qualified(type($destination))
+    (`add` $add^)? $value `,` $destination `[` $offsets `]` (`when` $when^)?
+    (`columns` $columns^)? attr-dict `:` qualified(type($value)) `,` qualified(type($destination))
   }];
   let extraClassDeclaration = [{
     /// What the op owns in shared memory.
@@ -157,11 +160,13 @@ def FlashTile_StoreTileOp : FlashTile_Op<"store_tile", [MemoryEffects<[MemRead, 
 def FlashTile_StoreWaitOp : FlashTile_Op<"store_wait", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "waits until asynchronous stores have read shared memory";
   let description = [{
-    For those of the executing warps. What they store is visible when the kernel
-    has ended.
+    For those of the executing warps; with `barrier`, for those of all computing warps,
+    which all come here. What they store is visible when the kernel has ended.
 
     Example: `flash_tile.store_wait`
   }];
+  let arguments = (ins
+    Arg<UnitAttr, "all computing warps wait for each other, too">:$barrier);
   let assemblyFormat = "attr-dict";
 }
 

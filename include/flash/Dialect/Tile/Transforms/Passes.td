@@ -131,6 +131,7 @@ def TileTurnProducts : Pass<"flash-tile-turn-products", "::mlir::ModuleOp"> {
     columns each warpgroup has a part, is computed whole, by one warpgroup, another
     one at each iteration, and an iteration late. Its operand goes through a ring of
     two stages, its result through one of one stage, to a helper that has it stored.
+    A persistent kernel counts iterations on from tile to tile.
 
     ```mlir
     scf.for %i ... {
@@ -139,15 +140,15 @@ def TileTurnProducts : Pass<"flash-tile-turn-products", "::mlir::ModuleOp"> {
     }
     // becomes
     consumers {
-      %n = scf.for %i ... iter_args(%n = %c0) {
+      %n = scf.for %i = %l to %u iter_args(%n = %c0) {
         flash_tile.fill %ring[%n], %ds
-        flash_tile.in_turn %n when %n > 0 {
+        flash_tile.in_turn %n when %i > %l {
           %t = flash_tile.get %ring[%n - 1] ; %dq = flash_tile.mma %t, %k transpose_a
           flash_tile.release %ring[%n - 1]
           flash_tile.fill %sums[%n - 1], %dq
         }
       }
-      flash_tile.in_turn %n when %n > 0 { the last one }
+      flash_tile.in_turn %n when %u > %l { the last one }
     } helper "writer" {
       scf.for %i ... iter_args(%n = %c0) {
         %t = flash_tile.get %sums[%n] ; flash_tile.store_tile add %t, %map[%i]
@@ -184,12 +185,13 @@ def TileDelayProducts : Pass<"flash-tile-delay-products", "::mlir::gpu::GPUFuncO
       %t = flash_tile.get %ring[%n - 1] ; %dq = flash_tile.mma %t, %k transpose_a
       flash_tile.release %ring[%n - 1]
       flash_tile.fill %ring[%n], %ds
-      flash_tile.store_async add %dq, %map[%before]
+      flash_tile.store_async add %dq, %map[%before] when %i > %first
     }
     the same for the last one
     ```
 
-    The first iteration adds zeros to where it will add itself.
+    The first iteration multiplies zeros, so that it is like the others: a branch would
+    end the products in flight. A persistent kernel counts stages on from tile to tile.
   }];
   let statistics = [Statistic<"numDelayed", "num-delayed", "Products that are delayed">];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
@@ -225,7 +227,8 @@ def TileAdvanceProducts : Pass<"flash-tile-advance-products", "::mlir::gpu::GPUF
     reads only what is loaded, starts at the end of the iteration before, and is waited
     for where its own starts another. It starts beside the last products, if there are
     registers for all of them, else behind their wait. The last iteration starts one, too, whose result
-    nobody reads: its operand is what the stage holds. The ring is marked `ahead`:
+    nobody reads: its operand is what the stage holds. What is awaited before the loop and
+    that product does not read is awaited behind its start. The ring is marked `ahead`:
     `flash-tile-allocate-shared` gives it a stage more where there is room.
 
     ```mlir
@@ -397,6 +400,8 @@ def TileSpecialize : Pass<"flash-tile-specialize", "::mlir::ModuleOp"> {
     at a length that is data, the get clears the others, unless nothing depends on
     what they hold. A `flash_tile.clear_unseen` becomes a `flash_tile.watch` of a
     watcher, which computes what its mask needs as the producer computes places.
+    With `#flash_tile.start_products` a tile's own copies in a persistent kernel come
+    behind those of its first iteration: these have a stage before the tile ahead ends.
     What does not fit the pattern stays as it is; see the remark.
 
     ```mlir
@@ -424,7 +429,9 @@ def TileStoreTma : Pass<"flash-tile-store-tma", "::mlir::ModuleOp"> {
     In specialised kernels with `#flash_tile.store_tma`, for results of 16-bit
     elements whose rows are aligned to 16 bytes. Other stores stay as they are. Where
     rows end before the tensor does (those of the next sequence follow), tiles that
-    have all of their rows go this way, and others are stored as they were.
+    have all of their rows go this way, and others are stored as they were. Where a
+    helper has sums stored, the results at the end of a persistent kernel's tile stay
+    as they are: behind sums and the next tile's copies they would have to wait.
 
     ```mlir
     flash_tile.store %o, %out[...] rows(%n)
@@ -602,6 +609,25 @@ def TilePingPong : Pass<"flash-tile-ping-pong", "::mlir::gpu::GPUFuncOp"> {
   let statistics = [Statistic<"numLoops", "num-loops", "Loops with turns">];
 }
 
+def TileNarrowLoops : Pass<"flash-tile-narrow-loops", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Loops count in 32 bits";
+  let description = [{
+    In kernels with `#flash_tile.start_products`, whose products need all registers:
+    induction variables, bounds and carried numbers of loops have 32 bits, and one
+    register, not two. Positions in a tensor, of which they are, are below 2^31.
+
+    ```mlir
+    scf.for %i = %c0 to %n step %c1 iter_args(%m = %c0) -> (index) { ... }
+    // becomes
+    scf.for %i = %c0 to %n32 step %c1 iter_args(%m = %c0) -> (i32) : i32 {
+      %wide = arith.index_castui %i : i32 to index ; ...
+    }
+    ```
+  }];
+  let statistics = [Statistic<"numNarrowed", "num-narrowed", "Loops that count in 32 bits">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect"];
+}
+
 def TileDelayRole : Pass<"flash-tile-delay-role", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Make one role of a specialised kernel late (a test of its barriers)";
   let description = [{
@@ -630,7 +656,9 @@ def TileAllocateShared : Pass<"flash-tile-allocate-shared", "::mlir::gpu::GPUFun
   let description = [{
     Places are multiples of 1024 bytes, which the swizzle needs. The total becomes
     the kernel's attribute `flash_tile.shared_bytes`; more than `limit` is an error
-    at the kernel.
+    at the kernel. Asynchronous stores take the place of rings that are over, or, at the
+    end of a persistent kernel's tile, of a ring that only consumers use: a
+    `flash_tile.store_wait` with a barrier stands before its next use.
   }];
   let options = [Option<"limit", "limit", "int64_t", "232448",
                         "Bytes of shared memory that a block may have">];
