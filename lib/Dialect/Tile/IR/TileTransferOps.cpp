@@ -306,7 +306,7 @@ LogicalResult GetOp::verify() {
     return emitOpError() << "is not for a producer";
   if (isInWatcher(*this))
     return emitOpError() << "is not for a watcher, which waits by "
-                            "flash_tile.watch";
+                         << WatchOp::getOperationName();
   if (getRing().getType().getKind() == RingKind::MBarrier && getInFlight() != 0)
     return emitOpError() << "of a ring of kind mbarrier has no in_flight";
   if (getRing().getType().getKind() != RingKind::MBarrier && getWhen())
@@ -450,7 +450,7 @@ static LogicalResult verifySees(Operation *op, Region &body) {
 LogicalResult ClearUnseenOp::verify() {
   if ((*this)->getParentOfType<SpecializeOp>())
     return emitOpError() << "is for kernels without roles: in the watcher, use "
-                            "flash_tile.watch";
+                         << WatchOp::getOperationName();
   return success();
 }
 
