@@ -144,6 +144,14 @@ void BackwardCases::loops() {
       kernel.dqk = kernel.dv = dim;
       kernel.heads = dim == 32 ? 6 : 4;
     }
+  // All gradients of wide heads in one loop, which nobody chooses by default.
+  for (int64_t dim : {192, 256}) {
+    Kernel &kernel = add();
+    kernel.recompute = "outer = keys, sum = added";
+    kernel.dqk = kernel.dv = dim;
+    kernel.causal = dim == 256;
+    kernel.onlyGPU = true;
+  }
   add().recompute = "outer = both";
   kernels.back().gradients = "kv";
   add().recompute = "outer = each";

@@ -50,6 +50,13 @@ static int64_t countSharedBytes(const ScheduleFields &c, int64_t outside,
          outside * c.storeColumns * 2;
 }
 
+/// Whether two warpgroups can share the columns of a gradient: parts are panels
+/// of 64, or divide one.
+static bool sharesColumns(int64_t dim) {
+  int64_t part = llvm::alignTo(dim, 64) / 2;
+  return part % 64 == 0 || 64 % part == 0;
+}
+
 /// Warps have 16 rows each of the loop outside (wgmma: four have 64). Blocks of
 /// the loop inside are the largest that registers hold: two tiles of scores
 /// beside the gradients.
@@ -68,11 +75,15 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
   // Two loops over listed blocks have tiles of one size.
   bool isSquare = op.getMaskBlockSizes().second &&
                   (outer == OuterLoop::Both || outer == OuterLoop::Each);
+  // All three gradients of wide heads in one loop: not chosen, but taken if it
+  // is asked for.
+  bool isWide = adds && dim > 128;
+  bool canShare = !isWide || (sharesColumns(qkDim) && sharesColumns(vDim));
   if (isSquare) {
     fields.warps = 4;
     fields.instruction = Instruction::MmaSync;
     inside = outside;
-  } else if (target.hasWgmma() && is16Bit) {
+  } else if (target.hasWgmma() && is16Bit && canShare) {
     outside = 128;
     // With a head dim of 64 the gradients leave room for larger tiles of
     // scores.
@@ -87,9 +98,20 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
     fields.storeColumns = 64;
     fields.producerRegisters = 24;
     fields.consumerRegisters = 240;
+    // There are registers for the gradients of 64 keys, whose columns the
+    // warpgroups share, and shared memory for one stage and no sums.
+    if (isWide) {
+      outside = inside = 64;
+      fields.stages = 1;
+      fields.storeTma = false;
+      fields.storeColumns = 0;
+    }
   } else {
     fields.warps = 4;
     fields.instruction = Instruction::MmaSync;
+    // As many rows as the warps have: nobody shares columns.
+    if (!canShare)
+      inside = outside;
   }
   // Where the tile of queries has fewer rows than the warps compute, these
   // share the columns of dQ, in parts that a panel of 64 columns divides or is
