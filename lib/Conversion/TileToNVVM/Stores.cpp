@@ -17,6 +17,8 @@
 //   columns  0 1  2 3  4 5  6 7      ->  0 to 7  8 to 15  16 to 23  24 to 31
 //            8 9  ...
 //
+// and of f32, which is added to memory, 16 columns, between neighbours.
+//
 // Runs of a stream fragment are stored in pieces of up to 16 bytes. A row
 // vector is stored by the first lane of each quad, a vector over columns by the
 // first four lanes of one warp for each group of columns. What is added to
@@ -91,14 +93,38 @@ static std::array<Value, 4> dealQuad(Emitter &e, Value lane,
   return words;
 }
 
-/// Whether the lanes of a quad can deal columns: pairs of 16 bits of 32 columns
-/// are 64 bytes, in pieces of which all exist or none.
+/// Two words of one block and two of the next; each of two neighbours gets the
+/// four of one of them.
+static std::array<Value, 4> dealPair(Emitter &e, Value lane,
+                                     std::array<Value, 4> words) {
+  Value isFirst = isZero(e, e.bitAnd(lane, 1));
+  std::array<Value, 2> others;
+  for (int i = 0; i < 2; ++i)
+    others[i] = e.shuffleXor(e.select(isFirst, words[i + 2], words[i]), 1);
+  return {e.select(isFirst, words[0], others[0]),
+          e.select(isFirst, words[1], others[1]),
+          e.select(isFirst, others[0], words[2]),
+          e.select(isFirst, others[1], words[3])};
+}
+
+/// Columns that lanes deal at a time, so that each has 16 bytes of them: four
+/// lanes pairs of 16 bits that are stored, two lanes pairs of f32 that are
+/// added. 0: what is stored is neither.
+static int64_t getColumnsToDeal(StoreOp op) {
+  Type element = op.getValue().getType().getElementType();
+  if (op.getAdd())
+    return element.isF32() ? 16 : 0;
+  return element.getIntOrFloatBitWidth() == 16 ? 32 : 0;
+}
+
+/// Whether lanes can deal columns, in pieces of which all exist or none.
 static bool canDeal(StoreOp op, const Bound &columns) {
   FragmentType type = op.getValue().getType();
-  return type.getRank() == 2 && isa<AccLayoutAttr>(type.getLayout()) &&
-         type.getElementType().getIntOrFloatBitWidth() == 16 && !op.getAdd() &&
-         op.getAlignment() >= 16 && type.getColumnsOfWarp() % 32 == 0 &&
-         (!columns || (columns.constant && *columns.constant % 8 == 0));
+  int64_t dealt = getColumnsToDeal(op);
+  return dealt && type.getRank() == 2 && isa<AccLayoutAttr>(type.getLayout()) &&
+         op.getAlignment() >= 16 && type.getColumnsOfWarp() % dealt == 0 &&
+         (!columns ||
+          (columns.constant && *columns.constant % (dealt / 4) == 0));
 }
 
 namespace {
@@ -146,11 +172,11 @@ struct StoreLowering : TilePattern<StoreOp> {
         Value row = e.add(base.row, r * 16 * type.getRowWarps() + half * 8);
         SmallVector<std::array<Value, 4>> pieces;
         if (isDealt)
-          pieces = dealRow(e, *kernel, type, elements, r, half);
+          pieces = dealRow(e, *kernel, op, elements, r, half);
         ifExists(e, rows, along, place.along(e, row), [&] {
           Value address = place.address(e, row);
           if (isDealt)
-            storePieces(e, *kernel, type, pieces, columns, address);
+            storePieces(e, *kernel, op, pieces, columns, address);
           else if (type.getRank() == 1)
             storeElement(e, *kernel, op, elements[r * 2 + half], address);
           else if (isa<StreamLayoutAttr>(type.getLayout()))
@@ -213,38 +239,52 @@ struct StoreLowering : TilePattern<StoreOp> {
     }
   }
 
-  /// What a lane has of a row, dealt anew, 32 columns after the other.
+  /// What a lane has of a row, dealt anew.
   static SmallVector<std::array<Value, 4>>
-  dealRow(Emitter &e, const KernelValues &kernel, FragmentType type,
+  dealRow(Emitter &e, const KernelValues &kernel, StoreOp op,
           ArrayRef<Value> elements, int64_t r, int64_t half) {
-    int64_t blocks = type.getColumnsOfWarp() / 8;
+    int64_t blocks = op.getValue().getType().getColumnsOfWarp() / 8,
+            dealt = getColumnsToDeal(op) / 8;
     SmallVector<std::array<Value, 4>> pieces;
-    for (int64_t first = 0; first < blocks; first += 4) {
+    for (int64_t first = 0; first < blocks; first += dealt) {
       std::array<Value, 4> words;
-      for (int64_t i = 0; i < 4; ++i) {
+      for (int64_t i = 0; i < dealt; ++i) {
         const Value *pair = &elements[(r * blocks + first + i) * 4 + half * 2];
-        words[i] = LLVM::BitcastOp::create(e, e.getI32Type(),
-                                           e.makeVector({pair[0], pair[1]}));
+        if (op.getAdd()) {
+          words[2 * i] = pair[0];
+          words[2 * i + 1] = pair[1];
+        } else {
+          words[i] = LLVM::BitcastOp::create(e, e.getI32Type(),
+                                             e.makeVector({pair[0], pair[1]}));
+        }
       }
-      pieces.push_back(dealQuad(e, kernel.lane, words));
+      pieces.push_back(op.getAdd() ? dealPair(e, kernel.lane, words)
+                                   : dealQuad(e, kernel.lane, words));
     }
     return pieces;
   }
 
-  static void storePieces(Emitter &e, const KernelValues &kernel,
-                          FragmentType type,
+  static void storePieces(Emitter &e, const KernelValues &kernel, StoreOp op,
                           ArrayRef<std::array<Value, 4>> pieces,
                           const Bound &columns, Value address) {
-    // The lane's pair of a block, and its block: eight columns, not two.
+    FragmentType type = op.getValue().getType();
+    int64_t dealt = getColumnsToDeal(op), bytes = 64 / dealt;
+    // The lane's pair of a block, and its block: six columns further each.
     Value column = e.add(LaneBase::get(e, kernel, type).column,
-                         e.mul(e.bitAnd(kernel.lane, 3), 6));
-    address = e.add(address, e.toI64(e.mul(column, 2)));
+                         e.mul(e.bitAnd(kernel.lane, dealt / 8 - 1), 6));
+    address = e.add(address, e.toI64(e.mul(column, bytes)));
     int64_t ofOthers = type.getColumns() - type.getColumnsOfWarp();
     for (auto [i, piece] : llvm::enumerate(pieces)) {
-      Value whole = e.makeVector(piece);
-      int64_t first = static_cast<int64_t>(i) * 32;
-      ifExists(e, columns, ofOthers + first + 32, e.add(column, first),
-               [&] { storeGlobal(e, whole, e.add(address, first * 2)); });
+      int64_t first = static_cast<int64_t>(i) * dealt;
+      SmallVector<Value> words(piece.begin(), piece.end());
+      ifExists(e, columns, ofOthers + first + dealt, e.add(column, first), [&] {
+        Value target = e.add(address, first * bytes);
+        if (!op.getAdd())
+          return storeGlobal(e, e.makeVector(words), target);
+        words.insert(words.begin(), target);
+        e.ptx("red.global.add.v4.f32 [$0], {$1, $2, $3, $4};", "l,f,f,f,f",
+              words);
+      });
     }
   }
 

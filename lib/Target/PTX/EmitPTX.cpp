@@ -50,6 +50,9 @@ static StringRef ptxFeature(StringRef target) {
     return "+ptx87";
   if (target.starts_with("sm_10"))
     return "+ptx86";
+  // Additions to memory of four numbers at a time.
+  if (target.starts_with("sm_90"))
+    return "+ptx81";
   return "+ptx80";
 }
 

@@ -43,6 +43,24 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Sums: two lanes deal two blocks of 8 columns, and four numbers are added at a time.
+  // CHECK-LABEL: gpu.func @sums
+  // CHECK-COUNT-8: nvvm.shfl.sync bfly
+  // CHECK-NOT: nvvm.shfl.sync bfly
+  // CHECK-COUNT-4: red.global.add.v4.f32
+  // CHECK-COUNT-8: nvvm.shfl.sync bfly
+  // CHECK-COUNT-4: red.global.add.v4.f32
+  // CHECK-NOT: red.global.add
+  gpu.func @sums(%m: memref<?x64xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %c0 = arith.constant 0 : index
+    %z = arith.constant 0.0 : bf16
+    %ones = flash_tile.splat %z : !o
+    %t = flash_tile.store_shared %ones {shared_offset = 0 : i64} : !o -> !t
+    %s = flash_tile.mma #flash_tile.wgmma %t, %t transpose_b : !t, !t -> !s
+    flash_tile.store add %s, %m[%c0, %c0] {alignment = 16 : i64} : !s, memref<?x64xf32>
+    gpu.return
+  }
+
   // Rows of 8 bytes, and kernels without wgmma: pairs.
   // CHECK-LABEL: gpu.func @pairs
   // CHECK-NOT: nvvm.shfl.sync bfly

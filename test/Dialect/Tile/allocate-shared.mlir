@@ -136,7 +136,7 @@ gpu.module @kernels {
   // CHECK: flash_tile.store_async add {{.*}} {shared_offset = [[OWN:[0-9]+]] : i64}
   // CHECK: flash_tile.store_async {{.*}} {barrier, shared_offset = 9216 : i64}
   // CHECK: flash_tile.store_async {{.*}} {shared_offset = 17408 : i64}
-  gpu.func @results(%map: !flash_tile.tensor_map<16x64xf16>, %sums: !flash_tile.tensor_map<16x32xf32>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+  gpu.func @results(%map: !flash_tile.tensor_map<16x64xf16>, %rows: !flash_tile.tensor_map<64x64xf16>, %sums: !flash_tile.tensor_map<16x32xf32>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %keys = flash_tile.ring : !flash_tile.ring<1, 64x64xf16, mbarrier>
     %ring = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
     %c0 = arith.constant 0 : index
@@ -144,6 +144,7 @@ gpu.module @kernels {
     %zero = arith.constant 0.0 : f16
     %wide = arith.constant 0.0 : f32
     flash_tile.specialize producer(40) {
+      flash_tile.put %keys[%c0], %rows[%c0, %c0] : !flash_tile.ring<1, 64x64xf16, mbarrier>, !flash_tile.tensor_map<64x64xf16>
     } consumers(232) {
       %p = flash_tile.splat %zero : !flash_tile.fragment<64x64xf16, #flash_tile.acc<4>>
       %s = flash_tile.splat %wide : !flash_tile.fragment<64x32xf32, #flash_tile.acc<4>>
