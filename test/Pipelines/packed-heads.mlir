@@ -1,5 +1,5 @@
-// RUN: flash-opt %s --flash-gpu-pipeline='target=sm_90a schedule-table=none' --mlir-print-ir-after=flash-tile-store-tma -o /dev/null 2>&1 | FileCheck %s
-// RUN: flash-opt %s --flash-gpu-pipeline='target=sm_80 schedule-table=none' --mlir-print-ir-after=flash-tile-prefetch -o /dev/null 2>&1 | FileCheck %s --check-prefix=SM80
+// RUN: flash-opt %s --mlir-disable-threading --flash-gpu-pipeline='target=sm_90a schedule-table=none' --mlir-print-ir-after=flash-tile-store-tma -o /dev/null 2>&1 | FileCheck %s
+// RUN: flash-opt %s --mlir-disable-threading --flash-gpu-pipeline='target=sm_80 schedule-table=none' --mlir-print-ir-after=flash-tile-prefetch -o /dev/null 2>&1 | FileCheck %s --check-prefix=SM80
 
 // Query heads that share a tile, up to the copies of L3: boxes of positions and heads, in memory's order.
 
