@@ -298,8 +298,9 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
          first += tile.getColumns()) {
       ColumnPart part{
           first, std::min(tile.getColumns(), type.getColumnsOfWarp() - first)};
-      onLane0(e, *kernel,
-              [&] { e.ptx("cp.async.bulk.wait_group.read 0;", "", {}); });
+      if (!op.getFree() || first)
+        onLane0(e, *kernel,
+                [&] { e.ptx("cp.async.bulk.wait_group.read 0;", "", {}); });
       if (op.getBarrier() && first == 0)
         e.barrier(*kernel);
       else

@@ -85,8 +85,10 @@ gpu.module @kernels {
   }
 
   // With a condition the tile is written, and lane 0 starts the copy where it holds.
+  // A place that is free is not waited for.
   // CHECK-LABEL: gpu.func @conditional
   // CHECK-SAME: %[[WHEN:[a-z0-9]+]]: i1
+  // CHECK-NOT: cp.async.bulk.wait_group
   // CHECK: stmatrix
   // CHECK: %[[STARTS:.*]] = arith.andi %{{.*}}, %[[WHEN]] : i1
   // CHECK: scf.if %[[STARTS]] {
@@ -99,7 +101,7 @@ gpu.module @kernels {
     %t = flash_tile.store_shared %ones {shared_offset = 0 : i64} : !o -> !t
     %s = flash_tile.mma #flash_tile.wgmma %t, %t transpose_b : !t, !t -> !s
     %o = flash_tile.convert %s : !s -> !o
-    flash_tile.store_async %o, %map[%i, %i] when %when {shared_offset = 0 : i64} : !o, !flash_tile.tensor_map<16x64xbf16>
+    flash_tile.store_async %o, %map[%i, %i] when %when {free, shared_offset = 0 : i64} : !o, !flash_tile.tensor_map<16x64xbf16>
     flash_tile.store_wait {barrier}
     gpu.return
   }

@@ -134,8 +134,8 @@ gpu.module @kernels {
   // CHECK-NEXT: flash_tile.store_wait {barrier}
   // CHECK-NEXT: scf.for
   // CHECK: flash_tile.store_async add {{.*}} {shared_offset = [[OWN:[0-9]+]] : i64}
-  // CHECK: flash_tile.store_async {{.*}} {barrier, shared_offset = 9216 : i64}
-  // CHECK: flash_tile.store_async {{.*}} {shared_offset = 17408 : i64}
+  // CHECK: flash_tile.store_async {{.*}} {barrier, free, shared_offset = 9216 : i64}
+  // CHECK: flash_tile.store_async {{.*}} {free, shared_offset = 17408 : i64}
   gpu.func @results(%map: !flash_tile.tensor_map<16x64xf16>, %rows: !flash_tile.tensor_map<64x64xf16>, %sums: !flash_tile.tensor_map<16x32xf32>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %keys = flash_tile.ring : !flash_tile.ring<1, 64x64xf16, mbarrier>
     %ring = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
@@ -170,7 +170,7 @@ gpu.module @kernels {
 // One after the other where the ring has room for one.
 gpu.module @kernels {
   // CHECK: gpu.func @turns
-  // CHECK: flash_tile.store_async {{.*}} {barrier, shared_offset = 0 : i64}
+  // CHECK: flash_tile.store_async {{.*}} {barrier, free, shared_offset = 0 : i64}
   // CHECK: flash_tile.store_async {{.*}} {barrier, shared_offset = 0 : i64}
   gpu.func @turns(%map: !flash_tile.tensor_map<16x64xf16>, %n: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
     %ring = flash_tile.ring : !flash_tile.ring<1, 64x64xf16, mbarrier>

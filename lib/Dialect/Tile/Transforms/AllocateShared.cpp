@@ -209,6 +209,7 @@ public:
         int64_t size = llvm::alignTo(getWhole(store).getSizeInBytes(), 1024);
         bool fits = end + size <= bytes;
         store.setBarrier(store == stores.front() || !fits);
+        store.setFree(fits);
         end = fits ? end : 0;
         taken[store] = {ring, end};
         end += size;

@@ -78,7 +78,8 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async",
 
     With `add` the copy engine adds elements of f32 to those in memory. With
     `barrier` all computing warps wait for each other behind their own wait: the
-    tile's place was another tile's. With `when` the tile is written, and stored where
+    tile's place was another tile's. With `free` nothing that is being stored lies in
+    the op's place, and warps do not wait for their own stores. With `when` the tile is written, and stored where
     that is true: a branch around the op would end what is in flight.
 
     `flash_tile.store_wait` stands behind the last one: a block may not end before
@@ -105,7 +106,8 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async",
     Arg<OptionalAttr<I64Attr>, "the dimension of the memref along the rows; the last but one where absent">:$row_dim,
     Arg<OptionalAttr<FlashTile_PackedRows>, "the second dimension that rows run along">:$packed,
     Arg<UnitAttr, "elements of f32 are added to those in memory">:$add,
-    Arg<UnitAttr, "all computing warps wait for each other before the tile is written">:$barrier);
+    Arg<UnitAttr, "all computing warps wait for each other before the tile is written">:$barrier,
+    Arg<UnitAttr, "no store before this one is read from the op's place">:$free);
   let assemblyFormat = [{
     (`add` $add^)? $value `,` $destination `[` $offsets `]` (`when` $when^)?
     (`columns` $columns^)? attr-dict `:` qualified(type($value)) `,` qualified(type($destination))
