@@ -140,6 +140,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTileDelayProducts());
   if (options.startProducts) {
     onKernels(tile::createTileSplitMaps());
+    if (options.dealProducts)
+      onKernels(tile::createTileDealProducts());
     tile::TileStartProductsOptions start;
     start.advance = options.advanceProducts;
     onKernels(tile::createTileStartProducts(start));

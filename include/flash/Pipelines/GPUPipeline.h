@@ -77,6 +77,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       llvm::cl::desc("With start-products: little tiles that come with a large "
                      "one have its barriers"),
       llvm::cl::init(true)};
+  Option<bool> dealProducts{
+      *this, "deal-products",
+      llvm::cl::desc("With start-products: two tiles that become operands are "
+                     "made by one warpgroup each"),
+      llvm::cl::init(false)};
   Option<bool> clearEarly{
       *this, "clear-early",
       llvm::cl::desc("What kernels add to is cleared by the kernel before"),

@@ -483,9 +483,14 @@ LogicalResult WatchOp::verifyRegions() { return verifySees(*this, getBody()); }
 LogicalResult LoadFragmentOp::verify() {
   SharedType tile = getTile().getType();
   FragmentType result = getResult().getType();
-  if (!isa<LhsLayoutAttr>(result.getLayout()))
-    return emitOpError() << "gives an A operand (lhs), not one with the layout "
-                         << result.getLayout();
+  // A fragment of sums lies in registers as an A operand does.
+  auto sums = dyn_cast<AccLayoutAttr>(result.getLayout());
+  if (!isa<LhsLayoutAttr>(result.getLayout()) &&
+      !(sums && sums.getColumnGroups() == 1))
+    return emitOpError()
+           << "gives an A operand (lhs), or a fragment with whole "
+              "rows in each warp, not one with the layout "
+           << result.getLayout();
   if (result.getRows() != tile.getRows() ||
       result.getColumns() > tile.getColumns() ||
       result.getElementType() != tile.getElementType())

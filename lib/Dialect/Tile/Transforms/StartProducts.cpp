@@ -75,20 +75,24 @@ static bool isMovable(Operation &op) {
 }
 
 /// The ops of the block that `op` needs and that are not in `done` yet, in
-/// order.
+/// order: those that make its operands, and what warpgroups do in turn before
+/// it, which fills stages that it waits for.
 static void collectNeeded(Operation *op, Block *block,
                           const llvm::SetVector<Operation *> &done,
                           llvm::SetVector<Operation *> &needed) {
+  auto collect = [&](Operation *other) {
+    other = other ? block->findAncestorOpInBlock(*other) : nullptr;
+    if (other && other != op && !done.contains(other) &&
+        !needed.contains(other))
+      collectNeeded(other, block, done, needed);
+  };
+  if (isa<MmaOp, InTurnOp>(op))
+    for (auto turn : block->getOps<InTurnOp>())
+      if (turn->isBeforeInBlock(op))
+        collect(turn);
   op->walk([&](Operation *inner) {
-    for (Value operand : inner->getOperands()) {
-      Operation *definition = operand.getDefiningOp();
-      definition =
-          definition ? block->findAncestorOpInBlock(*definition) : nullptr;
-      if (!definition || definition == op || done.contains(definition) ||
-          needed.contains(definition))
-        continue;
-      collectNeeded(definition, block, done, needed);
-    }
+    for (Value operand : inner->getOperands())
+      collect(operand.getDefiningOp());
   });
   needed.insert(op);
 }

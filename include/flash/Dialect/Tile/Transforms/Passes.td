@@ -269,6 +269,29 @@ def TileJoinRings : Pass<"flash-tile-join-rings", "::mlir::gpu::GPUFuncOp"> {
   let statistics = [Statistic<"numJoined", "num-joined", "Rings that have another one's barriers">];
 }
 
+def TileDealProducts : Pass<"flash-tile-deal-products", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Two tiles that become operands are made by one warpgroup each";
+  let description = [{
+    In a specialised kernel of two warpgroups with `#flash_tile.start_products`: two
+    tiles that are made by products and maps, of which each warpgroup would have a
+    part of the columns, and stored to shared memory. What the second reads of the
+    first goes through shared memory, too, as two tiles of the operand's type
+    that add up to it.
+
+    ```mlir
+    %s = flash_tile.mma ... ; %p = flash_tile.map(%s) ; %t0 = flash_tile.store_shared %p
+    %g = flash_tile.mma ... ; %d = flash_tile.map(%g, %p) ; %t1 = flash_tile.store_shared %d
+    // becomes
+    flash_tile.in_turn 0 { ... flash_tile.fill %high[%n], %p0 ; flash_tile.fill %low[%n], %p1 }
+    flash_tile.in_turn 1 { ... flash_tile.get %high[%n] ; flash_tile.get %low[%n] ; flash_tile.fill %ring[%n], %d }
+    %t0 = flash_tile.get %high[%n]
+    %t1 = flash_tile.get %ring[%n]
+    ```
+  }];
+  let statistics = [Statistic<"numDealt", "num-dealt", "Loops whose tiles are dealt">];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def TileHalveSteps : Pass<"flash-tile-halve-steps", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Products of a few rows take half of a tile";
   let description = [{
