@@ -191,3 +191,25 @@ gpu.module @kernels {
     gpu.return
   }
 }
+
+// -----
+
+// Where a kibibyte for each ring's barriers is too much, those of all rings lie behind everything.
+gpu.module @kernels {
+  // CHECK: gpu.func @packed
+  // CHECK-SAME: flash_tile.shared_bytes = 38992
+  // CHECK: flash_tile.ring {shared_offset = 0 : i64} : !flash_tile.ring<2, 64x64xf16, mbarrier, barriers 38912>
+  // CHECK: flash_tile.ring {shared_offset = 16384 : i64} : !flash_tile.ring<2, 64x64xf16, mbarrier, barriers 22560>
+  // CHECK: flash_tile.ring {shared_offset = 32768 : i64} : !flash_tile.ring<1, 48x64xf16, mbarrier, barriers 6208>
+  // CHECK: flash_tile.get %{{.*}} : !flash_tile.ring<2, 64x64xf16, mbarrier, barriers 22560>
+  gpu.func @packed(%i: index) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 4>} {
+    %a = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
+    %b = flash_tile.ring : !flash_tile.ring<2, 64x64xf16, mbarrier>
+    %c = flash_tile.ring : !flash_tile.ring<1, 48x64xf16, mbarrier>
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      %t = flash_tile.get %b[%i] : !flash_tile.ring<2, 64x64xf16, mbarrier>
+    }
+    gpu.return
+  }
+}

@@ -56,6 +56,10 @@ func.func private @shared_rank(!flash_tile.shared<16xbf16>)
 func.func private @stages(!flash_tile.ring<0, 16x64xbf16, cp_async>)
 
 // -----
+// expected-error @below {{barriers lie behind the stages, at a multiple of 8 bytes, which 2048 is not}}
+func.func private @barriers(!flash_tile.ring<2, 16x64xbf16, mbarrier, barriers 2048>)
+
+// -----
 // expected-error @below {{a ring is shared by 1 to 8 blocks, not 16}}
 func.func private @many(!flash_tile.ring<2, 128x64xbf16, mbarrier, cluster 16>)
 

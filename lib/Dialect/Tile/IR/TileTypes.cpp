@@ -160,12 +160,15 @@ Type RingType::parse(AsmParser &parser) {
     parser.emitError(kindLoc) << "expected cp_async or mbarrier";
     return {};
   }
-  int64_t cluster = 1;
+  int64_t cluster = 1, barriers = 0;
   bool watched = false;
   while (succeeded(parser.parseOptionalComma())) {
     if (succeeded(parser.parseOptionalKeyword("watched")))
       watched = true;
-    else if (parser.parseKeyword("cluster") || parser.parseInteger(cluster))
+    else if (succeeded(parser.parseOptionalKeyword("barriers"))) {
+      if (parser.parseInteger(barriers))
+        return {};
+    } else if (parser.parseKeyword("cluster") || parser.parseInteger(cluster))
       return {};
   }
   if (parser.parseGreater())
@@ -174,8 +177,8 @@ Type RingType::parse(AsmParser &parser) {
       parser.getChecked<SharedType>(loc, shape[0], shape[1], elementType);
   if (!tile)
     return {};
-  return parser.getChecked<RingType>(loc, stages, tile, *kind, cluster,
-                                     watched);
+  return parser.getChecked<RingType>(loc, stages, tile, *kind, cluster, watched,
+                                     barriers);
 }
 
 void RingType::print(AsmPrinter &printer) const {
@@ -187,12 +190,19 @@ void RingType::print(AsmPrinter &printer) const {
     printer << ", cluster " << getCluster();
   if (getWatched())
     printer << ", watched";
+  if (getBarriers())
+    printer << ", barriers " << getBarriers();
   printer << '>';
 }
 
 LogicalResult RingType::verify(EmitError emitError, int64_t stages,
                                SharedType tile, RingKind kind, int64_t cluster,
-                               bool watched) {
+                               bool watched, int64_t barriers) {
+  if (barriers && (kind != RingKind::MBarrier || barriers % 8 ||
+                   barriers < stages * tile.getSizeInBytes()))
+    return emitError() << "barriers lie behind the stages, at a multiple of 8 "
+                          "bytes, which "
+                       << barriers << " is not";
   if (stages < 1 || stages > 32)
     return emitError() << "a ring has 1 to 32 stages, not " << stages;
   if (cluster < 1 || cluster > 8)

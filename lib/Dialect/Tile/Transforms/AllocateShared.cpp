@@ -15,7 +15,8 @@
 // more, behind a barrier, and need not go in parts; at the end of a tile of a
 // persistent kernel all take that of a ring that consumers alone use, which
 // they use again when the stores have read it. Rings that are read ahead get a
-// stage more if there is room. It runs last on L3, when the number of stages is
+// stage more if there is room. Barriers follow the stages of their ring, or, if
+// there is no room, everything. It runs last on L3, when the number of stages is
 // decided.
 //
 //===----------------------------------------------------------------------===//
@@ -265,6 +266,29 @@ static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores,
   return end;
 }
 
+/// Moves the barriers of all rings behind everything else, where a tile that
+/// follows a ring would begin a kibibyte after it; returns how many bytes all
+/// ops need.
+static int64_t packBarriers(gpu::GPUFuncOp kernel,
+                            std::optional<int64_t> ofStores,
+                            llvm::MapVector<Operation *, PlaceInRing> &taken) {
+  SmallVector<RingOp> rings;
+  for (auto ring : kernel.getOps<RingOp>())
+    if (ring.getRing().getType().getKind() == RingKind::MBarrier)
+      rings.push_back(ring);
+  auto putAt = [](RingOp ring, int64_t offset) {
+    ring.getRing().setType(ring.getRing().getType().withBarriers(offset));
+  };
+  for (RingOp ring : rings)
+    putAt(ring, ring.getRing().getType().getStageBytes());
+  int64_t end = llvm::alignTo(place(kernel, ofStores, taken), 8);
+  for (RingOp ring : rings) {
+    putAt(ring, end - *ring.getSharedOffset());
+    end += ring.getRing().getType().getBarrierBytes();
+  }
+  return end;
+}
+
 /// Changes how many stages a ring has, and those that have its barriers.
 static void addStages(RingOp ring, int64_t count) {
   SmallVector<RingOp, 2> rings = ring.getCompanions();
@@ -303,6 +327,8 @@ struct TileAllocateSharedPass
       addStages(ring, -1);
       end = place(kernel, ofStores, taken);
     });
+    if (end > limit)
+      end = packBarriers(kernel, ofStores, taken);
     kernel.walk([&](RingOp ring) {
       LDBG() << ring.getRing().getType() << " at "
              << ring.getSharedOffset().value_or(0) << " of '"

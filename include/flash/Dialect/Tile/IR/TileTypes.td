@@ -120,33 +120,41 @@ def FlashTile_Ring : FlashTile_Type<"Ring", "ring"> {
     more barrier a stage.
 
     At L4: the 32-bit shared address of the first stage; the barriers follow
-    the last stage.
+    the last stage, or lie `barriers` bytes behind the first one, where
+    `flash-tile-allocate-shared` puts those of all rings in one place.
 
     Examples: `!flash_tile.ring<2, 128x128xbf16, mbarrier>`,
     `!flash_tile.ring<2, 128x128xbf16, mbarrier, cluster 2>`,
     `!flash_tile.ring<2, 128x128xbf16, mbarrier, watched>`.
   }];
   let parameters = (ins "int64_t":$stages, "::flash::tile::SharedType":$tile,
-                        "::flash::tile::RingKind":$kind, "int64_t":$cluster, "bool":$watched);
+                        "::flash::tile::RingKind":$kind, "int64_t":$cluster, "bool":$watched,
+                        "int64_t":$barriers);
   let hasCustomAssemblyFormat = 1;
   let builders = [TypeBuilderWithInferredContext<(ins "int64_t":$stages,
       "::flash::tile::SharedType":$tile, "::flash::tile::RingKind":$kind,
-      CArg<"int64_t", "1">:$cluster, CArg<"bool", "false">:$watched), [{
-    return $_get(tile.getContext(), stages, tile, kind, cluster, watched);
+      CArg<"int64_t", "1">:$cluster, CArg<"bool", "false">:$watched,
+      CArg<"int64_t", "0">:$barriers), [{
+    return $_get(tile.getContext(), stages, tile, kind, cluster, watched, barriers);
   }]>];
   let skipDefaultBuilders = 1;
   let extraClassDeclaration = [{
     /// Byte offset of the full barrier of stage 0; the empty barriers follow the full ones, and those of
     /// copies that have landed the empty ones.
-    int64_t getBarrierOffset() const { return getStages() * getTile().getSizeInBytes(); }
-    /// Stages and barriers.
-    int64_t getSizeInBytes() const {
-      return getBarrierOffset() +
-             (getKind() == ::flash::tile::RingKind::MBarrier ? (getWatched() ? 24 : 16) * getStages() : 0);
+    int64_t getBarrierOffset() const { return getBarriers() ? getBarriers() : getStageBytes(); }
+    /// Bytes of all stages, and of all barriers.
+    int64_t getStageBytes() const { return getStages() * getTile().getSizeInBytes(); }
+    int64_t getBarrierBytes() const {
+      return getKind() == ::flash::tile::RingKind::MBarrier ? (getWatched() ? 24 : 16) * getStages() : 0;
     }
-    /// The same ring with so many stages, or shared by so many blocks.
+    /// Stages, and barriers that follow them.
+    int64_t getSizeInBytes() const { return getStageBytes() + (getBarriers() ? 0 : getBarrierBytes()); }
+    /// The same ring with so many stages, shared by so many blocks, or with its barriers so far behind its first stage.
     RingType withStages(int64_t stages) const { return get(stages, getTile(), getKind(), getCluster(), getWatched()); }
     RingType withCluster(int64_t cluster) const { return get(getStages(), getTile(), getKind(), cluster, getWatched()); }
+    RingType withBarriers(int64_t barriers) const {
+      return get(getStages(), getTile(), getKind(), getCluster(), getWatched(), barriers);
+    }
     /// Rows that one block of the cluster copies.
     int64_t getRowsOfBlock() const { return getTile().getRows() / getCluster(); }
   }];
