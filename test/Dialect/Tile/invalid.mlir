@@ -398,8 +398,8 @@ func.func @load_fragment(%t: !flash_tile.shared<64x64xbf16>) {
 
 // -----
 func.func @load_fragment_layout(%t: !flash_tile.shared<64x64xbf16>) {
-  // expected-error @below {{gives an A operand (lhs), not one with the layout #flash_tile.acc<4>}}
-  %f = flash_tile.load_fragment %t : !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x64xbf16, #flash_tile.acc<4>>
+  // expected-error @below {{gives an A operand (lhs), or a fragment with whole rows in each warp, not one with the layout #flash_tile.acc<8, column_groups = 2>}}
+  %f = flash_tile.load_fragment %t : !flash_tile.shared<64x64xbf16> -> !flash_tile.fragment<64x64xbf16, #flash_tile.acc<8, column_groups = 2>>
   return
 }
 

@@ -16,8 +16,8 @@
 // persistent kernel all take that of a ring that consumers alone use, which
 // they use again when the stores have read it. Rings that are read ahead get a
 // stage more if there is room. Barriers follow the stages of their ring, or, if
-// there is no room, everything. It runs last on L3, when the number of stages is
-// decided.
+// there is no room, everything. It runs last on L3, when the number of stages
+// is decided.
 //
 //===----------------------------------------------------------------------===//
 
