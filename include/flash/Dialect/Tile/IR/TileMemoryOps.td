@@ -125,7 +125,8 @@ def FlashTile_LoadFragmentOp : FlashTile_Op<"load_fragment", [MemoryEffects<[Mem
   let summary = "loads an A operand from shared memory to registers";
   let description = [{
     Every warp loads its rows with `ldmatrix`: all columns, or the first ones.
-    Used for what is multiplied many times.
+    Used for what is multiplied many times. An acc fragment whose warps have whole
+    rows lies in registers as an A operand does, and may be loaded, too.
 
     Example:
 
