@@ -45,9 +45,6 @@ static StringRef reasonAgainst(StoreOp store) {
       !(store.getAdd() && type.getElementType().isF32()))
     return "results have not 16 bits, and are not sums of f32";
   int64_t panel = 128 * 8 / type.getElementType().getIntOrFloatBitWidth();
-  // All columns at once, of which f32 has no room.
-  if (type.getColumnGroups() > 1 && store.getAdd())
-    return "sums whose columns are dealt to groups would take too much memory";
   if (type.getColumnGroups() > 1 && type.getColumnsOfWarp() % panel)
     return "a group of columns is no multiple of 128 bytes";
   if (!boxOf(store))
