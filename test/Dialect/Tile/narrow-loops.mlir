@@ -28,6 +28,24 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // What begins below 0, or has more bits, stays.
+  // CHECK-LABEL: gpu.func @wide
+  // CHECK-NOT: : i32 {
+  // CHECK: gpu.return
+  gpu.func @wide(%n: index, %out: memref<?xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>, flash_tile.passes = [#flash_tile.start_products]} {
+    %below = arith.constant -4 : index
+    %much = arith.constant 4294967296 : index
+    %c1 = arith.constant 1 : index
+    %x = arith.constant 1.0 : f32
+    scf.for %t = %below to %n step %c1 {
+      memref.store %x, %out[%c1] : memref<?xf32>
+    }
+    scf.for %t = %c1 to %much step %c1 {
+      memref.store %x, %out[%t] : memref<?xf32>
+    }
+    gpu.return
+  }
+
   // CHECK-LABEL: gpu.func @other
   // CHECK: scf.for %{{.*}} = %{{.*}} to %{{.*}} step %{{.*}} {
   gpu.func @other(%n: index, %out: memref<?xf32>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {

@@ -28,6 +28,7 @@
 
 #include "PassGate.h"
 #include "ProductLoops.h"
+#include "RingUtils.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -200,17 +201,6 @@ static void leaveWait(OpBuilder &builder, MmaWaitOp wait, Value pending,
   wait.erase();
 }
 
-/// The first op of its block that reads what has been awaited.
-static Operation *firstUserIn(GetOp get) {
-  Operation *first = nullptr;
-  for (Operation *user : get.getTile().getUsers()) {
-    Operation *here = get->getBlock()->findAncestorOpInBlock(*user);
-    if (!first || here->isBeforeInBlock(first))
-      first = here;
-  }
-  return first;
-}
-
 static void advance(scf::ForOp loop, EarlyProduct early) {
   Location loc = early.starts[0].getLoc();
   OpBuilder builder(loop);
@@ -264,7 +254,8 @@ static void advance(scf::ForOp loop, EarlyProduct early) {
   // What the loop alone reads is awaited beside this product.
   for (auto get : llvm::make_early_inc_range(loop->getBlock()->getOps<GetOp>()))
     if (get->isBeforeInBlock(loop) &&
-        !llvm::is_contained(first, get.getTile()) && firstUserIn(get) == loop)
+        !llvm::is_contained(first, get.getTile()) &&
+        firstUser(get.getTile(), loop->getBlock()) == loop)
       get->moveBefore(loop);
   builder.setInsertionPointAfter(loop);
   MmaWaitOp::create(builder, loc, wait.getResult(0).getType(),

@@ -24,6 +24,8 @@
 #include "flash/Dialect/Tile/Transforms/Passes.h"
 #include "flash/Support/DebugLog.h"
 
+#include "RingUtils.h"
+
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/MathExtras.h"
@@ -158,7 +160,7 @@ public:
         RingType of = ring.getRing().getType();
         bool isFree = llvm::none_of(
             taken, [&](auto &other) { return other.second.ring == ring; });
-        if (isFree && of.getTile().getSizeInBytes() * of.getStages() >= bytes &&
+        if (isFree && of.getStageBytes() >= bytes &&
             isOverBefore(ring, stores.front())) {
           taken[store] = {ring, 0};
           break;
@@ -187,20 +189,13 @@ public:
       return {};
     Block *tile = stores.front()->getBlock();
     for (auto ring : kernel.getOps<RingOp>()) {
-      RingType of = ring.getRing().getType();
-      int64_t bytes = of.getTile().getSizeInBytes() * of.getStages();
+      int64_t bytes = ring.getRing().getType().getStageBytes();
       if (!isIdleAt(ring, stores.front()) ||
           llvm::any_of(stores, [&](StoreAsyncOp store) {
             return getWhole(store).getSizeInBytes() > bytes;
           }))
         continue;
-      Operation *first = nullptr;
-      for (Operation *user : ring->getUsers()) {
-        Operation *here = tile->findAncestorOpInBlock(*user);
-        if (!first || here->isBeforeInBlock(first))
-          first = here;
-      }
-      OpBuilder builder(first);
+      OpBuilder builder(firstUser(ring, tile));
       StoreWaitOp::create(builder, ring.getLoc(), /*barrier=*/true);
       llvm::MapVector<Operation *, PlaceInRing> taken;
       // Each has a place of its own, as long as there is room.

@@ -125,14 +125,7 @@ static Value countTiles(scf::ForOp loop) {
   scf::ForOp tiles = tilesAround(loop);
   if (!tiles)
     return zero;
-  IRRewriter rewriter(tiles.getContext());
-  rewriter.setInsertionPoint(tiles);
-  auto counted = tiles.replaceWithAdditionalYields(
-      rewriter, zero, /*replaceInitOperandUsesInLoop=*/false,
-      [](OpBuilder &, Location, ArrayRef<BlockArgument> fresh) {
-        return SmallVector<Value>{fresh.back()};
-      });
-  return cast<scf::ForOp>(counted->getOperation()).getRegionIterArgs().back();
+  return carryCounter(tiles, zero).getRegionIterArgs().back();
 }
 
 static void delay(scf::ForOp loop, LateProduct late) {

@@ -21,6 +21,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 
 namespace flash::tile {
 #define GEN_PASS_DEF_TILENARROWLOOPS
@@ -44,6 +45,18 @@ static Value widen(OpBuilder &builder, Value value, Type type) {
   if (value.getType() == type)
     return value;
   return arith::IndexCastUIOp::create(builder, value.getLoc(), type, value);
+}
+
+/// Whether what the loop counts with is no constant below 0, or of more bits.
+static bool canNarrow(scf::ForOp loop) {
+  SmallVector<Value> numbers(loop.getInitArgs());
+  llvm::append_values(numbers, loop.getLowerBound(), loop.getUpperBound(),
+                      loop.getStep());
+  return llvm::all_of(numbers, [](Value number) {
+    std::optional<int64_t> constant =
+        number.getType().isIndex() ? getConstantIntValue(number) : std::nullopt;
+    return !constant || (*constant >= 0 && llvm::isInt<32>(*constant));
+  });
 }
 
 static void narrowLoop(scf::ForOp loop) {
@@ -85,7 +98,7 @@ struct TileNarrowLoopsPass
       return;
     SmallVector<scf::ForOp> loops;
     getOperation().walk([&](scf::ForOp loop) {
-      if (loop.getInductionVar().getType().isIndex())
+      if (loop.getInductionVar().getType().isIndex() && canNarrow(loop))
         loops.push_back(loop);
     });
     for (scf::ForOp loop : loops) {

@@ -192,6 +192,18 @@ scf::ForOp tile::addCounter(scf::ForOp loop, Value first) {
   return cast<scf::ForOp>(counted->getOperation());
 }
 
+scf::ForOp tile::carryCounter(scf::ForOp tiles, Value zero) {
+  IRRewriter rewriter(tiles.getContext());
+  rewriter.setInsertionPoint(tiles);
+  // The counter is passed on as it came in until the loop within exists.
+  auto carried = tiles.replaceWithAdditionalYields(
+      rewriter, zero, /*replaceInitOperandUsesInLoop=*/false,
+      [](OpBuilder &, Location, ArrayRef<BlockArgument> fresh) {
+        return SmallVector<Value>{fresh.back()};
+      });
+  return cast<scf::ForOp>(carried->getOperation());
+}
+
 scf::ForOp tile::tilesAround(scf::ForOp loop) {
   auto tiles = dyn_cast<scf::ForOp>(loop->getParentOp());
   return tiles && tiles->hasAttr(FlashTileDialect::getTilesAttrName())

@@ -75,6 +75,10 @@ mlir::Operation *lastUser(mlir::Value value, mlir::Block *block);
 /// argument is the counter.
 mlir::scf::ForOp addCounter(mlir::scf::ForOp loop, mlir::Value first);
 
+/// Makes a loop over tiles carry the counter of a loop in it, as its last
+/// iteration argument; the loop is replaced.
+mlir::scf::ForOp carryCounter(mlir::scf::ForOp tiles, mlir::Value zero);
+
 /// The loop over a persistent kernel's tiles that a loop stands in, or null.
 mlir::scf::ForOp tilesAround(mlir::scf::ForOp loop);
 

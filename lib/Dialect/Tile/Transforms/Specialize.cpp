@@ -284,19 +284,6 @@ static void makeTilePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,
       });
 }
 
-/// Makes a loop over tiles carry the counter of the loop in it.
-static scf::ForOp carryCounter(scf::ForOp tiles, Value zero) {
-  IRRewriter rewriter(tiles.getContext());
-  rewriter.setInsertionPoint(tiles);
-  // The counter is passed on as it came in until the loop within exists.
-  auto carried = tiles.replaceWithAdditionalYields(
-      rewriter, zero, /*replaceInitOperandUsesInLoop=*/false,
-      [](OpBuilder &, Location, ArrayRef<BlockArgument> fresh) {
-        return SmallVector<Value>{fresh.back()};
-      });
-  return cast<scf::ForOp>(carried->getOperation());
-}
-
 static SmallVector<WatchedLoad> findWatched(const KernelLoads &loads,
                                             const Rings &rings) {
   SmallVector<WatchedLoad> watched;
