@@ -13,6 +13,16 @@
 // RUN: flash-opt %t.80.mlir --flash-gpu-tile-pipeline=target=sm_80 --flash-gpu-lowering-pipeline=target=sm_80 | flash-translate --flash-to-ptx --flash-target=sm_80 -o %t.80.ptx
 // RUN: %ptxas -v -arch=sm_80 %t.80.ptx -o %t.80.cubin 2>&1 | FileCheck %s --check-prefix=CLEAN
 //
+// As flash-run compiles them.
+// RUN: flash-run %s --entry=dkdv --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %s --entry=dqdkdv --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %s --entry=gemm --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %s --entry=transposed --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=dkdv --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=dqdkdv --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=gemm --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=transposed --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+//
 // On the CPU, against float64.
 // RUN: flash-run %s --entry=dqdkdv --target=cpu --check | FileCheck %s --check-prefix=THREE
 // RUN: flash-run %s --entry=gemm --target=cpu --check | FileCheck %s --check-prefix=TWO
@@ -21,6 +31,7 @@
 // CLEAN-NOT: C75
 // CLEAN-COUNT-4: 0 bytes spill stores, 0 bytes spill loads
 
+// COMPILES: compile {{.*}} ptxas
 // THREE-COUNT-3: {{ ok$}}
 // TWO-COUNT-2: {{ ok$}}
 

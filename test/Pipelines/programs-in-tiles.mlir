@@ -9,6 +9,22 @@
 // RUN: flash-opt %t.80.mlir --flash-gpu-tile-pipeline=target=sm_80 --flash-gpu-lowering-pipeline=target=sm_80 | flash-translate --flash-to-ptx --flash-target=sm_80 -o %t.80.ptx
 // RUN: %ptxas -v -arch=sm_80 %t.80.ptx -o %t.80.cubin 2>&1 | FileCheck %s --check-prefix=CLEAN
 //
+// As flash-run compiles them.
+// RUN: flash-run %s --entry=query_outer --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %s --entry=carried_columns --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %s --entry=ragged_rows --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %s --entry=split_k --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %s --entry=two_layers --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %s --entry=both_transposed --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %s --entry=both_turned --target=sm_90a --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=query_outer --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=carried_columns --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=ragged_rows --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=split_k --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=two_layers --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=both_transposed --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+// RUN: flash-run %t.80.mlir --entry=both_turned --target=sm_80 --compile-only | FileCheck %s --check-prefix=COMPILES
+//
 // RUN: flash-run %s --entry=query_outer --target=cpu --check | FileCheck %s --check-prefix=THREE
 // RUN: flash-run %s --entry=carried_columns --target=cpu --check | FileCheck %s --check-prefix=THREE
 // RUN: flash-run %s --entry=ragged_rows --target=cpu --check --dim=arg0.0=200 | FileCheck %s --check-prefix=ONE
@@ -20,6 +36,7 @@
 // CLEAN-NOT: C75
 // CLEAN-COUNT-7: 0 bytes spill stores, 0 bytes spill loads
 
+// COMPILES: compile {{.*}} ptxas
 // THREE-COUNT-3: {{ ok$}}
 // TWO-COUNT-2: {{ ok$}}
 // ONE: {{ ok$}}

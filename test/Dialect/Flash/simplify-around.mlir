@@ -44,3 +44,22 @@ func.func @loop(%q: !t, %k: !t, %v: !t, %s: f32) -> (!t, !t) {
   }
   return %r#0, %r#1 : !t, !t
 }
+
+// A sum of slices is made in its place, in both branches.
+// CHECK-LABEL: @sum
+//   CHECK-NOT:   linalg.copy
+func.func @sum(%t: tensor<16x64xf32>, %x: tensor<32x64xf32>, %n: index) -> tensor<32x64xf32> {
+  %c0 = arith.constant 0 : index
+  %c16 = arith.constant 16 : index
+  %r = scf.for %i = %c0 to %n step %c16 iter_args(%s = %x) -> tensor<32x64xf32> {
+    %even = arith.cmpi eq, %i, %c0 : index
+    %a = scf.if %even -> tensor<32x64xf32> {
+      %b = flash.add_slice %t into %s[%i, 0] [16, 64] [1, 1] : tensor<16x64xf32> into tensor<32x64xf32>
+      scf.yield %b : tensor<32x64xf32>
+    } else {
+      scf.yield %s : tensor<32x64xf32>
+    }
+    scf.yield %a : tensor<32x64xf32>
+  }
+  return %r : tensor<32x64xf32>
+}

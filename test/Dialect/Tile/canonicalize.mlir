@@ -60,3 +60,21 @@ func.func @clear_never(%t: !flash_tile.shared<64x64xbf16>, %seen: i1, %n: index)
   }
   return
 }
+
+// What a map hands on as it is needs no map; the other result does.
+// CHECK-LABEL: func.func @handed_on
+// CHECK-SAME: %[[X:[a-z0-9]*]]: !flash_tile.fragment
+// CHECK: %[[M:.*]]:2 = flash_tile.map(%[[X]])
+// CHECK: return %[[M]]#0, %[[X]], %[[X]]
+func.func @handed_on(%x: !acc) -> (!acc, !acc, !acc) {
+  %m:2 = flash_tile.map(%x) : (!acc) -> (!acc, !acc) {
+  ^bb0(%i: index, %j: index, %a: f32):
+    %b = arith.addf %a, %a : f32
+    flash_tile.yield %b, %a : f32, f32
+  }
+  %c = flash_tile.map(%x) : (!acc) -> !acc {
+  ^bb0(%i: index, %j: index, %a: f32):
+    flash_tile.yield %a : f32
+  }
+  return %m#0, %m#1, %c : !acc, !acc, !acc
+}

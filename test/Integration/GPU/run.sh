@@ -3,7 +3,7 @@
 # 100 times with the same bits (but dQ where blocks of keys add to it in any order); the same with one role late at a time (Hopper); and compute-sanitizer, where it is found.
 #
 #   test/Integration/GPU/run.sh DIRECTORY [TARGET...]     DIRECTORY holds flash-run and flash-matrix; targets: sm_90a sm_80
-# Programs in tiles that are no attention (test/Pipelines/key-outer.mlir) are checked, too.
+# Programs in tiles that are no attention (test/Pipelines/key-outer.mlir, programs-in-tiles.mlir) are checked, too.
 #
 # Ends with "N passed, N failed". docs/Checking.md says what the sanitizer cannot follow.
 set -u
@@ -28,6 +28,18 @@ matrix() { # label, options...
   fi
   passed=$((passed + ${good:-0})) failed=$((failed + ${bad:-1}))
   echo "$label: ${good:-0} passed, ${bad:-1} failed, $((SECONDS - start)) s"
+}
+
+check() { # label, file, options...
+  local label=$1
+  shift
+  if timeout 300 "$tools/flash-run" "$@" --check >"$log" 2>&1; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+    tail -n 4 "$log"
+    echo "$label: FAILED"
+  fi
 }
 
 sanitize() { # target, tool, example, options...
@@ -59,31 +71,18 @@ for target in "$@"; do
     matrix "$target, consumer2 late" --target="$target" --seed=fresh --repeats=3 --passes=delay-role=consumer2 --filter=d=64, --filter=long
     ;;
   esac
-  programs=$root/test/Pipelines/key-outer.mlir
-  case $target in sm_8*)
-    sed 's/instruction = wgmma, .*consumerRegisters = 232/instruction = mma_sync/' "$programs" >"$log.mlir"
-    programs=$log.mlir
-    ;;
-  esac
-  for entry in dkdv dqdkdv gemm transposed; do
-    if timeout 300 "$tools/flash-run" "$programs" --entry=$entry --target="$target" --check >"$log" 2>&1; then
-      passed=$((passed + 1))
-    else
-      failed=$((failed + 1))
-      tail -n 4 "$log"
-      echo "$target, program $entry: FAILED"
-    fi
+  # Programs in tiles: on sm_80 with its own instruction, other attributes alone.
+  for programs in key-outer programs-in-tiles; do
+    cp "$root/test/Pipelines/$programs.mlir" "$log.mlir"
+    case $target in sm_8*) sed -i 's/instruction = wgmma, .*consumerRegisters = 232/instruction = mma_sync/' "$log.mlir" ;; esac
+    for entry in $(sed -n 's/^func.func @\([a-z0-9_]*\).*/\1/p' "$log.mlir"); do
+      check "$target, program $entry" "$log.mlir" --entry="$entry" --target="$target"
+    done
   done
   # Rows that are read and written once: each head dim's alignment, and parts of attentions.
   streams=$root/test/Target/PTX/streams.mlir
   for entry in $(sed -n 's/^func.func @\([a-z0-9_]*\).*/\1/p' "$streams"); do
-    if timeout 300 "$tools/flash-run" "$streams" --entry="$entry" --target="$target" --check >"$log" 2>&1; then
-      passed=$((passed + 1))
-    else
-      failed=$((failed + 1))
-      tail -n 4 "$log"
-      echo "$target, function $entry: FAILED"
-    fi
+    check "$target, function $entry" "$streams" --entry="$entry" --target="$target"
   done
   command -v compute-sanitizer >/dev/null || continue
   for tool in memcheck racecheck synccheck; do

@@ -74,6 +74,14 @@ static bool isMadeInPlace(Value value, Value argument) {
       value = op.getTiedOpOperand(result)->get();
     else if (auto insert = dyn_cast<tensor::InsertSliceOp>(result.getOwner()))
       value = insert.getDest();
+    else if (auto add = dyn_cast<AddSliceOp>(result.getOwner()))
+      value = add.getDest();
+    else if (auto branch = dyn_cast<scf::IfOp>(result.getOwner()))
+      return llvm::all_of(branch->getRegions(), [&](Region &region) {
+        Operation *end = region.front().getTerminator();
+        return isMadeInPlace(end->getOperand(result.getResultNumber()),
+                             argument);
+      });
     else if (auto loop = dyn_cast<scf::ForOp>(result.getOwner()))
       value = loop.getTiedLoopInit(result)->get();
     else

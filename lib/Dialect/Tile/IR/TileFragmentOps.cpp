@@ -211,9 +211,30 @@ static LogicalResult mapSplats(MapOp op, PatternRewriter &rewriter) {
   return success();
 }
 
+/// A result that is an input as it was is that input.
+static LogicalResult forwardInputs(MapOp op, PatternRewriter &rewriter) {
+  Block &body = op.getBody().front();
+  bool found = false;
+  for (auto [result, value] : llvm::zip(
+           op.getResults(), cast<YieldOp>(body.getTerminator()).getValues())) {
+    auto argument = dyn_cast<BlockArgument>(value);
+    if (result.use_empty() || !argument || argument.getOwner() != &body ||
+        argument.getArgNumber() < op.getNumPositions())
+      continue;
+    Value input =
+        op.getInputs()[argument.getArgNumber() - op.getNumPositions()];
+    if (input.getType() != result.getType())
+      continue;
+    rewriter.replaceAllUsesWith(result, input);
+    found = true;
+  }
+  return success(found);
+}
+
 void MapOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
                                         MLIRContext *context) {
   patterns.add(mapSplats);
+  patterns.add(forwardInputs);
 }
 
 //===----------------------------------------------------------------------===//
