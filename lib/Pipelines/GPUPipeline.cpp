@@ -140,8 +140,13 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     onKernels(tile::createTileDelayProducts());
   if (options.startProducts) {
     onKernels(tile::createTileSplitMaps());
-    if (options.dealProducts)
+    if (options.dealProducts) {
       onKernels(tile::createTileDealProducts());
+      // Each warpgroup's code would release a stage of its own.
+      if (options.joinRings)
+        onKernels(tile::createTileJoinRings());
+      onKernels(tile::createTileSplitTurns());
+    }
     tile::TileStartProductsOptions start;
     start.advance = options.advanceProducts;
     onKernels(tile::createTileStartProducts(start));

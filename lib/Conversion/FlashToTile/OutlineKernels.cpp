@@ -200,8 +200,7 @@ LogicalResult FunctionConverter::makeBody(scf::ForallOp op,
 
   auto order = tile::getPassAttr<tile::OrderAttr>(op);
   SmallVector<Value> position =
-      findTile(builder, op, order ? order.getTurns() : 0,
-               tile::getKernelCluster(kernel), bound);
+      findTile(builder, op, order, tile::getKernelCluster(kernel), bound);
   for (auto [from, to] : llvm::zip(op.getInductionVars(), position))
     body.map(from, to);
   if (failed(body.convertBody(*op.getBody())))

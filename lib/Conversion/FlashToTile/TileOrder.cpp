@@ -84,8 +84,44 @@ static SmallVector<Value> positionInTurns(OpBuilder &builder, Location loc,
   return position;
 }
 
+/// As many points of the outer dimensions take turns as have together about
+/// `tiles` points, and no more of them than each has, then the next ones: few
+/// enough to share what they read, and enough tiles for blocks that take the
+/// next one to be done at one time.
+static SmallVector<Value> positionInGroups(OpBuilder &builder, Location loc,
+                                           Value block, ArrayRef<Value> counts,
+                                           int64_t tiles) {
+  auto constant = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(builder, loc, value);
+  };
+  auto multiply = [&](Value a, Value b) -> Value {
+    return arith::MulIOp::create(builder, loc, a, b);
+  };
+  Value outer = counts.front(), last = counts.back();
+  for (Value count : counts.drop_front().drop_back())
+    outer = multiply(outer, count);
+  Value some = arith::MaxUIOp::create(builder, loc, last, constant(1));
+  auto [whole, rest] =
+      divide(builder, loc,
+             arith::AddIOp::create(
+                 builder, loc, constant(tiles),
+                 arith::SubIOp::create(builder, loc, some, constant(1))),
+             some);
+  whole = arith::MinUIOp::create(builder, loc, whole, some);
+  auto [group, place] = divide(builder, loc, block, multiply(whole, some));
+  Value first = multiply(group, whole);
+  Value members = arith::MinUIOp::create(
+      builder, loc, whole, arith::SubIOp::create(builder, loc, outer, first));
+  auto [turn, member] = divide(builder, loc, place, members);
+  SmallVector<Value> position = delinearize(
+      builder, loc, arith::AddIOp::create(builder, loc, first, member),
+      counts.drop_back());
+  position.push_back(fromEnd(builder, loc, last, turn));
+  return position;
+}
+
 SmallVector<Value> flash::findTile(OpBuilder &builder, scf::ForallOp op,
-                                   int64_t turns, int64_t cluster,
+                                   tile::OrderAttr order, int64_t cluster,
                                    function_ref<Value(OpFoldResult)> bound) {
   Location loc = op.getLoc();
   SmallVector<Value> counts;
@@ -110,10 +146,13 @@ SmallVector<Value> flash::findTile(OpBuilder &builder, scf::ForallOp op,
   } else {
     block = gpu::BlockIdOp::create(builder, loc, gpu::Dimension::x);
   }
-  SmallVector<Value> position =
-      turns && op.getRank() > 1
-          ? positionInTurns(builder, loc, block, counts, turns)
-          : positionInOrder(builder, loc, block, counts);
+  SmallVector<Value> position;
+  if (order && order.getTiles() && op.getRank() > 1)
+    position = positionInGroups(builder, loc, block, counts, order.getTiles());
+  else if (order && order.getTurns() && op.getRank() > 1)
+    position = positionInTurns(builder, loc, block, counts, order.getTurns());
+  else
+    position = positionInOrder(builder, loc, block, counts);
   if (cluster > 1)
     position.back() = arith::AddIOp::create(
         builder, loc,

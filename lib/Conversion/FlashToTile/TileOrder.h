@@ -14,6 +14,8 @@
 #ifndef FLASH_LIB_CONVERSION_FLASHTOTILE_TILEORDER_H
 #define FLASH_LIB_CONVERSION_FLASHTOTILE_TILEORDER_H
 
+#include "flash/Dialect/Tile/IR/Tile.h"
+
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace flash {
@@ -21,12 +23,11 @@ namespace flash {
 /// The point of `op` that the executing block works on, from its number. The
 /// last dimension is the fastest, from its end: neighbours share what does not
 /// depend on it, and under a causal mask the last blocks of queries, which are
-/// the longest, start first. Where the outer dimensions have at most `turns`
-/// points, those take turns instead. `bound` gives a bound's value in the
-/// kernel.
+/// the longest, start first. `order`, if any, says which points of the outer
+/// dimensions take turns instead. `bound` gives a bound's value in the kernel.
 llvm::SmallVector<mlir::Value>
-findTile(mlir::OpBuilder &builder, mlir::scf::ForallOp op, int64_t turns,
-         int64_t cluster,
+findTile(mlir::OpBuilder &builder, mlir::scf::ForallOp op,
+         tile::OrderAttr order, int64_t cluster,
          llvm::function_ref<mlir::Value(mlir::OpFoldResult)> bound);
 
 } // namespace flash

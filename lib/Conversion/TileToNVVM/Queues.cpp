@@ -55,11 +55,15 @@ struct QueueLowering : TilePattern<QueueOp> {
     auto once = scf::IfOp::create(e, isFirst, /*withElseRegion=*/false);
     OpBuilder::InsertionGuard guard(e);
     e.setInsertionPointToStart(once.thenBlock());
+    int64_t receivers = kernel->warps + kernel->watched;
+    for (Operation *user : op->getUsers())
+      if (auto receive = dyn_cast<ReceiveOp>(user))
+        receivers += receive.getAlone();
     for (int64_t stage = 0; stage < QueueType::stages; ++stage) {
       Value full = e.add(*base, QueueType::barrierOffset + 8 * stage);
       e.ptx("mbarrier.init.shared::cta.b64 [$0], 1;", "r", full);
-      e.ptx("mbarrier.init.shared::cta.b64 [$0], " +
-                std::to_string(kernel->warps + kernel->watched) + ";",
+      e.ptx("mbarrier.init.shared::cta.b64 [$0], " + std::to_string(receivers) +
+                ";",
             "r", e.add(full, 8 * QueueType::stages));
     }
     return success();
@@ -95,6 +99,12 @@ struct ReceiveLowering : TilePattern<ReceiveOp> {
     waitBarrier(e, place.full, place.phase);
     Value number =
         e.ptx(e.getI32Type(), "ld.shared.b32 $0, [$1];", "=r,r", place.tile)[0];
+    if (op.getAlone()) {
+      e.ptx("mbarrier.arrive.shared::cta.b64 _, [$0];", "r", place.empty);
+      rewriter.replaceOp(
+          op, e.createOrFold<arith::IndexCastOp>(e.getIndexType(), number));
+      return success();
+    }
     e.ptx("bar.warp.sync 0xffffffff;\n{\n.reg .pred first;\n"
           "setp.eq.s32 first, $1, 0;\n"
           "@first mbarrier.arrive.shared::cta.b64 _, [$0];\n}",

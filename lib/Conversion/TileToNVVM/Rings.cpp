@@ -57,7 +57,28 @@ int64_t countArrivals(Operation *op, const KernelValues &kernel) {
   auto roles = op->getParentOfType<SpecializeOp>();
   if (roles && !roles.getConsumers().isAncestor(op->getParentRegion()))
     return 1;
-  return op->getParentOfType<InTurnOp>() ? 4 : kernel.warps;
+  return op->getParentOfType<InTurnOp>() || op->getParentOfType<ByWarpgroupOp>()
+             ? 4
+             : kernel.warps;
+}
+
+/// How many warps arrive for a stage by ops of the ring of one kind: those of
+/// each warpgroup that has such an op, or of one op, whoever runs it.
+template <typename OpT>
+int64_t countArrivals(Value ring, const KernelValues &kernel, int64_t none) {
+  llvm::SmallPtrSet<Region *, 4> warpgroups;
+  int64_t arrivals = none;
+  for (Operation *user : ring.getUsers()) {
+    if (!isa<OpT>(user))
+      continue;
+    arrivals = countArrivals(user, kernel);
+    if (auto parts = user->getParentOfType<ByWarpgroupOp>())
+      for (Region &body : parts.getBodies())
+        if (body.isAncestor(user->getParentRegion()))
+          warpgroups.insert(&body);
+  }
+  return warpgroups.empty() ? arrivals
+                            : 4 * static_cast<int64_t>(warpgroups.size());
 }
 
 /// Whether another ring's barriers are waited for.
@@ -110,13 +131,10 @@ struct RingLowering : TilePattern<RingOp> {
     // Full: one arrival with the bytes to expect of each ring, or one of each
     // warp that fills. Empty: one of each warp that releases. Of a ring that is
     // watched, copies land on a third barrier, and full is the watcher's.
-    int64_t fills = 1 + op.getCompanions().size(), releases = kernel->warps;
-    for (Operation *user : op->getUsers()) {
-      if (isa<FillOp>(user))
-        fills = countArrivals(user, *kernel);
-      if (isa<ReleaseOp>(user))
-        releases = countArrivals(user, *kernel);
-    }
+    int64_t fills = countArrivals<FillOp>(op.getRing(), *kernel,
+                                          1 + op.getCompanions().size());
+    int64_t releases =
+        countArrivals<ReleaseOp>(op.getRing(), *kernel, kernel->warps);
     for (int64_t stage = 0; stage < ring.getStages(); ++stage) {
       Value full = e.add(base, ring.getBarrierOffset() + 8 * stage);
       Value empty = e.add(full, 8 * ring.getStages());
@@ -227,7 +245,7 @@ struct FillLowering : TilePattern<FillOp> {
     // fill, too. While the one before has not filled it, the stage has not been
     // given back twice, which has the parity of what is waited for.
     int64_t turns = kernel->warps / type.getWarps();
-    if (ring.getStages() % turns)
+    if (!op.getAlways() && ring.getStages() % turns)
       waitBarrier(e, stage.full, before, Value());
     waitBarrier(e, stage.empty, before, Value());
     writeToShared(e, *kernel, adaptor.getValue(), type,

@@ -147,6 +147,41 @@ struct InTurnLowering : TilePattern<InTurnOp> {
   }
 };
 
+/// A chain of branches: the last region needs no question.
+struct ByWarpgroupLowering : TilePattern<ByWarpgroupOp> {
+  using TilePattern::TilePattern;
+  LogicalResult
+  matchAndRewrite(ByWarpgroupOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    const KernelValues *kernel = getKernel(op);
+    if (!kernel)
+      return rewriter.notifyMatchFailure(op, "is not in a kernel");
+    Emitter e(op.getLoc(), rewriter);
+    Value warpgroup = e.shr(kernel->warp, 2);
+    for (auto [index, body] : llvm::enumerate(op.getBodies())) {
+      Operation *end = nullptr;
+      if (index + 1 < op.getBodies().size()) {
+        auto branch = scf::IfOp::create(
+            e,
+            e.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::eq, warpgroup,
+                                          e.i32(index)),
+            /*withElseRegion=*/true);
+        end = branch.thenBlock()->getTerminator();
+        e.setInsertionPoint(branch.elseBlock()->getTerminator());
+      } else {
+        end = op;
+      }
+      Block *block = &body.front();
+      rewriter.eraseOp(block->getTerminator());
+      rewriter.inlineBlockBefore(
+          block, end == op ? e.getInsertionBlock() : end->getBlock(),
+          end == op ? e.getInsertionPoint() : end->getIterator());
+    }
+    rewriter.eraseOp(op);
+    return success();
+  }
+};
+
 struct TakeTurnLowering : TilePattern<TakeTurnOp> {
   using TilePattern::TilePattern;
   LogicalResult
@@ -209,7 +244,7 @@ struct DelayLowering : TilePattern<DelayOp> {
 void flash::tile::populateSpecializePatterns(const TileTypeConverter &converter,
                                              RewritePatternSet &patterns,
                                              const KernelMap &kernels) {
-  patterns.add<SpecializeLowering, InTurnLowering, TakeTurnLowering,
-               PassTurnLowering, DelayLowering>(converter,
-                                                patterns.getContext(), kernels);
+  patterns.add<SpecializeLowering, InTurnLowering, ByWarpgroupLowering,
+               TakeTurnLowering, PassTurnLowering, DelayLowering>(
+      converter, patterns.getContext(), kernels);
 }

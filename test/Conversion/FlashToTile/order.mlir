@@ -1,8 +1,24 @@
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none schedule=#flash.schedule<m=128,warps=8,dynamic=false,headTurns=0>},flash-tile-attention,flash-decompose-attention),convert-flash-to-tile,canonicalize,cse)' | FileCheck %s --check-prefixes=CHECK,EACH
 // RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none schedule=#flash.schedule<m=128,warps=8,dynamic=false,headTurns=24>},flash-tile-attention,flash-decompose-attention),convert-flash-to-tile,canonicalize,cse)' | FileCheck %s --check-prefixes=CHECK,TURNS
+// RUN: flash-opt %s --pass-pipeline='builtin.module(func.func(flash-choose-schedule{target=sm_90a table=none schedule=#flash.schedule<m=128,warps=8,dynamic=false,turnTiles=20>},flash-tile-attention,flash-decompose-attention),convert-flash-to-tile,canonicalize,cse)' | FileCheck %s --check-prefix=GROUPS
 
 // 8 tiles of each of 2 x 6 heads. One head after the other (blocks of a head are neighbours), or, where there are no more
 // heads than `headTurns`, all heads take turns. Either way the last tile of a head, which is the longest, comes first.
+
+// With `turnTiles` as many heads take turns as have together so many tiles: three of 8, then the next three.
+
+// GROUPS: %[[BLOCK:.*]] = arith.index_castui %{{.*}} : index to i32
+// GROUPS: %[[GROUP:.*]] = arith.divui %[[BLOCK]], %c24_i32
+// GROUPS: %[[REST:.*]] = arith.remui %[[BLOCK]], %c24_i32
+// GROUPS: %[[FIRST:.*]] = arith.muli %{{.*}}, %c3 : index
+// GROUPS: %[[LEFT:.*]] = arith.subi %c12, %[[FIRST]]
+// GROUPS: %[[MEMBERS:.*]] = arith.minui %[[LEFT]], %c3
+// GROUPS: %[[COUNT:.*]] = arith.index_castui %[[MEMBERS]]
+// GROUPS: %[[TURN:.*]] = arith.divui %[[REST]], %[[COUNT]]
+// GROUPS: %[[TILE:.*]] = arith.index_castui %[[TURN]]
+// GROUPS: %[[MEMBER:.*]] = arith.remui %[[REST]], %[[COUNT]]
+// GROUPS: arith.addi %[[FIRST]], %{{.*}}
+// GROUPS: arith.subi %c7, %[[TILE]]
 
 // CHECK-LABEL: gpu.func @attention
 // CHECK: %[[ID:.*]] = gpu.block_id x

@@ -43,4 +43,35 @@ gpu.module @kernels {
     }
     gpu.return
   }
+
+  // One stage that one warpgroup fills always, and two release: no other wait, and as many arrivals as warps.
+  // CHECK-LABEL: gpu.func @own
+  // CHECK: mbarrier.init.shared::cta.b64 [$0], 4;
+  // CHECK: mbarrier.init.shared::cta.b64 [$0], 8;
+  // CHECK: mbarrier.init.shared::cta.b64 [$0], 4;
+  // CHECK: mbarrier.init.shared::cta.b64 [$0], 4;
+  // CHECK: scf.if
+  // CHECK: mbarrier.try_wait
+  // CHECK-NOT: mbarrier.try_wait
+  // CHECK: st.shared.v2.f32
+  // CHECK: } else {
+  gpu.func @own(%x: f32) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %c0 = arith.constant 0 : index
+    %both = flash_tile.ring {shared_offset = 0 : i64} : !one
+    %second = flash_tile.ring {shared_offset = 32768 : i64} : !one
+    flash_tile.specialize producer(40) {
+    } consumers(232) {
+      flash_tile.by_warpgroup {
+        %s = flash_tile.splat %x : !acc
+        flash_tile.fill always %both[%c0], %s : !one, !acc
+        flash_tile.release %both[%c0] : !one
+        flash_tile.release %second[%c0] : !one
+      }, {
+        %s = flash_tile.splat %x : !acc
+        flash_tile.fill always %second[%c0], %s : !one, !acc
+        flash_tile.release %both[%c0] : !one
+      }
+    }
+    gpu.return
+  }
 }

@@ -38,6 +38,23 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // A helper is one thread, and one more who empties a place.
+  // CHECK-LABEL: gpu.func @helper
+  // CHECK: mbarrier.init.shared::cta.b64 [$0], 1;
+  // CHECK: mbarrier.init.shared::cta.b64 [$0], 9;
+  // CHECK: ld.shared.b32 $0, [$1];
+  // CHECK-NOT: bar.warp.sync
+  // CHECK: mbarrier.arrive.shared::cta.b64 _, [$0];
+  // CHECK-NOT: shfl
+  // CHECK: memref.store
+  gpu.func @helper(%out: memref<?xindex>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %c0 = arith.constant 0 : index
+    %queue = flash_tile.queue {shared_offset = 0 : i64}
+    %i = flash_tile.receive %queue[%c0] alone
+    memref.store %i, %out[%c0] : memref<?xindex>
+    gpu.return
+  }
+
   // CHECK-LABEL: gpu.func @consumers
   gpu.func @consumers(%out: memref<?xindex>, %some: i1) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
     %c0 = arith.constant 0 : index

@@ -54,6 +54,68 @@ gpu.module @kernels {
     gpu.return
   }
 
+  // Each warpgroup's own code receives numbers, and a helper does, as one thread.
+  // CHECK-LABEL: gpu.func @parts
+  // CHECK: flash_tile.specialize producer(24)
+  // CHECK: flash_tile.post
+  // CHECK: by_warpgroup {
+  // CHECK: flash_tile.receive %{{[a-z0-9_]+}}[%{{[a-z0-9_]+}}]{{$}}
+  // CHECK: }, {
+  // CHECK: flash_tile.receive %{{[a-z0-9_]+}}[%{{[a-z0-9_]+}}]{{$}}
+  // CHECK: helper "writer"
+  // CHECK: flash_tile.receive %{{[a-z0-9_]+}}[%{{[a-z0-9_]+}}] alone
+  gpu.func @parts(%map: !map, %visits: index, %tiles: index, %counter: memref<1xi64>, %out: memref<?xindex>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    flash_tile.specialize producer(24) {
+      scf.for %t = %c0 to %visits step %c1 {
+        %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi64>)
+        memref.store %tile, %out[%t] : memref<?xindex>
+      }
+    } consumers(240) {
+      flash_tile.by_warpgroup {
+        scf.for %t = %c0 to %visits step %c1 {
+          %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi64>)
+          memref.store %tile, %out[%c0] : memref<?xindex>
+        }
+      }, {
+        scf.for %t = %c0 to %visits step %c1 {
+          %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi64>)
+          memref.store %tile, %out[%c1] : memref<?xindex>
+        }
+      }
+    } helper "writer" {
+      scf.for %t = %c0 to %visits step %c1 {
+        %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi64>)
+        memref.store %tile, %out[%tile] : memref<?xindex>
+      }
+    }
+    gpu.return
+  }
+
+  // Where a role does not work through tiles, nobody asks.
+  // CHECK-LABEL: gpu.func @other
+  // CHECK-NOT: flash_tile.queue
+  // CHECK-NOT: scf.while
+  gpu.func @other(%visits: index, %tiles: index, %counter: memref<1xi64>, %out: memref<?xindex>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    flash_tile.specialize producer(24) {
+      scf.for %t = %c0 to %visits step %c1 {
+        %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi64>)
+        memref.store %tile, %out[%t] : memref<?xindex>
+      }
+    } consumers(240) {
+      scf.for %t = %c0 to %visits step %c1 {
+        %tile = flash_tile.tile_of %t of %tiles counter(%counter : memref<1xi64>)
+        memref.store %tile, %out[%c0] : memref<?xindex>
+      }
+    } helper "writer" {
+      memref.store %c0, %out[%c1] : memref<?xindex>
+    }
+    gpu.return
+  }
+
   // Without roles the order stays as it was.
   // CHECK-LABEL: gpu.func @together
   gpu.func @together(%out: memref<?xindex>, %visits: index, %tiles: index, %counter: memref<1xi64>) kernel attributes {flash_tile.kernel = #flash_tile.kernel<warps = 8>} {

@@ -94,6 +94,13 @@ static ScheduleAttr chooseForGPU(AttentionBackwardOp op, TargetAttr target) {
     // Measured: docs/rationale/gpu.md. A tile of few iterations is a third as
     // long again by what it begins and ends with.
     fields.persistent = true;
+    // Blocks that take tiles as they come leave no multiprocessor without work
+    // where masks make tiles long and short, and are not in step where tiles
+    // are little. Not yet where a helper has sums stored.
+    bool hasMask = static_cast<bool>(op.getEffectiveMask());
+    bool hasHelper = adds && inside < 16 * fields.warps;
+    fields.dynamic = !hasHelper && (hasMask || dim <= 64);
+    fields.turnTiles = fields.dynamic && hasMask ? 256 : 0;
     // What leaves at the end does so in parts: room for the rings.
     fields.storeColumns = 64;
     fields.producerRegisters = 24;

@@ -285,6 +285,8 @@ std::string flash::describeSchedule(ScheduleAttr schedule) {
                           s.producerRegisters, s.consumerRegisters);
   if (s.headTurns)
     text += llvm::formatv(", {0} heads in turn", s.headTurns);
+  if (s.turnTiles)
+    text += llvm::formatv(", heads of {0} tiles in turn", s.turnTiles);
   if (s.packHeads > 1)
     text += llvm::formatv(", {0} heads a tile", s.packHeads);
   for (auto [set, name] : {std::pair{s.pingPong, "ping-pong"},

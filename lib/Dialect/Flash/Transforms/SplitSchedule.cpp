@@ -66,14 +66,16 @@ static ArrayAttr getPasses(ScheduleAttr s, LoopContents contents) {
   bool isWgmma = s.getInstruction() == Instruction::Wgmma;
   bool hasRoles = isWgmma && s.getSpecialize() && s.getTma();
   SmallVector<Attribute> passes;
-  // Tiles that blocks take as they come have one order.
-  if (s.getHeadTurns() && !s.getDynamic())
-    passes.push_back(tile::OrderAttr::get(context, s.getHeadTurns()));
+  // All heads in turn share too little for blocks that take tiles as they come.
+  if (s.getTurnTiles() || (s.getHeadTurns() && !s.getDynamic()))
+    passes.push_back(tile::OrderAttr::get(
+        context, s.getTurnTiles() ? 0 : s.getHeadTurns(), s.getTurnTiles()));
   if (s.getSplitTiles() > 1)
     passes.push_back(tile::SplitTilesAttr::get(context, s.getSplitTiles()));
   if (s.getPersistent())
     passes.push_back(tile::PersistentAttr::get(
-        context, /*unlike=*/s.getHeadTurns() != 0, s.getDynamic()));
+        context, /*unlike=*/s.getHeadTurns() || s.getTurnTiles(),
+        s.getDynamic()));
   if (s.getPartialSums() && contents.softmax)
     passes.push_back(tile::PartialSumsAttr::get(context));
   if (!isWgmma && contents.products)

@@ -79,7 +79,9 @@ static LogicalResult verifyWarps(gpu::GPUFuncOp kernel, int64_t warps) {
       if (auto pending = dyn_cast<PendingType>(type))
         type = pending.getAccumulator();
       auto fragment = dyn_cast<FragmentType>(type);
-      if (fragment && fragment.getWarps() != around) {
+      bool alone = fragment && fragment.getWarps() == 4 &&
+                   op->getParentOfType<ByWarpgroupOp>();
+      if (fragment && fragment.getWarps() != around && !alone) {
         op->emitOpError() << "has a fragment of " << fragment.getWarps()
                           << " warps in a kernel of " << around
                           << (around == warps ? "" : " at a time");

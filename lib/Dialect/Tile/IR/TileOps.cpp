@@ -294,6 +294,20 @@ LogicalResult InTurnOp::verify() {
   return success();
 }
 
+LogicalResult ByWarpgroupOp::verify() {
+  if (failed(verifyTurn(*this)))
+    return failure();
+  int64_t warpgroups = getKernelWarps(*this) / 4;
+  if (static_cast<int64_t>(getBodies().size()) != warpgroups)
+    return emitOpError() << "has " << getBodies().size()
+                         << " regions in a kernel whose consumers are "
+                         << warpgroups << " warpgroups";
+  if ((*this)->getParentOfType<ByWarpgroupOp>() ||
+      (*this)->getParentOfType<InTurnOp>())
+    return emitOpError() << "stands in what one warpgroup does";
+  return success();
+}
+
 //===----------------------------------------------------------------------===//
 // Host
 //===----------------------------------------------------------------------===//

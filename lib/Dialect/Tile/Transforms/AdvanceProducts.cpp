@@ -123,9 +123,31 @@ static SmallVector<Value> buildStart(OpBuilder &builder, EarlyProduct early,
   return results;
 }
 
+/// The last op that reads what the wait gives and the loop does not carry, if
+/// there are no registers for another `count` beside it.
+static Operation *findLastReader(scf::ForOp loop, MmaWaitOp wait,
+                                 int64_t count) {
+  Block *body = loop.getBody();
+  Operation *last = nullptr;
+  for (Value result : wait.getResults()) {
+    Operation *reader = lastUser(result, body);
+    if (!reader || reader == body->getTerminator())
+      continue;
+    count += countRegisters(result);
+    if (!last || last->isBeforeInBlock(reader))
+      last = reader;
+  }
+  for (Value carried : loop.getRegionIterArgs())
+    count += countRegisters(carried);
+  bool fits =
+      count <= getFragmentRegisters(loop->getParentOfType<SpecializeOp>());
+  return fits ? nullptr : last;
+}
+
 /// Behind the last product, if there are registers for this one beside those
 /// since the last wait for all; else behind the last wait, and behind what a
-/// warpgroup does in its turn: the registers of both are free.
+/// warpgroup does in its turn: the registers of both are free. Behind what
+/// reads results of that wait, too, if these take the registers.
 static Operation *findPlace(scf::ForOp loop, EarlyProduct early) {
   Operation *lastWait = nullptr, *lastStart = nullptr;
   int64_t held = 0, heldAtLast = 0;
@@ -149,7 +171,13 @@ static Operation *findPlace(scf::ForOp loop, EarlyProduct early) {
     heldAtLast += countRegisters(carried);
   bool fits = heldAtLast + countRegisters(early.getResult()) <=
               getFragmentRegisters(loop->getParentOfType<SpecializeOp>());
-  return fits && !hasTurn && lastStart ? lastStart : lastWait;
+  if (fits && !hasTurn && lastStart)
+    return lastStart;
+  if (auto wait = dyn_cast<MmaWaitOp>(lastWait))
+    if (Operation *reader =
+            findLastReader(loop, wait, countRegisters(early.getResult())))
+      return reader;
+  return lastWait;
 }
 
 /// Keeps `pending` in flight through the waits of its block behind it.

@@ -12,13 +12,13 @@
 //         post %queue[%t], %tile ; condition(%tile < %tiles)
 //       } do { %next = next_tile %c of %tiles ; P ; yield %t + 1, %next } }
 //
-// and the same loop in the consumers and the watcher, which receive what the
-// producer posts. A
-// fixed order is even on paper only: masks make tiles short and long, and not
-// all multiprocessors are equally near to the memory. Tiles are counted in the
-// order of their numbers: one head after the other, so that its keys are read
-// while they are in the cache, longest tiles first. It runs late, when nothing
-// asks any more which tile the next one will be.
+// and the same loop in the consumers, the watcher and helpers, which receive
+// what the producer posts. A fixed order is even on paper only: masks make
+// tiles short and long, and not all multiprocessors are equally near to the
+// memory. Tiles are counted in the order of their numbers: one head after the
+// other, so that its keys are read while they are in the cache, longest tiles
+// first. It runs late, when nothing asks any more which tile the next one will
+// be.
 //
 //===----------------------------------------------------------------------===//
 
@@ -32,26 +32,40 @@ namespace flash::tile {
 using namespace mlir;
 using namespace flash::tile;
 
-/// The loop around a role's tiles, or null.
-static scf::ForOp findTileLoop(Region &role) {
+/// Adds the loops around a role's tiles, one of each warpgroup that has code of
+/// its own; false where there is none.
+static bool findTileLoops(Region &role, SmallVectorImpl<scf::ForOp> &loops) {
   if (role.empty())
-    return {};
-  for (auto loop : role.front().getOps<scf::ForOp>())
-    if (!loop.getBody()->getOps<TileOfOp>().empty())
-      return loop;
-  return {};
+    return true;
+  for (Operation &op : role.front()) {
+    if (auto parts = dyn_cast<ByWarpgroupOp>(op))
+      return llvm::all_of(parts.getBodies(), [&](Region &body) {
+        return findTileLoops(body, loops);
+      });
+    auto loop = dyn_cast<scf::ForOp>(op);
+    if (loop && !loop.getBody()->getOps<TileOfOp>().empty()) {
+      loops.push_back(loop);
+      return true;
+    }
+  }
+  return false;
 }
 
 namespace {
-/// What the loops of both roles need.
+/// What the loops of all roles need.
 struct Tiles {
   Value queue, count, counter;
 };
+
+/// Who works through tiles: the producer takes them, others receive their
+/// numbers, helpers as one thread.
+enum class Receiver { Producer, Warps, Thread };
 } // namespace
 
 /// Makes the loop one that ends when a tile number is not below the count.
 /// Arguments: the turn, in the producer the tile, then those of the loop.
-static void makeDynamic(scf::ForOp loop, const Tiles &tiles, bool producer) {
+static void makeDynamic(scf::ForOp loop, const Tiles &tiles, Receiver who) {
+  bool producer = who == Receiver::Producer;
   OpBuilder builder(loop);
   Location loc = loop.getLoc();
   SmallVector<Value> inits{loop.getLowerBound()};
@@ -68,7 +82,8 @@ static void makeDynamic(scf::ForOp loop, const Tiles &tiles, bool producer) {
       PostOp::create(b, l, tiles.queue, args[0], args[1]);
     else
       passed.insert(passed.begin() + 1,
-                    ReceiveOp::create(b, l, tiles.queue, args[0]));
+                    ReceiveOp::create(b, l, tiles.queue, args[0],
+                                      who == Receiver::Thread));
     Value some = arith::CmpIOp::create(b, l, arith::CmpIPredicate::slt,
                                        passed[1], tiles.count);
     scf::ConditionOp::create(b, l, some, passed);
@@ -111,13 +126,8 @@ struct TileDynamicOrderPass
     gpu::GPUFuncOp kernel = getOperation();
     SmallVector<SpecializeOp> all(
         kernel.getBody().front().getOps<SpecializeOp>());
-    if (counted && all.size() == 1) {
-      scf::ForOp producer = findTileLoop(all[0].getProducer()),
-                 consumers = findTileLoop(all[0].getConsumers());
-      scf::ForOp watcher = findTileLoop(all[0].getWatcher());
-      if (producer && consumers && (watcher || all[0].getWatcher().empty()))
-        rewrite(all[0], producer, watcher, consumers);
-    }
+    if (counted && all.size() == 1)
+      rewrite(all[0]);
     // The fixed order stays where nobody asks the counter.
     kernel.walk([](TileOfOp op) {
       op.getTile().replaceAllUsesWith(op.getNumber());
@@ -125,17 +135,25 @@ struct TileDynamicOrderPass
     });
   }
 
-  void rewrite(SpecializeOp roles, scf::ForOp producer, scf::ForOp watcher,
-               scf::ForOp consumers) {
-    TileOfOp first = *producer.getBody()->getOps<TileOfOp>().begin();
+  void rewrite(SpecializeOp roles) {
+    SmallVector<scf::ForOp> producer, warps, threads;
+    if (!findTileLoops(roles.getProducer(), producer) ||
+        !findTileLoops(roles.getWatcher(), warps) ||
+        !findTileLoops(roles.getConsumers(), warps) ||
+        !llvm::all_of(roles.getHelpers(), [&](Region &helper) {
+          return findTileLoops(helper, threads);
+        }))
+      return;
+    TileOfOp first = *producer[0].getBody()->getOps<TileOfOp>().begin();
     OpBuilder builder(roles);
     Tiles tiles{QueueOp::create(builder, roles.getLoc(),
                                 QueueType::get(&getContext()), IntegerAttr()),
                 first.getTiles(), first.getCounter()};
-    makeDynamic(producer, tiles, /*producer=*/true);
-    if (watcher)
-      makeDynamic(watcher, tiles, /*producer=*/false);
-    makeDynamic(consumers, tiles, /*producer=*/false);
+    makeDynamic(producer[0], tiles, Receiver::Producer);
+    for (scf::ForOp loop : warps)
+      makeDynamic(loop, tiles, Receiver::Warps);
+    for (scf::ForOp loop : threads)
+      makeDynamic(loop, tiles, Receiver::Thread);
     ++numDynamic;
   }
 };

@@ -69,14 +69,27 @@ SmallVector<scf::ForOp> flash::tile::findStartedLoops(gpu::GPUFuncOp kernel) {
 /// computes, waits for a stage, or writes a tile of its own.
 static bool isMovable(Operation &op) {
   return isMemoryEffectFree(&op) ||
-         isa<GetOp, ReadOp, MmaOp, StoreSharedOp, FillOp, ReleaseOp,
-             AllReduceOp>(op) ||
+         isa<GetOp, ReadOp, LoadFragmentOp, MmaOp, StoreSharedOp, FillOp,
+             ReleaseOp, AllReduceOp>(op) ||
          (isa<MapOp>(op) && !hasEffect<MemoryEffects::Write>(&op));
 }
 
+/// What the warps fill before the op waits for a stage that warps fill: who
+/// fills that one may wait for what they filled.
+static SmallVector<Operation *> getFillsBefore(Operation *op, Block *block) {
+  SmallVector<Operation *> fills;
+  auto get = dyn_cast<GetOp>(op);
+  if (!get || llvm::none_of(get.getRing().getUsers(), llvm::IsaPred<FillOp>))
+    return fills;
+  for (auto fill : block->getOps<FillOp>())
+    if (fill->isBeforeInBlock(op))
+      fills.push_back(fill);
+  return fills;
+}
+
 /// The ops of the block that `op` needs and that are not in `done` yet, in
-/// order: those that make its operands, and what warpgroups do in turn before
-/// it, which fills stages that it waits for.
+/// order: those that make its operands, and what warps fill before it, alone or
+/// in turn, where it waits for that.
 static void collectNeeded(Operation *op, Block *block,
                           const llvm::SetVector<Operation *> &done,
                           llvm::SetVector<Operation *> &needed) {
@@ -90,6 +103,8 @@ static void collectNeeded(Operation *op, Block *block,
     for (auto turn : block->getOps<InTurnOp>())
       if (turn->isBeforeInBlock(op))
         collect(turn);
+  for (Operation *fill : getFillsBefore(op, block))
+    collect(fill);
   op->walk([&](Operation *inner) {
     for (Value operand : inner->getOperands())
       collect(operand.getDefiningOp());
@@ -104,18 +119,24 @@ static bool isFetch(Operation *op) {
 }
 
 /// Whether a product belongs to the iteration before: its left operand comes
-/// from a ring that is filled here.
+/// from a ring that is filled here for another one.
 static bool isLate(MmaOp product) {
   auto get = product.getA().getDefiningOp<GetOp>();
   return get && get->getBlock() == product->getBlock() &&
-         llvm::any_of(get.getRing().getUsers(), llvm::IsaPred<FillOp>);
+         llvm::any_of(get.getRing().getUsers(), [&](Operation *user) {
+           auto fill = dyn_cast<FillOp>(user);
+           return fill && fill->getBlock() == product->getBlock() &&
+                  fill.getIteration() != get.getIteration();
+         });
 }
 
 /// Whether the op, or something in it, waits for a product of the block.
 static bool dependsOnProduct(Operation *op, Block *block) {
   if (isa<MmaOp>(op))
     return true;
-  bool depends = false;
+  bool depends = llvm::any_of(getFillsBefore(op, block), [&](Operation *fill) {
+    return dependsOnProduct(fill, block);
+  });
   op->walk([&](Operation *inner) {
     for (Value operand : inner->getOperands()) {
       Operation *definition = operand.getDefiningOp();

@@ -50,6 +50,7 @@ struct ScheduleFields {
   int64_t packHeads = 0;
   bool overlap = true;
   bool partialSums = true;
+  int64_t turnTiles = 0;
   /// Fields that are written with their default, a bit each in the order of
   /// `forEach`.
   uint64_t fixed = 0;
@@ -111,6 +112,8 @@ struct ScheduleFields {
           false);
     visit("partialSums", &ScheduleFields::partialSums,
           &ScheduleAttr::getPartialSums, false);
+    visit("turnTiles", &ScheduleFields::turnTiles, &ScheduleAttr::getTurnTiles,
+          false);
   }
 
   static ScheduleFields get(ScheduleAttr s) {
@@ -128,7 +131,8 @@ struct ScheduleFields {
         specialize, tma, producerRegisters, consumerRegisters, lazy, persistent,
         queryStages, headTurns, storeTma, storeColumns, pingPong, overlapTiles,
         prefetchBlocks, earlyCheck, dynamic, peelMasks, cluster, reverseKeys,
-        keysFirst, splitTiles, packHeads, overlap, partialSums, fixed);
+        keysFirst, splitTiles, packHeads, overlap, partialSums, turnTiles,
+        fixed);
   }
 };
 

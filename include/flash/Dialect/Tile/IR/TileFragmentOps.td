@@ -16,7 +16,7 @@
 include "flash/Dialect/Tile/IR/TileOpBase.td"
 
 def FlashTile_YieldOp : FlashTile_Op<"yield", [Pure, Terminator,
-    ParentOneOf<["MapOp", "ClearUnseenOp", "WatchOp", "SpecializeOp", "InTurnOp"]>]> {
+    ParentOneOf<["MapOp", "ClearUnseenOp", "WatchOp", "SpecializeOp", "InTurnOp", "ByWarpgroupOp"]>]> {
   let summary = "ends a region";
   let description = [{
     The values of one element in `flash_tile.map`; whether a row is seen in

@@ -89,15 +89,17 @@ class FlashTile_PassWith<string name, string attrMnemonic, string pass, dag para
 }
 
 def FlashTile_Order : FlashTile_PassWith<"Order", "order", "convert-flash-to-tile", (ins
-    DefaultValuedParameter<"int64_t", "0">:$turns)> {
+    DefaultValuedParameter<"int64_t", "0">:$turns, DefaultValuedParameter<"int64_t", "0">:$tiles)> {
   let summary = "In which order blocks take the points of a loop";
   let description = [{
     Up to `turns` points of the outer dimensions take turns, the last of the innermost
-    dimension first; more go one after the other. Without it, the innermost dimension
-    is the fastest.
+    dimension first; more go one after the other. With `tiles`, as many take turns as
+    have together so many points, but no more than each has, then the next ones. Without
+    either, the innermost dimension is the fastest.
 
     ```mlir
     #flash_tile.order<turns = 32>
+    #flash_tile.order<tiles = 512>
     ```
   }];
 }

@@ -48,17 +48,18 @@ def FlashTile_PostOp : FlashTile_Op<"post", [MemoryEffects<[MemRead, MemWrite]>]
 def FlashTile_ReceiveOp : FlashTile_Op<"receive", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "waits for a tile number of the producer";
   let description = [{
-    In consumers. Waits for what is posted in this iteration, reads it, and gives
-    the place back.
+    In consumers, the watcher and helpers. Waits for what is posted in this iteration,
+    reads it, and gives the place back. `alone` is said of a helper, which is one thread.
 
     Example: `%tile = flash_tile.receive %queue[%i]`
   }];
   let arguments = (ins
     Arg<FlashTile_Queue, "the queue">:$queue,
-    Arg<Index, "counts uses of the queue">:$iteration);
+    Arg<Index, "counts uses of the queue">:$iteration,
+    Arg<UnitAttr, "one thread receives, not all of a warp">:$alone);
   let results = (outs
     Res<Index, "the tile number that was posted">:$number);
-  let assemblyFormat = "$queue `[` $iteration `]` attr-dict";
+  let assemblyFormat = "$queue `[` $iteration `]` (`alone` $alone^)? attr-dict";
 }
 
 def FlashTile_NextTileOp : FlashTile_Op<"next_tile", [MemoryEffects<[MemRead, MemWrite]>]> {

@@ -238,7 +238,8 @@ def FlashTile_FillOp : FlashTile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]
     `flash_tile.store_shared` does, or sums of f32. A warpgroup that fills in turn
     (`flash_tile.in_turn`) a stage that others fill, too, first waits until the one
     before has filled it: it does not see each phase of the stage's barriers, and two
-    phases further a barrier's parity is the same. Each computing warp writes its
+    phases further a barrier's parity is the same. With `always` the same warps fill
+    the ring each time, and need not. Each computing warp writes its
     rows and says so: who waits for the stage (`flash_tile.get`) waits for all of
     them, and nobody else waits. All fills of a ring are of this kind; who reads a
     stage releases it, the computing warps or a helper.
@@ -253,9 +254,10 @@ def FlashTile_FillOp : FlashTile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]
   let arguments = (ins
     Arg<FlashTile_Ring, "the ring that is filled, of kind mbarrier">:$ring,
     Arg<Index, "counts uses of the ring: stage iteration modulo stages">:$iteration,
-    Arg<FlashTile_Fragment, "M x N, as the ring's tiles">:$value);
+    Arg<FlashTile_Fragment, "M x N, as the ring's tiles">:$value,
+    Arg<UnitAttr, "these warps fill the ring each time">:$always);
   let assemblyFormat = [{
-    $ring `[` $iteration `]` `,` $value attr-dict `:` qualified(type($ring)) `,` qualified(type($value))
+    (`always` $always^)? $ring `[` $iteration `]` `,` $value attr-dict `:` qualified(type($ring)) `,` qualified(type($value))
   }];
   let hasVerifier = 1;
 }

@@ -111,6 +111,30 @@ def FlashTile_InTurnOp : FlashTile_Op<"in_turn", [RecursiveMemoryEffects, Single
   let hasVerifier = 1;
 }
 
+def FlashTile_ByWarpgroupOp : FlashTile_Op<"by_warpgroup", [RecursiveMemoryEffects, SingleBlockImplicitTerminator<"YieldOp">]> {
+  let summary = "what each consumer warpgroup computes";
+  let description = [{
+    Consumer warpgroup `i` runs region `i`. Fragments are those of the kernel's warps, of
+    which a warpgroup has its part, as around the op, or those of four warps, which
+    one warpgroup makes alone. A stage that is filled or released in some regions
+    waits for the warps of these.
+
+    Example: one warpgroup makes what the other one reads.
+
+    ```mlir
+    flash_tile.by_warpgroup {
+      flash_tile.fill %ring[%n], %p : ...
+    }, {
+      %t = flash_tile.get %ring[%n] : ...
+      flash_tile.release %ring[%n] : ...
+    }
+    ```
+  }];
+  let regions = (region VariadicRegion<SizedRegion<1>>:$bodies);
+  let assemblyFormat = "$bodies attr-dict";
+  let hasVerifier = 1;
+}
+
 def FlashTile_TakeTurnOp : FlashTile_Op<"take_turn", [MemoryEffects<[MemRead, MemWrite]>]> {
   let summary = "waits for this warpgroup's turn";
   let description = [{

@@ -292,6 +292,25 @@ def TileDealProducts : Pass<"flash-tile-deal-products", "::mlir::gpu::GPUFuncOp"
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def TileSplitTurns : Pass<"flash-tile-split-turns", "::mlir::gpu::GPUFuncOp"> {
+  let summary = "Warpgroups that compute different things have their own code";
+  let description = [{
+    Where all turns of the consumers belong to a certain warpgroup each, the consumers
+    become a `flash_tile.by_warpgroup`, in whose regions nobody takes a turn any more.
+
+    ```mlir
+    scf.for %i ... { flash_tile.in_turn %c0 { A } ; flash_tile.in_turn %c1 { B } ; C }
+    // becomes
+    flash_tile.by_warpgroup {
+      scf.for %i ... { A ; C }
+    }, {
+      scf.for %i ... { B ; C }
+    }
+    ```
+  }];
+  let statistics = [Statistic<"numSplit", "num-split", "Kernels whose warpgroups have their own code">];
+}
+
 def TileHalveSteps : Pass<"flash-tile-halve-steps", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Products of a few rows take half of a tile";
   let description = [{
