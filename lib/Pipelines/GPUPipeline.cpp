@@ -125,6 +125,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     store.cacheHints = options.cacheHints;
     pm.addPass(tile::createTileStoreTma(store));
   }
+  if (options.orderSums)
+    pm.addPass(tile::createTileOrderSums());
   if (options.shareTiles)
     pm.addPass(tile::createTileShareTiles());
   if (options.clearEarly)

@@ -86,6 +86,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
       *this, "clear-early",
       llvm::cl::desc("What kernels add to is cleared by the kernel before"),
       llvm::cl::init(false)};
+  Option<bool> orderSums{
+      *this, "order-sums",
+      llvm::cl::desc("What kernels add to from registers lies in memory as "
+                     "accumulators hold it"),
+      llvm::cl::init(false)};
   Option<bool> halveSteps{
       *this, "halve-steps",
       llvm::cl::desc("Tiles of which a few rows exist have half as many, where "

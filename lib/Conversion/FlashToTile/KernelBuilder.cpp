@@ -15,8 +15,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "KernelBuilder.h"
-#include "KnownDivisor.h"
 #include "RowEnds.h"
+
+#include "flash/Dialect/Tile/IR/KnownDivisor.h"
 
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -133,7 +134,8 @@ FailureOr<Value> KernelBuilder::loadFragment(Operation *user, Value tensor,
                builder, user->getLoc(), type, source.memref, source.offsets,
                source.sizes[0], source.sizes[1],
                getRowDimAttr(builder, source.memref, 2, source.dims[0]),
-               builder.getI64IntegerAttr(alignment(source)), source.padding)
+               builder.getI64IntegerAttr(alignment(source)), source.padding,
+               /*strips=*/UnitAttr())
         .getResult();
   if (type.getRank() == 2 && !type.getElementType().isF32())
     return user->emitOpError("reads a tile of ")

@@ -21,8 +21,9 @@
 #include "FunctionConverter.h"
 #include "HoistHides.h"
 #include "KernelBuilder.h"
-#include "KnownDivisor.h"
 #include "TileOrder.h"
+
+#include "flash/Dialect/Tile/IR/KnownDivisor.h"
 
 #include "flash/Support/DebugLog.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"

@@ -64,6 +64,8 @@ static KernelValues makeKernelValues(gpu::GPUFuncOp kernel,
     if (auto mma = dyn_cast<MmaOp>(op))
       values.usesAsyncProxy |= mma.getInstruction().isAsynchronous();
     values.usesAsyncProxy |= isa<MmaStartOp>(op);
+    if (auto fetch = dyn_cast<FetchOp>(op))
+      values.readsStrips |= fetch.getStrips();
   });
   OpBuilder builder = OpBuilder::atBlockBegin(&kernel.getBody().front());
   Emitter e(kernel.getLoc(), builder);

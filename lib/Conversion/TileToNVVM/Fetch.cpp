@@ -164,6 +164,26 @@ Value Fetch::emit(Emitter &e) {
   return e.bundle(elements);
 }
 
+/// Accumulators as they lie in memory.
+static Value fetchStrips(Emitter &e, const KernelValues &kernel, FetchOp op,
+                         ValueRange offsets, Value source) {
+  FragmentType type = op.getResult().getType();
+  Place place = Place::get(e, source, offsets, op.getRowDimension(),
+                           PackedRowsAttr(), type.getRows());
+  auto pointer = LLVM::LLVMPointerType::get(e.getContext(), /*global=*/1);
+  Type four = VectorType::get(4, e.getF32Type());
+  SmallVector<Value> elements;
+  for (Value strip : getStrips(e, kernel, type, place))
+    for (int64_t i = 0; i < type.getColumnsOfWarp() / 8; ++i) {
+      Value from =
+          LLVM::IntToPtrOp::create(e, pointer, e.add(strip, i * 512));
+      Value all = LLVM::LoadOp::create(e, four, from, /*alignment=*/16);
+      for (int64_t k = 0; k < 4; ++k)
+        elements.push_back(e.extract(all, k));
+    }
+  return pack(e, elements, type);
+}
+
 namespace {
 
 struct FetchLowering : TilePattern<FetchOp> {
@@ -175,6 +195,11 @@ struct FetchLowering : TilePattern<FetchOp> {
     if (!kernel)
       return rewriter.notifyMatchFailure(op, "is not in a kernel");
     Emitter e(op.getLoc(), rewriter);
+    if (op.getStrips()) {
+      rewriter.replaceOp(op, fetchStrips(e, *kernel, op, adaptor.getOffsets(),
+                                         adaptor.getSource()));
+      return success();
+    }
     Fetch fetch(e, *kernel, op, adaptor.getOffsets(), adaptor.getSource());
     rewriter.replaceOp(op, fetch.emit(e));
     return success();

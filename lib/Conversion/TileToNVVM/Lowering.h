@@ -61,6 +61,7 @@ struct KernelValues {
   bool specialized = false;    ///< has a producer
   bool watched = false;        ///< has a watcher
   bool usesAsyncProxy = false; ///< wgmma reads shared memory
+  bool readsStrips = false;    ///< fetches accumulators from memory
 };
 using KernelMap = llvm::DenseMap<mlir::Operation *, KernelValues>;
 

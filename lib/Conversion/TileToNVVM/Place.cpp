@@ -129,6 +129,24 @@ Bound Bound::get(Emitter &e, Value count, int64_t size) {
   return bound;
 }
 
+SmallVector<Value> flash::tile::getStrips(Emitter &e,
+                                          const KernelValues &kernel,
+                                          FragmentType type,
+                                          const Place &place) {
+  constexpr int64_t columnBytes = 16 * 4;
+  WarpPlace warp = WarpPlace::get(e, kernel, type);
+  Value inStrip = e.shl(kernel.lane, 4);
+  if (warp.group)
+    inStrip = e.add(
+        inStrip, e.mul(warp.group, type.getColumnsOfWarp() * columnBytes));
+  SmallVector<Value> strips;
+  for (int64_t r = 0; r < type.getRepetitions(); ++r) {
+    Value row = e.add(e.shl(warp.row, 4), r * 16 * type.getRowWarps());
+    strips.push_back(e.add(place.address(e, row), e.toI64(inStrip)));
+  }
+  return strips;
+}
+
 int64_t flash::tile::getPieceOfRun(FragmentType type, uint64_t alignment,
                                    const Bound &columns) {
   int64_t bytes = type.getElementType().getIntOrFloatBitWidth() / 8;

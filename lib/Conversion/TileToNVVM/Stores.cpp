@@ -155,6 +155,11 @@ struct StoreLowering : TilePattern<StoreOp> {
         Place::get(e, adaptor.getDestination(), offsets, op.getRowDimension(),
                    op.getPackedAttr(), type.getRows());
     int64_t along = rowsAlong(op.getPackedAttr(), type.getRows());
+    if (op.getStrips()) {
+      storeStrips(e, op, elements, getStrips(e, *kernel, type, place));
+      rewriter.eraseOp(op);
+      return success();
+    }
     if (isa<ColLayoutAttr>(type.getLayout())) {
       storeColumns(e, *kernel, op, elements, place);
       rewriter.eraseOp(op);
@@ -166,7 +171,8 @@ struct StoreLowering : TilePattern<StoreOp> {
     Bound columns;
     if (type.getRank() == 2)
       columns = Bound::get(e, op.getCols(), type.getColumns());
-    bool isDealt = kernel->usesAsyncProxy && canDeal(op, columns);
+    bool isDealt = (kernel->usesAsyncProxy || kernel->readsStrips) &&
+                   canDeal(op, columns);
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t half = 0; half < 2; ++half) {
         Value row = e.add(base.row, r * 16 * type.getRowWarps() + half * 8);
@@ -198,6 +204,25 @@ struct StoreLowering : TilePattern<StoreOp> {
     if (Value group = WarpPlace::get(e, kernel, op.getValue().getType()).group)
       first = arith::AndIOp::create(e, first, isZero(e, group));
     onlyWhere(e, first, [&] { write(e, op, element, address); });
+  }
+
+  /// Four elements of each lane for every 8 columns.
+  static void storeStrips(Emitter &e, StoreOp op, ArrayRef<Value> elements,
+                          ArrayRef<Value> strips) {
+    size_t blocks = elements.size() / 4 / strips.size();
+    for (auto [r, strip] : llvm::enumerate(strips))
+      for (size_t i = 0; i < blocks; ++i) {
+        ArrayRef<Value> four = elements.slice((r * blocks + i) * 4, 4);
+        Value address = e.add(strip, static_cast<int64_t>(i) * 512);
+        if (!op.getAdd()) {
+          storeGlobal(e, e.makeVector(four), address);
+          continue;
+        }
+        SmallVector<Value> operands{address};
+        llvm::append_range(operands, four);
+        e.ptx("red.global.add.v4.f32 [$0], {$1, $2, $3, $4};", "l,f,f,f,f",
+              operands);
+      }
   }
 
   /// The first lanes of the first warp of each group store a vector.

@@ -113,3 +113,21 @@ func.func @convert_operand(%a: !stream) {
   %r = flash_tile.convert %a : !stream -> !flash_tile.fragment<64x64xbf16, #flash_tile.lhs<4>>
   return
 }
+
+// -----
+!acc = !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>
+func.func @strips_of_rows(%m: memref<256x128xf32>, %x: !acc, %i: index) {
+  %c0 = arith.constant 0 : index
+  // expected-error @below {{has strips of whole rows, of all 128 columns of the memref}}
+  flash_tile.store %x, %m[%i, %c0] strips : !acc, memref<256x128xf32>
+  return
+}
+
+// -----
+!stream = !flash_tile.fragment<64x64xf32, #flash_tile.stream<4, run = 4>>
+func.func @strips_of_runs(%m: memref<256x64xf32>, %i: index) {
+  %c0 = arith.constant 0 : index
+  // expected-error @below {{has strips of an acc fragment of f32 and a multiple of 8 columns, not of '!flash_tile.fragment<64x64xf32, #flash_tile.stream<4, run = 4>>'}}
+  %x = flash_tile.fetch %m[%i, %c0] strips : memref<256x64xf32> -> !stream
+  return
+}

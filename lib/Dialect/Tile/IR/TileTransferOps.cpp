@@ -118,9 +118,37 @@ LogicalResult LoadOp::verify() {
                      getTileRank(), getRowDimension(), getAlignment());
 }
 
+/// Rows in strips are whole ones of accumulators.
+template <typename OpT>
+static LogicalResult verifyStrips(OpT op, FragmentType type,
+                                  MemRefType memref) {
+  if (!op.getStrips())
+    return success();
+  if (type.getRank() != 2 || !isa<AccLayoutAttr>(type.getLayout()) ||
+      !type.getElementType().isF32() || type.getColumns() % 8)
+    return op.emitOpError() << "has strips of an acc fragment of f32 and a "
+                               "multiple of 8 columns, not of "
+                            << type;
+  if (op.getRows() || op.getCols() || memref.getRank() < 2 ||
+      op.getRowDimension() != memref.getRank() - 2 ||
+      memref.getShape().back() != type.getColumns() ||
+      getConstantIntValue(op.getOffsets().back()) != 0)
+    return op.emitOpError() << "has strips of whole rows, of all "
+                            << memref.getShape().back()
+                            << " columns of the memref";
+  return success();
+}
+
 LogicalResult FetchOp::verify() {
   FragmentType result = getResult().getType();
   Type element = result.getElementType();
+  auto memref = cast<MemRefType>(getSource().getType());
+  if (getStrips()) {
+    if (failed(verifyStrips(*this, result, memref)))
+      return failure();
+    return verifyPlace(*this, memref, element, getTransferRank(), getTileRank(),
+                       getRowDimension(), getAlignment());
+  }
   if (!isa<StreamLayoutAttr>(result.getLayout()) || !takesElement(element))
     return emitOpError() << "reads f32, bf16 or f16 to a stream fragment, not "
                          << result;
@@ -136,8 +164,12 @@ LogicalResult FetchOp::verify() {
 
 LogicalResult StoreOp::verify() {
   FragmentType value = getValue().getType();
-  if (failed(verifyEnd(*this)))
+  if (failed(verifyEnd(*this)) ||
+      failed(verifyStrips(*this, value,
+                          cast<MemRefType>(getDestination().getType()))))
     return failure();
+  if (getStrips() && getPackedAttr())
+    return emitOpError() << "has strips of rows along one dimension";
   bool alongColumns = isa<ColLayoutAttr>(value.getLayout());
   if (!isa<AccLayoutAttr, LhsLayoutAttr, StreamLayoutAttr, RowLayoutAttr>(
           value.getLayout()) &&

@@ -181,6 +181,20 @@ static Value get(OpBuilder &b, Location loc, Value ring, Value count) {
                        /*rows=*/Value());
 }
 
+/// A bf16 is the upper half of an f32: two integer operations, where the
+/// conversion is a slow instruction.
+static Value widen(OpBuilder &b, Location loc, Value value, Type wide) {
+  if (!value.getType().isBF16())
+    return arith::ExtFOp::create(b, loc, wide, value);
+  Type word = b.getI32Type();
+  Value bits = arith::ExtUIOp::create(
+      b, loc, word,
+      arith::BitcastOp::create(b, loc, b.getI16Type(), value));
+  bits = arith::ShLIOp::create(b, loc, bits,
+                               arith::ConstantIntOp::create(b, loc, word, 16));
+  return arith::BitcastOp::create(b, loc, wide, bits);
+}
+
 /// A tile as two of fewer digits: rounded, and what is left.
 static std::pair<Value, Value> split(OpBuilder &b, Location loc, Value value,
                                      Type element) {
@@ -191,8 +205,7 @@ static std::pair<Value, Value> split(OpBuilder &b, Location loc, Value value,
                     [&](OpBuilder &in, Location l, ValueRange args) {
                       Value x = args.back();
                       Value high = arith::TruncFOp::create(in, l, element, x);
-                      Value back =
-                          arith::ExtFOp::create(in, l, x.getType(), high);
+                      Value back = widen(in, l, high, x.getType());
                       Value rest = arith::SubFOp::create(in, l, x, back);
                       Value low = arith::TruncFOp::create(in, l, element, rest);
                       YieldOp::create(in, l, ValueRange{high, low});

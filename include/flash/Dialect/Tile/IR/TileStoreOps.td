@@ -29,6 +29,11 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
     With `add` elements of f32 are added to those in memory, each as one atomic
     operation: in which order blocks add is not known.
 
+    With `strips` each 16 rows of the memref, from a multiple of 16 on, lie as a warp has
+    them in an accumulator: for every 8 columns, the four elements of each of 32 lanes. A
+    warp then stores or adds 512 bytes at a time, and whoever reads the memref reads
+    it so (`flash_tile.fetch`). An acc fragment of f32, all columns of the memref.
+
     Example:
 
     ```mlir
@@ -51,10 +56,11 @@ def FlashTile_StoreOp : FlashTile_TransferOp<"store", [MemoryEffects<[MemRead, M
     Arg<DefaultValuedAttr<I64Attr, "0">,
         "bytes that the address of each row's first element is known to be a multiple of; 0: the size of an element">:$alignment,
     Arg<OptionalAttr<FlashTile_PackedRows>, "the second dimension that rows run along">:$packed,
-    Arg<UnitAttr, "elements of f32 are added to those in memory">:$add);
+    Arg<UnitAttr, "elements of f32 are added to those in memory">:$add,
+    Arg<UnitAttr, "the memref has rows as accumulators hold them, 16 at a time">:$strips);
   let assemblyFormat = [{
     (`add` $add^)? $value `,` $destination `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`to_end` $to_end^)?
-    (`cols` `(` $cols^ `)`)?
+    (`cols` `(` $cols^ `)`)? (`strips` $strips^)?
     attr-dict `:` qualified(type($value)) `,` type($destination)
   }];
   let extraClassDeclaration = transferDeclaration # [{

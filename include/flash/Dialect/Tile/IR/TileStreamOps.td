@@ -32,6 +32,9 @@ def FlashTile_FetchOp : FlashTile_TransferOp<"fetch", [MemoryEffects<[MemRead]>]
     `alignment` are as of `flash_tile.load`; the last dimension must be
     contiguous.
 
+    With `strips` the memref lies as `flash_tile.store` with `strips` leaves it, and the
+    result is an acc fragment of f32.
+
     Example:
 
     ```mlir
@@ -48,12 +51,13 @@ def FlashTile_FetchOp : FlashTile_TransferOp<"fetch", [MemoryEffects<[MemRead]>]
     Arg<OptionalAttr<I64Attr>, "the dimension of the memref along the rows; the last but one where absent">:$row_dim,
     Arg<DefaultValuedAttr<I64Attr, "0">,
         "bytes that the address of each row's first element is known to be a multiple of; 0: the size of an element">:$alignment,
-    Arg<OptionalAttr<TypedAttrInterface>, "what does not exist becomes; zero where absent">:$padding);
+    Arg<OptionalAttr<TypedAttrInterface>, "what does not exist becomes; zero where absent">:$padding,
+    Arg<UnitAttr, "the memref has rows as accumulators hold them, 16 at a time">:$strips);
   let results = (outs
     Res<FlashTile_Fragment, "the tile, in runs of neighbouring columns">:$result);
   let assemblyFormat = [{
     $source `[` $offsets `]` (`rows` `(` $rows^ `)`)? (`cols` `(` $cols^ `)`)?
-    attr-dict `:` type($source) `->` qualified(type($result))
+    (`strips` $strips^)? attr-dict `:` type($source) `->` qualified(type($result))
   }];
   let extraClassDeclaration = transferDeclaration # [{
     int64_t getTileRank() { return 2; }

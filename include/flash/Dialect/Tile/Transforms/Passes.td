@@ -292,6 +292,25 @@ def TileDealProducts : Pass<"flash-tile-deal-products", "::mlir::gpu::GPUFuncOp"
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def TileOrderSums : Pass<"flash-tile-order-sums", "::mlir::ModuleOp"> {
+  let summary = "Sums in memory lie as accumulators hold them";
+  let description = [{
+    Memory of a function's own, to which kernels with wgmma add whole rows from
+    registers, and which others fetch, has each 16 rows in the order of an accumulator:
+    nobody deals columns among lanes, and a warp adds 512 bytes at a time.
+
+    ```mlir
+    %sums = memref.alloc ... ; flash_tile.launch @add args(%sums) ; flash_tile.launch @round args(%sums)
+    // @add:   flash_tile.store add %dq, %sums[...] : !flash_tile.fragment<64x256xf32, #flash_tile.acc<8, column_groups = 2>>, ...
+    // @round: %x = flash_tile.fetch %sums[...] -> !flash_tile.fragment<64x256xf32, #flash_tile.stream<4, run = 4>>
+    // becomes
+    // @add:   flash_tile.store add %dq, %sums[...] strips : ...
+    // @round: %x = flash_tile.fetch %sums[...] strips -> !flash_tile.fragment<64x256xf32, #flash_tile.acc<4>>
+    ```
+  }];
+  let statistics = [Statistic<"numOrdered", "num-ordered", "Allocations whose rows lie in strips">];
+}
+
 def TileSplitTurns : Pass<"flash-tile-split-turns", "::mlir::gpu::GPUFuncOp"> {
   let summary = "Warpgroups that compute different things have their own code";
   let description = [{

@@ -11,8 +11,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef FLASH_LIB_CONVERSION_FLASHTOTILE_KNOWNDIVISOR_H
-#define FLASH_LIB_CONVERSION_FLASHTOTILE_KNOWNDIVISOR_H
+#ifndef FLASH_DIALECT_TILE_IR_KNOWNDIVISOR_H
+#define FLASH_DIALECT_TILE_IR_KNOWNDIVISOR_H
 
 #include "mlir/IR/Value.h"
 
@@ -24,4 +24,4 @@ int64_t getKnownDivisor(mlir::Value value);
 
 } // namespace flash
 
-#endif // FLASH_LIB_CONVERSION_FLASHTOTILE_KNOWNDIVISOR_H
+#endif // FLASH_DIALECT_TILE_IR_KNOWNDIVISOR_H
