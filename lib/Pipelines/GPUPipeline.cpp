@@ -118,6 +118,8 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     specialize.cacheHints = options.cacheHints;
     pm.addPass(tile::createTileSpecialize(specialize));
   }
+  if (options.orderSums)
+    pm.addPass(tile::createTileOrderSums());
   if (options.turnProducts)
     pm.addPass(tile::createTileTurnProducts());
   if (options.storeTma) {
@@ -125,8 +127,6 @@ void flash::buildGPUTilePipeline(OpPassManager &pm,
     store.cacheHints = options.cacheHints;
     pm.addPass(tile::createTileStoreTma(store));
   }
-  if (options.orderSums)
-    pm.addPass(tile::createTileOrderSums());
   if (options.shareTiles)
     pm.addPass(tile::createTileShareTiles());
   if (options.clearEarly)

@@ -27,10 +27,10 @@
 
 // Of the keys of a block of a backward those go that none of all its queries sees, before the loop over them.
 // BACKWARD: gpu.func @apart_gradients_3
-// BACKWARD: %[[K:.*]] = flash_tile.ring {{.*}} : !flash_tile.ring<1, {{.*}}, watched>
-// BACKWARD: %[[V:.*]] = flash_tile.ring {{.*}} : !flash_tile.ring<1, {{.*}}, watched>
+// BACKWARD: %[[K:.*]] = flash_tile.ring {{.*}} : !flash_tile.ring<1, {{.*}}, watched
+// BACKWARD: %[[V:.*]] = flash_tile.ring {{.*}} : !flash_tile.ring<1, {{.*}}, watched
 // BACKWARD: } watcher {
-// BACKWARD: scf.for
+// BACKWARD: scf.while
 // BACKWARD-NOT: scf.for
 // BACKWARD: flash_tile.watch %[[K]]
 // BACKWARD: flash_tile.watch %[[V]]

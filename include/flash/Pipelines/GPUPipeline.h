@@ -85,11 +85,11 @@ struct GPUPipelineOptions : mlir::PassPipelineOptions<GPUPipelineOptions> {
   Option<bool> clearEarly{
       *this, "clear-early",
       llvm::cl::desc("What kernels add to is cleared by the kernel before"),
-      llvm::cl::init(false)};
+      llvm::cl::init(true)};
   Option<bool> orderSums{
       *this, "order-sums",
-      llvm::cl::desc("What kernels add to from registers lies in memory as "
-                     "accumulators hold it"),
+      llvm::cl::desc(
+          "What kernels add to lies in memory as accumulators hold it"),
       llvm::cl::init(false)};
   Option<bool> halveSteps{
       *this, "halve-steps",

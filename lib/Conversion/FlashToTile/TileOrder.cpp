@@ -85,9 +85,10 @@ static SmallVector<Value> positionInTurns(OpBuilder &builder, Location loc,
 }
 
 /// As many points of the outer dimensions take turns as have together about
-/// `tiles` points, and no more of them than each has, then the next ones: few
-/// enough to share what they read, and enough tiles for blocks that take the
-/// next one to be done at one time.
+/// `tiles` points, then the next ones: few enough to share what they read, and
+/// enough tiles for blocks that take the next one to be done at one time. One
+/// at a time where each has fewer tiles than that is points: its tiles are
+/// all under way at once anyway, and alike ones together meet at their ends.
 static SmallVector<Value> positionInGroups(OpBuilder &builder, Location loc,
                                            Value block, ArrayRef<Value> counts,
                                            int64_t tiles) {
@@ -107,7 +108,9 @@ static SmallVector<Value> positionInGroups(OpBuilder &builder, Location loc,
                  builder, loc, constant(tiles),
                  arith::SubIOp::create(builder, loc, some, constant(1))),
              some);
-  whole = arith::MinUIOp::create(builder, loc, whole, some);
+  Value isSquare = arith::CmpIOp::create(
+      builder, loc, arith::CmpIPredicate::ule, whole, some);
+  whole = arith::SelectOp::create(builder, loc, isSquare, whole, constant(1));
   auto [group, place] = divide(builder, loc, block, multiply(whole, some));
   Value first = multiply(group, whole);
   Value members = arith::MinUIOp::create(

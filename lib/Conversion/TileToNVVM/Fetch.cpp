@@ -173,10 +173,9 @@ static Value fetchStrips(Emitter &e, const KernelValues &kernel, FetchOp op,
   auto pointer = LLVM::LLVMPointerType::get(e.getContext(), /*global=*/1);
   Type four = VectorType::get(4, e.getF32Type());
   SmallVector<Value> elements;
-  for (Value strip : getStrips(e, kernel, type, place))
+  for (Value strip : getStrips(e, kernel, type, place.base))
     for (int64_t i = 0; i < type.getColumnsOfWarp() / 8; ++i) {
-      Value from =
-          LLVM::IntToPtrOp::create(e, pointer, e.add(strip, i * 512));
+      Value from = LLVM::IntToPtrOp::create(e, pointer, e.add(strip, i * 512));
       Value all = LLVM::LoadOp::create(e, four, from, /*alignment=*/16);
       for (int64_t k = 0; k < 4; ++k)
         elements.push_back(e.extract(all, k));

@@ -195,6 +195,17 @@ void writeToShared(Emitter &e, const KernelValues &kernel, mlir::Value value,
                    FragmentType type, ColumnPart part, SharedType tile,
                    mlir::Value address, bool hasMatrices);
 
+/// Where the executing warp has its strips of 16 rows in memory that has rows
+/// as accumulators hold them (`strips` of flash_tile.store), in bytes from the
+/// first row: those of each repetition of a fragment, as i32.
+llvm::SmallVector<mlir::Value>
+getStripOffsets(Emitter &e, const KernelValues &kernel, FragmentType type);
+
+/// Writes a fragment of f32 to a tile of shared memory, in strips.
+void writeStripsToShared(Emitter &e, const KernelValues &kernel,
+                         mlir::Value value, FragmentType type,
+                         mlir::Value address);
+
 /// Where the executing warp's rows and columns begin in a tile in shared
 /// memory. Its columns are those of whole panels.
 mlir::Value getWarpAddress(Emitter &e, const WarpPlace &warp, FragmentType type,

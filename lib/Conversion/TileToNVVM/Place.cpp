@@ -129,22 +129,29 @@ Bound Bound::get(Emitter &e, Value count, int64_t size) {
   return bound;
 }
 
+SmallVector<Value> flash::tile::getStripOffsets(Emitter &e,
+                                                const KernelValues &kernel,
+                                                FragmentType type) {
+  constexpr int64_t columnBytes = 16 * 4;
+  int64_t stripBytes = type.getColumns() * columnBytes;
+  WarpPlace warp = WarpPlace::get(e, kernel, type);
+  Value first = e.mul(warp.row, stripBytes);
+  if (warp.group)
+    first =
+        e.add(first, e.mul(warp.group, type.getColumnsOfWarp() * columnBytes));
+  SmallVector<Value> offsets;
+  for (int64_t r = 0; r < type.getRepetitions(); ++r)
+    offsets.push_back(e.add(first, r * type.getRowWarps() * stripBytes));
+  return offsets;
+}
+
 SmallVector<Value> flash::tile::getStrips(Emitter &e,
                                           const KernelValues &kernel,
-                                          FragmentType type,
-                                          const Place &place) {
-  constexpr int64_t columnBytes = 16 * 4;
-  WarpPlace warp = WarpPlace::get(e, kernel, type);
-  Value inStrip = e.shl(kernel.lane, 4);
-  if (warp.group)
-    inStrip = e.add(
-        inStrip, e.mul(warp.group, type.getColumnsOfWarp() * columnBytes));
-  SmallVector<Value> strips;
-  for (int64_t r = 0; r < type.getRepetitions(); ++r) {
-    Value row = e.add(e.shl(warp.row, 4), r * 16 * type.getRowWarps());
-    strips.push_back(e.add(place.address(e, row), e.toI64(inStrip)));
-  }
-  return strips;
+                                          FragmentType type, Value base) {
+  Value lane = e.add(base, e.toI64(e.shl(kernel.lane, 4)));
+  return llvm::map_to_vector(
+      getStripOffsets(e, kernel, type),
+      [&](Value offset) { return e.add(lane, e.toI64(offset)); });
 }
 
 int64_t flash::tile::getPieceOfRun(FragmentType type, uint64_t alignment,

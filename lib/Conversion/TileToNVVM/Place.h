@@ -77,10 +77,11 @@ struct Bound {
 };
 
 /// The addresses of the strips of 16 rows (`strips` of flash_tile.store and
-/// fetch) that the executing warp has, at the lane's first element; those of
-/// the next 8 columns lie 512 bytes further.
+/// fetch) that the executing warp has, at the lane's first element, in a tile
+/// that begins at `base` (i64); those of the next 8 columns lie 512 bytes
+/// further.
 llvm::SmallVector<mlir::Value> getStrips(Emitter &e, const KernelValues &kernel,
-                                         FragmentType type, const Place &place);
+                                         FragmentType type, mlir::Value base);
 
 /// How many neighbours of a run are moved together: what is aligned to, at most
 /// 16 bytes, of which all exist or none.

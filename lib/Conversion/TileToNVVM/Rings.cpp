@@ -248,9 +248,12 @@ struct FillLowering : TilePattern<FillOp> {
     if (!op.getAlways() && ring.getStages() % turns)
       waitBarrier(e, stage.full, before, Value());
     waitBarrier(e, stage.empty, before, Value());
-    writeToShared(e, *kernel, adaptor.getValue(), type,
-                  {0, type.getColumnsOfWarp()}, ring.getTile(), stage.tile,
-                  /*hasMatrices=*/true);
+    if (op.getStrips())
+      writeStripsToShared(e, *kernel, adaptor.getValue(), type, stage.tile);
+    else
+      writeToShared(e, *kernel, adaptor.getValue(), type,
+                    {0, type.getColumnsOfWarp()}, ring.getTile(), stage.tile,
+                    /*hasMatrices=*/true);
     e.ptx("fence.proxy.async.shared::cta;", "", {});
     e.ptx("bar.warp.sync 0xffffffff;", "", {});
     e.ptx("{\n.reg .pred first;\nsetp.eq.s32 first, $1, 0;\n"

@@ -177,6 +177,32 @@ void flash::tile::writeToShared(Emitter &e, const KernelValues &kernel,
     writePairs(e, kernel, value, type, part, tile, address);
 }
 
+void flash::tile::writeStripsToShared(Emitter &e, const KernelValues &kernel,
+                                      Value value, FragmentType type,
+                                      Value address) {
+  SmallVector<Value> elements = e.elements(value);
+  int64_t blocks = type.getColumnsOfWarp() / 8;
+  Value lane = e.pin(e.add(address, e.shl(kernel.lane, 4)));
+  for (auto [r, offset] : llvm::enumerate(getStripOffsets(e, kernel, type))) {
+    Value strip = e.add(lane, offset);
+    for (int64_t i = 0; i < blocks; ++i) {
+      SmallVector<Value> operands{e.add(strip, i * 512)};
+      llvm::append_range(operands,
+                         ArrayRef(elements).slice((r * blocks + i) * 4, 4));
+      e.ptx("st.shared.v4.f32 [$0], {$1, $2, $3, $4};", "r,f,f,f,f", operands);
+    }
+  }
+}
+
+/// Has bytes of shared memory stored, or added as f32, in one piece.
+static void copyToMemory(Emitter &e, Value address, Value shared, Value bytes,
+                         bool add) {
+  e.ptx(add ? "cp.reduce.async.bulk.global.shared::cta.bulk_group.add.f32 "
+              "[$0], [$1], $2;"
+            : "cp.async.bulk.global.shared::cta.bulk_group [$0], [$1], $2;",
+        "l,r,r", {address, shared, bytes});
+}
+
 //===----------------------------------------------------------------------===//
 // Patterns
 //===----------------------------------------------------------------------===//
@@ -291,6 +317,11 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
     if (failed(shared))
       return failure();
     FragmentType type = op.getValue().getType();
+    if (!op.getMap()) {
+      storeStrips(e, *kernel, op, adaptor, *shared);
+      rewriter.eraseOp(op);
+      return success();
+    }
     SharedType tile = op.getTile();
     WarpPlace warp = WarpPlace::get(e, *kernel, type);
     Value rows = getWarpAddress(e, warp, type, tile, *shared);
@@ -317,11 +348,40 @@ struct StoreAsyncLowering : TilePattern<StoreAsyncOp> {
     return success();
   }
 
+  /// A warp's strips, each in one piece.
+  static void storeStrips(Emitter &e, const KernelValues &kernel,
+                          StoreAsyncOp op, OpAdaptor adaptor, Value shared) {
+    FragmentType type = op.getValue().getType();
+    if (!op.getFree())
+      onLane0(e, kernel,
+              [&] { e.ptx("cp.async.bulk.wait_group.read 0;", "", {}); });
+    if (op.getBarrier())
+      e.barrier(kernel);
+    else
+      e.ptx("bar.warp.sync 0xffffffff;", "", {});
+    writeStripsToShared(e, kernel, adaptor.getValue(), type, shared);
+    e.ptx("fence.proxy.async.shared::cta;", "", {});
+    e.ptx("bar.warp.sync 0xffffffff;", "", {});
+    onLane0(
+        e, kernel,
+        [&] {
+          Place place = Place::get(e, adaptor.getDestination(), op.getOffsets(),
+                                   op.getRowDimension(), PackedRowsAttr(),
+                                   type.getRows());
+          Value bytes = e.i32(type.getColumnsOfWarp() * 64);
+          for (Value offset : getStripOffsets(e, kernel, type))
+            copyToMemory(e, e.add(place.base, e.toI64(offset)),
+                         e.add(shared, offset), bytes, op.getAdd());
+          e.ptx("cp.async.bulk.commit_group;", "", {});
+        },
+        op.getWhen());
+  }
+
   static void startCopies(Emitter &e, const WarpPlace &warp, StoreAsyncOp op,
                           OpAdaptor adaptor, ColumnPart part, Value rows) {
     FragmentType type = op.getValue().getType();
     SharedType tile = op.getTile();
-    ArrayRef<int64_t> box = op.getDestination().getType().getBox();
+    ArrayRef<int64_t> box = op.getMap().getBox();
     SmallVector<Value> coordinates;
     for (Value offset : llvm::reverse(op.getOffsets()))
       coordinates.push_back(e.toI32(offset));
@@ -378,6 +438,17 @@ struct StoreTileLowering : TilePattern<StoreTileOp> {
                   ConversionPatternRewriter &rewriter) const override {
     Emitter e(op.getLoc(), rewriter);
     SharedType tile = op.getTile().getType();
+    if (!op.getMap()) {
+      Place place =
+          Place::get(e, adaptor.getDestination(), op.getOffsets(),
+                     op.getRowDimension(), PackedRowsAttr(), tile.getRows());
+      copyToMemory(e, place.base, adaptor.getTile(),
+                   e.i32(tile.getRows() * tile.getColumns() * 4), op.getAdd());
+      e.ptx("cp.async.bulk.commit_group;", "", {});
+      e.ptx("cp.async.bulk.wait_group.read 0;", "", {});
+      rewriter.eraseOp(op);
+      return success();
+    }
     SmallVector<Value> coordinates;
     for (Value offset : llvm::reverse(op.getOffsets()))
       coordinates.push_back(e.toI32(offset));

@@ -156,7 +156,7 @@ struct StoreLowering : TilePattern<StoreOp> {
                    op.getPackedAttr(), type.getRows());
     int64_t along = rowsAlong(op.getPackedAttr(), type.getRows());
     if (op.getStrips()) {
-      storeStrips(e, op, elements, getStrips(e, *kernel, type, place));
+      storeStrips(e, op, elements, getStrips(e, *kernel, type, place.base));
       rewriter.eraseOp(op);
       return success();
     }
@@ -171,8 +171,8 @@ struct StoreLowering : TilePattern<StoreOp> {
     Bound columns;
     if (type.getRank() == 2)
       columns = Bound::get(e, op.getCols(), type.getColumns());
-    bool isDealt = (kernel->usesAsyncProxy || kernel->readsStrips) &&
-                   canDeal(op, columns);
+    bool isDealt =
+        (kernel->usesAsyncProxy || kernel->readsStrips) && canDeal(op, columns);
     for (int64_t r = 0; r < type.getRepetitions(); ++r)
       for (int64_t half = 0; half < 2; ++half) {
         Value row = e.add(base.row, r * 16 * type.getRowWarps() + half * 8);

@@ -133,9 +133,9 @@ static LogicalResult verifyStrips(OpT op, FragmentType type,
       op.getRowDimension() != memref.getRank() - 2 ||
       memref.getShape().back() != type.getColumns() ||
       getConstantIntValue(op.getOffsets().back()) != 0)
-    return op.emitOpError() << "has strips of whole rows, of all "
-                            << memref.getShape().back()
-                            << " columns of the memref";
+    return op.emitOpError()
+           << "has strips of whole rows, of all " << memref.getShape().back()
+           << " columns of the memref";
   return success();
 }
 
@@ -194,9 +194,28 @@ LogicalResult StoreOp::verify() {
                      getRowDimension(), getAlignment());
 }
 
+/// Strips are whole rows of a memref.
+template <typename OpT>
+static LogicalResult verifyMemoryOfStrips(OpT op, Type element,
+                                          int64_t columns) {
+  auto memref = cast<MemRefType>(op.getDestination().getType());
+  if (!element.isF32() || columns % 8 || !memref.getElementType().isF32() ||
+      memref.getRank() < 2 ||
+      static_cast<int64_t>(op.getOffsets().size()) != memref.getRank() ||
+      memref.getShape().back() != columns)
+    return op.emitOpError()
+           << "without a tensor map stores f32 in strips, of all columns of "
+              "the memref and a multiple of 8, not "
+           << columns << " columns of " << element << " to " << memref;
+  return success();
+}
+
 LogicalResult StoreAsyncOp::verify() {
   FragmentType value = getValue().getType();
-  TensorMapType map = getDestination().getType();
+  TensorMapType map = getMap();
+  if (!map)
+    return verifyMemoryOfStrips(*this, value.getElementType(),
+                                value.getColumns());
   if (!isa<AccLayoutAttr, LhsLayoutAttr>(value.getLayout()) ||
       !(value.getElementType().isF32() ||
         value.getElementType().getIntOrFloatBitWidth() == 16))
@@ -444,7 +463,10 @@ LogicalResult StoreTileOp::verify() {
                             "flash_tile.specialize; computing warps have "
                             "flash_tile.store_async";
   SharedType tile = getTile().getType();
-  TensorMapType map = getDestination().getType();
+  TensorMapType map = getMap();
+  if (!map)
+    return verifyMemoryOfStrips(*this, tile.getElementType(),
+                                tile.getColumns());
   if (map.getElementType() != tile.getElementType())
     return emitOpError() << "stores " << tile << " by a map of "
                          << map.getElementType();

@@ -188,8 +188,7 @@ static Value widen(OpBuilder &b, Location loc, Value value, Type wide) {
     return arith::ExtFOp::create(b, loc, wide, value);
   Type word = b.getI32Type();
   Value bits = arith::ExtUIOp::create(
-      b, loc, word,
-      arith::BitcastOp::create(b, loc, b.getI16Type(), value));
+      b, loc, word, arith::BitcastOp::create(b, loc, b.getI16Type(), value));
   bits = arith::ShLIOp::create(b, loc, bits,
                                arith::ConstantIntOp::create(b, loc, word, 16));
   return arith::BitcastOp::create(b, loc, wide, bits);

@@ -65,8 +65,7 @@ static bool canAdd(StoreOp op, Value memref) {
   FragmentType type = op.getValue().getType();
   return op.getDestination() == memref && op.getAdd() && !op.getPackedAttr() &&
          isa<AccLayoutAttr>(type.getLayout()) && instruction &&
-         instruction.isAsynchronous() &&
-         isOfWholeRows(op, memref, type);
+         instruction.isAsynchronous() && isOfWholeRows(op, memref, type);
 }
 
 /// Adds what is made of a stream fragment, element by element; false where it
@@ -122,9 +121,8 @@ static bool collectUses(Value memref, LaunchMap &launches, Sums &sums) {
     return kernel && launches[kernel].size() == 1 &&
            argument != launch.getArgs().end() &&
            llvm::count(launch.getArgs(), use.get()) == 1 &&
-           collectUses(
-               kernel.getArgument(argument - launch.getArgs().begin()),
-               launches, sums);
+           collectUses(kernel.getArgument(argument - launch.getArgs().begin()),
+                       launches, sums);
   });
 }
 
@@ -134,10 +132,10 @@ static void readStrips(FetchOp op) {
   collectMade(op.getResult(), made);
   for (Value value : made) {
     auto type = cast<FragmentType>(value.getType());
-    value.setType(FragmentType::get(
-        type.getShape(), type.getElementType(),
-        AccLayoutAttr::get(type.getContext(), type.getWarps(),
-                           /*columnGroups=*/1)));
+    value.setType(
+        FragmentType::get(type.getShape(), type.getElementType(),
+                          AccLayoutAttr::get(type.getContext(), type.getWarps(),
+                                             /*columnGroups=*/1)));
   }
   op.setStrips(true);
 }

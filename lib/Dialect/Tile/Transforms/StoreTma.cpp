@@ -40,6 +40,8 @@ static std::optional<BoxRows> boxOf(StoreOp store) {
 
 /// Why the store stays as it is, or an empty string.
 static StringRef reasonAgainst(StoreOp store) {
+  if (store.getStrips())
+    return "";
   FragmentType type = store.getValue().getType();
   if (type.getElementType().getIntOrFloatBitWidth() != 16 &&
       !(store.getAdd() && type.getElementType().isF32()))
@@ -58,6 +60,17 @@ static StringRef reasonAgainst(StoreOp store) {
 static void makeAsync(StoreOp store, TensorMaps &maps, int64_t columns,
                       CacheHintAttr hint) {
   FragmentType type = store.getValue().getType();
+  if (store.getStrips()) {
+    OpBuilder builder(store);
+    StoreAsyncOp::create(builder, store.getLoc(), store.getValue(),
+                         store.getDestination(), store.getOffsets(),
+                         /*when=*/Value(), /*columns=*/IntegerAttr(), hint,
+                         /*shared_offset=*/IntegerAttr(),
+                         /*row_dim=*/IntegerAttr(), PackedRowsAttr(),
+                         store.getAddAttr());
+    store.erase();
+    return;
+  }
   auto tile =
       SharedType::get(type.getRows(), type.getColumns(), type.getElementType());
   Value map = maps.get(store.getLoc(), store.getDestination(), *boxOf(store),

@@ -72,8 +72,10 @@ static bool isAddedByTma(scf::ForOp loop, StoreOp store) {
   return store->getBlock() == loop.getBody() && store.getAdd() &&
          type.getElementType().isF32() && !store.getPackedAttr() &&
          isCutByMemref(store) &&
-         findBox(store.getRowDimension(), {}, type.getRows(), type.getRows()) &&
-         reasonAgainstTma(store, store.getDestination()).empty() &&
+         (store.getStrips() ||
+          (findBox(store.getRowDimension(), {}, type.getRows(),
+                   type.getRows()) &&
+           reasonAgainstTma(store, store.getDestination()).empty())) &&
          llvm::all_of(store.getOffsets(), [&](Value offset) {
            return isArithmetic(loop.getBody(), offset);
          });
@@ -138,13 +140,14 @@ static void buildTurn(OpBuilder &builder, LeavingProduct leaving, Value ring,
       leaving.product.getB(), /*acc=*/Value(),
       leaving.product.getTransposeAAttr(), leaving.product.getTransposeBAttr());
   ReleaseOp::create(inside, loc, ring, before);
-  FillOp::create(inside, loc, sums, before, product.getResult());
+  FillOp::create(inside, loc, sums, before, product.getResult(),
+                 /*always=*/false, leaving.store.getStrips());
 }
 
 /// The loop again, for the places; counted from `first` on. Returns the count
 /// after it.
 static Value buildStores(OpBuilder &builder, scf::ForOp loop, StoreOp store,
-                         Value sums, Value map, Value first,
+                         Value sums, Value target, Value first,
                          const IRMapping &outer) {
   auto stores = scf::ForOp::create(
       builder, store.getLoc(), outer.lookupOrDefault(loop.getLowerBound()),
@@ -161,7 +164,7 @@ static Value buildStores(OpBuilder &builder, scf::ForOp loop, StoreOp store,
             GetOp::create(b, loc, cast<RingType>(sums.getType()).getTile(),
                           sums, args[0], b.getI64IntegerAttr(0),
                           /*when=*/Value(), /*rows=*/Value());
-        StoreTileOp::create(b, loc, get.getTile(), map, offsets,
+        StoreTileOp::create(b, loc, get.getTile(), target, offsets,
                             CacheHintAttr(), /*add=*/true);
         ReleaseOp::create(b, loc, sums, args[0]);
         Value one = arith::ConstantIndexOp::create(b, loc, 1);
@@ -173,12 +176,12 @@ static Value buildStores(OpBuilder &builder, scf::ForOp loop, StoreOp store,
 
 /// What the helper does, for each tile of a persistent kernel.
 static void buildWriter(Block *writer, scf::ForOp tiles, scf::ForOp loop,
-                        StoreOp store, Value sums, Value map) {
+                        StoreOp store, Value sums, Value target) {
   Location loc = store.getLoc();
   OpBuilder builder(writer->getTerminator());
   Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
   if (!tiles) {
-    buildStores(builder, loop, store, sums, map, zero, IRMapping());
+    buildStores(builder, loop, store, sums, target, zero, IRMapping());
     return;
   }
   scf::ForOp::create(
@@ -189,7 +192,7 @@ static void buildWriter(Block *writer, scf::ForOp tiles, scf::ForOp loop,
         mapping.map(tiles.getInductionVar(), tile);
         cloneScalars(b, tiles, loop, mapping);
         scf::YieldOp::create(
-            b, l, buildStores(b, loop, store, sums, map, args[0], mapping));
+            b, l, buildStores(b, loop, store, sums, target, args[0], mapping));
       });
 }
 
@@ -206,16 +209,18 @@ static void turn(scf::ForOp loop, LeavingProduct leaving, TensorMaps &maps) {
   Value ring = makeRing(2, leaving.operand.getTile().getType()),
         sums = makeRing(1, leaving.getSums());
   SharedType tile = leaving.getSums();
-  BoxRows box = *findBox(leaving.store.getRowDimension(), {}, tile.getRows(),
-                         tile.getRows());
-  Value map = maps.get(loc, leaving.store.getDestination(), box,
-                       tile.getPanelColumns());
+  Value target = leaving.store.getDestination();
+  if (!leaving.store.getStrips())
+    target = maps.get(loc, target,
+                      *findBox(leaving.store.getRowDimension(), {},
+                               tile.getRows(), tile.getRows()),
+                      tile.getPanelColumns());
   scf::ForOp tiles = tilesAround(loop);
   if (!tiles && !findCounter(loop))
     loop = addCounter(loop, arith::ConstantIndexOp::create(builder, loc, 0));
   BlockArgument count = findCounter(loop);
   buildWriter(&roles.getHelpers().back().front(), tiles, loop, leaving.store,
-              sums, map);
+              sums, target);
 
   builder.setInsertionPoint(leaving.operand);
   FillOp::create(builder, loc, ring, count, leaving.operand.getValue());

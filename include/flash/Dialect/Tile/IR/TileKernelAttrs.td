@@ -94,8 +94,9 @@ def FlashTile_Order : FlashTile_PassWith<"Order", "order", "convert-flash-to-til
   let description = [{
     Up to `turns` points of the outer dimensions take turns, the last of the innermost
     dimension first; more go one after the other. With `tiles`, as many take turns as
-    have together so many points, but no more than each has, then the next ones. Without
-    either, the innermost dimension is the fastest.
+    have together so many points, then the next ones; if each has fewer points than that
+    is of them, one goes after the other. Without either, the innermost dimension is the
+    fastest.
 
     ```mlir
     #flash_tile.order<turns = 32>

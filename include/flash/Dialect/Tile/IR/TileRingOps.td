@@ -239,7 +239,8 @@ def FlashTile_FillOp : FlashTile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]
     (`flash_tile.in_turn`) a stage that others fill, too, first waits until the one
     before has filled it: it does not see each phase of the stage's barriers, and two
     phases further a barrier's parity is the same. With `always` the same warps fill
-    the ring each time, and need not. Each computing warp writes its
+    the ring each time, and need not. With `strips` sums of f32 lie in the tile as
+    `flash_tile.store` with `strips` has them in memory. Each computing warp writes its
     rows and says so: who waits for the stage (`flash_tile.get`) waits for all of
     them, and nobody else waits. All fills of a ring are of this kind; who reads a
     stage releases it, the computing warps or a helper.
@@ -255,9 +256,10 @@ def FlashTile_FillOp : FlashTile_Op<"fill", [MemoryEffects<[MemRead, MemWrite]>]
     Arg<FlashTile_Ring, "the ring that is filled, of kind mbarrier">:$ring,
     Arg<Index, "counts uses of the ring: stage iteration modulo stages">:$iteration,
     Arg<FlashTile_Fragment, "M x N, as the ring's tiles">:$value,
-    Arg<UnitAttr, "these warps fill the ring each time">:$always);
+    Arg<UnitAttr, "these warps fill the ring each time">:$always,
+    Arg<UnitAttr, "the tile has rows as accumulators hold them, 16 at a time">:$strips);
   let assemblyFormat = [{
-    (`always` $always^)? $ring `[` $iteration `]` `,` $value attr-dict `:` qualified(type($ring)) `,` qualified(type($value))
+    (`always` $always^)? $ring `[` $iteration `]` `,` $value (`strips` $strips^)? attr-dict `:` qualified(type($ring)) `,` qualified(type($value))
   }];
   let hasVerifier = 1;
 }

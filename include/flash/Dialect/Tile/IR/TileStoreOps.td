@@ -82,7 +82,9 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async",
     With `columns`, a multiple of those of a panel, the op's tile has only so many,
     and the fragment goes through it a part at a time.
 
-    With `add` the copy engine adds elements of f32 to those in memory. With
+    With `add` the copy engine adds elements of f32 to those in memory. A memref in place
+    of a map has `strips` as of `flash_tile.store`, all of whose rows there are: a warp's
+    16 rows are one piece. With
     `barrier` all computing warps wait for each other behind their own wait: the
     tile's place was another tile's. With `free` nothing that is being stored lies in
     the op's place, and warps do not wait for their own stores. With `when` the tile is
@@ -102,7 +104,8 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async",
   }];
   let arguments = (ins
     Arg<FlashTile_Fragment, "what is stored">:$value,
-    Arg<FlashTile_TensorMap, "the tensor map, whose box is 16 (packed: or 8) rows of a panel">:$destination,
+    Arg<AnyTypeOf<[FlashTile_TensorMap, AnyStridedMemRef]>,
+        "the tensor map, whose box is 16 (packed: or 8) rows of a panel, or a memref whose rows lie in strips">:$destination,
     Arg<Variadic<Index>,
         "the place of the tile's first element, one number for each dimension of the memref or map, in elements">:$offsets,
     Arg<Optional<I1>, "whether to store; true where absent">:$when,
@@ -129,10 +132,16 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async",
     /// Rows of a box: 16, or 8 of packed rows.
     int64_t getBoxRows() {
       int64_t rows = 1;
-      for (int64_t size : getDestination().getType().getBox().drop_back())
+      for (int64_t size : getMap().getBox().drop_back())
         rows *= size;
       return rows;
     }
+    /// The type of the tensor map; null where the destination is a memref.
+    TensorMapType getMap() {
+      return ::llvm::dyn_cast<TensorMapType>(getDestination().getType());
+    }
+    /// The memref's dimension along the rows of strips.
+    int64_t getRowDimension() { return getOffsets().size() - 2; }
   }];
   let hasVerifier = 1;
 }
@@ -143,7 +152,9 @@ def FlashTile_StoreTileOp : FlashTile_Op<"store_tile", [MemoryEffects<[MemRead, 
     In a role of one thread: the copy engine stores a tile, a panel at a time, and
     the thread waits until it has read it, so that the stage may be released. Rows and
     columns outside of the tensor are not written. The box of the map is a panel. With
-    `add` elements of f32 are added to those in memory.
+    `add` elements of f32 are added to those in memory. A memref in place of a map has
+    `strips`, as of `flash_tile.store`, and so has the tile (`flash_tile.fill`): it is one
+    piece.
 
     Example:
 
@@ -154,7 +165,8 @@ def FlashTile_StoreTileOp : FlashTile_Op<"store_tile", [MemoryEffects<[MemRead, 
   }];
   let arguments = (ins
     Arg<FlashTile_Shared, "the tile that is stored">:$tile,
-    Arg<FlashTile_TensorMap, "the tensor map, whose box is a panel of the tile">:$destination,
+    Arg<AnyTypeOf<[FlashTile_TensorMap, AnyStridedMemRef]>,
+        "the tensor map, whose box is a panel of the tile, or a memref whose rows lie in strips">:$destination,
     Arg<Variadic<Index>,
         "the place of the tile's first element, one number for each dimension of the memref or map, in elements">:$offsets,
     Arg<OptionalAttr<FlashTile_CacheHint>, "what is to become of the lines in the L2 cache">:$hint,
@@ -162,6 +174,14 @@ def FlashTile_StoreTileOp : FlashTile_Op<"store_tile", [MemoryEffects<[MemRead, 
   let assemblyFormat = [{
     (`add` $add^)? $tile `,` $destination `[` $offsets `]` attr-dict
     `:` qualified(type($tile)) `,` qualified(type($destination))
+  }];
+  let extraClassDeclaration = [{
+    /// The type of the tensor map; null where the destination is a memref.
+    TensorMapType getMap() {
+      return ::llvm::dyn_cast<TensorMapType>(getDestination().getType());
+    }
+    /// The memref's dimension along the rows of strips.
+    int64_t getRowDimension() { return getOffsets().size() - 2; }
   }];
   let hasVerifier = 1;
 }

@@ -295,9 +295,10 @@ def TileDealProducts : Pass<"flash-tile-deal-products", "::mlir::gpu::GPUFuncOp"
 def TileOrderSums : Pass<"flash-tile-order-sums", "::mlir::ModuleOp"> {
   let summary = "Sums in memory lie as accumulators hold them";
   let description = [{
-    Memory of a function's own, to which kernels with wgmma add whole rows from
-    registers, and which others fetch, has each 16 rows in the order of an accumulator:
-    nobody deals columns among lanes, and a warp adds 512 bytes at a time.
+    Memory of a function's own, to which kernels with wgmma add whole rows, and which
+    others fetch, has each 16 rows in the order of an accumulator: nobody deals columns
+    among lanes, and a warp adds 512 bytes at a time, or through shared memory all of its
+    rows in one piece. Before the passes that choose who has sums stored.
 
     ```mlir
     %sums = memref.alloc ... ; flash_tile.launch @add args(%sums) ; flash_tile.launch @round args(%sums)
