@@ -12,6 +12,7 @@ shift
 [ $# -gt 0 ] || set -- sm_90a sm_80
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 log=$(mktemp)
+checks=$(mktemp -d)
 passed=0
 failed=0
 
@@ -30,16 +31,35 @@ matrix() { # label, options...
   echo "$label: ${good:-0} passed, ${bad:-1} failed, $((SECONDS - start)) s"
 }
 
+# Checks run beside one another: the reference on the host takes longer than the kernel.
 check() { # label, file, options...
-  local label=$1
+  local label=$1 own
   shift
-  if timeout 300 "$tools/flash-run" "$@" --check >"$log" 2>&1; then
-    passed=$((passed + 1))
-  else
-    failed=$((failed + 1))
-    tail -n 4 "$log"
-    echo "$label: FAILED"
-  fi
+  own=$(mktemp "$checks/XXXXXX")
+  while [ "$(jobs -rp | wc -l)" -ge 8 ]; do wait -n || true; done
+  {
+    if timeout 300 "$tools/flash-run" "$@" --check >"$own.log" 2>&1; then
+      echo passed >"$own"
+    else
+      { tail -n 4 "$own.log"; echo "$label: FAILED"; } >"$own"
+    fi
+  } &
+}
+
+collect() { # label
+  local label=$1 start=$SECONDS good=0 bad=0 own
+  wait
+  for own in "$checks"/??????; do
+    if [ "$(cat "$own")" = passed ]; then
+      good=$((good + 1))
+    else
+      bad=$((bad + 1))
+      cat "$own"
+    fi
+  done
+  rm -f "$checks"/*
+  passed=$((passed + good)) failed=$((failed + bad))
+  echo "$label: $good passed, $bad failed, $((SECONDS - start)) s more"
 }
 
 sanitize() { # target, tool, example, options...
@@ -73,10 +93,11 @@ for target in "$@"; do
   esac
   # Programs in tiles: on sm_80 with its own instruction, other attributes alone.
   for programs in key-outer programs-in-tiles; do
-    cp "$root/test/Pipelines/$programs.mlir" "$log.mlir"
-    case $target in sm_8*) sed -i 's/instruction = wgmma, .*consumerRegisters = 232/instruction = mma_sync/' "$log.mlir" ;; esac
-    for entry in $(sed -n 's/^func.func @\([a-z0-9_]*\).*/\1/p' "$log.mlir"); do
-      check "$target, program $entry" "$log.mlir" --entry="$entry" --target="$target"
+    file=$log.$target.$programs.mlir
+    cp "$root/test/Pipelines/$programs.mlir" "$file"
+    case $target in sm_8*) sed -i 's/instruction = wgmma, .*consumerRegisters = 232/instruction = mma_sync/' "$file" ;; esac
+    for entry in $(sed -n 's/^func.func @\([a-z0-9_]*\).*/\1/p' "$file"); do
+      check "$target, program $entry" "$file" --entry="$entry" --target="$target"
     done
   done
   # Rows that are read and written once: each head dim's alignment, and parts of attentions.
@@ -84,12 +105,13 @@ for target in "$@"; do
   for entry in $(sed -n 's/^func.func @\([a-z0-9_]*\).*/\1/p' "$streams"); do
     check "$target, function $entry" "$streams" --entry="$entry" --target="$target"
   done
+  collect "$target, programs and streams"
   command -v compute-sanitizer >/dev/null || continue
   for tool in memcheck racecheck synccheck; do
     sanitize "$target" $tool attention.mlir
     sanitize "$target" $tool backward.mlir --differentiate
   done
 done
-rm -f "$log" "$log.mlir"
+rm -rf "$log" "$log".*.mlir "$checks"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
