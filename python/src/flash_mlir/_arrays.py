@@ -145,7 +145,7 @@ class TorchAdapter:
         # allocates on the current device.
         compiled = getattr(getattr(getattr(torch._C, "_dynamo", None), "guards", None), "_empty_strided_cuda", None)
         if compiled is not None and like.is_cuda and 0 not in shape and torch.cuda.device_count() == 1:
-            return lambda: compiled(shape, strides, dtype)
+            return functools.partial(compiled, shape, strides, dtype)
         return functools.partial(torch.empty_strided, shape, strides, dtype=dtype, device=like.device)
 
     @staticmethod

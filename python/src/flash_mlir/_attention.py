@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import _arrays, _plan
+from . import _arrays, _plan, _shortcut
 from ._closures import Closure
 from ._errors import ArgumentError
 from ._sizes import Options
@@ -90,15 +90,20 @@ def attention(q: Any, k: Any, v: Any, *, causal: bool = False, window: tuple[int
 
     Source: Dao et al., FlashAttention (arXiv 2205.14135) and FlashAttention-2 (arXiv 2307.08691).
     """
-    kind = type(q)
+    kind, plain = type(q), None
     if (score_mod is mask_mod is bias is segment_ids is alibi_slopes is sinks is block_mask is cu_seqlens_q is cu_seqlens_k is kv_lengths
-            is page_table is None) and type(k) is kind and type(v) is kind and (get_key := _KEYS.get(kind)) is not None:
-        try:
-            plan = _plans.get((get_key(q, k, v), causal, window, scale, softcap, dropout_p, layout, return_lse))
-        except TypeError:  # a window that is a list
-            plan = None
-        if plan is not None:
-            return plan.run((q, k, v))
+            is page_table is None):
+        plain = causal, window, scale, softcap, dropout_p, layout, return_lse
+        result = _shortcut.call(q, k, v, plain)
+        if result is not None:
+            return result
+        if type(k) is kind and type(v) is kind and (get_key := _KEYS.get(kind)) is not None:
+            try:
+                plan = _plans.get((get_key(q, k, v), plain))
+            except TypeError:  # a window that is a list
+                plan = None
+            if plan is not None:
+                return plan.run((q, k, v))
     arrays, options, key = read_options(q, k, v, causal, window, scale, softcap, alibi_slopes, bias, sinks, score_mod, mask_mod, block_mask,
                                         segment_ids, cu_seqlens_q, cu_seqlens_k, kv_lengths, page_table, dropout_p, layout, return_lse)
     plan = _plans.get(key)
@@ -108,7 +113,10 @@ def attention(q: Any, k: Any, v: Any, *, causal: bool = False, window: tuple[int
         plan = _plan.make_plan(arrays, options)
         if len(_plans) >= MOST_PLANS:
             _plans.clear()
+            _shortcut.clear()
         _plans[key] = plan
+        if plain is not None:
+            _shortcut.add(q, k, v, key[-1], plan)
         if kind not in _KEYS and plan.adapter in _KEY_FUNCTIONS:
             _KEYS[kind] = _KEY_FUNCTIONS[plan.adapter]
     return plan.run(arrays)
@@ -210,7 +218,9 @@ def read_options(q: Any, k: Any, v: Any, causal: bool, window: Any, scale: Any, 
         get_key = get_key or _first_key(q, k, v)
         if get_key is not None:
             window = tuple(window) if isinstance(window, list) else window
-            return tuple(arrays), options, (get_key(q, k, v), causal, window, scale, softcap, dropout_p, layout, return_lse)
+            # Values, not the objects that had them: a 0-d array may have another one in the next call.
+            scale, softcap, dropout_p = (x if x is None else float(x) for x in (scale, softcap, dropout_p))
+            return tuple(arrays), options, (get_key(q, k, v), (options.causal, window, scale, softcap, dropout_p, layout, options.return_lse))
     described = tuple((_arrays.adapter_of(a).name, _arrays.adapter_of(a).key(a)) for a in arrays)
     grad = any(getattr(a, "requires_grad", False) for a in (q, k, v)) and sys.modules["torch"].is_grad_enabled()
     return tuple(arrays), options, (described, tuple(sorted(options.arrays.items())), tuple(keys), options.causal, options.window, options.scale,

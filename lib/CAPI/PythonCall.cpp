@@ -1,0 +1,279 @@
+//===- PythonCall.cpp - A call that Python made before --------------------===//
+//
+// Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// The package `flash_mlir` asks each tensor for its shape, strides, type and
+// address in Python, which takes longer than the launch. Tensors of a type with
+// DLPack's exchange API (PyTorch's, from 2.10 on) tell C all of it in some
+// nanoseconds, so here is one function for such calls: it finds what was
+// prepared for them, makes the results and launches. What it does not know, it
+// leaves to Python, which also prepares (python/src/flash_mlir/_shortcut.py).
+//
+// Nothing of Python is linked, and its headers are not needed: the package
+// hands in what is used here, all of it of Python's stable ABI.
+//
+//===----------------------------------------------------------------------===//
+
+#include "flash-c/Runtime.h"
+
+#include <cstddef>
+#include <cstring>
+
+//===----------------------------------------------------------------------===//
+// What Python and DLPack hand in
+//===----------------------------------------------------------------------===//
+
+extern "C" {
+
+/// An object of Python.
+struct _object;
+using PyObject = _object;
+
+/// dlpack.h, version 1: DLTensor and DLPackExchangeAPI.
+struct FlashDLTensor {
+  void *data;
+  int32_t deviceType, deviceId, rank;
+  uint8_t code, bits;
+  uint16_t lanes;
+  int64_t *shape, *strides;
+  uint64_t byteOffset;
+};
+struct FlashDLExchange {
+  uint32_t major, minor;
+  void *previous, *allocate, *fromObject, *toObject;
+  /// Fills in a tensor that borrows from the object; non-zero, with an
+  /// exception of Python's, for what has no memory.
+  int (*borrow)(PyObject *object, FlashDLTensor *tensor);
+  int (*currentStream)(int32_t deviceType, int32_t deviceId, void **stream);
+};
+
+/// Objects and functions of the interpreter. `Python` in _shortcut.py.
+struct FlashPython {
+  const FlashDLExchange *exchange;
+  PyObject *none, *tensorType, *requiresGrad, *error;
+  void (*incRef)(PyObject *);
+  void (*decRef)(PyObject *);
+  PyObject *(*typeOf)(PyObject *);
+  PyObject *(*getAttribute)(PyObject *, PyObject *name);
+  int (*isTrue)(PyObject *);
+  PyObject *(*makeBytes)(const char *, ptrdiff_t);
+  PyObject *(*packTuple)(ptrdiff_t, ...);
+  PyObject *(*newTuple)(ptrdiff_t);
+  int (*setItem)(PyObject *tuple, ptrdiff_t, PyObject *);
+  PyObject *(*getItem)(PyObject *tuple, ptrdiff_t);
+  PyObject *(*lookUp)(PyObject *dict, PyObject *key);
+  void *(*toPointer)(PyObject *integer);
+  long (*toLong)(PyObject *integer);
+  PyObject *(*call)(PyObject *);
+  void *(*releaseLock)();
+  void (*takeLock)(void *);
+  void (*setError)(PyObject *type, const char *);
+  void (*clearError)();
+};
+
+/// A call with everything known but addresses. `PreparedCall` in _shortcut.py,
+/// which keeps alive what this points to.
+struct FlashPreparedCall {
+  FlashFunction *function;
+  const FlashArgument *arguments, *results;
+  /// Which of query, key and value each argument is.
+  const int32_t *sources;
+  /// Functions that make the results and the workspace, if there is one.
+  PyObject *const *makeResults;
+  PyObject *makeWorkspace;
+  size_t workspaceBytes;
+  int32_t numArguments, numResults;
+  /// Of several GPUs, what tells the current one, which must be `device`; else
+  /// null.
+  PyObject *currentDevice;
+  int64_t device;
+};
+
+FLASH_C_EXPORT void flashPythonAttach(const FlashPython *given);
+FLASH_C_EXPORT PyObject *flashPythonKey(PyObject *self, PyObject *const *args,
+                                        ptrdiff_t count);
+FLASH_C_EXPORT PyObject *flashPythonCall(PyObject *self, PyObject *const *args,
+                                         ptrdiff_t count);
+}
+
+static constexpr int kMostRank = 8, kMostArguments = 8, kMostResults = 4;
+static constexpr int32_t kDLCUDA = 2;
+
+/// Set once, with Python's lock held, before any call.
+static FlashPython python;
+
+void flashPythonAttach(const FlashPython *given) { python = *given; }
+
+namespace {
+
+/// A reference that is given back.
+class Owned {
+public:
+  Owned() = default;
+  explicit Owned(PyObject *object) : object(object) {}
+  ~Owned() {
+    if (object)
+      python.decRef(object);
+  }
+  Owned(const Owned &) = delete;
+  Owned &operator=(const Owned &) = delete;
+
+  void operator=(PyObject *other) { object = other; }
+  explicit operator bool() const { return object; }
+  PyObject *get() const { return object; }
+  PyObject *release() {
+    PyObject *given = object;
+    object = nullptr;
+    return given;
+  }
+
+private:
+  PyObject *object = nullptr;
+};
+
+/// Query, key and value, and all of them that tells one call from another.
+struct Inputs {
+  FlashDLTensor tensors[3];
+  int64_t words[3 * (2 + 2 * kMostRank)];
+  size_t numWords = 0;
+
+  /// False, perhaps with an exception, for what Python must look at.
+  bool read(PyObject *const *arrays);
+  PyObject *key() const {
+    return python.makeBytes(reinterpret_cast<const char *>(words),
+                            ptrdiff_t(numWords * sizeof(int64_t)));
+  }
+};
+
+} // namespace
+
+static void *addressOf(const FlashDLTensor &tensor) {
+  return static_cast<char *>(tensor.data) + tensor.byteOffset;
+}
+
+bool Inputs::read(PyObject *const *arrays) {
+  for (int i = 0; i < 3; ++i) {
+    // Of a subclass nobody knows what it is; gradients are an error to tell.
+    Owned type(python.typeOf(arrays[i]));
+    if (type.get() != python.tensorType)
+      return false;
+    Owned gradient(python.getAttribute(arrays[i], python.requiresGrad));
+    if (!gradient || python.isTrue(gradient.get()) != 0)
+      return false;
+    FlashDLTensor &tensor = tensors[i];
+    if (python.exchange->borrow(arrays[i], &tensor) != 0 ||
+        tensor.rank > kMostRank || !tensor.strides)
+      return false;
+    words[numWords++] = int64_t(tensor.code) | int64_t(tensor.bits) << 8 |
+                        int64_t(tensor.lanes) << 16 |
+                        int64_t(tensor.rank) << 32;
+    words[numWords++] = int64_t(tensor.deviceType) << 32 | tensor.deviceId;
+    for (const int64_t *numbers : {tensor.shape, tensor.strides}) {
+      std::memcpy(words + numWords, numbers, tensor.rank * sizeof(int64_t));
+      numWords += tensor.rank;
+    }
+  }
+  return true;
+}
+
+//===----------------------------------------------------------------------===//
+// The functions of Python
+//===----------------------------------------------------------------------===//
+
+static PyObject *none() {
+  python.clearError();
+  python.incRef(python.none);
+  return python.none;
+}
+
+/// key(q, k, v): bytes that are equal for calls that differ in addresses alone;
+/// None for arrays that are none of this file's.
+PyObject *flashPythonKey(PyObject *, PyObject *const *args, ptrdiff_t count) {
+  Inputs inputs;
+  return count == 3 && inputs.read(args) ? inputs.key() : none();
+}
+
+/// Makes an array of Python's and tells where it lies; false, with an
+/// exception, if it cannot be made.
+static bool make(PyObject *function, Owned &array, void *&address) {
+  array = python.call(function);
+  FlashDLTensor tensor;
+  if (!array || python.exchange->borrow(array.get(), &tensor) != 0)
+    return false;
+  address = addressOf(tensor);
+  return true;
+}
+
+/// Null, with an exception, if it could not be done.
+static PyObject *launch(const FlashPreparedCall &call, const Inputs &inputs,
+                        void *stream) {
+  FlashArgument arguments[kMostArguments], results[kMostResults];
+  for (int i = 0; i < call.numArguments; ++i) {
+    arguments[i] = call.arguments[i];
+    arguments[i].data = addressOf(inputs.tensors[call.sources[i]]);
+  }
+  Owned made[kMostResults], workspace;
+  for (int i = 0; i < call.numResults; ++i) {
+    results[i] = call.results[i];
+    if (!make(call.makeResults[i], made[i], results[i].data))
+      return nullptr;
+  }
+  void *memory = nullptr;
+  if (call.makeWorkspace && !make(call.makeWorkspace, workspace, memory))
+    return nullptr;
+  // The driver may wait here for room in its queue.
+  void *lock = python.releaseLock();
+  int failed =
+      call.makeWorkspace
+          ? flashFunctionLaunchWithWorkspace(call.function, arguments, results,
+                                             memory, call.workspaceBytes,
+                                             stream)
+          : flashFunctionLaunch(call.function, arguments, results, stream);
+  python.takeLock(lock);
+  if (failed) {
+    python.setError(python.error, flashGetLastError());
+    return nullptr;
+  }
+  if (call.numResults == 1)
+    return made[0].release();
+  Owned all(python.newTuple(call.numResults));
+  for (int i = 0; all && i < call.numResults; ++i)
+    python.setItem(all.get(), i, made[i].release());
+  return all.release();
+}
+
+/// call(q, k, v, options): what attention() gives, for calls that are in the
+/// dictionary `self`; None for others, which were not made.
+PyObject *flashPythonCall(PyObject *self, PyObject *const *args,
+                          ptrdiff_t count) {
+  Inputs inputs;
+  if (count != 4 || !inputs.read(args))
+    return none();
+  Owned key(inputs.key());
+  Owned whole(key ? python.packTuple(2, key.get(), args[3]) : nullptr);
+  PyObject *found = whole ? python.lookUp(self, whole.get()) : nullptr;
+  if (!found)
+    return none();
+  // Others may empty the dictionary while this thread is without the lock.
+  python.incRef(found);
+  Owned known(found);
+  const auto &call = *static_cast<const FlashPreparedCall *>(
+      python.toPointer(python.getItem(found, 0)));
+  void *stream = nullptr;
+  const FlashDLTensor &query = inputs.tensors[0];
+  if (query.deviceType == kDLCUDA) {
+    if (call.currentDevice) {
+      Owned current(python.call(call.currentDevice));
+      if (!current || python.toLong(current.get()) != call.device)
+        return none();
+    }
+    if (python.exchange->currentStream(query.deviceType, query.deviceId,
+                                       &stream) != 0)
+      return none();
+  }
+  return launch(call, inputs, stream);
+}
