@@ -29,7 +29,7 @@
 
 extern "C" {
 
-/// An object of Python.
+/// Python's.
 struct _object;
 using PyObject = _object;
 
@@ -73,6 +73,8 @@ struct FlashPython {
   void (*takeLock)(void *);
   void (*setError)(PyObject *type, const char *);
   void (*clearError)();
+  PyObject *(*newFunction)(const struct FlashPythonMethod *, PyObject *self,
+                           PyObject *module);
 };
 
 /// A call with everything known but addresses. `PreparedCall` in _shortcut.py,
@@ -93,20 +95,25 @@ struct FlashPreparedCall {
   int64_t device;
 };
 
-FLASH_C_EXPORT void flashPythonAttach(const FlashPython *given);
-FLASH_C_EXPORT PyObject *flashPythonKey(PyObject *self, PyObject *const *args,
-                                        ptrdiff_t count);
-FLASH_C_EXPORT PyObject *flashPythonCall(PyObject *self, PyObject *const *args,
-                                         ptrdiff_t count);
+/// PyMethodDef.
+struct FlashPythonMethod {
+  const char *name;
+  PyObject *(*function)(PyObject *self, PyObject *const *args, ptrdiff_t count);
+  int flags;
+  const char *doc;
+};
+
+/// Returns the tuple (key, call), functions of Python; `call` looks into the
+/// dictionary `prepared`. Called once, with Python's lock held.
+FLASH_C_EXPORT PyObject *flashPythonAttach(const FlashPython *given,
+                                           PyObject *prepared);
 }
 
 static constexpr int kMostRank = 8, kMostArguments = 8, kMostResults = 4;
 static constexpr int32_t kDLCUDA = 2;
 
-/// Set once, with Python's lock held, before any call.
+/// Set once, before any call.
 static FlashPython python;
-
-void flashPythonAttach(const FlashPython *given) { python = *given; }
 
 namespace {
 
@@ -192,7 +199,7 @@ static PyObject *none() {
 
 /// key(q, k, v): bytes that are equal for calls that differ in addresses alone;
 /// None for arrays that are none of this file's.
-PyObject *flashPythonKey(PyObject *, PyObject *const *args, ptrdiff_t count) {
+static PyObject *getKey(PyObject *, PyObject *const *args, ptrdiff_t count) {
   Inputs inputs;
   return count == 3 && inputs.read(args) ? inputs.key() : none();
 }
@@ -248,8 +255,8 @@ static PyObject *launch(const FlashPreparedCall &call, const Inputs &inputs,
 
 /// call(q, k, v, options): what attention() gives, for calls that are in the
 /// dictionary `self`; None for others, which were not made.
-PyObject *flashPythonCall(PyObject *self, PyObject *const *args,
-                          ptrdiff_t count) {
+static PyObject *callPrepared(PyObject *self, PyObject *const *args,
+                              ptrdiff_t count) {
   Inputs inputs;
   if (count != 4 || !inputs.read(args))
     return none();
@@ -276,4 +283,18 @@ PyObject *flashPythonCall(PyObject *self, PyObject *const *args,
       return none();
   }
   return launch(call, inputs, stream);
+}
+
+PyObject *flashPythonAttach(const FlashPython *given, PyObject *prepared) {
+  static constexpr int kFastCall = 0x80;
+  static const FlashPythonMethod methods[] = {
+      {"prepared_key", getKey, kFastCall, nullptr},
+      {"prepared_call", callPrepared, kFastCall, nullptr}};
+  python = *given;
+  for (PyObject *object :
+       {python.none, python.tensorType, python.requiresGrad, python.error})
+    python.incRef(object);
+  Owned key(python.newFunction(&methods[0], nullptr, nullptr));
+  Owned call(python.newFunction(&methods[1], prepared, nullptr));
+  return key && call ? python.packTuple(2, key.get(), call.get()) : nullptr;
 }

@@ -95,7 +95,7 @@ def _declare(library: ctypes.CDLL) -> None:
             ("flashFunctionGetResult", ctypes.c_int, [pointer, ctypes.c_int32, ctypes.POINTER(ValueInfo)]),
             ("flashFunctionGetResultShapes", ctypes.c_int, [pointer, arguments, dims]),
             ("flashProgramLoad", pointer, [text]), ("flashSetNumThreads", None, [ctypes.c_int32]),
-            ("flashSetToolPath", ctypes.c_int, [text, text]), ("flashPythonAttach", None, [pointer])):
+            ("flashSetToolPath", ctypes.c_int, [text, text])):
         function = getattr(library, name)
         function.restype, function.argtypes = result, types
 

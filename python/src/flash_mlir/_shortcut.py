@@ -27,7 +27,7 @@ _Pointer, _Object = ctypes.c_void_p, ctypes.py_object
 # Members of FlashPython that are functions of Python's C API, in order.
 _FUNCTIONS = ("Py_IncRef", "Py_DecRef", "PyObject_Type", "PyObject_GetAttr", "PyObject_IsTrue", "PyBytes_FromStringAndSize", "PyTuple_Pack",
               "PyTuple_New", "PyTuple_SetItem", "PyTuple_GetItem", "PyDict_GetItemWithError", "PyLong_AsVoidPtr", "PyLong_AsLong",
-              "PyObject_CallNoArgs", "PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_SetString", "PyErr_Clear")
+              "PyObject_CallNoArgs", "PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_SetString", "PyErr_Clear", "PyCFunction_NewEx")
 
 
 class Python(ctypes.Structure):
@@ -45,17 +45,8 @@ class PreparedCall(ctypes.Structure):
                 ("num_arguments", ctypes.c_int32), ("num_results", ctypes.c_int32), ("current_device", _Object), ("device", ctypes.c_int64)]
 
 
-class _Method(ctypes.Structure):
-    """PyMethodDef."""
-
-    _fields_ = [("name", ctypes.c_char_p), ("function", _Pointer), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p)]
-
-
-_FASTCALL = 0x80  # METH_FASTCALL
-
 # Prepared calls by key and options: the address of a PreparedCall, and what keeps it alive.
 _prepared: dict[tuple[bytes, tuple], tuple] = {}
-_keep: list[Any] = []
 _attaching = threading.Lock()
 _attached: bool | None = None  # None: nobody asked yet
 _key: Callable[[Any, Any, Any], bytes | None] = lambda q, k, v: None
@@ -71,11 +62,12 @@ call: Callable[[Any, Any, Any, tuple], Any] = _unknown
 
 def _exchange_of(kind: type) -> int | None:
     """The address of the exchange API of a type of tensors, if the library knows its version."""
-    capsule = getattr(kind, "__dlpack_c_exchange_api__", None)
-    if capsule is None:
+    capsule, name = getattr(kind, "__dlpack_c_exchange_api__", None), b"dlpack_exchange_api"
+    is_valid = ctypes.PYFUNCTYPE(ctypes.c_int, _Object, ctypes.c_char_p)(("PyCapsule_IsValid", ctypes.pythonapi))
+    if not is_valid(capsule, name):
         return None
     get = ctypes.PYFUNCTYPE(_Pointer, _Object, ctypes.c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi))
-    address = get(capsule, b"dlpack_exchange_api")
+    address = get(capsule, name)
     return address if ctypes.c_uint32.from_address(address).value == 1 else None
 
 
@@ -87,17 +79,10 @@ def _attach(kind: type) -> bool:
         exchange = _exchange_of(kind)
     if exchange is None:
         return False
-    library, api = _library.get(), ctypes.pythonapi
-    python = Python(exchange, None, kind, "requires_grad", FlashError, *(ctypes.cast(getattr(api, name), _Pointer) for name in _FUNCTIONS))
-    library.flashPythonAttach(ctypes.byref(python))
-    new = ctypes.PYFUNCTYPE(_Object, ctypes.POINTER(_Method), _Object, _Pointer)(("PyCFunction_NewEx", api))
-    made = []
-    for name in ("flashPythonKey", "flashPythonCall"):
-        method = _Method(name.encode(), ctypes.cast(getattr(library, name), _Pointer), _FASTCALL, None)
-        made.append(new(ctypes.byref(method), _prepared, None))
-        _keep.append(method)
-    _keep.append(python)
-    _key, call = made
+    functions = (ctypes.cast(getattr(ctypes.pythonapi, name), _Pointer) for name in _FUNCTIONS)
+    python = Python(exchange, None, kind, "requires_grad", FlashError, *functions)
+    attach = ctypes.PYFUNCTYPE(_Object, ctypes.POINTER(Python), _Object)(("flashPythonAttach", _library.get()))
+    _key, call = attach(ctypes.byref(python), _prepared)
     return True
 
 
