@@ -225,6 +225,19 @@ def check_work():
     assert functions_run(call) == {"call": 1, "attention": 1, "prepared_call": 1, **asked}, functions_run(call)
 
 
+def check_without():
+    """Older PyTorch has no exchange API: nothing is prepared, and the plans of Python do it."""
+    arrays, given = tensors()
+
+    def call():
+        return attention(*given, causal=True)
+
+    for _ in range(3):
+        same(call(), attention(*arrays, causal=True))
+    assert not is_prepared(*given, causal=True)
+    assert sum(functions_run(call).values()) <= 21, functions_run(call)
+
+
 def check_device():
     """On a device (the stand-in's): streams, workspaces, launches that fail, results that cannot be made."""
     import stand_in_torch as stand_in
@@ -273,7 +286,7 @@ def main(library, check):
         torch = real
     else:
         import stand_in_torch as stand_in
-        torch = stand_in.install(*{"check_device": (0, 1), "check_devices": (0, 2)}.get(check, (-1, 1)))
+        torch = stand_in.install(*{"check_device": (0, 1), "check_devices": (0, 2), "check_without": (-1, 1, False)}.get(check, ()))
     globals()[check]()
 
 

@@ -91,10 +91,11 @@ _stream_c = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_int32, ctypes.c_int32, ctyp
 _exchange = (ctypes.c_void_p * 7)(1, None, None, None, None, ctypes.cast(_borrow_c, ctypes.c_void_p), ctypes.cast(_stream_c, ctypes.c_void_p))
 
 
-def install(device=-1, devices=1):
+def install(device=-1, devices=1, exchange=True):
     _state.update(device=device, devices=devices)
     new = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)(("PyCapsule_New", ctypes.pythonapi))
-    Tensor.__dlpack_c_exchange_api__ = new(ctypes.addressof(_exchange), b"dlpack_exchange_api", None)
+    if exchange:
+        Tensor.__dlpack_c_exchange_api__ = new(ctypes.addressof(_exchange), b"dlpack_exchange_api", None)
     for code, element in _arrays._DL_ELEMENTS.items():
         if element in ("f64", "f32", "f16", "i8"):
             dtype = np.dtype(_arrays.NAMES[element])

@@ -120,7 +120,7 @@ from torch._C._dynamo import guards
 adapter = _arrays.TorchAdapter
 describe = adapter.describe
 adapter.describe = staticmethod(lambda a: describe(a)._replace(device=0))
-adapter.maker = staticmethod(lambda like, shape, element: functools.partial(
+adapter.maker = staticmethod(lambda like, shape, element, is_current=False: functools.partial(
     guards._empty_strided_cpu, shape, _arrays.dense_strides(shape), getattr(torch, _arrays.NAMES[element])))
 torch._C._cuda_getCurrentRawStream = abs
 q, k, v = (torch.randn(1, 4, 128, 128).half() for _ in range(3))

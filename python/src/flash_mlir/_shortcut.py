@@ -102,11 +102,12 @@ def add(q: Any, k: Any, v: Any, options: tuple, plan: _plan.Plan) -> None:
         return
     slot = plan.new_slot()
     sources = (ctypes.c_int32 * len(plan.places))(*(array for _, array, _ in plan.places))
-    makers = (_Object * len(plan.make))(*plan.make)
-    prepared = PreparedCall(plan.handle, slot.first, slot.second, sources, makers)
+    makers = [plan.adapter.maker(q, shape, element, is_current=True) for shape, element in plan.source.results]
+    prepared = PreparedCall(plan.handle, slot.first, slot.second, sources, (_Object * len(makers))(*makers))
     # A py_object that is not set is null.
     if plan.workspace is not None:
-        prepared.make_workspace, prepared.workspace_bytes = plan.workspace, plan.workspace_bytes
+        prepared.make_workspace = plan.adapter.maker(q, (plan.workspace_bytes,), "i8", is_current=True)
+        prepared.workspace_bytes = plan.workspace_bytes
     prepared.num_arguments, prepared.num_results = len(plan.places), len(makers)
     if plan.device is not None and (current := plan.current_device()) is not None:
         prepared.current_device, prepared.device = current, plan.device
