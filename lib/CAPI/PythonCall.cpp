@@ -54,7 +54,7 @@ struct FlashDLExchange {
 /// Objects and functions of the interpreter. `Python` in _shortcut.py.
 struct FlashPython {
   const FlashDLExchange *exchange;
-  PyObject *none, *tensorType, *requiresGrad, *error;
+  PyObject *none, *tensorType, *requiresGrad, *raiseLastError;
   void (*incRef)(PyObject *);
   void (*decRef)(PyObject *);
   PyObject *(*typeOf)(PyObject *);
@@ -71,7 +71,6 @@ struct FlashPython {
   PyObject *(*call)(PyObject *);
   void *(*releaseLock)();
   void (*takeLock)(void *);
-  void (*setError)(PyObject *type, const char *);
   void (*clearError)();
   PyObject *(*newFunction)(const struct FlashPythonMethod *, PyObject *self,
                            PyObject *module);
@@ -241,10 +240,8 @@ static PyObject *launch(const FlashPreparedCall &call, const Inputs &inputs,
                                              stream)
           : flashFunctionLaunch(call.function, arguments, results, stream);
   python.takeLock(lock);
-  if (failed) {
-    python.setError(python.error, flashGetLastError());
-    return nullptr;
-  }
+  if (failed)
+    return python.call(python.raiseLastError);
   if (call.numResults == 1)
     return made[0].release();
   Owned all(python.newTuple(call.numResults));
@@ -291,8 +288,8 @@ PyObject *flashPythonAttach(const FlashPython *given, PyObject *prepared) {
       {"prepared_key", getKey, kFastCall, nullptr},
       {"prepared_call", callPrepared, kFastCall, nullptr}};
   python = *given;
-  for (PyObject *object :
-       {python.none, python.tensorType, python.requiresGrad, python.error})
+  for (PyObject *object : {python.none, python.tensorType, python.requiresGrad,
+                           python.raiseLastError})
     python.incRef(object);
   Owned key(python.newFunction(&methods[0], nullptr, nullptr));
   Owned call(python.newFunction(&methods[1], prepared, nullptr));

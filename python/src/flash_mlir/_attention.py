@@ -116,6 +116,7 @@ def attention(q: Any, k: Any, v: Any, *, causal: bool = False, window: tuple[int
             _shortcut.clear()
         _plans[key] = plan
         if plain is not None:
+            # The key ends in the options: `plain`, with values that do not change.
             _shortcut.add(q, k, v, key[-1], plan)
         if kind not in _KEYS and plan.adapter in _KEY_FUNCTIONS:
             _KEYS[kind] = _KEY_FUNCTIONS[plan.adapter]

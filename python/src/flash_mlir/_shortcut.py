@@ -19,7 +19,6 @@ from collections.abc import Callable
 from typing import Any
 
 from . import _arrays, _library, _plan
-from ._errors import FlashError
 
 MOST_ARGUMENTS, MOST_RESULTS = 8, 4  # kMostArguments, kMostResults
 
@@ -27,13 +26,13 @@ _Pointer, _Object = ctypes.c_void_p, ctypes.py_object
 # Members of FlashPython that are functions of Python's C API, in order.
 _FUNCTIONS = ("Py_IncRef", "Py_DecRef", "PyObject_Type", "PyObject_GetAttr", "PyObject_IsTrue", "PyBytes_FromStringAndSize", "PyTuple_Pack",
               "PyTuple_New", "PyTuple_SetItem", "PyTuple_GetItem", "PyDict_GetItemWithError", "PyLong_AsVoidPtr", "PyLong_AsLong",
-              "PyObject_CallNoArgs", "PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_SetString", "PyErr_Clear", "PyCFunction_NewEx")
+              "PyObject_CallNoArgs", "PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_Clear", "PyCFunction_NewEx")
 
 
 class Python(ctypes.Structure):
     """FlashPython of PythonCall.cpp."""
 
-    _fields_ = [("exchange", _Pointer), ("none", _Object), ("tensor_type", _Object), ("requires_grad", _Object), ("error", _Object),
+    _fields_ = [("exchange", _Pointer), ("none", _Object), ("tensor_type", _Object), ("requires_grad", _Object), ("raise_last_error", _Object),
                 *((name, _Pointer) for name in _FUNCTIONS)]
 
 
@@ -71,6 +70,10 @@ def _exchange_of(kind: type) -> int | None:
     return address if ctypes.c_uint32.from_address(address).value == 1 else None
 
 
+def _raise_last_error() -> None:
+    raise _library.last_error()
+
+
 def _attach(kind: type) -> bool:
     """Hands Python's functions to the library, and makes functions of Python of the library's."""
     global call, _key
@@ -80,7 +83,7 @@ def _attach(kind: type) -> bool:
     if exchange is None:
         return False
     functions = (ctypes.cast(getattr(ctypes.pythonapi, name), _Pointer) for name in _FUNCTIONS)
-    python = Python(exchange, None, kind, "requires_grad", FlashError, *functions)
+    python = Python(exchange, None, kind, "requires_grad", _raise_last_error, *functions)
     attach = ctypes.PYFUNCTYPE(_Object, ctypes.POINTER(Python), _Object)(("flashPythonAttach", _library.get()))
     _key, call = attach(ctypes.byref(python), _prepared)
     return True
@@ -89,9 +92,10 @@ def _attach(kind: type) -> bool:
 def add(q: Any, k: Any, v: Any, options: tuple, plan: _plan.Plan) -> None:
     """Prepares the calls that a plan is for, if they are ones of `call`."""
     global _attached
-    if plan.adapter is not _arrays.TorchAdapter or plan.count != 3 or plan.numbers:
+    # All arguments are q, k or v.
+    if plan.adapter is not _arrays.TorchAdapter or plan.count != 3 or len(plan.places) != len(plan.template):
         return
-    if len(plan.template) > MOST_ARGUMENTS or len(plan.result_shapes) > MOST_RESULTS:
+    if len(plan.places) > MOST_ARGUMENTS or len(plan.result_shapes) > MOST_RESULTS:
         return
     if _attached is None:
         with _attaching:
