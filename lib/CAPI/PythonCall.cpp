@@ -20,8 +20,10 @@
 
 #include "flash-c/Runtime.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 
 //===----------------------------------------------------------------------===//
 // What Python and DLPack hand in
@@ -102,13 +104,14 @@ struct FlashPythonMethod {
   const char *doc;
 };
 
-/// Returns the tuple (key, call), functions of Python; `call` looks into the
-/// dictionary `prepared`. Called once, with Python's lock held.
+/// Returns the tuple (key, call, forget), functions of Python; `call` looks
+/// into the dictionary `prepared`. Called once, with Python's lock held.
 FLASH_C_EXPORT PyObject *flashPythonAttach(const FlashPython *given,
                                            PyObject *prepared);
 }
 
 static constexpr int kMostRank = 8, kMostArguments = 8, kMostResults = 4;
+static constexpr ptrdiff_t kNumOptions = 7;
 static constexpr int32_t kDLCUDA = 2;
 
 /// Set once, before any call.
@@ -128,7 +131,13 @@ public:
   Owned(const Owned &) = delete;
   Owned &operator=(const Owned &) = delete;
 
-  void operator=(PyObject *other) { object = other; }
+  /// Takes a reference over.
+  void reset(PyObject *other) {
+    PyObject *before = object;
+    object = other;
+    if (before)
+      python.decRef(before);
+  }
   explicit operator bool() const { return object; }
   PyObject *get() const { return object; }
   PyObject *release() {
@@ -141,21 +150,50 @@ private:
   PyObject *object = nullptr;
 };
 
-/// Query, key and value, and all of them that tells one call from another.
+/// What tells calls from each other that have the same options.
+struct Key {
+  int64_t words[3 * (2 + 2 * kMostRank)];
+  size_t count = 0;
+
+  size_t bytes() const { return count * sizeof(int64_t); }
+  bool operator==(const Key &other) const {
+    return count == other.count &&
+           std::memcmp(words, other.words, bytes()) == 0;
+  }
+  PyObject *object() const {
+    return python.makeBytes(reinterpret_cast<const char *>(words),
+                            ptrdiff_t(bytes()));
+  }
+};
+
+/// Query, key and value.
 struct Inputs {
   FlashDLTensor tensors[3];
-  int64_t words[3 * (2 + 2 * kMostRank)];
-  size_t numWords = 0;
+  Key key;
 
   /// False, perhaps with an exception, for what Python must look at.
   bool read(PyObject *const *arrays);
-  PyObject *key() const {
-    return python.makeBytes(reinterpret_cast<const char *>(words),
-                            ptrdiff_t(numWords * sizeof(int64_t)));
+};
+
+/// A call that was found in the dictionary of late: looking there takes a sixth
+/// of the host's time. Options are the same if they are the same objects, which
+/// the tuple keeps, so that no others come to lie at their addresses.
+struct Recent {
+  Key key;
+  PyObject *options[kNumOptions];
+  PyObject *tuple = nullptr, *found = nullptr;
+
+  bool is(const Key &other, PyObject *const *given) const {
+    return found && std::equal(options, options + kNumOptions, given) &&
+           key == other;
   }
 };
 
 } // namespace
+
+/// Python's lock guards them.
+static Recent recents[4];
+static size_t nextRecent = 0;
 
 static void *addressOf(const FlashDLTensor &tensor) {
   return static_cast<char *>(tensor.data) + tensor.byteOffset;
@@ -174,13 +212,14 @@ bool Inputs::read(PyObject *const *arrays) {
     if (python.exchange->borrow(arrays[i], &tensor) != 0 ||
         tensor.rank > kMostRank || !tensor.strides)
       return false;
-    words[numWords++] = int64_t(tensor.code) | int64_t(tensor.bits) << 8 |
-                        int64_t(tensor.lanes) << 16 |
-                        int64_t(tensor.rank) << 32;
-    words[numWords++] = int64_t(tensor.deviceType) << 32 | tensor.deviceId;
+    int64_t *words = key.words;
+    words[key.count++] = int64_t(tensor.code) | int64_t(tensor.bits) << 8 |
+                         int64_t(tensor.lanes) << 16 |
+                         int64_t(tensor.rank) << 32;
+    words[key.count++] = int64_t(tensor.deviceType) << 32 | tensor.deviceId;
     for (const int64_t *numbers : {tensor.shape, tensor.strides}) {
-      std::memcpy(words + numWords, numbers, tensor.rank * sizeof(int64_t));
-      numWords += tensor.rank;
+      std::copy_n(numbers, tensor.rank, words + key.count);
+      key.count += tensor.rank;
     }
   }
   return true;
@@ -200,13 +239,13 @@ static PyObject *none() {
 /// None for arrays that are none of this file's.
 static PyObject *getKey(PyObject *, PyObject *const *args, ptrdiff_t count) {
   Inputs inputs;
-  return count == 3 && inputs.read(args) ? inputs.key() : none();
+  return count == 3 && inputs.read(args) ? inputs.key.object() : none();
 }
 
 /// Makes an array of Python's and tells where it lies; false, with an
 /// exception, if it cannot be made.
 static bool make(PyObject *function, Owned &array, void *&address) {
-  array = python.call(function);
+  array.reset(python.call(function));
   FlashDLTensor tensor;
   if (!array || python.exchange->borrow(array.get(), &tensor) != 0)
     return false;
@@ -250,23 +289,65 @@ static PyObject *launch(const FlashPreparedCall &call, const Inputs &inputs,
   return all.release();
 }
 
-/// call(q, k, v, options): what attention() gives, for calls that are in the
-/// dictionary `self`; None for others, which were not made.
+/// forget(): what was found in the dictionary, before it is emptied.
+static PyObject *forget(PyObject *, PyObject *const *, ptrdiff_t) {
+  for (Recent &recent : recents) {
+    Owned tuple(recent.tuple), found(recent.found);
+    recent.tuple = recent.found = nullptr;
+  }
+  return none();
+}
+
+static void remember(const Key &key, PyObject *const *options, PyObject *tuple,
+                     PyObject *found) {
+  Recent &recent = recents[nextRecent++ % std::size(recents)];
+  Owned oldTuple(recent.tuple), oldFound(recent.found);
+  python.incRef(tuple);
+  python.incRef(found);
+  recent.key = key;
+  std::copy_n(options, kNumOptions, recent.options);
+  recent.tuple = tuple;
+  recent.found = found;
+}
+
+/// What is prepared for a call, as a reference of the caller's; null, perhaps
+/// with an exception, if nothing is.
+static PyObject *find(PyObject *prepared, const Key &key,
+                      PyObject *const *options) {
+  for (const Recent &recent : recents)
+    if (recent.is(key, options)) {
+      python.incRef(recent.found);
+      return recent.found;
+    }
+  Owned tuple(python.newTuple(kNumOptions)), bytes(key.object());
+  if (!tuple || !bytes)
+    return nullptr;
+  for (ptrdiff_t i = 0; i < kNumOptions; ++i) {
+    python.incRef(options[i]);
+    python.setItem(tuple.get(), i, options[i]);
+  }
+  Owned whole(python.packTuple(2, bytes.get(), tuple.get()));
+  PyObject *found = whole ? python.lookUp(prepared, whole.get()) : nullptr;
+  if (!found)
+    return nullptr;
+  python.incRef(found);
+  remember(key, options, tuple.get(), found);
+  return found;
+}
+
+/// call(q, k, v, option, ...): what attention() gives, for calls that are in
+/// the dictionary `self`; None for others, which were not made.
 static PyObject *callPrepared(PyObject *self, PyObject *const *args,
                               ptrdiff_t count) {
   Inputs inputs;
-  if (count != 4 || !inputs.read(args))
-    return none();
-  Owned key(inputs.key());
-  Owned whole(key ? python.packTuple(2, key.get(), args[3]) : nullptr);
-  PyObject *found = whole ? python.lookUp(self, whole.get()) : nullptr;
-  if (!found)
+  if (count != 3 + kNumOptions || !inputs.read(args))
     return none();
   // Others may empty the dictionary while this thread is without the lock.
-  python.incRef(found);
-  Owned known(found);
+  Owned known(find(self, inputs.key, args + 3));
+  if (!known)
+    return none();
   const auto &call = *static_cast<const FlashPreparedCall *>(
-      python.toPointer(python.getItem(found, 0)));
+      python.toPointer(python.getItem(known.get(), 0)));
   void *stream = nullptr;
   const FlashDLTensor &query = inputs.tensors[0];
   if (query.deviceType == kDLCUDA) {
@@ -286,12 +367,16 @@ PyObject *flashPythonAttach(const FlashPython *given, PyObject *prepared) {
   static constexpr int kFastCall = 0x80;
   static const FlashPythonMethod methods[] = {
       {"prepared_key", getKey, kFastCall, nullptr},
-      {"prepared_call", callPrepared, kFastCall, nullptr}};
+      {"prepared_call", callPrepared, kFastCall, nullptr},
+      {"forget", forget, kFastCall, nullptr}};
   python = *given;
   for (PyObject *object : {python.none, python.tensorType, python.requiresGrad,
                            python.raiseLastError})
     python.incRef(object);
   Owned key(python.newFunction(&methods[0], nullptr, nullptr));
   Owned call(python.newFunction(&methods[1], prepared, nullptr));
-  return key && call ? python.packTuple(2, key.get(), call.get()) : nullptr;
+  Owned forget(python.newFunction(&methods[2], nullptr, nullptr));
+  return key && call && forget
+             ? python.packTuple(3, key.get(), call.get(), forget.get())
+             : nullptr;
 }

@@ -35,7 +35,7 @@ def numbers(tensor):
 def is_prepared(q, k, v, **options):
     """Whether the library knows the call by itself."""
     plain = {"causal": False, "window": None, "scale": None, "softcap": None, "dropout_p": 0.0, "layout": "bhsd", "return_lse": False, **options}
-    return _shortcut.call(q, k, v, tuple(plain.values())) is not None
+    return _shortcut.call(q, k, v, *plain.values()) is not None
 
 
 def expect(error, words, function, *arguments, **options):
@@ -75,6 +75,8 @@ def check_options():
         same(attention(*given, window=[5, 2]), attention(*arrays, window=(5, 2)))
         for scale in (np.float32(0.5), np.array(0.25), 1):
             same(attention(*given, scale=scale), attention(*arrays, scale=float(scale)))
+    for text in ("0.3", "0.7", "0.3", "0.25", "0.7") * 4:  # numbers that come to lie where others lay
+        same(attention(*given, scale=float(text)), attention(*arrays, scale=float(text)))
     changing = np.array(0.5)
     same(attention(*given, scale=changing), attention(*arrays, scale=0.5))
     changing[...] = 0.25

@@ -94,10 +94,10 @@ def attention(q: Any, k: Any, v: Any, *, causal: bool = False, window: tuple[int
     plain = None
     if (score_mod is None and mask_mod is None and bias is None and segment_ids is None and alibi_slopes is None and sinks is None
             and block_mask is None and cu_seqlens_q is None and cu_seqlens_k is None and kv_lengths is None and page_table is None):
-        plain = causal, window, scale, softcap, dropout_p, layout, return_lse
-        result = _shortcut.call(q, k, v, plain)
+        result = _shortcut.call(q, k, v, causal, window, scale, softcap, dropout_p, layout, return_lse)
         if result is not None:
             return result
+        plain = causal, window, scale, softcap, dropout_p, layout, return_lse
         kind = type(q)
         if type(k) is kind and type(v) is kind and (get_key := _KEYS.get(kind)) is not None:
             try:

@@ -20,7 +20,7 @@ from typing import Any
 
 from . import _arrays, _library, _plan
 
-MOST_ARGUMENTS, MOST_RESULTS = 8, 4  # kMostArguments, kMostResults
+MOST_ARGUMENTS, MOST_RESULTS, OPTIONS = 8, 4, 7  # kMostArguments, kMostResults, kNumOptions
 
 _Pointer, _Object = ctypes.c_void_p, ctypes.py_object
 # Members of FlashPython that are functions of Python's C API, in order.
@@ -48,15 +48,16 @@ class PreparedCall(ctypes.Structure):
 _prepared: dict[tuple[bytes, tuple], tuple] = {}
 _attaching = threading.Lock()
 _attached: bool | None = None  # None: nobody asked yet
-_key: Callable[[Any, Any, Any], bytes | None] = lambda q, k, v: None
 
 
-def _unknown(q: Any, k: Any, v: Any, options: tuple) -> Any:
-    return None
+def _nothing(*arguments: Any) -> None:
+    """In the place of the library's functions, as long as there are none."""
 
 
-# call(q, k, v, options): what attention() gives; None for a call that is not prepared.
-call: Callable[[Any, Any, Any, tuple], Any] = _unknown
+# call(q, k, v, option, ...): what attention() gives; None for a call that is not prepared. The options are those of a key, in order.
+call: Callable[..., Any] = _nothing
+_key: Callable[[Any, Any, Any], bytes | None] = _nothing
+_forget: Callable[[], None] = _nothing
 
 
 def _exchange_of(kind: type) -> int | None:
@@ -76,7 +77,7 @@ def _raise_last_error() -> None:
 
 def _attach(kind: type) -> bool:
     """Hands Python's functions to the library, and makes functions of Python of the library's."""
-    global call, _key
+    global call, _forget, _key
     exchange = None
     if sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED"):
         exchange = _exchange_of(kind)
@@ -85,7 +86,7 @@ def _attach(kind: type) -> bool:
     functions = (ctypes.cast(getattr(ctypes.pythonapi, name), _Pointer) for name in _FUNCTIONS)
     python = Python(exchange, None, kind, "requires_grad", _raise_last_error, *functions)
     attach = ctypes.PYFUNCTYPE(_Object, ctypes.POINTER(Python), _Object)(("flashPythonAttach", _library.get()))
-    _key, call = attach(ctypes.byref(python), _prepared)
+    _key, call, _forget = attach(ctypes.byref(python), _prepared)
     return True
 
 
@@ -102,7 +103,7 @@ def add(q: Any, k: Any, v: Any, options: tuple, plan: _plan.Plan) -> None:
             if _attached is None:
                 _attached = _attach(sys.modules["torch"].Tensor)
     key = _key(q, k, v)
-    if key is None:
+    if key is None or len(options) != OPTIONS:
         return
     slot = plan.new_slot()
     sources = (ctypes.c_int32 * len(plan.places))(*(array for _, array, _ in plan.places))
@@ -121,3 +122,4 @@ def add(q: Any, k: Any, v: Any, options: tuple, plan: _plan.Plan) -> None:
 def clear() -> None:
     """Forgets all calls."""
     _prepared.clear()
+    _forget()
