@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import _arrays, _plan
+from . import _arrays, _plan, _shortcut
 from ._closures import Closure
 from ._errors import ArgumentError
 from ._sizes import Options
@@ -90,15 +90,22 @@ def attention(q: Any, k: Any, v: Any, *, causal: bool = False, window: tuple[int
 
     Source: Dao et al., FlashAttention (arXiv 2205.14135) and FlashAttention-2 (arXiv 2307.08691).
     """
-    kind = type(q)
-    if (score_mod is mask_mod is bias is segment_ids is alibi_slopes is sinks is block_mask is cu_seqlens_q is cu_seqlens_k is kv_lengths
-            is page_table is None) and type(k) is kind and type(v) is kind and (get_key := _KEYS.get(kind)) is not None:
-        try:
-            plan = _plans.get((get_key(q, k, v), causal, window, scale, softcap, dropout_p, layout, return_lse))
-        except TypeError:  # a window that is a list
-            plan = None
-        if plan is not None:
-            return plan.run((q, k, v))
+    # The next lines are most of what Python does in a call that was made before (`x is y is None` takes twice as long).
+    plain = None
+    if (score_mod is None and mask_mod is None and bias is None and segment_ids is None and alibi_slopes is None and sinks is None
+            and block_mask is None and cu_seqlens_q is None and cu_seqlens_k is None and kv_lengths is None and page_table is None):
+        result = _shortcut.call(q, k, v, causal, window, scale, softcap, dropout_p, layout, return_lse)
+        if result is not None:
+            return result
+        plain = causal, window, scale, softcap, dropout_p, layout, return_lse
+        kind = type(q)
+        if type(k) is kind and type(v) is kind and (get_key := _KEYS.get(kind)) is not None:
+            try:
+                plan = _plans.get((get_key(q, k, v), plain))
+            except TypeError:  # a window that is a list
+                plan = None
+            if plan is not None:
+                return plan.run((q, k, v))
     arrays, options, key = read_options(q, k, v, causal, window, scale, softcap, alibi_slopes, bias, sinks, score_mod, mask_mod, block_mask,
                                         segment_ids, cu_seqlens_q, cu_seqlens_k, kv_lengths, page_table, dropout_p, layout, return_lse)
     plan = _plans.get(key)
@@ -108,9 +115,13 @@ def attention(q: Any, k: Any, v: Any, *, causal: bool = False, window: tuple[int
         plan = _plan.make_plan(arrays, options)
         if len(_plans) >= MOST_PLANS:
             _plans.clear()
+            _shortcut.clear()
         _plans[key] = plan
-        if kind not in _KEYS and plan.adapter in _KEY_FUNCTIONS:
-            _KEYS[kind] = _KEY_FUNCTIONS[plan.adapter]
+        if plain is not None:
+            # The key ends in the options: `plain`, with values that do not change.
+            _shortcut.add(q, k, v, key[-1], plan)
+        if type(q) not in _KEYS and plan.adapter in _KEY_FUNCTIONS:
+            _KEYS[type(q)] = _KEY_FUNCTIONS[plan.adapter]
     return plan.run(arrays)
 
 
@@ -210,7 +221,9 @@ def read_options(q: Any, k: Any, v: Any, causal: bool, window: Any, scale: Any, 
         get_key = get_key or _first_key(q, k, v)
         if get_key is not None:
             window = tuple(window) if isinstance(window, list) else window
-            return tuple(arrays), options, (get_key(q, k, v), causal, window, scale, softcap, dropout_p, layout, return_lse)
+            # Values, not the objects that had them: a 0-d array may have another one in the next call.
+            scale, softcap, dropout_p = (x if x is None else float(x) for x in (scale, softcap, dropout_p))
+            return tuple(arrays), options, (get_key(q, k, v), (options.causal, window, scale, softcap, dropout_p, layout, options.return_lse))
     described = tuple((_arrays.adapter_of(a).name, _arrays.adapter_of(a).key(a)) for a in arrays)
     grad = any(getattr(a, "requires_grad", False) for a in (q, k, v)) and sys.modules["torch"].is_grad_enabled()
     return tuple(arrays), options, (described, tuple(sorted(options.arrays.items())), tuple(keys), options.causal, options.window, options.scale,

@@ -90,10 +90,14 @@ class Plan:
         self.template = [(o.shape, o.strides) for o in source.operands]
         self.result_shapes = shapes
         self.make = [adapter.maker(arrays[0], shape, element) for shape, element in source.results]
-        self.slots: list[_Slot] = [_Slot(self.template, shapes)]
+        self.slots: list[_Slot] = [self.new_slot()]
         self.handle = ctypes.c_void_p(function._handle)
         self.workspace = self._workspace(arrays)
         self.run = self._bind()
+
+    def new_slot(self) -> _Slot:
+        """Structures of a call, whose addresses are not filled in."""
+        return _Slot(self.template, self.result_shapes)
 
     def _workspace(self, arrays: Sequence[Any]) -> Callable[[], Any] | None:
         """What a call's temporaries lie in, from the memory pool of the arrays' library; also refuses what is not possible."""
@@ -198,18 +202,21 @@ class Plan:
 
     def _on_device(self, start: Callable[[_Slot], None]) -> Callable[[_Slot], None]:
         """Of several GPUs, the one where the arrays lie, whatever the current one is."""
-        device = self.device
-        if device is None or self.adapter.name != "torch":
+        if self.current_device() is None:
             return start
-        cuda = sys.modules["torch"].cuda
-        if cuda.device_count() < 2:
-            return start
+        device, guard = self.device, sys.modules["torch"].cuda.device
 
         def guarded(slot: _Slot) -> None:
-            with cuda.device(device):
+            with guard(device):
                 start(slot)
 
         return guarded
+
+    def current_device(self) -> Callable[[], int] | None:
+        """What tells the current one of several GPUs; None where there is no choice."""
+        if self.device is None or self.adapter.name != "torch" or sys.modules["torch"].cuda.device_count() < 2:
+            return None
+        return sys.modules["torch"]._C._cuda_getDevice
 
 
 def make_plan(arrays: Sequence[Any], options: Options) -> Plan:
