@@ -83,36 +83,8 @@ import statistics, sys, time
 import numpy as np
 import flash_mlir
 from flash_mlir import _arrays, _attention, _plan
+from null_arrays import ndarray
 
-class Data:
-    def __init__(self, pointer): self.ptr = pointer
-
-class Device:
-    id = 0
-
-class ndarray:
-    # As much of CuPy's as is read, in slots: its own are in C.
-    __slots__ = ("shape", "strides", "dtype", "data", "device", "itemsize")
-
-    def __init__(self, shape, dtype):
-        self.shape, self.dtype, self.data, self.device, self.itemsize = shape, dtype, Data(1 << 20), Device, 2
-        strides, step = [], 2
-        for n in reversed(shape):
-            strides.append(step)
-            step *= n
-        self.strides = tuple(reversed(strides))
-
-class cupy:
-    @staticmethod
-    def empty(shape, dtype):
-        return ndarray(shape, dtype)
-
-    class cuda:
-        class get_current_stream:
-            ptr = 0
-
-ndarray.__module__ = "cupy"
-sys.modules["cupy"] = cupy
 q, k, v = (ndarray((1, 16, 128, 64), np.dtype("float16")) for _ in range(3))
 call = lambda: flash_mlir.attention(q, k, v, causal=True)
 call()
@@ -133,14 +105,10 @@ print(f"{1e6 * min(times):.2f} {1e6 * min(raw):.2f}")
 """
 
 
-def test_host_time_of_a_cached_call(tmp_path):
+def test_host_time_of_a_cached_call(tmp_path, null_cuda):
     """The host's share of a GPU call, against a driver that does nothing: printed, and held to a limit that a busy machine meets."""
-    compiler = next((c for c in ("clang-22", "cc", "gcc") if subprocess.run(["which", c], capture_output=True).returncode == 0), None)
-    if compiler is None:
-        pytest.skip("no C compiler for the driver that does nothing")
-    source = os.path.join(os.path.dirname(__file__), "null_cuda.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", tmp_path / "libcuda.so.1", source], check=True)
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path), "FLASH_CACHE_DIR": str(tmp_path / "cache")}
+    environment = {**os.environ, "LD_LIBRARY_PATH": null_cuda, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path]),
+                   "FLASH_CACHE_DIR": str(tmp_path / "cache")}
     done = subprocess.run([sys.executable, "-c", HOST], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     whole, launch = map(float, done.stdout.split())
