@@ -15,7 +15,7 @@
 // loaded, and nothing of a call outlives it.
 //
 // Temporaries lie in a workspace, which the caller gives; without one a launch
-// allocates it in the order of the stream, and gives it back behind the last
+// allocates it in the order of the stream, and gives it back after the last
 // kernel. Either way a captured graph holds what its kernels use.
 //
 //===----------------------------------------------------------------------===//
