@@ -78,7 +78,9 @@ FLASH_C_EXPORT const char *flashGetLastError(void);
  *    split-kv=N                     N parts of the keys, merged
  *    passes=NAME=VALUE ...          options of flash-gpu-pipeline
  *
- *  A GPU is not needed to compile for one. */
+ *  A GPU is not needed to compile for one. ptxas may still be at work when this
+ *  returns: a launch waits for the kernels that it launches, and has the errors
+ *  of their assembling; flashFunctionPrepare waits for all. */
 FLASH_C_EXPORT FlashFunction *flashCompile(const char *text, size_t length,
                                            const char *target,
                                            const char *options);

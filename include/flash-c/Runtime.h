@@ -83,8 +83,9 @@ flashFunctionLaunchWithWorkspace(FlashFunction *function,
                                  const FlashArgument *results, void *workspace,
                                  size_t workspaceSize, void *stream);
 
-/** Loads the code into the current context, so that the first launch is as fast
- *  as others. Does nothing on the CPU. */
+/** Waits for all kernels and loads them into the current context, so that the
+ *  first launch is as fast as others; an error of the assembler is its error.
+ *  Call it before launches are captured in a graph. Does nothing on the CPU. */
 FLASH_C_EXPORT int flashFunctionPrepare(FlashFunction *function);
 
 /** Threads of the CPU target, for the process; 0 restores the default. */

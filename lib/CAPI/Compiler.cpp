@@ -15,7 +15,7 @@
 #include "CompiledFunction.h"
 #include "NumberLocale.h"
 #include "flash/InitAll.h"
-#include "flash/Target/EmitPTX.h"
+#include "flash/Target/AssemblePTX.h"
 
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -95,6 +95,7 @@ static Status compile(CompiledFunction &function, StringRef optionText) {
   Status status = parseOptions(optionText, function.entry, options);
   if (status.failed())
     return status;
+  options.deferAssembly = true;
   Result<std::unique_ptr<Executable>> executable =
       Executable::compileCached(function.text, function.entry, options,
                                 [&] { return compileAnew(function); });
@@ -128,10 +129,14 @@ FlashFunction *flashCompile(const char *text, size_t length, const char *target,
   return function.release();
 }
 
-/// What the compiler chose and how long its stages took, as JSON.
-static std::string describeCompilation(const CompiledFunction &function) {
+/// What the compiler chose and how long its stages took, as JSON; waits for the
+/// last of them.
+static Result<std::string>
+describeCompilation(const CompiledFunction &function) {
   using llvm::json::Array;
   using llvm::json::Object;
+  if (Status status = function.executable->finish(); status.failed())
+    return status;
   Object compile;
   double total = 0;
   for (const StageTime &stage : function.executable->stages) {

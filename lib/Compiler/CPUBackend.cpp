@@ -86,13 +86,14 @@ public:
     return Status::success();
   }
 
-  std::optional<std::string> save() override {
+  SaveFunction getSave() override {
     if (!counters.empty())
-      return std::nullopt;
+      return Executable::getSave();
     Result<std::string> code = emit("llvm");
-    return compiler::packStrings(
-        {kernel->getObject().str(), cpu, code.ok() ? *code : "",
-         rt::writeProgramFile({{{}, call.program()}})});
+    return
+        [bytes = compiler::packStrings(
+             {kernel->getObject().str(), cpu, code.ok() ? *code : "",
+              rt::writeProgramFile({{{}, call.program()}})})] { return bytes; };
   }
 
   std::vector<IOCounter> takeIOCounters() override {

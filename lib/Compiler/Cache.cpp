@@ -18,7 +18,8 @@
 
 #include "flash/Runtime/ProgramFile.h"
 #include "flash/Support/DebugLog.h"
-#include "flash/Target/EmitPTX.h"
+#include "flash/Target/AssemblePTX.h"
+#include "flash/Target/KernelAssembly.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -202,6 +203,8 @@ struct Memory {
   std::mutex mutex;
   std::map<std::string, std::string> entries;
   size_t bytes = 0;
+  /// What will be an entry once it is assembled.
+  std::map<std::string, std::weak_ptr<KernelAssembly>> assemblies;
 
   static constexpr size_t kMaxBytes = size_t(64) << 20;
   static Memory &get() {
@@ -224,16 +227,32 @@ struct Memory {
     if (value.size() <= kMaxBytes && entries.emplace(key, value).second)
       bytes += value.size();
   }
+  std::shared_ptr<KernelAssembly> findAssembly(StringRef key) {
+    std::lock_guard<std::mutex> lock(mutex);
+    auto it = assemblies.find(key.str());
+    return it == assemblies.end() ? nullptr : it->second.lock();
+  }
+  void addAssembly(StringRef key,
+                   const std::shared_ptr<KernelAssembly> &assembly) {
+    std::lock_guard<std::mutex> lock(mutex);
+    for (auto it = assemblies.begin(); it != assemblies.end();)
+      it = it->second.expired() ? assemblies.erase(it) : std::next(it);
+    assemblies[key.str()] = assembly;
+  }
 };
 } // namespace
 
 std::optional<std::string> compiler::loadFromCache(StringRef key) {
   if (key.empty())
     return std::nullopt;
+  // This process has compiled it already, and may still be assembling.
+  if (std::shared_ptr<KernelAssembly> assembly =
+          Memory::get().findAssembly(key))
+    (void)assembly->waitForAll();
   if (std::optional<std::string> known = Memory::get().find(key))
     return known;
   std::string directory = openDirectory(/*create=*/false);
-  if (key.empty() || directory.empty())
+  if (directory.empty())
     return std::nullopt;
   std::string path = pathOf(directory, key);
   auto buffer = llvm::MemoryBuffer::getFile(path, /*IsText=*/false,
@@ -353,6 +372,43 @@ compiler::unpackStrings(StringRef bytes) {
 // Executables
 //===----------------------------------------------------------------------===//
 
+/// An entry: the code, and what is said of it.
+static std::string packEntry(const std::string &code,
+                             const std::vector<std::string> &descriptions,
+                             const std::string &assemblerLog,
+                             const std::string &assembler) {
+  std::vector<std::string> parts = {code};
+  llvm::append_range(parts, descriptions);
+  parts.push_back(assemblerLog);
+  parts.push_back(assembler);
+  return compiler::packStrings(parts);
+}
+
+/// Stores an executable: at once, or when the last of its kernels is assembled,
+/// so that an entry has all of them. If that does not happen, there is none.
+static void storeExecutable(const std::string &key, Executable &executable) {
+  std::vector<std::string> descriptions = {
+      compiler::packStrings(executable.schedules),
+      compiler::packStrings(executable.scheduleSources),
+      compiler::packStrings(executable.remarks)};
+  Executable::SaveFunction save = executable.getSave();
+  std::shared_ptr<KernelAssembly> assembly = executable.getAssembly();
+  if (!assembly) {
+    if (std::optional<std::string> code = save())
+      compiler::storeInCache(key, packEntry(*code, descriptions,
+                                            executable.assemblerLog,
+                                            executable.assembler));
+    return;
+  }
+  Memory::get().addAssembly(key, assembly);
+  assembly->whenAll([key, descriptions, save, assembly = assembly.get(),
+                     assembler = executable.assembler] {
+    if (std::optional<std::string> code = save())
+      compiler::storeInCache(
+          key, packEntry(*code, descriptions, assembly->getLog(), assembler));
+  });
+}
+
 Result<std::unique_ptr<Executable>> Executable::compileCached(
     StringRef text, StringRef entry, const CompileOptions &options,
     llvm::function_ref<Result<std::unique_ptr<Executable>>()> compile) {
@@ -388,12 +444,6 @@ Result<std::unique_ptr<Executable>> Executable::compileCached(
   Result<std::unique_ptr<Executable>> made = compile();
   if (made.failed() || key.empty())
     return made;
-  if (std::optional<std::string> code = (*made)->save())
-    compiler::storeInCache(
-        key,
-        compiler::packStrings({*code, compiler::packStrings((*made)->schedules),
-                               compiler::packStrings((*made)->scheduleSources),
-                               compiler::packStrings((*made)->remarks),
-                               (*made)->assemblerLog, (*made)->assembler}));
+  storeExecutable(key, **made);
   return made;
 }

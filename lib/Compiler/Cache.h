@@ -29,7 +29,8 @@ namespace flash::compiler {
 std::string getCacheKey(llvm::StringRef text, llvm::StringRef entry,
                         const CompileOptions &options);
 
-/// The bytes that were stored, if they are as they were.
+/// The bytes that were stored, if they are as they were. Waits for those that
+/// this process is about to store.
 std::optional<std::string> loadFromCache(llvm::StringRef key);
 
 /// Stores bytes, and removes the oldest files where there are too many.
@@ -39,7 +40,7 @@ void storeInCache(llvm::StringRef key, llvm::StringRef bytes);
 std::string packStrings(llvm::ArrayRef<std::string> strings);
 std::optional<std::vector<std::string>> unpackStrings(llvm::StringRef bytes);
 
-/// Executables from the bytes that their `save` gave; null for others.
+/// Executables from the bytes that their `getSave` gave; null for others.
 std::unique_ptr<Executable> restoreForCPU(llvm::StringRef bytes);
 std::unique_ptr<Executable> restoreForGPU(llvm::StringRef bytes);
 

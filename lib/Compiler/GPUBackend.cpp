@@ -7,7 +7,8 @@
 //===----------------------------------------------------------------------===//
 //
 // The GPU leg behind Executable: the tile program, PTX, and the plan that the
-// runtime executes. Nothing here needs a GPU; what runs does.
+// runtime executes. Nothing here needs a GPU; what runs does. Kernels may still
+// be in the assembler when a function is there to be called.
 //
 //===----------------------------------------------------------------------===//
 
@@ -15,9 +16,12 @@
 #include "Pipeline.h"
 #include "flash/Pipelines/GPUPipeline.h"
 #include "flash/Runtime/ProgramFile.h"
+#include "flash/Target/AssemblePTX.h"
 #include "flash/Target/BuildProgram.h"
 #include "flash/Target/EmitPTX.h"
+#include "flash/Target/KernelAssembly.h"
 
+#include <mutex>
 #include <thread>
 
 using namespace mlir;
@@ -27,13 +31,69 @@ using rt::Status;
 
 namespace {
 
+/// Each kernel's code, as soon as it is assembled.
+class AssembledImages : public rt::ImageSource {
+public:
+  AssembledImages(std::shared_ptr<KernelAssembly> assembly,
+                  const rt::Program &program)
+      : assembly(std::move(assembly)) {
+    for (const rt::ModuleImage &module : program.modules)
+      names.push_back(module.name);
+  }
+
+  bool isReady(size_t module) override { return assembly->isReady(module); }
+
+  Result<std::string> get(size_t module) override {
+    Result<std::string> cubin = assembly->wait(module);
+    if (cubin.failed())
+      return cubin.status().withContext("assembling the module '" +
+                                        names[module] + "'");
+    return cubin;
+  }
+
+private:
+  std::shared_ptr<KernelAssembly> assembly;
+  std::vector<std::string> names;
+};
+
+/// Puts the code of assembled kernels into the program's modules.
+Status setImages(KernelAssembly &assembly, rt::Program &program) {
+  for (auto [number, module] : llvm::enumerate(program.modules)) {
+    Result<std::string> cubin = assembly.wait(number);
+    if (cubin.failed())
+      return cubin.status();
+    module.image = std::move(*cubin);
+  }
+  return Status::success();
+}
+
+/// A function's texts: bitcode of each module, packed; PTX of all.
+struct Texts {
+  std::string target, bitcode, ptx;
+};
+
+Texts joinTexts(std::string target, ArrayRef<KernelText> kernels) {
+  std::vector<std::string> bitcode, ptx;
+  for (const KernelText &kernel : kernels) {
+    bitcode.push_back(kernel.bitcode);
+    ptx.push_back(kernel.ptx);
+  }
+  return {std::move(target), compiler::packStrings(bitcode), joinPTX(ptx)};
+}
+
+std::string pack(const Texts &texts, rt::Program program) {
+  return compiler::packStrings(
+      {texts.target, texts.bitcode, texts.ptx,
+       rt::writeProgramFile({{{}, std::move(program)}})});
+}
+
 class GPUExecutable : public Executable {
 public:
-  /// Bitcode of each module, packed; PTX of all.
-  GPUExecutable(std::string target, std::string bitcode, std::string ptx,
-                rt::Executor executor)
-      : target(std::move(target)), bitcode(std::move(bitcode)),
-        ptx(std::move(ptx)), executor(std::move(executor)) {}
+  /// Without an assembly the executor's program has its images.
+  GPUExecutable(Texts texts, rt::Executor executor,
+                std::shared_ptr<KernelAssembly> assembly)
+      : texts(std::move(texts)), executor(std::move(executor)),
+        assembly(std::move(assembly)) {}
 
   bool onDevice() const override { return true; }
 
@@ -52,24 +112,51 @@ public:
     if (kind == "llvm")
       return printLLVM();
     if (kind == "ptx")
-      return ptx;
-    if (kind == "plan")
-      return executor.program().str();
-    if (kind == "program")
-      return rt::writeProgramFile({{{}, executor.program()}});
+      return texts.ptx;
+    if (kind == "plan" || kind == "program") {
+      rt::Program program = executor.program();
+      if (assembly)
+        if (Status status = setImages(*assembly, program); status.failed())
+          return status;
+      if (kind == "plan")
+        return program.str();
+      return rt::writeProgramFile({{{}, std::move(program)}});
+    }
     if (kind != "cubin")
-      return Status::error("the target " + target + " has no " + kind.str());
-    std::string log, error;
-    FailureOr<std::string> cubin = assemblePTX(ptx, target, log, error);
-    if (failed(cubin))
-      return Status::error(error);
-    return *cubin;
+      return Status::error("the target " + texts.target + " has no " +
+                           kind.str());
+    AssembledPTX made;
+    if (Status status = assemblePTX(texts.ptx, texts.target, made);
+        status.failed())
+      return status;
+    return made.cubin;
   }
 
-  std::optional<std::string> save() override {
-    return compiler::packStrings(
-        {target, bitcode, ptx,
-         rt::writeProgramFile({{{}, executor.program()}})});
+  std::shared_ptr<KernelAssembly> getAssembly() const override {
+    return assembly;
+  }
+
+  Status finish() override {
+    std::call_once(finished, [&] {
+      if (!assembly)
+        return;
+      whole = assembly->waitForAll();
+      stages.push_back({"ptxas", assembly->getMilliseconds()});
+      assemblerLog = assembly->getLog();
+    });
+    return whole;
+  }
+
+  SaveFunction getSave() override {
+    if (!assembly)
+      return [code = pack(texts, executor.program())] { return code; };
+    // The assembly calls it: it is still there then.
+    return [texts = texts, program = executor.program(),
+            assembly = assembly.get()]() mutable -> std::optional<std::string> {
+      if (setImages(*assembly, program).failed())
+        return std::nullopt;
+      return pack(texts, std::move(program));
+    };
   }
 
   Result<std::vector<rt::cuda::KernelAttributes>> kernelAttributes() override {
@@ -80,7 +167,7 @@ private:
   Result<std::string> printLLVM() const {
     std::string all;
     std::optional<std::vector<std::string>> modules =
-        compiler::unpackStrings(bitcode);
+        compiler::unpackStrings(texts.bitcode);
     for (const std::string &module :
          modules.value_or(std::vector<std::string>())) {
       FailureOr<std::string> text = printBitcode(module);
@@ -91,8 +178,11 @@ private:
     return all;
   }
 
-  std::string target, bitcode, ptx;
+  Texts texts;
   rt::Executor executor;
+  std::shared_ptr<KernelAssembly> assembly;
+  std::once_flag finished;
+  Status whole;
 };
 
 /// Threads of a context while there are several modules to work on; a context
@@ -131,8 +221,9 @@ std::unique_ptr<Executable> compiler::restoreForGPU(StringRef bytes) {
       rt::Executor::create(std::move(variants->front().program));
   if (executor.failed())
     return nullptr;
-  return std::make_unique<GPUExecutable>((*parts)[0], (*parts)[1], (*parts)[2],
-                                         std::move(*executor));
+  return std::make_unique<GPUExecutable>(
+      Texts{(*parts)[0], (*parts)[1], (*parts)[2]}, std::move(*executor),
+      /*assembly=*/nullptr);
 }
 
 /// What ptxas should assemble for: this machine's GPU, since a cubin for sm_80
@@ -146,6 +237,52 @@ static std::string assembleFor(StringRef target) {
   if (device.failed() || !llvm::isDigit(target.back()))
     return target.str();
   return device->target();
+}
+
+/// What assembles these kernels. One that the driver compiles has the others
+/// compiled by it, too.
+static std::string chooseAssembler(ArrayRef<KernelText> kernels, bool wanted) {
+  std::string assembler = "driver";
+  for (const KernelText &kernel : kernels) {
+    if (!wanted || !hasAssembler(kernel.ptx))
+      return "driver";
+    assembler = describeAssembler(kernel.ptx);
+  }
+  return assembler;
+}
+
+static AssembleKernel getAssemble(StringRef assembler, std::string target) {
+  // The one that was found now, whatever the environment says later.
+  if (StringRef path = assembler; path.consume_front("ptxas "))
+    return [ptxas = path.str(), target](const std::string &ptx,
+                                        AssembledPTX &made) {
+      return assembleWithPtxas(ptxas, ptx, target, made);
+    };
+  return [target](const std::string &ptx, AssembledPTX &made) {
+    return assemblePTX(ptx, target, made);
+  };
+}
+
+/// The host function's plan, with the PTX of its kernels, and the signature's
+/// names: the host function says arg0 where that says query.
+static FailureOr<rt::Program> makePlan(ModuleOp module, StringRef target,
+                                       const rt::Signature &signature,
+                                       ArrayRef<KernelText> kernels) {
+  ProgramOptions options;
+  options.entry = signature.name;
+  options.target = target.str();
+  for (const KernelText &kernel : kernels)
+    options.images.push_back(kernel.ptx);
+  FailureOr<rt::Program> plan = buildProgram(module, options);
+  if (failed(plan))
+    return failure();
+  for (auto [info, named] :
+       llvm::zip_equal(plan->signature.arguments, signature.arguments))
+    info.name = named.name;
+  for (auto [info, named] :
+       llvm::zip_equal(plan->signature.results, signature.results))
+    info.name = named.name;
+  return plan;
 }
 
 Result<std::unique_ptr<Executable>>
@@ -185,53 +322,59 @@ compiler::compileForGPU(Pipeline &pipeline, rt::Signature signature) {
   });
   if (status.failed())
     return status;
-
-  DiagnosticCollector diagnostics(context);
   if (pipeline.module->getOps<gpu::GPUModuleOp>().empty())
     return Status::error("@" + name + " has nothing to run on a GPU");
-  bool assemble = pipeline.options.assemble;
-  if (pipeline.options.observer)
-    pipeline.options.observer->beginStage("kernels");
-  FailureOr<CompiledKernels> kernels = compileKernels(
-      *pipeline.module, target, assemble ? assembleFor(target) : "");
-  if (pipeline.options.observer)
-    pipeline.options.observer->endStage();
-  if (failed(kernels))
-    return diagnostics.takeError("LLVM could not compile the kernels");
-  pipeline.stages.push_back({"PTX", kernels->emitMilliseconds});
+
+  DiagnosticCollector diagnostics(context);
+  FailureOr<std::vector<KernelText>> kernels = failure();
+  status = pipeline.time("PTX", [&] {
+    kernels = emitKernels(*pipeline.module, target);
+    if (failed(kernels))
+      return diagnostics.takeError("LLVM could not compile the kernels");
+    return Status::success();
+  });
+  if (status.failed())
+    return status;
   // Without an assembler the driver's own compiles the PTX when it is loaded.
-  std::string assembler = "driver", log;
-  std::vector<std::string> bitcode, texts;
-  ProgramOptions program;
-  program.entry = name;
-  program.target = target;
-  for (KernelCode &code : kernels->modules) {
-    if (!code.cubin.empty())
-      assembler = describeAssembler(code.ptx);
-    log += code.log;
-    bitcode.push_back(std::move(code.bitcode));
-    program.images.push_back(code.cubin.empty() ? code.ptx
-                                                : std::move(code.cubin));
-    texts.push_back(std::move(code.ptx));
+  std::string assembler = chooseAssembler(*kernels, pipeline.options.assemble);
+  std::shared_ptr<KernelAssembly> assembly;
+  // A library that assembles may be unloaded before our threads end; a program
+  // may not.
+  bool defer = pipeline.options.deferAssembly &&
+               StringRef(assembler).starts_with("ptxas ");
+  if (assembler != "driver") {
+    std::vector<std::string> texts;
+    for (const KernelText &kernel : *kernels)
+      texts.push_back(kernel.ptx);
+    assembly = KernelAssembly::start(
+        std::move(texts), getAssemble(assembler, assembleFor(target)),
+        /*callerWaits=*/!defer);
   }
-  if (assembler != "driver")
-    pipeline.stages.push_back({"ptxas", kernels->assembleMilliseconds});
-  FailureOr<rt::Program> plan = buildProgram(*pipeline.module, program);
+  FailureOr<rt::Program> plan =
+      makePlan(*pipeline.module, target, signature, *kernels);
   if (failed(plan))
     return diagnostics.takeError("the host function does not become a plan");
-  // The host function says arg0, where the signature says query.
-  for (auto [info, named] :
-       llvm::zip_equal(plan->signature.arguments, signature.arguments))
-    info.name = named.name;
-  for (auto [info, named] :
-       llvm::zip_equal(plan->signature.results, signature.results))
-    info.name = named.name;
-  Result<rt::Executor> executor = rt::Executor::create(std::move(*plan));
+  std::string log;
+  if (assembly && !defer) {
+    status = pipeline.time("ptxas", [&] { return assembly->waitForAll(); });
+    if (status.ok())
+      status = setImages(*assembly, *plan);
+    if (status.failed())
+      return status;
+    log = assembly->getLog();
+    assembly = nullptr;
+  }
+
+  Texts texts = joinTexts(target, *kernels);
+  std::shared_ptr<rt::ImageSource> images;
+  if (assembly)
+    images = std::make_shared<AssembledImages>(assembly, *plan);
+  Result<rt::Executor> executor = rt::Executor::create(
+      std::move(*plan), /*driver=*/nullptr, std::move(images));
   if (executor.failed())
     return executor.status();
-  auto executable =
-      std::make_unique<GPUExecutable>(target, compiler::packStrings(bitcode),
-                                      joinPTX(texts), std::move(*executor));
+  auto executable = std::make_unique<GPUExecutable>(
+      std::move(texts), std::move(*executor), std::move(assembly));
   executable->assemblerLog = std::move(log);
   executable->assembler = std::move(assembler);
   return std::unique_ptr<Executable>(std::move(executable));

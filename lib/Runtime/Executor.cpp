@@ -6,8 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What is kept between calls: for each context its modules and kernels. They
-// are a list that only grows, so that a launch finds them without a lock.
+// What is kept between calls: for each context its modules and kernels.
+// Contexts are a list that only grows, and kernels are only added, so that a
+// launch finds them without a lock.
 //
 //===----------------------------------------------------------------------===//
 
@@ -24,10 +25,12 @@ using namespace flash::rt::cuda;
 namespace {
 
 struct ContextState {
+  explicit ContextState(const Program &program) : code(program) {}
+
   uint64_t id = 0;
   Context context = nullptr;
   LoadedProgram code;
-  const ContextState *next = nullptr;
+  ContextState *next = nullptr;
 };
 
 /// Workspace of a call whose caller gave none, ordered on the stream.
@@ -79,13 +82,17 @@ struct Executor::Impl {
   ~Impl();
 
   Result<const Driver *> getDriver();
-  Result<const ContextState *> stateOf(const ContextScope &scope);
-  const ContextState *find(uint64_t id) const {
-    const ContextState *state = contexts.load(std::memory_order_acquire);
+  Result<ContextState *> stateOf(const ContextScope &scope);
+  ContextState *find(uint64_t id) const {
+    ContextState *state = contexts.load(std::memory_order_acquire);
     while (state && state->id != id)
       state = state->next;
     return state;
   }
+  Status loadReady(LoadedProgram &code);
+  Status loadAll(LoadedProgram &code);
+  Status load(LoadedProgram &code, size_t module);
+  Status loadKernels(LoadedProgram &code, const BoundCall &call);
   Result<uint64_t> place(int64_t bytes, const Workspace *given,
                          StreamMemory &own);
   Status enqueue(const BoundStep &step, BoundCall &call,
@@ -93,12 +100,13 @@ struct Executor::Impl {
 
   CallPlan plan;
   const FlatProgram &flat;
+  std::shared_ptr<ImageSource> images;
   /// Told from other executors by this, also when they come to lie where this
   /// one was.
   const uint64_t number = nextNumber++;
   std::atomic<const Driver *> driver{nullptr};
   std::mutex loading;
-  std::atomic<const ContextState *> contexts{nullptr};
+  std::atomic<ContextState *> contexts{nullptr};
 
   static std::atomic<uint64_t> nextNumber;
 };
@@ -118,39 +126,96 @@ Result<const Driver *> Executor::Impl::getDriver() {
   return found;
 }
 
-Result<const ContextState *>
-Executor::Impl::stateOf(const ContextScope &scope) {
+Result<ContextState *> Executor::Impl::stateOf(const ContextScope &scope) {
   uint64_t id = scope.id();
-  if (const ContextState *state = find(id))
+  if (ContextState *state = find(id))
     return state;
   // Held while loading: others that need the same modules wait for them.
   std::lock_guard<std::mutex> lock(loading);
-  if (const ContextState *state = find(id))
+  if (ContextState *state = find(id))
     return state;
-  Result<LoadedProgram> code =
-      LoadedProgram::load(*driver.load(), flat.program);
-  if (code.failed())
-    return code.status();
-  auto *state = new ContextState;
+  auto state = std::make_unique<ContextState>(flat.program);
   state->id = id;
   state->context = scope.context();
-  state->code = std::move(*code);
+  if (Status status = loadReady(state->code); status.failed())
+    return status;
   state->next = contexts.load(std::memory_order_relaxed);
-  contexts.store(state, std::memory_order_release);
-  return static_cast<const ContextState *>(state);
+  contexts.store(state.get(), std::memory_order_release);
+  return state.release();
+}
+
+//===----------------------------------------------------------------------===//
+// Code
+//===----------------------------------------------------------------------===//
+
+/// Loads what need not be waited for. An image that could not be made is an
+/// error of the calls that launch its kernels.
+Status Executor::Impl::loadReady(LoadedProgram &code) {
+  const std::vector<ModuleImage> &modules = flat.program.modules;
+  for (size_t module = 0; module < modules.size(); ++module) {
+    if (images && !images->isReady(module))
+      continue;
+    Result<std::string> made =
+        images ? images->get(module) : modules[module].image;
+    if (made.failed())
+      continue;
+    if (Status status = code.load(*driver.load(), module, *made);
+        status.failed())
+      return status;
+  }
+  return Status::success();
+}
+
+Status Executor::Impl::loadAll(LoadedProgram &code) {
+  for (size_t module = 0; module < flat.program.modules.size(); ++module) {
+    {
+      std::lock_guard<std::mutex> lock(loading);
+      if (code.has(module))
+        continue;
+    }
+    if (Status status = load(code, module); status.failed())
+      return status;
+  }
+  return Status::success();
+}
+
+/// Waits for a module that no call of this context has launched.
+Status Executor::Impl::load(LoadedProgram &code, size_t module) {
+  // Before the lock: who waits for this image holds up nobody who needs
+  // another.
+  Result<std::string> image =
+      images ? images->get(module) : flat.program.modules[module].image;
+  if (image.failed())
+    return image.status();
+  std::lock_guard<std::mutex> lock(loading);
+  if (code.has(module))
+    return Status::success();
+  return code.load(*driver.load(), module, *image);
+}
+
+Status Executor::Impl::loadKernels(LoadedProgram &code, const BoundCall &call) {
+  for (const BoundStep &bound : call) {
+    const auto *launch = std::get_if<FlatLaunch>(&flat.steps[bound.step]);
+    if (!launch || code.getKernel(launch->step))
+      continue;
+    int module = std::get_if<Launch>(&flat.program.steps[launch->step])->module;
+    if (Status status = load(code, static_cast<size_t>(module));
+        status.failed())
+      return status;
+  }
+  return Status::success();
 }
 
 Executor::Impl::~Impl() {
-  const ContextState *next = contexts.load();
+  ContextState *next = contexts.load();
   while (next) {
-    auto *state = const_cast<ContextState *>(next);
+    ContextState *state = next;
     next = state->next;
     // With the context gone, so are its modules.
     Result<ContextScope> scope =
         ContextScope::enter(*driver.load(), state->context);
     if (scope.failed() || scope->id() != state->id)
-      for (LoadedModule &module : state->code.modules)
-        module.release();
+      state->code.release();
     delete state;
   }
 }
@@ -190,7 +255,7 @@ Status Executor::Impl::enqueue(const BoundStep &bound, BoundCall &call,
   if (const auto *launch = std::get_if<FlatLaunch>(&flat.steps[bound.step]))
     return launchKernel(
         cuda, std::get_if<Launch>(&program.steps[launch->step])->kernel,
-        state.code.kernels[launch->step], bound.geometry, stream,
+        state.code.getKernel(launch->step), bound.geometry, stream,
         call.paramsOf(*launch));
   const FlatFill &fill = *std::get_if<FlatFill>(&flat.steps[bound.step]);
   Code code = cuda.memsetD8Async(
@@ -213,13 +278,15 @@ Executor::Executor(Executor &&) = default;
 Executor &Executor::operator=(Executor &&) = default;
 Executor::~Executor() = default;
 
-Result<Executor> Executor::create(Program program, const Driver *driver) {
+Result<Executor> Executor::create(Program program, const Driver *driver,
+                                  std::shared_ptr<ImageSource> images) {
   Result<CallPlan> plan = CallPlan::create(std::move(program));
   if (plan.failed())
     return plan.status();
   const FlatProgram &flat = *plan->flat;
   auto impl = std::make_unique<Impl>(std::move(*plan), flat);
   impl->driver = driver;
+  impl->images = std::move(images);
   return Executor(std::move(impl));
 }
 
@@ -232,7 +299,10 @@ Status Executor::prepare() {
   Result<ContextScope> scope = ContextScope::enter(**driver);
   if (scope.failed())
     return scope.status();
-  return impl->stateOf(*scope).status();
+  Result<ContextState *> state = impl->stateOf(*scope);
+  if (state.failed())
+    return state.status();
+  return impl->loadAll((*state)->code);
 }
 
 Status Executor::launch(const CallArgument *arguments,
@@ -254,7 +324,7 @@ Status Executor::launch(const CallArgument *arguments,
   Result<ContextScope> scope = ContextScope::enter(**driver, stream);
   if (scope.failed())
     return scope.status();
-  Result<const ContextState *> state = impl->stateOf(*scope);
+  Result<ContextState *> state = impl->stateOf(*scope);
   if (state.failed())
     return state.status();
   StreamMemory own(**driver, stream);
@@ -263,6 +333,9 @@ Status Executor::launch(const CallArgument *arguments,
     return memory.status();
   BoundCall call(flat);
   status = call.bind(arguments, frame, **driver, *memory, impl->number);
+  if (status.failed())
+    return status;
+  status = impl->loadKernels((*state)->code, call);
   if (status.failed())
     return status;
   for (const BoundStep &step : call) {
@@ -291,7 +364,7 @@ Result<std::vector<KernelAttributes>> Executor::kernelAttributes() {
   Result<ContextScope> scope = ContextScope::enter(driver);
   if (scope.failed())
     return scope.status();
-  Result<const ContextState *> state = impl->stateOf(*scope);
+  Result<ContextState *> state = impl->stateOf(*scope);
   if (state.failed())
     return state.status();
   std::vector<KernelAttributes> all;
@@ -300,7 +373,7 @@ Result<std::vector<KernelAttributes>> Executor::kernelAttributes() {
     if (!launch)
       continue;
     Result<KernelAttributes> one = cuda::kernelAttributes(
-        driver, launch->kernel, (*state)->code.kernels[i]);
+        driver, launch->kernel, (*state)->code.getKernel(i));
     if (one.failed())
       return one.status();
     all.push_back(*one);

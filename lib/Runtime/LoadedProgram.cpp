@@ -81,31 +81,53 @@ static Result<Function> loadKernel(const Driver &driver,
   return function;
 }
 
-Result<LoadedProgram> LoadedProgram::load(const Driver &driver,
-                                          const Program &program) {
-  LoadedProgram loaded;
-  for (const ModuleImage &image : program.modules) {
-    Result<LoadedModule> module =
-        LoadedModule::load(driver, image.name, image.image);
-    if (module.failed()) {
-      // The usual reason: code of one target on a device of another.
-      if (image.target.empty())
-        return module.status();
-      return Status::error(module.message() + " [code for " + image.target +
-                           "]");
-    }
-    loaded.modules.push_back(std::move(*module));
+LoadedProgram::LoadedProgram(const Program &program)
+    : program(program), modules(program.modules.size()),
+      kernels(new std::atomic<Function>[program.steps.size()]()) {}
+
+/// Kernels of the launches that are of this module; null of other steps.
+static Result<std::vector<Function>> findKernels(const Driver &driver,
+                                                 const Program &program,
+                                                 size_t number,
+                                                 const LoadedModule &module) {
+  std::vector<Function> found(program.steps.size());
+  for (size_t step = 0; step < found.size(); ++step) {
+    const auto *launch = std::get_if<Launch>(&program.steps[step]);
+    if (!launch || static_cast<size_t>(launch->module) != number)
+      continue;
+    Result<Function> kernel = loadKernel(driver, module, *launch);
+    if (kernel.failed())
+      return kernel.status();
+    found[step] = *kernel;
   }
-  for (const Step &step : program.steps) {
-    Function function = nullptr;
-    if (auto *launch = std::get_if<Launch>(&step)) {
-      Result<Function> kernel = loadKernel(
-          driver, loaded.modules[static_cast<size_t>(launch->module)], *launch);
-      if (kernel.failed())
-        return kernel.status();
-      function = *kernel;
-    }
-    loaded.kernels.push_back(function);
+  return found;
+}
+
+Status LoadedProgram::load(const Driver &driver, size_t number,
+                           const std::string &image) {
+  const ModuleImage &described = program.modules[number];
+  Result<LoadedModule> module =
+      LoadedModule::load(driver, described.name, image);
+  if (module.failed()) {
+    // The usual reason: code of one target on a device of another.
+    if (described.target.empty())
+      return module.status();
+    return Status::error(module.message() + " [code for " + described.target +
+                         "]");
   }
-  return loaded;
+  Result<std::vector<Function>> found =
+      findKernels(driver, program, number, *module);
+  if (found.failed())
+    return found.status();
+  modules[number].emplace(std::move(*module));
+  for (size_t step = 0; step < found->size(); ++step)
+    if ((*found)[step])
+      kernels[step].store((*found)[step], std::memory_order_release);
+  return Status::success();
+}
+
+void LoadedProgram::release() {
+  for (std::optional<LoadedModule> &module : modules)
+    if (module)
+      module->release();
 }

@@ -1,5 +1,6 @@
-// Modules and kernels of a program, loaded in one context. Private to the
-// runtime.
+// Modules and kernels of a program in one context. Each module is loaded by
+// itself: one may be launched while another is still being assembled. Private
+// to the runtime.
 //
 //===----------------------------------------------------------------------===//
 
@@ -9,18 +10,37 @@
 #include "flash/Runtime/Cuda.h"
 #include "flash/Runtime/Plan.h"
 
+#include <atomic>
+#include <memory>
+#include <optional>
 #include <vector>
 
 namespace flash::rt {
 
-struct LoadedProgram {
-  /// Loads every module in the current context, and finds every kernel.
-  static Result<LoadedProgram> load(const cuda::Driver &driver,
-                                    const Program &program);
+class LoadedProgram {
+public:
+  explicit LoadedProgram(const Program &program);
 
-  std::vector<cuda::LoadedModule> modules;
-  /// One for each step; null for those that are no launch.
-  std::vector<cuda::Function> kernels;
+  bool has(size_t module) const { return modules[module].has_value(); }
+  /// Loads a module in the current context, and finds its kernels. One thread
+  /// at a time.
+  Status load(const cuda::Driver &driver, size_t module,
+              const std::string &image);
+
+  /// The kernel of a step; null while its module is not loaded. Any thread may
+  /// ask.
+  cuda::Function getKernel(size_t step) const {
+    return kernels[step].load(std::memory_order_acquire);
+  }
+
+  /// Gives up the modules without unloading them (their context is gone).
+  void release();
+
+private:
+  const Program &program;
+  std::vector<std::optional<cuda::LoadedModule>> modules;
+  /// One for each step.
+  std::unique_ptr<std::atomic<cuda::Function>[]> kernels;
 };
 
 } // namespace flash::rt

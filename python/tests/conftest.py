@@ -18,12 +18,12 @@ def own_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def null_driver(tmp_path_factory):
-    """A folder with a CUDA driver that does nothing, for LD_LIBRARY_PATH."""
+def null_cuda(tmp_path_factory):
+    """A folder with a libcuda.so.1 of a device that does nothing: a process that has it in LD_LIBRARY_PATH launches on that."""
     compiler = next((c for c in ("clang-22", "cc", "gcc") if subprocess.run(["which", c], capture_output=True).returncode == 0), None)
     if compiler is None:
         pytest.skip("no C compiler for the driver that does nothing")
-    folder = tmp_path_factory.mktemp("driver")
+    folder = tmp_path_factory.mktemp("null_cuda")
     source = os.path.join(os.path.dirname(__file__), "null_cuda.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", folder / "libcuda.so.1", source], check=True)
     return str(folder)

@@ -80,35 +80,8 @@ def test_plans_are_bounded(inputs, monkeypatch):
 
 # A CUDA driver that does nothing: what is left of a call is what the host does.
 CUPY = """
-class Data:
-    def __init__(self, pointer): self.ptr = pointer
+from null_arrays import ndarray
 
-class Device:
-    id = 0
-
-class ndarray:
-    # As much of CuPy's as is read, in slots: its own are in C.
-    __slots__ = ("shape", "strides", "dtype", "data", "device", "itemsize")
-
-    def __init__(self, shape, dtype):
-        self.shape, self.dtype, self.data, self.device, self.itemsize = shape, dtype, Data(1 << 20), Device, 2
-        strides, step = [], 2
-        for n in reversed(shape):
-            strides.append(step)
-            step *= n
-        self.strides = tuple(reversed(strides))
-
-class cupy:
-    @staticmethod
-    def empty(shape, dtype):
-        return ndarray(shape, dtype)
-
-    class cuda:
-        class get_current_stream:
-            ptr = 0
-
-ndarray.__module__ = "cupy"
-sys.modules["cupy"] = cupy
 q, k, v = (ndarray((1, 16, 128, 64), np.dtype("float16")) for _ in range(3))
 """
 
@@ -150,11 +123,12 @@ print(f"{whole:.2f} {best(lambda: _plan._library.raw_launch(plan.handle, slot.fi
 
 
 @pytest.mark.parametrize("library", ["cupy", "torch"])
-def test_host_time_of_a_cached_call(null_driver, library):
+def test_host_time_of_a_cached_call(tmp_path, null_cuda, library):
     """The host's share of a GPU call, against a driver that does nothing: printed, and held to a limit that a busy machine meets."""
     if library == "torch" and importlib.util.find_spec("torch") is None:
         pytest.skip("no PyTorch")
-    environment = {**os.environ, "LD_LIBRARY_PATH": null_driver, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, "LD_LIBRARY_PATH": null_cuda, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path]),
+                   "FLASH_CACHE_DIR": str(tmp_path / "cache")}
     program = HOST.replace("ARRAYS", {"cupy": CUPY, "torch": TORCH}[library])
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -33,5 +33,5 @@ def test_on_the_host(library, check):
 
 
 @pytest.mark.parametrize("check", [name for name in CHECKS if "device" in name])
-def test_on_a_device_that_does_nothing(null_driver, check):
-    run("stand-in", check, LD_LIBRARY_PATH=null_driver)
+def test_on_a_device_that_does_nothing(null_cuda, check):
+    run("stand-in", check, LD_LIBRARY_PATH=null_cuda)

@@ -12,6 +12,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "flash/InitAll.h"
+#include "flash/Target/AssemblePTX.h"
 #include "flash/Target/BuildProgram.h"
 #include "flash/Target/EmitPTX.h"
 
@@ -30,21 +31,21 @@ static llvm::cl::opt<std::string>
                 llvm::cl::init(""));
 
 /// The code of the kernels, not assembled.
-static FailureOr<flash::CompiledKernels> compile(Operation *op) {
+static FailureOr<std::vector<flash::KernelText>> compile(Operation *op) {
   auto module = dyn_cast<ModuleOp>(op);
   if (!module)
     return op->emitError("expected a builtin.module");
   if (module.getOps<gpu::GPUModuleOp>().empty())
     return op->emitError("expected a gpu.module at L4, but found none");
-  return flash::compileKernels(module, targetOption, /*assembleFor=*/"");
+  return flash::emitKernels(module, targetOption);
 }
 
 static FailureOr<std::string> modulePTX(Operation *op) {
-  FailureOr<flash::CompiledKernels> kernels = compile(op);
+  FailureOr<std::vector<flash::KernelText>> kernels = compile(op);
   if (failed(kernels))
     return failure();
   std::vector<std::string> texts;
-  for (flash::KernelCode &code : kernels->modules)
+  for (flash::KernelText &code : *kernels)
     texts.push_back(std::move(code.ptx));
   return flash::joinPTX(texts);
 }
@@ -58,10 +59,10 @@ static LogicalResult translateToPTX(Operation *op, raw_ostream &os) {
 }
 
 static LogicalResult translateToLLVM(Operation *op, raw_ostream &os) {
-  FailureOr<flash::CompiledKernels> kernels = compile(op);
+  FailureOr<std::vector<flash::KernelText>> kernels = compile(op);
   if (failed(kernels))
     return failure();
-  for (const flash::KernelCode &code : kernels->modules) {
+  for (const flash::KernelText &code : *kernels) {
     FailureOr<std::string> text = flash::printBitcode(code.bitcode);
     if (failed(text))
       return op->emitError("the LLVM IR cannot be read back");
@@ -74,12 +75,11 @@ static LogicalResult translateToCubin(Operation *op, raw_ostream &os) {
   FailureOr<std::string> ptx = modulePTX(op);
   if (failed(ptx))
     return failure();
-  std::string log, error;
-  FailureOr<std::string> cubin =
-      flash::assemblePTX(*ptx, targetOption, log, error);
-  if (failed(cubin))
-    return op->emitError() << error;
-  os << *cubin;
+  flash::AssembledPTX made;
+  if (flash::rt::Status status = flash::assemblePTX(*ptx, targetOption, made);
+      status.failed())
+    return op->emitError() << status.message();
+  os << made.cubin;
   return success();
 }
 

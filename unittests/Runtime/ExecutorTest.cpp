@@ -15,6 +15,7 @@
 #include "FakeDriver.h"
 #include "TestProgram.h"
 
+#include <future>
 #include <gtest/gtest.h>
 
 using namespace flash::rt;
@@ -545,6 +546,121 @@ TEST_F(ExecutorTest, AFailedLoadIsTriedAgain) {
   EXPECT_EQ(fake.liveModules, 0);
   fake.fail.clear();
   EXPECT_TRUE(executor.prepare().ok());
+}
+
+//===----------------------------------------------------------------------===//
+// Images that come later
+//===----------------------------------------------------------------------===//
+
+/// Kernels for short and for long queries, as schedules up to a length give
+/// them: one of the two grids is empty.
+Program twoLengths() {
+  Program program = testProgram();
+  program.modules.push_back({"long", "sm_90a", ".version 8.0"});
+  Launch launch = std::get<Launch>(program.steps[1]);
+  Expr queries = Expr::dim(0, 2);
+  Expr isLong = Expr::min(Expr::max(queries - 1000, 0), 1);
+  std::get<Launch>(program.steps[1]).grid[0] = Expr(1) - isLong;
+  launch.grid[0] = isLong;
+  launch.kernel = "long_kernel";
+  launch.module = 1;
+  program.steps.push_back(launch);
+  return program;
+}
+
+/// Images that are there when the test gives them.
+class LateImages : public ImageSource {
+public:
+  bool isReady(size_t module) override {
+    return futures[module].wait_for(std::chrono::seconds(0)) ==
+           std::future_status::ready;
+  }
+  Result<std::string> get(size_t module) override {
+    asked[module].set_value();
+    return futures[module].get();
+  }
+
+  std::promise<Result<std::string>> promises[2];
+  /// Set when someone waits for a module, or takes it.
+  std::promise<void> asked[2];
+
+private:
+  std::shared_future<Result<std::string>> futures[2] = {
+      promises[0].get_future().share(), promises[1].get_future().share()};
+};
+
+class LateImagesTest : public ExecutorTest {
+protected:
+  void SetUp() override {
+    ExecutorTest::SetUp();
+    Result<Executor> made = Executor::create(twoLengths(), &fake.table, images);
+    ASSERT_TRUE(made.ok()) << made.message();
+    executor.emplace(std::move(*made));
+  }
+  Status launch(int64_t queries) {
+    return executor->launch(arguments(1, queries, 64), results(1, queries));
+  }
+  void give(size_t module) {
+    images->promises[module].set_value("image " + std::to_string(module));
+  }
+  std::string last() const { return fake.launches.back().kernel; }
+
+  std::shared_ptr<LateImages> images = std::make_shared<LateImages>();
+  std::optional<Executor> executor;
+};
+
+TEST_F(LateImagesTest, ALaunchWaitsForItsOwnKernel) {
+  give(0);
+  ASSERT_TRUE(launch(500).ok());
+  EXPECT_EQ(last(), "flash_kernel");
+  EXPECT_EQ(fake.images, (std::vector<std::string>{"image 0"}));
+
+  std::future<Status> longer =
+      std::async(std::launch::async, [&] { return launch(2000); });
+  images->asked[1].get_future().wait();
+  // Nor does who waits for one hold up others.
+  ASSERT_TRUE(launch(600).ok());
+  EXPECT_EQ(longer.wait_for(std::chrono::seconds(0)),
+            std::future_status::timeout);
+  give(1);
+  Status status = longer.get();
+  ASSERT_TRUE(status.ok()) << status.message();
+  EXPECT_EQ(last(), "long_kernel");
+  EXPECT_EQ(fake.images, (std::vector<std::string>{"image 0", "image 1"}));
+  EXPECT_EQ(fake.liveModules, 2);
+}
+
+TEST_F(LateImagesTest, WhatIsThereIsLoadedWithTheFirst) {
+  give(0);
+  give(1);
+  ASSERT_TRUE(launch(500).ok());
+  EXPECT_EQ(fake.liveModules, 2);
+  // Each was asked for once: a second time the promises would object.
+  ASSERT_TRUE(launch(2000).ok());
+  ASSERT_TRUE(launch(500).ok());
+}
+
+TEST_F(LateImagesTest, PrepareWaitsForAll) {
+  give(0);
+  std::future<Status> prepared =
+      std::async(std::launch::async, [&] { return executor->prepare(); });
+  images->asked[1].get_future().wait();
+  EXPECT_EQ(prepared.wait_for(std::chrono::seconds(0)),
+            std::future_status::timeout);
+  give(1);
+  EXPECT_TRUE(prepared.get().ok());
+  EXPECT_EQ(fake.liveModules, 2);
+}
+
+TEST_F(LateImagesTest, AnErrorIsThatOfItsLaunches) {
+  give(0);
+  images->promises[1].set_value(Status::error("the assembler is out of sorts"));
+  ASSERT_TRUE(launch(500).ok());
+  size_t launched = fake.launches.size();
+  images->asked[1] = {};
+  EXPECT_EQ(launch(2000).message(), "the assembler is out of sorts");
+  EXPECT_EQ(fake.launches.size(), launched);
+  EXPECT_TRUE(fake.allocations.empty());
 }
 
 TEST_F(ExecutorTest, KernelAttributes) {

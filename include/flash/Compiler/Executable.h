@@ -31,13 +31,15 @@ class PassManager;
 
 namespace flash {
 
+class KernelAssembly;
+
 /// Who watches a compilation and has a say in its pass managers: the options of
 /// a tool that print IR or measure time
 /// (lib/Tools/Drivers/PassManagerOptions.h).
 class CompileObserver {
 public:
   virtual ~CompileObserver() = default;
-  /// Around each stage: `call`, `L0` to `L4`, `kernels` or `LLVM`.
+  /// Around each stage: `call`, `L0` to `L4`, `PTX`, `ptxas` or `LLVM`.
   virtual void beginStage(llvm::StringRef stage) {}
   virtual void endStage() {}
   /// Called before the manager of a stage runs, with all its passes.
@@ -65,6 +67,9 @@ struct CompileOptions {
   /// Assemble PTX, if there is an assembler. Not needed by who only wants its
   /// text.
   bool assemble = true;
+  /// Give the function back while ptxas is still at work: a launch waits for
+  /// its own kernels, and has the errors of their assembling.
+  bool deferAssembly = false;
   /// LLVM's level, from 0 to 3, for the CPU.
   unsigned optLevel = 3;
   /// Called after each level, with verified IR.
@@ -104,8 +109,8 @@ public:
   /// Whether pointers are to device memory.
   virtual bool onDevice() const = 0;
 
-  /// Loads code into the current context, so that the first launch is as fast
-  /// as others.
+  /// Waits for all code and loads it into the current context, so that the
+  /// first launch is as fast as others.
   virtual rt::Status prepare() { return rt::Status::success(); }
 
   /// What must hold of a call, and the sizes of its results.
@@ -126,8 +131,22 @@ public:
   /// does not have.
   virtual rt::Result<std::string> emit(llvm::StringRef kind) = 0;
 
-  /// What the cache keeps of it; nothing for what cannot be kept.
-  virtual std::optional<std::string> save() { return std::nullopt; }
+  /// Kernels that are still being assembled (CompileOptions::deferAssembly);
+  /// null where all was there from the start.
+  virtual std::shared_ptr<KernelAssembly> getAssembly() const {
+    return nullptr;
+  }
+  /// Waits for them; the first error. `stages` and `assemblerLog` are whole
+  /// then.
+  virtual rt::Status finish() { return rt::Status::success(); }
+
+  /// Gives what the cache keeps of it, nothing for what cannot be kept. It
+  /// needs the executable no more, and is called when all kernels are
+  /// assembled.
+  using SaveFunction = std::function<std::optional<std::string>()>;
+  virtual SaveFunction getSave() {
+    return [] { return std::nullopt; };
+  }
 
   /// What all launches since the last call moved, of a program compiled with
   /// `countIO`; no launch may be under way.

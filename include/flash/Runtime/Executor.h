@@ -8,12 +8,14 @@
 //
 // Runs a Program on device pointers: checks the call, then fills and launches
 // on the caller's stream, in the caller's context. Modules are loaded once for
-// each context. Everything is evaluated before the first launch, so that a call
-// which fails a check has launched nothing. Thread-safe: launches share no
-// lock, and nothing of a call outlives it.
+// each context: those that are there when the context is first used, others
+// when a call first launches one of their kernels. Everything is evaluated and
+// loaded before the first launch, so that a call which fails a check has
+// launched nothing. Thread-safe: launches share no lock once their code is
+// loaded, and nothing of a call outlives it.
 //
 // Temporaries lie in a workspace, which the caller gives; without one a launch
-// allocates it in the order of the stream, and gives it back behind the last
+// allocates it in the order of the stream, and gives it back after the last
 // kernel. Either way a captured graph holds what its kernels use.
 //
 //===----------------------------------------------------------------------===//
@@ -36,12 +38,26 @@ struct Workspace {
   size_t bytes = 0;
 };
 
+/// Images that are still being made when their program can be launched already.
+/// They are loaded in the place of those that the program has. Called by
+/// several threads at once.
+class ImageSource {
+public:
+  virtual ~ImageSource() = default;
+  /// Whether `get` returns at once.
+  virtual bool isReady(size_t module) = 0;
+  /// Waits for the image of a module; an error where it could not be made.
+  virtual Result<std::string> get(size_t module) = 0;
+};
+
 class Executor {
 public:
   /// Verifies the program. Needs no GPU: `driver`, or this machine's when null,
-  /// is first used by prepare or launch.
+  /// is first used by prepare or launch. With `images` a launch waits for those
+  /// of its own kernels.
   static Result<Executor> create(Program program,
-                                 const cuda::Driver *driver = nullptr);
+                                 const cuda::Driver *driver = nullptr,
+                                 std::shared_ptr<ImageSource> images = nullptr);
   Executor(Executor &&);
   Executor &operator=(Executor &&);
   ~Executor();
@@ -49,8 +65,8 @@ public:
   const CallPlan &plan() const;
   const Program &program() const { return plan().program(); }
 
-  /// Loads the modules in the current context, so that the first launch is not
-  /// slower than others.
+  /// Waits for every module and loads it in the current context, so that the
+  /// first launch is not slower than others.
   Status prepare();
 
   /// Enqueues the steps on `stream`.

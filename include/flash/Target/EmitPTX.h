@@ -1,4 +1,4 @@
-//===- EmitPTX.h - From kernels at L4 to PTX and cubins ---------*- C++ -*-===//
+//===- EmitPTX.h - From kernels at L4 to PTX --------------------*- C++ -*-===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -30,49 +30,15 @@ llvm::FailureOr<std::string> printBitcode(llvm::StringRef bitcode);
 std::string joinPTX(llvm::ArrayRef<std::string> texts);
 
 /// What one gpu.module at L4 becomes.
-struct KernelCode {
+struct KernelText {
   std::string bitcode; ///< the optimised LLVM IR
   std::string ptx;
-  std::string cubin; ///< empty where it is not assembled
-  std::string log;   ///< what the assembler says
 };
 
-struct CompiledKernels {
-  std::vector<KernelCode> modules; ///< in the order of the gpu.modules
-  /// The time for all, as the two steps of each share it.
-  double emitMilliseconds = 0, assembleMilliseconds = 0;
-};
-
-/// PTX of each gpu.module of `host`, and a cubin for `assembleFor` unless it is
-/// empty or there is no assembler for one of them; side by side where the
+/// The texts of each gpu.module of `host`, in order; side by side where the
 /// context has threads. Errors are reported at the modules.
-llvm::FailureOr<CompiledKernels> compileKernels(mlir::ModuleOp host,
-                                                llvm::StringRef target,
-                                                llvm::StringRef assembleFor);
-
-/// Assembles PTX with ptxas: $FLASH_PTXAS, else one on the PATH, else
-/// /usr/local/cuda/bin/ptxas, else the one that `setToolPath` named. Where
-/// there is none (or FLASH_PTXAS is empty), with nvJitLink: $FLASH_NVJITLINK,
-/// else the one that this process has loaded, that `setToolPath` named, or that
-/// the loader finds. `log` receives what it says (with -v: registers, spills,
-/// shared memory). On failure `error` says what went wrong; wgmma that the
-/// assembler had to serialise is a failure.
-llvm::FailureOr<std::string> assemblePTX(llvm::StringRef ptx,
-                                         llvm::StringRef target,
-                                         std::string &log, std::string &error);
-
-/// The path of the ptxas or libnvJitLink.so that assemblePTX uses; empty if
-/// there is neither.
-std::string findAssembler();
-/// `ptxas PATH`, `nvJitLink PATH`, or `driver` where assembly is left to that:
-/// where neither is found, and of kernels with wgmma or setmaxnreg where there
-/// is no ptxas (nvJitLink makes relocatable code, for which both are undone).
-std::string describeAssembler(llvm::StringRef ptx);
-/// Whether assemblePTX has an assembler for this.
-bool hasAssembler(llvm::StringRef ptx);
-/// Where a host has `ptxas` or `nvJitLink` (a wheel of Python's); false for
-/// other tools.
-bool setToolPath(llvm::StringRef tool, llvm::StringRef path);
+llvm::FailureOr<std::vector<KernelText>> emitKernels(mlir::ModuleOp host,
+                                                     llvm::StringRef target);
 
 /// Translations to LLVM IR that emitPTX needs.
 void registerEmitPTXInterfaces(mlir::DialectRegistry &registry);

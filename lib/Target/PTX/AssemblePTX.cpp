@@ -12,8 +12,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "flash/Target/AssemblePTX.h"
 #include "NvJitLink.h"
-#include "flash/Target/EmitPTX.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/FileSystem.h"
@@ -23,9 +23,13 @@
 #include "llvm/Support/Program.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <chrono>
+#include <csignal>
 #include <mutex>
+#include <thread>
 
 using namespace mlir;
+using flash::rt::Status;
 
 /// What hosts say of where tools are; under the mutex.
 static std::mutex toolMutex;
@@ -111,47 +115,83 @@ static StringRef findSerialization(StringRef log) {
 
 /// A kernel with wgmma that was serialised is right, and several times slower
 /// than it should be.
-static FailureOr<std::string> checkSerialization(FailureOr<std::string> cubin,
-                                                 StringRef assembler,
-                                                 StringRef log,
-                                                 std::string &error) {
-  if (failed(cubin))
-    return failure();
-  if (StringRef line = findSerialization(log); !line.empty()) {
-    error = (assembler + " serialised wgmma: " + line).str();
-    return failure();
-  }
-  return cubin;
+static Status checkSerialization(StringRef assembler, StringRef log) {
+  if (StringRef line = findSerialization(log); !line.empty())
+    return Status::error((assembler + " serialised wgmma: " + line).str());
+  return Status::success();
 }
 
-FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
-                                          std::string &log,
-                                          std::string &error) {
-  std::string ptxas = findPtxas();
-  if (ptxas.empty()) {
-    std::string library = findNvJitLink();
-    if (library.empty()) {
-      error =
-          "there is no ptxas: set FLASH_PTXAS, or put it on the PATH (it is "
-          "part of the CUDA toolkit); and no libnvJitLink.so in its place";
-      return failure();
-    }
-    if (!isForNvJitLink(ptx)) {
-      error = "this kernel has wgmma or setmaxnreg, which nvJitLink (" +
-              library +
-              ") takes the speed of: set FLASH_PTXAS, or leave it to "
-              "the driver";
-      return failure();
-    }
-    return checkSerialization(
-        flash::ptx::assembleWithNvJitLink(library, ptx, target, log, error),
-        "nvJitLink", log, error);
+static Status assembleWithNvJitLink(const std::string &library, StringRef ptx,
+                                    StringRef target,
+                                    flash::AssembledPTX &made) {
+  std::string error;
+  FailureOr<std::string> cubin =
+      flash::ptx::assembleWithNvJitLink(library, ptx, target, made.log, error);
+  if (failed(cubin))
+    return Status::error(error);
+  made.cubin = std::move(*cubin);
+  return checkSerialization("nvJitLink", made.log);
+}
+
+Status flash::assemblePTX(StringRef ptx, StringRef target, AssembledPTX &made) {
+  if (std::string ptxas = findPtxas(); !ptxas.empty())
+    return assembleWithPtxas(ptxas, ptx, target, made);
+  std::string library = findNvJitLink();
+  if (library.empty())
+    return Status::error(
+        "there is no ptxas: set FLASH_PTXAS, or put it on the PATH (it is "
+        "part of the CUDA toolkit); and no libnvJitLink.so in its place");
+  if (!isForNvJitLink(ptx))
+    return Status::error(
+        "this kernel has wgmma or setmaxnreg, which nvJitLink (" + library +
+        ") takes the speed of: set FLASH_PTXAS, or leave it to the driver");
+  return assembleWithNvJitLink(library, ptx, target, made);
+}
+
+static Status writeFile(const std::string &path, StringRef text) {
+  std::error_code code;
+  llvm::raw_fd_ostream os(path, code);
+  if (!code)
+    os << text;
+  os.close();
+  if (!code && !os.has_error())
+    return Status::success();
+  os.clear_error();
+  return Status::error("cannot write " + path);
+}
+
+/// Runs a program to its end, for at most five minutes; its exit code. LLVM's
+/// own limit is an alarm, of which a process has one: the caller's, and not
+/// that of a thread that assembles beside it.
+static int runProgram(const std::string &path, ArrayRef<StringRef> arguments,
+                      ArrayRef<std::optional<StringRef>> redirects,
+                      std::string &problem) {
+  bool failed = false;
+  llvm::sys::ProcessInfo process =
+      llvm::sys::ExecuteNoWait(path, arguments, std::nullopt, redirects,
+                               /*MemoryLimit=*/0, &problem, &failed);
+  if (failed)
+    return -1;
+  auto end = std::chrono::steady_clock::now() + std::chrono::minutes(5);
+  while (std::chrono::steady_clock::now() < end) {
+    llvm::sys::ProcessInfo ended =
+        llvm::sys::Wait(process, /*SecondsToWait=*/0, &problem,
+                        /*ProcStat=*/nullptr, /*Polling=*/true);
+    if (ended.Pid != 0)
+      return ended.ReturnCode;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
+  kill(process.Pid, SIGKILL);
+  llvm::sys::Wait(process, std::nullopt);
+  problem = "it takes more than five minutes";
+  return -1;
+}
+
+Status flash::assembleWithPtxas(StringRef ptxas, StringRef ptx,
+                                StringRef target, AssembledPTX &made) {
   llvm::SmallString<128> directory;
-  if (llvm::sys::fs::createUniqueDirectory("flash", directory)) {
-    error = "cannot make a temporary directory";
-    return failure();
-  }
+  if (llvm::sys::fs::createUniqueDirectory("flash", directory))
+    return Status::error("cannot make a temporary directory");
   std::string base = directory.str().str();
   std::string input = base + "/kernel.ptx", output = base + "/kernel.cubin",
               messages = base + "/log";
@@ -160,18 +200,8 @@ FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
     [[maybe_unused]] std::error_code left =
         llvm::sys::fs::remove_directories(base);
   });
-  {
-    std::error_code code;
-    llvm::raw_fd_ostream os(input, code);
-    if (!code)
-      os << ptx;
-    os.close();
-    if (code || os.has_error()) {
-      os.clear_error();
-      error = "cannot write " + input;
-      return failure();
-    }
-  }
+  if (Status status = writeFile(input, ptx); status.failed())
+    return status;
   std::string arch = "-arch=" + target.str();
   std::optional<StringRef> redirects[] = {StringRef(""), StringRef(messages),
                                           StringRef(messages)};
@@ -183,21 +213,18 @@ FailureOr<std::string> flash::assemblePTX(StringRef ptx, StringRef target,
     if (flash::ptx::hasLineInfo(ptx))
       arguments.push_back("-lineinfo");
     arguments.append({"-o", output, input});
-    int code = llvm::sys::ExecuteAndWait(ptxas, arguments, std::nullopt,
-                                         redirects, /*SecondsToWait=*/300,
-                                         /*MemoryLimit=*/0, &problem);
-    log = readFile(messages);
+    int code = runProgram(ptxas.str(), arguments, redirects, problem);
+    made.log = readFile(messages);
     return code;
   };
   // Kernels for several lengths are assembled side by side, to the same code.
   bool several = ptx.count(".entry") > 1;
   int code = assemble(several);
-  if (several && code != 0 && StringRef(log).contains("Unknown option"))
+  if (several && code != 0 && StringRef(made.log).contains("Unknown option"))
     code = assemble(/*concurrently=*/false);
-  if (code != 0) {
-    error =
-        "ptxas (" + ptxas + ") failed: " + (problem.empty() ? log : problem);
-    return failure();
-  }
-  return checkSerialization(readFile(output), "ptxas", log, error);
+  if (code != 0)
+    return Status::error("ptxas (" + ptxas.str() +
+                         ") failed: " + (problem.empty() ? made.log : problem));
+  made.cubin = readFile(output);
+  return checkSerialization("ptxas", made.log);
 }

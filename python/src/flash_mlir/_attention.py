@@ -54,7 +54,7 @@ def attention(q: Any, k: Any, v: Any, *, causal: bool = False, window: tuple[int
         q: batch x heads x Sq x dqk (layout "bhsd"), f32, f16 or bf16 (f64 on the CPU).
         k: batch x key heads x Sk x dqk, of q's type. Key heads divide heads: query head h reads key head h / (heads / key heads).
         v: batch x key heads x Sk x dv.
-        causal: hide keys behind the query. Query i stands at position i + Sk - Sq: the last query sees the last key.
+        causal: hide keys after the query. Query i stands at position i + Sk - Sq: the last query sees the last key.
         window: (left, right): a query at p sees the keys from p - left to p + right; None or -1: no bound.
         scale: factor of the scores, by default 1 / sqrt(dqk). Part of the program: another one compiles anew.
         softcap: c: scores become c tanh(s / c).

@@ -111,7 +111,7 @@ class Function:
         return size.value
 
     def prepare(self) -> None:
-        """Loads the code, so that the first launch is as fast as others."""
+        """Waits for all kernels and loads them, so that the first launch is as fast as others."""
         self._check(self._library.flashFunctionPrepare(self._handle))
 
     def launch(self, arguments: Sequence[Any], results: Sequence[Any], stream: int = 0, workspace: Any = None) -> None:
@@ -154,7 +154,7 @@ class Function:
         return self._text(self._library.flashFunctionGetCode(self._handle, kind.encode(), ctypes.byref(size)), size)
 
     def report(self) -> dict[str, Any]:
-        """Target, schedules and where they came from, remarks, assembler, milliseconds of each stage."""
+        """Target, schedules and where they came from, remarks, assembler, milliseconds of each stage; waits for the last."""
         return json.loads(self.code("report"))
 
     def io_report(self, arguments: Sequence[Any], form: str = "text") -> str:

@@ -23,6 +23,45 @@
 
 namespace flash {
 
+/// Values of one batch or sequence.
+struct BatchRows {
+  mlir::Value batch;
+  /// How many queries and keys there are, in which batch of the operands and
+  /// from which row on they lie, and which positions the first ones have.
+  mlir::Value numQueries, numKeys, qOffset, kvOffset, keyPosition, rowBatch,
+      queryRow, keyRow;
+  /// Of ragged sequences: the place of this one, from 1 on, among the bounds;
+  /// and whether it is one, and not what lies before the first or after the
+  /// last.
+  mlir::Value place, isSequence;
+  /// How many keys before the slice the batch has; null if it is not sliced.
+  mlir::Value keysBefore;
+};
+
+/// Values of one block of queries.
+struct QueryBlock : BatchRows {
+  explicit QueryBlock(const BatchRows &here) : BatchRows(here) {}
+
+  /// Of several heads, queryHead is the first.
+  mlir::Value keyHead, queryHead;
+  /// The first one's position, how many there are, and how many are read.
+  mlir::Value qPosition, existingQueries, readQueries;
+  /// Of its heads; null if there is none, or if each row has its own.
+  mlir::Value keyScale, sink;
+};
+
+/// What decides inside of steps: the attention's mask, or what a list of blocks
+/// leaves of it (null: all is visible).
+struct StepMask {
+  MaskAttrInterface attr;
+  llvm::SmallVector<mlir::Value> operands;
+  /// Of the block's queries, and of the step's keys, where the mask has data to
+  /// sum up (TilePlace).
+  llvm::SmallVector<mlir::Value> querySummary, keySummary;
+  /// Of a step in a loop over several lists (TilePlace); else null.
+  mlir::Value listedFull;
+};
+
 /// Tiles one flash.attention: what is fixed for all its blocks, and the steps
 /// that build one.
 class AttentionTiler {
@@ -54,50 +93,61 @@ private:
   // TileAttention.cpp
   llvm::SmallVector<Value> emptyResults();
   Value isWithin(int64_t above, std::optional<int64_t> upTo);
-  void findRows();
-  void takeSlice();
-  void buildBlock(Value head, Value block, mlir::ValueRange outs,
+  BatchRows findRows(BatchRows here);
+  BatchRows takeSlice(BatchRows here);
+  void buildBlock(const BatchRows &here, Value headsPerKeyHead, Value head,
+                  Value number, mlir::ValueRange outs,
                   mlir::scf::InParallelOp terminator);
-  Value queryTile(Value first, Value existing);
-  void insertRows(Value tile, Value dest, Value first,
-                  mlir::OpFoldResult existing,
+  Value queryTile(const QueryBlock &block, Value first);
+  void insertRows(const QueryBlock &block, Value tile, Value dest, Value first,
                   mlir::scf::InParallelOp terminator);
-  TilePlace maskPlace();
 
   // TileSequences.cpp
   SequencePlaces placesOfQueries();
   Value countSequenceBlocks();
-  Value findSequence(Value block);
-  void findSequenceRows(Value starts, Value &first, Value &count);
-  Value leaveOut(Value existing);
+  std::pair<BatchRows, Value> findSequence(BatchRows here, Value block);
+  RowBlock<Value> findSequenceRows(Value starts, Value place, Value count);
+  QueryBlock leaveOut(QueryBlock block);
 
   // TileKeys.cpp
-  State loopOverKeys(Value query, Value qLast);
-  State walkRange(Value query, Value qLast, State state);
-  State walkBlocks(Value query, RowRange<Value> range, bool whole, State state);
-  KeyBlocks listRange(RowRange<Value> seen);
-  State walkList(Value query, const KeyBlocks &list, State state);
-  State walkTogether(Value query, llvm::ArrayRef<KeyBlocks> lists, State state);
+  TilePlace maskPlace(const QueryBlock &block, const StepMask &mask);
+  State loopOverKeys(const QueryBlock &block, Value query, Value qLast);
+  State walkRange(const QueryBlock &block, StepMask mask, Value query,
+                  Value qLast, State state);
+  State walkBlocks(const QueryBlock &block, const StepMask &mask, Value query,
+                   RowRange<Value> range, bool whole, State state);
+  KeyBlocks listRange(const QueryBlock &block, const StepMask &mask,
+                      RowRange<Value> seen);
+  State walkList(const QueryBlock &block, Value query, const KeyBlocks &list,
+                 State state);
+  State walkTogether(const QueryBlock &block, StepMask mask, Value query,
+                     llvm::ArrayRef<KeyBlocks> lists, State state);
   ListedTile<Value> listedTile(const KeyBlocks &list, Value n);
   KeyBlocks joinLists(const KeyBlocks &first, const KeyBlocks &second);
-  State stepUnless(Value hidden, Value query, Value k0,
-                   mlir::OpFoldResult existing, State state);
-  void sumUpQueries();
-  void sumUpKeys(Value k0, mlir::OpFoldResult existing);
-  Value isHidden(Value k0, mlir::OpFoldResult existing);
-  State step(Value query, Value k0, mlir::OpFoldResult existing, State state);
-  RowRange<Value> visibleKeys(Value qLast);
-  Value keyTile(Value tensor, Value k0, mlir::OpFoldResult existing,
-                int64_t dim);
-  Value pagedTile(Value tensor, Value k0, mlir::OpFoldResult existing,
-                  int64_t dim);
+  State stepUnless(const QueryBlock &block, Value hidden, const StepMask &mask,
+                   Value query, Value k0, mlir::OpFoldResult existing,
+                   State state);
+  StepMask sumUpQueries(const QueryBlock &block, StepMask mask);
+  StepMask sumUpKeys(const QueryBlock &block, StepMask mask, Value k0,
+                     mlir::OpFoldResult existing);
+  Value isHidden(const QueryBlock &block, const StepMask &mask, Value k0,
+                 mlir::OpFoldResult existing);
+  State step(const QueryBlock &block, const StepMask &mask, Value query,
+             Value k0, mlir::OpFoldResult existing, State state);
+  RowRange<Value> visibleKeys(const QueryBlock &block, const StepMask &mask,
+                              Value qLast);
+  Value keyTile(const QueryBlock &block, Value tensor, Value k0,
+                mlir::OpFoldResult existing, int64_t dim);
+  Value pagedTile(const QueryBlock &block, Value tensor, Value k0,
+                  mlir::OpFoldResult existing, int64_t dim);
 
   // TileResults.cpp
   Value headFactor(Value factors, Value head);
-  Value sinkOfRow(mlir::OpBuilder &builder, mlir::Location loc);
-  Value rowFactor(const State &state);
-  Value output(const State &state);
-  Value logSumExp(const State &state);
+  Value sinkOfRow(const QueryBlock &block, mlir::OpBuilder &builder,
+                  mlir::Location loc);
+  Value rowFactor(const QueryBlock &block, const State &state);
+  Value output(const QueryBlock &block, const State &state);
+  Value logSumExp(const QueryBlock &block, const State &state);
   double rowScale();
 
   mlir::RewriterBase &rewriter;
@@ -114,32 +164,6 @@ private:
   mlir::Type accumulator;
   /// Which query each row is; null where all are of one head.
   PackingAttr packing;
-
-  // Values that hold for the whole operation.
-  Value kvOffset, headsPerKeyHead;
-  // Values of one batch or sequence: how many queries and keys there are, in
-  // which batch of the operands and from which row on they lie, and which
-  // positions the first ones have.
-  Value numQueries, numKeys, qOffset, keyPosition, rowBatch, queryRow, keyRow;
-  // Of ragged sequences: the place of this one, from 1 on, among the bounds;
-  // and whether it is one, and not what lies before the first or behind the
-  // last.
-  Value place, isSequence;
-  // How many keys before the slice the batch has; null if it is not sliced.
-  Value keysBefore;
-  // Values of one block. Of several heads, queryHead is the first.
-  Value batch, keyHead, queryHead, qPosition, existingQueries;
-  // Of its heads; null if there is none, or if each row has its own.
-  Value keyScale, sink;
-  /// The mask of the steps being built: the attention's, or what a list of
-  /// blocks leaves of it; with its operands.
-  MaskAttrInterface mask;
-  llvm::SmallVector<Value> maskOperands;
-  /// Of the block's queries, and of the keys of the step being built, where the
-  /// mask has data to sum up (TilePlace).
-  llvm::SmallVector<Value> querySummary, keySummary;
-  /// Of a step in a loop over several lists (TilePlace); else null.
-  Value listedFull;
 };
 
 } // namespace flash

@@ -38,6 +38,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include <limits>
+#include <tuple>
 
 namespace flash {
 #define GEN_PASS_DEF_TILEATTENTION
@@ -61,36 +62,44 @@ SmallVector<Value> AttentionTiler::emptyResults() {
 /// Finds how many queries and keys the batch or sequence has, where they lie,
 /// and which positions they have. Bounds are data: what they say is not to lead
 /// out of the operands.
-void AttentionTiler::findRows() {
+BatchRows AttentionTiler::findRows(BatchRows here) {
   int64_t length = op.getLengthDim();
   Value zero = index.constant(0);
-  numQueries = index.dim(op.getQuery(), length);
-  numKeys = index.dim(op.getKey(), length);
-  rowBatch = op.isRagged() ? zero : batch;
-  queryRow = keyRow = zero;
+  here.numQueries = index.dim(op.getQuery(), length);
+  here.numKeys = index.dim(op.getKey(), length);
+  here.rowBatch = op.isRagged() ? zero : here.batch;
+  here.queryRow = here.keyRow = zero;
   if (op.isPaged())
-    numKeys = index.mul(numKeys, index.dim(op.getPageTable(), 1));
-  if (op.getCuSeqlensQ())
-    findSequenceRows(op.getCuSeqlensQ(), queryRow, numQueries);
-  if (op.getCuSeqlensK())
-    findSequenceRows(op.getCuSeqlensK(), keyRow, numKeys);
+    here.numKeys = index.mul(here.numKeys, index.dim(op.getPageTable(), 1));
+  if (Value starts = op.getCuSeqlensQ()) {
+    RowBlock<Value> own = findSequenceRows(starts, here.place, here.numQueries);
+    here.queryRow = own.first;
+    here.numQueries = own.count;
+  }
+  if (Value starts = op.getCuSeqlensK()) {
+    RowBlock<Value> own = findSequenceRows(starts, here.place, here.numKeys);
+    here.keyRow = own.first;
+    here.numKeys = own.count;
+  }
   if (op.getKvLengths())
-    numKeys = readCount(rewriter, loc, op.getKvLengths(), batch, zero, numKeys);
-  qOffset = op.getQOffset()
-                ? op.getQOffset()
-                : index.add(kvOffset, index.sub(numKeys, numQueries));
-  keyPosition = kvOffset;
-  if (walk.isSliced())
-    takeSlice();
+    here.numKeys = readCount(rewriter, loc, op.getKvLengths(), here.batch, zero,
+                             here.numKeys);
+  here.qOffset =
+      op.getQOffset()
+          ? op.getQOffset()
+          : index.add(here.kvOffset, index.sub(here.numKeys, here.numQueries));
+  here.keyPosition = here.kvOffset;
+  return walk.isSliced() ? takeSlice(here) : here;
 }
 
 /// The keys of one slice are those of a batch that begins later and has fewer.
-void AttentionTiler::takeSlice() {
-  auto [before, count] = walk.sliceKeys(index, numKeys);
-  keysBefore = before;
-  numKeys = count;
-  keyRow = index.add(keyRow, keysBefore);
-  keyPosition = index.add(kvOffset, keysBefore);
+BatchRows AttentionTiler::takeSlice(BatchRows here) {
+  auto [before, count] = walk.sliceKeys(index, here.numKeys);
+  here.keysBefore = before;
+  here.numKeys = count;
+  here.keyRow = index.add(here.keyRow, here.keysBefore);
+  here.keyPosition = index.add(here.kvOffset, here.keysBefore);
+  return here;
 }
 
 /// 1 where the length of the call is in the range, else 0.
@@ -114,13 +123,14 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
   int64_t heads = op.getHeadsDim();
   // Where all batches are alike, what holds for one is found here.
   bool alike = !op.isRagged() && !op.getKvLengths();
-  kvOffset = op.getKvOffset() ? op.getKvOffset() : index.constant(0);
-  numQueries = index.dim(op.getQuery(), op.getLengthDim());
+  BatchRows here;
+  here.kvOffset = op.getKvOffset() ? op.getKvOffset() : index.constant(0);
+  here.numQueries = index.dim(op.getQuery(), op.getLengthDim());
   if (alike)
-    findRows();
+    here = findRows(here);
   Value queryHeads = index.dim(op.getQuery(), heads);
   Value keyHeads = index.dim(op.getKey(), heads);
-  headsPerKeyHead =
+  Value headsPerKeyHead =
       index.div(queryHeads, index.max(keyHeads, index.constant(1)));
   Value queryHeadBlocks =
       packing ? index.div(queryHeads, index.constant(packing.getHeads()))
@@ -129,15 +139,16 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
     outs = emptyResults();
   // The blocks of all sequences lie one after another, as one batch; without
   // rows there is none.
-  Value batches = op.isRagged() ? index.min(numQueries, index.constant(1))
+  Value batches = op.isRagged() ? index.min(here.numQueries, index.constant(1))
                                 : index.dim(op.getQuery(), 0);
   if (above || upTo)
     batches = index.mul(batches, isWithin(above, upTo));
 
   SmallVector<OpFoldResult> blocks{
       getAsOpFoldResult(batches), getAsOpFoldResult(queryHeadBlocks),
-      getAsOpFoldResult(op.isRagged() ? countSequenceBlocks()
-                                      : walk.queries.count(index, numQueries))};
+      getAsOpFoldResult(op.isRagged()
+                            ? countSequenceBlocks()
+                            : walk.queries.count(index, here.numQueries))};
   auto forall = scf::ForallOp::create(rewriter, loc, blocks, outs,
                                       /*mapping=*/std::nullopt);
   // S = Q K^T and O += P V.
@@ -149,73 +160,77 @@ SmallVector<Value> AttentionTiler::tile(int64_t above,
                          {/*products=*/2, /*softmax=*/true, masks})))
     return {};
   rewriter.setInsertionPoint(forall.getTerminator());
-  batch = rowBatch = forall.getInductionVar(0);
-  Value block = forall.getInductionVar(2);
+  here.batch = here.rowBatch = forall.getInductionVar(0);
+  Value number = forall.getInductionVar(2);
   if (op.isRagged())
-    block = findSequence(block);
+    std::tie(here, number) = findSequence(here, number);
   if (!alike)
-    findRows();
-  buildBlock(forall.getInductionVar(1), block, forall.getRegionIterArgs(),
-             forall.getTerminator());
+    here = findRows(here);
+  buildBlock(here, headsPerKeyHead, forall.getInductionVar(1), number,
+             forall.getRegionIterArgs(), forall.getTerminator());
 
   return llvm::to_vector_of<Value>(forall.getResults());
 }
 
-void AttentionTiler::buildBlock(Value head, Value block, ValueRange outs,
+void AttentionTiler::buildBlock(const BatchRows &here, Value headsPerKeyHead,
+                                Value head, Value number, ValueRange outs,
                                 scf::InParallelOp terminator) {
-  queryHead = head;
-  keyHead = index.div(queryHead, headsPerKeyHead);
+  QueryBlock block(here);
+  block.queryHead = head;
+  block.keyHead = index.div(head, headsPerKeyHead);
   if (packing) {
     Value heads = index.constant(packing.getHeads());
-    queryHead = index.mul(head, heads);
-    keyHead = index.div(head, index.div(headsPerKeyHead, heads));
+    block.queryHead = index.mul(head, heads);
+    block.keyHead = index.div(head, index.div(headsPerKeyHead, heads));
   }
-  auto [first, most] = walk.queries.find(index, block);
-  keyScale = headFactor(op.getKeyScale(), keyHead);
+  auto [first, most] = walk.queries.find(index, number);
+  block.keyScale = headFactor(op.getKeyScale(), block.keyHead);
   if (!packing)
-    sink = headFactor(op.getSinks(), queryHead);
-  if (sink && sink.getType() != accumulator)
-    sink = arith::ExtFOp::create(rewriter, loc, accumulator, sink);
+    block.sink = headFactor(op.getSinks(), block.queryHead);
+  if (block.sink && block.sink.getType() != accumulator)
+    block.sink = arith::ExtFOp::create(rewriter, loc, accumulator, block.sink);
   // A sequence may have fewer blocks than there are numbers for.
   if (op.isRagged())
-    first = index.min(first, numQueries);
-  Value existing = index.min(most, index.sub(numQueries, first));
-  existingQueries = existing;
-  qPosition = index.add(qOffset, first);
-  Value qLast = index.sub(index.add(qPosition, existing), index.constant(1));
-  Value row = index.add(queryRow, first);
-  Value read = op.isRagged() ? leaveOut(existing) : existing;
+    first = index.min(first, block.numQueries);
+  block.existingQueries = block.readQueries =
+      index.min(most, index.sub(block.numQueries, first));
+  block.qPosition = index.add(block.qOffset, first);
+  Value qLast = index.sub(index.add(block.qPosition, block.existingQueries),
+                          index.constant(1));
+  Value row = index.add(block.queryRow, first);
+  if (op.isRagged())
+    block = leaveOut(block);
 
-  State state = loopOverKeys(queryTile(row, read), qLast);
-  OpFoldResult existingRows = getAsOpFoldResult(existing);
-  insertRows(output(state), outs[0], row, existingRows, terminator);
+  State state = loopOverKeys(block, queryTile(block, row), qLast);
+  insertRows(block, output(block, state), outs[0], row, terminator);
   if (op.getLse())
-    insertRows(logSumExp(state), outs[1], row, existingRows, terminator);
+    insertRows(block, logSumExp(block, state), outs[1], row, terminator);
 }
 
 /// Writes the rows of a result tile that exist.
-void AttentionTiler::insertRows(Value tile, Value dest, Value first,
-                                OpFoldResult existing,
-                                scf::InParallelOp terminator) {
+void AttentionTiler::insertRows(const QueryBlock &block, Value tile, Value dest,
+                                Value first, scf::InParallelOp terminator) {
+  OpFoldResult existing = getAsOpFoldResult(block.existingQueries);
   if (packing)
-    insertPackedTile(rewriter, loc, tile, dest,
-                     {op.getLayout(), rowBatch, queryHead, first, existing},
-                     packing, terminator);
+    insertPackedTile(
+        rewriter, loc, tile, dest,
+        {op.getLayout(), block.rowBatch, block.queryHead, first, existing},
+        packing, terminator);
   else
-    insertTile(rewriter, loc, tile, dest, op.getLayout(), rowBatch, queryHead,
-               first, existing, terminator);
+    insertTile(rewriter, loc, tile, dest, op.getLayout(), block.rowBatch,
+               block.queryHead, first, existing, terminator);
 }
 
 /// The query tile, rows x dqk, or its transpose.
-Value AttentionTiler::queryTile(Value first, Value existing) {
-  OpFoldResult count = getAsOpFoldResult(existing);
-  Value tile =
-      packing
-          ? readPackedTile(rewriter, loc, op.getQuery(),
-                           {op.getLayout(), rowBatch, queryHead, first, count},
-                           packing, {rows, qkDim})
-          : readTile(rewriter, loc, op.getQuery(), op.getLayout(), rowBatch,
-                     queryHead, first, count, {rows, qkDim});
+Value AttentionTiler::queryTile(const QueryBlock &block, Value first) {
+  OpFoldResult count = getAsOpFoldResult(block.readQueries);
+  Value tile = packing ? readPackedTile(rewriter, loc, op.getQuery(),
+                                        {op.getLayout(), block.rowBatch,
+                                         block.queryHead, first, count},
+                                        packing, {rows, qkDim})
+                       : readTile(rewriter, loc, op.getQuery(), op.getLayout(),
+                                  block.rowBatch, block.queryHead, first, count,
+                                  {rows, qkDim});
   if (!tiling.getTransposed())
     return tile;
   Type element = op.getQuery().getType().getElementType();

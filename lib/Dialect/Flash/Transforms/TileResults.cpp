@@ -34,12 +34,14 @@ Value AttentionTiler::headFactor(Value factors, Value head) {
 
 /// The sink of a row in the accumulation type, inside of an element-wise op on
 /// rows: that of the block's head, or of the row's.
-Value AttentionTiler::sinkOfRow(OpBuilder &builder, Location l) {
-  if (sink)
-    return sink;
+Value AttentionTiler::sinkOfRow(const QueryBlock &block, OpBuilder &builder,
+                                Location l) {
+  if (block.sink)
+    return block.sink;
   Value row = linalg::IndexOp::create(builder, l, 0);
-  Value head = arith::AddIOp::create(
-      builder, l, queryHead, placeOfRow(builder, l, packing, rows, row).head);
+  Value head =
+      arith::AddIOp::create(builder, l, block.queryHead,
+                            placeOfRow(builder, l, packing, rows, row).head);
   Value own = tensor::ExtractOp::create(builder, l, op.getSinks(), head);
   return own.getType() == accumulator
              ? own
@@ -94,8 +96,8 @@ struct RowBuilder {
 } // namespace
 
 /// What a row of acc is multiplied by: 1 / sum, 0 where the sum is 0.
-Value AttentionTiler::rowFactor(const State &state) {
-  Value valueScale = headFactor(op.getValueScale(), keyHead);
+Value AttentionTiler::rowFactor(const QueryBlock &block, const State &state) {
+  Value valueScale = headFactor(op.getValueScale(), block.keyHead);
   double kept = op.getDropoutP() ? 1 - op.getDropoutP()->convertToDouble() : 1;
   if (valueScale && valueScale.getType() != accumulator)
     valueScale = arith::ExtFOp::create(rewriter, loc, accumulator, valueScale);
@@ -112,7 +114,7 @@ Value AttentionTiler::rowFactor(const State &state) {
                if (op.getSinks()) {
                  Value max = arith::MulFOp::create(b, l, in[1],
                                                    row.constant(rowScale()));
-                 JoinedSum joined = row.join(max, sum, sinkOfRow(b, l));
+                 JoinedSum joined = row.join(max, sum, sinkOfRow(block, b, l));
                  sum = joined.sum;
                  dividend =
                      arith::MulFOp::create(b, l, joined.weight, dividend);
@@ -129,7 +131,7 @@ Value AttentionTiler::rowFactor(const State &state) {
 }
 
 /// acc / sum, rounded to the output's type; 0 where no key was seen.
-Value AttentionTiler::output(const State &state) {
+Value AttentionTiler::output(const QueryBlock &block, const State &state) {
   Type element = op.getOutput().getType().getElementType();
   MLIRContext *context = rewriter.getContext();
   AffineExpr d0 = rewriter.getAffineDimExpr(0),
@@ -138,8 +140,9 @@ Value AttentionTiler::output(const State &state) {
                          ? AffineMap::get(2, 0, {d1, d0}, context)
                          : AffineMap::get(2, 0, {d0, d1}, context);
   AffineMap rowMap = AffineMap::get(2, 0, {d0}, context);
-  return mapTiles(rewriter, loc, {rows, vDim}, {state[0], rowFactor(state)},
-                  {accMap, rowMap}, element,
+  return mapTiles(rewriter, loc, {rows, vDim},
+                  {state[0], rowFactor(block, state)}, {accMap, rowMap},
+                  element,
                   [&](OpBuilder &b, Location l, ValueRange in) {
                     Value o = arith::MulFOp::create(b, l, in[0], in[1]);
                     if (element != accumulator)
@@ -150,7 +153,7 @@ Value AttentionTiler::output(const State &state) {
 }
 
 /// max * scale + ln(sum); -inf where the sum is 0.
-Value AttentionTiler::logSumExp(const State &state) {
+Value AttentionTiler::logSumExp(const QueryBlock &block, const State &state) {
   AffineMap identity = rewriter.getMultiDimIdentityMap(1);
   return mapTiles(rewriter, loc, rows, {state[1], state[2]},
                   {identity, identity}, accumulator,
@@ -163,7 +166,7 @@ Value AttentionTiler::logSumExp(const State &state) {
                         arith::MulFOp::create(b, l, in[0], factor);
                     if (op.getSinks()) {
                       JoinedSum joined =
-                          row.join(reference, sum, sinkOfRow(b, l));
+                          row.join(reference, sum, sinkOfRow(block, b, l));
                       reference = joined.reference;
                       sum = joined.sum;
                     }

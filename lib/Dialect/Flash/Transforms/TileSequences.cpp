@@ -32,40 +32,38 @@ Value AttentionTiler::countSequenceBlocks() {
   return placesOfQueries().countTiles(walk.queries);
 }
 
-/// Finds whose block has the number `block`, and says which one of the
-/// sequence's it is.
-Value AttentionTiler::findSequence(Value block) {
+/// Whose block has the number `block`, and which one of the sequence's it is.
+std::pair<BatchRows, Value> AttentionTiler::findSequence(BatchRows here,
+                                                         Value block) {
   auto [sequence, own] = placesOfQueries().find(walk.queries, block);
-  place = sequence.place;
-  isSequence = sequence.isSequence;
-  batch = sequence.number;
-  return own;
+  here.place = sequence.place;
+  here.isSequence = sequence.isSequence;
+  here.batch = sequence.number;
+  return {here, own};
 }
 
-/// The rows from one bound of the place to the next, of `count` in all.
-void AttentionTiler::findSequenceRows(Value starts, Value &first,
-                                      Value &count) {
-  RowBlock<Value> rows =
-      SequencePlaces(rewriter, loc, starts, count).rowsOf(place);
-  first = rows.first;
-  count = rows.count;
+/// The rows from one bound of a place to the next, of `count` in all.
+RowBlock<Value> AttentionTiler::findSequenceRows(Value starts, Value place,
+                                                 Value count) {
+  return SequencePlaces(rewriter, loc, starts, count).rowsOf(place);
 }
 
 /// In a block without queries (beyond a short sequence) and for rows in no
-/// sequence nothing is read, and no sink is seen. Returns the queries to read.
-Value AttentionTiler::leaveOut(Value existing) {
+/// sequence nothing is read, and no sink is seen.
+QueryBlock AttentionTiler::leaveOut(QueryBlock block) {
   Value zero = index.constant(0);
   auto select = [&](Value condition, Value yes, Value no) -> Value {
     return arith::SelectOp::create(rewriter, loc, condition, yes, no);
   };
-  if (sink) {
+  if (block.sink) {
     double none = -std::numeric_limits<double>::infinity();
-    sink =
-        select(isSequence, sink,
-               arith::ConstantOp::create(
-                   rewriter, loc, rewriter.getFloatAttr(sink.getType(), none)));
+    Type type = block.sink.getType();
+    block.sink = select(block.isSequence, block.sink,
+                        arith::ConstantOp::create(
+                            rewriter, loc, rewriter.getFloatAttr(type, none)));
   }
-  Value queries = select(isSequence, existing, zero);
-  numKeys = select(index.less(zero, queries), numKeys, zero);
-  return queries;
+  block.readQueries = select(block.isSequence, block.existingQueries, zero);
+  block.numKeys =
+      select(index.less(zero, block.readQueries), block.numKeys, zero);
+  return block;
 }
