@@ -8,7 +8,7 @@
 `visible` and `score` work on anything that has arithmetic and indexing: NumPy arrays, tensors, and the symbolic
 indices that FlexAttention traces. Windows, ragged sequences, ALiBi and softcap are causal, as in language models.
 `blocks` draws 128 x 128 blocks with that density, `documents` that many documents of whole blocks, `ragged` that many
-sequences of any length, packed one behind the other in one batch entry; all are data at run time.
+sequences of any length, packed one after the other in one batch entry; all are data at run time.
 """
 
 import dataclasses

@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Lists that are walked, and lists in which blocks are looked up; some name
-// blocks behind the last key.
+// blocks after the last key.
 //
 //===----------------------------------------------------------------------===//
 
@@ -159,7 +159,7 @@ std::vector<Kernel> matrix::makeBlockSparseKernels(DType type) {
     kernel.kvHeads = 2;
     kernel.shapes = {{1, 300, 1023}, {2, 640, 1024}, {1, 1024, 384}};
   }
-  // Lists that name blocks behind the end of a batch's keys.
+  // Lists that name blocks after the end of a batch's keys.
   for (int64_t dim : {64, 128, 256}) {
     int64_t bq = dim == 64 ? 64 : 128, bk = dim == 128 ? 128 : 64;
     Kernel &kernel =

@@ -51,7 +51,7 @@ Extra segments(std::string name, bool ofQueries);
 Extra prefixLengths();
 
 /// Documents that hold whole blocks, with ids that fall and are as far apart as
-/// there are; of pages, all of whose keys have one, those behind the last too.
+/// there are; of pages, all of whose keys have one, those after the last too.
 Extra documents(std::string name, bool ofQueries);
 
 /// Starts of four sequences (one may be empty) that leave a few rows out.
@@ -72,7 +72,7 @@ Extra slopes(rt::DType type = rt::DType::F32, double low = 0.0,
 Extra sinks();
 
 /// Gives keys, values or both a type of 8 bits, with a factor `x` or `y` of
-/// each key head; before operands that stand behind those.
+/// each key head; before operands that stand after those.
 void makeNarrow(Kernel &kernel, std::optional<rt::DType> key,
                 std::optional<rt::DType> value);
 

@@ -8,7 +8,7 @@
 //
 // A kernel with gradients is its forward followed by its backward, one
 // function: its results are those of the forward and then the gradients, and
-// gradients for the forward's results stand behind its operands.
+// gradients for the forward's results stand after its operands.
 //
 //===----------------------------------------------------------------------===//
 

@@ -146,7 +146,7 @@ int64_t startOfRow(const Kernel &kernel, const rt::Array &array, int64_t batch,
                    int64_t head, int64_t row);
 
 /// For `spoil`, where operands beside Q, K, V begin with kv_lengths: keys and
-/// values behind each batch's. Where they begin with cu_seqlens_q and
+/// values after each batch's. Where they begin with cu_seqlens_q and
 /// cu_seqlens_k: rows in no sequence.
 void spoilBehindLengths(const Kernel &kernel, const Shape &shape,
                         std::vector<rt::Array> &operands);

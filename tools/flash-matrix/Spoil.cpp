@@ -1,4 +1,4 @@
-//===- Spoil.cpp - What lies behind the ends ------------------------------===//
+//===- Spoil.cpp - What lies after the ends -------------------------------===//
 //
 // Part of Flash, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.

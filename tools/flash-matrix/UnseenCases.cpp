@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // Whatever hides them: one kind of mask each, with lengths and offsets that let
-// blocks of keys end before, at and behind what is seen. What is not is NaN or
+// blocks of keys end before, at and after what is seen. What is not is NaN or
 // infinite.
 //
 //===----------------------------------------------------------------------===//

@@ -85,7 +85,7 @@ linalg::GenericOp Hiding::generic(ValueRange in, Value out,
 }
 
 /// An i1: whether some value is infinite or no number. Without their signs the
-/// bits of floating point numbers are in order, and behind them what is none.
+/// bits of floating point numbers are in order, and after them what is none.
 Value Hiding::isIrregular() {
   using utils::IteratorType;
   unsigned width = element.getWidth();

@@ -31,7 +31,7 @@ struct LaneValue {
 class LaneBody {
 public:
   /// What was loaded already, keyed by operand number (reads of the body have
-  /// the numbers behind), row and vector; -1 where the operand does not depend
+  /// the numbers after), row and vector; -1 where the operand does not depend
   /// on it.
   using Cache =
       llvm::DenseMap<std::tuple<unsigned, int64_t, int64_t>, mlir::Value>;

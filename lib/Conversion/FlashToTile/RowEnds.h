@@ -15,7 +15,7 @@ namespace flash {
 
 /// Whether `count` rows of a tile of `tileRows`, from `first` on along a
 /// dimension of a memref, end where the memref does, or are the whole tile: so
-/// that behind them there is nothing. Not where their number is data.
+/// that after them there is nothing. Not where their number is data.
 bool endsWithMemref(mlir::Value count, mlir::Value first, mlir::Value memref,
                     int64_t dim, int64_t tileRows);
 

@@ -7,7 +7,7 @@
 //===----------------------------------------------------------------------===//
 //
 // A contraction of something that was a softmax a few operations ago looks like
-// attention to a reader. These say what stands between, or behind.
+// attention to a reader. These say what stands between, or after.
 //
 //===----------------------------------------------------------------------===//
 

@@ -18,7 +18,7 @@
 // of the zeros, over zeros of another one that may be ahead, and waits for
 // itself only. A row has 128 bytes in each panel, permuted among themselves:
 // those of rows that follow one another lie together. The stage is filled
-// again when all warps have released it, behind these writes.
+// again when all warps have released it, after these writes.
 //
 //===----------------------------------------------------------------------===//
 

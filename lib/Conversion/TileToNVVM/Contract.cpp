@@ -15,7 +15,7 @@
 //                                                  (fma %r, c, %m))
 //
 // The scale, the score functions and the exponent of a softmax meet only here,
-// where an element's bodies stand one behind the other. Rounding once in the
+// where an element's bodies stand one after the other. Rounding once in the
 // place of twice. What elements of a row share, as a distance %d to the row's
 // first element and the reference %m, moves together, where it is computed once
 // for all: of ALiBi, one fma an element is left.
@@ -159,7 +159,7 @@ static Value contractSum(OpBuilder &b, Operation *op) {
 }
 
 void flash::tile::contractProducts(gpu::GPUFuncOp function) {
-  // Uses stand behind definitions, so that chains contract from their begin.
+  // Uses stand after definitions, so that chains contract from their begin.
   function.walk([&](Operation *op) {
     if (op->getNumResults() != 1 || !op->getResult(0).getType().isF32())
       return;

@@ -84,7 +84,7 @@ void Fetch::readWhole(Emitter &e, Value address, int64_t words) {
     parts.push_back(e.extract(all, i));
 }
 
-/// A piece, `offset` bytes behind an address.
+/// A piece, `offset` bytes after an address.
 void Fetch::read(Emitter &e, Value address, int64_t offset, Value exists) {
   int64_t words = piece * elementBytes / 4;
   if (!exists)

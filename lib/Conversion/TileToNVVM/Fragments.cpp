@@ -77,7 +77,7 @@ struct SplatLowering : TilePattern<SplatOp> {
 };
 
 /// A pair of columns, rounded: cvt.rn.bf16x2. A truncation of LLVM's may move,
-/// to where its pair is used or, with twice the values to carry, behind a
+/// to where its pair is used or, with twice the values to carry, after a
 /// branch: kernels with wgmma, whose registers are few and fixed, have it where
 /// it stands.
 static Value roundPair(Emitter &e, Type element, Value first, Value second,

@@ -67,7 +67,7 @@ static void eraseUnnamed(gpu::GPUModuleOp module) {
   }
 }
 
-/// Moves `kernel` to a new module behind `last`, with copies of what it names.
+/// Moves `kernel` to a new module after `last`, with copies of what it names.
 static gpu::GPUModuleOp moveToOwnModule(gpu::GPUFuncOp kernel,
                                         gpu::GPUModuleOp last,
                                         SymbolTable &modules) {

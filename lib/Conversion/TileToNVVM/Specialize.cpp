@@ -13,7 +13,7 @@
 //         if warp < W { setmaxnreg.inc 232; C }
 //         else { setmaxnreg.dec 40; if first lane of warp W { P }
 //                if warp W + 1 { V } }
-//         (helper i: the first lane of the warp behind those)
+//         (helper i: the first lane of the warp after those)
 //   in_turn %n { B }  ->  if warpgroup == n % warpgroups { B }
 //   take_turn  ->  bar.sync own, 256
 //   pass_turn  ->  bar.arrive next, 256

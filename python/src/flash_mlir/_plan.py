@@ -194,7 +194,7 @@ class Plan:
 
             def start(slot: _Slot) -> None:
                 # The pool of the array's library knows streams and captures; the memory is given back before the kernel ends, to
-                # those that come behind it.
+                # those that come after it.
                 memory = workspace()
                 if launch_with(handle, slot.first, slot.second, address(memory), size, stream()):
                     raise _library.last_error()

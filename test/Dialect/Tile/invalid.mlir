@@ -56,7 +56,7 @@ func.func private @shared_rank(!flash_tile.shared<16xbf16>)
 func.func private @stages(!flash_tile.ring<0, 16x64xbf16, cp_async>)
 
 // -----
-// expected-error @below {{barriers lie behind the stages, at a multiple of 8 bytes, which 2048 is not}}
+// expected-error @below {{barriers lie after the stages, at a multiple of 8 bytes, which 2048 is not}}
 func.func private @barriers(!flash_tile.ring<2, 16x64xbf16, mbarrier, barriers 2048>)
 
 // -----
@@ -644,14 +644,14 @@ func.func @masked(%n: index) {
 
 // -----
 func.func @load_to_end(%m: memref<?x64xbf16>, %i: index) {
-  // expected-error @below {{has all rows of its tile, of which none is behind the memref's end: leave out 'to_end', or write rows(...)}}
+  // expected-error @below {{has all rows of its tile, of which none is after the memref's end: leave out 'to_end', or write rows(...)}}
   %t = flash_tile.load %m[%i, %i] to_end : memref<?x64xbf16> -> !flash_tile.shared<64x64xbf16>
   return
 }
 
 // -----
 func.func @store_to_end(%f: !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, %m: memref<?x64xf32>, %i: index) {
-  // expected-error @below {{has all rows of its tile, of which none is behind the memref's end: leave out 'to_end', or write rows(...)}}
+  // expected-error @below {{has all rows of its tile, of which none is after the memref's end: leave out 'to_end', or write rows(...)}}
   flash_tile.store %f, %m[%i, %i] to_end : !flash_tile.fragment<64x64xf32, #flash_tile.acc<4>>, memref<?x64xf32>
   return
 }

@@ -64,7 +64,7 @@ struct IdRange {
 
 unsigned SegmentsAttr::getSummarySize() const { return 2; }
 
-/// Of no rows the range is empty: it begins behind its end.
+/// Of no rows the range is empty: it begins after its end.
 SmallVector<Value> SegmentsAttr::buildSummary(OpBuilder &builder, Location loc,
                                               const TilePlace &at, Along rows,
                                               Value first, Value count) const {

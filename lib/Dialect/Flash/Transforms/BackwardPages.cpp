@@ -13,7 +13,7 @@
 //   %dk = scf.for %b, %p { pages[table[b][p]] += %dr[b][p] }
 //
 // A page that several batches read has the sum of theirs, in one order. Rows
-// behind a batch's keys have the gradient 0, whatever page the table names for
+// after a batch's keys have the gradient 0, whatever page the table names for
 // them. On a CPU, where copies of keys and values are small beside what the
 // backward does with them.
 //

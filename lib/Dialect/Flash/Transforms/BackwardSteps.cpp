@@ -51,7 +51,7 @@ KeyTiles BackwardTiler::keyTiles(const RowTile &tile) {
   return tiles;
 }
 
-/// The parts of a statistic as the operand of a product: rows of 0 behind them.
+/// The parts of a statistic as the operand of a product: rows of 0 after them.
 Value BackwardTiler::readParts(Value tensor, Value padded) {
   auto type = cast<RankedTensorType>(tensor.getType());
   int64_t parts = type.getDimSize(3), rows = type.getDimSize(4);

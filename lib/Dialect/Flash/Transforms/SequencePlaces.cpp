@@ -19,7 +19,7 @@
 // sequence by bisection. Where blocks of a mask cut tiles off, `each` of them
 // in a block of b queries, they are numbered from r * each / b + its number on.
 //
-// Rows in no sequence, before the first and behind the last, are two more
+// Rows in no sequence, before the first and after the last, are two more
 // sequences, without keys: their results follow.
 //
 //===----------------------------------------------------------------------===//
@@ -57,7 +57,7 @@ Value SequencePlaces::firstTileAt(const RowTiles &tiles, Value row) {
   return index.div(index.mul(row, each), index.constant(tiles.block));
 }
 
-/// The largest number of a sequence's first tile is that of the rows behind
+/// The largest number of a sequence's first tile is that of the rows after
 /// the last one, which begin at the end of the rows at most.
 Value SequencePlaces::countTiles(const RowTiles &tiles) {
   Value places = index.add(index.dim(starts, 0), index.constant(1));
@@ -96,7 +96,7 @@ SequencePlaces::find(const RowTiles &tiles, Value tile) {
     return index.add(cast(narrow, firstTileAt(tiles, start)), placeHere);
   };
   // Bits of the last place, from the highest one on: those of the place whose
-  // first tile is not behind this one.
+  // first tile is not after this one.
   Value bounds = index.dim(starts, 0), last = cast(narrow, bounds);
   Value wanted = cast(narrow, tile);
   Value zeros = math::CountLeadingZerosOp::create(builder, loc, last);
@@ -110,7 +110,7 @@ SequencePlaces::find(const RowTiles &tiles, Value tile) {
         builder.setInsertionPointToEnd(args[0].getParentBlock());
         Value bit = arith::ShRUIOp::create(builder, loc, args[2], number(1));
         Value next = index.add(args[0], bit);
-        // What is behind the last place is not read.
+        // What is after the last place is not read.
         Value first = firstTile(index.min(next, last));
         Value within = arith::AndIOp::create(builder, loc, atMost(next, last),
                                              atMost(first, wanted));

@@ -26,7 +26,7 @@ mlir::Value readCount(mlir::OpBuilder &builder, mlir::Location loc,
                       mlir::Value high);
 
 /// The sequences whose rows begin at `starts`, of `total` rows in all. Place 0
-/// is what lies before the first, and the last place what lies behind all.
+/// is what lies before the first, and the last place what lies after all.
 class SequencePlaces {
 public:
   using Value = mlir::Value;

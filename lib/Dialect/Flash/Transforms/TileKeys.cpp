@@ -58,7 +58,7 @@ Value AttentionTiler::keyTile(const QueryBlock &block, Value tensor, Value k0,
                               OpFoldResult existing, int64_t dim) {
   Value row = index.add(block.keyRow, k0);
   if (op.isPaged() && walk.keys.block) {
-    // A listed block may begin behind the last key, where there is no page.
+    // A listed block may begin after the last key, where there is no page.
     Value last = index.sub(block.numKeys, index.constant(1));
     row = index.add(block.keyRow,
                     index.max(index.min(k0, last), index.constant(0)));

@@ -100,7 +100,7 @@ template <typename TransferOp> static LogicalResult verifyPages(TransferOp op) {
 template <typename OpT> static LogicalResult verifyEnd(OpT op) {
   if (op.getToEnd() && !op.getRows())
     return op.emitOpError() << "has all rows of its tile, of which none is "
-                               "behind the memref's end: leave out 'to_end', "
+                               "after the memref's end: leave out 'to_end', "
                                "or write rows(...)";
   return success();
 }

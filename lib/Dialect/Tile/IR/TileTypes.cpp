@@ -200,7 +200,7 @@ LogicalResult RingType::verify(EmitError emitError, int64_t stages,
                                bool watched, int64_t barriers) {
   if (barriers && (kind != RingKind::MBarrier || barriers % 8 ||
                    barriers < stages * tile.getSizeInBytes()))
-    return emitError() << "barriers lie behind the stages, at a multiple of 8 "
+    return emitError() << "barriers lie after the stages, at a multiple of 8 "
                           "bytes, which "
                        << barriers << " is not";
   if (stages < 1 || stages > 32)

@@ -15,10 +15,10 @@
 //       mma_wait
 //
 // The first product of an iteration reads only what is loaded, so that it can
-// run over the end of the one before. The product behind the last iteration
+// run over the end of the one before. The product after the last iteration
 // reads what a stage happens to hold, and nobody reads its result: no branch.
 // It starts beside the last products where registers hold all of them, else
-// behind their wait. ptxas follows a product over the end of a loop if it is
+// after their wait. ptxas follows a product over the end of a loop if it is
 // waited for before another starts; it serialises products otherwise (C7514).
 // The ring asks for a stage more.
 //
@@ -144,8 +144,8 @@ static Operation *findLastReader(scf::ForOp loop, MmaWaitOp wait,
   return fits ? nullptr : last;
 }
 
-/// Behind the last product, if there are registers for this one beside those
-/// since the last wait for all; else behind the last wait, and behind what a
+/// After the last product, if there are registers for this one beside those
+/// since the last wait for all; else after the last wait, and after what a
 /// warpgroup does in its turn: the registers of both are free. Behind what
 /// reads results of that wait, too, if these take the registers.
 static Operation *findPlace(scf::ForOp loop, EarlyProduct early) {
@@ -180,7 +180,7 @@ static Operation *findPlace(scf::ForOp loop, EarlyProduct early) {
   return lastWait;
 }
 
-/// Keeps `pending` in flight through the waits of its block behind it.
+/// Keeps `pending` in flight through the waits of its block after it.
 static Value passThroughWaits(Value pending, int64_t groups) {
   SmallVector<MmaWaitOp> waits;
   for (Operation *op = pending.getDefiningOp(); op; op = op->getNextNode())

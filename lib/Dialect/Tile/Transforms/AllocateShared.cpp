@@ -12,7 +12,7 @@
 // One after the other: rings and tiles of these kernels live to the end. Only
 // asynchronous stores share their place: each waits for the one before. At the
 // end of the consumers each takes the place of a ring that nobody uses any
-// more, behind a barrier, and need not go in parts; at the end of a tile of a
+// more, after a barrier, and need not go in parts; at the end of a tile of a
 // persistent kernel all take that of a ring that consumers alone use, which
 // they use again when the stores have read it. Rings that are read ahead get a
 // stage more if there is room. Barriers follow the stages of their ring, or, if
@@ -145,7 +145,7 @@ public:
   }
 
   /// A ring for each store, in whose place it is, whole, if there are so many;
-  /// the first store is behind a barrier.
+  /// the first store is after a barrier.
   static llvm::MapVector<Operation *, PlaceInRing>
   takeRings(gpu::GPUFuncOp kernel) {
     SmallVector<StoreAsyncOp> stores;
@@ -261,7 +261,7 @@ static int64_t place(gpu::GPUFuncOp kernel, std::optional<int64_t> ofStores,
   return end;
 }
 
-/// Moves the barriers of all rings behind everything else, where a tile that
+/// Moves the barriers of all rings after everything else, where a tile that
 /// follows a ring would begin a kibibyte after it; returns how many bytes all
 /// ops need.
 static int64_t packBarriers(gpu::GPUFuncOp kernel,

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// The copy engine fills a tile with zeros behind the tensor's end. Behind the
+// The copy engine fills a tile with zeros after the tensor's end. After the
 // end of a sequence, or of a length that is data, it brings what lies there:
 // the next sequence, or what nobody has written, such as a NaN. Consumers have
 // to clear those rows (flash_tile.get ... rows), unless

@@ -237,7 +237,7 @@ static Value join(OpBuilder &b, Location loc, Value high, Value low,
       .getResult(0);
 }
 
-/// Releases of a loop behind the last who reads the stage.
+/// Releases of a loop after the last who reads the stage.
 static void delayReleases(Block *body) {
   SmallVector<ReleaseOp> releases(body->getOps<ReleaseOp>());
   for (ReleaseOp release : releases) {
@@ -264,7 +264,7 @@ static void deal(scf::ForOp loop, Value count, SmallVector<Made> &tiles) {
         low = makeRing(outside, loc, first),
         other = makeRing(outside, loc, second);
 
-  // Behind the gets of both.
+  // After the gets of both.
   OpBuilder b(tiles[0].store);
   auto makeTurn = [&](OpBuilder &builder, int64_t warpgroup) {
     Value who = arith::ConstantIndexOp::create(builder, loc, warpgroup);
@@ -304,7 +304,7 @@ static void deal(scf::ForOp loop, Value count, SmallVector<Made> &tiles) {
     FillOp::create(in, loc, other, count, rounded);
   }
   // The first warpgroup goes on while the second makes its tile; the second
-  // asks for the first tile when it has products of its own behind it.
+  // asks for the first tile when it has products of its own after it.
   tiles[0].store.getTile().replaceAllUsesWith(get(b1, loc, high, count));
   tiles[1].store.getTile().replaceAllUsesWith(get(b1, loc, other, count));
   OpBuilder end(loop.getBody()->getTerminator());

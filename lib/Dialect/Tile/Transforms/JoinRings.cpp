@@ -58,7 +58,7 @@ static std::optional<RingUses> findUses(RingOp ring) {
 }
 
 /// Whether nothing stands between two ops of a block but gets, arithmetic and
-/// starts of products, which may all come behind a wait.
+/// starts of products, which may all come after a wait.
 static bool areNeighbours(Operation *a, Operation *b) {
   if (a->getBlock() != b->getBlock())
     return false;
@@ -97,7 +97,7 @@ static bool canJoin(RingOp little, const RingUses &of, RingOp large,
          of.release->isBeforeInBlock(with.release);
 }
 
-/// Moves the put, with what its place is computed from, behind another one:
+/// Moves the put, with what its place is computed from, after another one:
 /// the stage is full when both have come.
 static void moveBehind(PutOp put, PutOp other) {
   SmallVector<Operation *> needed;

@@ -233,7 +233,7 @@ SmallVector<ReleaseOp> LazySoftmax::findReleases(Operation *place) {
 
 /// Where nothing will be computed again, the keys are given back at once,
 /// before the wait for a product in flight. That also keeps the assembler from
-/// putting exponentials behind the wait. False if a release is a barrier of all
+/// putting exponentials after the wait. False if a release is a barrier of all
 /// warps: one cannot stand in a warp's branch.
 bool LazySoftmax::releaseEarly(OpBuilder &builder, ArrayRef<ReleaseOp> releases,
                                Value again) {

@@ -18,7 +18,7 @@
 //
 // The tensor cores work on the second product while the other units are busy
 // with f. A tile of an iteration that another one follows is whole, so that the
-// rows behind a length are cleared behind the loop only, and how many there are
+// rows after a length are cleared after the loop only, and how many there are
 // is computed there. The wait for it stands before the first op that needs its
 // result, and before any conversion to an A operand: that would overwrite
 // registers which the product in flight still reads.
@@ -158,7 +158,7 @@ void LoopRotation::cloneLateGet(OpBuilder &builder, IRMapping &mapping) {
     get.getRowsMutable().clear();
 }
 
-/// Says what `lastRows` is behind the loop.
+/// Says what `lastRows` is after the loop.
 void LoopRotation::mapLastRows(OpBuilder &builder, IRMapping &mapping) {
   if (!lastRows)
     return;

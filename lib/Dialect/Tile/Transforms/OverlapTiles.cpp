@@ -21,7 +21,7 @@
 //
 // The tensor cores work on the next tile while this one's result is divided and
 // stored: with few keys a tile, that is much of the time. It runs after the
-// loops over keys overlap. Behind the last tile there is none: the product
+// loops over keys overlap. After the last tile there is none: the product
 // reads whatever lies in the stage, and nobody reads the product.
 //
 //===----------------------------------------------------------------------===//
@@ -143,7 +143,7 @@ IRMapping TileRotation::nextArguments(Block *block, const IRMapping &next) {
   return mapping;
 }
 
-/// Starts the next tile's product behind the last one, and waits for it at the
+/// Starts the next tile's product after the last one, and waits for it at the
 /// end.
 void TileRotation::finishVisible(Block *block, const IRMapping &next,
                                  Value more, Value visible) {
@@ -211,7 +211,7 @@ void TileRotation::rotate() {
                     first.getInstruction(), q.getTile(), k.getTile(), Value(),
                     first.getTransposeAAttr(), first.getTransposeBAttr());
 
-  // Everything behind `whole` moves into both of its branches.
+  // Everything after `whole` moves into both of its branches.
   auto *yield = oldBody->getTerminator();
   SmallVector<Operation *> rest;
   for (Operation &op :

@@ -10,7 +10,7 @@
 //   ->  scf.for %j = %lo to %mid step %n { ... }              // %c is false
 //       scf.for %j = %mid to %hi step %n { ... ; scf.if %c(%j) { mask } ; ... }
 //
-// where %c holds from some block on: behind the diagonal, in the block that the
+// where %c holds from some block on: after the diagonal, in the block that the
 // end of the keys cuts, and in the list of partial blocks, which follow full
 // ones. Where keys are walked backward it holds up to some block, and the loop
 // without masks is the last, or with a window's far end the middle one of
@@ -230,7 +230,7 @@ static scf::IfOp findMask(scf::ForOp loop) {
   return {};
 }
 
-/// The first block of the loop that begins at `place` or behind it, or the
+/// The first block of the loop that begins at `place` or after it, or the
 /// loop's end.
 static Value firstBlock(OpBuilder &builder, scf::ForOp loop, Value place) {
   Location loc = loop.getLoc();

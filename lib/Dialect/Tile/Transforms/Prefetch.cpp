@@ -97,7 +97,7 @@ static void prefetch(KernelLoads loads, int64_t stages) {
     rings.push_back(makeRing(builder, load, stages));
 
   // Loads before the loop start where they stood and are awaited before their
-  // first use, behind the puts of the first iterations.
+  // first use, after the puts of the first iterations.
   SmallVector<Value> single;
   for (LoadOp load : loads.before) {
     builder.setInsertionPoint(load);

@@ -86,7 +86,7 @@ mlir::scf::ForOp tilesAround(mlir::scf::ForOp loop);
 /// tile; null without one.
 mlir::BlockArgument findCounter(mlir::scf::ForOp loop);
 
-/// Moves what stands behind `loop` in its block and gives back a stage that
+/// Moves what stands after `loop` in its block and gives back a stage that
 /// nobody reads after the loop to the loop's end.
 void releaseAtEnd(mlir::scf::ForOp loop);
 
@@ -94,7 +94,7 @@ void releaseAtEnd(mlir::scf::ForOp loop);
 /// iteration: the order of consumers who use the ring so much later.
 void delayPuts(mlir::Value ring);
 
-/// Whether nothing depends on what lies in the rows of `load`'s tile behind
+/// Whether nothing depends on what lies in the rows of `load`'s tile after
 /// those that exist: they reach columns of scores, which are replaced.
 bool isPaddingUnseen(LoadOp load);
 

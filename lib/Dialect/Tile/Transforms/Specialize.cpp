@@ -49,7 +49,7 @@ static StringRef reasonAgainst(LoadOp load) {
   return reasonAgainstTma(load, load.getSource());
 }
 
-/// How many rows the tile has, where the others hold what lies behind them and
+/// How many rows the tile has, where the others hold what lies after them and
 /// somebody looks.
 static Value rowsToKeep(LoadOp load) {
   return isCutByMemref(load) || isPaddingUnseen(load) ? Value()
@@ -148,7 +148,7 @@ public:
 
   /// The reads of the first iteration, if there is one.
   SmallVector<Value> first(OpBuilder &builder, const IRMapping &outer);
-  /// Those of the iteration behind `position`; in the last one, its own.
+  /// Those of the iteration after `position`; in the last one, its own.
   SmallVector<Value> next(OpBuilder &builder, const IRMapping &outer,
                           Value position);
   /// Says that the reads have been done.
@@ -213,7 +213,7 @@ SmallVector<Value> AheadReads::next(OpBuilder &builder, const IRMapping &outer,
 }
 
 /// The puts of a tile: its own loads, then those of the loop, which is counted
-/// from `counter` on; with `ahead` its own behind those of the loop's first
+/// from `counter` on; with `ahead` its own after those of the loop's first
 /// iteration, for which there is room while the tile before has not ended.
 /// Returns the count after the loop.
 static Value makePuts(OpBuilder &builder, KernelLoads loads, scf::ForOp loop,

@@ -57,7 +57,7 @@ static void takeTurns(Region &code, int64_t warpgroup, int64_t warpgroups) {
   }
 }
 
-/// What has waited for a stage has it: gets of the same one behind it go.
+/// What has waited for a stage has it: gets of the same one after it go.
 static void joinGets(Region &code) {
   code.walk([](Block *block) {
     for (auto get : llvm::make_early_inc_range(block->getOps<GetOp>()))

@@ -15,9 +15,9 @@
 // as what they read is there, and each is waited for where its result is first
 // read. Registers of products in flight are all distinct until a wait for
 // everything, which stands where they would not suffice. A product onto another
-// one's sums runs behind it without a wait. Stages of rings are released when
+// one's sums runs after it without a wait. Stages of rings are released when
 // the last product that reads them is complete; what one warpgroup does in its
-// turn stands behind all products.
+// turn stands after all products.
 //
 //===----------------------------------------------------------------------===//
 
@@ -348,7 +348,7 @@ void ProductStarts::start(OpBuilder &builder, MmaOp product) {
   int64_t held = carriedRegisters + registersOf(product);
   for (MmaOp other : chain)
     held += registersOf(other);
-  // A late product runs beside those behind it.
+  // A late product runs beside those after it.
   if (isLate(product))
     for (Operation *op : ArrayRef(order.getArrayRef()).drop_front(position + 1))
       if (auto other = dyn_cast<MmaOp>(op))

@@ -134,7 +134,7 @@ private:
       // Row vectors are little beside the matrix.
       if (store.getValue().getType().getRank() != 2)
         return;
-      // A helper has sums stored, behind which others would have to wait.
+      // A helper has sums stored, after which others would have to wait.
       if (hasWriter && !store.getAdd() &&
           store->getParentOp()->hasAttr(FlashTileDialect::getTilesAttrName()))
         return;

@@ -25,7 +25,7 @@ using LaunchMap =
 LaunchMap findLaunches(mlir::ModuleOp module);
 
 /// Whether the rows of a transfer are cut off by the memref's end only: outside
-/// of it the accelerator reads zeros and writes nothing. What lies behind
+/// of it the accelerator reads zeros and writes nothing. What lies after
 /// another end it reads, and would overwrite.
 template <typename TransferOp> bool isCutByMemref(TransferOp op) {
   return !op.getRows() || op.getToEnd();

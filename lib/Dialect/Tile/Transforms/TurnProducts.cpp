@@ -118,7 +118,7 @@ static SpecializeOp addHelper(SpecializeOp roles, StringRef name) {
 }
 
 /// The product of the iteration before `count`, by the warpgroup whose turn it
-/// is, where the loop has done one: `position` is behind its begin.
+/// is, where the loop has done one: `position` is after its begin.
 static void buildTurn(OpBuilder &builder, LeavingProduct leaving, Value ring,
                       Value sums, Value count, Value position, Value begin) {
   Location loc = leaving.product.getLoc();

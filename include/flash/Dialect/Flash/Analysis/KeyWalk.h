@@ -263,7 +263,7 @@ public:
     return {first, index.select(cut, left, tile)};
   }
 
-  /// Whether lists may name blocks that begin behind the last key: where
+  /// Whether lists may name blocks that begin after the last key: where
   /// numbers of keys are data. With others that would be an error of the lists.
   bool mayNameBeyondKeys() const { return namesBeyondKeys; }
 

@@ -43,7 +43,7 @@ struct KeyList {
 };
 
 /// A batch (or sequence) and query head, the positions of row 0 of tensors of
-/// queries and keys and of the batch's own first ones, and those behind its
+/// queries and keys and of the batch's own first ones, and those after its
 /// last.
 struct MaskedRows {
   int64_t batch, head, queryOrigin, keyOrigin, firstQuery, firstKey;

@@ -159,7 +159,7 @@ def Flash_ScheduleAttr : Flash_Attr<"Schedule", "schedule"> {
     DefaultValuedParameter<"int64_t", "0", "up to so many blocks share a tile of the last round, each with a part of its keys (GPU; 0, 1: one)">:$splitTiles,
     DefaultValuedParameter<"int64_t", "0", "query heads of a key head that share a tile, which then has m / packHeads positions of each (0, 1: one)">:$packHeads,
     DefaultValuedParameter<"bool", "true", "the first product of an iteration is issued before the second of the one before (GPU)">:$overlap,
-    DefaultValuedParameter<"bool", "true", "threads keep sums of their own columns, joined once behind the loop (GPU)">:$partialSums,
+    DefaultValuedParameter<"bool", "true", "threads keep sums of their own columns, joined once after the loop (GPU)">:$partialSums,
     DefaultValuedParameter<"int64_t", "0", "as many heads take turns, longest tiles first, as have together so many tiles, if they are no more than each has; then the next ones (GPU; 0: headTurns decides)">:$turnTiles,
     DefaultValuedParameter<"uint64_t", "0", "fields that are written with their default, a bit each: they are not chosen">:$fixed
   );

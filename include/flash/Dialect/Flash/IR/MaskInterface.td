@@ -113,7 +113,7 @@ def MaskAttrInterface : AttrInterface<"MaskAttrInterface"> {
       "bool", "fillsVisibleKeys", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return false;">,
     InterfaceMethod<[{
-        Whether no query sees a key behind its own position.
+        Whether no query sees a key after its own position.
       }],
       "bool", "hidesLaterKeys", (ins),
       /*methodBody=*/"", /*defaultImplementation=*/"return false;">,

@@ -48,7 +48,7 @@ struct TilePlace {
   /// The region of #flash.region, and what it captures.
   mlir::Region *body = nullptr;
   mlir::ValueRange captures;
-  /// Whether keys behind the query's position are hidden anyway.
+  /// Whether keys after the query's position are hidden anyway.
   bool laterHidden = false;
   /// In a loop over all blocks that lists name, an i1: whether the list names
   /// this one as fully visible (`KeyBlocks::full`). Else null.

@@ -28,7 +28,7 @@ def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, Mem
     Only the first `rows` rows and `cols` columns of the tile exist (all, when
     an operand is absent): the others are not read and become zero. Negative
     counts are as zero, larger ones as all. `to_end` says that `rows` is what the
-    memref has left along `row_dim`, or the whole tile: what is behind the last row
+    memref has left along `row_dim`, or the whole tile: what is after the last row
     lies outside of the memref, where the copy engine reads zeros. Without it the
     rows may end before the memref does, as those of a sequence of many.
 
@@ -40,7 +40,7 @@ def FlashTile_LoadOp : FlashTile_TransferOp<"load", [MemoryEffects<[MemRead, Mem
     smaller pieces.
 
     With `pages` the rows of a sequence lie in pages, along dimension 0 of the
-    memref, and row j of it (the offset of `row_dim` and those behind it) is row
+    memref, and row j of it (the offset of `row_dim` and those after it) is row
     j mod P of page `pages[sequence][j / P]`, P being the memref's extent along
     `row_dim`. Numbers in the table are kept within the pages that exist. The
     offset of dimension 0 is not looked at.
@@ -91,7 +91,7 @@ def FlashTile_ClearUnseenOp : FlashTile_Op<"clear_unseen", [SingleBlock,
     Where `when` holds: makes row j of the tile zero if the body yields false for
     each of `queries` rows i (0 times NaN is NaN, so that a probability of 0
     does not keep a value out of a product). A tile that is finite throughout,
-    which all warps look at together, is left as it is. Stands behind what makes
+    which all warps look at together, is left as it is. Stands after what makes
     the tile ready and before the product that reads it. `when` and the body are
     the same for all threads. The body reads values from outside; it is asked for
     rows that do not exist, too.

@@ -117,7 +117,7 @@ def FlashTile_MmaWaitOp : FlashTile_Op<"mma_wait", [MemoryEffects<[MemRead, MemW
     Waits until at most `in_flight` of the groups started last are unfinished,
     and passes its operands through, in order: a result of accumulator type is
     complete, one of pending type is still in flight. A value has to come
-    through a wait to be read, which is what keeps reads behind it. At most
+    through a wait to be read, which is what keeps reads after it. At most
     `in_flight` results are pending.
 
     Example:

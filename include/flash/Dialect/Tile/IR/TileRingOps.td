@@ -25,8 +25,8 @@ def FlashTile_RingOp : FlashTile_Op<"ring", [MemoryEffects<[MemAlloc, MemWrite]>
     stage more, which `flash-tile-allocate-shared` gives where there is room.
 
     A ring `with` another one of as many stages has the other one's barriers: each
-    of its stages is filled, by a `put` behind the other ring's, and released with
-    the other one's, so that its `get` waits for nothing and stands behind a `get`
+    of its stages is filled, by a `put` after the other ring's, and released with
+    the other one's, so that its `get` waits for nothing and stands after a `get`
     of the other ring, and there is no `release`.
 
     Example:
@@ -148,7 +148,7 @@ def FlashTile_GetOp : FlashTile_Op<"get", [AttrSizedOperandSegments,
 
     With `rows`, only the first `rows` rows of the tile exist: the copy engine
     knows no end but the tensor's, and has filled the others with what lies
-    behind. They become zero. Each warpgroup writes the zeros itself, and is at a
+    after. They become zero. Each warpgroup writes the zeros itself, and is at a
     barrier of its own where there are any to write: all threads of a warpgroup
     have the same count. Negative counts are as zero, larger ones as all. For
     rings of kind `mbarrier`, and not together with `when`.

@@ -85,13 +85,13 @@ def FlashTile_StoreAsyncOp : FlashTile_Op<"store_async",
     With `add` the copy engine adds elements of f32 to those in memory. A memref in place
     of a map has `strips` as of `flash_tile.store`, all of whose rows there are: a warp's
     16 rows are one piece. With
-    `barrier` all computing warps wait for each other behind their own wait: the
+    `barrier` all computing warps wait for each other after their own wait: the
     tile's place was another tile's. With `free` nothing that is being stored lies in
     the op's place, and warps do not wait for their own stores. With `when` the tile is
     written, and stored where that is true: a branch around the op would end what is in
     flight.
 
-    `flash_tile.store_wait` stands behind the last one: a block may not end before
+    `flash_tile.store_wait` stands after the last one: a block may not end before
     its shared memory has been read. `shared_offset` is the place in shared memory,
     set by `flash-tile-allocate-shared`.
 

@@ -120,7 +120,7 @@ def FlashTile_Ring : FlashTile_Type<"Ring", "ring"> {
     more barrier a stage.
 
     At L4: the 32-bit shared address of the first stage; the barriers follow
-    the last stage, or lie `barriers` bytes behind the first one, where
+    the last stage, or lie `barriers` bytes after the first one, where
     `flash-tile-allocate-shared` puts those of all rings in one place.
 
     Examples: `!flash_tile.ring<2, 128x128xbf16, mbarrier>`,
@@ -149,7 +149,7 @@ def FlashTile_Ring : FlashTile_Type<"Ring", "ring"> {
     }
     /// Stages, and barriers that follow them.
     int64_t getSizeInBytes() const { return getStageBytes() + (getBarriers() ? 0 : getBarrierBytes()); }
-    /// The same ring with so many stages, shared by so many blocks, or with its barriers so far behind its first stage.
+    /// The same ring with so many stages, shared by so many blocks, or with its barriers so far after its first stage.
     RingType withStages(int64_t stages) const { return get(stages, getTile(), getKind(), getCluster(), getWatched()); }
     RingType withCluster(int64_t cluster) const { return get(getStages(), getTile(), getKind(), cluster, getWatched()); }
     RingType withBarriers(int64_t barriers) const {
@@ -185,7 +185,7 @@ def FlashTile_Queue : FlashTile_Type<"Queue", "queue"> {
   }];
   let extraClassDeclaration = [{
     static constexpr int64_t stages = 2;
-    /// Full barriers stand behind the numbers, empty ones behind those.
+    /// Full barriers stand after the numbers, empty ones after those.
     static constexpr int64_t barrierOffset = 8 * stages;
     static constexpr int64_t sizeInBytes = barrierOffset + 16 * stages;
   }];

@@ -216,7 +216,7 @@ def TileStartProducts : Pass<"flash-tile-start-products", "::mlir::gpu::GPUFuncO
     where the consumers' registers would not suffice.
   }];
   let options = [Option<"advance", "advance", "bool", "true",
-      "flash-tile-advance-products comes behind: a first product that it takes is complete before others start">];
+      "flash-tile-advance-products comes after: a first product that it takes is complete before others start">];
   let statistics = [Statistic<"numLoops", "num-loops", "Loops whose products are in flight">];
 }
 
@@ -226,9 +226,9 @@ def TileAdvanceProducts : Pass<"flash-tile-advance-products", "::mlir::gpu::GPUF
     In loops with more than two products that have been started: the first one, if it
     reads only what is loaded, starts at the end of the iteration before, and is waited
     for where its own starts another. It starts beside the last products, if there are
-    registers for all of them, else behind their wait. The last iteration starts one, too, whose result
+    registers for all of them, else after their wait. The last iteration starts one, too, whose result
     nobody reads: its operand is what the stage holds. What is awaited before the loop and
-    that product does not read is awaited behind its start. The ring is marked `ahead`:
+    that product does not read is awaited after its start. The ring is marked `ahead`:
     `flash-tile-allocate-shared` gives it a stage more where there is room.
 
     ```mlir
@@ -463,7 +463,7 @@ def TileSpecialize : Pass<"flash-tile-specialize", "::mlir::ModuleOp"> {
     what they hold. A `flash_tile.clear_unseen` becomes a `flash_tile.watch` of a
     watcher, which computes what its mask needs as the producer computes places.
     With `#flash_tile.start_products` a tile's own copies in a persistent kernel come
-    behind those of its first iteration: these have a stage before the tile ahead ends.
+    after those of its first iteration: these have a stage before the tile ahead ends.
     What does not fit the pattern stays as it is; see the remark.
 
     ```mlir
@@ -493,7 +493,7 @@ def TileStoreTma : Pass<"flash-tile-store-tma", "::mlir::ModuleOp"> {
     rows end before the tensor does (those of the next sequence follow), tiles that
     have all of their rows go this way, and others are stored as they were. Where a
     helper has sums stored, the results at the end of a persistent kernel's tile stay
-    as they are: behind sums and the next tile's copies they would have to wait.
+    as they are: after sums and the next tile's copies they would have to wait.
 
     ```mlir
     flash_tile.store %o, %out[...] rows(%n)
@@ -511,7 +511,7 @@ def TileStoreTma : Pass<"flash-tile-store-tma", "::mlir::ModuleOp"> {
 def TileClearEarly : Pass<"flash-tile-clear-early", "::mlir::ModuleOp"> {
   let summary = "A kernel that is launched before clears what later ones add to";
   let description = [{
-    A `flash_tile.clear` behind the launch of a kernel without roles, on a grid of one
+    A `flash_tile.clear` after the launch of a kernel without roles, on a grid of one
     dimension, becomes a share of each of its blocks: the memory is written beside
     what the kernel reads, and one launch is saved.
 
@@ -639,7 +639,7 @@ def TileOverlapTiles : Pass<"flash-tile-overlap-tiles", "::mlir::gpu::GPUFuncOp"
   let description = [{
     For persistent, specialised kernels with `#flash_tile.overlap_tiles`, whose
     ring of queries has two stages. The first product of a tile is carried in from the
-    iteration before, which starts it behind its own last product and waits for it
+    iteration before, which starts it after its own last product and waits for it
     after its results are stored.
 
     ```mlir
