@@ -59,6 +59,15 @@ static SmallVector<Value> positionInOrder(OpBuilder &builder, Location loc,
   return position;
 }
 
+/// How many points the outer dimensions have.
+static Value countOuter(OpBuilder &builder, Location loc,
+                        ArrayRef<Value> counts) {
+  Value outer = counts.front();
+  for (Value count : counts.drop_front().drop_back())
+    outer = arith::MulIOp::create(builder, loc, outer, count);
+  return outer;
+}
+
 /// All points of the outer dimensions take turns, from the longest tiles on,
 /// where they are at most `most`: the work of blocks that go
 /// through tiles to and fro is even. More of them share no keys while they take
@@ -66,10 +75,7 @@ static SmallVector<Value> positionInOrder(OpBuilder &builder, Location loc,
 static SmallVector<Value> positionInTurns(OpBuilder &builder, Location loc,
                                           Value block, ArrayRef<Value> counts,
                                           int64_t most) {
-  Value outer = counts.front();
-  for (Value count : counts.drop_front().drop_back())
-    outer = arith::MulIOp::create(builder, loc, outer, count);
-  Value last = counts.back();
+  Value outer = countOuter(builder, loc, counts), last = counts.back();
   Value few =
       arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, outer,
                             arith::ConstantIndexOp::create(builder, loc, most));
@@ -98,9 +104,7 @@ static SmallVector<Value> positionInGroups(OpBuilder &builder, Location loc,
   auto multiply = [&](Value a, Value b) -> Value {
     return arith::MulIOp::create(builder, loc, a, b);
   };
-  Value outer = counts.front(), last = counts.back();
-  for (Value count : counts.drop_front().drop_back())
-    outer = multiply(outer, count);
+  Value outer = countOuter(builder, loc, counts), last = counts.back();
   Value some = arith::MaxUIOp::create(builder, loc, last, constant(1));
   auto [whole, rest] =
       divide(builder, loc,

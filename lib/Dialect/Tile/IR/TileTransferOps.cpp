@@ -143,13 +143,10 @@ LogicalResult FetchOp::verify() {
   FragmentType result = getResult().getType();
   Type element = result.getElementType();
   auto memref = cast<MemRefType>(getSource().getType());
-  if (getStrips()) {
-    if (failed(verifyStrips(*this, result, memref)))
-      return failure();
-    return verifyPlace(*this, memref, element, getTransferRank(), getTileRank(),
-                       getRowDimension(), getAlignment());
-  }
-  if (!isa<StreamLayoutAttr>(result.getLayout()) || !takesElement(element))
+  if (failed(verifyStrips(*this, result, memref)))
+    return failure();
+  if (!getStrips() &&
+      (!isa<StreamLayoutAttr>(result.getLayout()) || !takesElement(element)))
     return emitOpError() << "reads f32, bf16 or f16 to a stream fragment, not "
                          << result;
   if (TypedAttr padding = getPaddingAttr())
@@ -157,9 +154,8 @@ LogicalResult FetchOp::verify() {
       return emitOpError() << "reads " << element << " with the padding "
                            << Attribute(padding)
                            << ", which is not a number of that type";
-  return verifyPlace(*this, cast<MemRefType>(getSource().getType()), element,
-                     getTransferRank(), getTileRank(), getRowDimension(),
-                     getAlignment());
+  return verifyPlace(*this, memref, element, getTransferRank(), getTileRank(),
+                     getRowDimension(), getAlignment());
 }
 
 LogicalResult StoreOp::verify() {

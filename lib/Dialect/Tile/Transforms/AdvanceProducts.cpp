@@ -146,7 +146,7 @@ static Operation *findLastReader(scf::ForOp loop, MmaWaitOp wait,
 
 /// After the last product, if there are registers for this one beside those
 /// since the last wait for all; else after the last wait, and after what a
-/// warpgroup does in its turn: the registers of both are free. Behind what
+/// warpgroup does in its turn: the registers of both are free. After what
 /// reads results of that wait, too, if these take the registers.
 static Operation *findPlace(scf::ForOp loop, EarlyProduct early) {
   Operation *lastWait = nullptr, *lastStart = nullptr;
